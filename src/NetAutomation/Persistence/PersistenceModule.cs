@@ -1,0 +1,53 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Npgsql;
+
+namespace NetAutomation.Persistence;
+
+/// <summary>Connection strings, one per login role.</summary>
+internal sealed class DatabaseOptions
+{
+    /// <summary>Role <c>na_app</c>, held to one tenant by row-level security.</summary>
+    [Required]
+    public string App { get; set; } = "";
+
+    /// <summary>Role <c>na_system</c>.</summary>
+    [Required]
+    public string System { get; set; } = "";
+
+    /// <summary>The schema's owner; needed by the <c>migrate</c> verb only.</summary>
+    public string Owner { get; set; } = "";
+}
+
+internal static class PersistenceModule
+{
+    public static void AddPersistence(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<DatabaseOptions>().BindConfiguration("Database").ValidateDataAnnotations().ValidateOnStart();
+        var options = builder.Configuration.GetSection("Database").Get<DatabaseOptions>() ?? new();
+        services.AddKeyedSingleton("app", (_, _) => NpgsqlDataSource.Create(options.App));
+        services.AddKeyedSingleton("system", (_, _) => NpgsqlDataSource.Create(options.System));
+        services.AddDbContext<NetAutomationDb>((provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")));
+        services.AddDbContext<SystemDb>((provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("system")));
+        services.AddHostedService<SchemaCheck>();
+    }
+
+    private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
+        context.UseNpgsql(source).UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings.Ignore(
+            CoreEventId.ManyServiceProvidersCreatedWarning));
+
+    private sealed class SchemaCheck([FromKeyedServices("system")] NpgsqlDataSource source) : IHostedService
+    {
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            if (await Migrations.Mismatch(source, cancellationToken) is { } mismatch)
+            {
+                throw new InvalidOperationException(mismatch);
+            }
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,22 @@
+using System.Text.Json;
+
+namespace NetAutomation.Platform;
+
+/// <summary>Snake-case names of enum values, as they stand in JSON and in the database.</summary>
+internal static class Wire
+{
+    public static string Name<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    public static T Value<T>(string name)
+        where T : struct, Enum => Values<T>.ByName[name];
+
+    public static bool TryValue<T>(string name, out T value)
+        where T : struct, Enum => Values<T>.ByName.TryGetValue(name, out value);
+
+    private static class Values<T>
+        where T : struct, Enum
+    {
+        public static readonly Dictionary<string, T> ByName = Enum.GetValues<T>().ToDictionary(Name, StringComparer.Ordinal);
+    }
+}
