@@ -1,0 +1,26 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace NetAutomation.Connector;
+
+/// <summary>What joining left on disk; the private key is a file of its own.</summary>
+internal sealed record ConnectorState(string Connector, string Name, string Endpoint, int Port, string ServerName, string? Address, string CaPem)
+{
+    public static ConnectorState Load(string directory) =>
+        JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "connector.json")), ConnectorJson.Default.ConnectorState)!;
+
+    public void Save(string directory) =>
+        StateFiles.Replace(Path.Combine(directory, "connector.json"), JsonSerializer.Serialize(this, ConnectorJson.Default.ConnectorState));
+
+    public static ECDsa LoadKey(string directory)
+    {
+        var key = ECDsa.Create();
+        key.ImportFromPem(File.ReadAllText(Path.Combine(directory, "key.pem")));
+        return key;
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(ConnectorState))]
+internal sealed partial class ConnectorJson : JsonSerializerContext;

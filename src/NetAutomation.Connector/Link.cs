@@ -1,0 +1,226 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text.Json;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connector;
+
+/// <summary>One attachment to one replica: the control stream and the tunnels on its connection.</summary>
+internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, TunnelTable tunnels, DeviceDialler dialler, ConnectorLog log, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan _attachWithin = TimeSpan.FromSeconds(20);
+    private readonly ServiceClient _service = new(state);
+    private readonly TaskCompletionSource _attached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _room;
+
+    public Task Attached => _attached.Task;
+
+    /// <summary>The replica is leaving: attach elsewhere while the streams of this link live on.</summary>
+    public Task Draining => _draining.Task;
+
+    /// <summary>Attaches and serves until the control stream ends; then every stream of the link is reset.</summary>
+    public async Task Run(CancellationToken stop)
+    {
+        try
+        {
+            using var attach = await Attach(stop);
+            await foreach (var message in ControlStream.Read(await attach.Content.ReadAsStreamAsync(stop), stop))
+            {
+                Handle(message);
+            }
+        }
+        finally
+        {
+            await tunnels.CutLink(this);
+        }
+    }
+
+    public void Dispose() => _service.Dispose();
+
+    private async Task<HttpResponseMessage> Attach(CancellationToken stop)
+    {
+        using var timeout = new CancellationTokenSource(_attachWithin, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        using var challenge = await _service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), both.Token);
+        Refusal.ThrowUnlessOk(challenge);
+        var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
+        var statement = new AttachStatement(state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text);
+        var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)
+        {
+            Headers = { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
+        };
+        var response = await _service.Send(request, both.Token);
+        try
+        {
+            Refusal.ThrowUnlessOk(response);
+            return response;
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    private void Handle(ControlMessage message)
+    {
+        switch (message)
+        {
+            case Hello hello:
+                _room = Math.Min(hello.MaxTunnels, TunnelProtocol.MaxTunnels);
+                log.Info($"attached session={hello.Session} replica={hello.Replica}");
+                _attached.TrySetResult();
+                break;
+            case Dial dial:
+                _ = Serve(dial);
+                break;
+            case Cut cut:
+                _ = Confirm(cut);
+                break;
+            case Fences raised:
+                _ = Raise(raised);
+                break;
+            case Permit permit:
+                tunnels.Permit(permit);
+                break;
+            case Drain:
+                log.Info("the replica drains; attaching elsewhere");
+                _draining.TrySetResult();
+                break;
+        }
+    }
+
+    private async Task Serve(Dial dial)
+    {
+        OpenTunnel? tunnel = null;
+        try
+        {
+            (tunnel, var code) = tunnels.Enter(dial, this, _room);
+            Socket? device = null;
+            if (tunnel is not null)
+            {
+                await fences.Flush();
+                await tunnel.OvertakenClosed.WaitAsync(tunnel.Aborted);
+                (device, code) = await dialler.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
+            }
+
+            if (device is null)
+            {
+                log.Info($"dial device={dial.Device} host={dial.Host} port={dial.Port} refused code={code}");
+                await Put($"{TunnelProtocol.DialsPath}/{dial.Id}", new DialFailure(code, null));
+                return;
+            }
+
+            log.Info($"dial device={dial.Device} host={dial.Host} port={dial.Port} connected run={dial.Run}");
+            await Carry(dial, device, tunnel!);
+        }
+        catch (Exception e) when (tunnel is { Aborted.IsCancellationRequested: true })
+        {
+            log.Info($"stream device={dial.Device} cut ({e.GetType().Name})");
+            await TryPut($"{TunnelProtocol.DialsPath}/{dial.Id}", new DialFailure(DialCodes.Fenced, "cut"));
+        }
+        catch (Exception e)
+        {
+            log.Info($"stream device={dial.Device} reset ({e.GetType().Name})");
+            await TryPut($"{TunnelProtocol.DialsPath}/{dial.Id}", new DialFailure(DialCodes.Io, e.GetType().Name));
+        }
+        finally
+        {
+            if (tunnel is not null)
+            {
+                tunnels.Leave(tunnel);
+            }
+        }
+    }
+
+    /// <summary>FIN becomes END_STREAM and back; a reset of either side resets the other.</summary>
+    private async Task Carry(Dial dial, Socket device, OpenTunnel tunnel)
+    {
+        var clean = false;
+        await using var stream = new NetworkStream(device, ownsSocket: false);
+        try
+        {
+            using var content = new DeviceContent(stream, tunnel.Aborted);
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"{TunnelProtocol.TunnelsPath}/{dial.Id}") { Content = content };
+            using var response = await _service.Send(request, tunnel.Aborted);
+            Refusal.ThrowUnlessOk(response);
+            var down = Down(await response.Content.ReadAsStreamAsync(tunnel.Aborted), stream, device, tunnel.Aborted);
+            await await Task.WhenAny(down, content.Sent);
+            await Task.WhenAll(down, content.Sent);
+            clean = true;
+        }
+        finally
+        {
+            if (!clean)
+            {
+                // Also ends whichever direction still waits, so that nothing of this stream outlives the call.
+                tunnel.Abort();
+                device.LingerState = new LingerOption(true, 0);
+            }
+
+            device.Dispose();
+        }
+    }
+
+    private static async Task Down(Stream service, NetworkStream stream, Socket device, CancellationToken aborted)
+    {
+        await StreamPump.Copy(service, stream, aborted);
+        device.Shutdown(SocketShutdown.Send);
+    }
+
+    private async Task Confirm(Cut cut)
+    {
+        try
+        {
+            await tunnels.Cut(cut);
+            await Put($"{TunnelProtocol.CutsPath}/{cut.Id}", null);
+        }
+        catch (Exception e)
+        {
+            log.Warn($"cut not confirmed: {e.Message}");
+        }
+    }
+
+    private async Task Raise(Fences raised)
+    {
+        try
+        {
+            await tunnels.Raise(raised);
+        }
+        catch (Exception e)
+        {
+            log.Warn($"fences not stored: {e.Message}");
+        }
+    }
+
+    private async Task TryPut(string path, DialFailure body)
+    {
+        try
+        {
+            await Put(path, body);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or ObjectDisposedException or IOException)
+        {
+            // The link is gone, and with it the dial.
+        }
+    }
+
+    private async Task Put(string path, DialFailure? body)
+    {
+        using var timeout = new CancellationTokenSource(_attachWithin, time);
+        using var request = new HttpRequestMessage(HttpMethod.Put, path)
+        {
+            Content = new ByteArrayContent(body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.DialFailure))
+            {
+                Headers = { ContentType = new("application/json") },
+            },
+        };
+        using var response = await _service.Send(request, timeout.Token);
+        if (response.StatusCode is not (HttpStatusCode.NoContent or HttpStatusCode.NotFound or HttpStatusCode.Gone))
+        {
+            log.Warn($"the service answered {(int)response.StatusCode} to PUT {path}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace NetAutomation.Connector;
+
+/// <summary>Attaches and serves; SIGTERM and SIGINT refuse new streams, wait for the open ones, then leave.</summary>
+internal static class RunCommand
+{
+    public static async Task<int> Run(CommandLine options, ConnectorLog log, CancellationToken drain)
+    {
+        var directory = options["--state"];
+        var allowList = AllowList.Load(options["--allow-list"]);
+        var links = options.Number("--links", 1, 8, 1);
+        var drainFor = TimeSpan.FromSeconds(options.Number("--drain-seconds", 0, 86_400, 60));
+        var time = TimeProvider.System;
+        using var only = StateFiles.Lock(directory);
+        var state = ConnectorState.Load(directory);
+        using var key = ConnectorState.LoadKey(directory);
+        using var fences = new FenceFile(Path.Combine(directory, "fences"));
+        using var tunnels = new TunnelTable(fences, time);
+        var dialler = new DeviceDialler(allowList, time);
+        using var stop = new CancellationTokenSource();
+        using var asked = CancellationTokenSource.CreateLinkedTokenSource(drain);
+        void Ask(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            asked.Cancel();
+        }
+
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
+        log.Info($"connector={state.Connector} version={ConnectorVersion.Text} allow-list entries={allowList.Count}");
+        var serving = new Links(() => new Link(state, key, fences, tunnels, dialler, log, time), log, time).Run(links, stop.Token);
+        await Task.Delay(Timeout.InfiniteTimeSpan, asked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        log.Info($"draining streams={tunnels.Count}");
+        await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));
+        await stop.CancelAsync();
+        await serving;
+        return 0;
+    }
+}

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connector;
+
+/// <summary>
+/// One TLS connection to the service. A second connection could end at another replica, where no tunnel of this link is
+/// known, so asking for one is an error.
+/// </summary>
+internal sealed class ServiceClient : IDisposable
+{
+    private readonly ConnectorState _state;
+    private readonly HttpClient _http;
+    private int _connected;
+
+    public ServiceClient(ConnectorState state)
+    {
+        _state = state;
+        var anchors = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        anchors.CustomTrustStore.ImportFromPem(state.CaPem);
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = Connect,
+            SslOptions = new SslClientAuthenticationOptions { TargetHost = state.ServerName, CertificateChainPolicy = anchors },
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null,
+            EnableMultipleHttp2Connections = false,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
+            KeepAlivePingDelay = TunnelProtocol.PingDelay,
+            KeepAlivePingTimeout = TunnelProtocol.PingTimeout,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+        })
+        {
+            BaseAddress = new Uri($"https://{state.ServerName}:{state.Port}"),
+            Timeout = Timeout.InfiniteTimeSpan,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            DefaultRequestHeaders = { UserAgent = { new ProductInfoHeaderValue("netautomation-connector", ConnectorVersion.Text) } },
+        };
+        _http.DefaultRequestHeaders.Add(TunnelProtocol.VersionHeader, $"{TunnelProtocol.Version}");
+    }
+
+    public Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)
+    {
+        request.Version = HttpVersion.Version20;
+        request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        return _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken ct)
+    {
+        if (Interlocked.Exchange(ref _connected, 1) == 1)
+        {
+            throw new IOException("The link is gone.");
+        }
+
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            if (_state.Address is { } address)
+            {
+                await socket.ConnectAsync(IPAddress.Parse(address), _state.Port, ct);
+            }
+            else
+            {
+                await socket.ConnectAsync(_state.Endpoint, _state.Port, ct);
+            }
+
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json.Serialization;
+
+namespace NetAutomation.Tunnel;
+
+/// <summary>Answer of GET /v1/connector/challenge. The nonce is good once, on the connection it was given on.</summary>
+public sealed record Challenge(string Nonce);
+
+/// <summary>Body of POST /v1/connector/join. The proof is a signed <see cref="JoinStatement"/>.</summary>
+public sealed record JoinRequest(string Token, string PublicKey, string Proof, string Version);
+
+public sealed record JoinReply(string Connector, string Site, string Name);
+
+/// <summary>Body of PUT /v1/connector/dials/{id}: why there is no stream.</summary>
+public sealed record DialFailure(string Code, string? Detail);
+
+/// <summary>What a connector signs to bind its key; the digest of the token ties the proof to one join.</summary>
+public sealed record JoinStatement(string Audience, string TokenSha256, string Nonce);
+
+/// <summary>What a connector signs to attach.</summary>
+public sealed record AttachStatement(string Audience, string Connector, string Link, string Nonce, DateTimeOffset IssuedAt, long HighestFence, string Version);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(ControlMessage))]
+[JsonSerializable(typeof(Challenge))]
+[JsonSerializable(typeof(JoinRequest))]
+[JsonSerializable(typeof(JoinReply))]
+[JsonSerializable(typeof(DialFailure))]
+[JsonSerializable(typeof(JoinStatement))]
+[JsonSerializable(typeof(AttachStatement))]
+public sealed partial class TunnelJson : JsonSerializerContext;

@@ -1,0 +1,45 @@
+using System.Buffers;
+
+namespace NetAutomation.Tunnel;
+
+/// <summary>Copies one direction of a tunnel.</summary>
+public static class StreamPump
+{
+    private const int BufferSize = 64 * 1024;
+    private const int Busy = 16 * 1024;
+
+    /// <summary>
+    /// Copies until the source ends and flushes every piece. Waits with an empty read and rents its buffer only when
+    /// bytes are there, so an idle tunnel holds none; a busy source is read straight away.
+    /// </summary>
+    public static async Task<long> Copy(Stream source, Stream target, CancellationToken ct)
+    {
+        long total = 0;
+        var last = 0;
+        while (true)
+        {
+            if (last < Busy)
+            {
+                _ = await source.ReadAsync(Memory<byte>.Empty, ct);
+            }
+
+            var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+            try
+            {
+                last = await source.ReadAsync(buffer, ct);
+                if (last == 0)
+                {
+                    return total;
+                }
+
+                await target.WriteAsync(buffer.AsMemory(0, last), ct);
+                await target.FlushAsync(ct);
+                total += last;
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+}

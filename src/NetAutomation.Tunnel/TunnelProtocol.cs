@@ -1,0 +1,51 @@
+namespace NetAutomation.Tunnel;
+
+/// <summary>Paths, headers and limits that both ends of the tunnel agree on.</summary>
+public static class TunnelProtocol
+{
+    /// <summary>Version of the protocol; the service answers 426 to one it does not speak.</summary>
+    public const int Version = 1;
+
+    public const string ChallengePath = "/v1/connector/challenge";
+    public const string JoinPath = "/v1/connector/join";
+    public const string AttachPath = "/v1/connector/attach";
+    public const string TunnelsPath = "/v1/connector/tunnels";
+    public const string DialsPath = "/v1/connector/dials";
+    public const string CutsPath = "/v1/connector/cuts";
+
+    public const string VersionHeader = "netautomation-protocol";
+    public const string ConnectorHeader = "netautomation-connector";
+    public const string ProofHeader = "netautomation-proof";
+
+    /// <summary>Tunnels one link may carry at once.</summary>
+    public const int MaxTunnels = 256;
+
+    /// <summary>HTTP/2 receive window of one tunnel at the service.</summary>
+    public const int StreamWindow = 256 * 1024;
+
+    /// <summary>
+    /// HTTP/2 receive window of a whole link at the service. Kestrel gives credit back only when the application has
+    /// read, so it must exceed twice MaxTunnels × StreamWindow: else tunnels whose reader stalls block all others.
+    /// </summary>
+    public const int ConnectionWindow = 128 * 1024 * 1024;
+
+    /// <summary>One control message may not be longer than this.</summary>
+    public const int MaxMessageBytes = 64 * 1024;
+
+    /// <summary>RST_STREAM error code CANCEL (RFC 9113, section 7).</summary>
+    public const int Http2Cancel = 8;
+
+    /// <summary>HTTP/2 PING after this much silence; below the 350 s idle time-out of a Network Load Balancer.</summary>
+    public static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+
+    public static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>Streams of a run are cut when no permit has arrived for this long.</summary>
+    public static readonly TimeSpan PermitTtl = TimeSpan.FromSeconds(25);
+
+    /// <summary>A dial id is good for one tunnel on one connection within this time.</summary>
+    public static readonly TimeSpan DialIdLifetime = TimeSpan.FromSeconds(15);
+
+    /// <summary>A signed statement may be this old, or this far in the future.</summary>
+    public static readonly TimeSpan ProofSkew = TimeSpan.FromMinutes(5);
+}
