@@ -1,0 +1,129 @@
+using System.Xml.Linq;
+using NetAutomation.AwsSimulator.State;
+using NetAutomation.AwsSimulator.Wire;
+using static NetAutomation.AwsSimulator.Ec2.Ec2Xml;
+
+namespace NetAutomation.AwsSimulator.Ec2;
+
+/// <summary>The endpoint service owner's side of PrivateLink.</summary>
+internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptions options)
+{
+    private static readonly Dictionary<string, Func<VpcEndpoint, string, bool>> ConnectionFilters = new(StringComparer.Ordinal)
+    {
+        ["ip-address-type"] = (_, v) => v == "ipv4",
+        ["service-id"] = (e, v) => e.Service.Id == v,
+        ["vpc-endpoint-owner"] = (e, v) => e.Owner == v,
+        ["vpc-endpoint-region"] = (e, v) => e.Region == v,
+        ["vpc-endpoint-state"] = (e, v) => e.State == v,
+        ["vpc-endpoint-id"] = (e, v) => e.Id == v,
+    };
+
+    private static readonly Dictionary<string, Func<EndpointService, string, bool>> ServiceFilters = new(StringComparer.Ordinal)
+    {
+        ["service-id"] = (s, v) => s.Id == v,
+        ["service-name"] = (s, v) => s.Name == v,
+        ["service-state"] = (_, v) => v == "Available",
+        ["supported-ip-address-types"] = (_, v) => v == "ipv4",
+    };
+
+    private static readonly Dictionary<string, Func<KeyValuePair<string, string>, string, bool>> PermissionFilters = new(StringComparer.Ordinal)
+    {
+        ["principal"] = (p, v) => p.Key == v,
+        ["principal-type"] = (p, v) => PrincipalType(p.Key) == v,
+    };
+
+    public void AddTo(Dictionary<string, QueryOperation> operations)
+    {
+        operations["DescribeVpcEndpointConnections"] = DescribeConnections;
+        operations["AcceptVpcEndpointConnections"] = form => Decide(form, privateLink.Accept);
+        operations["RejectVpcEndpointConnections"] = form => Decide(form, privateLink.Reject);
+        operations["DescribeVpcEndpointServiceConfigurations"] = DescribeServices;
+        operations["DescribeVpcEndpointServicePermissions"] = DescribePermissions;
+        operations["ModifyVpcEndpointServicePermissions"] = ModifyPermissions;
+    }
+
+    private XElement DescribeConnections(QueryForm form)
+    {
+        StopIfDryRun(form);
+        var rows = form.Account == options.ProviderAccount ? privateLink.Snapshot() : [];
+        return Paged(form, "vpcEndpointConnectionSet", Filter(form, rows, ConnectionFilters), e => e.Sequence, e => new object[]
+        {
+            new XElement("serviceId", e.Service.Id),
+            new XElement("vpcEndpointId", e.Id),
+            new XElement("vpcEndpointOwner", e.Owner),
+            new XElement("vpcEndpointState", e.State),
+            new XElement("creationTimestamp", Time(e.Created)),
+            DnsEntries(e),
+            Set("networkLoadBalancerArnSet", [LoadBalancer.ArnOf(options)]),
+            new XElement("ipAddressType", "ipv4"),
+            new XElement("vpcEndpointConnectionId", e.ConnectionId),
+            Tags(),
+            new XElement("vpcEndpointRegion", e.Region),
+        });
+    }
+
+    private XElement Decide(QueryForm form, Func<EndpointService, string, AwsFault?> decide)
+    {
+        var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
+        var ids = form.List("VpcEndpointId");
+        if (ids.Count == 0)
+        {
+            throw new AwsFault("MissingParameter", "The request must contain the parameter VpcEndpointId");
+        }
+        ids.ForEach(PrivateLink.RequireEndpointId);
+        StopIfDryRun(form);
+        return new XElement("result", Unsuccessful(ids.ConvertAll(id => (id, decide(service, id)))));
+    }
+
+    private XElement DescribeServices(QueryForm form)
+    {
+        StopIfDryRun(form);
+        var ids = form.List("ServiceId");
+        var rows = ids.Count > 0 ? ids.Select(id => privateLink.ServiceOf(form.Account, id))
+            : form.Account == options.ProviderAccount ? privateLink.Services : [];
+        var numbered = Filter(form, rows, ServiceFilters).Select((s, i) => (Service: s, Position: (long)i));
+        return Paged(form, "serviceConfigurationSet", numbered, r => r.Position, r => new object[]
+        {
+            Set("serviceType", [new XElement("serviceType", "Interface")]),
+            new XElement("serviceId", r.Service.Id),
+            new XElement("serviceName", r.Service.Name),
+            new XElement("serviceState", "Available"),
+            Set("availabilityZoneSet", [options.Region + "a"]),
+            new XElement("acceptanceRequired", r.Service.AcceptanceRequired),
+            new XElement("managesVpcEndpoints", false),
+            Set("networkLoadBalancerArnSet", [LoadBalancer.ArnOf(options)]),
+            Set("supportedIpAddressTypeSet", ["ipv4"]),
+            Set("baseEndpointDnsNameSet", [r.Service.BaseDnsName]),
+            Tags(),
+        });
+    }
+
+    private XElement DescribePermissions(QueryForm form)
+    {
+        var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
+        StopIfDryRun(form);
+        var numbered = Filter(form, privateLink.PrincipalsOf(service), PermissionFilters).Select((p, i) => (Permission: p, Position: (long)i));
+        return Paged(form, "allowedPrincipals", numbered, r => r.Position, r => new object[] { Permission(service, r.Permission), Tags() });
+    }
+
+    private XElement ModifyPermissions(QueryForm form)
+    {
+        var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
+        StopIfDryRun(form);
+        var added = privateLink.ModifyPrincipals(service, form.List("AddAllowedPrincipals"), form.List("RemoveAllowedPrincipals"));
+        return new XElement("result", Set("addedPrincipalSet", added.Select(p => Permission(service, p))), new XElement("return", true));
+    }
+
+    private static object[] Permission(EndpointService service, KeyValuePair<string, string> permission) =>
+    [
+        new XElement("principalType", PrincipalType(permission.Key)),
+        new XElement("principal", permission.Key),
+        new XElement("servicePermissionId", permission.Value),
+        new XElement("serviceId", service.Id),
+    ];
+
+    private static string PrincipalType(string principal) =>
+        principal == "*" ? "All" :
+        principal.Contains(":role/", StringComparison.Ordinal) ? "Role" :
+        principal.Contains(":user/", StringComparison.Ordinal) ? "User" : "Account";
+}

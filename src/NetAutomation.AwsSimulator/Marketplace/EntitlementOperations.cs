@@ -1,0 +1,62 @@
+using System.Text.Json.Nodes;
+using NetAutomation.AwsSimulator.State;
+using NetAutomation.AwsSimulator.Wire;
+
+namespace NetAutomation.AwsSimulator.Marketplace;
+
+/// <summary>AWS Marketplace Entitlement Service.</summary>
+internal sealed class EntitlementOperations(State.Marketplace marketplace, SimulatorOptions options)
+{
+    public void AddTo(Dictionary<string, JsonOperation> operations) =>
+        operations["AWSMPEntitlementService.GetEntitlements"] = (call, body) => Task.FromResult(Get(call, body));
+
+    private JsonObject Get(AwsCall call, JsonObject body)
+    {
+        if (JsonFields.Required(body, "ProductCode") != marketplace.Product.ProductCode || call.Account != options.ProviderAccount)
+        {
+            throw new AwsFault("InvalidParameterException", "The product code is invalid.");
+        }
+        var filter = body["Filter"] as JsonObject ?? [];
+        if (filter.ContainsKey("CUSTOMER_IDENTIFIER"))
+        {
+            throw new AwsFault("InvalidParameterException", "The product identifies customers by CUSTOMER_AWS_ACCOUNT_ID and LICENSE_ARN.");
+        }
+        var size = JsonFields.Integer(body, "MaxResults") ?? 25;
+        if (size is < 1 or > 25)
+        {
+            throw new AwsFault("InvalidParameterException", "MaxResults must be between 1 and 25.");
+        }
+        var rows = marketplace.Subscriptions().Where(s => s.State == "active")
+            .SelectMany(s => s.Entitlements.Select(e => (Subscription: s, Dimension: e.Key, e.Value)))
+            .Select((row, i) => (row.Subscription, row.Dimension, row.Value, Position: (long)i))
+            .Where(row => Passes(filter, "CUSTOMER_AWS_ACCOUNT_ID", row.Subscription.Account)
+                && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn));
+        var (items, next) = Page.Cut(rows, row => row.Position, (int)size, JsonFields.Text(body, "NextToken"), "InvalidParameterException");
+        var reply = new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
+        if (next is not null)
+        {
+            reply["NextToken"] = next;
+        }
+        return reply;
+    }
+
+    private JsonObject View(Subscription subscription, string dimension, int value)
+    {
+        var view = new JsonObject
+        {
+            ["ProductCode"] = marketplace.Product.ProductCode,
+            ["Dimension"] = dimension,
+            ["CustomerAWSAccountId"] = subscription.Account,
+            ["LicenseArn"] = subscription.LicenseArn,
+            ["Value"] = new JsonObject { ["IntegerValue"] = value },
+        };
+        if (subscription.ExpiresAt is { } expires)
+        {
+            view["ExpirationDate"] = expires.ToUnixTimeMilliseconds() / 1000.0;
+        }
+        return view;
+    }
+
+    private static bool Passes(JsonObject filter, string key, string value) =>
+        filter[key] is not JsonArray values || values.Any(v => v is JsonValue text && text.TryGetValue(out string? s) && s == value);
+}

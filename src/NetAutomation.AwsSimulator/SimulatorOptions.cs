@@ -1,0 +1,95 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace NetAutomation.AwsSimulator;
+
+/// <summary>The simulated world at start, read from a JSON file.</summary>
+internal sealed record SimulatorOptions
+{
+    public string Urls { get; init; } = "http://127.0.0.1:4566";
+    public string ControlUrls { get; init; } = "http://127.0.0.1:4567";
+    public string Region { get; init; } = "us-east-1";
+
+    /// <summary>How long an endpoint stays `pending` or `deleting`.</summary>
+    public int TransitionMilliseconds { get; init; } = 300;
+
+    public required string ProviderAccount { get; init; }
+    public required IReadOnlyList<AccountOptions> Accounts { get; init; }
+    public IReadOnlyList<ServiceOptions> Services { get; init; } = [];
+    public NlbOptions LoadBalancer { get; init; } = new();
+    public IReadOnlyList<string> Queues { get; init; } = [];
+    public MarketplaceOptions Marketplace { get; init; } = new();
+
+    public static SimulatorOptions Load(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return JsonSerializer.Deserialize<SimulatorOptions>(stream, Format) ?? throw new JsonException("The file is empty.");
+    }
+
+    private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        RespectNullableAnnotations = true,
+    };
+}
+
+/// <summary>One access key; an account may have several.</summary>
+internal sealed record AccountOptions(string Account, string AccessKey, string Secret);
+
+internal sealed record ServiceOptions(string Id)
+{
+    public bool AcceptanceRequired { get; init; } = true;
+    public IReadOnlyList<string> AllowedPrincipals { get; init; } = [];
+}
+
+internal sealed record NlbOptions
+{
+    public string Name { get; init; } = "edge";
+
+    /// <summary>First network of the addresses given to endpoints that name none.</summary>
+    public string EndpointNetwork { get; init; } = "127.20.0.0";
+
+    /// <summary>The load balancer node's own address towards targets; the operating system chooses when absent.</summary>
+    public string? SourceAddress { get; init; }
+
+    public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
+    public IReadOnlyList<TargetGroupOptions> TargetGroups { get; init; } = [];
+}
+
+/// <summary>An NLB listener; <paramref name="Direct"/> is the address where in-VPC clients reach it without PrivateLink.</summary>
+internal sealed record ListenerOptions(int Port, string TargetGroup, string? Direct = null);
+
+internal sealed record TargetGroupOptions(string Name, int Port)
+{
+    public bool ProxyProtocolV2 { get; init; } = true;
+    public int DeregistrationDelaySeconds { get; init; } = 300;
+    public HealthCheckOptions HealthCheck { get; init; } = new();
+    public IReadOnlyList<TargetOptions> Targets { get; init; } = [];
+}
+
+internal sealed record TargetOptions(string Id, int? Port = null);
+
+internal sealed record HealthCheckOptions
+{
+    /// <summary>TCP, HTTP or HTTPS.</summary>
+    public string Protocol { get; init; } = "TCP";
+    public string Path { get; init; } = "/healthz/ready";
+    public int? Port { get; init; }
+    public int IntervalMilliseconds { get; init; } = 1000;
+    public int TimeoutMilliseconds { get; init; } = 2000;
+    public int HealthyThreshold { get; init; } = 2;
+    public int UnhealthyThreshold { get; init; } = 2;
+}
+
+internal sealed record MarketplaceOptions
+{
+    public string ProductCode { get; init; } = "simulated-product-code";
+    public string ProductId { get; init; } = "prod-simulated";
+    public IReadOnlyList<string> Dimensions { get; init; } = [];
+    /// <summary>Name of the queue that receives EventBridge events; none are sent when absent.</summary>
+    public string? EventQueue { get; init; }
+    public double TokenHours { get; init; } = 4;
+    public double MeteringHours { get; init; } = 6;
+}

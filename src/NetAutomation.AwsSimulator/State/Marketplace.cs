@@ -1,0 +1,107 @@
+using System.Security.Cryptography;
+using NetAutomation.AwsSimulator.Wire;
+
+namespace NetAutomation.AwsSimulator.State;
+
+/// <summary>Agreements, licences and what was metered for them.</summary>
+internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
+{
+    private readonly Lock _gate = new();
+    private readonly List<Subscription> _subscriptions = [];
+    private readonly Dictionary<(string Account, string License, string Dimension, DateTimeOffset Hour), MeteringRecord> _records = [];
+    private readonly List<MeteringRecord> _inOrder = [];
+
+    /// <summary>Told of every change with the event AWS sends for it.</summary>
+    public Action<Subscription, string> Changed { get; set; } = (_, _) => { };
+
+    public MarketplaceOptions Product => options.Marketplace;
+
+    public IReadOnlyList<Subscription> Subscriptions()
+    {
+        lock (_gate)
+        {
+            return [.. _subscriptions];
+        }
+    }
+
+    public IReadOnlyList<MeteringRecord> Metered()
+    {
+        lock (_gate)
+        {
+            return [.. _inOrder];
+        }
+    }
+
+    public Subscription Subscribe(string account, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt)
+    {
+        var subscription = new Subscription
+        {
+            Account = account,
+            AgreementId = "agmt-" + NewId(25),
+            OfferId = "offer-" + NewId(13),
+            LicenseArn = "arn:aws:license-manager::294406891311:license:l-" + NewId(32),
+            RegistrationToken = Convert.ToBase64String(RandomNumberGenerator.GetBytes(96)),
+            Created = clock.GetUtcNow(),
+            Entitlements = entitlements,
+            ExpiresAt = expiresAt,
+        };
+        lock (_gate)
+        {
+            _subscriptions.Add(subscription);
+        }
+        Changed(subscription, LifecycleEvent.AgreementCreated);
+        return subscription;
+    }
+
+    /// <summary>Moves the subscription on and sends the event; a repeated step sends its event again, as at-least-once delivery does.</summary>
+    public Subscription Move(string agreementId, string state, string detailType)
+    {
+        Subscription? subscription;
+        lock (_gate)
+        {
+            subscription = _subscriptions.Find(s => s.AgreementId == agreementId)
+                ?? throw new AwsFault("NotFound", $"There is no subscription '{agreementId}'.", 404);
+            subscription.State = state;
+        }
+        Changed(subscription, detailType);
+        return subscription;
+    }
+
+    public Subscription Resolve(string token)
+    {
+        var found = Subscriptions().FirstOrDefault(s => s.RegistrationToken == token)
+            ?? throw new AwsFault("InvalidTokenException", "Registration token is invalid.");
+        return clock.GetUtcNow() - found.Created <= TimeSpan.FromHours(Product.TokenHours) ? found
+            : throw new AwsFault("ExpiredTokenException", "The submitted registration token has expired.");
+    }
+
+    /// <summary>The first record of an hour stands for ever; an identical one is answered with it, another quantity is a duplicate.</summary>
+    public (string Status, string? RecordId) Meter(MeteringRecord record)
+    {
+        lock (_gate)
+        {
+            if (_subscriptions.Find(s => s.LicenseArn == record.LicenseArn && s.Account == record.Account) is not { Meterable: true })
+            {
+                return ("CustomerNotSubscribed", null);
+            }
+            if (_records.TryGetValue((record.Account, record.LicenseArn, record.Dimension, record.Hour), out var first))
+            {
+                return (first.Quantity == record.Quantity ? "Success" : "DuplicateRecord", first.MeteringRecordId);
+            }
+            _records[(record.Account, record.LicenseArn, record.Dimension, record.Hour)] = record;
+            _inOrder.Add(record);
+            return ("Success", record.MeteringRecordId);
+        }
+    }
+
+    private static string NewId(int length) => RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", length);
+}
+
+/// <summary>EventBridge detail-types of source aws.agreement-marketplace.</summary>
+internal static class LifecycleEvent
+{
+    public const string AgreementCreated = "Purchase Agreement Created - Proposer";
+    public const string AgreementEnded = "Purchase Agreement Ended - Proposer";
+    public const string LicenseUpdated = "License Updated - Manufacturer";
+    public const string LicenseDeprovisioned = "License Deprovisioned - Manufacturer";
+}
