@@ -1,0 +1,88 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Platform.Http;
+
+namespace NetAutomation.Billing.Budgets;
+
+/// <summary>A monthly ceiling (UTC month) over charges and open reservations.</summary>
+/// <param name="Monthly">The ceiling; null for none.</param>
+public sealed record BudgetBody(Money? Monthly);
+
+/// <summary>The budget and how much of it is used.</summary>
+/// <param name="Monthly">The ceiling; null for none.</param>
+/// <param name="Charged">Charged this month.</param>
+/// <param name="Reserved">Held by runs that are not finished.</param>
+public sealed record BudgetView(Money? Monthly, Money Charged, Money Reserved);
+
+internal static class Budget
+{
+    public static async Task<Ok<BudgetView>> GetBudget(NetAutomationDb db, Caller caller, HttpContext http)
+    {
+        var (view, version) = await Read(db, caller.Tenant, http.RequestAborted);
+        ETags.Show(http, version);
+        return TypedResults.Ok(view);
+    }
+
+    public static async Task<Results<Ok<BudgetView>, Problem>> PutBudget(BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
+    {
+        var (_, version) = await Read(db, caller.Tenant, http.RequestAborted);
+        if (ETags.Check(http, version) is { } stale)
+        {
+            return stale;
+        }
+
+        if (body.Monthly < Money.Zero)
+        {
+            return Platform.Problems.Refused.At("/monthly", "out_of_range", "A budget is not negative.");
+        }
+
+        await db.Execute(
+            $"""
+            insert into billing.budget (tenant_id, monthly_micros, version) values ({caller.Tenant.Value}, {body.Monthly?.Micros}, 2)
+            on conflict (tenant_id) do update set monthly_micros = excluded.monthly_micros, version = budget.version + 1
+            """,
+            http.RequestAborted);
+        await audit.Append(caller, "budget.set", caller.Tenant.ToString(), body, http.RequestAborted);
+        var (view, now) = await Read(db, caller.Tenant, http.RequestAborted);
+        ETags.Show(http, now);
+        return TypedResults.Ok(view);
+    }
+
+    /// <summary>Null where the month still covers <paramref name="more"/>. Locks the budget row, so parallel runs cannot overspend it.</summary>
+    public static async Task<Problem?> Refusal(NetAutomationDb db, TenantId tenant, Money more, CancellationToken cancel)
+    {
+        await db.Execute($"select 1 from billing.budget where tenant_id = {tenant.Value} for update", cancel);
+        var (view, _) = await Read(db, tenant, cancel);
+        if (view.Monthly is not { } ceiling || view.Charged + view.Reserved + more <= ceiling)
+        {
+            return null;
+        }
+
+        return new Problem(Problems.BudgetExceeded)
+        {
+            Members = new Dictionary<string, object?>(StringComparer.Ordinal)
+            {
+                ["monthly"] = ceiling, ["charged"] = view.Charged, ["reserved"] = view.Reserved, ["wanted"] = more,
+            },
+        };
+    }
+
+    private static async Task<(BudgetView View, int Version)> Read(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
+    {
+        var row = (await db.Query<Row>(
+            $"""
+            select b.monthly_micros, coalesce(b.version, 1) as version,
+              (select coalesce(sum(c.amount_micros), 0)::bigint from billing.charge c
+               where c.tenant_id = {tenant.Value} and c.occurred_at >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') as charged,
+              (select coalesce(sum(r.amount_micros), 0)::bigint from billing.reservation r
+               where r.tenant_id = {tenant.Value} and r.amount_micros > 0
+                 and not exists (select from billing.settlement s where s.tenant_id = r.tenant_id and s.reservation_id = r.id)) as reserved
+            from (select 1) one left join billing.budget b on b.tenant_id = {tenant.Value}
+            """,
+            cancel))[0];
+        return (new BudgetView(row.MonthlyMicros is { } micros ? new Money(micros) : null, new Money(row.Charged), new Money(row.Reserved)), row.Version);
+    }
+
+    private sealed record Row(long? MonthlyMicros, int Version, long Charged, long Reserved);
+}

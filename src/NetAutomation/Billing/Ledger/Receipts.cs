@@ -1,0 +1,48 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Billing.Ledger;
+
+/// <summary>One receipt per device outcome, hash-chained per tenant: changing or dropping one breaks every later hash.</summary>
+internal static class Receipts
+{
+    public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, RunSettlement.Reserved devicePrice, CancellationToken cancel)
+    {
+        await db.Execute(
+            $"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing", cancel);
+        var head = (await db.Query<Head>(
+            $"select seq, hash, date_trunc('milliseconds', now()) as settled_at from billing.receipt_head where tenant_id = {tenant.Value} for update", cancel))[0];
+        var (seq, previous) = (head.Seq, head.Hash);
+        foreach (var device in facts.Devices)
+        {
+            var price = new Money(device.Billable ? devicePrice.UnitMicros : 0);
+            var hash = Hash(new Canonical(
+                ++seq, facts.Run, device.Device, device.Outcome, facts.BlockDigest, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
+                price, new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(previous)));
+            await db.Execute(
+                $"""
+                insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash,
+                                             price_micros, price_version_id, settled_at, previous_hash, hash)
+                values ({tenant.Value}, {seq}, {facts.Run.Value}, {device.Device.Value}, {device.Outcome}, {facts.BlockDigest}, {facts.InputHash},
+                        {device.DiffHash}, {device.BeforeHash}, {device.AfterHash}, {price.Micros}, {devicePrice.PriceVersionId}, {head.SettledAt}, {previous}, {hash})
+                """,
+                cancel);
+            previous = hash;
+        }
+
+        await db.Execute($"update billing.receipt_head set seq = {seq}, hash = {previous} where tenant_id = {tenant.Value}", cancel);
+    }
+
+    public static string Text(byte[] hash) => $"sha256:{Convert.ToHexStringLower(hash)}";
+
+    private static byte[] Hash(Canonical receipt) => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(receipt, Json.Api));
+
+    /// <summary>The bytes that are hashed: this record as JSON in this order.</summary>
+    private sealed record Canonical(
+        long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash,
+        string? AfterHash, Money Price, PriceVersionId PriceVersionId, DateTimeOffset SettledAt, string PreviousHash);
+
+    private sealed record Head(long Seq, byte[] Hash, DateTimeOffset SettledAt);
+}

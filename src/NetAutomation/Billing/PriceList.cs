@@ -1,0 +1,106 @@
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Billing;
+
+/// <summary>Prices as immutable versions. A price in force for one tenant comes before the general one.</summary>
+internal sealed class PriceList
+{
+    private static readonly string[] Modes = ["apply", "check"];
+
+    /// <summary>Makes these the prices of the block from now on; versions that say the same stay.</summary>
+    public static async Task Publish(SystemDb db, string slug, BlockPrices prices, CancellationToken cancel)
+    {
+        var wanted = new Dictionary<string, Money?>(StringComparer.Ordinal)
+        {
+            [$"{slug}/apply/run"] = prices.ApplyRun,
+            [$"{slug}/apply/device"] = prices.ApplyDevice,
+            [$"{slug}/apply/minute"] = prices.ApplyMinute,
+            [$"{slug}/check/run"] = prices.CheckRun,
+            [$"{slug}/check/device"] = prices.CheckDevice,
+            [$"{slug}/check/minute"] = prices.CheckMinute,
+            [$"{slug}/rental/month"] = prices.RentalMonth,
+            [$"{slug}/owned/once"] = prices.OwnedOnce,
+            [Included(slug)] = Money.Zero,
+        };
+        var now = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
+        foreach (var (sku, price) in wanted)
+        {
+            var current = now.GetValueOrDefault(sku);
+            if (current?.UnitMicros == price?.Micros)
+            {
+                continue;
+            }
+
+            if (current is not null)
+            {
+                await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), now()) where id = {current.Id.Value}", cancel);
+            }
+
+            if (price is { } amount)
+            {
+                await db.Execute(
+                    $"""
+                    insert into billing.price_version (id, sku, currency, unit_micros, valid)
+                    values ({Guid.CreateVersion7()}, {sku}, {Money.Currency}, {amount.Micros}, tstzrange(now(), null))
+                    """,
+                    cancel);
+            }
+        }
+    }
+
+    /// <summary>The prices the current tenant would pay now; null where the block has none.</summary>
+    public static async Task<BlockPrices?> Current(NetAutomationDb db, string slug, CancellationToken cancel)
+    {
+        var prices = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, price => new Money(price.UnitMicros), StringComparer.Ordinal);
+        if (prices.Count == 0)
+        {
+            return null;
+        }
+
+        Money Of(string part) => prices.GetValueOrDefault($"{slug}/{part}");
+        Money? Offered(string part) => prices.TryGetValue($"{slug}/{part}", out var price) ? price : null;
+        return new BlockPrices(
+            Of("apply/run"), Of("apply/device"), Of("apply/minute"), Of("check/run"), Of("check/device"), Of("check/minute"),
+            Offered("rental/month"), Offered("owned/once"));
+    }
+
+    /// <summary>What a run would cost at most, one line for each component.</summary>
+    /// <param name="mode"><c>apply</c> or <c>check</c>.</param>
+    /// <param name="included">The block is rented or owned, so its runs cost nothing.</param>
+    /// <param name="minutes">The run's hard time limit.</param>
+    public static async Task<IReadOnlyList<PriceLine>> Lines(
+        NetAutomationDb db, string slug, string mode, bool included, int devices, int minutes, CancellationToken cancel)
+    {
+        if (!Modes.Contains(mode, StringComparer.Ordinal))
+        {
+            throw new ArgumentOutOfRangeException(nameof(mode));
+        }
+
+        var prices = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
+        return [.. Enum.GetValues<PriceComponent>().Select(component =>
+        {
+            var price = prices[included ? Included(slug) : $"{slug}/{mode}/{Wire.Name(component)}"];
+            var quantity = component switch { PriceComponent.Run => 1L, PriceComponent.Device => devices, _ => minutes };
+            return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity);
+        })];
+    }
+
+    /// <summary>The price of renting or buying the block; null where it is not offered.</summary>
+    /// <param name="part"><c>rental/month</c> or <c>owned/once</c>.</param>
+    public static async Task<(PriceVersionId Id, Money Unit)?> Offer(NetAutomationDb db, string slug, string part, CancellationToken cancel) =>
+        (await InForce(db, slug, cancel)).FirstOrDefault(price => price.Sku == $"{slug}/{part}") is { } price ? (price.Id, new Money(price.UnitMicros)) : null;
+
+    private static string Included(string slug) => $"{slug}/included";
+
+    private static Task<List<Price>> InForce(NetAutomationDb db, string slug, CancellationToken cancel) => db.Query<Price>(
+        $"""
+        select distinct on (sku) id, sku, unit_micros from billing.price_version
+        where sku like {slug + "/%"} and valid @> now()
+          and scope in ('00000000-0000-0000-0000-000000000000', coalesce(nullif(current_setting('app.tenant', true), '')::uuid, '00000000-0000-0000-0000-000000000000'))
+        order by sku, scope desc
+        """,
+        cancel);
+
+    private sealed record Price(PriceVersionId Id, string Sku, long UnitMicros);
+}

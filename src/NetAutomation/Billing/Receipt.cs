@@ -1,0 +1,44 @@
+using NetAutomation.Billing.Ledger;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Billing;
+
+/// <summary>Proof of what was done to one device and what it cost.</summary>
+/// <param name="Seq">Place in the tenant's chain.</param>
+/// <param name="BlockDigest">Digest of the block version that ran.</param>
+/// <param name="InputHash">SHA-256 of the input.</param>
+/// <param name="DiffHash">SHA-256 of the diff.</param>
+/// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
+/// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>
+/// <param name="Price">What this device cost.</param>
+/// <param name="PriceVersionId">The price it was pinned to.</param>
+/// <param name="SettledAt">When it was settled.</param>
+/// <param name="PreviousHash">Hash of the receipt before.</param>
+/// <param name="Hash">SHA-256 over this receipt and the hash before it.</param>
+public sealed record Receipt(
+    long Seq,
+    string BlockDigest,
+    string InputHash,
+    string? DiffHash,
+    string? BeforeHash,
+    string? AfterHash,
+    Money Price,
+    PriceVersionId PriceVersionId,
+    DateTimeOffset SettledAt,
+    string PreviousHash,
+    string Hash)
+{
+    internal static async Task<Receipt?> Find(NetAutomationDb db, RunId run, DeviceId device, CancellationToken cancel) =>
+        (await db.Query<Row>(
+            $"""
+            select seq, block_digest, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at, previous_hash, hash
+            from billing.receipt where run_id = {run.Value} and device_id = {device.Value}
+            """,
+            cancel)).Select(row => new Receipt(
+                row.Seq, row.BlockDigest, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash, new Money(row.PriceMicros),
+                new PriceVersionId(row.PriceVersionId), row.SettledAt, Receipts.Text(row.PreviousHash), Receipts.Text(row.Hash))).FirstOrDefault();
+
+    private sealed record Row(
+        long Seq, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId,
+        DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
+}

@@ -1,0 +1,38 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Billing.Usage;
+
+/// <summary>A fact that was metered.</summary>
+/// <param name="EventId">Derived from run, meter and device, so the same fact has one id.</param>
+/// <param name="RunId">The run.</param>
+/// <param name="Meter">run, device or minute.</param>
+/// <param name="DeviceId">The device, for the device meter.</param>
+/// <param name="Quantity">How much.</param>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="OccurredAt">When the run was settled.</param>
+public sealed record UsageView(Guid EventId, RunId RunId, string Meter, DeviceId? DeviceId, long Quantity, string Block, DateTimeOffset OccurredAt);
+
+internal static class ListUsage
+{
+    /// <summary>Usage events, newest first.</summary>
+    public static async Task<Results<Ok<Page<UsageView>>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel, [Description("Only this block.")] string? block = null)
+    {
+        // Events of one transaction share a time, so the key is time-ordered by the run and then by the event.
+        var read = await page.Read<UsageView>(
+            $"usage?{block}",
+            (below, take) => db.Query<UsageView>(
+                $"""
+                select event_id, run_id, meter, device_id, quantity, block, occurred_at from billing.usage_event u
+                where tenant_id = {caller.Tenant.Value} and ({block}::text is null or block = {block})
+                  and ({below}::uuid is null or (run_id, event_id) < (select run_id, event_id from billing.usage_event b where b.tenant_id = u.tenant_id and b.event_id = {below}))
+                order by run_id desc, event_id desc limit {take}
+                """,
+                cancel),
+            view => view.EventId);
+        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
+    }
+}

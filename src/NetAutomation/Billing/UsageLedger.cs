@@ -1,0 +1,103 @@
+using NetAutomation.Billing.Ledger;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Billing;
+
+/// <summary>The outcome of one device as far as money and receipts are concerned.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Outcome">Wire name of the outcome.</param>
+/// <param name="Billable">Outcome <c>ok</c> or <c>changed</c>.</param>
+/// <param name="DiffHash">SHA-256 of the diff, where there is one.</param>
+/// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
+/// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>
+public sealed record DeviceFact(DeviceId Device, string Outcome, bool Billable, string? DiffHash, string? BeforeHash, string? AfterHash);
+
+/// <summary>What is settled at the end of a run.</summary>
+/// <param name="Block">Slug of the block, for the usage record.</param>
+/// <param name="BlockDigest">Digest of the block version.</param>
+/// <param name="InputHash">SHA-256 of the input.</param>
+/// <param name="Minutes">Started minutes between running and the end, by the database's clock.</param>
+/// <param name="Devices">Every device with a final outcome.</param>
+public sealed record RunFacts(RunId Run, string Block, string BlockDigest, string InputHash, int Minutes, IReadOnlyList<DeviceFact> Devices);
+
+/// <summary>
+/// Money of runs and purchases. Every method joins the caller's transaction of the tenant, so a reservation commits with the run it
+/// is for, and a settlement with the end of the run (Billing/README.md).
+/// </summary>
+internal sealed class UsageLedger(NetAutomationDb db)
+{
+    /// <summary>Holds the money for a run, one reservation for each line, or says why not.</summary>
+    public async Task<Problem?> Reserve(TenantId tenant, RunId run, IReadOnlyList<PriceLine> lines, Money? maxPrice, CancellationToken cancel)
+    {
+        var total = Total(lines);
+        if (maxPrice is { } max && total > max)
+        {
+            return new Problem(Problems.PriceAboveMax, $"The ceiling is {total} {Money.Currency}, the maximum given {max}.")
+            {
+                Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["ceiling"] = total, ["maxPrice"] = max },
+            };
+        }
+
+        if (await Channel(tenant, cancel) is not { } channel)
+        {
+            return Problems.NotBillable.With();
+        }
+
+        if (await Budgets.Budget.Refusal(db, tenant, total, cancel) is { } refusal)
+        {
+            return refusal;
+        }
+
+        foreach (var line in lines)
+        {
+            var component = Wire.Name(line.Component);
+            await db.Execute(
+                $"""
+                insert into billing.reservation (tenant_id, id, run_id, component, quantity, amount_micros, currency, price_version_id, channel)
+                values ({tenant.Value}, {Guid.CreateVersion7()}, {run.Value}, {component}, {line.Quantity}, {line.Amount.Micros}, {Money.Currency},
+                        {line.PriceVersionId.Value}, {channel})
+                """,
+                cancel);
+        }
+
+        return null;
+    }
+
+    /// <summary>Settles all reservations of a run, once: charges, usage and receipts. Returns what the run cost.</summary>
+    public Task<Money> Settle(TenantId tenant, RunFacts facts, CancellationToken cancel) => new RunSettlement(db, tenant, facts).Write(cancel);
+
+    /// <summary>Charges a rental or a sale. The row exists once per purchase, price and time.</summary>
+    public async Task<Problem?> ChargePurchase(
+        TenantId tenant, PurchaseId purchase, string sku, string description, PriceVersionId price, long quantity, Money amount, CancellationToken cancel)
+    {
+        if (await Channel(tenant, cancel) is not { } channel)
+        {
+            return Problems.NotBillable.With();
+        }
+
+        if (await Budgets.Budget.Refusal(db, tenant, amount, cancel) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (amount > Money.Zero)
+        {
+            var charge = Guid.CreateVersion7();
+            await db.Execute(
+                $"""
+                insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
+                values ({tenant.Value}, {charge}, {purchase.Value}, {sku}, {description}, {quantity}, {amount.Micros}, {Money.Currency}, {price.Value}, {channel})
+                """,
+                cancel);
+            await InvoiceDraft.Add(db, tenant, charge, channel, amount, cancel);
+        }
+
+        return null;
+    }
+
+    public static Money Total(IReadOnlyList<PriceLine> lines) => lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
+
+    private async Task<string?> Channel(TenantId tenant, CancellationToken cancel) =>
+        await db.Scalar<string>($"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value}", cancel);
+}
