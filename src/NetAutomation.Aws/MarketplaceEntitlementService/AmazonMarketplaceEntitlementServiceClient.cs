@@ -1,0 +1,40 @@
+using Amazon.MarketplaceEntitlementService.Model;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal;
+using NetAutomation.Aws.Wire;
+
+namespace Amazon.MarketplaceEntitlementService;
+
+/// <summary>Calls the entitlement service of AWS Marketplace (AWS Marketplace Entitlement Service API Reference).</summary>
+public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IAmazonMarketplaceEntitlementService
+{
+    private static readonly JsonMarshaller Marshaller = new(JsonDialect.Entitlement);
+
+    /// <summary>Takes the credentials from the SDK's default chain.</summary>
+    public AmazonMarketplaceEntitlementServiceClient(AmazonMarketplaceEntitlementServiceConfig config)
+        : base(config)
+    {
+    }
+
+    public AmazonMarketplaceEntitlementServiceClient(AWSCredentials credentials, AmazonMarketplaceEntitlementServiceConfig clientConfig)
+        : base(credentials, clientConfig)
+    {
+    }
+
+    /// <inheritdoc/>
+    public virtual Task<GetEntitlementsResponse> GetEntitlementsAsync(GetEntitlementsRequest request, CancellationToken cancellationToken = default) =>
+        CallAsync<GetEntitlementsResponse>(request, cancellationToken);
+
+    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);
+
+    private Task<TResponse> CallAsync<TResponse>(AmazonWebServiceRequest request, CancellationToken cancellationToken)
+        where TResponse : AmazonWebServiceResponse, new()
+    {
+        var options = new InvokeOptions
+        {
+            RequestMarshaller = Marshaller,
+            ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonMarketplaceEntitlementServiceException>(JsonDialect.Entitlement),
+        };
+        return InvokeAsync<TResponse>(request, options, cancellationToken);
+    }
+}

@@ -1,0 +1,41 @@
+using System.Collections;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal;
+using Amazon.Runtime.Internal.Transform;
+
+namespace NetAutomation.Aws.Wire;
+
+/// <summary>Writes a request as form parameters: <c>Action</c>, <c>Version</c> and one parameter per leaf.</summary>
+internal sealed class QueryMarshaller(QueryDialect dialect) : IMarshaller<IRequest, AmazonWebServiceRequest>
+{
+    public IRequest Marshall(AmazonWebServiceRequest input)
+    {
+        var request = new DefaultRequest(input, dialect.ServiceName) { HttpMethod = "POST", ResourcePath = "/" };
+        var parameters = request.ParameterCollection;
+        parameters.Add("Action", Operation.NameOf(input));
+        parameters.Add("Version", dialect.Version);
+        Write(parameters, "", input);
+        return request;
+    }
+
+    private void Write(ParameterCollection parameters, string name, object value)
+    {
+        switch (value)
+        {
+            case string text: parameters.Add(name, text); break;
+            case ConstantClass constant: parameters.Add(name, constant.Value); break;
+            case bool flag: parameters.Add(name, flag ? "true" : "false"); break;
+            case int number: parameters.Add(name, number.ToString()); break;
+            case IEnumerable list:
+                var index = 0;
+                foreach (var item in list)
+                    Write(parameters, $"{name}{dialect.ListInfix}.{++index}", item);
+                break;
+            default:
+                foreach (var member in Shape.MembersOf(value.GetType()))
+                    if (member.Property.GetValue(value) is { } inner)
+                        Write(parameters, (name.Length == 0 ? "" : name + ".") + (member.WireName ?? member.Property.Name), inner);
+                break;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections;
+using System.Globalization;
+using System.Net;
+using System.Xml;
+using System.Xml.Linq;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal.Transform;
+
+namespace NetAutomation.Aws.Wire;
+
+/// <summary>Reads the XML of the query protocols into a response or the service's typed exception.</summary>
+internal sealed class QueryUnmarshaller<TResponse, TFault>(QueryDialect dialect) : XmlResponseUnmarshaller
+    where TResponse : AmazonWebServiceResponse, new()
+    where TFault : AmazonServiceException
+{
+    public override AmazonWebServiceResponse Unmarshall(XmlUnmarshallerContext input)
+    {
+        // An AWS answer never carries a DTD; refusing it closes entity expansion and external entities.
+        var strict = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null };
+        try
+        {
+            using var reader = XmlReader.Create(input.Stream, strict);
+            var root = XDocument.Load(reader).Root!;
+            var result = root;
+            if (dialect.ResultElement)
+            {
+                var name = typeof(TResponse).Name[..^"Response".Length] + "Result";
+                result = Child(root, name) ?? throw new FormatException($"The answer has no {name}.");
+            }
+            else if (!Is(root, typeof(TResponse).Name))
+            {
+                throw new FormatException($"The answer is no {typeof(TResponse).Name}.");
+            }
+
+            var response = (TResponse)ReadStructure(result, typeof(TResponse));
+            response.ResponseMetadata = new ResponseMetadata
+            {
+                RequestId = (Child(root, "requestId") ?? Child(Child(root, "ResponseMetadata"), "RequestId"))?.Value,
+            };
+            return response;
+        }
+        catch (Exception broken) when (broken is XmlException or FormatException or OverflowException)
+        {
+            throw Broken.Answer(input, broken);
+        }
+    }
+
+    public override AmazonServiceException UnmarshallException(XmlUnmarshallerContext input, Exception innerException, HttpStatusCode statusCode)
+    {
+        var error = XmlErrorResponseUnmarshaller.GetInstance().Unmarshall(input);
+        error.InnerException = innerException;
+        error.StatusCode = statusCode;
+        return Fault<TFault>.From(error.Code, error);
+    }
+
+    private object ReadStructure(XElement element, Type type)
+    {
+        var value = Activator.CreateInstance(type)!;
+        foreach (var member in Shape.MembersOf(type))
+            if (Child(element, dialect.ElementOf(member)) is { } child)
+                member.Property.SetValue(value, Read(child, member.Property.PropertyType));
+        return value;
+    }
+
+    private object? Read(XElement element, Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        if (type == typeof(string))
+            return element.Value;
+        if (type == typeof(bool))
+            return XmlConvert.ToBoolean(element.Value);
+        if (type == typeof(int))
+            return XmlConvert.ToInt32(element.Value);
+        if (type == typeof(DateTime))
+            return DateTime.Parse(element.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+        if (type.IsSubclassOf(typeof(ConstantClass)))
+            return Constant.Of(type, element.Value);
+        return type.IsGenericType ? ReadList(element, type) : ReadStructure(element, type);
+    }
+
+    // The official unmarshallers create a list when its first item arrives, so an empty element stays null.
+    private IList? ReadList(XElement element, Type type)
+    {
+        IList? list = null;
+        foreach (var item in element.Elements().Where(e => Is(e, dialect.ListItem)))
+            (list ??= (IList)Activator.CreateInstance(type)!).Add(Read(item, type.GenericTypeArguments[0]));
+        return list;
+    }
+
+    private static XElement? Child(XElement? element, string name) => element?.Elements().FirstOrDefault(e => Is(e, name));
+
+    // Local names only: the namespace differs between partitions and emulators.
+    private static bool Is(XElement element, string name) => string.Equals(element.Name.LocalName, name, StringComparison.Ordinal);
+}
