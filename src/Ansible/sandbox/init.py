@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
+JSON lines. stderr: diagnostics. Nothing secret is ever in an argument or an environment variable."""
+import base64
+import concurrent.futures
+import hashlib
+import io
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
+PLATFORMS = {
+    "frr": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "frr.frr.frr"},
+    "ios": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "cisco.ios.ios"},
+}
+KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+             ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
+_events = os.dup(1)
+_child, _stopped = None, []
+_lock = threading.Lock()
+
+
+def put(event, **members):
+    line = json.dumps({"event": event, **members}).encode() + b"\n"
+    with _lock:  # Ansible writes to the same pipe, but only while no other thread here does
+        while line:
+            line = line[os.write(_events, line):]
+
+
+# --- the link: every 127.x address is a device, and the address dialled is its name ---
+
+def _pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    try:
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def _forward(client):
+    address, port = client.getsockname()
+    link = socket.socket(socket.AF_UNIX)
+    try:
+        link.connect(LINK)
+        link.sendall(f"{address} {port}\n".encode())
+        if link.recv(1) != b"+":
+            raise OSError("refused")
+    except OSError:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: the dialler sees it at once
+        client.close()
+        link.close()
+        return
+    back = threading.Thread(target=_pump, args=(link, client), daemon=True)
+    back.start()
+    _pump(client, link)
+    back.join()
+    client.close()
+    link.close()
+
+
+def listen():
+    server = socket.create_server(("0.0.0.0", PORT), backlog=512)
+
+    def accept():
+        while True:
+            threading.Thread(target=_forward, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+# --- host keys: always checked before anything secret is sent ---
+
+class Unreachable(Exception):
+    pass
+
+
+def fingerprint(blob):
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def open_transport(device, types, timeout):
+    import paramiko
+    connection = None
+    try:
+        connection = socket.create_connection((device["address"], PORT), timeout=timeout)
+        transport = paramiko.Transport(connection)
+        transport.banner_timeout = transport.handshake_timeout = timeout
+        known = transport.get_security_options().key_types
+        transport.get_security_options().key_types = [name for name in types if name in known]
+        transport.start_client(timeout=timeout)
+        return transport
+    except paramiko.ssh_exception.IncompatiblePeer:
+        connection.close()
+        return None
+    except Exception as fault:
+        if connection:
+            connection.close()
+        raise Unreachable(f"no SSH server answered: {type(fault).__name__}") from None
+
+
+def verified(device, timeout):
+    """(transport, key line, matches): tries the kinds of key a device may have until one has the pinned fingerprint."""
+    pin, last = device.get("hostKeySha256"), (None, None, False)
+    for types in KEY_TYPES if pin else (sum(KEY_TYPES, ()),):
+        transport = open_transport(device, types, timeout)
+        if transport is None:
+            continue
+        key = transport.get_remote_server_key()
+        line = f"{key.get_name()} {key.get_base64()}"
+        if not pin or fingerprint(key.asbytes()) == pin:
+            return transport, line, True
+        transport.close()
+        last = (None, line, False)
+    return last
+
+
+def admit(device):
+    """The known_hosts line of a device, or None after saying why it is left out."""
+    name = device["name"]
+    try:
+        line = device.get("hostKey")
+        if line:
+            line = " ".join(line.split()[:2])
+            matches = fingerprint(base64.b64decode(line.split()[1])) == device["hostKeySha256"]
+        else:
+            transport, line, matches = verified(device, 15)
+            if transport:
+                transport.close()
+        if matches:
+            put("host_key", device=name, hostKey=line)
+            return f"[{device['address']}]:{PORT} {line}\n"
+        put("excluded", device=name, code="host_key_mismatch", text="the device showed another host key than the pinned one"
+            if line else "the device has no host key of a supported kind")
+    except Unreachable as fault:
+        put("excluded", device=name, code="connect_timeout", text=str(fault))
+    except Exception as fault:
+        put("excluded", device=name, code="host_key_mismatch", text=f"the host key could not be read: {type(fault).__name__}")
+    return None
+
+
+# --- one run ---
+
+def private(path, text):
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    return path
+
+
+def unsafe(text):
+    return {"__ansible_unsafe": text}
+
+
+def variables(device):
+    values = {**PLATFORMS[device["platform"]], "ansible_host": device["address"], "ansible_port": PORT,
+              "ansible_user": unsafe(device["username"])}
+    if device.get("password") is not None:
+        values["ansible_password"] = unsafe(device["password"])
+    if device.get("privateKey"):
+        values["ansible_ssh_private_key_file"] = private(f"{HOME}/keys/{device['name']}", device["privateKey"].strip() + "\n")
+    if device.get("enablePassword") is not None:
+        values |= {"ansible_become": True, "ansible_become_method": "ansible.netcommon.enable",
+                   "ansible_become_password": unsafe(device["enablePassword"])}
+    return values
+
+
+def run(job):
+    with concurrent.futures.ThreadPoolExecutor(min(len(job["devices"]), 32)) as pool:
+        lines = list(pool.map(admit, job["devices"]))
+    devices = [device for device, line in zip(job["devices"], lines) if line]
+    if not devices or _stopped:
+        return 0
+    private(f"{HOME}/.ssh/known_hosts", "".join(line for line in lines if line))
+    inventory = private(f"{HOME}/job/inventory.json", json.dumps({"all": {"hosts": {d["name"]: variables(d) for d in devices}}}))
+    extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
+    arguments = [job["ansiblePlaybook"], "-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(min(len(devices), job["forks"]))]
+    if job["check"]:
+        arguments.append("--check")
+    # A warm, already imported Ansible takes the place of this one call.
+    global _child
+    _child = subprocess.Popen([*arguments, "/run/block/playbook.yml"], stdin=subprocess.DEVNULL, stdout=2, pass_fds=(_events,),
+                             cwd="/run/block", env={**os.environ, "NETAUTOMATION_EVENTS": str(_events)})
+    if _stopped:
+        _child.kill()
+    return _child.wait()
+
+
+def obey():
+    """The service holds stdin open as long as it lives: without it nobody would end the run."""
+    for command in sys.stdin:
+        if command.strip() == "stop":
+            _stopped.append(True)
+            if _child:
+                _child.send_signal(signal.SIGUSR1)
+    os._exit(1)
+
+
+# --- one probe ---
+
+def probe(job):
+    import paramiko
+    device = job["devices"][0]
+    try:
+        transport, line, matches = verified(device, job["timeoutSeconds"])
+    except Unreachable as fault:
+        return put("probe", stage="tcp", code="connect_timeout", text=str(fault))
+    found = {"hostKey": line, "hostKeySha256": fingerprint(base64.b64decode(line.split()[1])) if line else None}
+    if not matches:
+        return put("probe", stage="ssh", code="host_key_mismatch", text="", **found)
+    try:
+        if device.get("privateKey"):
+            transport.auth_publickey(device["username"], private_key(device["privateKey"]))
+        else:
+            transport.auth_password(device["username"], device.get("password") or "")
+        put("probe", stage="auth", code=None, text="", **found)
+    except paramiko.AuthenticationException:
+        put("probe", stage="auth", code="auth_failed", text="the device refused the credential", **found)
+    except Exception as fault:
+        put("probe", stage="auth", code="connection_closed", text=type(fault).__name__, **found)
+    finally:
+        transport.close()
+
+
+def private_key(text):
+    import paramiko
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
+        except Exception:
+            continue
+    raise paramiko.AuthenticationException("the private key could not be read")
+
+
+def main():
+    os.umask(0o077)
+    job = json.loads(sys.stdin.readline())
+    os.dup2(2, 1)  # whatever prints goes to the diagnostics, never between the events
+    threading.stack_size(256 << 10)
+    listen()
+    threading.Thread(target=obey, daemon=True).start()
+    code = (probe if job["mode"] == "probe" else run)(job) or 0
+    put("end", code=code)
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace NetAutomation.Execution;
+
+/// <summary>Where a run's programs and directories are (section <c>Execution</c>).</summary>
+internal sealed class ExecutionOptions
+{
+    public const string Section = "Execution";
+
+    /// <summary>The directory with <c>ansible.cfg</c>, <c>callback</c>, <c>filter</c>, <c>sandbox</c>.</summary>
+    [Required]
+    public string AnsibleDirectory { get; set; } = Path.Combine(AppContext.BaseDirectory, "ansible");
+
+    /// <summary>One directory per block, named by its slug.</summary>
+    [Required]
+    public string BlocksDirectory { get; set; } = Path.Combine(AppContext.BaseDirectory, "blocks");
+
+    /// <summary>One directory per live run. Keep it short: a unix socket's path holds 107 bytes.</summary>
+    [Required, MaxLength(60)]
+    public string WorkDirectory { get; set; } = Path.Combine(Path.GetTempPath(), "netautomation");
+
+    [Required]
+    public string AnsiblePlaybook { get; set; } = "/usr/bin/ansible-playbook";
+
+    [Required]
+    public string Bubblewrap { get; set; } = "/usr/bin/bwrap";
+
+    [Required]
+    public string Python { get; set; } = "/usr/bin/python3";
+
+    /// <summary>Devices a run works on at the same time.</summary>
+    [Range(1, 200)]
+    public int Forks { get; set; } = 50;
+
+    /// <summary>The user and group id of sandboxes when the service itself is root; otherwise sandboxes run as the service's user.</summary>
+    [Range(1, int.MaxValue)]
+    public int? SandboxUid { get; set; }
+}

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>The command line of a sandbox. It holds paths and limits only; whatever is secret goes through stdin.</summary>
+internal static class BubblewrapCommand
+{
+    private const int InnerUid = 1000;
+
+    // The shell opens the descriptors bubblewrap wants and stays its parent: "die with parent" follows the thread that
+    // forked, and a thread of the runtime's pool may end at any time.
+    private const string Shell = "exec 9<\"$1\" 8>\"$2\"; shift 2; \"$@\"; exit $?";
+
+    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? blockDirectory, IReadOnlyList<string>? program = null)
+    {
+        var start = new ProcessStartInfo("/bin/sh")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardErrorEncoding = Encoding.UTF8,
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+        };
+        start.Environment.Clear();
+        start.Environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
+        string[] arguments =
+        [
+            "-c", Shell, "sandbox", filterPath, infoPath,
+            .. RunAs(options.SandboxUid),
+            "choom", "-n", "500", "--",
+            "prlimit", "--nproc=4096", "--nofile=4096", "--core=0", "--fsize=268435456", "--cpu=7200", "--memlock=65536", "--",
+            options.Bubblewrap,
+            "--unshare-user", "--uid", Number(InnerUid), "--gid", Number(InnerUid),
+            "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
+            "--hostname", "run", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--seccomp", "9", "--info-fd", "8",
+            "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+            "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
+            .. Etc(options, "passwd"), .. Etc(options, "group"), .. Etc(options, "hosts"),
+            "--proc", "/proc", "--dev", "/dev",
+            "--size", Number(128 << 20), "--tmpfs", "/tmp", "--size", Number(64 << 20), "--tmpfs", "/home", "--dir", "/home/run", "--dir", "/run",
+            "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
+            "--ro-bind", linkDirectory, "/run/link",
+            .. blockDirectory is null ? Array.Empty<string>() : ["--ro-bind", blockDirectory, "/run/block"],
+            .. Environment(),
+            "--chdir", "/home/run", "--remount-ro", "/", "--",
+            .. program ?? [options.Python, "-I", "/opt/ansible/sandbox/init.py"],
+        ];
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return start;
+    }
+
+    private static string[] RunAs(int? uid) =>
+        uid is { } id ? ["setpriv", "--reuid", Number(id), "--regid", Number(id), "--clear-groups", "--"] : [];
+
+    private static string[] Etc(ExecutionOptions options, string name) => ["--ro-bind", Path.Combine(options.AnsibleDirectory, "sandbox", name), "/etc/" + name];
+
+    private static string[] Environment() =>
+    [
+        .. Set("HOME", "/home/run"), .. Set("PATH", "/usr/bin:/bin"), .. Set("LANG", "C.UTF-8"), .. Set("PYTHONDONTWRITEBYTECODE", "1"),
+        .. Set("ANSIBLE_CONFIG", "/opt/ansible/ansible.cfg"), .. Set("ANSIBLE_HOME", "/home/run/.ansible"),
+    ];
+
+    private static string[] Set(string name, string value) => ["--setenv", name, value];
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

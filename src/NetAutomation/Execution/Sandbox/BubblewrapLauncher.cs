@@ -1,0 +1,125 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>Runs each job in namespaces of its own, made by bubblewrap.</summary>
+internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider time) : ISandboxLauncher
+{
+    private readonly ExecutionOptions _options = options.Value;
+    private readonly Lazy<string> _filter = new(() => SandboxProbe.WriteFilter(options.Value));
+
+    public SandboxRun Start(SandboxJob job, Dial dial)
+    {
+        Validate(job);
+        var place = new SandboxPlace(_options, job.Id);
+        var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
+        var start = BubblewrapCommand.Build(_options, _filter.Value, place.InfoPath, place.LinkDirectory, job.BlockDirectory);
+        var line = FirstLine(job.Devices, link, writer =>
+        {
+            writer.WriteString("mode", "run");
+            writer.WriteBoolean("check", job.Check);
+            writer.WriteNumber("forks", _options.Forks);
+            writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
+            writer.WritePropertyName("input");
+            UnsafeInput.Write(writer, job.Input);
+        });
+        return new SandboxRun(job, link, place, start, line, time);
+    }
+
+    public async Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
+    {
+        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
+        await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
+        var start = BubblewrapCommand.Build(_options, _filter.Value, place.InfoPath, place.LinkDirectory, blockDirectory: null);
+        var line = FirstLine([device], link, writer =>
+        {
+            writer.WriteString("mode", "probe");
+            writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
+        });
+        await using var process = await SandboxProcess.Start(start, place.InfoPath, line, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(timeout);
+        await using var kill = limit.Token.Register(process.Kill);
+        ProbeResult? result = null;
+        await foreach (var bytes in process.Lines())
+        {
+            if (bytes is not null && JsonSerializer.Deserialize<JsonElement>(bytes) is var message && message.GetProperty("event").ValueEquals("probe"))
+            {
+                result = Read(message, link, device.Name);
+            }
+        }
+
+        cancel.ThrowIfCancellationRequested();
+        return result ?? Silent(link, device.Name, limit.IsCancellationRequested);
+    }
+
+    private static ProbeResult Read(JsonElement message, SandboxLink link, string device)
+    {
+        var stage = message.GetProperty("stage").GetString()!;
+        var code = message.GetProperty("code").GetString();
+        if (stage == "tcp")
+        {
+            return Silent(link, device, timedOut: true);
+        }
+
+        return new ProbeResult(
+            code is null,
+            stage,
+            code,
+            Rtt(link, device),
+            message.GetProperty("hostKeySha256").GetString(),
+            message.GetProperty("hostKey").GetString());
+    }
+
+    private static ProbeResult Silent(SandboxLink link, string device, bool timedOut) => link.Contacted(device)
+        ? new ProbeResult(false, "ssh", timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError, Rtt(link, device), null, null)
+        : new ProbeResult(false, "tcp", link.Refusal(device)?.Code ?? DeviceCode.ConnectTimeout, null, null, null);
+
+    private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
+
+    private static byte[] FirstLine(IEnumerable<SandboxDevice> devices, SandboxLink link, Action<Utf8JsonWriter> rest)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("devices");
+            foreach (var device in devices)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("name", device.Name);
+                writer.WriteString("address", link.AddressOf(device.Name));
+                writer.WriteString("platform", device.Platform);
+                writer.WriteString("username", device.Username);
+                writer.WriteString("password", device.Password);
+                writer.WriteString("privateKey", device.PrivateKey);
+                writer.WriteString("enablePassword", device.EnablePassword);
+                writer.WriteString("hostKeySha256", device.HostKeySha256);
+                writer.WriteString("hostKey", device.HostKey);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+            rest(writer);
+            writer.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void Validate(SandboxJob job)
+    {
+        if (!SandboxDevice.IsAlias(job.Id) || job.Devices.Count == 0 || job.Devices.Any(device => !SandboxDevice.IsAlias(device.Name)))
+        {
+            throw new ArgumentException("A job needs an id and devices whose names are plain aliases.", nameof(job));
+        }
+
+        if (job.Devices.Any(device => string.IsNullOrEmpty(device.HostKeySha256)))
+        {
+            throw new ArgumentException("A device without a pinned host key cannot be part of a run.", nameof(job));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>Opens a byte stream to a device by its alias; null or an exception when that fails.</summary>
+internal delegate Task<Stream?> Dial(string deviceName, CancellationToken cancel);
+
+/// <summary>Makes the place a run happens in. What each kind of place promises stands in docs/decisions/0006-sandbox.md.</summary>
+internal interface ISandboxLauncher
+{
+    /// <summary>Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end, or the run waits for it.</summary>
+    SandboxRun Start(SandboxJob job, Dial dial);
+
+    /// <summary>Connects once; sends the credential only if the host key matches the pin, or there is no pin yet.</summary>
+    Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default);
+}

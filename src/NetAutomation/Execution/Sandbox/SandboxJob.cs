@@ -1,0 +1,37 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>One block on some devices, as a launcher takes it.</summary>
+internal sealed record SandboxJob(
+    string Id,
+    string BlockDirectory,
+    bool Check,
+    JsonElement Input,
+    IReadOnlyList<SandboxDevice> Devices,
+    TimeSpan HardTimeout,
+    TimeSpan IdleTimeout);
+
+/// <summary>A device under an opaque alias; its real address is known only to whoever dials.</summary>
+/// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>
+/// <param name="HostKey">The whole key (<c>ssh-ed25519 AAAA…</c>) if known: saves one connection per device and run.</param>
+internal sealed partial record SandboxDevice(
+    string Name,
+    string Platform,
+    int Port,
+    string Username,
+    string? Password,
+    string? PrivateKey,
+    string? EnablePassword,
+    string? HostKeySha256,
+    string? HostKey)
+{
+    public IEnumerable<string> Secrets => new[] { Password, PrivateKey, EnablePassword }.OfType<string>();
+
+    /// <summary>An alias Ansible takes for a host name and nothing else, and which is safe as a file name.</summary>
+    public static bool IsAlias(string name) => Alias.IsMatch(name) && name is not ("all" or "ungrouped" or "localhost");
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Alias { get; }
+}

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>
+/// The only way out of a sandbox: one unix socket. A program inside says <c>address port\n</c>, and if that is one of the
+/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed.
+/// </summary>
+internal sealed class SandboxLink : IAsyncDisposable
+{
+    public const int Port = 2222;
+    private const int StreamsPerDevice = 4;
+    private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(20);
+    private readonly Dictionary<string, Entry> _byAddress;
+    private readonly Dictionary<string, Entry> _byName;
+    private readonly ConcurrentDictionary<Task, byte> _streams = new();
+    private readonly CancellationTokenSource _closed = new();
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Dial _dial;
+    private readonly TimeProvider _time;
+    private readonly Task _accepting;
+    private long _lastByte;
+
+    public SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider time)
+    {
+        _dial = dial;
+        _time = time;
+        _lastByte = time.GetTimestamp();
+        _byName = devices.Select((device, index) => new Entry(device.Name, Address(index))).ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        _byAddress = _byName.Values.ToDictionary(entry => entry.Address, StringComparer.Ordinal);
+        _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
+        // Its directory belongs to the sandbox's user alone.
+        File.SetUnixFileMode(socketPath, (UnixFileMode)0b110_110_110);
+        _listener.Listen(512);
+        _accepting = Task.Run(Accept);
+    }
+
+    public TimeSpan Quiet => _time.GetElapsedTime(Interlocked.Read(ref _lastByte));
+
+    public string AddressOf(string device) => _byName[device].Address;
+
+    public bool Contacted(string device) => _byName[device].Contacted;
+
+    /// <summary>Why the last dial of this device was refused, if whoever dialled said so.</summary>
+    public DialRefusedException? Refusal(string device) => _byName[device].Refusal;
+
+    public TimeSpan? DialTime(string device) => _byName[device].DialTime;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closed.CancelAsync();
+        _listener.Dispose();
+        await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_streams.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _closed.Dispose();
+    }
+
+    private static string Address(int index) => string.Create(CultureInfo.InvariantCulture, $"127.1.{index / 250}.{index % 250 + 1}");
+
+    private async Task Accept()
+    {
+        while (!_closed.IsCancellationRequested)
+        {
+            var socket = await _listener.AcceptAsync(_closed.Token);
+            var stream = Task.Run(() => Serve(socket), CancellationToken.None);
+            _streams.TryAdd(stream, 0);
+            _ = stream.ContinueWith(done => _streams.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private async Task Serve(Socket socket)
+    {
+        using var inside = new NetworkStream(socket, ownsSocket: true);
+        try
+        {
+            if (await Handshake(inside) is not { } entry || Interlocked.Increment(ref entry.Open) is var open && open > StreamsPerDevice)
+            {
+                return;
+            }
+
+            try
+            {
+                await using var outside = await DialDevice(entry);
+                if (outside is not null)
+                {
+                    await inside.WriteAsync("+"u8.ToArray(), _closed.Token);
+                    await Carry(inside, socket, outside);
+                }
+            }
+            finally
+            {
+                Interlocked.Decrement(ref entry.Open);
+            }
+        }
+        catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // A cut stream is reported by whoever speaks over it.
+        }
+    }
+
+    private async Task<Entry?> Handshake(NetworkStream inside)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+        limit.CancelAfter(HandshakeTimeout);
+        var buffer = new byte[32];
+        var length = 0;
+        // Byte by byte: what follows the line belongs to the device.
+        while (length < buffer.Length && await inside.ReadAsync(buffer.AsMemory(length, 1), limit.Token) == 1)
+        {
+            if (buffer[length] == '\n')
+            {
+                var parts = Encoding.ASCII.GetString(buffer, 0, length).Split(' ');
+                return parts is [var address, "2222"] ? _byAddress.GetValueOrDefault(address) : null;
+            }
+
+            length++;
+        }
+
+        return null;
+    }
+
+    private async Task<Stream?> DialDevice(Entry entry)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+        limit.CancelAfter(DialTimeout);
+        var started = _time.GetTimestamp();
+        try
+        {
+            var stream = await _dial(entry.Name, limit.Token);
+            if (stream is not null)
+            {
+                entry.DialTime ??= _time.GetElapsedTime(started);
+                entry.Contacted = true;
+                entry.Refusal = null;
+            }
+
+            return stream;
+        }
+        catch (DialRefusedException refusal)
+        {
+            entry.Refusal = refusal;
+            return null;
+        }
+        catch (Exception) when (!_closed.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task Carry(NetworkStream inside, Socket socket, Stream outside)
+    {
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+        var toDevice = Pump(inside, outside, cut.Token);
+        var fromDevice = Pump(outside, inside, cut.Token);
+        await Task.WhenAny(toDevice, fromDevice);
+        if (fromDevice.IsCompleted)
+        {
+            // The program inside still has to read what was sent last.
+            socket.Shutdown(SocketShutdown.Send);
+            cut.CancelAfter(TimeSpan.FromSeconds(2));
+        }
+        else
+        {
+            await cut.CancelAsync();
+        }
+
+        await Task.WhenAll(toDevice, fromDevice).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task Pump(Stream from, Stream to, CancellationToken cancel)
+    {
+        var buffer = new byte[32 * 1024];
+        int read;
+        while ((read = await from.ReadAsync(buffer, cancel)) > 0)
+        {
+            await to.WriteAsync(buffer.AsMemory(0, read), cancel);
+            await to.FlushAsync(cancel);
+            Interlocked.Exchange(ref _lastByte, _time.GetTimestamp());
+        }
+    }
+
+    private sealed record Entry(string Name, string Address)
+    {
+        public int Open;
+
+        public volatile bool Contacted;
+
+        public volatile DialRefusedException? Refusal;
+
+        public TimeSpan? DialTime { get; set; }
+    }
+}

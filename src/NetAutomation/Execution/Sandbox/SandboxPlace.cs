@@ -1,0 +1,65 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>The directory of one live sandbox on the host: the link's socket and the sandbox's first pid, nothing secret.</summary>
+internal sealed class SandboxPlace : IDisposable
+{
+    private readonly string _directory;
+
+    public SandboxPlace(ExecutionOptions options, string id)
+    {
+        _directory = Path.Combine(options.WorkDirectory, id);
+        Prepare(options.WorkDirectory, (UnixFileMode)0b111_001_001);
+        // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.
+        Dispose();
+        Prepare(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(LinkDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (options.SandboxUid is { } uid)
+        {
+            Give(_directory, uid);
+            Give(LinkDirectory, uid);
+        }
+    }
+
+    public string LinkDirectory => Path.Combine(_directory, "link");
+
+    public string SocketPath => Path.Combine(LinkDirectory, "sock");
+
+    public string InfoPath => Path.Combine(_directory, "info.json");
+
+    public void Dispose()
+    {
+        try
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Nothing was left.
+        }
+    }
+
+    private static void Prepare(string path, UnixFileMode mode)
+    {
+        if (!Directory.Exists(path))
+        {
+            Directory.CreateDirectory(path, mode);
+            // The process's umask may have taken bits away.
+            File.SetUnixFileMode(path, mode);
+        }
+    }
+
+    private static void Give(string path, int uid)
+    {
+        if (Chown(path, uid, uid) != 0)
+        {
+            throw new IOException($"Cannot give {path} to the sandbox's user.", new Win32Exception(Marshal.GetLastPInvokeError()));
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "chown", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Chown([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int owner, int group);
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>Whether sandboxes can be made on this host. Asked at start: a worker that cannot isolate must not run.</summary>
+internal static class SandboxProbe
+{
+    /// <summary>What is missing, in words an administrator can act on; empty if a sandbox was made and left again.</summary>
+    public static async Task<IReadOnlyList<string>> Check(ExecutionOptions options, CancellationToken cancel = default)
+    {
+        var faults = new List<string>();
+        if (!OperatingSystem.IsLinux())
+        {
+            return ["Sandboxes need Linux namespaces."];
+        }
+
+        if (Environment.IsPrivilegedProcess && options.SandboxUid is null)
+        {
+            faults.Add("The service runs as root: run it as a plain user, or set Execution:SandboxUid to an unprivileged user id for sandboxes.");
+        }
+
+        faults.AddRange(new[] { options.Bubblewrap, options.AnsiblePlaybook, options.Python, "/usr/bin/prlimit", "/usr/bin/setpriv", "/usr/bin/choom" }
+            .Where(program => !File.Exists(program))
+            .Select(program => $"{program} is missing (packages: bubblewrap ansible python3 python3-seccomp python3-paramiko util-linux)."));
+        if (!File.Exists(Path.Combine(options.AnsibleDirectory, "sandbox", "init.py")))
+        {
+            faults.Add($"Execution:AnsibleDirectory ({options.AnsibleDirectory}) does not hold sandbox/init.py.");
+        }
+
+        if (faults.Count > 0)
+        {
+            return faults;
+        }
+
+        try
+        {
+            using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"));
+            var start = BubblewrapCommand.Build(options, WriteFilter(options), place.InfoPath, place.LinkDirectory, null, [options.Python, "-I", "-c", "import paramiko, ansible"]);
+            var (code, error) = await Run(start, cancel);
+            if (code != 0)
+            {
+                faults.Add(Explain(error));
+            }
+        }
+        catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException)
+        {
+            faults.Add(fault.Message);
+        }
+
+        return faults;
+    }
+
+    /// <summary>Writes the system-call filter into the work directory and returns its path.</summary>
+    public static string WriteFilter(ExecutionOptions options)
+    {
+        Directory.CreateDirectory(options.WorkDirectory);
+        var path = Path.Combine(options.WorkDirectory, "seccomp.bpf");
+        var fresh = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}";
+        var start = new ProcessStartInfo(options.Python, ["-I", Path.Combine(options.AnsibleDirectory, "sandbox", "seccomp.py"), fresh]) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"The system-call filter could not be written (package python3-seccomp): {error.Trim()}");
+        }
+
+        // Replaced in one step: another worker may be reading it.
+        File.Move(fresh, path, overwrite: true);
+        return path;
+    }
+
+    private static async Task<(int Code, string Error)> Run(ProcessStartInfo start, CancellationToken cancel)
+    {
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync(cancel);
+        var error = await process.StandardError.ReadToEndAsync(cancel);
+        await output;
+        await process.WaitForExitAsync(cancel);
+        return (process.ExitCode, error.Trim());
+    }
+
+    private static string Explain(string error)
+    {
+        var refused = error.Contains("namespace", StringComparison.OrdinalIgnoreCase) || error.Contains("uid map", StringComparison.OrdinalIgnoreCase)
+            || error.Contains("Operation not permitted", StringComparison.OrdinalIgnoreCase);
+        return refused
+            ? "This host does not let the service make user namespaces. Allow it (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces > 0, "
+                + "kernel.apparmor_restrict_unprivileged_userns=0), or in a container use a seccomp profile that permits unshare, clone and mount "
+                + $"(docker: --security-opt seccomp=…; Kubernetes: a Localhost profile). bubblewrap said: {error}"
+            : $"A sandbox could not be made: {error}";
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+
+namespace NetAutomation.Execution.Sandbox;
+
+internal enum SandboxOutcome
+{
+    Ok,
+    Changed,
+    Failed,
+    Unreachable,
+    NotStarted,
+
+    /// <summary>Work had begun and its end was not seen: the device's configuration may be anything in between.</summary>
+    Unknown,
+}
+
+/// <summary>Stable codes of a device that is neither ok nor changed; a dial may add its own (<see cref="DialRefusedException"/>).</summary>
+internal static class DeviceCode
+{
+    public const string AuthFailed = "auth_failed";
+    public const string ConnectTimeout = "connect_timeout";
+    public const string ConnectionClosed = "connection_closed";
+    public const string HardTimeout = "hard_timeout";
+    public const string HostKeyMismatch = "host_key_mismatch";
+    public const string IdleTimeout = "idle_timeout";
+    public const string InternalError = "internal_error";
+    public const string NotAllowed = "not_allowed";
+    public const string TaskFailed = "task_failed";
+}
+
+internal sealed record SandboxArtifact(string Name, byte[] Content);
+
+/// <param name="Changed">True or false; null when it cannot be told, for example after a refused line.</param>
+/// <param name="Contacted">A connection to the device was open at least once.</param>
+internal sealed record SandboxDeviceResult(
+    string Name,
+    SandboxOutcome Outcome,
+    bool? Changed,
+    bool Contacted,
+    string? Code,
+    string? Message,
+    string Diff,
+    JsonElement? Result,
+    IReadOnlyList<SandboxArtifact> Artifacts);
+
+/// <param name="Fault">What went wrong with the run as a whole, null if nothing did.</param>
+/// <param name="Gone">The kernel confirmed that no process of the sandbox is left.</param>
+internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices, string? Fault, bool Gone);
+
+/// <param name="Type"><c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>.</param>
+/// <param name="Data">A JSON object, scrubbed and at most 16 KiB.</param>
+/// <param name="Outcome">Set on <c>device_outcome</c>.</param>
+internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
+
+/// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>.</param>
+/// <param name="RttMs">How long opening the connection took.</param>
+internal sealed record ProbeResult(bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey);
+
+/// <summary>Thrown by a dial that knows why it was refused; the code becomes the device's code.</summary>
+internal sealed class DialRefusedException(string code, string message) : Exception(message)
+{
+    public string Code { get; } = code;
+}

@@ -1,0 +1,255 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>One job on its way: events as they happen, then one result per device whatever went wrong.</summary>
+internal sealed class SandboxRun
+{
+    private const int OutputLimit = 4 * 1024;
+    private readonly Channel<SandboxEvent> _events = Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
+    private readonly SandboxJob _job;
+    private readonly SandboxLink _link;
+    private readonly SandboxPlace _place;
+    private readonly Scrubber _scrubber;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<string, DeviceProgress> _devices;
+    private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _over = new();
+    private readonly Task<SandboxProcess> _process;
+    private long _lastEvent;
+    private volatile string? _stopCode;
+    private volatile bool _stopped;
+    private volatile bool _waitingForReader;
+    private bool _ended;
+    private int _exitCode;
+
+    public SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace place, ProcessStartInfo start, byte[] firstLine, TimeProvider time)
+    {
+        _job = job;
+        _link = link;
+        _place = place;
+        _time = time;
+        _lastEvent = time.GetTimestamp();
+        _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
+        _devices = job.Devices.ToDictionary(device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
+        _process = SandboxProcess.Start(start, place.InfoPath, firstLine, time);
+        Completion = Task.Run(Run);
+    }
+
+    /// <summary>Must be read to the end: the run waits for a reader that is slow.</summary>
+    public IAsyncEnumerable<SandboxEvent> Events => _events.Reader.ReadAllAsync();
+
+    /// <summary>Never faults; ends when no process is left and every device has an outcome.</summary>
+    public Task<SandboxResult> Completion { get; }
+
+    /// <summary>Lets the tasks under way end for as long as <paramref name="grace"/>, then kills; returns when nothing is left.</summary>
+    public async Task Stop(TimeSpan grace)
+    {
+        _stopped = true;
+        var process = await _process;
+        if (grace > TimeSpan.Zero)
+        {
+            await process.AskToStop();
+            await Task.WhenAny(Completion, Task.Delay(grace, _time));
+        }
+
+        process.Kill();
+        await Completion;
+    }
+
+    private async Task<SandboxResult> Run()
+    {
+        string? fault = null;
+        var gone = false;
+        try
+        {
+            await using var process = await _process;
+            var watch = Watch(process);
+            await foreach (var line in process.Lines())
+            {
+                await Handle(line);
+            }
+
+            await _over.CancelAsync();
+            await watch;
+            process.Kill();
+            gone = await process.Gone();
+            fault = Fault(process, gone);
+        }
+        catch (Exception thrown)
+        {
+            fault = $"The sandbox failed: {thrown.GetType().Name}.";
+        }
+
+        var results = _devices.Values.Select(device => Conclude(device, gone, fault)).ToList();
+        try
+        {
+            await _link.DisposeAsync();
+            foreach (var (device, result) in _devices.Values.Zip(results))
+            {
+                await Announce(device, result);
+            }
+        }
+        finally
+        {
+            _events.Writer.TryComplete();
+            _place.Dispose();
+            _over.Dispose();
+        }
+
+        return new SandboxResult(results, fault, gone);
+    }
+
+    private string? Fault(SandboxProcess process, bool gone)
+    {
+        if (!gone)
+        {
+            return "Processes of the sandbox are left.";
+        }
+
+        // Ansible's 2 and 4 mean that hosts failed, which is no fault of the run.
+        return _stopped || _stopCode is not null || (_ended && _exitCode is 0 or 2 or 4) ? null
+            : $"The sandbox ended early. {_scrubber.Text(process.Diagnostics, OutputLimit)}";
+    }
+
+    private SandboxDeviceResult Conclude(DeviceProgress device, bool gone, string? fault) => device.Conclude(
+        _failures.TryGetValue(device.Name, out var failed) ? failed : null,
+        ended: _ended && !_stopped && gone,
+        _stopCode ?? (fault is null ? null : DeviceCode.InternalError));
+
+    private async Task Watch(SandboxProcess process)
+    {
+        var started = _time.GetTimestamp();
+        try
+        {
+            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(200), _time);
+            while (await tick.WaitForNextTickAsync(_over.Token))
+            {
+                var idle = _time.GetElapsedTime(Interlocked.Read(ref _lastEvent));
+                var code = _time.GetElapsedTime(started) >= _job.HardTimeout ? DeviceCode.HardTimeout
+                    : !_waitingForReader && idle >= _job.IdleTimeout && _link.Quiet >= _job.IdleTimeout ? DeviceCode.IdleTimeout
+                    : null;
+                if (code is not null)
+                {
+                    _stopCode = code;
+                    process.Kill();
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It ended in time.
+        }
+    }
+
+    private async Task Handle(byte[]? line)
+    {
+        Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
+        if (line is null)
+        {
+            await Emit("output", null, new JsonObject { ["text"] = "[a line was too long and is left out]" });
+            return;
+        }
+
+        JsonElement message;
+        try
+        {
+            message = JsonSerializer.Deserialize<JsonElement>(line);
+            await Dispatch(message);
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            await Emit("output", null, new JsonObject { ["text"] = "[a line was not understood and is left out]" });
+        }
+    }
+
+    private async Task Dispatch(JsonElement message)
+    {
+        var kind = message.GetProperty("event").GetString();
+        if (kind == "stats")
+        {
+            foreach (var host in message.GetProperty("devices").EnumerateObject())
+            {
+                _failures[host.Name] = host.Value.GetProperty("failures").GetInt32() > 0 || host.Value.GetProperty("unreachable").GetInt32() > 0;
+            }
+
+            return;
+        }
+
+        if (kind == "end")
+        {
+            _ended = true;
+            _exitCode = message.GetProperty("code").GetInt32();
+            return;
+        }
+
+        if (!message.TryGetProperty("device", out var name) || !_devices.TryGetValue(name.GetString()!, out var device))
+        {
+            return;
+        }
+
+        switch (kind)
+        {
+            case "excluded":
+                device.Exclude(message.GetProperty("code").GetString()!, message.GetProperty("text").GetString()!);
+                await Announce(device, device.Conclude(true, ended: false, null));
+                break;
+            case "start" when device.Start():
+                await Emit("device_started", device.Name, []);
+                break;
+            case "task":
+                await TaskDone(device, message);
+                break;
+            case "artifact":
+                device.Artifact(message.GetProperty("name").GetString()!, message.GetProperty("data").GetBytesFromBase64());
+                break;
+            case "result":
+                device.Result(message.GetProperty("result"));
+                await Announce(device, device.Conclude(null, ended: false, null));
+                break;
+        }
+    }
+
+    private async Task TaskDone(DeviceProgress device, JsonElement message)
+    {
+        var status = message.GetProperty("status").GetString()!;
+        var changed = message.GetProperty("changed").GetBoolean();
+        var text = message.GetProperty("text").GetString()!;
+        var task = message.GetProperty("task").GetString()!;
+        var ignored = message.TryGetProperty("ignored", out var flag) && flag.GetBoolean();
+        device.Task(status, changed, text, message.GetProperty("diff").GetString()!, ignored);
+        if (status != "skipped")
+        {
+            await Emit("task", device.Name, new JsonObject { ["task"] = _scrubber.Text(task, 200), ["status"] = status, ["changed"] = changed });
+        }
+
+        if (text.Length > 0)
+        {
+            await Emit("output", device.Name, new JsonObject { ["text"] = _scrubber.Text(text, OutputLimit) });
+        }
+    }
+
+    private async Task Announce(DeviceProgress device, SandboxDeviceResult result)
+    {
+        if (device.Announced?.Outcome == result.Outcome)
+        {
+            return;
+        }
+
+        device.Announced = result;
+        var data = new JsonObject { ["outcome"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Outcome.ToString()), ["changed"] = result.Changed, ["code"] = result.Code };
+        await Emit("device_outcome", device.Name, data, result);
+    }
+
+    private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
+    {
+        _waitingForReader = true;
+        await _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome));
+        _waitingForReader = false;
+        Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
+    }
+}

@@ -1,0 +1,190 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>
+/// Makes device output fit to store and show: no control or direction characters, no known secret in any usual spelling,
+/// bounded. Fails closed: text that cannot be scrubbed is withheld.
+/// </summary>
+internal sealed partial class Scrubber
+{
+    public const string Mask = "********";
+    private const string Withheld = "[withheld]";
+    private readonly string[] _spellings;
+    private readonly int _longest;
+    private readonly SearchValues<string> _any;
+
+    public Scrubber(IEnumerable<string> secrets)
+    {
+        // Longest first: a spelling may hold a shorter one.
+        _spellings = [.. secrets.Where(secret => secret.Length > 0).Distinct(StringComparer.Ordinal).SelectMany(Spellings)
+            .Where(spelling => spelling.Length > 0).Distinct(StringComparer.Ordinal).OrderByDescending(spelling => spelling.Length)];
+        _longest = _spellings.Length == 0 ? 0 : _spellings[0].Length;
+        _any = SearchValues.Create(_spellings, StringComparison.Ordinal);
+    }
+
+    /// <summary>Text for people: cleaned, masked and at most <paramref name="limit"/> characters.</summary>
+    public string Text(string text, int limit)
+    {
+        try
+        {
+            var raw = text.Length > 4 * limit + 65536 ? text[..(4 * limit + 65536)] : text;
+            var clean = Masked(Clean(raw));
+            // The end of a cut text may be the first half of a secret, which no mask knows.
+            return raw.Length == text.Length && clean.Length <= limit
+                ? clean
+                : Cut(clean, Math.Min(limit, raw.Length == text.Length ? limit : Math.Max(0, clean.Length - _longest))) + "\n[cut]";
+        }
+        catch (Exception)
+        {
+            return Withheld;
+        }
+    }
+
+    /// <summary>The same for every name and string of a JSON value; one that is too long becomes <c>{"truncated":true}</c>.</summary>
+    public JsonElement Json(JsonElement value, int limit)
+    {
+        try
+        {
+            var scrubbed = JsonSerializer.SerializeToElement(Node(value, limit));
+            return Encoding.UTF8.GetByteCount(scrubbed.GetRawText()) <= limit ? scrubbed : JsonSerializer.SerializeToElement(new { truncated = true });
+        }
+        catch (Exception)
+        {
+            return JsonSerializer.SerializeToElement(new { withheld = true });
+        }
+    }
+
+    /// <summary>An artifact keeps its bytes except for secrets: it is data, not a message.</summary>
+    public byte[] Artifact(byte[] content)
+    {
+        try
+        {
+            // Latin-1 maps bytes to characters one to one, so nothing but the secrets changes.
+            var text = Encoding.Latin1.GetString(content);
+            foreach (var spelling in _spellings)
+            {
+                text = text.Replace(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(spelling)), Mask, StringComparison.Ordinal);
+            }
+
+            return Encoding.Latin1.GetBytes(text);
+        }
+        catch (Exception)
+        {
+            return Encoding.UTF8.GetBytes(Withheld);
+        }
+    }
+
+    private static string Clean(string text)
+    {
+        var plain = EscapeSequence.Replace(text, "");
+        var kept = new StringBuilder(plain.Length);
+        for (var i = 0; i < plain.Length; i++)
+        {
+            var c = plain[i];
+            if (char.IsHighSurrogate(c) && i + 1 < plain.Length && char.IsLowSurrogate(plain[i + 1]))
+            {
+                kept.Append(c).Append(plain[++i]);
+            }
+            else if (char.IsSurrogate(c))
+            {
+                kept.Append('\uFFFD');
+            }
+            else if (c is '\n' or '\t' || !(char.IsControl(c) || IsInvisible(c)))
+            {
+                kept.Append(c);
+            }
+        }
+
+        return kept.ToString();
+    }
+
+    // Direction overrides, zero-width characters and line separators: text that shows otherwise than it reads.
+    private static bool IsInvisible(char c) =>
+        c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (>= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
+
+    private string Masked(string text)
+    {
+        if (!text.AsSpan().ContainsAny(_any))
+        {
+            return text;
+        }
+
+        foreach (var spelling in _spellings)
+        {
+            text = text.Replace(spelling, Mask, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
+    private static string Cut(string text, int limit)
+    {
+        var end = Math.Min(limit, text.Length);
+        return end > 0 && char.IsHighSurrogate(text[end - 1]) ? text[..(end - 1)] : text[..end];
+    }
+
+    private JsonNode? Node(JsonElement value, int limit) => value.ValueKind switch
+    {
+        // Assigned, not added: two names may become one when scrubbed.
+        JsonValueKind.Object => value.EnumerateObject().Aggregate(new JsonObject(), (node, member) =>
+        {
+            node[Text(member.Name, 200)] = Node(member.Value, limit);
+            return node;
+        }),
+        JsonValueKind.Array => new JsonArray([.. value.EnumerateArray().Select(item => Node(item, limit))]),
+        JsonValueKind.String => Text(value.GetString()!, limit),
+        JsonValueKind.Number => Masked(value.GetRawText()) is var raw && raw == value.GetRawText() ? JsonNode.Parse(raw) : Mask,
+        _ => JsonNode.Parse(value.GetRawText()),
+    };
+
+    private static IEnumerable<string> Spellings(string secret)
+    {
+        var forms = new List<string> { secret };
+        // A private key comes back line by line; its delimiters are no secret.
+        forms.AddRange(secret.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Length >= 16 && !line.StartsWith("-----", StringComparison.Ordinal)));
+        foreach (var form in forms)
+        {
+            yield return form;
+            yield return Clean(form);
+            var url = Uri.EscapeDataString(form);
+            yield return url;
+            yield return url.Replace("%20", "+", StringComparison.Ordinal);
+            yield return PercentEscape.Replace(url, match => match.Value.ToLowerInvariant());
+            yield return JsonEncodedText.Encode(form).Value;
+            yield return JsonEncodedText.Encode(form, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value;
+            yield return form.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+            yield return form.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal);
+            foreach (var base64 in Base64(Encoding.UTF8.GetBytes(form)))
+            {
+                yield return base64;
+                yield return base64.Replace('+', '-').Replace('/', '_');
+            }
+        }
+    }
+
+    // Inside a longer text a secret starts at any of three bit offsets; the characters it shares with its neighbours are left out.
+    private static IEnumerable<string> Base64(byte[] secret)
+    {
+        for (var offset = 0; offset < 3; offset++)
+        {
+            var encoded = Convert.ToBase64String([.. new byte[offset], .. secret]);
+            var start = offset == 0 ? 0 : offset + 1;
+            var end = (offset + secret.Length) * 8 / 6;
+            if (end - start >= 4)
+            {
+                yield return encoded[start..end];
+            }
+        }
+    }
+
+    [GeneratedRegex(@"\x1B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1B\\|\z)|[ -/]*[0-~])|\x9B[0-?]*[ -/]*[@-~]", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    private static partial Regex EscapeSequence { get; }
+
+    [GeneratedRegex("%[0-9A-F]{2}", RegexOptions.CultureInvariant)]
+    private static partial Regex PercentEscape { get; }
+}

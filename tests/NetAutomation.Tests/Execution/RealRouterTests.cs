@@ -1,0 +1,117 @@
+using NetAutomation.Execution.Sandbox;
+
+namespace NetAutomation.Tests.Execution;
+
+/// <summary>Real Ansible in a real sandbox against real FRR routers.</summary>
+[Trait("Requires", "root-lab")]
+public sealed class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixture<RouterLab>, IClassFixture<SandboxGround>
+{
+    private const string Routes = """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";
+
+    [Fact]
+    public async Task Static_routes_checked_applied_and_applied_again_change_once()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+
+        var (check, _) = await Run("static-routes", Routes, check: true, lab.Device("r001"));
+        var untouched = await lab.RunningConfig("r001");
+        var (apply, events) = await Run("static-routes", Routes, check: false, lab.Device("r001"));
+        var configured = await lab.RunningConfig("r001");
+        var (again, _) = await Run("static-routes", Routes, check: false, lab.Device("r001"));
+        var (absent, _) = await Run("static-routes", Routes.Replace("{\"routes", "{\"state\":\"absent\",\"routes"), check: false, lab.Device("r001"));
+
+        check.Fault.ShouldBeNull();
+        check.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, check.Devices[0].Message);
+        check.Devices[0].Diff.ShouldContain("ip route 10.8.1.0/24 192.0.2.1 20");
+        untouched.ShouldNotContain("ip route");
+        apply.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, apply.Devices[0].Message);
+        apply.Devices[0].Contacted.ShouldBeTrue();
+        apply.Gone.ShouldBeTrue();
+        configured.ShouldContain("ip route 10.9.0.0/16 192.0.2.1\n");
+        configured.ShouldContain("ip route 10.8.1.0/24 192.0.2.1 20\n");
+        events.Select(happened => happened.Type).Distinct().ShouldBe(["device_started", "task", "device_outcome"]);
+        again.Devices[0].Outcome.ShouldBe(SandboxOutcome.Ok, again.Devices[0].Message);
+        again.Devices[0].Changed.ShouldBe(false);
+        absent.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, absent.Devices[0].Message);
+        (await lab.RunningConfig("r001")).ShouldNotContain("ip route");
+    }
+
+    [Fact]
+    public async Task Bgp_neighbours_applied_twice_change_once_and_refuse_another_number()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        const string Input = """{"asn":65001,"neighbors":[{"address":"10.66.0.9","remoteAs":65002,"description":"to the other side"}]}""";
+
+        var (apply, _) = await Run("bgp-neighbors", Input, check: false, lab.Device("r002"));
+        var (again, _) = await Run("bgp-neighbors", Input, check: false, lab.Device("r002"));
+        var (other, _) = await Run("bgp-neighbors", Input.Replace("65001", "65009"), check: false, lab.Device("r002"));
+
+        apply.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, apply.Devices[0].Message);
+        (await lab.RunningConfig("r002")).ShouldContain(" neighbor 10.66.0.9 description to the other side\n");
+        again.Devices[0].Outcome.ShouldBe(SandboxOutcome.Ok, again.Devices[0].Message);
+        other.Devices[0].Outcome.ShouldBe(SandboxOutcome.Failed);
+        other.Devices[0].Code.ShouldBe(DeviceCode.TaskFailed);
+        other.Devices[0].Message.ShouldNotBeNull().ShouldContain("already runs BGP");
+    }
+
+    [Fact]
+    public async Task A_backup_arrives_whole_while_other_devices_fail_each_in_its_own_way()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        var wrongKey = "SHA256:" + Convert.ToBase64String(new byte[32]).TrimEnd('=');
+        SandboxDevice[] devices =
+        [
+            lab.Device("r001"),
+            lab.Device("r002", password: "wrong-password-1"),
+            lab.Device("r003", hostKey: wrongKey),
+            lab.Device("r003") with { Name = "dead" },
+            lab.Device("r003") with { Name = "forbidden" },
+        ];
+        var run = ground.Launcher.Start(Job("config-backup", "{}", check: false, devices), (name, cancel) => name switch
+        {
+            "dead" => Task.FromResult<Stream?>(null),
+            "forbidden" => throw new DialRefusedException(DeviceCode.NotAllowed, "The connector's allow-list does not permit this address."),
+            _ => lab.Dial(name, cancel),
+        });
+
+        var (result, events) = await SandboxGround.Finish(run);
+
+        var by = result.Devices.ToDictionary(device => device.Name);
+        by["r001"].Outcome.ShouldBe(SandboxOutcome.Ok, by["r001"].Message);
+        by["r001"].Artifacts.Single().Name.ShouldBe("running-config.txt");
+        System.Text.Encoding.UTF8.GetString(by["r001"].Artifacts.Single().Content).ShouldContain("hostname r001");
+        (by["r002"].Outcome, by["r002"].Code, by["r002"].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.AuthFailed, false));
+        (by["r003"].Outcome, by["r003"].Code, by["r003"].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.HostKeyMismatch, false));
+        (by["dead"].Outcome, by["dead"].Code, by["dead"].Contacted).ShouldBe((SandboxOutcome.Unreachable, DeviceCode.ConnectTimeout, false));
+        (by["forbidden"].Outcome, by["forbidden"].Code).ShouldBe((SandboxOutcome.Unreachable, DeviceCode.NotAllowed));
+        events.Count(happened => happened.Type == "device_outcome").ShouldBe(5);
+        result.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_probe_pins_a_key_then_holds_to_it()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        var device = lab.Device("r001");
+
+        var first = await ground.Launcher.Probe(device with { HostKeySha256 = null }, lab.Dial, TimeSpan.FromSeconds(20));
+        var wrong = await ground.Launcher.Probe(device with { HostKeySha256 = "SHA256:" + new string('A', 43) }, lab.Dial, TimeSpan.FromSeconds(20));
+        var refused = await ground.Launcher.Probe(device with { Password = "wrong-password-1" }, lab.Dial, TimeSpan.FromSeconds(20));
+        var dead = await ground.Launcher.Probe(device, (_, _) => Task.FromResult<Stream?>(null), TimeSpan.FromSeconds(20));
+
+        first.ShouldSatisfyAllConditions(
+            () => first.Reachable.ShouldBeTrue(first.ToString()),
+            () => first.Stage.ShouldBe("auth"),
+            () => first.HostKeySha256.ShouldBe(device.HostKeySha256),
+            () => first.RttMs.ShouldNotBeNull());
+        (wrong.Reachable, wrong.Stage, wrong.Code).ShouldBe((false, "ssh", DeviceCode.HostKeyMismatch));
+        (refused.Reachable, refused.Stage, refused.Code).ShouldBe((false, "auth", DeviceCode.AuthFailed));
+        (dead.Reachable, dead.Stage, dead.Code).ShouldBe((false, "tcp", DeviceCode.ConnectTimeout));
+    }
+
+    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(string block, string input, bool check, params SandboxDevice[] devices) =>
+        await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
+
+    private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Options.BlocksDirectory, block), check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using NetAutomation.Execution;
+using NetAutomation.Execution.Sandbox;
+
+namespace NetAutomation.Tests.Execution;
+
+/// <summary>A directory any user can read, with the real Ansible side and the real blocks, and a launcher over it.</summary>
+public sealed class SandboxGround : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("na-t").FullName;
+
+    public SandboxGround()
+    {
+        // The checkout may lie in a home directory that the sandbox's user cannot enter.
+        File.SetUnixFileMode(_root, (UnixFileMode)0b111_101_101);
+        Copy(Path.Combine(AppContext.BaseDirectory, "ansible"), Path.Combine(_root, "ansible"));
+        Copy(Path.Combine(AppContext.BaseDirectory, "blocks"), Path.Combine(_root, "blocks"));
+        Options = new ExecutionOptions
+        {
+            AnsibleDirectory = Path.Combine(_root, "ansible"),
+            BlocksDirectory = Path.Combine(_root, "blocks"),
+            WorkDirectory = Path.Combine(_root, "w"),
+            SandboxUid = Environment.IsPrivilegedProcess ? 64123 : null,
+        };
+        Launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(Options), TimeProvider.System);
+    }
+
+    internal ExecutionOptions Options { get; }
+
+    internal ISandboxLauncher Launcher { get; }
+
+    public static string RepositoryRoot
+    {
+        get
+        {
+            var directory = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(directory, "NetAutomation.sln")))
+            {
+                directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("No NetAutomation.sln above the tests.");
+            }
+
+            return directory;
+        }
+    }
+
+    public static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
+
+    /// <summary>A block of one playbook, written for one test.</summary>
+    public string Block(string playbook)
+    {
+        var directory = Path.Combine(_root, "b" + Guid.NewGuid().ToString("N"));
+        Directory.CreateDirectory(directory);
+        File.WriteAllText(Path.Combine(directory, "playbook.yml"), playbook);
+        File.SetUnixFileMode(directory, (UnixFileMode)0b111_101_101);
+        File.SetUnixFileMode(Path.Combine(directory, "playbook.yml"), (UnixFileMode)0b110_100_100);
+        return directory;
+    }
+
+    internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)
+    {
+        var events = new List<SandboxEvent>();
+        await foreach (var happened in run.Events)
+        {
+            events.Add(happened);
+        }
+
+        return (await run.Completion, events);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        File.SetUnixFileMode(to, (UnixFileMode)0b111_101_101);
+        foreach (var directory in Directory.GetDirectories(from))
+        {
+            Copy(directory, Path.Combine(to, Path.GetFileName(directory)));
+        }
+
+        foreach (var file in Directory.GetFiles(from))
+        {
+            var copy = Path.Combine(to, Path.GetFileName(file));
+            File.Copy(file, copy);
+            File.SetUnixFileMode(copy, (UnixFileMode)0b110_100_100);
+        }
+    }
+}
