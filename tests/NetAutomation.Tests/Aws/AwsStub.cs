@@ -56,7 +56,7 @@ internal sealed class AwsStub : IAsyncDisposable
             context.Response.ContentType = contentType;
             foreach (var (name, value) in headers)
                 context.Response.Headers[name] = value;
-            await context.Response.WriteAsync(body);
+            await context.Response.WriteAsync(body, context.RequestAborted);
         });
 
     public void AnswerJson(string body, int status = 200, params (string Name, string Value)[] headers) =>
@@ -69,7 +69,7 @@ internal sealed class AwsStub : IAsyncDisposable
     private async Task ServeAsync(HttpContext context)
     {
         var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body);
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         var bytes = body.ToArray();
         var fault = SignatureV4.Fault(context.Request, bytes, AccessKey, Secret, Region, _service);
         lock (Calls)

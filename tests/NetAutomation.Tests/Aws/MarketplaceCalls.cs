@@ -95,8 +95,8 @@ public sealed class MarketplaceCalls
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson("""{"Entitlements":[],"NextToken":"n"}""");
         aws.AnswerJson("""{"Entitlements":[{"ProductCode":"pc","Dimension":"devices","CustomerAWSAccountId":"1","LicenseArn":"arn:l","Value":{"IntegerValue":50},"ExpirationDate":1798761600.5}]}""");
-        using IAmazonMarketplaceEntitlementService client = new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
-        var request = new GetEntitlementsRequest { ProductCode = "pc", Filter = new() { [GetEntitlementFilterName.LICENSE_ARN] = ["arn:l"] }, MaxResults = 25 };
+        using var client = new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
+        var request = new GetEntitlementsRequest { ProductCode = "pc", Filter = new Dictionary<string, List<string>> { [GetEntitlementFilterName.LICENSE_ARN] = ["arn:l"] }, MaxResults = 25 };
 
         var empty = await client.GetEntitlementsAsync(request);
         request.NextToken = empty.NextToken;
