@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace NetAutomation.Tests.AwsSimulator;
+
+/// <summary>The aws command line is the judge of the wire formats: its models parse every answer.</summary>
+public sealed class AwsCommandLine
+{
+    private static readonly string? Aws = Environment.GetEnvironmentVariable("PATH")?.Split(':').Select(d => Path.Combine(d, "aws")).FirstOrDefault(File.Exists);
+
+    [Fact]
+    public async Task Endpoint_is_created_by_the_customer_and_accepted_by_the_provider()
+    {
+        RequireAws();
+        await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
+
+        (await FailAsync(cloud, SimulatedCloud.Stranger, Create)).ShouldContain("(InvalidServiceName)");
+        var created = await RunAsync(cloud, SimulatedCloud.Customer, Create);
+        var id = created.GetProperty("VpcEndpoint").GetProperty("VpcEndpointId").GetString()!;
+        var found = await RunAsync(cloud, SimulatedCloud.Provider, "ec2 describe-vpc-endpoint-connections --filters Name=vpc-endpoint-state,Values=pendingAcceptance");
+        var connection = found.GetProperty("VpcEndpointConnections")[0];
+        connection.GetProperty("VpcEndpointOwner").GetString().ShouldBe(SimulatedCloud.Customer);
+        connection.GetProperty("VpcEndpointConnectionId").GetString().ShouldStartWith("vpce-con-");
+
+        var accept = $"ec2 accept-vpc-endpoint-connections --service-id {SimulatedCloud.ServiceId} --vpc-endpoint-ids {id} vpce-00000000000000000";
+        (await FailAsync(cloud, SimulatedCloud.Provider, accept + " --dry-run")).ShouldContain("(DryRunOperation)");
+        var unsuccessful = (await RunAsync(cloud, SimulatedCloud.Provider, accept)).GetProperty("Unsuccessful");
+        unsuccessful.GetArrayLength().ShouldBe(1);
+        unsuccessful[0].GetProperty("Error").GetProperty("Code").GetString().ShouldBe("InvalidVpcEndpoint.NotFound");
+        await SimulatedCloud.EventuallyAsync(async () => (await RunAsync(cloud, SimulatedCloud.Customer, $"ec2 describe-vpc-endpoints --vpc-endpoint-ids {id}"))
+            .GetProperty("VpcEndpoints")[0].GetProperty("State").GetString() == "available");
+    }
+
+    [Fact]
+    public async Task Service_and_its_permissions_are_described()
+    {
+        RequireAws();
+        await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
+        var service = (await RunAsync(cloud, SimulatedCloud.Provider, "ec2 describe-vpc-endpoint-service-configurations")).GetProperty("ServiceConfigurations")[0];
+        service.GetProperty("ServiceName").GetString().ShouldBe(SimulatedCloud.ServiceName);
+        service.GetProperty("AcceptanceRequired").GetBoolean().ShouldBeTrue();
+        var changed = await RunAsync(cloud, SimulatedCloud.Provider, $"ec2 modify-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId} --add-allowed-principals arn:aws:iam::{SimulatedCloud.Stranger}:role/net");
+        changed.GetProperty("ReturnValue").GetBoolean().ShouldBeTrue();
+        var principals = (await RunAsync(cloud, SimulatedCloud.Provider, $"ec2 describe-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId} --filters Name=principal-type,Values=Role")).GetProperty("AllowedPrincipals");
+        principals.EnumerateArray().Select(p => p.GetProperty("Principal").GetString()).ShouldBe([$"arn:aws:iam::{SimulatedCloud.Stranger}:role/net"]);
+    }
+
+    [Fact]
+    public async Task Targets_are_registered_and_their_health_is_told()
+    {
+        RequireAws();
+        using var target = new TcpTarget();
+        await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
+        var arn = (await RunAsync(cloud, SimulatedCloud.Provider, "elbv2 describe-target-groups --names customer")).GetProperty("TargetGroups")[0].GetProperty("TargetGroupArn").GetString();
+        await RunAsync(cloud, SimulatedCloud.Provider, $"elbv2 register-targets --target-group-arn {arn} --targets Id=127.0.0.1,Port={target.Address.Port}");
+        await SimulatedCloud.EventuallyAsync(async () => (await RunAsync(cloud, SimulatedCloud.Provider, $"elbv2 describe-target-health --target-group-arn {arn}"))
+            .GetProperty("TargetHealthDescriptions")[0].GetProperty("TargetHealth").GetProperty("State").GetString() == "healthy");
+        var attributes = await RunAsync(cloud, SimulatedCloud.Provider, $"elbv2 modify-target-group-attributes --target-group-arn {arn} --attributes Key=proxy_protocol_v2.enabled,Value=false");
+        attributes.GetProperty("Attributes").EnumerateArray().Single(a => a.GetProperty("Key").GetString() == "proxy_protocol_v2.enabled").GetProperty("Value").GetString().ShouldBe("false");
+        await RunAsync(cloud, SimulatedCloud.Provider, $"elbv2 deregister-targets --target-group-arn {arn} --targets Id=127.0.0.1,Port={target.Address.Port}");
+        (await FailAsync(cloud, SimulatedCloud.Provider, $"elbv2 describe-target-health --target-group-arn {arn}0")).ShouldContain("(TargetGroupNotFound)");
+    }
+
+    [Fact]
+    public async Task Buyer_is_resolved_entitled_and_metered()
+    {
+        RequireAws();
+        await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
+        var subscription = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer, entitlements = new { runs = 3 } }, 201);
+        await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{subscription.GetProperty("id").GetString()}:activate");
+
+        var customer = await RunAsync(cloud, SimulatedCloud.Provider, "meteringmarketplace resolve-customer --registration-token " + subscription.GetProperty("registrationToken").GetString());
+        var license = customer.GetProperty("LicenseArn").GetString();
+        (await RunAsync(cloud, SimulatedCloud.Provider, $"marketplace-entitlement get-entitlements --product-code pc --filter LICENSE_ARN={license}"))
+            .GetProperty("Entitlements")[0].GetProperty("Value").GetProperty("IntegerValue").GetInt32().ShouldBe(3);
+        var metered = await RunAsync(cloud, SimulatedCloud.Provider,
+            $"meteringmarketplace batch-meter-usage --usage-records Timestamp={TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()},CustomerAWSAccountId={SimulatedCloud.Customer},LicenseArn={license},Dimension=runs,Quantity=4");
+        metered.GetProperty("Results")[0].GetProperty("Status").GetString().ShouldBe("Success");
+        (await FailAsync(cloud, SimulatedCloud.Provider, "meteringmarketplace resolve-customer --registration-token nonsense")).ShouldContain("(InvalidTokenException)");
+
+        var messages = (await RunAsync(cloud, SimulatedCloud.Provider, $"sqs receive-message --queue-url {cloud.QueueUrl} --max-number-of-messages 10 --wait-time-seconds 1")).GetProperty("Messages");
+        messages.GetArrayLength().ShouldBe(2);
+        await RunAsync(cloud, SimulatedCloud.Provider, $"sqs delete-message --queue-url {cloud.QueueUrl} --receipt-handle {messages[0].GetProperty("ReceiptHandle").GetString()}");
+        (await FailAsync(cloud, SimulatedCloud.Provider, $"sqs receive-message --queue-url {cloud.QueueUrl}-other")).ShouldContain("(AWS.SimpleQueueService.NonExistentQueue)");
+    }
+
+    private const string Create = "ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id vpc-1 --subnet-ids subnet-1 --service-name " + SimulatedCloud.ServiceName;
+
+    private static void RequireAws() => Assert.SkipUnless(Aws is not null, "The aws command line is not installed.");
+
+    private static async Task<JsonElement> RunAsync(SimulatedCloud cloud, string account, string arguments)
+    {
+        var (code, output, error) = await CallAsync(cloud, account, arguments);
+        code.ShouldBe(0, error);
+        return output.Length == 0 ? default : JsonSerializer.Deserialize<JsonElement>(output);
+    }
+
+    private static async Task<string> FailAsync(SimulatedCloud cloud, string account, string arguments)
+    {
+        var (code, _, error) = await CallAsync(cloud, account, arguments);
+        code.ShouldNotBe(0);
+        return error;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> CallAsync(SimulatedCloud cloud, string account, string arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Aws!, ["--endpoint-url", cloud.AwsUrl.ToString(), "--region", "us-east-1", "--output", "json", .. arguments.Split(' ')])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment =
+            {
+                ["AWS_ACCESS_KEY_ID"] = "AKIA" + account,
+                ["AWS_SECRET_ACCESS_KEY"] = "secret-of-" + account,
+                ["AWS_EC2_METADATA_DISABLED"] = "true",
+                ["AWS_CONFIG_FILE"] = "/dev/null",
+                ["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null",
+                ["AWS_PAGER"] = "",
+            },
+        })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output, await error);
+    }
+}
