@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using System.Text.Json;
 using NetAutomation.AwsSimulator.Nlb;
@@ -40,7 +41,7 @@ internal sealed class ControlApi(
 
     private IResult Subscribe(CreateSubscriptionRequest request)
     {
-        var subscription = marketplace.Subscribe(RequireAccount(request.Account), request.Entitlements ?? new Dictionary<string, int>(), request.ExpiresAt);
+        var subscription = marketplace.Subscribe(RequireAccount(request.Account), request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt);
         return Results.Json(View(subscription), statusCode: 201);
     }
 
@@ -52,9 +53,9 @@ internal sealed class ControlApi(
         IPAddress? address = null;
         if (request.ListenAddress is { } text && !IPAddress.TryParse(text, out address))
         {
-            throw new AwsFault("InvalidRequest", $"listenAddress '{text}' is not an IP address.");
+            throw new AwsException("InvalidRequest", $"listenAddress '{text}' is not an IP address.");
         }
-        var service = request.Service ?? (privateLink.Services.Count == 1 ? privateLink.Services.First().Id : throw new AwsFault("InvalidRequest", "service is required: there is not exactly one endpoint service."));
+        var service = request.Service ?? (privateLink.Services.Count == 1 ? privateLink.Services.First().Id : throw new AwsException("InvalidRequest", "service is required: there is not exactly one endpoint service."));
         return Results.Json(View(privateLink.Create(account, service, ConsumerSide.Unknown, address)), statusCode: 201);
     }
 
@@ -63,23 +64,23 @@ internal sealed class ControlApi(
         var endpoint = Endpoint(id);
         if (privateLink.Delete(endpoint.Owner, id) is { } fault)
         {
-            throw new AwsFault("NotFound", fault.Message, 404);
+            throw new AwsException("NotFound", fault.Message, 404);
         }
         return Results.Json(View(endpoint));
     }
 
     private IResult SendMessage(string name, SendMessageRequest request)
     {
-        var queue = queues.GetValueOrDefault(name) ?? throw new AwsFault("NotFound", $"There is no queue '{name}'.", 404);
-        var body = request.Body ?? throw new AwsFault("InvalidRequest", "body is required.");
+        var queue = queues.GetValueOrDefault(name) ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
+        var body = request.Body ?? throw new AwsException("InvalidRequest", "body is required.");
         return Results.Json(new { messageId = queue.Send(body.ValueKind == JsonValueKind.String ? body.GetString()! : body.GetRawText()) }, statusCode: 201);
     }
 
     private VpcEndpoint Endpoint(string id) => privateLink.Snapshot().FirstOrDefault(e => e.Id == id)
-        ?? throw new AwsFault("NotFound", $"There is no endpoint '{id}'.", 404);
+        ?? throw new AwsException("NotFound", $"There is no endpoint '{id}'.", 404);
 
     private static string RequireAccount(string? account) =>
-        account is { Length: 12 } && account.All(char.IsAsciiDigit) ? account : throw new AwsFault("InvalidRequest", "account must be a 12-digit account id.");
+        account is { Length: 12 } && account.All(char.IsAsciiDigit) ? account : throw new AwsException("InvalidRequest", "account must be a 12-digit account id.");
 
     private static object View(Subscription s) => new
     {
@@ -147,7 +148,7 @@ internal sealed class ControlApi(
                 await Problem(context.Response.StatusCode, "InvalidRequest", "The request cannot be served: check the method and the content type.").ExecuteAsync(context);
             }
         }
-        catch (AwsFault fault)
+        catch (AwsException fault)
         {
             await Problem(fault.Status, fault.Code, fault.Message).ExecuteAsync(context);
         }

@@ -28,7 +28,7 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
     {
         if (form["VpcEndpointType"] is not "Interface")
         {
-            throw new AwsFault("InvalidParameter", "Only endpoints of type Interface are simulated.");
+            throw new AwsException("InvalidParameter", "Only endpoints of type Interface are simulated.");
         }
         var consumer = new ConsumerSide(form.Required("VpcId"), form.List("SubnetId"), form.List("SecurityGroupId"), form["ClientToken"]);
         var service = form.Required("ServiceName");
@@ -48,7 +48,7 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
             PrivateLink.RequireEndpointId(id);
             if (!own.Exists(e => e.Id == id))
             {
-                throw new AwsFault("InvalidVpcEndpointId.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
+                throw new AwsException("InvalidVpcEndpointId.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
             }
         }
         StopIfDryRun(form);

@@ -16,7 +16,7 @@ internal static class Ec2Xml
     public static XElement DnsEntries(VpcEndpoint endpoint) =>
         Set("dnsEntrySet", [new object[] { new XElement("dnsName", endpoint.DnsName), new XElement("hostedZoneId", "ZSIMULATED00") }]);
 
-    public static XElement Unsuccessful(IEnumerable<(string Id, AwsFault? Error)> results) =>
+    public static XElement Unsuccessful(IEnumerable<(string Id, AwsException? Error)> results) =>
         Set("unsuccessful", results.Where(r => r.Error is not null).Select(r => new object[]
         {
             new XElement("error", new XElement("code", r.Error!.Code), new XElement("message", r.Error.Message)),
@@ -27,7 +27,7 @@ internal static class Ec2Xml
     {
         if (form.Flag("DryRun"))
         {
-            throw new AwsFault("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+            throw new AwsException("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
         }
     }
 
@@ -40,7 +40,7 @@ internal static class Ec2Xml
             var values = form.List($"Filter.{i}.Value");
             if (!filters.TryGetValue(name, out var matches))
             {
-                throw new AwsFault("InvalidFilter", $"The filter '{name}' is invalid");
+                throw new AwsException("InvalidFilter", $"The filter '{name}' is invalid");
             }
             rows = rows.Where(row => values.Exists(value => matches(row, value)));
         }
@@ -52,7 +52,7 @@ internal static class Ec2Xml
         var size = form.Number("MaxResults") ?? 1000;
         if (size < 5)
         {
-            throw new AwsFault("InvalidParameterValue", $"Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than 5.");
+            throw new AwsException("InvalidParameterValue", $"Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than 5.");
         }
         var (items, next) = Page.Cut(rows, position, Math.Min(size, 1000), form["NextToken"], "InvalidNextToken");
         return new XElement("result", Set(set, items.Select(item)), next is null ? null : new XElement("nextToken", next));

@@ -62,13 +62,13 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         });
     }
 
-    private XElement Decide(QueryForm form, Func<EndpointService, string, AwsFault?> decide)
+    private XElement Decide(QueryForm form, Func<EndpointService, string, AwsException?> decide)
     {
         var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
         var ids = form.List("VpcEndpointId");
         if (ids.Count == 0)
         {
-            throw new AwsFault("MissingParameter", "The request must contain the parameter VpcEndpointId");
+            throw new AwsException("MissingParameter", "The request must contain the parameter VpcEndpointId");
         }
         ids.ForEach(PrivateLink.RequireEndpointId);
         StopIfDryRun(form);

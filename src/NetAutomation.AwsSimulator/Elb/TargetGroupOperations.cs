@@ -29,16 +29,16 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
             : form.Account == options.ProviderAccount ? [.. loadBalancer.Groups] : [];
         if (names.Find(name => !groups.Exists(g => g.Name == name)) is not null)
         {
-            throw new AwsFault("TargetGroupNotFound", "One or more target groups not found");
+            throw new AwsException("TargetGroupNotFound", "One or more target groups not found");
         }
         if (form["LoadBalancerArn"] is { } balancer && balancer != LoadBalancer.ArnOf(options))
         {
-            throw new AwsFault("LoadBalancerNotFound", $"Load balancers '[{balancer}]' not found");
+            throw new AwsException("LoadBalancerNotFound", $"Load balancers '[{balancer}]' not found");
         }
         var size = form.Number("PageSize") ?? 400;
         if (size is < 1 or > 400)
         {
-            throw new AwsFault("ValidationError", $"Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400");
+            throw new AwsException("ValidationError", $"Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400");
         }
         var rows = groups.Where(g => (names.Count == 0 || names.Contains(g.Name)) && (form["LoadBalancerArn"] is null || g.InUse)).Select((g, i) => (Group: g, Position: (long)i));
         var (items, next) = Page.Cut(rows, r => r.Position, size, form["Marker"], "ValidationError");
@@ -84,7 +84,7 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
         var targets = Targets(form);
         if (targets.Count == 0)
         {
-            throw new AwsFault("ValidationError", "At least one target must be specified");
+            throw new AwsException("ValidationError", "At least one target must be specified");
         }
         change(group, targets);
         return new XElement("result");

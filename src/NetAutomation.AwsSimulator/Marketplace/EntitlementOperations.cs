@@ -14,17 +14,17 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
     {
         if (JsonFields.Required(body, "ProductCode") != marketplace.Product.ProductCode || call.Account != options.ProviderAccount)
         {
-            throw new AwsFault("InvalidParameterException", "The product code is invalid.");
+            throw new AwsException("InvalidParameterException", "The product code is invalid.");
         }
         var filter = body["Filter"] as JsonObject ?? [];
         if (filter.ContainsKey("CUSTOMER_IDENTIFIER"))
         {
-            throw new AwsFault("InvalidParameterException", "The product identifies customers by CUSTOMER_AWS_ACCOUNT_ID and LICENSE_ARN.");
+            throw new AwsException("InvalidParameterException", "The product identifies customers by CUSTOMER_AWS_ACCOUNT_ID and LICENSE_ARN.");
         }
         var size = JsonFields.Integer(body, "MaxResults") ?? 25;
         if (size is < 1 or > 25)
         {
-            throw new AwsFault("InvalidParameterException", "MaxResults must be between 1 and 25.");
+            throw new AwsException("InvalidParameterException", "MaxResults must be between 1 and 25.");
         }
         var rows = marketplace.Subscriptions().Where(s => s.State == "active")
             .SelectMany(s => s.Entitlements.Select(e => (Subscription: s, Dimension: e.Key, e.Value)))

@@ -32,12 +32,12 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         var usage = JsonFields.Objects(body, "UsageRecords").ToList();
         if (usage.Count > 25)
         {
-            throw new AwsFault("ValidationException", "1 validation error detected: Value at 'usageRecords' failed to satisfy constraint: Member must have length less than or equal to 25");
+            throw new AwsException("ValidationException", "1 validation error detected: Value at 'usageRecords' failed to satisfy constraint: Member must have length less than or equal to 25");
         }
         RequireSeller(call, "InvalidProductCodeException");
         if (JsonFields.Text(body, "ProductCode") is { } code && code != marketplace.Product.ProductCode)
         {
-            throw new AwsFault("InvalidProductCodeException", "The product code passed does not match the product code used for publishing the product.");
+            throw new AwsException("InvalidProductCodeException", "The product code passed does not match the product code used for publishing the product.");
         }
         // Every record is checked before the first is kept: one bad record refuses the whole request.
         var records = usage.ConvertAll(Check);
@@ -60,21 +60,21 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
     private MeteringRecord Check(JsonObject record)
     {
         var now = clock.GetUtcNow();
-        var seconds = JsonFields.Number(record, "Timestamp") ?? throw new AwsFault("ValidationException", "Value at 'timestamp' failed to satisfy constraint: Member must not be null");
+        var seconds = JsonFields.Number(record, "Timestamp") ?? throw new AwsException("ValidationException", "Value at 'timestamp' failed to satisfy constraint: Member must not be null");
         var timestamp = DateTimeOffset.UnixEpoch.AddSeconds(seconds);
         var dimension = JsonFields.Required(record, "Dimension");
         var quantity = JsonFields.Integer(record, "Quantity") ?? 0;
         if (timestamp > now.AddMinutes(5) || now - timestamp > TimeSpan.FromHours(marketplace.Product.MeteringHours))
         {
-            throw new AwsFault("TimestampOutOfBoundsException", "The timestamp value passed in the UsageRecord is out of allowed range.");
+            throw new AwsException("TimestampOutOfBoundsException", "The timestamp value passed in the UsageRecord is out of allowed range.");
         }
         if (!marketplace.Product.Dimensions.Contains(dimension, StringComparer.Ordinal))
         {
-            throw new AwsFault("InvalidUsageDimensionException", "The usage dimension does not match one of the UsageDimensions associated with products.");
+            throw new AwsException("InvalidUsageDimensionException", "The usage dimension does not match one of the UsageDimensions associated with products.");
         }
         if (quantity is < 0 or > int.MaxValue)
         {
-            throw new AwsFault("ValidationException", "Value at 'quantity' failed to satisfy constraint: Member must have value between 0 and 2147483647");
+            throw new AwsException("ValidationException", "Value at 'quantity' failed to satisfy constraint: Member must have value between 0 and 2147483647");
         }
         CheckAllocations(record, quantity);
         var (account, license) = Customer(record);
@@ -86,13 +86,13 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
     {
         if (JsonFields.Text(record, "CustomerIdentifier") is not null)
         {
-            throw new AwsFault("InvalidCustomerIdentifierException", "The product identifies customers by CustomerAWSAccountId and LicenseArn.");
+            throw new AwsException("InvalidCustomerIdentifierException", "The product identifies customers by CustomerAWSAccountId and LicenseArn.");
         }
         var account = JsonFields.Required(record, "CustomerAWSAccountId");
         var license = JsonFields.Text(record, "LicenseArn")
-            ?? throw new AwsFault("InvalidLicenseException", "The LicenseArn is required for a product with concurrent agreements.");
+            ?? throw new AwsException("InvalidLicenseException", "The LicenseArn is required for a product with concurrent agreements.");
         return marketplace.Subscriptions().Any(s => s.LicenseArn == license) ? (account, license)
-            : throw new AwsFault("InvalidLicenseException", "The LicenseArn is not valid for the product.");
+            : throw new AwsException("InvalidLicenseException", "The LicenseArn is not valid for the product.");
     }
 
     private static void CheckAllocations(JsonObject record, long quantity)
@@ -106,13 +106,13 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             .Select(t => (Key: JsonFields.Required(t, "Key"), Value: JsonFields.Required(t, "Value"))).Order().ToList());
         if (tags.Exists(set => set.Count > 5 || set.Exists(t => t.Key.Length > 100 || t.Value.Length > 256 || !TagText().IsMatch(t.Key) || !TagText().IsMatch(t.Value))))
         {
-            throw new AwsFault("InvalidTagException", "The tag is invalid, or the number of tags is greater than 5.");
+            throw new AwsException("InvalidTagException", "The tag is invalid, or the number of tags is greater than 5.");
         }
         if (allocations.Count > 2500
             || allocations.Sum(a => JsonFields.Integer(a, "AllocatedUsageQuantity") ?? 0) != quantity
             || tags.Select(set => string.Join('\n', set)).Distinct(StringComparer.Ordinal).Count() != tags.Count)
         {
-            throw new AwsFault("InvalidUsageAllocationsException", "Sum of allocated usage quantities is not equal to the usage quantity, or the tag sets are not unique.");
+            throw new AwsException("InvalidUsageAllocationsException", "Sum of allocated usage quantities is not equal to the usage quantity, or the tag sets are not unique.");
         }
     }
 
@@ -120,10 +120,10 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
     {
         if (call.Account != options.ProviderAccount)
         {
-            throw new AwsFault(fault, "The request was not made with credentials of the account that published the product.");
+            throw new AwsException(fault, "The request was not made with credentials of the account that published the product.");
         }
     }
 
-    [GeneratedRegex(@"^[a-zA-Z0-9+ \-=._:\\/@]+$")]
+    [GeneratedRegex(@"^[a-zA-Z0-9+ \-=._:\\/@]+$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TagText();
 }

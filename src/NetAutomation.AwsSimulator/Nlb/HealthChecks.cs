@@ -68,7 +68,9 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, SimulatorOptions o
         if (check.Protocol == "HTTPS")
         {
             // Load balancers do not validate a target's certificate.
+#pragma warning disable CA5359, S4830
             var tls = new SslStream(plain, leaveInnerStreamOpen: true, (_, _, _, _) => true);
+#pragma warning restore CA5359, S4830
             await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = at.Address.ToString() }, stop);
             stream = tls;
         }

@@ -10,6 +10,8 @@ namespace NetAutomation.AwsSimulator.Sqs;
 /// <summary>Amazon SQS, AWS JSON 1.0 protocol.</summary>
 internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> queues, SimulatorOptions options)
 {
+    private static readonly string[] AttributeMembers = ["AttributeNames", "MessageSystemAttributeNames"];
+
     private const int LargestMessage = 1024 * 1024;
 
     public void AddTo(Dictionary<string, JsonOperation> operations)
@@ -23,7 +25,7 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
     {
         var path = Uri.TryCreate(JsonFields.Required(body, "QueueUrl"), UriKind.Absolute, out var url) ? url.AbsolutePath.Split('/') : [];
         return path.Length == 3 && path[1] == options.ProviderAccount && call.Account == options.ProviderAccount && queues.TryGetValue(path[2], out var queue) ? queue :
-            throw new AwsFault("QueueDoesNotExist", "The specified queue does not exist.") { QueryCode = "AWS.SimpleQueueService.NonExistentQueue" };
+            throw new AwsException("QueueDoesNotExist", "The specified queue does not exist.") { QueryCode = "AWS.SimpleQueueService.NonExistentQueue" };
     }
 
     private async Task<JsonObject> ReceiveAsync(AwsCall call, JsonObject body)
@@ -32,8 +34,7 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var max = Within(body, "MaxNumberOfMessages", 1, 1, 10);
         var wait = Within(body, "WaitTimeSeconds", 0, 0, 20);
         var visibility = Within(body, "VisibilityTimeout", 30, 0, 43200);
-        var asked = new[] { "AttributeNames", "MessageSystemAttributeNames" }
-            .SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? []).ToHashSet(StringComparer.Ordinal);
+        var asked = AttributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? []).ToHashSet(StringComparer.Ordinal);
         var messages = await queue.ReceiveAsync(max, visibility, wait, call.Aborted);
         return messages.Count == 0 ? [] : new JsonObject { ["Messages"] = new JsonArray([.. messages.Select(m => View(m, asked))]) };
     }
@@ -66,7 +67,7 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var receipt = JsonFields.Required(body, "ReceiptHandle");
         var bytes = new byte[receipt.Length];
         return Convert.TryFromBase64String(receipt, bytes, out var length) && queue.Delete(Encoding.ASCII.GetString(bytes, 0, length)) ? [] :
-            throw new AwsFault("ReceiptHandleIsInvalid", "The input receipt handle is invalid.") { QueryCode = "ReceiptHandleIsInvalid" };
+            throw new AwsException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.") { QueryCode = "ReceiptHandleIsInvalid" };
     }
 
     private JsonObject Send(AwsCall call, JsonObject body)
@@ -85,10 +86,10 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         value >= low && value <= high ? (int)value :
         throw Invalid($"Value {value} for parameter {name} is invalid. Reason: Must be between {low} and {high}, if provided.");
 
-    private static AwsFault Invalid(string message) => new("InvalidParameterValue", message) { QueryCode = "InvalidParameterValue" };
+    private static AwsException Invalid(string message) => new("InvalidParameterValue", message) { QueryCode = "InvalidParameterValue" };
 
     // MD5 is what the protocol names; nothing is protected by it.
-#pragma warning disable CA5351
+#pragma warning disable CA5351, S4790
     private static string Md5(string text) => Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes(text)));
-#pragma warning restore CA5351
+#pragma warning restore CA5351, S4790
 }

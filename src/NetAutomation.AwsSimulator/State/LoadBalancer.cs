@@ -35,7 +35,7 @@ internal sealed class LoadBalancer
 
     public TargetGroup Group(string account, string arn) =>
         account == _options.ProviderAccount && _groups.Find(g => g.Arn == arn) is { } group ? group :
-        throw new AwsFault("TargetGroupNotFound", $"Target groups '{arn}' not found");
+        throw new AwsException("TargetGroupNotFound", $"Target groups '{arn}' not found");
 
     public TargetGroup GroupNamed(string name) => _groups.Find(g => g.Name == name)
         ?? throw new ArgumentException($"A listener names target group '{name}', which is not configured.", nameof(name));
@@ -86,7 +86,7 @@ internal sealed class LoadBalancer
                 && (key != TargetGroup.DeregistrationDelay || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var s) && s <= 3600));
             if (!valid)
             {
-                throw new AwsFault("ValidationError", $"Target group attribute key '{key}' with value '{value}' is not recognized");
+                throw new AwsException("ValidationError", $"Target group attribute key '{key}' with value '{value}' is not recognized");
             }
         }
         lock (_gate)
@@ -161,7 +161,7 @@ internal sealed class LoadBalancer
 
     public static IPEndPoint Parse(TargetGroup group, (string Id, int? Port) target) =>
         IPAddress.TryParse(target.Id, out var address) && (target.Port ?? group.Port) is > 0 and <= 65535 and var port ? new IPEndPoint(address, port) :
-        throw new AwsFault("InvalidTarget", $"The following targets are not valid: '{target.Id}:{target.Port ?? group.Port}'");
+        throw new AwsException("InvalidTarget", $"The following targets are not valid: '{target.Id}:{target.Port ?? group.Port}'");
 
     private void RemoveDrained(TargetGroup group)
     {

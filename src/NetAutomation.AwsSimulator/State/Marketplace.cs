@@ -60,7 +60,7 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         lock (_gate)
         {
             subscription = _subscriptions.Find(s => s.AgreementId == agreementId)
-                ?? throw new AwsFault("NotFound", $"There is no subscription '{agreementId}'.", 404);
+                ?? throw new AwsException("NotFound", $"There is no subscription '{agreementId}'.", 404);
             subscription.State = state;
         }
         Changed(subscription, detailType);
@@ -70,9 +70,9 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     public Subscription Resolve(string token)
     {
         var found = Subscriptions().FirstOrDefault(s => s.RegistrationToken == token)
-            ?? throw new AwsFault("InvalidTokenException", "Registration token is invalid.");
+            ?? throw new AwsException("InvalidTokenException", "Registration token is invalid.");
         return clock.GetUtcNow() - found.Created <= TimeSpan.FromHours(Product.TokenHours) ? found
-            : throw new AwsFault("ExpiredTokenException", "The submitted registration token has expired.");
+            : throw new AwsException("ExpiredTokenException", "The submitted registration token has expired.");
     }
 
     /// <summary>The first record of an hour stands for ever; an identical one is answered with it, another quantity is a duplicate.</summary>

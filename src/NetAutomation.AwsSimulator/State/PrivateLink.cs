@@ -39,7 +39,7 @@ internal sealed partial class PrivateLink
 
     public EndpointService ServiceOf(string account, string id) =>
         account == _options.ProviderAccount && _services.TryGetValue(id, out var service) ? service :
-        throw new AwsFault("InvalidVpcEndpointServiceId.NotFound", $"The VpcEndpointService Id '{id}' does not exist");
+        throw new AwsException("InvalidVpcEndpointServiceId.NotFound", $"The VpcEndpointService Id '{id}' does not exist");
 
     /// <summary>All rows in order of creation, transitions that are due applied first.</summary>
     public IReadOnlyList<VpcEndpoint> Snapshot()
@@ -65,7 +65,7 @@ internal sealed partial class PrivateLink
         lock (_gate)
         {
             var service = _services.Values.FirstOrDefault(s => (s.Name == serviceName || s.Id == serviceName) && s.Admits(account))
-                ?? throw new AwsFault("InvalidServiceName", $"The Vpc Endpoint Service '{serviceName}' does not exist");
+                ?? throw new AwsException("InvalidServiceName", $"The Vpc Endpoint Service '{serviceName}' does not exist");
             if (consumer.ClientToken is { } token && _endpoints.Find(e => e.Owner == account && e.Consumer.ClientToken == token) is { } known)
             {
                 return known;
@@ -82,12 +82,13 @@ internal sealed partial class PrivateLink
                 Consumer = consumer,
                 Region = _options.Region,
             };
-            for (var tries = 0; !Opening(endpoint); tries++)
+            var tries = 1000;
+            while (!Opening(endpoint))
             {
                 // Another simulator on this machine may hold the address.
-                if (address is not null || tries == 1000)
+                if (address is not null || --tries == 0)
                 {
-                    throw new AwsFault("AddressInUse", $"The endpoint cannot listen on {endpoint.Address}.", 409);
+                    throw new AwsException("AddressInUse", $"The endpoint cannot listen on {endpoint.Address}.", 409);
                 }
                 endpoint.Address = NextAddress();
             }
@@ -101,7 +102,7 @@ internal sealed partial class PrivateLink
     }
 
     /// <summary>Null when accepted, otherwise the item's error.</summary>
-    public AwsFault? Accept(EndpointService service, string id) => Change(service, id, endpoint =>
+    public AwsException? Accept(EndpointService service, string id) => Change(service, id, endpoint =>
     {
         if (endpoint.State != EndpointState.PendingAcceptance)
         {
@@ -111,7 +112,7 @@ internal sealed partial class PrivateLink
         return null;
     });
 
-    public AwsFault? Reject(EndpointService service, string id) => Change(service, id, endpoint =>
+    public AwsException? Reject(EndpointService service, string id) => Change(service, id, endpoint =>
     {
         if (endpoint.State is not (EndpointState.PendingAcceptance or EndpointState.Pending or EndpointState.Available))
         {
@@ -122,14 +123,14 @@ internal sealed partial class PrivateLink
         return null;
     });
 
-    public AwsFault? Delete(string account, string id)
+    public AwsException? Delete(string account, string id)
     {
         lock (_gate)
         {
             Advance();
             if (_endpoints.Find(e => e.Id == id && e.Owner == account) is not { } endpoint || endpoint.State == EndpointState.Deleted)
             {
-                return new AwsFault("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
+                return new AwsException("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
             }
             if (endpoint.State != EndpointState.Deleting)
             {
@@ -145,7 +146,7 @@ internal sealed partial class PrivateLink
     {
         if (add.Concat(remove).FirstOrDefault(p => p != "*" && !PrincipalArn().IsMatch(p)) is { } bad)
         {
-            throw new AwsFault("InvalidPrincipal", $"Invalid Principal: '{bad}'");
+            throw new AwsException("InvalidPrincipal", $"Invalid Principal: '{bad}'");
         }
         lock (_gate)
         {
@@ -170,18 +171,18 @@ internal sealed partial class PrivateLink
     {
         if (!EndpointId().IsMatch(id))
         {
-            throw new AwsFault("InvalidVpcEndpointId.Malformed", $"The Vpc Endpoint Id '{id}' is malformed");
+            throw new AwsException("InvalidVpcEndpointId.Malformed", $"The Vpc Endpoint Id '{id}' is malformed");
         }
     }
 
-    private AwsFault? Change(EndpointService service, string id, Func<VpcEndpoint, AwsFault?> change)
+    private AwsException? Change(EndpointService service, string id, Func<VpcEndpoint, AwsException?> change)
     {
         lock (_gate)
         {
             Advance();
             return _endpoints.Find(e => e.Id == id && e.Service == service && e.State != EndpointState.Deleted) is { } endpoint
                 ? change(endpoint)
-                : new AwsFault("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
+                : new AwsException("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
         }
     }
 
@@ -217,14 +218,14 @@ internal sealed partial class PrivateLink
     }
 
     // The code AWS uses here is not documented; callers must treat any item error as "describe again".
-    private static AwsFault WrongState(VpcEndpoint endpoint) =>
+    private static AwsException WrongState(VpcEndpoint endpoint) =>
         new("InvalidState", $"The Vpc Endpoint '{endpoint.Id}' is in state {endpoint.State}");
 
     private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(9))[..17];
 
-    [GeneratedRegex("^vpce-[0-9a-f]{8}([0-9a-f]{9})?$")]
+    [GeneratedRegex("^vpce-[0-9a-f]{8}([0-9a-f]{9})?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex EndpointId();
 
-    [GeneratedRegex(@"^arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/[^/]+)$")]
+    [GeneratedRegex(@"^arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/[^/]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex PrincipalArn();
 }

@@ -16,8 +16,10 @@ internal sealed partial class AwsEndpoint(
     IReadOnlyDictionary<string, JsonOperation> json,
     ILogger<AwsEndpoint> log)
 {
+#pragma warning disable S5332 // XML namespaces, not addresses.
     private static readonly XNamespace Ec2 = "http://ec2.amazonaws.com/doc/2016-11-15/";
     private static readonly XNamespace Elb = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+#pragma warning restore S5332
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -31,17 +33,17 @@ internal sealed partial class AwsEndpoint(
                 "ec2" => Ec2Async(context, call, requestId),
                 "elasticloadbalancing" => ElbAsync(context, call, requestId),
                 "sqs" or "aws-marketplace" => JsonAsync(context, call),
-                _ => throw new AwsFault("InvalidAction", $"The service '{call.Service}' is not simulated."),
+                _ => throw new AwsException("InvalidAction", $"The service '{call.Service}' is not simulated."),
             });
         }
-        catch (AwsFault fault)
+        catch (AwsException fault)
         {
             LogRefused(log, fault.Code, fault.Message);
             await WriteFaultAsync(context, fault, requestId);
         }
         catch (JsonException)
         {
-            await WriteFaultAsync(context, new AwsFault("SerializationException", "The request body is not valid JSON for this operation."), requestId);
+            await WriteFaultAsync(context, new AwsException("SerializationException", "The request body is not valid JSON for this operation."), requestId);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -50,7 +52,7 @@ internal sealed partial class AwsEndpoint(
         catch (Exception error)
         {
             LogFailed(log, error);
-            await WriteFaultAsync(context, new AwsFault("InternalError", "An internal error has occurred", 500), requestId);
+            await WriteFaultAsync(context, new AwsException("InternalError", "An internal error has occurred", 500), requestId);
         }
     }
 
@@ -79,15 +81,15 @@ internal sealed partial class AwsEndpoint(
         var body = JsonNode.Parse(call.Body.Length == 0 ? "{}"u8 : call.Body) as JsonObject ?? throw new JsonException();
         if (!json.TryGetValue(target, out var operation))
         {
-            throw new AwsFault("UnknownOperationException", $"The operation '{target}' is not simulated.");
+            throw new AwsException("UnknownOperationException", $"The operation '{target}' is not simulated.");
         }
         await WriteJsonAsync(context, await operation(call, body), 200);
     }
 
     private static QueryOperation Find(IReadOnlyDictionary<string, QueryOperation> operations, string action) =>
-        operations.TryGetValue(action, out var operation) ? operation : throw new AwsFault("InvalidAction", $"The action {action} is not valid for this web service.");
+        operations.TryGetValue(action, out var operation) ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
 
-    private static Task WriteFaultAsync(HttpContext context, AwsFault fault, string requestId)
+    private static Task WriteFaultAsync(HttpContext context, AwsException fault, string requestId)
     {
         var error = new object[] { new XElement("Code", fault.Code), new XElement("Message", fault.Message) };
         if (context.Request.Headers.ContainsKey("X-Amz-Target"))
@@ -114,14 +116,14 @@ internal sealed partial class AwsEndpoint(
         }
         context.Response.StatusCode = status;
         context.Response.ContentType = "text/xml;charset=UTF-8";
-        return context.Response.WriteAsync("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.ToString(SaveOptions.DisableFormatting));
+        return context.Response.WriteAsync("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.ToString(SaveOptions.DisableFormatting), context.RequestAborted);
     }
 
     private static Task WriteJsonAsync(HttpContext context, JsonObject body, int status)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = context.Request.ContentType ?? "application/x-amz-json-1.0";
-        return context.Response.WriteAsync(body.ToJsonString());
+        return context.Response.WriteAsync(body.ToJsonString(), context.RequestAborted);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Refused: {Code}: {Message}")]

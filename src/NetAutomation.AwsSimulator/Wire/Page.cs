@@ -26,6 +26,6 @@ internal static class Page
         {
             return after;
         }
-        throw new AwsFault(tokenFault, "The pagination token is invalid.");
+        throw new AwsException(tokenFault, "The pagination token is invalid.");
     }
 }

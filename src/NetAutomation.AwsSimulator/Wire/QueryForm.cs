@@ -10,7 +10,7 @@ internal sealed class QueryForm(AwsCall call)
     private readonly Dictionary<string, string> _values = Encoding.UTF8.GetString(call.Body)
         .Split('&', StringSplitOptions.RemoveEmptyEntries)
         .Select(pair => pair.Split('=', 2))
-        .DistinctBy(pair => pair[0])
+        .DistinctBy(pair => pair[0], StringComparer.Ordinal)
         .ToDictionary(pair => WebUtility.UrlDecode(pair[0]), pair => pair.Length == 2 ? WebUtility.UrlDecode(pair[1]) : "", StringComparer.Ordinal);
 
     public string Account => call.Account;
@@ -18,14 +18,14 @@ internal sealed class QueryForm(AwsCall call)
     public string? this[string name] => _values.GetValueOrDefault(name);
 
     public string Required(string name) =>
-        this[name] is { Length: > 0 } value ? value : throw new AwsFault("MissingParameter", $"The request must contain the parameter {name}");
+        this[name] is { Length: > 0 } value ? value : throw new AwsException("MissingParameter", $"The request must contain the parameter {name}");
 
     public bool Flag(string name) => string.Equals(this[name], "true", StringComparison.OrdinalIgnoreCase);
 
     public int? Number(string name) =>
         this[name] is not { } text ? null :
         int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number :
-        throw new AwsFault("InvalidParameterValue", $"Value ({text}) for parameter {name} is invalid.");
+        throw new AwsException("InvalidParameterValue", $"Value ({text}) for parameter {name} is invalid.");
 
     /// <summary>Values of <c>prefix.1</c>, <c>prefix.2</c>, …</summary>
     public List<string> List(string prefix) => [.. Indexes(prefix).Select(i => this[$"{prefix}.{i}"]).OfType<string>()];

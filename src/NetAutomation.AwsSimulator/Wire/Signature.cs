@@ -22,23 +22,24 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
 
         var fields = Fields(request.Headers.Authorization.ToString());
         var scope = fields.GetValueOrDefault("Credential", "").Split('/');
-        if (scope.Length != 5 || scope[4] != "aws4_request" || !fields.ContainsKey("Signature") || !fields.ContainsKey("SignedHeaders"))
+        if (scope is not [_, _, _, _, "aws4_request"]
+            || !fields.TryGetValue("Signature", out var signature) || !fields.TryGetValue("SignedHeaders", out var signedHeaders))
         {
-            throw new AwsFault("MissingAuthenticationToken", "Request is missing Authentication Token", 403);
+            throw new AwsException("MissingAuthenticationToken", "Request is missing Authentication Token", 403);
         }
         if (!_keys.TryGetValue(scope[0], out var key))
         {
-            throw new AwsFault("InvalidClientTokenId", "The security token included in the request is invalid.", 403);
+            throw new AwsException("InvalidClientTokenId", "The security token included in the request is invalid.", 403);
         }
 
         var time = request.Headers["X-Amz-Date"].ToString();
         var valid = DateTimeOffset.TryParseExact(time, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
             && (clock.GetUtcNow() - at).Duration() <= Skew
             && time.StartsWith(scope[1], StringComparison.Ordinal);
-        var expected = Compute(request, body, fields["SignedHeaders"], scope, time, key.Secret);
-        if (!valid || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.ASCII.GetBytes(fields["Signature"])))
+        var expected = Compute(request, body, signedHeaders, scope, time, key.Secret);
+        if (!valid || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.ASCII.GetBytes(signature)))
         {
-            throw new AwsFault("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.", 403);
+            throw new AwsException("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.", 403);
         }
         return new AwsCall(key.Account, scope[3], request, body, context.RequestAborted);
     }
@@ -47,7 +48,7 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
         !authorization.StartsWith(Algorithm + " ", StringComparison.Ordinal) ? [] :
         authorization[(Algorithm.Length + 1)..].Split(',', StringSplitOptions.TrimEntries)
             .Select(part => part.Split('=', 2)).Where(pair => pair.Length == 2)
-            .DistinctBy(pair => pair[0]).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            .DistinctBy(pair => pair[0], StringComparer.Ordinal).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
 
     private static string Compute(HttpRequest request, byte[] body, string signedHeaders, string[] scope, string time, string secret)
     {

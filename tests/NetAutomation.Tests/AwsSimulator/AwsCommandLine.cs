@@ -106,6 +106,7 @@ public sealed class AwsCommandLine
     {
         using var process = Process.Start(new ProcessStartInfo(Aws!, ["--endpoint-url", cloud.AwsUrl.ToString(), "--region", "us-east-1", "--output", "json", .. arguments.Split(' ')])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             Environment =

@@ -62,6 +62,7 @@ public sealed class SimulatorProcess
     private static Process Run(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "NetAutomation.AwsSimulator.dll"), .. arguments])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;

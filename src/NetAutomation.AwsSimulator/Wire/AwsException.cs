@@ -1,7 +1,7 @@
 namespace NetAutomation.AwsSimulator.Wire;
 
 /// <summary>An error as AWS words it; each protocol writes it in its own form.</summary>
-internal sealed class AwsFault(string code, string message, int status = 400) : Exception(message)
+internal sealed class AwsException(string code, string message, int status = 400) : Exception(message)
 {
     public string Code => code;
     public int Status => status;

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class MarketplaceAndQueue
+public sealed class MarketplaceAndMessages
 {
     private static readonly DateTimeOffset Noon = new(2026, 6, 1, 12, 30, 0, TimeSpan.Zero);
 
