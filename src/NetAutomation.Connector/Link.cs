@@ -7,7 +7,7 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>One attachment to one replica: the control stream and the tunnels on its connection.</summary>
-internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, TunnelTable tunnels, DeviceDialler dialler, ConnectorLog log, TimeProvider time) : IDisposable
+internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _attachWithin = TimeSpan.FromSeconds(20);
     private readonly ServiceClient _service = new(state);
@@ -103,7 +103,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
             {
                 await fences.Flush();
                 await tunnel.OvertakenClosed.WaitAsync(tunnel.Aborted);
-                (device, code) = await dialler.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
+                (device, code) = await devices.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
             }
 
             if (device is null)

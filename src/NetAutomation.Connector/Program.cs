@@ -17,7 +17,7 @@ try
                 throw new UsageException("check takes one IP:PORT");
             }
 
-            var allowed = AllowList.Load(check["--allow-list"]).Allows(device.Address, device.Port, DeviceDialler.OwnAddresses());
+            var allowed = AllowList.Load(check["--allow-list"]).Allows(device.Address, device.Port, DeviceSockets.OwnAddresses());
             Console.WriteLine(allowed ? "allowed" : "denied");
             return allowed ? 0 : 1;
         case "version" or "--version":

@@ -17,7 +17,7 @@ internal static class RunCommand
         using var key = ConnectorState.LoadKey(directory);
         using var fences = new FenceFile(Path.Combine(directory, "fences"));
         using var tunnels = new TunnelTable(fences, time);
-        var dialler = new DeviceDialler(allowList, time);
+        var devices = new DeviceSockets(allowList, time);
         using var stop = new CancellationTokenSource();
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(drain);
         void Ask(PosixSignalContext signal)
@@ -29,7 +29,7 @@ internal static class RunCommand
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
         log.Info($"connector={state.Connector} version={ConnectorVersion.Text} allow-list entries={allowList.Count}");
-        var serving = new Links(() => new Link(state, key, fences, tunnels, dialler, log, time), log, time).Run(links, stop.Token);
+        var serving = new Links(() => new Link(state, key, fences, tunnels, devices, log, time), log, time).Run(links, stop.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, asked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         log.Info($"draining streams={tunnels.Count}");
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));

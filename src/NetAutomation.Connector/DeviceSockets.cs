@@ -6,11 +6,11 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>Connects to a device after the allow-list has agreed to the very address that is dialled.</summary>
-internal sealed class DeviceDialler(AllowList allowList, Func<string, CancellationToken, Task<IPAddress[]>> resolve, Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
+internal sealed class DeviceSockets(AllowList allowList, Func<string, CancellationToken, Task<IPAddress[]>> resolve, Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
-    public DeviceDialler(AllowList allowList, TimeProvider time) : this(allowList, Dns.GetHostAddressesAsync, OwnAddresses, time)
+    public DeviceSockets(AllowList allowList, TimeProvider time) : this(allowList, Dns.GetHostAddressesAsync, OwnAddresses, time)
     {
     }
 

@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connectors.Links;
+
+/// <summary>
+/// The connector listener: a Kestrel of its own, because its limits are per server and tunnels need other ones than the API.
+/// </summary>
+internal sealed class ConnectorHost(LinkApi api, LinkHub hub, ConnectorListener listener, IOptions<ConnectorsOptions> options, ILoggerFactory loggers) : IHostedService
+{
+    private WebApplication? _app;
+
+    /// <summary>Where it listens; for tests that ask for port 0.</summary>
+    public ICollection<string> Urls => _app!.Urls;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            Limit(kestrel.Limits);
+            kestrel.AddServerHeader = false;
+            listener.Listen(kestrel);
+        });
+        _app = builder.Build();
+        _app.UseRouting();
+        api.Map(_app);
+        await _app.StartAsync(cancellationToken);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await hub.Drain(TimeSpan.FromSeconds(options.Value.DrainSeconds), cancellationToken);
+        if (_app is not null)
+        {
+            await _app.StopAsync(cancellationToken);
+            await _app.DisposeAsync();
+        }
+    }
+
+    private static void Limit(KestrelServerLimits limits)
+    {
+        // Control stream, dial results and cut confirmations besides the tunnels; one stream too many hangs the client.
+        limits.Http2.MaxStreamsPerConnection = TunnelProtocol.MaxTunnels + 50;
+        limits.Http2.InitialStreamWindowSize = TunnelProtocol.StreamWindow;
+        limits.Http2.InitialConnectionWindowSize = TunnelProtocol.ConnectionWindow;
+        limits.Http2.KeepAlivePingDelay = TunnelProtocol.PingDelay;
+        limits.Http2.KeepAlivePingTimeout = TunnelProtocol.PingTimeout;
+        // Idle tunnels and stalled readers are normal here; dead peers are found by PING.
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        limits.MaxRequestBodySize = TunnelProtocol.MaxMessageBytes;
+        limits.MaxRequestHeadersTotalSize = 16 * 1024;
+    }
+}

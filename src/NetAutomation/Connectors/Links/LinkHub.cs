@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connectors.Links;
+
+/// <summary>The links attached to this process.</summary>
+internal sealed class LinkHub(TimeProvider time)
+{
+    private const int MaxLinksPerConnector = 8;
+
+    /// <summary>By then the connector has noticed the dead link (PING 30 s + 20 s) and reset its streams, or the permit has lapsed.</summary>
+    private static readonly TimeSpan _certainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
+    private readonly ConcurrentDictionary<string, LinkSession> _byConnection = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<RunId, DateTimeOffset> _lost = new();
+
+    public bool Draining { get; private set; }
+
+    public ICollection<LinkSession> All => _byConnection.Values;
+
+    /// <summary>False where the connection already carries a link, or the connector has too many.</summary>
+    public bool Add(LinkSession link) =>
+        !Draining && All.Count(l => l.Connector == link.Connector) < MaxLinksPerConnector && _byConnection.TryAdd(link.ConnectionId, link);
+
+    public void Remove(LinkSession link)
+    {
+        foreach (var run in link.Runs.Keys)
+        {
+            _lost[run] = time.GetUtcNow();
+        }
+
+        link.Close();
+        _byConnection.TryRemove(link.ConnectionId, out _);
+    }
+
+    public LinkSession? On(string connectionId) => _byConnection.GetValueOrDefault(connectionId);
+
+    /// <summary>Links of the site that take dials, the least loaded first.</summary>
+    public List<LinkSession> Serving(TenantId tenant, SiteId site) =>
+        [.. All.Where(l => l.Tenant == tenant && l.Site == site && !l.Draining && !l.IsClosed).OrderBy(l => l.Load)];
+
+    /// <summary>Tells the other links of the site of a fence that may be a raised one.</summary>
+    public void TellFence(DeviceDial dial, LinkSession except)
+    {
+        foreach (var link in All.Where(l => l.Tenant == dial.Tenant && l.Site == dial.Site && l != except))
+        {
+            link.Send(new Fences([new DeviceFence($"{dial.Device}", dial.Fence)]));
+        }
+    }
+
+    public void Permit(TenantId tenant, RunId run, long fence)
+    {
+        foreach (var link in All.Where(l => l.Tenant == tenant))
+        {
+            link.Send(new Permit($"{run}", fence, (int)TunnelProtocol.PermitTtl.TotalMilliseconds));
+        }
+    }
+
+    public async Task<bool> ConfirmNoStreams(TenantId tenant, RunId run, long fence, TimeSpan within, CancellationToken cancel)
+    {
+        var links = All.Where(l => l.Tenant == tenant).ToList();
+        foreach (var stream in links.SelectMany(l => l.Open).Where(s => s.Dial.Run == run && s.Dial.Fence <= fence))
+        {
+            stream.Abort();
+        }
+
+        var confirmed = await Task.WhenAll(links.Select(l => l.Cut(null, $"{run}", fence + 1, within, cancel)));
+        return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || time.GetUtcNow() >= at + _certainAfter);
+    }
+
+    public void Cut(ConnectorId connector)
+    {
+        foreach (var link in All.Where(l => l.Connector == connector))
+        {
+            link.Close();
+        }
+    }
+
+    /// <summary>Sends every link elsewhere and waits for the streams to end by themselves until cancelled.</summary>
+    public async Task Drain(TimeSpan within, CancellationToken cancel)
+    {
+        Draining = true;
+        foreach (var link in All)
+        {
+            link.Drain(within);
+        }
+
+        var open = All.SelectMany(l => l.Open).Select(s => s.Finished).ToList();
+        await Task.WhenAll(open).WaitAsync(within, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var link in All)
+        {
+            link.Close();
+        }
+    }
+
+    /// <summary>Forgets what can matter no more.</summary>
+    public void Sweep()
+    {
+        var now = time.GetUtcNow();
+        foreach (var run in _lost.Where(l => now >= l.Value + _certainAfter).Select(l => l.Key).ToList())
+        {
+            _lost.TryRemove(run, out _);
+        }
+
+        foreach (var link in All)
+        {
+            foreach (var run in link.Runs.Where(r => now >= r.Value + _certainAfter && !link.Open.Any(s => s.Dial.Run == r.Key)).Select(r => r.Key).ToList())
+            {
+                link.Runs.TryRemove(run, out _);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+using NetAutomation.Platform;
+
+namespace NetAutomation.Connectors;
+
+/// <summary>Refusals of this module.</summary>
+internal static class Problems
+{
+    public static readonly ProblemType NameTaken = new("connector_name_taken", 409, "Another connector has this name");
+}

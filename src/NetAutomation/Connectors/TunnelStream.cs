@@ -1,0 +1,138 @@
+using Microsoft.AspNetCore.Http.Features;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connectors;
+
+/// <summary>
+/// A TCP stream to a device. <see cref="CompleteWrites"/> is the FIN of this side; a read of 0 is the device's. A reset of either
+/// side is an IOException at the other, never an end. Disposing before both sides have ended resets the device's connection.
+/// </summary>
+internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
+{
+    private const int ServiceEnded = 1;
+    private const int DeviceEnded = 2;
+    private const string Reset = "The stream to the device was reset.";
+    private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Stream _fromDevice = http.Request.Body;
+    private readonly Stream _toDevice = http.Response.Body;
+    private int _ended;
+
+    public DeviceDial Dial => dial;
+
+    /// <summary>Both sides have ended, or the stream was reset. The request must not return before.</summary>
+    public Task Finished => _finished.Task;
+
+    public override bool CanRead => true;
+
+    public override bool CanWrite => true;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public async Task CompleteWrites()
+    {
+        ThrowIfReset();
+        await http.Response.CompleteAsync();
+        Ended(ServiceEnded);
+    }
+
+    public void Abort()
+    {
+        if (_finished.TrySetResult())
+        {
+            try
+            {
+                http.Features.Get<IHttpResetFeature>()?.Reset(TunnelProtocol.Http2Cancel);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The request ended in the same moment.
+            }
+        }
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_ended >= DeviceEnded)
+        {
+            return 0;
+        }
+
+        ThrowIfReset();
+        try
+        {
+            var read = await _fromDevice.ReadAsync(buffer, cancellationToken);
+            if (read == 0 && buffer.Length > 0)
+            {
+                Ended(DeviceEnded);
+            }
+
+            return read;
+        }
+        catch (Exception e) when (e is ObjectDisposedException or InvalidOperationException)
+        {
+            // The request ended under a read: it was reset in the meantime.
+            throw new IOException(Reset, e);
+        }
+    }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        ThrowIfReset();
+        await _toDevice.WriteAsync(buffer, cancellationToken);
+        await _toDevice.FlushAsync(cancellationToken);
+        ThrowIfReset();
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Abort();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    // Kestrel discards writes to a stream that was reset without a word.
+    private void ThrowIfReset()
+    {
+        if (_finished.Task.IsCompleted || http.RequestAborted.IsCancellationRequested)
+        {
+            throw new IOException(Reset);
+        }
+    }
+
+    private void Ended(int side)
+    {
+        if ((Interlocked.Or(ref _ended, side) | side) == (ServiceEnded | DeviceEnded))
+        {
+            _finished.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using NetAutomation.Connector;
+using NetAutomation.Connectors;
+using NetAutomation.Connectors.Links;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Tests.Support;
+using Npgsql;
+
+namespace NetAutomation.Tests.Connectors;
+
+/// <summary>The service's connector listener on Kestrel with TLS and HTTP/2, real PostgreSQL, and connectors that join and attach to it.</summary>
+internal sealed class ConnectorPair : IAsyncDisposable
+{
+    public const string ServerName = "connect.test";
+    private static readonly X509Certificate2 _certificate = CreateCertificate();
+    private readonly TestDatabase _database;
+    private readonly List<IAsyncDisposable> _connectors = [];
+    private IHost _host = null!;
+
+    private ConnectorPair(TestDatabase database) => _database = database;
+
+    public static string CaPem => _certificate.ExportCertificatePem();
+
+    public TenantId Tenant { get; } = TenantId.New();
+
+    /// <summary>Whose endpoint connections seem to come through.</summary>
+    public TenantId? EndpointTenant { get; set; }
+
+    public SiteId Site { get; } = SiteId.New();
+
+    public TestGate Gate { get; } = new();
+
+    public int Port { get; private set; }
+
+    public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("connector-");
+
+    public DeviceDialler Dialler => _host.Services.GetRequiredService<DeviceDialler>();
+
+    public LinkHub Hub => _host.Services.GetRequiredService<LinkHub>();
+
+    public T Service<T>() where T : notnull => _host.Services.GetRequiredService<T>();
+
+    public static async Task<ConnectorPair> Start(PostgresServer postgres)
+    {
+        var pair = new ConnectorPair(await postgres.Create());
+        pair.EndpointTenant = pair.Tenant;
+        await pair.StartService();
+        return pair;
+    }
+
+    public async Task StartService(int drainSeconds = 0)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Database:App"] = _database.App,
+            ["Database:System"] = _database.System,
+            ["Connectors:ServerName"] = ServerName,
+            ["Connectors:Replica"] = "test",
+            ["Connectors:DrainSeconds"] = $"{drainSeconds}",
+        });
+        builder.Services.AddLogging(l => { if (Environment.GetEnvironmentVariable("TUNLOG") == "1") l.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning); });
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddScoped<AuditLog>();
+        builder.Services.AddSingleton<IDialGate>(Gate);
+        builder.Services.AddSingleton(new ConnectionTenant(_ => EndpointTenant));
+        builder.Services.AddSingleton(new ConnectorListener(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen => listen.UseHttps(_certificate))));
+        builder.AddPersistence();
+        builder.AddConnectors();
+        builder.AddConnectorListener();
+        _host = builder.Build();
+        await _host.StartAsync();
+        Port = new Uri(_host.Services.GetRequiredService<ConnectorHost>().Urls.Single()).Port;
+    }
+
+    public async Task StopService()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+
+    /// <summary>A connector row and its join token, as the API makes them.</summary>
+    public async Task<(ConnectorId Id, string Token)> Enrol(string name, TimeSpan? lifetime = null)
+    {
+        var (id, token) = (ConnectorId.New(), $"njt_{Guid.NewGuid():n}");
+        await using var source = NpgsqlDataSource.Create(_database.System);
+        await using var owner = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = owner.CreateCommand(
+            """
+            with c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $4) returning 1)
+            insert into connectors.join_token (tenant_id, sha256, connector_id, expires_at) values ($1, $5, $2, now() + $6)
+            """);
+        foreach (var value in new object[] { Tenant.Value, id.Value, Site.Value, name, SHA256.HashData(Encoding.UTF8.GetBytes(token)), lifetime ?? TimeSpan.FromMinutes(15) })
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await command.ExecuteNonQueryAsync();
+        return (id, token);
+    }
+
+    public async Task<T> Sql<T>(string sql)
+    {
+        await using var owner = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = owner.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Runs the join command; its state directory is returned with the exit code.</summary>
+    public async Task<(int Exit, string State)> Join(string token, string? state = null)
+    {
+        state ??= Path.Combine(Folder.FullName, Guid.NewGuid().ToString("n"));
+        var ca = Path.Combine(Folder.FullName, "ca.pem");
+        await File.WriteAllTextAsync(ca, CaPem);
+        var line = new CommandLine(
+            ["join", "--endpoint", $"nowhere.invalid:{Port}", "--address", "127.0.0.1", "--server-name", ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state");
+        try
+        {
+            return (await JoinCommand.Run(line, new StringReader(token), Quiet(), default), state);
+        }
+        catch (Refusal refusal)
+        {
+            return ((int)refusal.Status, state);
+        }
+    }
+
+    /// <summary>A joined and attached connector.</summary>
+    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1)
+    {
+        var (id, token) = await Enrol($"c-{Guid.NewGuid():n}");
+        var (exit, state) = await Join(token);
+        exit.ShouldBe(0);
+        var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links);
+        _connectors.Add(connector);
+        await Until(() => Hub.All.Count(l => l.Connector == id) == links);
+        return connector;
+    }
+
+    public DeviceDial Dial(TestDevice device, RunId? run = null, long fence = 0, bool exclusive = false, DeviceId? id = null) =>
+        new(Tenant, Site, id ?? DeviceId.New(), "127.0.0.1", device.Port, run, fence, exclusive);
+
+    public async Task<TunnelStream> Open(DeviceDial dial)
+    {
+        var result = await Dialler.Dial(dial, TimeSpan.FromSeconds(10), default);
+        result.Code.ShouldBeNull();
+        return result.Stream!;
+    }
+
+    public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
+
+    public static async Task Until(Func<bool> condition)
+    {
+        var deadline = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            TimeProvider.System.GetElapsedTime(deadline).ShouldBeLessThan(TimeSpan.FromSeconds(20));
+            await Task.Delay(10);
+        }
+    }
+
+    public static ConnectorLog Quiet() => new(TextWriter.Null, TimeProvider.System);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connector in _connectors)
+        {
+            await connector.DisposeAsync();
+        }
+
+        await StopService();
+        Folder.Delete(recursive: true);
+    }
+
+    private static X509Certificate2 CreateCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={ServerName}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(ServerName);
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+    }
+}
+
+/// <summary>Says yes, and writes down what it was asked.</summary>
+internal sealed class TestGate : IDialGate
+{
+    public bool Open { get; set; } = true;
+
+    public long Seen { get; private set; }
+
+    public Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) => Task.FromResult(Open);
+
+    public Task FenceSeen(TenantId tenant, long fence, CancellationToken cancel)
+    {
+        Seen = Math.Max(Seen, fence);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>The connector's own classes, wired as its run command wires them.</summary>
+internal sealed class RunningConnector : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly FenceFile _fences;
+    private readonly ECDsa _key;
+    private readonly Task _serving;
+
+    public RunningConnector(ConnectorId id, string state, string allowList, TimeProvider time, int links)
+    {
+        Id = id;
+        Folder = state;
+        State = ConnectorState.Load(state);
+        _key = ConnectorState.LoadKey(state);
+        _fences = new FenceFile(Path.Combine(state, "fences"));
+        Tunnels = new TunnelTable(_fences, time);
+        var devices = new DeviceSockets(AllowList.Parse(allowList), time);
+        _serving = new NetAutomation.Connector.Links(
+            () => new Link(State, _key, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System), ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
+    }
+
+    public ConnectorId Id { get; }
+
+    public ConnectorState State { get; }
+
+    public string Folder { get; }
+
+    public TunnelTable Tunnels { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_serving.IsCompleted)
+        {
+            return;
+        }
+
+        await _stop.CancelAsync();
+        await _serving;
+        Tunnels.Dispose();
+        _fences.Dispose();
+        _key.Dispose();
+        _stop.Dispose();
+    }
+}
+
+/// <summary>A router's TCP port.</summary>
+internal sealed class TestDevice : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+
+    public TestDevice() => _listener.Start(512);
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>An allow-list that opens this port of loopback by its exact address.</summary>
+    public string Allowed => $"127.0.0.1/32 {Port}";
+
+    public async Task<Socket> Accept() => await _listener.AcceptSocketAsync();
+
+    public void Dispose() => _listener.Dispose();
+}
