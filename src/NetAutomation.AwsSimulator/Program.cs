@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using NetAutomation.AwsSimulator;
+using NetAutomation.AwsSimulator.Wire;
 
 const string Help = """
     Simulates the AWS services around a PrivateLink SaaS product.
@@ -60,7 +61,7 @@ catch (JsonException error)
 {
     return Fail($"{file}: {error.Message}");
 }
-catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or FormatException or SocketException)
+catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or FormatException or SocketException or AwsException)
 {
     return Fail(error.Message);
 }

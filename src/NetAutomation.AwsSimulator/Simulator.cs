@@ -75,7 +75,7 @@ internal sealed class Simulator : IAsyncDisposable
             await control.DisposeAsync();
             throw;
         }
-        return new Simulator(aws, control, front, new HealthChecks(loadBalancer, options));
+        return new Simulator(aws, control, front, new HealthChecks(loadBalancer, front, options));
     }
 
     public async ValueTask DisposeAsync()

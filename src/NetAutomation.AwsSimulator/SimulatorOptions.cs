@@ -54,6 +54,9 @@ internal sealed record NlbOptions
     /// <summary>The load balancer node's own address towards targets; the operating system chooses when absent.</summary>
     public string? SourceAddress { get; init; }
 
+    /// <summary>A flow silent for this long is reset, as tcp.idle_timeout.seconds of a listener has it.</summary>
+    public double IdleTimeoutSeconds { get; init; } = 350;
+
     public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
     public IReadOnlyList<TargetGroupOptions> TargetGroups { get; init; } = [];
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using NetAutomation.AwsSimulator.State;
 
@@ -8,8 +9,11 @@ internal sealed class Flow(Socket client, Socket target, FrontListener listener,
 {
     private const int BufferSize = 64 * 1024;
 
+    private long _lastBytes = Stopwatch.GetTimestamp();
+
     public FrontListener Listener => listener;
     public Target Target => chosen;
+    public TimeSpan Idle => Stopwatch.GetElapsedTime(Interlocked.Read(ref _lastBytes));
 
     /// <summary>Forwards until both sides have finished; the header travels in one write with the client's first bytes.</summary>
     public async Task RunAsync(byte[] header)
@@ -64,6 +68,7 @@ internal sealed class Flow(Socket client, Socket target, FrontListener listener,
             while (await from.ReceiveAsync(buffer.AsMemory(offset), SocketFlags.None) is > 0 and var read)
             {
                 count(read);
+                Interlocked.Exchange(ref _lastBytes, Stopwatch.GetTimestamp());
                 for (var sent = 0; sent < offset + read;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, offset + read - sent), SocketFlags.None);

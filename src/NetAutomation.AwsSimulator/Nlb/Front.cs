@@ -34,6 +34,13 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
         }
     }
 
+    /// <summary>Resets flows that have been silent for longer than the idle timeout.</summary>
+    public void CutIdle()
+    {
+        var limit = TimeSpan.FromSeconds(options.LoadBalancer.IdleTimeoutSeconds);
+        CutFlows(f => f.Idle > limit);
+    }
+
     public void Dispose()
     {
         foreach (var listener in _listeners.Keys)

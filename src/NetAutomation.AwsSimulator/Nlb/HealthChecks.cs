@@ -8,7 +8,7 @@ using NetAutomation.AwsSimulator.State;
 namespace NetAutomation.AwsSimulator.Nlb;
 
 /// <summary>Checks targets as an NLB node does: with PROXY v2 on, checks carry a LOCAL header too.</summary>
-internal sealed class HealthChecks(LoadBalancer loadBalancer, SimulatorOptions options)
+internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, SimulatorOptions options)
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
 
@@ -19,6 +19,7 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, SimulatorOptions o
         {
             while (await timer.WaitForNextTickAsync(stop))
             {
+                front.CutIdle();
                 foreach (var (group, target, proxyProtocol) in loadBalancer.TakeDueChecks())
                 {
                     _ = CheckAsync(group, target, proxyProtocol, stop);

@@ -74,6 +74,20 @@ public sealed class LoadBalancerFront
     }
 
     [Fact]
+    public async Task Silent_flow_is_reset_after_the_idle_timeout()
+    {
+        using var target = new TcpTarget();
+        var options = SimulatedCloud.Options(target.Address);
+        await using var cloud = await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { IdleTimeoutSeconds = 0.5 } });
+        using var client = await ConnectAsync(await cloud.DirectAddressAsync());
+        await client.SendAsync("x"u8.ToArray());
+        using var behind = await target.AcceptClientAsync();
+        await ReadAsync(behind, 101);
+        await ShouldBeResetAsync(client);
+        await ShouldBeResetAsync(behind);
+    }
+
+    [Fact]
     public async Task Rejection_cuts_open_flows_and_refuses_new_ones()
     {
         using var target = new TcpTarget();
