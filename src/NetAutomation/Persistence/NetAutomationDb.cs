@@ -31,9 +31,9 @@ internal class NetAutomationDb : DbContext
     public Task<int> Execute(FormattableString sql, CancellationToken cancel = default) => Database.ExecuteSqlAsync(sql, cancel);
 
     /// <summary>Rows of a query as records: columns in snake case, members in Pascal case.</summary>
-    public Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default) => Database.SqlQuery<T>(sql).ToListAsync(cancel);
+    public Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default) => Rows.Read<T>(Database, sql, cancel);
 
-    /// <summary>The single value of a query that names it <c>"Value"</c>.</summary>
+    /// <summary>The single value of a query.</summary>
     public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) => (await Query<T>(sql, cancel)).FirstOrDefault();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.ApplyConfigurationsFromAssembly(typeof(NetAutomationDb).Assembly);

@@ -38,7 +38,7 @@ public sealed class Problem(ProblemType type, string? detail = null, IReadOnlyLi
         }
 
         var body = new ProblemBody(
-            $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors, Members?.ToDictionary());
+            $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors) { Members = Members?.ToDictionary() };
         return response.WriteAsJsonAsync(body, Json.Api, "application/problem+json", httpContext.RequestAborted);
     }
 
@@ -52,12 +52,15 @@ public sealed class Problem(ProblemType type, string? detail = null, IReadOnlyLi
 /// <param name="Detail">This occurrence in words.</param>
 /// <param name="TraceId">Quote this when asking for help.</param>
 /// <param name="Errors">Faults of the request body by JSON pointer.</param>
-/// <param name="Members">Members of this kind of refusal.</param>
 public sealed record ProblemBody(
     string Type,
     string Title,
     int Status,
     string? Detail,
     string TraceId,
-    IReadOnlyList<ProblemError>? Errors,
-    [property: JsonExtensionData] Dictionary<string, object?>? Members);
+    IReadOnlyList<ProblemError>? Errors)
+{
+    /// <summary>Members of this kind of refusal.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, object?>? Members { get; init; }
+}
