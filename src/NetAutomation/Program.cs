@@ -1,11 +1,12 @@
+using NetAutomation;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "serve";
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = verb == "serve" ? args : args[1..], ContentRootPath = AppContext.BaseDirectory });
+var rest = verb == "serve" ? args : args[1..];
 if (verb == "migrate")
 {
-    var owner = builder.Configuration["Database:Owner"] ?? throw new InvalidOperationException("Database:Owner is needed by the migrate verb.");
+    var configuration = WebApplication.CreateBuilder(new WebApplicationOptions { Args = rest, ContentRootPath = AppContext.BaseDirectory }).Configuration;
+    var owner = configuration["Database:Owner"] ?? throw new InvalidOperationException("Database:Owner is needed by the migrate verb.");
     foreach (var name in await Migrations.Apply(owner, CancellationToken.None))
     {
         await Console.Out.WriteLineAsync($"applied {name}");
@@ -14,15 +15,10 @@ if (verb == "migrate")
     return 0;
 }
 
-builder.AddPlatform();
-builder.AddPersistence();
-
-var app = builder.Build();
-app.UsePlatform();
-app.MapApi();
-
+await using var app = Service.Build(rest);
 if (verb == "validate")
 {
+    app.Services.GetRequiredService<Microsoft.Extensions.Options.IStartupValidator>().Validate();
     await Console.Out.WriteLineAsync("The configuration is valid.");
     return 0;
 }

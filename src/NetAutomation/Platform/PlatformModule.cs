@@ -72,7 +72,7 @@ internal static class PlatformModule
     public static ApiRoutes MapApi(this WebApplication app)
     {
         var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer)).AddEndpointFilter<CustomerFilter>();
-        var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator));
+        var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator)).AddEndpointFilter<OperatorFilter>();
         var registration = app.MapGroup("/marketplace").WithMetadata(new ListenerFeature(Listener.Registration)).ExcludeFromDescription();
         app.MapApiDocument();
         app.MapProblemTypes();

@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using NetAutomation.Edge.Authenticate;
+using NetAutomation.Edge.Certificates;
+using NetAutomation.Edge.Listeners;
+using NetAutomation.Edge.Proxy;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Edge;
+
+/// <summary>Who calls: PROXY header, endpoint binding, TLS, key, tenant.</summary>
+internal static class EdgeModule
+{
+    public static void AddEdge(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<EdgeOptions>().BindConfiguration("Edge").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<OperatorOptions>().BindConfiguration("Operator").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(provider => OwnAuthority.Load(
+            provider.GetRequiredService<IOptions<EdgeOptions>>().Value, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<EdgeMetrics>();
+        services.AddSingleton<EdgeAddresses>();
+        services.AddSingleton<RequireProxyHeader>();
+        services.AddSingleton<CustomerAuthentication>();
+        services.AddSingleton<OperatorAuthentication>();
+        services.AddSingleton<Health>();
+        services.AddSingleton<LiveConnections>();
+        services.AddHostedService(provider => provider.GetRequiredService<LiveConnections>());
+        services.AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelListeners>();
+        services.AddSingleton<EndpointTransport>(provider => listen => listen.UseEndpointIdentity(provider));
+        services.AddScoped(provider => Proven<Caller>(provider));
+        services.AddScoped(provider => Proven<OperatorCaller>(provider));
+    }
+
+    /// <summary>Call after routing and before anything is mapped: nothing behind this is reached without its listener's proof.</summary>
+    public static void UseEdge(this WebApplication app)
+    {
+        var customer = app.Services.GetRequiredService<CustomerAuthentication>();
+        var staff = app.Services.GetRequiredService<OperatorAuthentication>();
+        app.Use((context, next) => Health.IsPath(context.Request.Path)
+            ? next(context)
+            : context.Features.Get<ListenerFeature>()?.Listener switch
+            {
+                Listener.Customer => customer.Handle(context, next),
+                Listener.Operator => staff.Handle(context, next),
+                Listener.Registration when context.Request.Path.StartsWithSegments("/marketplace", StringComparison.Ordinal) => next(context),
+                _ => Problems.NotFound.With().ExecuteAsync(context),
+            });
+        Health.Map(app);
+    }
+
+    private static T Proven<T>(IServiceProvider provider)
+        where T : class =>
+        provider.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<T>() ?? throw new InvalidOperationException("The request carries no such proof.");
+}

@@ -1,0 +1,89 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+
+namespace NetAutomation.Edge;
+
+/// <summary>Where the service listens and whom it believes; section <c>Edge</c>.</summary>
+internal sealed class EdgeOptions : IValidatableObject
+{
+    public ListenerOptions Listeners { get; set; } = new();
+
+    /// <summary>CIDRs of the load balancer's nodes. Only they may say through which endpoint a connection came.</summary>
+    public string[] TrustedPeers { get; set; } = [];
+
+    /// <summary>The name on the certificate, which clients ask for.</summary>
+    [Required]
+    public string ServerName { get; set; } = "netautomation.internal";
+
+    /// <summary>Holds the certificate authority made at first start, where no certificate is configured.</summary>
+    public string CertificateDirectory { get; set; } = "";
+
+    /// <summary>PEM with the server's certificate, then its intermediates.</summary>
+    public string CertificateFile { get; set; } = "";
+
+    public string CertificateKeyFile { get; set; } = "";
+
+    /// <summary>PEM with what clients trust.</summary>
+    public string CertificateAuthorityFile { get; set; } = "";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var (name, value) in Listeners.All().Where(each => each.Value.Length > 0 && !IPEndPoint.TryParse(each.Value, out _)))
+        {
+            yield return new($"Edge:Listeners:{name} is an address and port such as 0.0.0.0:8443, not '{value}'.");
+        }
+
+        foreach (var peer in TrustedPeers.Where(peer => !IPNetwork.TryParse(peer, out _)))
+        {
+            yield return new($"Edge:TrustedPeers holds CIDRs such as 10.0.1.0/24, not '{peer}'.");
+        }
+
+        if (Listeners.Customer.Length > 0 && TrustedPeers.Length == 0)
+        {
+            yield return new("Edge:TrustedPeers is empty, so nobody could reach the customer listener.");
+        }
+
+        var files = new[] { CertificateFile, CertificateKeyFile, CertificateAuthorityFile };
+        if (Array.Exists(files, file => file.Length > 0) && Array.Exists(files, file => file.Length == 0))
+        {
+            yield return new("Edge:CertificateFile, Edge:CertificateKeyFile and Edge:CertificateAuthorityFile belong together.");
+        }
+
+        if (files[0].Length == 0 && CertificateDirectory.Length == 0)
+        {
+            yield return new("Edge:CertificateDirectory or Edge:CertificateFile is needed.");
+        }
+    }
+}
+
+/// <summary>Address and port of each listener; empty turns it off.</summary>
+internal sealed class ListenerOptions
+{
+    public string Customer { get; set; } = "0.0.0.0:8443";
+
+    public string Operator { get; set; } = "0.0.0.0:9443";
+
+    public string Registration { get; set; } = "0.0.0.0:8080";
+
+    public IEnumerable<(string Name, string Value)> All() =>
+        [(nameof(Customer), Customer), (nameof(Operator), Operator), (nameof(Registration), Registration)];
+}
+
+/// <summary>Who may use the operator API; section <c>Operator</c>.</summary>
+internal sealed class OperatorOptions : IValidatableObject
+{
+    public OperatorKey[] Keys { get; set; } = [];
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Keys.Where(key => key.Name.Length == 0 || key.Sha256.Length != 64 || !key.Sha256.All(char.IsAsciiHexDigit))
+            .Select(key => new ValidationResult($"Operator:Keys '{key.Name}' needs a Name and a Sha256 of 64 hexadecimal digits."));
+}
+
+/// <summary>One member of staff.</summary>
+internal sealed class OperatorKey
+{
+    public string Name { get; set; } = "";
+
+    /// <summary>SHA-256 of the key in hexadecimal; the key itself is stored nowhere.</summary>
+    public string Sha256 { get; set; } = "";
+}

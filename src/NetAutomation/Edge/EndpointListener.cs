@@ -1,0 +1,36 @@
+using System.Security.Authentication;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using NetAutomation.Edge.Proxy;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Edge;
+
+/// <summary>What stands between a socket and HTTP.</summary>
+internal static class EndpointListener
+{
+    /// <summary>PROXY protocol v2, then TLS: for every listener behind the load balancer.</summary>
+    /// <param name="listener">Names the listener in metrics.</param>
+    public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services, Listener listener, HttpProtocols protocols)
+    {
+        var header = services.GetRequiredService<RequireProxyHeader>();
+        listen.Use(next => connection => header.Accept(connection, next, listener));
+        listen.UseServerCertificate(services, protocols);
+    }
+
+    /// <summary>The connector listener: HTTP/2 only.</summary>
+    public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services) =>
+        listen.UseEndpointIdentity(services, Listener.Connector, HttpProtocols.Http2);
+
+    public static void UseServerCertificate(this ListenOptions listen, IServiceProvider services, HttpProtocols protocols)
+    {
+        var server = services.GetRequiredService<ServerCertificate>();
+        listen.Protocols = protocols;
+        listen.UseHttps(https =>
+        {
+            https.ServerCertificate = server.Certificate;
+            https.ServerCertificateChain = server.Chain;
+            https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+        });
+    }
+}

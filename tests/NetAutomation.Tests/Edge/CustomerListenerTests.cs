@@ -1,0 +1,224 @@
+using System.Net;
+using System.Net.Security;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using NetAutomation.Platform;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Edge;
+
+public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifetime
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private ServiceHost _service = null!;
+
+    public async ValueTask InitializeAsync() => _service = await ServiceHost.Start(await postgres.Create());
+
+    public ValueTask DisposeAsync() => _service.DisposeAsync();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_bound_endpoint_and_its_tenants_key_get_past_the_edge(bool http2)
+    {
+        var tenant = await _service.CreateTenant();
+        using var client = _service.Customer(tenant.EndpointId, tenant.Key, http2);
+        // Nothing is there, which only a known caller learns.
+        (await client.GetAsync("/v1/nothing-here")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Every_other_combination_of_endpoint_and_key_is_401_with_the_same_words()
+    {
+        var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
+        var answers = new List<string>();
+        foreach (var (endpoint, key) in new[]
+        {
+            (other.EndpointId, mine.Key), (mine.EndpointId, other.Key), (mine.EndpointId, "nak_unknown"), (mine.EndpointId, null), (mine.EndpointId, ""),
+            ("vpce-0ffffffffffffffff", mine.Key), ("vpce-0ffffffffffffffff", null),
+        })
+        {
+            using var client = _service.Customer(endpoint, key);
+            var answer = await client.GetAsync("/v1/me");
+            answer.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+            answer.Headers.WwwAuthenticate.ToString().ShouldBe("Bearer");
+            var body = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!.AsObject();
+            body.Remove("traceId").ShouldBeTrue();
+            answers.Add(body.ToJsonString());
+        }
+
+        answers.Distinct().Count().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Documents_need_a_bound_endpoint_and_no_key()
+    {
+        var tenant = await _service.CreateTenant();
+        foreach (var path in new[] { "/openapi/v1.json", "/problems/unauthorized" })
+        {
+            using var bound = _service.Customer(tenant.EndpointId, null);
+            (await bound.GetAsync(path)).StatusCode.ShouldBe(HttpStatusCode.OK, path);
+            using var stranger = _service.Customer("vpce-0eeeeeeeeeeeeeeee", null);
+            (await stranger.GetAsync(path)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, path);
+        }
+    }
+
+    [Fact]
+    public async Task A_local_header_reaches_health_only()
+    {
+        using var local = _service.Over(Listener.Customer, ProxyV2.Local, (await _service.CreateTenant()).Key);
+        (await local.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await local.GetAsync("/healthz/ready")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        foreach (var path in new[] { "/v1/me", "/openapi/v1.json", "/problems/unauthorized", "/swagger/index.html", "/operator/v1/tenants", "/", "/healthzz", "/v1/../healthz2" })
+        {
+            (await local.GetAsync(path)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, path);
+        }
+    }
+
+    [Fact]
+    public async Task A_header_cut_at_any_byte_is_read_whole()
+    {
+        var header = ProxyV2.Header("vpce-0123456789abcdef0");
+        for (var at = 1; at < header.Length; at++)
+        {
+            await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), header[..at], CancellationToken.None);
+            await stream.FlushAsync();
+            await stream.WriteAsync(header.AsMemory(at));
+            await using var tls = await Handshake(stream);
+            tls.IsAuthenticated.ShouldBeTrue($"cut at {at}");
+        }
+    }
+
+    [Fact]
+    public async Task Header_and_client_hello_in_one_segment_are_told_apart()
+    {
+        await using var plain = await ProxyV2.Connect(_service.Address(Listener.Customer), [], CancellationToken.None);
+        await using var joined = new Prepending(plain, ProxyV2.Header("vpce-0123456789abcdef0"));
+        await using var tls = await Handshake(joined);
+        await tls.WriteAsync("GET /healthz/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"u8.ToArray());
+        using var reader = new StreamReader(tls);
+        (await reader.ReadToEndAsync()).ShouldStartWith("HTTP/1.1 200");
+    }
+
+    public static TheoryData<string, byte[]> Refused => new()
+    {
+        { "TLS without a header", [0x16, 0x03, 0x01, 0x02, 0x00] },
+        { "plain HTTP", "GET / HTTP/1.1\r\n\r\n"u8.ToArray() },
+        { "version 1", "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n"u8.ToArray() },
+        { "no endpoint", ProxyV2.Header() },
+        { "unspecified family", [.. ProxyV2.Signature, 0x21, 0, 0, 0] },
+        { "wrong checksum", ProxyV2.Header(ProxyV2.Type(3, [0, 0, 0, 0])) },
+        { "a second header", [.. ProxyV2.Header("vpce-0123456789abcdef0"), .. ProxyV2.Header("vpce-0123456789abcdef1")] },
+        { "too long", [.. ProxyV2.Signature, 0x21, 0x11, 0xff, 0xff] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task What_is_no_header_is_closed_at_once(string what, byte[] bytes)
+    {
+        await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), bytes, CancellationToken.None);
+        (await Closes(stream, TimeSpan.FromSeconds(4))).ShouldBeTrue(what);
+    }
+
+    [Fact]
+    public async Task A_perfect_header_from_another_address_is_closed()
+    {
+        var tenant = await _service.CreateTenant();
+        await using var stream = await ProxyV2.Connect(
+            _service.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), CancellationToken.None, IPAddress.Parse("127.0.0.2"));
+        (await Closes(stream, TimeSpan.FromSeconds(4))).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_header_that_does_not_come_is_closed_by_the_deadline()
+    {
+        await using var silent = await ProxyV2.Connect(_service.Address(Listener.Customer), [], CancellationToken.None);
+        await using var partial = await ProxyV2.Connect(_service.Address(Listener.Customer), ProxyV2.Signature, CancellationToken.None);
+        (await Closes(silent, _patience)).ShouldBeTrue();
+        (await Closes(partial, _patience)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task The_other_listeners_answer_health_and_refuse_the_rest()
+    {
+        using var browser = _service.Browser();
+        (await browser.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await browser.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await browser.GetAsync("/openapi/v1.json")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using var staff = _service.Operator();
+        (await staff.GetAsync("/healthz/ready")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await staff.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        using var nobody = _service.Operator("wrong");
+        (await nobody.GetAsync("/operator/v1/tenants")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    private async Task<SslStream> Handshake(Stream stream)
+    {
+        var tls = new SslStream(stream, leaveInnerStreamOpen: false);
+        using var patience = new CancellationTokenSource(_patience);
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = _service.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(_service.Certificate) },
+            patience.Token);
+        return tls;
+    }
+
+    private static async Task<bool> Closes(Stream stream, TimeSpan within)
+    {
+        using var patience = new CancellationTokenSource(within);
+        try
+        {
+            return await stream.ReadAsync(new byte[1], patience.Token) == 0;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Sends some bytes in the same write as the first ones of another.</summary>
+    private sealed class Prepending(Stream inner, byte[] first) : Stream
+    {
+        private byte[]? _first = first;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var bytes = _first is null ? buffer : (byte[])[.. _first, .. buffer.Span];
+            _first = null;
+            return inner.WriteAsync(bytes, cancellationToken);
+        }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+
+        public override void Flush() => inner.Flush();
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+        public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+    }
+}

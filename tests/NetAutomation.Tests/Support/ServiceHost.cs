@@ -1,0 +1,157 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Edge;
+using NetAutomation.Onboarding;
+using NetAutomation.Onboarding.Connections;
+using NetAutomation.Onboarding.Tenants;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Tests.Support;
+
+/// <summary>
+/// The service as Program composes it, in this process, on free loopback ports and a database of its own. Clients come through the real
+/// listeners: PROXY header, TLS, key.
+/// </summary>
+public sealed class ServiceHost : IAsyncDisposable
+{
+    public const string OperatorName = "olga";
+    private static readonly string _operatorKey = $"operator-{Guid.NewGuid():n}";
+    private static int _endpoints;
+    private readonly WebApplication _app;
+    private readonly DirectoryInfo _folder;
+    private readonly List<HttpClient> _clients = [];
+
+    private ServiceHost(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <param name="settings">Further configuration as <c>Section:Key=value</c>; the last one wins.</param>
+    internal static async Task<ServiceHost> Start(
+        TestDatabase database, IEnumerable<string>? settings = null, Action<WebApplicationBuilder>? configure = null)
+    {
+        var folder = Directory.CreateTempSubdirectory("na-test-");
+        string[] own =
+        [
+            $"Database:App={database.App}",
+            $"Database:System={database.System}",
+            "Edge:Listeners:Customer=127.0.0.1:0",
+            "Edge:Listeners:Operator=127.0.0.1:0",
+            "Edge:Listeners:Registration=127.0.0.1:0",
+            "Edge:TrustedPeers:0=127.0.0.1/32",
+            $"Edge:CertificateDirectory={folder.FullName}/certificates",
+            $"Operator:Keys:0:Name={OperatorName}",
+            $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_operatorKey)))}",
+            "Serilog:MinimumLevel:Default=Error",
+        ];
+        var app = Service.Build([.. own.Concat(settings ?? []).Select(setting => $"--{setting}")], configure);
+        await app.StartAsync();
+        return new ServiceHost(app, folder);
+    }
+
+    internal IPEndPoint Address(Listener listener) => _app.Services.GetRequiredService<EdgeAddresses>().Of(listener);
+
+    internal ServerCertificate Certificate => _app.Services.GetRequiredService<ServerCertificate>();
+
+    /// <summary>A client of the customer listener through this endpoint.</summary>
+    public HttpClient Customer(string endpointId, string? key, bool http2 = false)
+    {
+        var client = Over(Listener.Customer, ProxyV2.Header(endpointId), key);
+        if (http2)
+        {
+            (client.DefaultRequestVersion, client.DefaultVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        }
+
+        return client;
+    }
+
+    /// <summary>A client of the operator listener.</summary>
+    public HttpClient Operator(string? key = null) => Over(Listener.Operator, [], key ?? _operatorKey);
+
+    /// <summary>A buyer's browser: it keeps cookies and follows no redirect.</summary>
+    public HttpClient Browser() => Keep(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+    {
+        BaseAddress = new Uri($"http://{Address(Listener.Registration)}"),
+    });
+
+    /// <summary>A client that sends these bytes before TLS.</summary>
+    internal HttpClient Over(Listener listener, byte[] first, string? key)
+    {
+        var certificate = Certificate;
+        var handler = new SocketsHttpHandler { ConnectCallback = (_, cancel) => ProxyV2.Connect(Address(listener), first, cancel) };
+        handler.SslOptions.CertificateChainPolicy = Trust(certificate);
+        var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{certificate.ServerName}") };
+        if (key is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
+        return Keep(client);
+    }
+
+    internal static X509ChainPolicy Trust(ServerCertificate certificate)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPem(certificate.CaPem);
+        return policy;
+    }
+
+    /// <summary>An active tenant with an accepted endpoint and a key of this role, made by the module's own code.</summary>
+    internal async Task<TestTenant> CreateTenant(MemberRole role = MemberRole.Admin)
+    {
+        var number = Interlocked.Increment(ref _endpoints);
+        var (account, endpoint) = ($"{100_000_000_000 + number}", $"vpce-{number:x17}");
+        await using var scope = _app.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        var (tenant, agreement) = await OpenTenant.Open(
+            db, new Subscription(account, "prod-test", $"arn:aws:license-manager::294406891311:license:l-{number:x32}"), CancellationToken.None);
+        await OpenTenant.Activate(db, tenant, agreement, CancellationToken.None);
+        var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
+        var connection = await EndpointConnections.Store(db, seen, CancellationToken.None);
+        await EndpointConnections.Bind(db, connection, endpoint, tenant, CancellationToken.None);
+        var key = await ApiKeys.Issue(db, tenant, "test", "test", role, CancellationToken.None);
+        await transaction.CommitAsync();
+        Services.GetRequiredService<TenantDirectory>().Forget();
+        return new TestTenant(tenant, agreement, connection, account, endpoint, key.Secret, Customer(endpoint, key.Secret));
+    }
+
+    /// <summary>Another key of the tenant.</summary>
+    internal async Task<HttpClient> CreateKey(TestTenant tenant, MemberRole role)
+    {
+        await using var scope = _app.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        var key = await ApiKeys.Issue(db, tenant.Id, "test", "test", role, CancellationToken.None);
+        return Customer(tenant.EndpointId, key.Secret);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _clients.ForEach(client => client.Dispose());
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        await _app.StopAsync(patience.Token);
+        await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private HttpClient Keep(HttpClient client)
+    {
+        lock (_clients)
+        {
+            _clients.Add(client);
+        }
+
+        return client;
+    }
+}
+
+/// <summary>A customer as a test sees one.</summary>
+/// <param name="Key">The secret of its first key.</param>
+/// <param name="Client">Bound to the tenant's endpoint and key.</param>
+internal sealed record TestTenant(
+    TenantId Id, AgreementId Agreement, EndpointConnectionId Connection, string Account, string EndpointId, string Key, HttpClient Client);
