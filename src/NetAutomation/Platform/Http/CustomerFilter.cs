@@ -37,6 +37,7 @@ internal sealed class CustomerFilter : IEndpointFilter
         }
 
         var result = await next(context);
+        result = result is INestedHttpResult nested ? nested.Result : result;
         if (result is Problem || result is IStatusCodeHttpResult { StatusCode: >= 400 })
         {
             return result;
