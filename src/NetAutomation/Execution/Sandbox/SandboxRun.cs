@@ -110,8 +110,8 @@ internal sealed class SandboxRun
             return "Processes of the sandbox are left.";
         }
 
-        // Ansible's 2 and 4 mean that hosts failed, which is no fault of the run.
-        return _stopped || _stopCode is not null || (_ended && _exitCode is 0 or 2 or 4) ? null
+        // Ansible's code also tells that hosts failed; without its count of them it did not get as far as that.
+        return _stopped || _stopCode is not null || (_ended && (_exitCode == 0 || _failures.Count > 0)) ? null
             : $"The sandbox ended early. {_scrubber.Text(process.Diagnostics, OutputLimit)}";
     }
 

@@ -1,0 +1,287 @@
+using System.Text.Json;
+using NetAutomation.Execution.Sandbox;
+
+namespace NetAutomation.Tests.Execution;
+
+/// <summary>Real sandboxes with real Ansible, but with blocks that work inside the sandbox instead of on a device.</summary>
+[Trait("Requires", "sandbox")]
+public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
+{
+    private const string Canary = "canary-7f3a9c-secret";
+
+    // A key nobody holds: enough to be admitted without a connection.
+    private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    private const string EscapePlaybook = """
+        - hosts: all
+          gather_facts: false
+          vars: { ansible_connection: local }
+          tasks:
+            - ansible.builtin.command: { argv: [/usr/bin/python3, /run/block/escape.py, "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
+              register: tried
+            - ansible.builtin.set_fact:
+                block_result: "{{ tried.stdout | from_json }}"
+        """;
+
+    private const string Escape = """
+        import ctypes, json, os, socket, sys
+        libc = ctypes.CDLL(None, use_errno=True)
+        tried = {}
+        def attempt(name, action):
+            try:
+                tried[name] = "allowed" if action() in (None, True) else "denied"
+            except (OSError, PermissionError) as fault:
+                tried[name] = "denied"
+        def connect(host, port):
+            s = socket.socket(); s.settimeout(3); s.connect((host, port))
+            return s.recv(1) != b""
+        attempt("control", lambda: open("/tmp/mine", "w").close())
+        attempt("shadow", lambda: open("/etc/shadow").close())
+        attempt("host path", lambda: os.listdir(sys.argv[1]) and None)
+        attempt("root home", lambda: os.listdir("/root") and None)
+        attempt("write usr", lambda: open("/usr/mine", "w").close())
+        attempt("write root", lambda: open("/mine", "w").close())
+        attempt("write block", lambda: open("/run/block/mine", "w").close())
+        attempt("write plugins", lambda: open("/opt/ansible/callback/mine.py", "w").close())
+        attempt("replace link", lambda: os.unlink("/run/link/sock"))
+        attempt("metadata", lambda: connect("169.254.169.254", 80))
+        attempt("task metadata", lambda: connect("169.254.170.2", 80))
+        attempt("real device", lambda: connect("10.66.0.2", 22))
+        attempt("unlisted device", lambda: connect("127.1.0.77", 2222))
+        attempt("host pid", lambda: os.kill(int(sys.argv[2]), 0))
+        for name, family in (("packet socket", 17), ("netlink socket", 16), ("vsock", 40)):
+            attempt(name, lambda: socket.socket(family, socket.SOCK_RAW).close())
+        attempt("raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close())
+        attempt("unshare user", lambda: libc.unshare(0x10000000) == 0)
+        attempt("unshare net", lambda: libc.unshare(0x40000000) == 0)
+        attempt("mount", lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)
+        attempt("ptrace", lambda: libc.ptrace(0, 0, 0, 0) == 0)
+        status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+        tried["capabilities"] = status["CapEff"].strip() + status["CapBnd"].strip()
+        tried["no new privileges"] = status["NoNewPrivs"].strip()
+        tried["seccomp"] = status["Seccomp"].strip()
+        tried["uid"] = os.getuid()
+        tried["foreign processes"] = [p for p in os.listdir("/proc") if p.isdigit() and b"init.py" not in open(f"/proc/{p}/cmdline", "rb").read()
+            and b"ansible" not in open(f"/proc/{p}/cmdline", "rb").read() and b"escape.py" not in open(f"/proc/{p}/cmdline", "rb").read() and b"bwrap" not in open(f"/proc/{p}/cmdline", "rb").read()]
+        print(json.dumps(tried))
+        """;
+
+    [Fact]
+    public async Task Block_that_tries_to_get_out_is_denied_everything()
+    {
+        await SkipUnlessPossible();
+        var block = ground.Block(EscapePlaybook);
+        File.WriteAllText(Path.Combine(block, "escape.py"), Escape);
+        File.SetUnixFileMode(Path.Combine(block, "escape.py"), (UnixFileMode)0b110_100_100);
+        var input = JsonSerializer.SerializeToElement(new { hostPath = ground.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
+
+        var (result, events) = await SandboxGround.Finish(Start(block, input));
+
+        result.Fault.ShouldBeNull();
+        result.Devices[0].Result.ShouldNotBeNull(string.Join('\n', events));
+        var tried = result.Devices[0].Result!.Value.EnumerateObject().ToDictionary(member => member.Name, member => member.Value.ToString());
+        tried["control"].ShouldBe("allowed");
+        tried["capabilities"].ShouldBe(new string('0', 32));
+        tried["no new privileges"].ShouldBe("1");
+        tried["seccomp"].ShouldBe("2");
+        tried["uid"].ShouldBe("1000");
+        tried["foreign processes"].ShouldBe("[]");
+        tried.Where(pair => pair.Value == "allowed").Select(pair => pair.Key).ShouldBe(["control"]);
+        tried.Values.Count(value => value == "denied").ShouldBe(21);
+    }
+
+    [Fact]
+    public async Task Secret_is_in_no_argument_and_no_environment_and_a_stop_leaves_nothing()
+    {
+        await SkipUnlessPossible();
+        var run = Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"));
+        await foreach (var happened in run.Events)
+        {
+            if (happened.Type == "device_started")
+            {
+                break;
+            }
+        }
+
+        var sandbox = Descendants().ToList();
+        var seesAnsible = sandbox.Any(pid => Holds(pid, "cmdline", "ansible-playbook"));
+        var exposed = sandbox.Where(pid => Holds(pid, "cmdline", Canary) || Holds(pid, "environ", Canary)).ToList();
+        var stop = run.Stop(TimeSpan.Zero);
+        var rest = await Drain(run);
+        await stop;
+        var result = await run.Completion;
+
+        seesAnsible.ShouldBeTrue();
+        sandbox.Where(pid => Holds(pid, "cmdline", "ansible-playbook")).ShouldBeEmpty();
+        exposed.ShouldBeEmpty();
+        result.Gone.ShouldBeTrue();
+        result.Fault.ShouldBeNull();
+        (result.Devices[0].Outcome, result.Devices[0].Changed).ShouldBe((SandboxOutcome.Unknown, null));
+        rest[^1].Type.ShouldBe("device_outcome");
+        Directory.GetDirectories(ground.Options.WorkDirectory).ShouldNotContain(path => path.EndsWith(_id, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(3, 60, DeviceCode.HardTimeout)]
+    [InlineData(60, 3, DeviceCode.IdleTimeout)]
+    public async Task Device_that_outlasts_its_time_is_unknown_with_the_reason(int hard, int idle, string code)
+    {
+        await SkipUnlessPossible();
+
+        var (result, _) = await SandboxGround.Finish(Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"), TimeSpan.FromSeconds(hard), TimeSpan.FromSeconds(idle)));
+
+        result.Gone.ShouldBeTrue();
+        result.Devices[0].Code.ShouldBe(code);
+        result.Devices[0].Outcome.ShouldBeOneOf(SandboxOutcome.Unknown, SandboxOutcome.NotStarted);
+    }
+
+    [Fact]
+    public async Task A_stop_with_grace_ends_the_task_under_way_and_starts_no_other()
+    {
+        await SkipUnlessPossible();
+        var run = Start(ground.Block(Sleeping(2) + """
+                - name: never
+                  ansible.builtin.command: "true"
+            """), SandboxGround.Json("{}"));
+        Task? stop = null;
+        var events = new List<SandboxEvent>();
+        await foreach (var happened in run.Events)
+        {
+            events.Add(happened);
+            stop ??= happened.Type == "device_started" ? run.Stop(TimeSpan.FromSeconds(60)) : null;
+        }
+
+        var result = await run.Completion;
+
+        await stop.ShouldNotBeNull();
+        events.Count(happened => happened.Type == "task").ShouldBe(1);
+        result.Devices[0].Outcome.ShouldBe(SandboxOutcome.NotStarted, result.Fault);
+        result.Gone.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Output_of_a_failing_task_is_scrubbed_and_the_device_fails()
+    {
+        await SkipUnlessPossible();
+        var block = ground.Block($$"""
+            - hosts: all
+              gather_facts: false
+              vars: { ansible_connection: local }
+              tasks:
+                - ansible.builtin.fail: { msg: "the device said \e[31m{{Canary}}\e[0m \r\n\r\ndata: x" }
+            """);
+
+        var (result, events) = await SandboxGround.Finish(Start(block, SandboxGround.Json("{}")));
+
+        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((SandboxOutcome.Failed, DeviceCode.TaskFailed));
+        result.Devices[0].Message.ShouldBe("the device said ******** \n\ndata: x");
+        JsonSerializer.Serialize(events).ShouldNotContain(Canary);
+        events.ShouldContain(happened => happened.Type == "output");
+    }
+
+    [Fact]
+    public async Task A_playbook_that_cannot_be_read_is_a_fault_and_starts_no_device()
+    {
+        await SkipUnlessPossible();
+
+        var (result, _) = await SandboxGround.Finish(Start(ground.Block("- hosts: [all\n"), SandboxGround.Json("{}")));
+
+        result.Fault.ShouldNotBeNull();
+        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((SandboxOutcome.NotStarted, DeviceCode.InternalError));
+    }
+
+    [Fact]
+    public async Task Host_without_namespaces_is_refused_with_the_setting_to_change()
+    {
+        var refusing = Path.Combine(ground.Options.AnsibleDirectory, "refusing-bwrap");
+        await File.WriteAllTextAsync(refusing, "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n");
+        File.SetUnixFileMode(refusing, (UnixFileMode)0b111_101_101);
+
+        var faults = await SandboxProbe.Check(new()
+        {
+            AnsibleDirectory = ground.Options.AnsibleDirectory,
+            WorkDirectory = ground.Options.WorkDirectory,
+            SandboxUid = ground.Options.SandboxUid,
+            Bubblewrap = refusing,
+        });
+
+        Assert.SkipWhen(faults.Any(fault => fault.Contains("is missing", StringComparison.Ordinal)), "programs are missing");
+        faults.ShouldHaveSingleItem().ShouldContain("kernel.unprivileged_userns_clone");
+    }
+
+    private readonly string _id = "run_" + Guid.NewGuid().ToString("N")[..12];
+
+    private static string Sleeping(int seconds) => $$"""
+        - hosts: all
+          gather_facts: false
+          vars: { ansible_connection: local }
+          tasks:
+            - name: sleep
+              ansible.builtin.command: sleep {{seconds}}
+              changed_when: false
+
+        """;
+
+    private SandboxRun Start(string block, JsonElement input, TimeSpan? hard = null, TimeSpan? idle = null)
+    {
+        var device = new SandboxDevice("dev_1", "frr", 22, "netops", Canary, null, Canary + "-enable", Fingerprint(HostKey), HostKey);
+        return ground.Launcher.Start(
+            new SandboxJob(_id, block, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
+            (_, _) => Task.FromResult<Stream?>(null));
+    }
+
+    private static string Fingerprint(string key) =>
+        "SHA256:" + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(key.Split(' ')[1]))).TrimEnd('=');
+
+    private async Task SkipUnlessPossible()
+    {
+        var faults = await SandboxProbe.Check(ground.Options);
+        Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
+    }
+
+    private static async Task<List<SandboxEvent>> Drain(SandboxRun run)
+    {
+        var rest = new List<SandboxEvent>();
+        await foreach (var happened in run.Events)
+        {
+            rest.Add(happened);
+        }
+
+        return rest;
+    }
+
+    // The processes of this test alone: those whose ancestor is this one and which know its run.
+    private IEnumerable<int> Descendants() => Directory.GetDirectories("/proc")
+        .Select(Path.GetFileName)
+        .Where(name => int.TryParse(name, out _))
+        .Select(name => int.Parse(name!))
+        .Where(pid => Ancestors(pid).Any(ancestor => Holds(ancestor, "cmdline", _id)));
+
+    private static IEnumerable<int> Ancestors(int pid)
+    {
+        for (var current = pid; current > 1;)
+        {
+            yield return current;
+            try
+            {
+                current = int.Parse(File.ReadAllText($"/proc/{current}/stat").Split(')')[^1].Split(' ')[2]);
+            }
+            catch (IOException)
+            {
+                yield break;
+            }
+        }
+    }
+
+    private static bool Holds(int pid, string file, string text)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/{file}").Contains(text, StringComparison.Ordinal);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using NetAutomation.Execution.Sandbox;
+
+namespace NetAutomation.Tests.Execution;
+
+public sealed class UnsafeInputTests
+{
+    [Fact]
+    public void Every_string_is_marked_and_nothing_else_changes() =>
+        Written("""{"a":["x",1,true,null,{"b":"{{ y }}"}]}""")
+            .ShouldBe("""{"a":[{"__ansible_unsafe":"x"},1,true,null,{"b":{"__ansible_unsafe":"{{ y }}"}}]}""");
+
+    [Theory]
+    [InlineData("ansible_connection")]
+    [InlineData("Ansible_Host")]
+    [InlineData("__ansible_unsafe")]
+    [InlineData("__ansible_vault")]
+    [InlineData("{{ x }}")]
+    public void Name_that_ansible_would_understand_is_refused(string name)
+    {
+        var json = JsonSerializer.Serialize(new Dictionary<string, object> { ["outer"] = new Dictionary<string, string> { [name] = "x" } });
+
+        Should.Throw<ArgumentException>(() => Written(json));
+        UnsafeInput.Faults(SandboxGround.Json(json)).ShouldBe(["/outer/" + name]);
+    }
+
+    [Fact]
+    public void Templates_are_reported_by_pointer() =>
+        UnsafeInput.Faults(SandboxGround.Json("""{"a":["ok","{{ x }}"],"b/c":"{% x %}","d":"{# x #}","e":"{ not one }"}""")).ShouldBe(["/a/1", "/b~1c", "/d"]);
+
+    private static string Written(string json)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            UnsafeInput.Write(writer, SandboxGround.Json(json));
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+}
