@@ -71,7 +71,7 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
     {
         await SkipUnlessPossible();
         var block = ground.Block(EscapePlaybook);
-        File.WriteAllText(Path.Combine(block, "escape.py"), Escape);
+        await File.WriteAllTextAsync(Path.Combine(block, "escape.py"), Escape);
         File.SetUnixFileMode(Path.Combine(block, "escape.py"), (UnixFileMode)0b110_100_100);
         var input = JsonSerializer.SerializeToElement(new { hostPath = ground.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
 

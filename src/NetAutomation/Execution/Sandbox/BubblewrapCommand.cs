@@ -40,7 +40,9 @@ internal static class BubblewrapCommand
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
             .. Etc(options, "passwd"), .. Etc(options, "group"), .. Etc(options, "hosts"),
             "--proc", "/proc", "--dev", "/dev",
+#pragma warning disable S5443 // This /tmp is the sandbox's own.
             "--size", Number(128 << 20), "--tmpfs", "/tmp", "--size", Number(64 << 20), "--tmpfs", "/home", "--dir", "/home/run", "--dir", "/run",
+#pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
             "--ro-bind", linkDirectory, "/run/link",
             .. blockDirectory is null ? Array.Empty<string>() : ["--ro-bind", blockDirectory, "/run/block"],

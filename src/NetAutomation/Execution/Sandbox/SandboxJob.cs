@@ -32,6 +32,6 @@ internal sealed partial record SandboxDevice(
     /// <summary>An alias Ansible takes for a host name and nothing else, and which is safe as a file name.</summary>
     public static bool IsAlias(string name) => Alias.IsMatch(name) && name is not ("all" or "ungrouped" or "localhost");
 
-    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Alias { get; }
 }

@@ -31,17 +31,17 @@ internal sealed class SandboxLink : IAsyncDisposable
         _time = time;
         _lastByte = time.GetTimestamp();
         _byName = devices.Select((device, index) => new Entry(device.Name, Address(index))).ToDictionary(entry => entry.Name, StringComparer.Ordinal);
-        _byAddress = _byName.Values.ToDictionary(entry => entry.Address, StringComparer.Ordinal);
+        _byAddress = _byName.Values.ToDictionary(entry => entry.Loopback, StringComparer.Ordinal);
         _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
         // Its directory belongs to the sandbox's user alone.
         File.SetUnixFileMode(socketPath, (UnixFileMode)0b110_110_110);
         _listener.Listen(512);
-        _accepting = Task.Run(Accept);
+        _accepting = Task.Run(Accept, CancellationToken.None);
     }
 
     public TimeSpan Quiet => _time.GetElapsedTime(Interlocked.Read(ref _lastByte));
 
-    public string AddressOf(string device) => _byName[device].Address;
+    public string AddressOf(string device) => _byName[device].Loopback;
 
     public bool Contacted(string device) => _byName[device].Contacted;
 
@@ -183,7 +183,7 @@ internal sealed class SandboxLink : IAsyncDisposable
         }
     }
 
-    private sealed record Entry(string Name, string Address)
+    private sealed record Entry(string Name, string Loopback)
     {
         public int Open;
 

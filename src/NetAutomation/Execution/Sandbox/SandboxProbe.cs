@@ -56,7 +56,7 @@ internal static class SandboxProbe
         Directory.CreateDirectory(options.WorkDirectory);
         var path = Path.Combine(options.WorkDirectory, "seccomp.bpf");
         var fresh = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}";
-        var start = new ProcessStartInfo(options.Python, ["-I", Path.Combine(options.AnsibleDirectory, "sandbox", "seccomp.py"), fresh]) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(options.Python, ["-I", Path.Combine(options.AnsibleDirectory, "sandbox", "seccomp.py"), fresh]) { RedirectStandardError = true, UseShellExecute = false };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEnd();
         process.WaitForExit();

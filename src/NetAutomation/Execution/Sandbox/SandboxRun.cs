@@ -17,7 +17,6 @@ internal sealed class SandboxRun
     private readonly TimeProvider _time;
     private readonly Dictionary<string, DeviceProgress> _devices;
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _over = new();
     private readonly Task<SandboxProcess> _process;
     private long _lastEvent;
     private volatile string? _stopCode;
@@ -36,11 +35,11 @@ internal sealed class SandboxRun
         _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
         _devices = job.Devices.ToDictionary(device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
         _process = SandboxProcess.Start(start, place.InfoPath, firstLine, time);
-        Completion = Task.Run(Run);
+        Completion = Task.Run(Run, CancellationToken.None);
     }
 
     /// <summary>Must be read to the end: the run waits for a reader that is slow.</summary>
-    public IAsyncEnumerable<SandboxEvent> Events => _events.Reader.ReadAllAsync();
+    public IAsyncEnumerable<SandboxEvent> Events => _events.Reader.ReadAllAsync(CancellationToken.None);
 
     /// <summary>Never faults; ends when no process is left and every device has an outcome.</summary>
     public Task<SandboxResult> Completion { get; }
@@ -53,7 +52,7 @@ internal sealed class SandboxRun
         if (grace > TimeSpan.Zero)
         {
             await process.AskToStop();
-            await Task.WhenAny(Completion, Task.Delay(grace, _time));
+            await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
         }
 
         process.Kill();
@@ -67,13 +66,14 @@ internal sealed class SandboxRun
         try
         {
             await using var process = await _process;
-            var watch = Watch(process);
+            using var over = new CancellationTokenSource();
+            var watch = Watch(process, over.Token);
             await foreach (var line in process.Lines())
             {
                 await Handle(line);
             }
 
-            await _over.CancelAsync();
+            await over.CancelAsync();
             await watch;
             process.Kill();
             gone = await process.Gone();
@@ -97,7 +97,6 @@ internal sealed class SandboxRun
         {
             _events.Writer.TryComplete();
             _place.Dispose();
-            _over.Dispose();
         }
 
         return new SandboxResult(results, fault, gone);
@@ -120,13 +119,13 @@ internal sealed class SandboxRun
         ended: _ended && !_stopped && gone,
         _stopCode ?? (fault is null ? null : DeviceCode.InternalError));
 
-    private async Task Watch(SandboxProcess process)
+    private async Task Watch(SandboxProcess process, CancellationToken over)
     {
         var started = _time.GetTimestamp();
         try
         {
             using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(200), _time);
-            while (await tick.WaitForNextTickAsync(_over.Token))
+            while (await tick.WaitForNextTickAsync(over))
             {
                 var idle = _time.GetElapsedTime(Interlocked.Read(ref _lastEvent));
                 var code = _time.GetElapsedTime(started) >= _job.HardTimeout ? DeviceCode.HardTimeout
@@ -248,7 +247,7 @@ internal sealed class SandboxRun
     private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
     {
         _waitingForReader = true;
-        await _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome));
+        await _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None);
         _waitingForReader = false;
         Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
     }

@@ -83,28 +83,17 @@ internal sealed partial class Scrubber
     {
         var plain = EscapeSequence.Replace(text, "");
         var kept = new StringBuilder(plain.Length);
-        for (var i = 0; i < plain.Length; i++)
+        // Half characters come out of the enumeration as U+FFFD.
+        foreach (var rune in plain.EnumerateRunes().Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))))
         {
-            var c = plain[i];
-            if (char.IsHighSurrogate(c) && i + 1 < plain.Length && char.IsLowSurrogate(plain[i + 1]))
-            {
-                kept.Append(c).Append(plain[++i]);
-            }
-            else if (char.IsSurrogate(c))
-            {
-                kept.Append('\uFFFD');
-            }
-            else if (c is '\n' or '\t' || !(char.IsControl(c) || IsInvisible(c)))
-            {
-                kept.Append(c);
-            }
+            kept.Append(rune.ToString());
         }
 
         return kept.ToString();
     }
 
     // Direction overrides, zero-width characters and line separators: text that shows otherwise than it reads.
-    private static bool IsInvisible(char c) =>
+    private static bool IsInvisible(int c) =>
         c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (>= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
 
     private string Masked(string text)
@@ -182,9 +171,9 @@ internal sealed partial class Scrubber
         }
     }
 
-    [GeneratedRegex(@"\x1B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1B\\|\z)|[ -/]*[0-~])|\x9B[0-?]*[ -/]*[@-~]", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\x1B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\n\x1B\x07]*(?:\x07|\x1B\\)|[ -/]*[0-~])|\x9B[0-?]*[ -/]*[@-~]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 2000)]
     private static partial Regex EscapeSequence { get; }
 
-    [GeneratedRegex("%[0-9A-F]{2}", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("%[0-9A-F]{2}", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 2000)]
     private static partial Regex PercentEscape { get; }
 }

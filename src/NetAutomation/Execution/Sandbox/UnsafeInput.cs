@@ -83,7 +83,7 @@ internal static class UnsafeInput
                 }
 
                 break;
-            case JsonValueKind.String when HasTemplate(value.GetString()!):
+            case JsonValueKind.String when HasTemplate(value.GetString() ?? ""):
                 faults.Add(pointer);
                 break;
         }
