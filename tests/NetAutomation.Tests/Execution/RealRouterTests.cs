@@ -89,6 +89,56 @@ public sealed class RealRouterTests(RouterLab lab, SandboxGround ground) : IClas
     }
 
     [Fact]
+    public async Task A_refused_line_fails_the_device_and_leaves_it_usable()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        var broken = ground.Block(await File.ReadAllTextAsync(Path.Combine(ground.Options.BlocksDirectory, "static-routes", "playbook.yml")) is var playbook
+            ? playbook.Replace("config: \"{{ todo | join('\\n') }}\"", "config: \"{{ todo | join('\\n') }}\\nip bogus 1.2.3.4\"") : "");
+
+        var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(
+            Job("x", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"}]}""", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
+        var (repaired, _) = await Run("static-routes", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.6.0.0/16","nextHop":"192.0.2.1"}]}""", check: false, lab.Device("r003"));
+
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
+        result.Devices[0].Message.ShouldNotBeNull().ShouldContain("Unknown command");
+        result.Fault.ShouldBeNull();
+        // The line before the refused one stayed, as FRR has no transactions; the next apply completes it.
+        repaired.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, repaired.Devices[0].Message);
+        repaired.Devices[0].Diff.ShouldBe("ip route 10.6.0.0/16 192.0.2.1\n");
+    }
+
+    [Fact]
+    public async Task A_connection_cut_in_the_middle_fails_that_device_alone()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        Stream? victim = null;
+        var run = ground.Launcher.Start(
+            Job("static-routes", Routes, check: true, [lab.Device("r001"), lab.Device("r002")]) with { IdleTimeout = TimeSpan.FromMinutes(2) },
+            async (name, cancel) =>
+            {
+                var stream = await lab.Dial(name, cancel);
+                victim = name == "r002" ? stream : victim;
+                return stream;
+            });
+        var cut = false;
+        await foreach (var happened in run.Events)
+        {
+            if (!cut && happened is { Device: "r002", Type: "task" })
+            {
+                cut = true;
+                await victim!.DisposeAsync();
+            }
+        }
+
+        var result = await run.Completion;
+
+        cut.ShouldBeTrue();
+        result.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, result.Devices[0].Message);
+        result.Devices[1].Outcome.ShouldBe(SandboxOutcome.Failed, result.Devices[1].Message);
+        result.Devices[1].Code.ShouldBe(DeviceCode.ConnectionClosed, result.Devices[1].Message);
+    }
+
+    [Fact]
     public async Task A_probe_pins_a_key_then_holds_to_it()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");

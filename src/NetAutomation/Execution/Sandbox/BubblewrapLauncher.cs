@@ -8,14 +8,17 @@ namespace NetAutomation.Execution.Sandbox;
 internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider time) : ISandboxLauncher
 {
     private readonly ExecutionOptions _options = options.Value;
-    private readonly Lazy<string> _filter = new(() => SandboxProbe.WriteFilter(options.Value));
+    private readonly Lock _filterLock = new();
+    private string? _filter;
 
     public SandboxRun Start(SandboxJob job, Dial dial)
     {
         Validate(job);
+        var input = Marked(job.Input);
+        var filter = Filter();
         var place = new SandboxPlace(_options, job.Id);
         var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
-        var start = BubblewrapCommand.Build(_options, _filter.Value, place.InfoPath, place.LinkDirectory, job.BlockDirectory);
+        var start = BubblewrapCommand.Build(_options, filter, place.InfoPath, place.LinkDirectory, job.BlockDirectory);
         var line = FirstLine(job.Devices, link, writer =>
         {
             writer.WriteString("mode", "run");
@@ -23,7 +26,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             writer.WriteNumber("forks", _options.Forks);
             writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
             writer.WritePropertyName("input");
-            UnsafeInput.Write(writer, job.Input);
+            writer.WriteRawValue(input);
         });
         return new SandboxRun(job, link, place, start, line, time);
     }
@@ -32,7 +35,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
         await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
-        var start = BubblewrapCommand.Build(_options, _filter.Value, place.InfoPath, place.LinkDirectory, blockDirectory: null);
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blockDirectory: null);
         var line = FirstLine([device], link, writer =>
         {
             writer.WriteString("mode", "probe");
@@ -108,6 +111,31 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
 
         buffer.Write("\n"u8);
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static byte[] Marked(JsonElement input)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            UnsafeInput.Write(writer, input);
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private string Filter()
+    {
+        lock (_filterLock)
+        {
+            // Something may have cleaned the work directory.
+            if (_filter is null || !File.Exists(_filter))
+            {
+                _filter = SandboxProbe.WriteFilter(_options);
+            }
+
+            return _filter;
+        }
     }
 
     private static void Validate(SandboxJob job)

@@ -16,7 +16,7 @@ internal static class FailureText
         ("Unable to connect to port", DeviceCode.ConnectTimeout),
         ("unable to connect to host", DeviceCode.ConnectTimeout),
         ("Error reading SSH protocol banner", DeviceCode.ConnectTimeout),
-        ("timed out", DeviceCode.ConnectTimeout),
+        ("No existing session", DeviceCode.ConnectTimeout),
         ("command timeout triggered", DeviceCode.IdleTimeout),
         ("timeout value", DeviceCode.IdleTimeout),
         ("Socket is closed", DeviceCode.ConnectionClosed),

@@ -15,7 +15,6 @@ internal sealed class SandboxProcess : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly StringBuilder _diagnostics = new();
     private readonly Task _drained;
-    private readonly SemaphoreSlim _stdin = new(1, 1);
 
     private SandboxProcess(Process process, string infoPath, TimeProvider time)
     {
@@ -58,7 +57,6 @@ internal sealed class SandboxProcess : IAsyncDisposable
 
     public async Task AskToStop()
     {
-        await _stdin.WaitAsync();
         try
         {
             await _process.StandardInput.BaseStream.WriteAsync("stop\n"u8.ToArray());
@@ -68,10 +66,6 @@ internal sealed class SandboxProcess : IAsyncDisposable
         {
             // Nobody is left to be asked.
         }
-        finally
-        {
-            _stdin.Release();
-        }
     }
 
     /// <summary>Kills the shell; bubblewrap dies with its parent and the kernel ends the whole process namespace.</summary>
@@ -80,8 +74,10 @@ internal sealed class SandboxProcess : IAsyncDisposable
         try
         {
             _process.Kill();
+            // A bubblewrap that had not yet tied itself to its parent ends with its first program, and that with its stdin.
+            _process.StandardInput.Close();
         }
-        catch (InvalidOperationException)
+        catch (Exception fault) when (fault is IOException or InvalidOperationException)
         {
             // Gone already.
         }
@@ -117,7 +113,6 @@ internal sealed class SandboxProcess : IAsyncDisposable
         Kill();
         await Gone();
         _process.Dispose();
-        _stdin.Dispose();
     }
 
     private static bool IsAlive(int? pid)

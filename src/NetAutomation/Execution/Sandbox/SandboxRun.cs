@@ -48,14 +48,19 @@ internal sealed class SandboxRun
     public async Task Stop(TimeSpan grace)
     {
         _stopped = true;
-        var process = await _process;
-        if (grace > TimeSpan.Zero)
+        await ((Task)_process).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_process.IsCompletedSuccessfully && !Completion.IsCompleted)
         {
-            await process.AskToStop();
-            await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
+            var process = await _process;
+            if (grace > TimeSpan.Zero)
+            {
+                await process.AskToStop();
+                await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
+            }
+
+            process.Kill();
         }
 
-        process.Kill();
         await Completion;
     }
 
