@@ -1,4 +1,6 @@
+using NetAutomation.Catalog;
 using NetAutomation.Edge;
+using NetAutomation.Inventory;
 using NetAutomation.Onboarding;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
@@ -16,12 +18,16 @@ internal static class Service
         builder.AddPersistence();
         builder.AddOnboarding();
         builder.AddEdge();
+        builder.AddCatalog();
+        builder.AddInventory();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.UsePlatform();
         app.UseEdge();
-        app.MapApi();
+        var routes = app.MapApi();
+        routes.MapCatalog();
+        routes.MapInventory();
         return app;
     }
 }

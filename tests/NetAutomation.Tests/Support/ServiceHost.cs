@@ -45,6 +45,7 @@ public sealed class ServiceHost : IAsyncDisposable
             "Edge:Listeners:Registration=127.0.0.1:0",
             "Edge:TrustedPeers:0=127.0.0.1/32",
             $"Edge:CertificateDirectory={folder.FullName}/certificates",
+            $"Inventory:KeyDirectory={folder.FullName}/keys",
             $"Operator:Keys:0:Name={OperatorName}",
             $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_operatorKey)))}",
             "Serilog:MinimumLevel:Default=Error",

@@ -1,0 +1,9 @@
+using NetAutomation.Platform;
+
+namespace NetAutomation.Catalog;
+
+/// <summary>Refusals of the catalogue.</summary>
+internal static class Problems
+{
+    public static readonly ProblemType VersionWithdrawn = new("version_withdrawn", 422, "The block version was withdrawn");
+}

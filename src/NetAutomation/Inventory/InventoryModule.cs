@@ -1,0 +1,74 @@
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using NetAutomation.Inventory.KeepCredentials;
+using NetAutomation.Inventory.KeepDevices;
+using NetAutomation.Inventory.KeepSites;
+using NetAutomation.Inventory.Seal;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory;
+
+/// <summary>What blocks run on: sites, devices, labels and sealed credentials.</summary>
+internal static class InventoryModule
+{
+    private const int LargestImport = 8 * 1024 * 1024;
+
+    public static void AddInventory(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<InventoryOptions>().BindConfiguration("Inventory").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<LocalRootKey>();
+        services.AddSingleton<ISecretKeyProvider>(provider => provider.GetRequiredService<LocalRootKey>());
+        services.AddHostedService(provider => provider.GetRequiredService<LocalRootKey>());
+        services.AddSingleton<TenantKeys>();
+        services.AddSingleton<DeviceAccess>();
+        services.AddScoped<DeviceCheck>();
+        services.AddScoped<ImportDevices>();
+        services.Configure<OpenApiOptions>("v1", options => options.AddSchemaTransformer((schema, context, _) =>
+        {
+            if (context.JsonTypeInfo.Type == typeof(Secret))
+            {
+                schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
+                schema.WriteOnly = true;
+            }
+
+            return Task.CompletedTask;
+        }));
+    }
+
+    public static void MapInventory(this ApiRoutes routes)
+    {
+        var sites = routes.Customer.MapGroup("/sites").WithTags("Inventory");
+        sites.MapPost("/", CreateSite.Handle).WithName(nameof(CreateSite));
+        sites.MapGet("/", ReadSites.List).WithName("ListSites");
+        sites.MapGet("/{id}", ReadSites.Show).WithName("ShowSite");
+        sites.MapPatch("/{id}", ChangeSite.Rename).WithName(nameof(ChangeSite));
+        sites.MapDelete("/{id}", ChangeSite.Delete).WithName("DeleteSite");
+
+        var credentials = routes.Customer.MapGroup("/credentials").WithTags("Inventory");
+        credentials.MapPost("/", CreateCredential.Handle).WithName(nameof(CreateCredential)).WithMetadata(new RequiredRole(MemberRole.Admin));
+        credentials.MapGet("/", ReadCredentials.List).WithName("ListCredentials");
+        credentials.MapGet("/{id}", ReadCredentials.Show).WithName("ShowCredential");
+        credentials.MapPatch("/{id}", ChangeCredential.Patch).WithName(nameof(ChangeCredential)).WithMetadata(new RequiredRole(MemberRole.Admin));
+        credentials.MapDelete("/{id}", ChangeCredential.Delete).WithName("DeleteCredential").WithMetadata(new RequiredRole(MemberRole.Admin));
+
+        var devices = routes.Customer.MapGroup("/devices").WithTags("Inventory");
+        devices.MapPost("/", CreateDevice.Handle).WithName(nameof(CreateDevice));
+        devices.MapGet("/", ReadDevices.List).WithName("ListDevices");
+        devices.MapGet("/{id}", ReadDevices.Show).WithName("ShowDevice");
+        devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice));
+        devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice");
+        routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
+            .WithMetadata(new RequestSizeLimitAttribute(LargestImport))
+            .AddOpenApiOperationTransformer((operation, _, _) =>
+            {
+                operation.RequestBody = new OpenApiRequestBody
+                {
+                    Required = true,
+                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } } },
+                };
+                return Task.CompletedTask;
+            });
+    }
+}

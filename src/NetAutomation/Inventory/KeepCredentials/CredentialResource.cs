@@ -1,0 +1,97 @@
+using NetAutomation.Inventory.Model;
+using NetAutomation.Inventory.Rules;
+using NetAutomation.Inventory.Seal;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory.KeepCredentials;
+
+/// <summary>A login to devices. The secret itself is never shown again.</summary>
+/// <param name="Id">The credential.</param>
+/// <param name="Name">Unique in the tenant.</param>
+/// <param name="Username">Login name.</param>
+/// <param name="Kind">Which secrets it holds.</param>
+/// <param name="Fingerprint">Keyed hash of the secrets (HMAC under the tenant's own key): the same for the same secrets, and of no use to anyone else.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="RotatedAt">When the secrets were last replaced.</param>
+public sealed record CredentialResource(
+    CredentialId Id, string Name, string Username, LoginKind Kind, string Fingerprint, DateTimeOffset CreatedAt, DateTimeOffset RotatedAt)
+{
+    internal static CredentialResource Of(Credential row) =>
+        new(row.Id, row.Name, row.Username, row.Kind, row.Fingerprint, row.CreatedAt, row.RotatedAt);
+}
+
+/// <summary>A new credential. Kind <c>password</c> takes a password, <c>ssh_key</c> a private key, <c>enable</c> a password and an enable password.</summary>
+/// <param name="Name">1 to 128 characters, unique in the tenant.</param>
+/// <param name="Username">Login name.</param>
+/// <param name="Kind">Which secrets it holds.</param>
+/// <param name="Password">Login password.</param>
+/// <param name="PrivateKey">SSH private key, PEM or OpenSSH.</param>
+/// <param name="Passphrase">Opens the private key.</param>
+/// <param name="EnablePassword">Password of the privileged mode.</param>
+public sealed record CreateCredentialRequest(
+    string Name, string Username, LoginKind Kind, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null, Secret? EnablePassword = null)
+{
+    internal LoginSecrets Secrets() => new(Password, PrivateKey, Passphrase, EnablePassword);
+}
+
+/// <summary>Changes to a credential; absent members stay. Any secret given replaces all secrets.</summary>
+/// <param name="Name">1 to 128 characters, unique in the tenant.</param>
+/// <param name="Username">Login name.</param>
+/// <param name="Password">Login password.</param>
+/// <param name="PrivateKey">SSH private key, PEM or OpenSSH.</param>
+/// <param name="Passphrase">Opens the private key.</param>
+/// <param name="EnablePassword">Password of the privileged mode.</param>
+public sealed record ChangeCredentialRequest(
+    string? Name = null, string? Username = null, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null, Secret? EnablePassword = null)
+{
+    internal LoginSecrets? Secrets() =>
+        Password is null && PrivateKey is null && Passphrase is null && EnablePassword is null ? null : new(Password, PrivateKey, Passphrase, EnablePassword);
+}
+
+/// <summary>Which secrets go with which kind.</summary>
+internal static class CredentialRules
+{
+    private const int LongestPassword = 1024;
+    private const int LongestKey = 16 * 1024;
+
+    public static List<ProblemError> Faults(string name, string username, LoginKind kind, LoginSecrets? secrets)
+    {
+        List<ProblemError> faults = [.. Names.Faults(name, "/name"), .. Names.UsernameFaults(username, "/username")];
+        if (secrets is not null)
+        {
+            Check(faults, "/password", secrets.Password, needed: kind is LoginKind.Password or LoginKind.Enable, allowed: kind != LoginKind.SshKey);
+            Check(faults, "/privateKey", secrets.PrivateKey, needed: kind == LoginKind.SshKey, allowed: kind == LoginKind.SshKey);
+            Check(faults, "/passphrase", secrets.Passphrase, needed: false, allowed: kind == LoginKind.SshKey);
+            Check(faults, "/enablePassword", secrets.Enable, needed: kind == LoginKind.Enable, allowed: kind == LoginKind.Enable);
+        }
+
+        return faults;
+    }
+
+    private static void Check(List<ProblemError> faults, string at, Secret? secret, bool needed, bool allowed)
+    {
+        if (secret is null)
+        {
+            if (needed)
+            {
+                faults.Add(new ProblemError(at, "required", "The kind needs it."));
+            }
+        }
+        else if (!allowed)
+        {
+            faults.Add(new ProblemError(at, "not_of_kind", "The kind does not have it."));
+        }
+        else if (at == "/privateKey" ? !IsPrivateKey(secret.Utf8()) : !IsPassword(secret.Utf8()))
+        {
+            faults.Add(new ProblemError(at, "pattern", at == "/privateKey" ? "A PEM or OpenSSH private key." : $"1 to {LongestPassword} bytes without control characters."));
+        }
+    }
+
+    private static bool IsPassword(ReadOnlySpan<byte> text) => text.Length is > 0 and <= LongestPassword && !text.ContainsAnyInRange((byte)0, (byte)31) && !text.Contains((byte)127);
+
+    private static bool IsPrivateKey(ReadOnlySpan<byte> text)
+    {
+        var firstLine = text.IndexOf((byte)'\n') is var end and > 0 ? text[..end].TrimEnd((byte)'\r') : default;
+        return text.Length <= LongestKey && firstLine.StartsWith("-----BEGIN "u8) && firstLine.EndsWith("PRIVATE KEY-----"u8);
+    }
+}

@@ -1,0 +1,27 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using NetAutomation.Inventory.Model;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory.KeepDevices;
+
+/// <summary>Everything one device must fulfil before it is written, save what only the database can decide.</summary>
+internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions> options)
+{
+    public async Task<Outcome<DeviceFacts>> Check(DeviceFacts facts, CancellationToken cancel)
+    {
+        var (canonical, faults) = facts.Check("", options.Value.AllowLoopback);
+        if (!await Sites.Exists(db, facts.SiteId, cancel))
+        {
+            faults.Add(new ProblemError("/siteId", "unknown_site", "There is no such site."));
+        }
+
+        if (!await db.Set<Credential>().AnyAsync(row => row.Id == facts.CredentialId, cancel))
+        {
+            faults.Add(new ProblemError("/credentialId", "unknown_credential", "There is no such credential."));
+        }
+
+        return faults.Count > 0 ? new Problem(Platform.Problems.Refused, errors: faults) : canonical;
+    }
+}

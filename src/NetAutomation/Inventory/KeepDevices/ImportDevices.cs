@@ -1,0 +1,125 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using NetAutomation.Inventory.Model;
+using NetAutomation.Inventory.Storage;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory.KeepDevices;
+
+/// <summary>What an import did, or would do.</summary>
+/// <param name="DryRun">True: nothing was written.</param>
+/// <param name="Created">Names that were new.</param>
+/// <param name="Updated">Names whose device changed.</param>
+/// <param name="Unchanged">Names whose device already was so.</param>
+public sealed record DeviceImportReply(bool DryRun, int Created, int Updated, int Unchanged);
+
+/// <summary>
+/// Upserts devices by name from CSV (RFC 4180), all or nothing. Columns: name, site, address, port, platform, credential, hostKeySha256,
+/// labels (<c>key=value;key=value</c>), enabled. An absent column or an empty cell leaves a device's value as it is.
+/// </summary>
+internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOptions> options, Caller caller, TimeProvider time)
+{
+    public const string MediaType = "text/csv";
+    private readonly List<ProblemError> _faults = [];
+    private readonly Dictionary<DeviceId, int> _rows = [];
+
+    /// <summary>Adds and changes devices from CSV, all or nothing.</summary>
+    internal static async Task<Results<Ok<DeviceImportReply>, Problem>> Handle(
+        HttpRequest request,
+        [Description("True: check everything, write nothing.")] bool? dryRun,
+        ImportDevices import,
+        Caller caller,
+        AuditLog audit,
+        CancellationToken cancel)
+    {
+        if (request.ContentType?.Split(';')[0].Trim() != MediaType)
+        {
+            return Platform.Problems.UnsupportedMediaType.With($"The body must be {MediaType}.");
+        }
+
+        var read = await ImportFile.Read(request.Body, cancel);
+        if (read.Refused(out var problem, out var file))
+        {
+            return problem;
+        }
+
+        var done = await import.Apply(file, dryRun == true, cancel);
+        if (done.Refused(out problem, out var reply))
+        {
+            return problem;
+        }
+
+        if (!reply.DryRun && reply.Created + reply.Updated > 0)
+        {
+            await audit.Append(caller, "device.imported", $"{caller.Tenant}", reply, cancel);
+        }
+
+        return TypedResults.Ok(reply);
+    }
+
+    private async Task<Outcome<DeviceImportReply>> Apply(ImportFile file, bool dryRun, CancellationToken cancel)
+    {
+        var names = file.Rows.Select(row => row.Name).ToList();
+        var known = await db.Set<Device>().Where(device => names.Contains(device.Name)).ToDictionaryAsync(device => device.Name, StringComparer.Ordinal, cancel);
+        var sites = await db.Set<Site>().AsNoTracking().ToDictionaryAsync(site => site.Name, site => site.Id, StringComparer.Ordinal, cancel);
+        var credentials = await db.Set<Credential>().AsNoTracking().Select(row => new { row.Name, row.Id }).ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
+        var (created, updated) = (0, 0);
+        foreach (var row in file.Rows)
+        {
+            var isKnown = known.TryGetValue(row.Name, out var device);
+            var (facts, faults) = row.Over(device?.Facts(), sites, credentials).Check(row.At, options.Value.AllowLoopback);
+            _faults.AddRange(row.Faults);
+            _faults.AddRange(faults.Where(fault => row.Faults.TrueForAll(other => other.Pointer != fault.Pointer)));
+            device ??= new Device { TenantId = caller.Tenant, Id = DeviceId.New(), CreatedAt = time.GetUtcNow() };
+            if (!known.TryAdd(row.Name, device) && _rows.ContainsKey(device.Id))
+            {
+                _faults.Add(new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {_rows[device.Id]}."));
+                continue;
+            }
+
+            _rows[device.Id] = row.Number;
+            var changed = device.Become(facts);
+            created += isKnown ? 0 : 1;
+            updated += isKnown && changed ? 1 : 0;
+        }
+
+        await CheckAddresses(known.Values, cancel);
+        if (_faults.Count > 0)
+        {
+            return new Problem(Platform.Problems.Refused, "Nothing was imported.", [.. _faults.Take(1000)]);
+        }
+
+        if (!dryRun)
+        {
+            db.AddRange(known.Values.Where(device => db.Entry(device).State == EntityState.Detached));
+            await db.Execute($"set constraints inventory.device_address deferred", cancel);
+            if (await db.Save(Problems.DeviceInUse, cancel) is { } problem)
+            {
+                return problem;
+            }
+        }
+
+        return new DeviceImportReply(dryRun, created, updated, file.Rows.Count - created - updated);
+    }
+
+    /// <summary>Within the file and against the devices that the file does not name.</summary>
+    private async Task CheckAddresses(ICollection<Device> imported, CancellationToken cancel)
+    {
+        var addresses = imported.Select(device => device.Address).Distinct().ToList();
+        var taken = await db.Set<Device>().AsNoTracking().Where(device => addresses.Contains(device.Address))
+            .Select(device => new { device.Id, device.Name, device.SiteId, device.Address, device.Port }).ToListAsync(cancel);
+        var holders = taken.Where(device => !_rows.ContainsKey(device.Id)).ToDictionary(device => (device.SiteId, device.Address, device.Port), device => device.Name);
+        foreach (var device in imported.Where(device => device.SiteId != SiteId.None).OrderBy(device => _rows[device.Id]))
+        {
+            if (!holders.TryAdd((device.SiteId, device.Address, device.Port), device.Name))
+            {
+                var number = _rows[device.Id];
+                _faults.Add(new ProblemError(
+                    $"/rows/{number}/address", "address_taken", $"Row {number}: {holders[(device.SiteId, device.Address, device.Port)]} has this address and port."));
+            }
+        }
+    }
+}

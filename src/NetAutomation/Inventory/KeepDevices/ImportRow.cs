@@ -1,0 +1,81 @@
+using System.Globalization;
+using NetAutomation.Inventory.Model;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory.KeepDevices;
+
+/// <summary>One row, numbered by the line of the file it starts on; the header is row 1. Empty cells are left out.</summary>
+internal sealed class ImportRow(int number, Dictionary<string, string> cells)
+{
+    public static readonly string[] Columns = ["name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled"];
+
+    public int Number { get; } = number;
+
+    public string At { get; } = $"/rows/{number}";
+
+    public string Name { get; } = cells.GetValueOrDefault("name", "");
+
+    public List<ProblemError> Faults { get; } = [];
+
+    public DeviceFacts Over(DeviceFacts? known, Dictionary<string, SiteId> sites, Dictionary<string, CredentialId> credentials) => new(
+        Name,
+        Named("site", sites, known?.SiteId),
+        cells.GetValueOrDefault("address") ?? known?.Address ?? "",
+        Read("port", known?.Port ?? 22, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
+        cells.GetValueOrDefault("platform") ?? known?.Platform ?? Catalog.Platforms.Known[0],
+        Named("credential", credentials, known?.CredentialId),
+        cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
+        LabelCells() ?? known?.Labels ?? [],
+        Read("enabled", known?.Enabled ?? true, text => bool.TryParse(text, out var enabled) ? enabled : null));
+
+    private Id<TKind> Named<TKind>(string column, Dictionary<string, Id<TKind>> ids, Id<TKind>? known)
+        where TKind : IIdKind
+    {
+        if (cells.TryGetValue(column, out var name) ? ids.TryGetValue(name, out var id) : (id = known ?? default) != default)
+        {
+            return id;
+        }
+
+        Fault(column, name is null ? "required" : $"unknown_{column}", name is null ? "needed for a new device" : $"there is no {column} '{name}'");
+        return default;
+    }
+
+    private T Read<T>(string column, T otherwise, Func<string, T?> read)
+        where T : struct
+    {
+        if (!cells.TryGetValue(column, out var text))
+        {
+            return otherwise;
+        }
+
+        if (read(text) is { } value)
+        {
+            return value;
+        }
+
+        Fault(column, "type", "cannot be read");
+        return otherwise;
+    }
+
+    private Dictionary<string, string>? LabelCells()
+    {
+        if (!cells.TryGetValue("labels", out var text))
+        {
+            return null;
+        }
+
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in text.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (pair.Split('=') is not [var key, var value] || !labels.TryAdd(key, value))
+            {
+                Fault("labels", "labels", "key=value;key=value, each key once");
+                break;
+            }
+        }
+
+        return labels;
+    }
+
+    private void Fault(string column, string code, string detail) => Faults.Add(new ProblemError($"{At}/{column}", code, $"Row {Number}: {detail}."));
+}

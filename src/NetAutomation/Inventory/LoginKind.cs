@@ -1,0 +1,14 @@
+namespace NetAutomation.Inventory;
+
+/// <summary>Which secrets a credential holds.</summary>
+public enum LoginKind
+{
+    /// <summary>A login password.</summary>
+    Password,
+
+    /// <summary>An SSH private key, with or without a passphrase.</summary>
+    SshKey,
+
+    /// <summary>A login password and the one for the privileged mode.</summary>
+    Enable,
+}

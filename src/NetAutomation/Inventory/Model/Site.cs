@@ -1,0 +1,14 @@
+namespace NetAutomation.Inventory.Model;
+
+internal sealed class Site
+{
+    public required TenantId TenantId { get; init; }
+
+    public required SiteId Id { get; init; }
+
+    public required string Name { get; set; }
+
+    public int Version { get; set; } = 1;
+
+    public required DateTimeOffset CreatedAt { get; init; }
+}

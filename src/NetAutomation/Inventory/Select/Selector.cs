@@ -1,0 +1,126 @@
+using System.Runtime.CompilerServices;
+using NetAutomation.Inventory.Rules;
+
+namespace NetAutomation.Inventory.Select;
+
+/// <summary>A label selector, already SQL: a condition over <c>labels</c> with its parameters.</summary>
+internal sealed class Selector
+{
+    private const int Longest = 4096;
+    private readonly List<string> _conditions = [];
+    private readonly List<object> _parameters = [];
+
+    private Selector()
+    {
+    }
+
+    /// <summary>The devices it selects.</summary>
+    public FormattableString Query() =>
+        FormattableStringFactory.Create($"select * from inventory.device where {string.Join(" and ", _conditions)}", [.. _parameters]);
+
+    /// <summary>Null, and the reason, where the text is not a selector. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.</summary>
+    public static Selector? Read(string text, out string? fault)
+    {
+        fault = text.Length > Longest ? $"A selector is at most {Longest} characters." : null;
+        if (fault is not null)
+        {
+            return null;
+        }
+
+        var selector = new Selector();
+        fault = selector.Parse(new SelectorText(text));
+        return fault is null ? selector : null;
+    }
+
+    private string? Parse(SelectorText text)
+    {
+        do
+        {
+            if (Requirement(text) is { } fault)
+            {
+                return fault;
+            }
+        }
+        while (text.Take(","));
+        return text.AtEnd ? null : text.Expected("a comma or the end");
+    }
+
+    private string? Requirement(SelectorText text)
+    {
+        var absent = text.Take("!");
+        var key = text.Word();
+        if (!Labels.IsKey(key))
+        {
+            return text.Expected("a label key");
+        }
+
+        if (absent || text.AtEnd || text.Next == ',')
+        {
+            Add(absent ? "labels ->> {0} is null" : "labels ->> {0} is not null", key);
+            return null;
+        }
+
+        if (text.Take("!="))
+        {
+            return Value(text, "labels ->> {0} is distinct from {1}", key);
+        }
+
+        if (text.Take("==") || text.Take("="))
+        {
+            return Value(text, "labels ->> {0} = {1}", key);
+        }
+
+        return text.Word() switch
+        {
+            "in" => Values(text, "labels ->> {0} = any ({1})", key),
+            "notin" => Values(text, "coalesce(labels ->> {0} <> all ({1}), true)", key),
+            _ => text.Expected("=, ==, !=, in or notin"),
+        };
+    }
+
+    private string? Value(SelectorText text, string condition, string key)
+    {
+        var value = text.Word();
+        if (!Labels.IsValue(value))
+        {
+            return text.Expected("a label value");
+        }
+
+        Add(condition, key, value);
+        return null;
+    }
+
+    private string? Values(SelectorText text, string condition, string key)
+    {
+        if (!text.Take("("))
+        {
+            return text.Expected("(");
+        }
+
+        if (text.Next == ')')
+        {
+            return text.Expected("a label value");
+        }
+
+        var values = new List<string>();
+        do
+        {
+            values.Add(text.Word());
+        }
+        while (text.Take(","));
+        if (!values.TrueForAll(Labels.IsValue))
+        {
+            return text.Expected("label values");
+        }
+
+        Add(condition, key, values.ToArray());
+        return text.Take(")") ? null : text.Expected(")");
+    }
+
+    private void Add(string condition, params object[] parameters)
+    {
+        _conditions.Add(string.Format(
+            System.Globalization.CultureInfo.InvariantCulture, condition, [.. parameters.Select((_, i) => (object)$"{{{_parameters.Count + i}}}")]));
+        _parameters.AddRange(parameters);
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using NetAutomation.Inventory.Model;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory.Storage;
+
+internal sealed class InventoryConfigurations
+    : IEntityTypeConfiguration<Site>, IEntityTypeConfiguration<Device>, IEntityTypeConfiguration<Credential>, IEntityTypeConfiguration<TenantKeyRow>
+{
+    public void Configure(EntityTypeBuilder<Site> builder)
+    {
+        builder.ToTable("site", "inventory").HasKey(site => new { site.TenantId, site.Id });
+        builder.Property(site => site.Version).IsConcurrencyToken();
+    }
+
+    public void Configure(EntityTypeBuilder<Device> builder)
+    {
+        builder.ToTable("device", "inventory").HasKey(device => new { device.TenantId, device.Id });
+        builder.Property(device => device.Version).IsConcurrencyToken();
+        builder.Property(device => device.HostKeySha256).HasColumnName("host_key_sha256");
+        builder.Property(device => device.Labels).HasColumnType("jsonb").HasConversion(
+            labels => JsonSerializer.Serialize(labels, Json.Api),
+            text => JsonSerializer.Deserialize<Dictionary<string, string>>(text, Json.Api)!,
+            new ValueComparer<Dictionary<string, string>>(
+                (a, b) => JsonSerializer.Serialize(a, Json.Api) == JsonSerializer.Serialize(b, Json.Api),
+                labels => labels.Count,
+                labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
+    }
+
+    public void Configure(EntityTypeBuilder<Credential> builder)
+    {
+        builder.ToTable("credential", "inventory").HasKey(credential => new { credential.TenantId, credential.Id });
+        builder.Property(credential => credential.Version).IsConcurrencyToken();
+    }
+
+    public void Configure(EntityTypeBuilder<TenantKeyRow> builder) =>
+        builder.ToTable("tenant_key", "inventory").HasKey(key => new { key.TenantId, key.Version });
+}

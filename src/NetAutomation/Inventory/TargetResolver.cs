@@ -1,0 +1,88 @@
+using System.Linq.Expressions;
+using Microsoft.EntityFrameworkCore;
+using NetAutomation.Inventory.Model;
+using NetAutomation.Inventory.Select;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Inventory;
+
+/// <summary>Turns targets into devices, once and for all: nothing is ever dropped in silence.</summary>
+internal static class TargetResolver
+{
+    private const int Most = 10_000;
+    private const int Shown = 20;
+
+    /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>.</summary>
+    public static async Task<Outcome<TargetDevice[]>> Resolve(NetAutomationDb db, Targets targets, CancellationToken cancel = default)
+    {
+        if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1 || targets.All == false)
+        {
+            return Platform.Problems.Refused.At("/targets", "one_of", "Exactly one of deviceIds, selector and all: true.");
+        }
+
+        if (targets.DeviceIds is { } ids)
+        {
+            return await ById(db, ids, cancel);
+        }
+
+        var (query, at) = (db.Set<Device>().AsNoTracking(), "/targets/all");
+        if (targets.Selector is not null)
+        {
+            at = "/targets/selector";
+            if (Selector.Read(targets.Selector, out var fault) is not { } selector)
+            {
+                return Platform.Problems.Refused.At(at, "selector", fault!);
+            }
+
+            query = db.Set<Device>().FromSql(selector.Query()).AsNoTracking();
+        }
+
+        var found = await query.OrderBy(device => device.Name).Select(s_found).Take(Most + 1).ToListAsync(cancel);
+        if (found.Count is 0 or > Most)
+        {
+            return found.Count == 0
+                ? Platform.Problems.Refused.At(at, "no_targets", "No device is selected.")
+                : Platform.Problems.Refused.At(at, "too_many", $"At most {Most} devices.");
+        }
+
+        var disabled = found.Where(device => !device.Enabled).Select(device => device.Target.Name).ToList();
+        return disabled.Count > 0
+            ? Platform.Problems.Refused.At(at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
+            : found.Select(device => device.Target).ToArray();
+    }
+
+    private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
+    {
+        if (ids.Count is 0 or > Most)
+        {
+            return Platform.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
+        }
+
+        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(s_found).ToDictionaryAsync(device => device.Target.DeviceId, cancel);
+        var faults = new List<ProblemError>();
+        var seen = new HashSet<DeviceId>();
+        for (var i = 0; i < ids.Count; i++)
+        {
+            var code = !found.TryGetValue(ids[i], out var device) ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled ? null : "device_disabled";
+            if (code is not null)
+            {
+                faults.Add(new ProblemError($"/targets/deviceIds/{i}", code, code switch
+                {
+                    "unknown_device" => "There is no such device.",
+                    "duplicate" => "The device stands twice.",
+                    _ => $"{device!.Target.Name} is disabled.",
+                }));
+            }
+        }
+
+        return faults.Count > 0
+            ? new Problem(Platform.Problems.Refused, "Some targets cannot be used.", faults)
+            : found.Values.Select(device => device.Target).OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
+    }
+
+    private static readonly Expression<Func<Device, Found>> s_found = device => new Found(
+        new TargetDevice(device.Id, device.Name, device.SiteId, device.Platform, device.HostKeySha256 != null), device.Enabled);
+
+    private sealed record Found(TargetDevice Target, bool Enabled);
+}

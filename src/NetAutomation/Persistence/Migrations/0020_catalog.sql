@@ -1,0 +1,50 @@
+-- What can be run. Blocks are the provider's, so these tables belong to no tenant: every tenant reads them, none writes them.
+create schema catalog;
+grant usage on schema catalog to na_app, na_system;
+
+create table catalog.block (
+  slug text primary key check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),
+  id uuid not null unique
+);
+grant select on catalog.block to na_app;
+grant select, insert on catalog.block to na_system;
+call platform.append_only('catalog.block');
+
+create table catalog.block_version (
+  slug text not null references catalog.block,
+  version text not null check (version = concat_ws('.', major, minor, patch)),
+  major int not null check (major >= 0),
+  minor int not null check (minor >= 0),
+  patch int not null check (patch >= 0),
+  digest text not null check (digest ~ '^sha256:[0-9a-f]{64}$'),
+  title text not null,
+  summary text not null,
+  effect text not null check (effect in ('read', 'idempotent', 'transactional', 'unsafe')),
+  platforms text[] not null check (cardinality(platforms) > 0),
+  artifacts text[] not null,
+  input_schema jsonb not null,
+  readme text not null,
+  state text not null check (state in ('published', 'withdrawn')),
+  published_at timestamptz not null default now(),
+  primary key (slug, version)
+);
+create index on catalog.block_version (slug, major desc, minor desc, patch desc);
+grant select on catalog.block_version to na_app;
+grant select, insert, update (state) on catalog.block_version to na_system;
+create trigger frozen before update on catalog.block_version for each row execute function platform.frozen(
+  'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'readme', 'published_at');
+create trigger kept before delete on catalog.block_version for each row execute function platform.refuse_change();
+create trigger kept_truncate before truncate on catalog.block_version for each statement execute function platform.refuse_change();
+
+-- A version's files, so that any worker can run any version that was ever published, whatever its own disk holds.
+create table catalog.block_file (
+  slug text not null,
+  version text not null,
+  path text not null check (path !~ '(^/|(^|/)\.\.?(/|$)|//|\\)'),
+  content bytea not null,
+  primary key (slug, version, path),
+  foreign key (slug, version) references catalog.block_version
+);
+grant select on catalog.block_file to na_app;
+grant select, insert on catalog.block_file to na_system;
+call platform.append_only('catalog.block_file');

@@ -1,0 +1,58 @@
+using System.Net;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Catalog;
+
+public sealed class BrowseBlocksTests(SharedHost shared) : IClassFixture<SharedHost>
+{
+    [Fact]
+    public async Task Block_shows_schema_prices_and_documentation()
+    {
+        var client = (await shared.Host.CreateTenant(MemberRole.Viewer)).Client;
+        var block = (await client.Call("GET", "/v1/blocks/static-routes")).Must(HttpStatusCode.OK).Json;
+        var version = block.GetProperty("versions")[0].GetProperty("version").GetString();
+        var detail = (await client.Call("GET", $"/v1/blocks/static-routes/versions/{version}")).Must(HttpStatusCode.OK).Json;
+        detail.GetProperty("effect").GetString().ShouldBe("idempotent");
+        detail.GetProperty("inputSchema").GetProperty("properties").GetProperty("routes").GetProperty("type").GetString().ShouldBe("array");
+        detail.GetProperty("prices").GetProperty("applyDevice").GetProperty("amount").GetString().ShouldBe("0.050000");
+        detail.GetProperty("doc").GetString()!.ShouldStartWith("#");
+        detail.GetProperty("digest").GetString()!.ShouldStartWith("sha256:");
+        detail.GetProperty("state").GetString().ShouldBe("published");
+    }
+
+    [Theory]
+    [InlineData("", "bgp-neighbors,config-backup,static-routes")]
+    [InlineData("?effect=read", "config-backup")]
+    [InlineData("?platform=frr&search=ROUTES", "static-routes")]
+    [InlineData("?platform=ios", "")]
+    [InlineData("?search=%25", "")]
+    public async Task List_is_filtered(string query, string expected)
+    {
+        var client = (await shared.Host.CreateTenant()).Client;
+        var items = (await client.Call("GET", $"/v1/blocks{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items");
+        string.Join(',', items.EnumerateArray().Select(item => item.GetProperty("block").GetString()).Order()).ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task List_is_paged()
+    {
+        var client = (await shared.Host.CreateTenant()).Client;
+        var seen = new List<string>();
+        string? next = "";
+        while (next is not null)
+        {
+            var page = (await client.Call("GET", $"/v1/blocks?limit=1{next}")).Must(HttpStatusCode.OK).Json;
+            seen.Add(page.GetProperty("items")[0].GetProperty("block").GetString()!);
+            next = page.GetProperty("next").GetString() is { } cursor ? $"&after={cursor}" : null;
+        }
+
+        seen.ShouldBe(["bgp-neighbors", "config-backup", "static-routes"], ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("/v1/blocks/none", HttpStatusCode.NotFound)]
+    [InlineData("/v1/blocks/static-routes/versions/9.9.9", HttpStatusCode.NotFound)]
+    [InlineData("/v1/blocks?effect=harmless", HttpStatusCode.UnprocessableEntity)]
+    public async Task What_is_not_there_is_refused(string path, HttpStatusCode status) =>
+        (await (await shared.Host.CreateTenant()).Client.Call("GET", path)).Must(status);
+}

@@ -1,0 +1,180 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using NetAutomation.Billing;
+using NetAutomation.Catalog;
+using NetAutomation.Catalog.Publish;
+using NetAutomation.Persistence;
+using NetAutomation.Tests.Support;
+using Npgsql;
+
+namespace NetAutomation.Tests.Catalog;
+
+public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-blocks-");
+    private TestDatabase _database = null!;
+
+    public async ValueTask InitializeAsync() => _database = await postgres.Create();
+
+    public ValueTask DisposeAsync()
+    {
+        _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Publishing_twice_changes_nothing()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        await Publish();
+        (await Count("catalog.block_version")).ShouldBe(1);
+        (await Count("catalog.block_file")).ShouldBe(3);
+        (await Count("billing.price_version where sku = 'demo/apply/run'")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Two_processes_may_publish_at_once()
+    {
+        Write("1.0.0", "0.10");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Publish()));
+        (await Count("catalog.block_version")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Other_content_under_a_published_version_is_an_error_that_names_it()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        File.AppendAllText($"{_folder.FullName}/demo/playbook.yml", "# more\n");
+        (await Should.ThrowAsync<InvalidOperationException>(Publish)).Message.ShouldContain("demo 1.0.0");
+    }
+
+    [Fact]
+    public async Task Version_content_cannot_be_changed_even_by_the_owner()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        await using var owner = NpgsqlDataSource.Create(_database.Owner);
+        foreach (var sql in new[]
+        {
+            "update catalog.block_version set digest = 'sha256:' || repeat('0', 64)", "update catalog.block_version set input_schema = '{}'",
+            "update catalog.block_version set effect = 'unsafe'", "delete from catalog.block_version", "update catalog.block_file set content = ''",
+            "delete from catalog.block_file", "truncate catalog.block_file", "delete from catalog.block", "truncate catalog.block cascade",
+        })
+        {
+            await using var command = owner.CreateCommand(sql);
+            (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe("23001", sql);
+        }
+    }
+
+    [Fact]
+    public async Task Tenants_cannot_write_the_catalogue()
+    {
+        await using var app = NpgsqlDataSource.Create(_database.App);
+        foreach (var sql in new[] { "insert into catalog.block values ('x-y', gen_random_uuid())", "update catalog.block_version set state = 'withdrawn'", "delete from catalog.block_file" })
+        {
+            await using var command = app.CreateCommand(sql);
+            (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
+        }
+    }
+
+    [Fact]
+    public async Task Older_replica_does_not_set_the_price_back()
+    {
+        Write("1.1.0", "0.20");
+        await Publish();
+        Write("1.0.0", "0.10");
+        await Publish();
+        await using var db = App();
+        (await PriceList.Current(db, "demo", CancellationToken.None))!.ApplyRun.ShouldBe(new Money(200_000));
+    }
+
+    [Fact]
+    public async Task Version_is_found_exactly_by_major_or_as_the_newest()
+    {
+        foreach (var version in new[] { "1.2.0", "1.10.0", "2.0.0", "2.1.0" })
+        {
+            Write(version, "0.10");
+            await Publish();
+        }
+
+        await Execute("update catalog.block_version set state = 'withdrawn' where version = '2.1.0'");
+        (await Find("1.2.0")).ShouldBe("1.2.0");
+        (await Find("1")).ShouldBe("1.10.0");
+        (await Find(null)).ShouldBe("2.0.0");
+        (await Find(null, major: 1)).ShouldBe("1.10.0");
+        (await Find("2.1.0")).ShouldBe("version_withdrawn /version");
+        (await Find("1.3.0")).ShouldBe("validation_failed /version");
+        (await Find("3")).ShouldBe("validation_failed /version");
+        (await Find("latest")).ShouldBe("validation_failed /version");
+        (await Find(null, slug: "none")).ShouldBe("validation_failed /block");
+    }
+
+    [Fact]
+    public async Task Replaced_version_still_runs_from_its_own_files()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        Write("2.0.0", "0.10", "# second");
+        await Publish();
+        _folder.GetDirectories("demo")[0].Delete(recursive: true);
+        using var files = new BlockFiles(Options.Create(new CatalogOptions()));
+        await using var db = App();
+        var first = (await new BlockCatalog(files).Find(db, "demo", "1.0.0")).Value;
+        File.ReadAllText($"{first.Directory}/playbook.yml").ShouldNotContain("second");
+        var second = (await new BlockCatalog(files).Find(db, "demo", "2")).Value;
+        File.ReadAllText($"{second.Directory}/playbook.yml").ShouldContain("second");
+        BlockFolder.DigestOf(Directory.GetFiles(second.Directory).Select(path => (Path.GetFileName(path), File.ReadAllBytes(path)))).ShouldBe(second.Digest);
+    }
+
+    private async Task<string> Find(string? version, int? major = null, string slug = "demo")
+    {
+        using var files = new BlockFiles(Options.Create(new CatalogOptions()));
+        await using var db = App();
+        return (await new BlockCatalog(files).Find(db, slug, version, major)).Refused(out var problem, out var found)
+            ? $"{problem.Type.Code} {problem.Errors![0].Pointer}"
+            : found.Version;
+    }
+
+    private void Write(string version, string price, string playbook = "")
+    {
+        var folder = _folder.CreateSubdirectory("demo");
+        File.WriteAllText($"{folder.FullName}/block.yaml", $$"""
+            slug: demo
+            version: {{version}}
+            title: Demo
+            summary: A demo.
+            effect: read
+            platforms: [frr]
+            input: { type: object, additionalProperties: false }
+            prices: { pay_per_use: { apply: { run: "{{price}}" } } }
+            """);
+        File.WriteAllText($"{folder.FullName}/playbook.yml", $"- hosts: all\n{playbook}\n");
+        File.WriteAllText($"{folder.FullName}/README.md", "# Demo\n");
+    }
+
+    private async Task Publish()
+    {
+        await using var db = new SystemDb(new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).Options);
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
+        await transaction.CommitAsync();
+    }
+
+    private NetAutomationDb App() => new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).Options);
+
+    private async Task Execute(string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<long> Count(string from)
+    {
+        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = source.CreateCommand($"select count(*) from {from}");
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+}

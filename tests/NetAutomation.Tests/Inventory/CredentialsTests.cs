@@ -1,0 +1,136 @@
+using System.Net;
+using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Inventory;
+using NetAutomation.Tests.Support;
+using Npgsql;
+
+namespace NetAutomation.Tests.Inventory;
+
+public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHost>
+{
+    private const string Key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+
+    [Fact]
+    public async Task Secret_is_never_shown_and_rotation_changes_the_fingerprint()
+    {
+        var mine = await Inventories.Create(shared);
+        var path = $"/v1/credentials/{mine.Credential}";
+        var first = (await mine.Client.Call("GET", path)).Must(HttpStatusCode.OK);
+        first.Text.ShouldNotContain("s3cret");
+        var same = (await mine.Client.Call("PATCH", path, new { password = "s3cret" }, first.ETag)).Must(HttpStatusCode.OK);
+        var rotated = (await mine.Client.Call("PATCH", path, new { password = "n3w" }, same.ETag)).Must(HttpStatusCode.OK);
+        Fingerprint(same).ShouldBe(Fingerprint(first));
+        Fingerprint(rotated).ShouldNotBe(Fingerprint(first));
+        (await mine.Client.Call("GET", "/v1/credentials")).Text.ShouldNotContain("n3w");
+        var other = await Inventories.Create(shared);
+        Fingerprint(await other.Client.Call("GET", $"/v1/credentials/{other.Credential}")).ShouldNotBe(Fingerprint(first));
+        (await Stored(mine)).ShouldNotContain("n3w");
+    }
+
+    [Theory]
+    [InlineData("password", null, null, null, null, "/password required")]
+    [InlineData("password", "x", Key, null, null, "/privateKey not_of_kind")]
+    [InlineData("password", "a\nb", null, null, null, "/password pattern")]
+    [InlineData("password", "", null, null, null, "/password pattern")]
+    [InlineData("ssh_key", null, null, null, null, "/privateKey required")]
+    [InlineData("ssh_key", null, "ssh-ed25519 AAAA", null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", "x", Key, null, null, "/password not_of_kind")]
+    [InlineData("enable", "x", null, null, null, "/enablePassword required")]
+    [InlineData("password", "x", null, "y", null, "/passphrase not_of_kind")]
+    public async Task Secrets_must_fit_the_kind(string kind, string? password, string? privateKey, string? passphrase, string? enablePassword, string fault)
+    {
+        var mine = await Inventories.Create(shared);
+        var answer = await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind, password, privateKey, passphrase, enablePassword });
+        answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe([fault]);
+    }
+
+    [Theory]
+    [InlineData("-oProxyCommand=x")]
+    [InlineData("a b")]
+    [InlineData("")]
+    [InlineData("{{x}}")]
+    public async Task Login_name_that_a_command_would_read_is_refused(string username)
+    {
+        var mine = await Inventories.Create(shared);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username, kind = "password", password = "x" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/username pattern"]);
+    }
+
+    [Fact]
+    public async Task Worker_opens_what_was_entrusted()
+    {
+        var mine = await Inventories.Create(shared);
+        var key = (await mine.Client.Call("POST", "/v1/credentials", new { name = "k", username = "ops", kind = "ssh_key", privateKey = Key, passphrase = "p" })).Must(HttpStatusCode.Created).Id;
+        var enable = (await mine.Client.Call("POST", "/v1/credentials", new { name = "e", username = "ena", kind = "enable", password = "p1", enablePassword = "p2" })).Must(HttpStatusCode.Created).Id;
+        var ids = new List<DeviceId>();
+        foreach (var (name, credential) in new[] { ("a", mine.Credential), ("b", key), ("c", enable), ("d", mine.Credential) })
+        {
+            var device = await mine.Client.Call("POST", "/v1/devices", new { name, siteId = mine.Site, address = $"{name}.example", credentialId = credential });
+            ids.Add(DeviceId.Parse(device.Must(HttpStatusCode.Created).Id));
+        }
+
+        var access = shared.Host.Services.GetRequiredService<DeviceAccess>();
+        var logins = (await mine.In(db => access.Open(db, [.. ids, DeviceId.New()]))).ToDictionary(login => login.Name);
+        logins.Count.ShouldBe(4);
+        (logins["a"].Username, logins["a"].Password!.Reveal(), logins["a"].PrivateKey).ShouldBe(("admin", "s3cret", null));
+        (logins["b"].PrivateKey!.Reveal(), logins["b"].Passphrase!.Reveal(), logins["b"].Password).ShouldBe((Key, "p", null));
+        (logins["c"].Password!.Reveal(), logins["c"].Enable!.Reveal()).ShouldBe(("p1", "p2"));
+        (logins["c"].Address, logins["c"].Port, logins["c"].Platform, logins["c"].SiteId).ShouldBe(("c.example", 22, "frr", SiteId.Parse(mine.Site)));
+        logins["a"].Dispose();
+        logins["d"].Password!.Reveal().ShouldBe("s3cret");
+        $"{logins["d"]}".ShouldNotContain("s3cret");
+
+        var other = await Inventories.Create(shared);
+        (await other.In(db => access.Open(db, ids))).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Secret_moved_between_rows_or_tenants_does_not_open()
+    {
+        var (mine, other) = (await Inventories.Create(shared), await Inventories.Create(shared));
+        var device = DeviceId.Parse((await mine.Add("r1", "10.0.0.1")).Id);
+        await using var owner = NpgsqlDataSource.Create(shared.Database.Owner);
+        await using var command = owner.CreateCommand(
+            "update inventory.credential set (ct, nonce, wrapped_dek) = (select ct, nonce, wrapped_dek from inventory.credential where id = $1) where id = $2");
+        command.Parameters.Add(new() { Value = CredentialId.Parse(other.Credential).Value });
+        command.Parameters.Add(new() { Value = CredentialId.Parse(mine.Credential).Value });
+        (await command.ExecuteNonQueryAsync()).ShouldBe(1);
+        var access = shared.Host.Services.GetRequiredService<DeviceAccess>();
+        await Should.ThrowAsync<CryptographicException>(() => mine.In(db => access.Open(db, [device])));
+    }
+
+    [Fact]
+    public async Task First_seen_host_key_is_pinned_and_another_is_not()
+    {
+        var mine = await Inventories.Create(shared);
+        var device = DeviceId.Parse((await mine.Add("r1", "10.0.0.1")).Id);
+        var (key, pin) = HostKey(1);
+        var (otherKey, otherPin) = HostKey(2);
+        (await mine.In(db => DeviceAccess.PinHostKey(db, device, pin, key))).ShouldBeTrue();
+        (await mine.In(db => DeviceAccess.PinHostKey(db, device, pin, key))).ShouldBeTrue();
+        (await mine.In(db => DeviceAccess.PinHostKey(db, device, otherPin, otherKey))).ShouldBeFalse();
+        await Should.ThrowAsync<ArgumentException>(() => mine.In(db => DeviceAccess.PinHostKey(db, device, pin, otherKey)));
+        var login = (await mine.In(db => shared.Host.Services.GetRequiredService<DeviceAccess>().Open(db, [device])))[0];
+        (login.HostKeySha256, login.HostKey).ShouldBe((pin, key));
+        var other = await Inventories.Create(shared);
+        (await other.In(db => DeviceAccess.PinHostKey(db, device, pin, key))).ShouldBeFalse();
+    }
+
+    private static (string Key, string Pin) HostKey(byte seed)
+    {
+        byte[] blob = [0, 0, 0, 11, .. "ssh-ed25519"u8, seed];
+        return ($"ssh-ed25519 {Convert.ToBase64String(blob)}", $"SHA256:{Convert.ToBase64String(SHA256.HashData(blob)).TrimEnd('=')}");
+    }
+
+    private static string Fingerprint(Answer answer) => answer.Json.GetProperty("fingerprint").GetString()!;
+
+    private async Task<string> Stored(Inventories mine)
+    {
+        await using var owner = NpgsqlDataSource.Create(shared.Database.Owner);
+        await using var command = owner.CreateCommand(
+            "select (select string_agg(c::text || encode(ct, 'escape'), '') from inventory.credential c where tenant_id = $1) || (select string_agg(a::text, '') from platform.audit_event a where tenant_id = $1)");
+        command.Parameters.Add(new() { Value = mine.Tenant.Id.Value });
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
+}
