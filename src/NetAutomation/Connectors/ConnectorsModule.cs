@@ -8,7 +8,7 @@ namespace NetAutomation.Connectors;
 /// <summary>The way to the devices: enrolment, links, streams.</summary>
 internal static class ConnectorsModule
 {
-    /// <summary>Needs <see cref="ConnectionTenant"/>; the module of runs replaces <see cref="IDialGate"/>.</summary>
+    /// <summary>The module of runs registers its own <see cref="IDialGate"/> before.</summary>
     public static void AddConnectors(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -18,15 +18,11 @@ internal static class ConnectorsModule
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();
         services.AddSingleton<DeviceDialler>();
-    }
-
-    /// <summary>The connector listener, in processes that have it. Needs <see cref="ConnectorListener"/>.</summary>
-    public static void AddConnectorListener(this IHostApplicationBuilder builder)
-    {
-        builder.Services.AddSingleton<LinkApi>();
-        builder.Services.AddSingleton<ConnectorHost>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<ConnectorHost>());
-        builder.Services.AddHostedService<SessionHeartbeat>();
+        services.AddSingleton<LinkApi>();
+        services.AddSingleton<ConnectorHost>();
+        services.AddSingleton<SessionHeartbeat>();
+        services.AddHostedService(provider => provider.GetRequiredService<ConnectorHost>());
+        services.AddHostedService(provider => provider.GetRequiredService<SessionHeartbeat>());
     }
 
     public static void MapConnectors(this ApiRoutes routes)

@@ -1,20 +1,17 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 
 namespace NetAutomation.Connectors;
 
 /// <summary>Section <c>Connectors</c> of the configuration.</summary>
-internal sealed class ConnectorsOptions
+internal sealed class ConnectorsOptions : IValidatableObject
 {
-    /// <summary>The name in the certificate of the connector listener; connectors sign it into their proofs.</summary>
-    [Required]
-    public string ServerName { get; set; } = "connect.netautomation.internal";
+    /// <summary>Address and port connectors reach through the load balancer; empty turns the listener off.</summary>
+    public string Listener { get; set; } = "0.0.0.0:8444";
 
     /// <summary>Port customers' connectors dial at their VPC endpoint.</summary>
     [Range(1, 65535)]
     public int Port { get; set; } = 8444;
-
-    /// <summary>PEM file of the certificate authority connectors pin; shown to the customer.</summary>
-    public string CaFile { get; set; } = "";
 
     /// <summary>Holds <c>{version}/{rid}/netautomation-connector</c>.</summary>
     public string ReleasesDirectory { get; set; } = "";
@@ -25,10 +22,9 @@ internal sealed class ConnectorsOptions
     /// <summary>How long a stopping process waits for open streams.</summary>
     [Range(0, 86_400)]
     public int DrainSeconds { get; set; } = 25;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Listener.Length == 0 || IPEndPoint.TryParse(Listener, out _)
+            ? []
+            : [new ValidationResult($"Connectors:Listener is an address and port such as 0.0.0.0:8444, not '{Listener}'.")];
 }
-
-/// <summary>Whose VPC endpoint a connection of the connector listener came through; null refuses it. Edge supplies it.</summary>
-internal sealed record ConnectionTenant(Func<HttpContext, TenantId?> Of);
-
-/// <summary>Opens the connector listener: address, PROXY protocol, TLS. Edge supplies it.</summary>
-internal sealed record ConnectorListener(Action<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions> Listen);

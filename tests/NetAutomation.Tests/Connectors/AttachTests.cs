@@ -99,8 +99,7 @@ public sealed class AttachTests(PostgresServer postgres)
         await using var again = new RunningConnector(connector.Id, connector.Folder, device.Allowed, TimeProvider.System, 1);
         await ConnectorPair.Until(() => pair.Gate.Seen == 41);
         await ConnectorPair.Until(() => pair.Hub.All.Count == 1);
-        await new SessionHeartbeat(
-            pair.Hub, pair.Service<LinkStore>(), pair.Service<NetAutomation.Connectors.ConnectionTenant>(), TimeProvider.System, pair.Service<Microsoft.Extensions.Logging.ILogger<SessionHeartbeat>>()).Beat(default);
+        await pair.Service<SessionHeartbeat>().Beat(default);
         (await pair.Sql<long>("select highest_fence from connectors.connector")).ShouldBe(41);
         (await pair.Sql<long>("select count(*) from connectors.connector_session where state = 'attached'")).ShouldBe(1);
         (await pair.Sql<long>("select count(*) from connectors.connector_session where state = 'closed'")).ShouldBe(1);
@@ -113,8 +112,7 @@ public sealed class AttachTests(PostgresServer postgres)
         using var device = new TestDevice();
         var (revoked, kept) = (await pair.Attach(device.Allowed), await pair.Attach(device.Allowed));
         await pair.Sql<Guid>($"update connectors.connector set state = 'revoked' where id = '{revoked.Id.Value}' returning id");
-        var beat = new SessionHeartbeat(
-            pair.Hub, pair.Service<LinkStore>(), pair.Service<NetAutomation.Connectors.ConnectionTenant>(), TimeProvider.System, pair.Service<Microsoft.Extensions.Logging.ILogger<SessionHeartbeat>>());
+        var beat = pair.Service<SessionHeartbeat>();
         await beat.Beat(default);
         await ConnectorPair.Until(() => pair.Hub.All.All(l => l.Connector == kept.Id && !l.IsClosed));
         pair.EndpointTenant = null;

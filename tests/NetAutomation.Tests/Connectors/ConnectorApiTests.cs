@@ -30,7 +30,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         {
             ["Database:App"] = database.App,
             ["Database:System"] = database.System,
-            ["Connectors:ServerName"] = ConnectorPair.ServerName,
+            ["Connectors:Listener"] = "",
             ["Connectors:ReleasesDirectory"] = _releases.FullName,
             ["Serilog:MinimumLevel"] = "Error",
         });
@@ -39,6 +39,8 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         builder.AddPersistence();
         builder.AddConnectors();
         builder.Services.AddScoped(_ => _caller);
+        builder.Services.AddSingleton(new ServerCertificate(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem));
+        builder.Services.AddSingleton<EndpointTransport>(_ => { });
         _app = builder.Build();
         _app.Use((context, next) =>
         {

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -22,14 +24,14 @@ namespace NetAutomation.Tests.Connectors;
 internal sealed class ConnectorPair : IAsyncDisposable
 {
     public const string ServerName = "connect.test";
-    private static readonly X509Certificate2 _certificate = CreateCertificate();
+    public static readonly X509Certificate2 Certificate = CreateCertificate();
     private readonly TestDatabase _database;
     private readonly List<IAsyncDisposable> _connectors = [];
     private IHost _host = null!;
 
     private ConnectorPair(TestDatabase database) => _database = database;
 
-    public static string CaPem => _certificate.ExportCertificatePem();
+    public static string CaPem => Certificate.ExportCertificatePem();
 
     public TenantId Tenant { get; } = TenantId.New();
 
@@ -65,7 +67,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         {
             ["Database:App"] = _database.App,
             ["Database:System"] = _database.System,
-            ["Connectors:ServerName"] = ServerName,
+            ["Connectors:Listener"] = $"127.0.0.1:{Port}",
             ["Connectors:Replica"] = "test",
             ["Connectors:DrainSeconds"] = $"{drainSeconds}",
         });
@@ -73,14 +75,22 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
         builder.Services.AddSingleton<IDialGate>(Gate);
-        builder.Services.AddSingleton(new ConnectionTenant(_ => EndpointTenant));
-        builder.Services.AddSingleton(new ConnectorListener(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen => listen.UseHttps(_certificate))));
+        builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));
+        builder.Services.AddSingleton<EndpointTransport>(listen =>
+        {
+            listen.Use(next => connection =>
+            {
+                connection.Features.Set(new EndpointFeature("vpce-0123456789abcdef0", _ => ValueTask.FromResult(EndpointTenant)));
+                return next(connection);
+            });
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseHttps(Certificate);
+        });
         builder.AddPersistence();
         builder.AddConnectors();
-        builder.AddConnectorListener();
         _host = builder.Build();
         await _host.StartAsync();
-        Port = new Uri(_host.Services.GetRequiredService<ConnectorHost>().Urls.Single()).Port;
+        Port = Service<ConnectorHost>().Address.Port;
     }
 
     public async Task StopService()

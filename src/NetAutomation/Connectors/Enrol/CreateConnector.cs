@@ -34,7 +34,7 @@ internal static class CreateConnector
     private static readonly TimeSpan _tokenLifetime = TimeSpan.FromMinutes(15);
 
     public static async Task<Results<Created<CreatedConnector>, Problem>> Handle(
-        CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, IOptions<ConnectorsOptions> options, CancellationToken cancel)
+        CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, IOptions<ConnectorsOptions> options, ServerCertificate certificate, CancellationToken cancel)
     {
         if (request.Name.Length is < 1 or > 100)
         {
@@ -65,9 +65,8 @@ internal static class CreateConnector
             cancel);
         await audit.Append(caller, "connector.created", $"{id}", new { request.Name, request.SiteId }, cancel);
         ETags.Show(http, 1);
-        var (server, port) = (options.Value.ServerName, options.Value.Port);
+        var (server, port) = (certificate.ServerName, options.Value.Port);
         var command = $"netautomation-connector join --endpoint {server}:{port} --server-name {server} --ca ca.pem --token-file join-token --state /var/lib/netautomation-connector";
-        var ca = options.Value.CaFile.Length == 0 ? "" : await File.ReadAllTextAsync(options.Value.CaFile, cancel);
-        return TypedResults.Created($"/v1/connectors/{id}", new CreatedConnector(id, request.Name, request.SiteId, token, expires, server, port, ca, command));
+        return TypedResults.Created($"/v1/connectors/{id}", new CreatedConnector(id, request.Name, request.SiteId, token, expires, server, port, certificate.CaPem, command));
     }
 }

@@ -1,5 +1,7 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using NetAutomation.Platform;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connectors.Links;
@@ -7,15 +9,20 @@ namespace NetAutomation.Connectors.Links;
 /// <summary>
 /// The connector listener: a Kestrel of its own, because its limits are per server and tunnels need other ones than the API.
 /// </summary>
-internal sealed class ConnectorHost(LinkApi api, LinkHub hub, ConnectorListener listener, IOptions<ConnectorsOptions> options, ILoggerFactory loggers) : IHostedService
+internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport transport, IOptions<ConnectorsOptions> options, ILoggerFactory loggers) : IHostedService
 {
     private WebApplication? _app;
 
     /// <summary>Where it listens; for tests that ask for port 0.</summary>
-    public ICollection<string> Urls => _app!.Urls;
+    public Uri Address => new(_app!.Urls.Single());
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (options.Value.Listener.Length == 0)
+        {
+            return;
+        }
+
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
@@ -23,10 +30,12 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, ConnectorListener 
         {
             Limit(kestrel.Limits);
             kestrel.AddServerHeader = false;
-            listener.Listen(kestrel);
+            kestrel.Listen(IPEndPoint.Parse(options.Value.Listener), listen => transport(listen));
         });
         _app = builder.Build();
         _app.UseRouting();
+        _app.MapGet("/healthz/live", () => Results.Ok());
+        _app.MapGet("/healthz/ready", () => hub.Draining ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable) : Results.Ok());
         api.Map(_app);
         await _app.StartAsync(cancellationToken);
     }

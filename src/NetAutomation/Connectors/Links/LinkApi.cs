@@ -3,13 +3,14 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Enrol;
+using NetAutomation.Platform;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>What connectors call, on their own listener.</summary>
 internal sealed partial class LinkApi(
-    LinkHub hub, LinkStore store, JoinConnector join, ConnectionTenant tenants, IDialGate gate, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
+    LinkHub hub, LinkStore store, JoinConnector join, ServerCertificate certificate, IDialGate gate, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -26,7 +27,7 @@ internal sealed partial class LinkApi(
     // The nonce lives on the connection, so it is good for this connection and this process alone.
     private async Task GiveChallenge(HttpContext http)
     {
-        if (tenants.Of(http) is null)
+        if (await EndpointBindings.TenantOf(http) is null)
         {
             http.Response.StatusCode = StatusCodes.Status403Forbidden;
             return;
@@ -44,7 +45,7 @@ internal sealed partial class LinkApi(
 
     private async Task Join(HttpContext http)
     {
-        if (Refuse(http, out var tenant))
+        if (await Admit(http) is not { } tenant)
         {
             return;
         }
@@ -63,7 +64,7 @@ internal sealed partial class LinkApi(
         using var key = request is null ? null : Proof.ReadPublicKey(request.PublicKey);
         var statement = key is null ? null : Proof.OpenJoin(key, request!.Proof);
         if (statement is null
-            || statement.Audience != options.Value.ServerName
+            || statement.Audience != certificate.ServerName
             || statement.TokenSha256 != Proof.Digest(request!.Token)
             || statement.Nonce != TakeNonce(http)
             || await join.Bind(tenant, request, http.RequestAborted) is not { } reply)
@@ -77,7 +78,7 @@ internal sealed partial class LinkApi(
 
     private async Task Attach(HttpContext http)
     {
-        if (Refuse(http, out var tenant))
+        if (await Admit(http) is not { } tenant)
         {
             return;
         }
@@ -87,7 +88,7 @@ internal sealed partial class LinkApi(
         using var key = known is null ? null : Proof.ReadPublicKey(Convert.ToBase64String(known.PublicKey));
         var statement = key is null ? null : Proof.OpenAttach(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
         if (statement is null
-            || statement.Audience != options.Value.ServerName
+            || statement.Audience != certificate.ServerName
             || statement.Connector != $"{connector}"
             || (time.GetUtcNow() - statement.IssuedAt).Duration() > TunnelProtocol.ProofSkew
             || statement.Nonce != TakeNonce(http))
@@ -184,20 +185,22 @@ internal sealed partial class LinkApi(
         return Task.CompletedTask;
     }
 
-    private bool Refuse(HttpContext http, out TenantId tenant)
+    /// <summary>The tenant of the connection's endpoint; null where the answer is already given.</summary>
+    private async Task<TenantId?> Admit(HttpContext http)
     {
-        tenant = tenants.Of(http) ?? TenantId.None;
-        var status = tenant == TenantId.None ? StatusCodes.Status403Forbidden
+        var binding = await EndpointBindings.TenantOf(http);
+        var status = binding is null ? StatusCodes.Status403Forbidden
             : http.Request.Headers[TunnelProtocol.VersionHeader] != $"{TunnelProtocol.Version}" ? StatusCodes.Status426UpgradeRequired
             : hub.Draining ? StatusCodes.Status503ServiceUnavailable
             : 0;
-        if (status != 0)
+        if (status == 0)
         {
-            http.Response.StatusCode = status;
-            http.Response.Headers.RetryAfter = "2";
+            return binding!.Value.Tenant;
         }
 
-        return status != 0;
+        http.Response.StatusCode = status;
+        http.Response.Headers.RetryAfter = "2";
+        return null;
     }
 
     private static string? TakeNonce(HttpContext http)

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
+using Microsoft.AspNetCore.Http.Features;
+using NetAutomation.Platform;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connectors.Links;
@@ -23,7 +25,8 @@ internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, 
 
     public SiteId Site => site;
 
-    public HttpContext Attach => attach;
+    /// <summary>Whose endpoint the link comes through now.</summary>
+    public EndpointFeature Endpoint { get; } = attach.Features.GetRequiredFeature<EndpointFeature>();
 
     public string ConnectionId { get; } = attach.Connection.Id;
 

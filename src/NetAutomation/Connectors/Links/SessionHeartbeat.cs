@@ -1,7 +1,7 @@
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>Keeps the sessions of this process alive in the database and ends those whose connector or endpoint lost its right.</summary>
-internal sealed partial class SessionHeartbeat(LinkHub hub, LinkStore store, ConnectionTenant tenants, TimeProvider time, ILogger<SessionHeartbeat> log) : BackgroundService
+internal sealed partial class SessionHeartbeat(LinkHub hub, LinkStore store, TimeProvider time, ILogger<SessionHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(20);
 
@@ -32,9 +32,12 @@ internal sealed partial class SessionHeartbeat(LinkHub hub, LinkStore store, Con
         }
 
         var alive = await store.Seen(links, cancel);
-        foreach (var link in links.Where(l => !alive.Contains(l.Id) || tenants.Of(l.Attach) != l.Tenant))
+        foreach (var link in links)
         {
-            link.Close();
+            if (!alive.Contains(link.Id) || await link.Endpoint.CurrentTenant(cancel) != link.Tenant)
+            {
+                link.Close();
+            }
         }
     }
 
