@@ -22,15 +22,16 @@ internal sealed class CommandLine
 
     public CommandLine(string[] args, params string[] known)
     {
-        for (var i = 1; i < args.Length; i++)
+        var words = new Queue<string>(args.Skip(1));
+        while (words.TryDequeue(out var word))
         {
-            if (!args[i].StartsWith("--", StringComparison.Ordinal))
+            if (!word.StartsWith("--", StringComparison.Ordinal))
             {
-                Operands.Add(args[i]);
+                Operands.Add(word);
             }
-            else if (!known.Contains(args[i], StringComparer.Ordinal) || i + 1 == args.Length || !_options.TryAdd(args[i], args[++i]))
+            else if (!known.Contains(word, StringComparer.Ordinal) || !words.TryDequeue(out var value) || !_options.TryAdd(word, value))
             {
-                throw new UsageException($"{args[Math.Min(i, args.Length - 1)]}: unknown, given twice or without a value");
+                throw new UsageException($"{word}: unknown, given twice or without a value");
             }
         }
     }

@@ -84,7 +84,7 @@ internal sealed class FenceFile : IDisposable
 
             try
             {
-                _file.Write(Encoding.UTF8.GetBytes(string.Concat(lines)));
+                await _file.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(lines)));
                 _file.Flush(flushToDisk: true);
                 _lines += lines.Count;
                 if (_lines > CompactAfter)

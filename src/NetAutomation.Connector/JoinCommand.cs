@@ -44,7 +44,7 @@ internal static class JoinCommand
     {
         using var service = new ServiceClient(state);
         using var challenge = await service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), ct);
-        Refusal.ThrowUnlessOk(challenge);
+        RefusedException.ThrowUnlessOk(challenge);
         var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(ct), TunnelJson.Default.Challenge)!.Nonce;
         var proof = Proof.Sign(key, new JoinStatement(state.ServerName, Proof.Digest(token), nonce));
         var body = new JoinRequest(token, Proof.PublicKey(key), proof, ConnectorVersion.Text);
@@ -53,7 +53,7 @@ internal static class JoinCommand
             Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.JoinRequest)) { Headers = { ContentType = new("application/json") } },
         };
         using var response = await service.Send(request, ct);
-        Refusal.ThrowUnlessOk(response);
+        RefusedException.ThrowUnlessOk(response);
         return JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(ct), TunnelJson.Default.JoinReply)!;
     }
 

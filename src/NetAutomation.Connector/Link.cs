@@ -26,7 +26,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         try
         {
             using var attach = await Attach(stop);
-            await foreach (var message in ControlStream.Read(await attach.Content.ReadAsStreamAsync(stop), stop))
+            await foreach (var message in ControlLines.Read(await attach.Content.ReadAsStreamAsync(stop), stop))
             {
                 Handle(message);
             }
@@ -44,7 +44,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         using var timeout = new CancellationTokenSource(_attachWithin, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
         using var challenge = await _service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), both.Token);
-        Refusal.ThrowUnlessOk(challenge);
+        RefusedException.ThrowUnlessOk(challenge);
         var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
         var statement = new AttachStatement(state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text);
         var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)
@@ -54,7 +54,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         var response = await _service.Send(request, both.Token);
         try
         {
-            Refusal.ThrowUnlessOk(response);
+            RefusedException.ThrowUnlessOk(response);
             return response;
         }
         catch
@@ -145,7 +145,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
             using var content = new DeviceContent(stream, tunnel.Aborted);
             using var request = new HttpRequestMessage(HttpMethod.Post, $"{TunnelProtocol.TunnelsPath}/{dial.Id}") { Content = content };
             using var response = await _service.Send(request, tunnel.Aborted);
-            Refusal.ThrowUnlessOk(response);
+            RefusedException.ThrowUnlessOk(response);
             var down = Down(await response.Content.ReadAsStreamAsync(tunnel.Aborted), stream, device, tunnel.Aborted);
             await await Task.WhenAny(down, content.Sent);
             await Task.WhenAll(down, content.Sent);

@@ -58,7 +58,7 @@ internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider ti
             {
                 log.Info("detached");
             }
-            catch (Refusal e)
+            catch (RefusedException e)
             {
                 log.Warn($"not attached: {e.Message}");
                 return e.RetryAfter;

@@ -139,7 +139,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         {
             return (await JoinCommand.Run(line, new StringReader(token), Quiet(), default), state);
         }
-        catch (Refusal refusal)
+        catch (RefusedException refusal)
         {
             return ((int)refusal.Status, state);
         }

@@ -24,9 +24,9 @@ internal static partial class DownloadConnector
         return TypedResults.PhysicalFile(path, "application/octet-stream", "netautomation-connector", enableRangeProcessing: true);
     }
 
-    [GeneratedRegex(@"^\d{1,5}\.\d{1,5}\.\d{1,5}\z")]
+    [GeneratedRegex(@"^\d{1,5}\.\d{1,5}\.\d{1,5}\z", RegexOptions.None, matchTimeoutMilliseconds: 100)]
     private static partial Regex Version();
 
-    [GeneratedRegex(@"^[a-z]{1,10}-[a-z0-9]{1,10}\z")]
+    [GeneratedRegex(@"^[a-z]{1,10}-[a-z0-9]{1,10}\z", RegexOptions.None, matchTimeoutMilliseconds: 100)]
     private static partial Regex Rid();
 }

@@ -25,7 +25,7 @@ internal sealed partial class LinkApi(
     }
 
     // The nonce lives on the connection, so it is good for this connection and this process alone.
-    private async Task GiveChallenge(HttpContext http)
+    private static async Task GiveChallenge(HttpContext http)
     {
         if (await EndpointBindings.TenantOf(http) is null)
         {
@@ -121,7 +121,7 @@ internal sealed partial class LinkApi(
             await store.Attached(link, options.Value.Replica, statement.Version, statement.HighestFence, http.RequestAborted);
             Log.Attached(log, $"{link.Connector}", $"{link.Id}");
             http.Response.ContentType = "application/x-ndjson";
-            await ControlStream.Write(http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()), http.RequestAborted);
+            await ControlLines.Write(http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()), http.RequestAborted);
             await link.Write(http.Response.Body, http.RequestAborted);
         }
         finally

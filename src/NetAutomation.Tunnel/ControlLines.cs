@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace NetAutomation.Tunnel;
 
 /// <summary>Control messages as lines of JSON.</summary>
-public static class ControlStream
+public static class ControlLines
 {
     public static async Task Write(Stream stream, ControlMessage message, CancellationToken ct)
     {

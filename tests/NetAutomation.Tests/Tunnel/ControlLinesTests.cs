@@ -4,7 +4,7 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Tunnel;
 
-public sealed class ControlStreamTests
+public sealed class ControlLinesTests
 {
     private static readonly ControlMessage[] _messages =
     [
@@ -23,7 +23,7 @@ public sealed class ControlStreamTests
         using var written = new MemoryStream();
         foreach (var message in _messages)
         {
-            await ControlStream.Write(written, message, default);
+            await ControlLines.Write(written, message, default);
         }
 
         var bytes = written.ToArray();
@@ -98,7 +98,7 @@ public sealed class ControlStreamTests
     private static async Task<List<ControlMessage>> Read(Stream stream)
     {
         var all = new List<ControlMessage>();
-        await foreach (var message in ControlStream.Read(stream, default))
+        await foreach (var message in ControlLines.Read(stream, default))
         {
             all.Add(message);
         }

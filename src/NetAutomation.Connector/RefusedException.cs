@@ -3,7 +3,7 @@ using System.Net;
 namespace NetAutomation.Connector;
 
 /// <summary>The service answered, and the answer was no.</summary>
-internal sealed class Refusal(HttpStatusCode status, string why, TimeSpan? retryAfter) : Exception(why)
+internal sealed class RefusedException(HttpStatusCode status, string why, TimeSpan? retryAfter) : Exception(why)
 {
     public HttpStatusCode Status => status;
 
@@ -13,7 +13,7 @@ internal sealed class Refusal(HttpStatusCode status, string why, TimeSpan? retry
     {
         if (response.StatusCode != HttpStatusCode.OK)
         {
-            throw new Refusal(response.StatusCode, Explain(response.StatusCode), response.Headers.RetryAfter?.Delta);
+            throw new RefusedException(response.StatusCode, Explain(response.StatusCode), response.Headers.RetryAfter?.Delta);
         }
     }
 
