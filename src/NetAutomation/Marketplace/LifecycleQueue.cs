@@ -1,0 +1,25 @@
+using Amazon.SQS;
+using Amazon.SQS.Model;
+using Microsoft.Extensions.Options;
+
+namespace NetAutomation.Marketplace;
+
+/// <summary>The queue of notices. A message is deleted only after it was taken, so one that fails comes again.</summary>
+internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider time)
+{
+    public bool IsConfigured => options.Value.QueueUrl.Length > 0;
+
+    /// <summary>Waits up to 20 seconds for messages and hands each to <paramref name="take"/>.</summary>
+    public async Task Receive(Func<LifecycleEvent, Task> take, CancellationToken cancel)
+    {
+        var queue = services.GetRequiredService<IAmazonSQS>();
+        var url = options.Value.QueueUrl;
+        var received = await queue.ReceiveMessageAsync(
+            new ReceiveMessageRequest { QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20, VisibilityTimeout = 60 }, cancel);
+        foreach (var message in received.Messages ?? [])
+        {
+            await take(LifecycleEvent.Read(message.MessageId!, message.Body ?? "", time.GetUtcNow()));
+            await queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel);
+        }
+    }
+}
