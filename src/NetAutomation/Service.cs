@@ -1,6 +1,7 @@
 using NetAutomation.Catalog;
 using NetAutomation.Edge;
 using NetAutomation.Inventory;
+using NetAutomation.Marketplace;
 using NetAutomation.Onboarding;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
@@ -16,6 +17,7 @@ internal static class Service
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.AddPlatform();
         builder.AddPersistence();
+        builder.AddMarketplace();
         builder.AddOnboarding();
         builder.AddEdge();
         builder.AddCatalog();
@@ -28,6 +30,7 @@ internal static class Service
         var routes = app.MapApi();
         routes.MapCatalog();
         routes.MapInventory();
+        routes.MapOnboarding();
         return app;
     }
 }

@@ -1,3 +1,12 @@
+using Amazon.EC2;
+using NetAutomation.Onboarding.Agreements;
+using NetAutomation.Onboarding.Connections;
+using NetAutomation.Onboarding.Keys;
+using NetAutomation.Onboarding.Operators;
+using NetAutomation.Onboarding.Register;
+using NetAutomation.Onboarding.Tenants;
+using NetAutomation.Platform;
+
 namespace NetAutomation.Onboarding;
 
 /// <summary>Who may call: agreement, endpoint connection, binding, keys.</summary>
@@ -5,6 +14,48 @@ internal static class OnboardingModule
 {
     public static void AddOnboarding(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<TenantDirectory>();
+        var services = builder.Services;
+        services.AddOptions<OnboardingOptions>().BindConfiguration("Onboarding").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<TenantDirectory>();
+        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config()));
+        services.AddSingleton<ReconcileSignal>();
+        services.AddScoped<EndpointServiceApi>();
+        services.AddScoped<Reconcile>();
+        services.AddScoped<ApplyEvents>();
+        services.AddScoped<RegistrationSession>();
+        services.AddHostedService<ReconcileLoop>();
+        services.AddHostedService<EventLoop>();
+    }
+
+    public static void MapOnboarding(this ApiRoutes routes)
+    {
+        var customer = routes.Customer.WithTags("Tenant");
+        customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe");
+        customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
+        customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
+        customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey").WithMetadata(new RequiredRole(MemberRole.Admin));
+
+        var staff = routes.Operator;
+        staff.MapGet("/endpoint-connections", OperateConnections.List);
+        staff.MapPost("/endpoint-connections/{id}:accept", OperateConnections.Accept);
+        staff.MapPost("/endpoint-connections/{id}:reject", OperateConnections.Reject);
+        staff.MapGet("/acceptance-policies", OperatePolicy.List);
+        staff.MapPut("/acceptance-policies", OperatePolicy.Replace);
+        staff.MapGet("/tenants", OperateTenants.List);
+        staff.MapGet("/tenants/{id}", OperateTenants.Get);
+        staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
+        staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
+        staff.MapPost("/tenants/{id}:issue-key", OperateTenants.IssueKey);
+        staff.MapPut("/tenants/{id}/accounts/{account}", OperateTenants.AddAccount);
+        staff.MapDelete("/tenants/{id}/accounts/{account}", OperateTenants.RemoveAccount);
+        staff.MapGet("/agreements", OperateAgreements.List);
+        staff.MapGet("/agreements/{id}", OperateAgreements.Get);
+        staff.MapPatch("/agreements/{id}", OperateAgreements.Patch);
+        staff.MapGet("/audit", ReadAudit.ListAllAudit);
+
+        routes.Registration.MapGet("/registration", RegistrationPage.Show);
+        routes.Registration.MapPost("/registration", RegisterBuyer.Handle);
+        routes.Registration.MapPost("/registration/key", RegistrationPage.IssueFirstKey);
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections.Features;
 using NetAutomation.Onboarding;
 using NetAutomation.Platform;
+using Problems = NetAutomation.Platform.Problems;
 
 namespace NetAutomation.Edge.Authenticate;
 

@@ -20,6 +20,8 @@ create table onboarding.tenant_account (
   account text not null check (account ~ '^[0-9]{12}$'),
   proven_by text not null check (proven_by in ('marketplace', 'operator')),
   active boolean not null default true,
+  -- Since when EC2 lets the account see the endpoint service; before that its customer is not told the name.
+  allowed_at timestamptz,
   created_at timestamptz not null default now(),
   primary key (tenant_id, account)
 );

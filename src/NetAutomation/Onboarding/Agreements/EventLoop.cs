@@ -1,0 +1,55 @@
+using NetAutomation.Marketplace;
+using NetAutomation.Onboarding.Connections;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Onboarding.Agreements;
+
+/// <summary>Takes Marketplace's notices: each is stored by its id first, then applied; only then it leaves the queue.</summary>
+internal sealed partial class EventLoop(
+    LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, TenantDirectory directory, TimeProvider time, ILogger<EventLoop> log) : BackgroundService
+{
+    private static readonly TimeSpan _afterFailure = TimeSpan.FromSeconds(10);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (queue.IsConfigured && !stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await queue.Receive(received => Take(received, stoppingToken), stoppingToken);
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(log, fault);
+                await Task.Delay(_afterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task Take(LifecycleEvent received, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        var events = scope.ServiceProvider.GetRequiredService<ApplyEvents>();
+        await events.Store(received, cancel);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        await events.Apply(received.LicenseArn, received.AgreementId, cancel);
+        await transaction.CommitAsync(cancel);
+        Log.Taken(log, received.Name, received.Id);
+        directory.Forget();
+        signal.Nudge();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
+        public static partial void Taken(ILogger logger, string name, string id);
+
+        [LoggerMessage(312, LogLevel.Warning, "Marketplace events could not be taken")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace NetAutomation.Onboarding.Connections;
+
+/// <summary>Runs rounds, one process at a time: soon while something is on its way, rarely otherwise, ever more rarely while EC2 refuses.</summary>
+internal sealed partial class ReconcileLoop(
+    IServiceScopeFactory scopes,
+    [FromKeyedServices("system")] NpgsqlDataSource database,
+    ReconcileSignal signal,
+    TenantDirectory directory,
+    IOptions<OnboardingOptions> options,
+    ILogger<ReconcileLoop> log) : BackgroundService
+{
+    private const int MostDoublings = 5;
+    private static readonly TimeSpan _round = TimeSpan.FromMinutes(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var settings = options.Value;
+        if (settings.ServiceId.Length == 0)
+        {
+            return;
+        }
+
+        directory.Unbound = signal.Unbound;
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var pause = settings.PendingInterval;
+            try
+            {
+                pause = await Round(stoppingToken) ? settings.PendingInterval : settings.ReconcileInterval;
+                failures = 0;
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(log, fault);
+                failures = Math.Min(failures + 1, MostDoublings);
+                pause = settings.PendingInterval * (1 << failures);
+            }
+
+            await Pause(pause, wakeable: failures == 0, stoppingToken);
+        }
+    }
+
+    // Processes that start together must not call EC2 together: its limits are shared with the whole organization.
+    private async Task Pause(TimeSpan pause, bool wakeable, CancellationToken cancel)
+    {
+        var spread = pause * (0.8 + (0.4 * Random.Shared.NextDouble()));
+        try
+        {
+            if (wakeable)
+            {
+                await signal.Wait(spread, cancel);
+            }
+            else
+            {
+                await Task.Delay(spread, cancel);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    private async Task<bool> Round(CancellationToken stopping)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        deadline.CancelAfter(_round);
+        await using var alone = await database.OpenConnectionAsync(deadline.Token);
+        await using var @lock = new NpgsqlCommand("select pg_try_advisory_lock(7205759404)", alone);
+        if (await @lock.ExecuteScalarAsync(deadline.Token) is not true)
+        {
+            return true;
+        }
+
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            return await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
+        }
+        finally
+        {
+            await using var unlock = new NpgsqlCommand("select pg_advisory_unlock(7205759404)", alone);
+            await unlock.ExecuteScalarAsync(CancellationToken.None);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(305, LogLevel.Warning, "Endpoint connections could not be reconciled")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace NetAutomation.Onboarding;
+
+/// <summary>Section <c>Onboarding</c>.</summary>
+internal sealed class OnboardingOptions : IValidatableObject
+{
+    /// <summary>Id of the endpoint service (vpce-svc-…); empty turns reconciling off.</summary>
+    public string ServiceId { get; set; } = "";
+
+    /// <summary>Name that customers connect to (com.amazonaws.vpce.REGION.vpce-svc-…).</summary>
+    public string ServiceName { get; set; } = "";
+
+    /// <summary>Between two looks at EC2 while nothing is on its way.</summary>
+    public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Between two looks while a connection is on its way.</summary>
+    public TimeSpan PendingInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a tenant may still read after its agreement ended.</summary>
+    public TimeSpan ReadsAfterEnd { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>False only where a browser reaches the registration page without TLS.</summary>
+    public bool SecureCookie { get; set; } = true;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (ServiceId.Length > 0 && ServiceName.Length == 0)
+        {
+            yield return new("Onboarding:ServiceName is needed with Onboarding:ServiceId: customers are shown it.");
+        }
+
+        if (ReconcileInterval <= TimeSpan.Zero || PendingInterval <= TimeSpan.Zero)
+        {
+            yield return new("Onboarding:ReconcileInterval and Onboarding:PendingInterval are above zero.");
+        }
+    }
+}

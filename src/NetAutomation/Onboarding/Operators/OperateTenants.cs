@@ -1,0 +1,133 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Onboarding.Connections;
+using NetAutomation.Onboarding.Keys;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Onboarding.Operators;
+
+/// <summary>A customer as the provider sees it.</summary>
+/// <param name="Id">The tenant.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="State">pending, active, suspended or ended.</param>
+/// <param name="ReadsUntil">Until when an ended tenant may read.</param>
+/// <param name="Accounts">AWS accounts from which it may open endpoints.</param>
+/// <param name="Endpoints">VPC endpoints bound to it now.</param>
+/// <param name="CreatedAt">When it registered.</param>
+public sealed record TenantView(
+    TenantId Id, string Name, string State, DateTimeOffset? ReadsUntil, string[] Accounts, string[] Endpoints, DateTimeOffset CreatedAt);
+
+/// <summary>Issues a key to a tenant that lost its last one.</summary>
+/// <param name="Member">The person it is for.</param>
+/// <param name="Reason">Why; it stands in the tenant's audit.</param>
+public sealed record IssueTenantKeyRequest(string Member, string Reason);
+
+/// <summary>Suspends a tenant.</summary>
+/// <param name="Reason">Why; it stands in the tenant's audit.</param>
+public sealed record SuspendTenantRequest(string Reason);
+
+internal static class OperateTenants
+{
+    public static async Task<Results<Ok<Page<TenantView>>, Problem>> List(SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
+    {
+        var read = await page.Read("tenants", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
+        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
+    }
+
+    public static async Task<Results<Ok<TenantView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
+        await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Platform.Problems.NotFound.With();
+
+    /// <summary>Reads and cancels only, from now on.</summary>
+    public static Task<Results<Ok<TenantView>, Problem>> Suspend(
+        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel) =>
+        Move(id, "active", "suspended", request.Reason, db, caller, directory, cancel);
+
+    public static Task<Results<Ok<TenantView>, Problem>> Reactivate(
+        TenantId id, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel) =>
+        Move(id, "suspended", "active", null, db, caller, directory, cancel);
+
+    public static async Task<Results<Created<NewApiKeyView>, Problem>> IssueKey(
+        TenantId id, IssueTenantKeyRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
+    {
+        if (request.Member.Length is < 1 or > 100)
+        {
+            return Platform.Problems.Refused.At("/member", "length", "1 to 100 characters.");
+        }
+
+        if (await Find(db, id.Value, null, 1, cancel) is not [_])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
+        await new AuditLog(db).Append(
+            id, $"operator:{caller.Name}", caller.Name, null, "api_key.created", $"{key.Id}", new { request.Member, request.Reason, key.Prefix }, cancel);
+        return TypedResults.Created(
+            (string?)null, new NewApiKeyView(key.Id, "issued by the provider", request.Member, MemberRole.Admin, key.Prefix, key.Secret, key.CreatedAt));
+    }
+
+    /// <summary>Another AWS account of the tenant, which the provider has proven by its own means.</summary>
+    public static async Task<Results<Ok<TenantView>, Problem>> AddAccount(
+        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
+    {
+        if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        await db.Execute(
+            $"""
+            insert into onboarding.tenant_account (tenant_id, account, proven_by) values ({id.Value}, {account}, 'operator')
+            on conflict (tenant_id, account) do update set active = true
+            """,
+            cancel);
+        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.added", account, null, cancel);
+        db.AfterCommit.Add(signal.Nudge);
+        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+    }
+
+    public static async Task<Results<Ok<TenantView>, Problem>> RemoveAccount(
+        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
+    {
+        var changed = await db.Execute(
+            $"update onboarding.tenant_account set active = false, allowed_at = null where tenant_id = {id.Value} and account = {account} and active", cancel);
+        if (changed == 0)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.removed", account, null, cancel);
+        db.AfterCommit.Add(signal.Nudge);
+        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+    }
+
+    private static async Task<Results<Ok<TenantView>, Problem>> Move(
+        TenantId id, string from, string to, string? reason, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel)
+    {
+        if (await Find(db, id.Value, null, 1, cancel) is not [_])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var moved = await db.Execute(
+            $"update onboarding.tenant set state = {to}, changed_at = now() where tenant_id = {id.Value} and state = {from}", cancel);
+        if (moved == 0)
+        {
+            return Platform.Problems.Conflict.With($"The tenant is not {from}.");
+        }
+
+        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, $"tenant.{to}", $"{id}", new { reason }, cancel);
+        db.AfterCommit.Add(directory.Forget);
+        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+    }
+
+    private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<TenantView>(
+        $"""
+        select t.tenant_id as id, t.name, t.state, t.reads_until, t.created_at,
+               array(select a.account from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.active order by 1) as accounts,
+               array(select b.endpoint_id from onboarding.binding b where b.tenant_id = t.tenant_id and b.ended_at is null order by 1) as endpoints
+        from onboarding.tenant t
+        where ({id}::uuid is null or t.tenant_id = {id}) and ({below}::uuid is null or t.tenant_id < {below}) order by t.tenant_id desc limit {take}
+        """,
+        cancel);
+}

@@ -1,0 +1,30 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Onboarding.Tenants;
+
+/// <summary>Who is calling.</summary>
+/// <param name="TenantId">The tenant.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="State">active, suspended or ended.</param>
+/// <param name="ReadsUntil">Until when an ended tenant may read.</param>
+/// <param name="EndpointId">The VPC endpoint the connection came through.</param>
+/// <param name="KeyId">The API key.</param>
+/// <param name="Member">Whom the key was issued to.</param>
+/// <param name="Role">What the key may do.</param>
+public sealed record WhoAmIView(
+    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member, MemberRole Role);
+
+internal static class WhoAmI
+{
+    /// <summary>The tenant, endpoint and key this request was known by.</summary>
+    public static async Task<Ok<WhoAmIView>> GetMe(NetAutomationDb db, Caller caller, CancellationToken cancel)
+    {
+        var tenant = (await db.Query<Row>($"select name, state, reads_until from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))[0];
+        return TypedResults.Ok(new WhoAmIView(
+            caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role));
+    }
+
+    private sealed record Row(string Name, string State, DateTimeOffset? ReadsUntil);
+}
