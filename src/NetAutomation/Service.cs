@@ -1,10 +1,15 @@
+using NetAutomation.Billing;
 using NetAutomation.Catalog;
+using NetAutomation.Connectors;
 using NetAutomation.Edge;
+using NetAutomation.Execution;
 using NetAutomation.Inventory;
 using NetAutomation.Marketplace;
 using NetAutomation.Onboarding;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
+using NetAutomation.Purchasing;
+using NetAutomation.Runs;
 
 namespace NetAutomation;
 
@@ -20,8 +25,18 @@ internal static class Service
         builder.AddMarketplace();
         builder.AddOnboarding();
         builder.AddEdge();
+        builder.AddBilling();
         builder.AddCatalog();
         builder.AddInventory();
+        builder.AddRuns();
+        builder.AddConnectors();
+        builder.AddExecution();
+        var roles = ReadRoles(builder.Configuration);
+        if (roles.Contains("worker"))
+        {
+            builder.AddWorker();
+        }
+
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -29,8 +44,23 @@ internal static class Service
         app.UseEdge();
         var routes = app.MapApi();
         routes.MapCatalog();
+        routes.MapPurchasing();
         routes.MapInventory();
         routes.MapOnboarding();
+        routes.MapConnectors();
+        routes.MapRuns();
+        routes.MapExecution();
+        routes.MapBilling();
         return app;
+    }
+
+    /// <summary>What this process does; everything where nothing is said.</summary>
+    private static HashSet<string> ReadRoles(IConfiguration configuration)
+    {
+        string[] known = ["api", "worker", "scheduler"];
+        var roles = configuration.GetSection("Roles").Get<string[]>() ?? known;
+        return roles.FirstOrDefault(role => !known.Contains(role, StringComparer.Ordinal)) is { } unknown
+            ? throw new InvalidOperationException($"Roles holds '{unknown}'; known are {string.Join(", ", known)}.")
+            : [.. roles];
     }
 }

@@ -11,7 +11,7 @@ internal static class BillingModule
 
     public static void MapBilling(this ApiRoutes routes)
     {
-        var group = routes.Customer.WithTags("Billing");
+        var group = routes.Customer.MapGroup("").WithTags("Billing");
         group.MapGet("/usage", ListUsage.Handle).WithName("ListUsage");
         group.MapGet("/invoices", ListInvoices.Handle).WithName("ListInvoices");
         group.MapGet("/invoices/{id}", ListInvoices.GetInvoice).WithName("GetInvoice");

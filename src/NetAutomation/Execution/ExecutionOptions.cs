@@ -28,6 +28,10 @@ internal sealed class ExecutionOptions
     [Required]
     public string Python { get; set; } = "/usr/bin/python3";
 
+    /// <summary>Runs this worker executes at the same time.</summary>
+    [Range(1, 100)]
+    public int Concurrency { get; set; } = 4;
+
     /// <summary>Devices a run works on at the same time.</summary>
     [Range(1, 200)]
     public int Forks { get; set; } = 50;

@@ -107,7 +107,8 @@ internal sealed class ConnectorPair : IAsyncDisposable
         await using var owner = NpgsqlDataSource.Create(_database.Owner);
         await using var command = owner.CreateCommand(
             """
-            with c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $4) returning 1)
+            with s as (insert into inventory.site (tenant_id, id, name, version) values ($1, $3, 'site', 1) on conflict do nothing),
+              c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $4) returning 1)
             insert into connectors.join_token (tenant_id, sha256, connector_id, expires_at) values ($1, $5, $2, now() + $6)
             """);
         foreach (var value in new object[] { Tenant.Value, id.Value, Site.Value, name, SHA256.HashData(Encoding.UTF8.GetBytes(token)), lifetime ?? TimeSpan.FromMinutes(15) })

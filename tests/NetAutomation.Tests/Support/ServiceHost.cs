@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Billing;
 using NetAutomation.Edge;
 using NetAutomation.Onboarding;
 using NetAutomation.Onboarding.Connections;
@@ -48,6 +49,10 @@ public sealed class ServiceHost : IAsyncDisposable
             $"Inventory:KeyDirectory={folder.FullName}/keys",
             $"Operator:Keys:0:Name={OperatorName}",
             $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_operatorKey)))}",
+            "Connectors:Listener=127.0.0.1:0",
+            $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
+            "Roles:0=api",
+            "Roles:1=scheduler",
             "Serilog:MinimumLevel:Default=Error",
         ];
         var app = Service.Build([.. own.Concat(settings ?? []).Select(setting => $"--{setting}")], configure);
@@ -113,6 +118,7 @@ public sealed class ServiceHost : IAsyncDisposable
         var (tenant, agreement) = await OpenTenant.Open(
             db, new Subscription(account, "prod-test", $"arn:aws:license-manager::294406891311:license:l-{number:x32}"), CancellationToken.None);
         await OpenTenant.Activate(db, tenant, agreement, CancellationToken.None);
+        await BillingAccounts.Set(db, tenant, BillingChannel.Marketplace, null, account, "prod-test", CancellationToken.None);
         var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
         var connection = await EndpointConnections.Store(db, seen, CancellationToken.None);
         await EndpointConnections.Bind(db, connection, endpoint, tenant, CancellationToken.None);

@@ -17,6 +17,7 @@ public sealed record BudgetView(Money? Monthly, Money Charged, Money Reserved);
 
 internal static class Budget
 {
+    /// <summary>The monthly ceiling, and how much of it is used.</summary>
     public static async Task<Ok<BudgetView>> GetBudget(NetAutomationDb db, Caller caller, HttpContext http)
     {
         var (view, version) = await Read(db, caller.Tenant, http.RequestAborted);
@@ -24,6 +25,7 @@ internal static class Budget
         return TypedResults.Ok(view);
     }
 
+    /// <summary>Sets or lifts the monthly ceiling.</summary>
     public static async Task<Results<Ok<BudgetView>, Problem>> PutBudget(BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
     {
         var (_, version) = await Read(db, caller.Tenant, http.RequestAborted);

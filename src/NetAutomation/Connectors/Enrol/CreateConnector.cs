@@ -33,6 +33,7 @@ internal static class CreateConnector
 {
     private static readonly TimeSpan _tokenLifetime = TimeSpan.FromMinutes(15);
 
+    /// <summary>Announces a connector; its join token is shown once.</summary>
     public static async Task<Results<Created<CreatedConnector>, Problem>> Handle(
         CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, IOptions<ConnectorsOptions> options, ServerCertificate certificate, CancellationToken cancel)
     {

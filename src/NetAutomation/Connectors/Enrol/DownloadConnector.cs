@@ -9,6 +9,7 @@ namespace NetAutomation.Connectors.Enrol;
 /// <summary>The connector's binary, since the customer's network has no other way to it. Repr-Digest (RFC 9530) carries its SHA-256.</summary>
 internal static partial class DownloadConnector
 {
+    /// <summary>The connector program, with its SHA-256 as digest.</summary>
     public static async Task<Results<PhysicalFileHttpResult, Problem>> Handle(
         string version, string rid, HttpContext http, IOptions<ConnectorsOptions> options, CancellationToken cancel)
     {

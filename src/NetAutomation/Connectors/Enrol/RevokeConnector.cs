@@ -9,6 +9,7 @@ namespace NetAutomation.Connectors.Enrol;
 /// <summary>Revokes for good: sessions of this process end with the commit, those of others at their next heartbeat.</summary>
 internal static class RevokeConnector
 {
+    /// <summary>Revokes a connector and ends its sessions.</summary>
     public static async Task<Results<NoContent, Problem>> Handle(
         ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, LinkHub hub, CancellationToken cancel)
     {

@@ -26,6 +26,7 @@ public sealed record ConnectorSessionView(ConnectorSessionId Id, string Replica,
 
 internal static class ShowConnectors
 {
+    /// <summary>Connectors, newest first.</summary>
     public static async Task<Results<Ok<Page<ConnectorView>>, Problem>> List(
         [AsParameters] PageQuery page, SiteId? siteId, Caller caller, NetAutomationDb db, CancellationToken cancel)
     {
@@ -49,6 +50,7 @@ internal static class ShowConnectors
         return TypedResults.Ok(new Page<ConnectorView>([.. rows.Items.Select(r => View(r, sessions))], rows.Next));
     }
 
+    /// <summary>One connector.</summary>
     public static async Task<Results<Ok<ConnectorView>, Problem>> One(ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, CancellationToken cancel)
     {
         var rows = await db.Query<Row>(

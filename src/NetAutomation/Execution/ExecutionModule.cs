@@ -1,0 +1,25 @@
+using NetAutomation.Execution.Probe;
+using NetAutomation.Execution.Sandbox;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Execution;
+
+internal static class ExecutionModule
+{
+    public static void AddExecution(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<ExecutionOptions>().BindConfiguration(ExecutionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<ISandboxLauncher, BubblewrapLauncher>();
+    }
+
+    /// <summary>The worker role: claims runs and executes them.</summary>
+    public static void AddWorker(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddScoped<RunExecution>();
+        builder.Services.AddHostedService<Worker>();
+    }
+
+    public static void MapExecution(this ApiRoutes routes) => routes.Customer.MapGroup("").WithTags("Inventory")
+        .MapPost("/devices/{id}:test", TestDevice.Handle).WithName("TestDevice").WithMetadata(new OwnTransaction());
+}

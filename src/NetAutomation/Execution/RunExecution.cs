@@ -1,0 +1,161 @@
+using System.Text.Json;
+using NetAutomation.Catalog;
+using NetAutomation.Connectors;
+using NetAutomation.Execution.Sandbox;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Runs;
+
+namespace NetAutomation.Execution;
+
+/// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
+internal sealed partial class RunExecution(
+    NetAutomationDb db, RunJournal journal, BlockCatalog catalog, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, IServiceScopeFactory scopes,
+    TimeProvider clock, ILogger<RunExecution> log)
+{
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
+    private readonly HashSet<DeviceId> _reported = [];
+
+    public async Task Execute(ClaimedRun run)
+    {
+        var (block, devices) = await Prepare(run);
+        if (!await journal.Start(run, CancellationToken.None))
+        {
+            return;
+        }
+
+        dialler.Permit(run.Tenant, run.Id, run.Fence);
+        var job = new SandboxJob($"run-{run.Id.Value:n}-{run.Attempt}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. devices.Select(Describe)], run.Timeout, IdleLimit);
+        var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
+        var sandbox = launcher.Start(job, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
+        var watch = new RunWatch(run, sandbox, dialler, scopes, clock, CancelGrace);
+        var watching = watch.Watch();
+        var written = await Write(run, sandbox);
+        var result = await sandbox.Completion;
+        await watch.Over();
+        await watching;
+        if (!written || watch.Lost)
+        {
+            Log.Lost(log, run.Id, run.Fence);
+            return;
+        }
+
+        if (result.Fault is { } fault)
+        {
+            Log.Fault(log, run.Id, fault);
+        }
+
+        foreach (var device in result.Devices)
+        {
+            await Report(run, device);
+        }
+
+        if (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
+        {
+            Log.StreamsUnconfirmed(log, run.Id);
+        }
+
+        await Finish(run, watch.Cancelled);
+    }
+
+    private static string Alias(DeviceId device) => device.ToString();
+
+    private static SandboxDevice Describe(DeviceLogin device) => new(
+        Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+
+    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)> Prepare(ClaimedRun run)
+    {
+        await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
+        var block = (await catalog.Find(db, run.Block, run.Version)).Value;
+        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        return (block, devices);
+    }
+
+    /// <summary>Writes events in batches as they come. False: the fence has moved on, and nothing more may be written.</summary>
+    private async Task<bool> Write(ClaimedRun run, SandboxRun sandbox)
+    {
+        var mine = true;
+        var batch = new List<RunEvent>();
+        await foreach (var happened in sandbox.Events)
+        {
+            if (!mine)
+            {
+                continue;
+            }
+
+            if (happened.Outcome is { } outcome)
+            {
+                mine = (batch.Count == 0 || await journal.Append(run, batch, CancellationToken.None)) && await Report(run, outcome);
+                batch.Clear();
+                continue;
+            }
+
+            var device = happened.Device is null ? (DeviceId?)null : DeviceId.Parse(happened.Device);
+            batch.Add(new RunEvent(happened.Time, happened.Type, device, JsonElement.Parse(happened.Data)));
+            if (happened.Type == "device_started")
+            {
+                mine = await journal.Phase(run, device!.Value, DevicePhase.Running, CancellationToken.None);
+            }
+
+            if (mine)
+            {
+                mine = await journal.Append(run, batch, CancellationToken.None);
+                batch.Clear();
+            }
+
+            if (!mine)
+            {
+                await sandbox.Stop(TimeSpan.Zero);
+            }
+        }
+
+        return mine;
+    }
+
+    private async Task<bool> Report(ClaimedRun run, SandboxDeviceResult result)
+    {
+        var device = DeviceId.Parse(result.Name);
+        return !_reported.Add(device) || await journal.Report(
+            run,
+            new DeviceReport(
+                device, Enum.Parse<DeviceOutcome>(result.Outcome.ToString()), result.Changed, result.Contacted, result.Code, result.Message, result.Result?.GetRawText(),
+                result.Diff.Length > 0 ? result.Diff : null, null, null,
+                [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]),
+            CancellationToken.None);
+    }
+
+    /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
+    private async Task Finish(ClaimedRun run, bool cancelled)
+    {
+        for (var wait = TimeSpan.FromMilliseconds(200); ; wait = TimeSpan.FromSeconds(Math.Min(10, wait.TotalSeconds * 2)))
+        {
+            try
+            {
+                await journal.Finish(run, cancelled, CancellationToken.None);
+                return;
+            }
+            catch (Npgsql.NpgsqlException fault) when (fault.IsTransient)
+            {
+                Log.Retrying(log, fault, run.Id);
+                await Task.Delay(wait, clock);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(803, LogLevel.Warning, "Run {Run} was lost: fence {Fence} is no longer the highest")]
+        public static partial void Lost(ILogger logger, RunId run, long fence);
+
+        [LoggerMessage(804, LogLevel.Warning, "Run {Run}: {Fault}")]
+        public static partial void Fault(ILogger logger, RunId run, string fault);
+
+        [LoggerMessage(805, LogLevel.Warning, "Run {Run}: the connectors did not confirm that no stream is open")]
+        public static partial void StreamsUnconfirmed(ILogger logger, RunId run);
+
+        [LoggerMessage(806, LogLevel.Warning, "Run {Run}: ending it failed, trying again")]
+        public static partial void Retrying(ILogger logger, Exception exception, RunId run);
+    }
+}

@@ -1,0 +1,7 @@
+namespace NetAutomation.Platform;
+
+/// <summary>Proves the caller of a long answer again. Edge implements it; hosts without identities have none.</summary>
+internal interface ICallerCheck
+{
+    Task<bool> StillValid(HttpContext context);
+}

@@ -1,0 +1,40 @@
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Purchasing;
+
+/// <summary>How a block was bought.</summary>
+public enum PurchaseKind
+{
+    PayPerUse,
+    Rental,
+    Owned,
+}
+
+/// <summary>A right to run one major version of a block.</summary>
+/// <param name="Included">Runs cost nothing: the block is rented or owned.</param>
+internal sealed record Right(EntitlementId Id, int Major, PurchaseKind Kind)
+{
+    public bool Included => Kind != PurchaseKind.PayPerUse;
+}
+
+/// <summary>Rights in force now. A right that includes the runs comes before pay per use.</summary>
+internal static class Entitlements
+{
+    /// <param name="major">Null: the newest major version held.</param>
+    public static async Task<Outcome<Right>> Find(NetAutomationDb db, TenantId tenant, string block, int? major, CancellationToken cancel)
+    {
+        var rights = await db.Query<Row>(
+            $"""
+            select id, major, kind from purchasing.entitlement
+            where tenant_id = {tenant.Value} and block = {block} and ({major}::int is null or major = {major})
+              and tstzrange(starts_at, ends_at) @> now()
+            order by major desc, case kind when 'owned' then 0 when 'rental' then 1 else 2 end limit 1
+            """,
+            cancel);
+        return rights is [var row] ? new Right(new EntitlementId(row.Id), row.Major, Wire.Value<PurchaseKind>(row.Kind))
+            : Problems.NoEntitlement.With($"Buy or rent {block} with POST /v1/purchases first.");
+    }
+
+    private sealed record Row(Guid Id, int Major, string Kind);
+}

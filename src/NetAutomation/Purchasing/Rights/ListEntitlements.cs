@@ -1,0 +1,96 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Platform.Http;
+
+namespace NetAutomation.Purchasing.Rights;
+
+/// <summary>Whether a right is in force.</summary>
+public enum EntitlementState
+{
+    Active,
+    Ended,
+}
+
+/// <summary>A right to run one major version of a block.</summary>
+/// <param name="Id">The right.</param>
+/// <param name="PurchaseId">The order that granted it.</param>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="Major">Major version covered.</param>
+/// <param name="Kind">pay_per_use, rental or owned.</param>
+/// <param name="State">Whether it is in force.</param>
+/// <param name="StartsAt">From when.</param>
+/// <param name="EndsAt">Until when; null for good.</param>
+/// <param name="AutoRenew">Whether a rental renews at its end.</param>
+public sealed record EntitlementView(
+    EntitlementId Id, PurchaseId PurchaseId, string Block, int Major, PurchaseKind Kind, EntitlementState State, DateTimeOffset StartsAt,
+    DateTimeOffset? EndsAt, bool AutoRenew);
+
+/// <summary>A change to a right.</summary>
+/// <param name="AutoRenew">False ends a rental at its term.</param>
+public sealed record ChangeEntitlementRequest(bool AutoRenew);
+
+internal static class ListEntitlements
+{
+    /// <summary>Rights, newest first.</summary>
+    public static async Task<Results<Ok<Page<EntitlementView>>, Problem>> Handle(NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+    {
+        var read = await page.Read<Row>("entitlements", (below, take) => Read(db, caller.Tenant, null, below, take, cancel), row => row.Id);
+        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(new Page<EntitlementView>([.. value.Items.Select(View)], value.Next));
+    }
+
+    /// <summary>One right.</summary>
+    public static async Task<Results<Ok<EntitlementView>, Problem>> GetEntitlement(EntitlementId id, NetAutomationDb db, Caller caller, HttpContext http)
+    {
+        if (await Read(db, caller.Tenant, id.Value, null, 1, http.RequestAborted) is not [var row])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        ETags.Show(http, row.Version);
+        return TypedResults.Ok(View(row));
+    }
+
+    /// <summary>Ends a rental at its term, or lets it renew again.</summary>
+    public static async Task<Results<Ok<EntitlementView>, Problem>> ChangeEntitlement(
+        EntitlementId id, ChangeEntitlementRequest body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
+    {
+        var cancel = http.RequestAborted;
+        await db.Execute($"select 1 from purchasing.entitlement where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
+        if (await Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        if (ETags.Check(http, row.Version) is { } stale)
+        {
+            return stale;
+        }
+
+        if (body.AutoRenew && row.Kind != "rental")
+        {
+            return Platform.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
+        }
+
+        await db.Execute(
+            $"update purchasing.entitlement set auto_renew = {body.AutoRenew}, version = version + 1 where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+        await audit.Append(caller, "entitlement.changed", id.ToString(), body, cancel);
+        ETags.Show(http, row.Version + 1);
+        return TypedResults.Ok(View(row) with { AutoRenew = body.AutoRenew });
+    }
+
+    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<Row>(
+        $"""
+        select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, version, tstzrange(starts_at, ends_at) @> now() as active
+        from purchasing.entitlement
+        where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
+        """,
+        cancel);
+
+    private static EntitlementView View(Row row) => new(
+        new EntitlementId(row.Id), new PurchaseId(row.PurchaseId), row.Block, row.Major, Wire.Value<PurchaseKind>(row.Kind),
+        row.Active ? EntitlementState.Active : EntitlementState.Ended, row.StartsAt, row.EndsAt, row.AutoRenew);
+
+    private sealed record Row(
+        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew, int Version, bool Active);
+}

@@ -1,0 +1,37 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs.Follow;
+
+namespace NetAutomation.Runs.Cancel;
+
+internal static class CancelRun
+{
+    /// <summary>
+    /// Asks for a cancel. A queued run is cancelled at once; a running one when no session is left on any device. Asking again is harmless.
+    /// </summary>
+    public static async Task<Results<Accepted<RunView>, Problem>> Handle(
+        RunId id, NetAutomationDb db, Caller caller, RunJournal journal, RunSignals signals, AuditLog audit, CancellationToken cancel)
+    {
+        if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var by = caller.Key.ToString();
+        if (!await journal.End(caller.Tenant, id, "cancelled", by, cancel))
+        {
+            await db.Scalar<long?>(
+                $"select runs.move({caller.Tenant.Value}, {id.Value}, null, array['running'], 'cancelling', {by}) as \"Value\"", cancel);
+            run = (await RunView.Find(db, caller.Tenant, id, cancel))!;
+            if (run.Terminal || run.State == RunState.Unknown)
+            {
+                return Problems.RunFinished.With();
+            }
+        }
+
+        await audit.Append(caller, "run.cancel_requested", id.ToString(), null, cancel);
+        db.AfterCommit.Add(signals.RingNews);
+        return TypedResults.Accepted($"/v1/runs/{id}", (await RunView.Find(db, caller.Tenant, id, cancel))!);
+    }
+}

@@ -1,0 +1,132 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Billing;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Follow;
+
+/// <summary>A file a block made on a device.</summary>
+/// <param name="Name">Name within the device's outcome.</param>
+/// <param name="MediaType">Media type.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Sha256">SHA-256 in hexadecimal.</param>
+public sealed record ArtifactView(string Name, string MediaType, long Size, string Sha256);
+
+/// <summary>One device of a run.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="DeviceId">The device.</param>
+/// <param name="Name">Its name when the run was accepted.</param>
+/// <param name="Phase">How far it is.</param>
+/// <param name="Outcome">Null until final.</param>
+/// <param name="Changed">True, false, or null where it cannot be told; in a check: would change.</param>
+/// <param name="Contacted">A session to the device was opened.</param>
+/// <param name="Code">Stable code of a failure.</param>
+/// <param name="Message">The failure in words.</param>
+/// <param name="StartedAt">When work on it began.</param>
+/// <param name="FinishedAt">When its outcome became final.</param>
+/// <param name="Result">What the block reports, up to 64 KB.</param>
+/// <param name="Artifacts">Files.</param>
+/// <param name="Receipt">Proof and price, once settled.</param>
+public sealed record RunDeviceView(
+    RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code, string? Message,
+    DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, IReadOnlyList<ArtifactView> Artifacts, Receipt? Receipt);
+
+internal static class GetRunDevices
+{
+    /// <summary>The devices of a run in target order reversed, newest page first.</summary>
+    public static async Task<Results<Ok<Page<RunDeviceView>>, Problem>> ListRunDevices(
+        RunId id, NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+    {
+        if (await RunView.Find(db, caller.Tenant, id, cancel) is null)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var read = await page.Read<Row>(
+            $"run-devices/{id}",
+            (below, take) => db.Query<Row>(
+                $"""
+                select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result::text as result from runs.run_device
+                where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and ({below}::uuid is null or device_id < {below}) order by device_id desc limit {take}
+                """,
+                cancel),
+            row => row.DeviceId);
+        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));
+    }
+
+    /// <summary>One device of a run, with result, artifacts and receipt.</summary>
+    public static async Task<Results<Ok<RunDeviceView>, Problem>> GetRunDevice(RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    {
+        if (await Find(db, caller.Tenant, id, deviceId, cancel) is not { } row)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        return TypedResults.Ok(row.View(await Artifacts(db, caller.Tenant, id, deviceId, cancel), await Receipt.Find(db, id, deviceId, cancel)));
+    }
+
+    /// <summary>What changed, or in a check would change, as text.</summary>
+    public static async Task<Results<ContentHttpResult, Problem>> GetDiff(RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    {
+        var rows = await db.Query<Diff>(
+            $"select coalesce(diff, '') as text from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value}", cancel);
+        return rows is [var row] ? TypedResults.Text(row.Text, "text/plain; charset=utf-8") : Platform.Problems.NotFound.With();
+    }
+
+    /// <summary>The files a block made on a device.</summary>
+    public static async Task<Results<Ok<Page<ArtifactView>>, Problem>> ListArtifacts(
+        RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+        await Find(db, caller.Tenant, id, deviceId, cancel) is null
+            ? Platform.Problems.NotFound.With()
+            : TypedResults.Ok(new Page<ArtifactView>(await Artifacts(db, caller.Tenant, id, deviceId, cancel), null));
+
+    /// <summary>One file, with its digest; ranges are honoured.</summary>
+    public static async Task<Results<FileContentHttpResult, Problem>> GetArtifact(
+        RunId id, DeviceId deviceId, string name, NetAutomationDb db, Caller caller, HttpContext http)
+    {
+        var rows = await db.Query<Content>(
+            $"""
+            select media_type, content as bytes, sha256 from runs.artifact
+            where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value} and name = {name}
+            """,
+            http.RequestAborted);
+        if (rows is not [var file])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        http.Response.Headers["Digest"] = $"sha-256={Convert.ToBase64String(file.Sha256)}";
+        http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileName = name }.ToString();
+        return TypedResults.Bytes(file.Bytes, file.MediaType, enableRangeProcessing: true);
+    }
+
+    private static async Task<Row?> Find(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) => (await db.Query<Row>(
+        $"""
+        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result::text as result from runs.run_device
+        where tenant_id = {tenant.Value} and run_id = {id.Value} and device_id = {device.Value}
+        """,
+        cancel)).FirstOrDefault();
+
+    private static async Task<List<ArtifactView>> Artifacts(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
+        await db.Query<ArtifactView>(
+            $"""
+            select name, media_type, size, encode(sha256, 'hex') as sha256 from runs.artifact
+            where tenant_id = {tenant.Value} and run_id = {id.Value} and device_id = {device.Value} order by name
+            """,
+            cancel);
+
+    private sealed record Row(
+        Guid RunId, Guid DeviceId, string Name, string Phase, string? Outcome, bool? Changed, bool Contacted, string? Code, string? Message,
+        DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, string? Result)
+    {
+        public RunDeviceView View(IReadOnlyList<ArtifactView> artifacts, Receipt? receipt) => new(
+            new RunId(RunId), new DeviceId(DeviceId), Name, Wire.Value<DevicePhase>(Phase), Outcome is null ? null : Wire.Value<DeviceOutcome>(Outcome), Changed, Contacted,
+            Code, Message, StartedAt, FinishedAt, Result is null ? null : JsonElement.Parse(Result), artifacts, receipt);
+    }
+
+    private sealed record Diff(string Text);
+
+    private sealed record Content(string MediaType, byte[] Bytes, byte[] Sha256);
+}

@@ -1,0 +1,62 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Follow;
+
+internal static class GetRuns
+{
+    private const int LongestWait = 60;
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    /// <summary>Runs, newest first.</summary>
+    public static async Task<Results<Ok<Page<RunView>>, Problem>> ListRuns(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel,
+        [Description("Only in this state.")] string? state = null, [Description("Only this block.")] string? block = null,
+        [Description("Only with this device.")] DeviceId? deviceId = null, [Description("Only created after.")] DateTimeOffset? createdAfter = null)
+    {
+        if (state is not null && !Wire.TryValue<RunState>(state, out _))
+        {
+            return Platform.Problems.Refused.At("/state", "unknown_state", "There is no such state.");
+        }
+
+        var filter = new RunFilter(null, state, block, deviceId?.Value, createdAfter?.ToUniversalTime());
+        var read = await page.Read<RunView>(filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
+        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
+    }
+
+    /// <summary>One run; with <c>wait</c>, the answer comes when it is final or the time is over.</summary>
+    public static async Task<Results<Ok<RunView>, Problem>> GetRun(
+        RunId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, CancellationToken cancel,
+        [Description("Seconds to wait for the end, up to 60.")] int wait = 0)
+    {
+        if (wait is < 0 or > LongestWait)
+        {
+            return Platform.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+        }
+
+        var until = clock.GetUtcNow().AddSeconds(wait);
+        while (true)
+        {
+            var news = signals.News;
+            RunView? view;
+            await using (await db.Begin(caller.Tenant, cancel))
+            {
+                view = await RunView.Find(db, caller.Tenant, id, cancel);
+            }
+
+            if (view is null)
+            {
+                return Platform.Problems.NotFound.With();
+            }
+
+            if (view.Terminal || clock.GetUtcNow() >= until)
+            {
+                return TypedResults.Ok(view);
+            }
+
+            await RunSignals.Wait(news, Poll, clock, cancel);
+        }
+    }
+}

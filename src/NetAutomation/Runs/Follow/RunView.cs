@@ -1,0 +1,93 @@
+using System.Text.Json;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Follow;
+
+/// <summary>Devices by outcome.</summary>
+/// <param name="Total">All targets.</param>
+/// <param name="Pending">No outcome yet.</param>
+public sealed record RunSummary(
+    long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable, [property: System.Text.Json.Serialization.JsonPropertyName("not_started")] long NotStarted, long Unknown);
+
+/// <summary>Why a run failed.</summary>
+/// <param name="Code">Stable code.</param>
+/// <param name="Detail">In words.</param>
+public sealed record RunFailure(string Code, string? Detail);
+
+/// <summary>One execution of one block version on the target devices.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="Terminal">True where the state is final.</param>
+/// <param name="Attempt">How often a worker took it.</param>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="Version">Pinned version.</param>
+/// <param name="Digest">Digest of that version.</param>
+/// <param name="Effect">What the block may do.</param>
+/// <param name="Mode">check or apply.</param>
+/// <param name="Targets">As asked for.</param>
+/// <param name="Input">As given.</param>
+/// <param name="QuoteId">The quote it was started from.</param>
+/// <param name="Ceiling">The most it can cost; held.</param>
+/// <param name="Charged">What it cost; null until final.</param>
+/// <param name="Summary">Devices by outcome.</param>
+/// <param name="Failure">Why it failed.</param>
+/// <param name="RelaunchOf">The run it repeats.</param>
+/// <param name="ScheduleId">The schedule that started it.</param>
+/// <param name="Occurrence">Which occurrence of it.</param>
+/// <param name="CreatedBy">The API key that started it.</param>
+/// <param name="CreatedAt">When it was accepted.</param>
+/// <param name="StartedAt">When it began to run.</param>
+/// <param name="FinishedAt">When it became final.</param>
+/// <param name="FinalSeq">Number of its last event.</param>
+/// <param name="Labels">Your own words for it.</param>
+public sealed record RunView(
+    RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
+    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
+    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels)
+{
+    internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
+        (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
+
+    internal static async Task<List<RunView>> Read(NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
+    {
+        var rows = await db.Query<Row>(
+            $"""
+            select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
+              r.ceiling_micros, r.charged_micros, r.failure_code, r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
+              r.finished_at, r.final_seq, r.labels::text as labels, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
+            from (select * from runs.run r
+                  where tenant_id = {tenant.Value} and ({filter.Id}::uuid is null or id = {filter.Id}) and ({filter.State}::text is null or state = {filter.State})
+                    and ({filter.Block}::text is null or block = {filter.Block}) and ({filter.CreatedAfter}::timestamptz is null or created_at > {filter.CreatedAfter})
+                    and ({filter.Device}::uuid is null or exists (select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {filter.Device}))
+                    and ({below}::uuid is null or id < {below})
+                  order by id desc limit {take}) r
+            cross join lateral (
+              select count(*) as total, count(*) filter (where outcome is null) as pending, count(*) filter (where outcome = 'ok') as ok,
+                count(*) filter (where outcome = 'changed') as changed, count(*) filter (where outcome = 'failed') as failed,
+                count(*) filter (where outcome = 'unreachable') as unreachable, count(*) filter (where outcome = 'not_started') as not_started,
+                count(*) filter (where outcome = 'unknown') as unknown
+              from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id) d
+            order by r.id desc
+            """,
+            cancel);
+        return [.. rows.Select(row => row.View())];
+    }
+
+    private sealed record Row(
+        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
+        long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId, string? Occurrence, Guid CreatedBy,
+        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, long Total, long Pending, long Ok, long Changed,
+        long Failed, long Unreachable, long NotStarted, long Unknown)
+    {
+        public RunView View() => new(
+            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
+            JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros), ChargedMicros is { } micros ? new Money(micros) : null,
+            new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown), FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
+            RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence, new ApiKeyId(CreatedBy), CreatedAt,
+            StartedAt, FinishedAt, FinalSeq, JsonElement.Parse(Labels));
+    }
+}
+
+/// <summary>Which runs of a list.</summary>
+internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter);

@@ -1,0 +1,249 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using NetAutomation.Billing;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs;
+
+/// <summary>Something that happened in a run. The journal gives it its number.</summary>
+/// <param name="Type">device_started, task, output or device_outcome.</param>
+internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Device, object Data);
+
+/// <summary>A file a block made on one device.</summary>
+internal sealed record ArtifactFile(string Name, string MediaType, byte[] Content);
+
+/// <summary>What became of one device.</summary>
+/// <param name="Changed">Null where it cannot be told, since a failed device may have changed.</param>
+/// <param name="Contacted">A stream to the device was opened.</param>
+internal sealed record DeviceReport(
+    DeviceId Device, DeviceOutcome Outcome, bool? Changed, bool Contacted, string? Code, string? Message, string? ResultJson, string? Diff,
+    string? BeforeHash, string? AfterHash, IReadOnlyList<ArtifactFile> Artifacts);
+
+/// <summary>
+/// What a worker may write about the run it holds. Every statement names the fence, so a worker that lost its run writes nothing;
+/// <see langword="false"/> tells it so.
+/// </summary>
+internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSignals signals)
+{
+    private const int LargestResult = 64 * 1024;
+
+    /// <summary>claimed → running; commit it before the first dial.</summary>
+    public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
+        run, async () => await Move(run, ["claimed"], "running", null, cancel), cancel);
+
+    /// <summary>Extends the lease by the database's clock. False: the fence has moved on, stop at once.</summary>
+    public Task<bool> Renew(ClaimedRun run, CancellationToken cancel) => InTenant(
+        run,
+        async () => await db.Execute(
+            $"""
+            update runs.run set lease_until = now() + {RunQueue.Lease} where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence}
+              and state in ('claimed', 'running', 'cancelling')
+            """,
+            cancel) == 1,
+        cancel);
+
+    /// <summary>True where a cancel was asked for.</summary>
+    public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(run.Tenant, cancel);
+        return await db.Scalar<bool>(
+            $"select state = 'cancelling' as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}", cancel);
+    }
+
+    /// <summary>Appends events with the next numbers, without gaps, in one statement guarded by the fence.</summary>
+    public Task<bool> Append(ClaimedRun run, IReadOnlyList<RunEvent> events, CancellationToken cancel) =>
+        InTenant(run, () => AppendRows(run, events, cancel), cancel);
+
+    /// <summary>Marks a device as being worked on.</summary>
+    public Task<bool> Phase(ClaimedRun run, DeviceId device, DevicePhase phase, CancellationToken cancel)
+    {
+        var name = Wire.Name(phase);
+        return InTenant(
+            run,
+            async () => await db.Execute(
+                $"""
+                update runs.run_device d set phase = {name}, started_at = coalesce(started_at, now())
+                from runs.run r where r.tenant_id = d.tenant_id and r.id = d.run_id and r.fence = {run.Fence}
+                  and d.tenant_id = {run.Tenant.Value} and d.run_id = {run.Id.Value} and d.device_id = {device.Value} and d.outcome is null
+                """,
+                cancel) == 1,
+            cancel);
+    }
+
+    /// <summary>Writes one device's final outcome, its artifacts and its event.</summary>
+    public Task<bool> Report(ClaimedRun run, DeviceReport report, CancellationToken cancel) => InTenant(
+        run,
+        async () =>
+        {
+            if (!await Outcome(run, report, cancel))
+            {
+                return false;
+            }
+
+            foreach (var file in report.Artifacts)
+            {
+                await db.Execute(
+                    $"""
+                    insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
+                    values ({run.Tenant.Value}, {run.Id.Value}, {report.Device.Value}, {file.Name}, {file.MediaType}, {(long)file.Content.Length},
+                            {SHA256.HashData(file.Content)}, {file.Content})
+                    on conflict do nothing
+                    """,
+                    cancel);
+            }
+
+            var data = new { outcome = report.Outcome, changed = report.Changed, code = report.Code, message = report.Message };
+            return await AppendRows(run, [new RunEvent(DateTimeOffset.UnixEpoch, "device_outcome", report.Device, data)], cancel);
+        },
+        cancel);
+
+    /// <summary>
+    /// Ends the run in one transaction: outcomes of devices never reached, settlement, usage, receipts, state, holds. A device whose
+    /// outcome is unknown sends the run to <c>unknown</c>, unsettled.
+    /// </summary>
+    public Task<bool> Finish(ClaimedRun run, bool cancelled, CancellationToken cancel) => InTenant(
+        run,
+        async () =>
+        {
+            if (!await Locked(run, cancel))
+            {
+                return false;
+            }
+
+            var counts = await Close(run.Tenant, run.Id, cancel);
+            if (counts.Unknown > 0)
+            {
+                return await Move(run, ["running", "cancelling"], "unknown", "device_unknown", cancel);
+            }
+
+            var failed = counts.Total - counts.Good;
+            var state = failed == 0 ? "succeeded" : cancelled && counts.Unfinished > 0 ? "cancelled" : "failed";
+            var price = await Settle(run.Tenant, run.Id, cancel);
+            return await Move(
+                run, ["running", "cancelling"], state, null, cancel, price, state == "failed" ? "devices_failed" : null, state == "failed" ? $"{failed} of {counts.Total}" : null);
+        },
+        cancel);
+
+    /// <summary>Ends a run no worker holds: cancelled while queued, or not started in time.</summary>
+    public async Task<bool> End(TenantId tenant, RunId run, string state, string by, CancellationToken cancel)
+    {
+        var found = await db.Query<IdRow>($"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state = 'queued' for update", cancel);
+        if (found.Count == 0)
+        {
+            return false;
+        }
+
+        await Close(tenant, run, cancel);
+        var price = await Settle(tenant, run, cancel);
+        return await db.Scalar<long?>(
+            $"""
+            select runs.move({tenant.Value}, {run.Value}, null, array['queued'], {state}, {by}, null, {price.Micros}, {(state == "expired" ? "start_by_passed" : null)}) as "Value"
+            """,
+            cancel) is not null;
+    }
+
+    private async Task<bool> Locked(ClaimedRun run, CancellationToken cancel) => (await db.Query<IdRow>(
+        $"select id from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal for update", cancel)).Count == 1;
+
+    private async Task<Counts> Close(TenantId tenant, RunId run, CancellationToken cancel)
+    {
+        await db.Execute(
+            $"""
+            update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, finished_at = now()
+            where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome is null
+            """,
+            cancel);
+        return (await db.Query<Counts>(
+            $"""
+            select count(*) as total, count(*) filter (where outcome in ('ok', 'changed')) as good, count(*) filter (where outcome = 'unknown') as unknown,
+              count(*) filter (where outcome = 'not_started' or code = 'cancelled') as unfinished
+            from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value}
+            """,
+            cancel))[0];
+    }
+
+    private async Task<Money> Settle(TenantId tenant, RunId run, CancellationToken cancel)
+    {
+        var head = (await db.Query<Head>(
+            $"""
+            select block, digest, input_hash, greatest(1, ceil(extract(epoch from now() - coalesce(started_at, now())) / 60))::int as minutes
+            from runs.run where tenant_id = {tenant.Value} and id = {run.Value}
+            """,
+            cancel))[0];
+        var devices = await db.Query<Device>(
+            $"""
+            select device_id, outcome, diff, before_hash, after_hash from runs.run_device
+            where tenant_id = {tenant.Value} and run_id = {run.Value} order by position
+            """,
+            cancel);
+        var facts = new RunFacts(run, head.Block, head.Digest, head.InputHash, head.Minutes, [.. devices.Select(device => new DeviceFact(
+            new DeviceId(device.DeviceId), device.Outcome, device.Outcome is "ok" or "changed",
+            device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
+            device.BeforeHash, device.AfterHash))]);
+        return await ledger.Settle(tenant, facts, cancel);
+    }
+
+    private async Task<bool> Outcome(ClaimedRun run, DeviceReport report, CancellationToken cancel)
+    {
+        var outcome = Wire.Name(report.Outcome);
+        var result = report.ResultJson is { Length: <= LargestResult } small ? small : null;
+        return await db.Execute(
+            $"""
+            update runs.run_device d set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted}, code = {report.Code},
+              message = {report.Message}, result = {result}::jsonb, diff = {report.Diff}, before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
+            from runs.run r where r.tenant_id = d.tenant_id and r.id = d.run_id and r.fence = {run.Fence} and not r.terminal
+              and d.tenant_id = {run.Tenant.Value} and d.run_id = {run.Id.Value} and d.device_id = {report.Device.Value} and d.outcome is null
+            """,
+            cancel) == 1;
+    }
+
+    private async Task<bool> AppendRows(ClaimedRun run, IReadOnlyList<RunEvent> events, CancellationToken cancel)
+    {
+        var count = events.Count;
+        var times = events.Select(e => e.Time == DateTimeOffset.UnixEpoch ? (DateTime?)null : e.Time.UtcDateTime).ToArray();
+        var types = events.Select(e => e.Type).ToArray();
+        var devices = events.Select(e => e.Device?.Value).ToArray();
+        var data = events.Select(e => JsonSerializer.Serialize(e.Data, Json.Api)).ToArray();
+        return await db.Execute(
+            $"""
+            with head as (
+              update runs.run set last_seq = last_seq + {count} where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal
+              returning tenant_id, id, created_day, attempt, last_seq)
+            insert into runs.run_event (tenant_id, run_id, run_day, seq, time, type, attempt, device_id, data)
+            select h.tenant_id, h.id, h.created_day, h.last_seq - {count} + n, coalesce(t, now()), y, h.attempt, d, j::jsonb
+            from head h, unnest({times}, {types}, {devices}, {data}) with ordinality as e (t, y, d, j, n)
+            """,
+            cancel) == count;
+    }
+
+    private async Task<bool> Move(
+        ClaimedRun run, string[] from, string to, string? reason, CancellationToken cancel, Money? charged = null, string? code = null, string? detail = null) =>
+        await db.Scalar<long?>(
+            $"""
+            select runs.move({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, {from}, {to}, 'worker', {reason}, {charged?.Micros}, {code}, {detail}) as "Value"
+            """,
+            cancel) is not null;
+
+    private async Task<bool> InTenant(ClaimedRun run, Func<Task<bool>> write, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(run.Tenant, cancel);
+        if (!await write())
+        {
+            return false;
+        }
+
+        await transaction.CommitAsync(cancel);
+        signals.RingNews();
+        return true;
+    }
+
+    private sealed record Counts(long Total, long Good, long Unknown, long Unfinished);
+
+    private sealed record Head(string Block, string Digest, string InputHash, int Minutes);
+
+    private sealed record Device(Guid DeviceId, string Outcome, string? Diff, string? BeforeHash, string? AfterHash);
+
+    private sealed record IdRow(Guid Id);
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs;
+
+/// <summary>A device of a claimed run.</summary>
+internal sealed record ClaimedDevice(DeviceId Id, string Name);
+
+/// <summary>A run one worker holds, proven by its fence.</summary>
+/// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
+/// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
+internal sealed record ClaimedRun(
+    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, JsonElement Input,
+    TimeSpan Timeout, IReadOnlyList<ClaimedDevice> Devices);
+
+/// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
+internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
+{
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    /// <summary>Claims the next run, or null where none can start now.</summary>
+    public async Task<ClaimedRun?> Claim(string worker, CancellationToken cancel)
+    {
+        var claims = await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence from runs.claim({worker}, {Lease})", cancel);
+        if (claims is not [var claim])
+        {
+            return null;
+        }
+
+        var tenant = new TenantId(claim.TenantId);
+        await using var transaction = await tenantDb.Begin(tenant, cancel);
+        var run = (await tenantDb.Query<Row>(
+            $"""
+            select block, version, mode, effect, input::text as input, timeout_seconds from runs.run
+            where tenant_id = {claim.TenantId} and id = {claim.RunId}
+            """,
+            cancel))[0];
+        var devices = await tenantDb.Query<DeviceRow>(
+            $"""
+            select device_id, name from runs.run_device
+            where tenant_id = {claim.TenantId} and run_id = {claim.RunId} and outcome is null order by position
+            """,
+            cancel);
+        await transaction.CommitAsync(cancel);
+        return new ClaimedRun(
+            tenant, new RunId(claim.RunId), claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
+            run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
+            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name))]);
+    }
+
+    /// <summary>Ids of queued runs whose startBy has passed.</summary>
+    public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
+        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and start_by <= now() limit 100", cancel))
+            .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
+
+    private sealed record Claimed(Guid TenantId, Guid RunId, int Attempt, long Fence);
+
+    private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds);
+
+    private sealed record DeviceRow(Guid DeviceId, string Name);
+
+    private sealed record Due(Guid TenantId, Guid Id);
+}

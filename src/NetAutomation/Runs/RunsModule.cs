@@ -1,0 +1,41 @@
+using NetAutomation.Connectors;
+using NetAutomation.Platform;
+using NetAutomation.Runs.Cancel;
+using NetAutomation.Runs.Dispatch;
+using NetAutomation.Runs.Explain;
+using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Start;
+
+namespace NetAutomation.Runs;
+
+internal static class RunsModule
+{
+    public static void AddRuns(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<RunSignals>();
+        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>();
+        services.AddSingleton<IDialGate, RunDialGate>();
+        services.AddHostedService<RunUpkeep>();
+    }
+
+    public static void MapRuns(this ApiRoutes routes)
+    {
+        var group = routes.Customer.MapGroup("").WithTags("Runs");
+        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun");
+        group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
+        group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired());
+        group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns");
+        group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
+        group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");
+        group.MapGet("/runs/{id}/devices/{deviceId}", GetRunDevices.GetRunDevice).WithName("GetRunDevice");
+        group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff").Produces<string>(200, "text/plain");
+        group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
+        group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact");
+        group.MapGet("/runs/{id}/log", FollowRun.GetLog).WithName("GetRunLog").Produces<string>(200, "text/plain");
+        group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
+            .Produces<RunEventPage>(200, "application/json", "text/event-stream");
+        group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");
+        group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended());
+    }
+}

@@ -1,0 +1,115 @@
+using System.Text.Json;
+using NetAutomation.Billing;
+using NetAutomation.Catalog;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Purchasing;
+
+namespace NetAutomation.Runs.Start;
+
+/// <summary>What will be run, on what, for how much at most. Everything in it is pinned.</summary>
+internal sealed record RunPlan(
+    BlockVersion Block, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices, JsonElement Input, string InputHash, EntitlementId Entitlement,
+    IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
+{
+    public Money Ceiling => UsageLedger.Total(Lines);
+
+    /// <summary>Hash over everything that decides what happens and what it costs.</summary>
+    public string Digest => CanonicalJson.Hash(JsonSerializer.SerializeToElement(
+        new { Block = Block.Slug, Block.Version, Block.Digest, Mode, Devices = Devices.Select(device => device.DeviceId), InputHash, Lines, TimeoutSeconds }, Json.Api));
+}
+
+/// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
+internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
+{
+    private const int UsualTimeout = 600;
+    private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
+
+    public async Task<Outcome<RunPlan>> Plan(StartRunRequest body, Caller caller, CancellationToken cancel)
+    {
+        if (Missing(body) is { } missing)
+        {
+            return missing;
+        }
+
+        var (major, exact) = ReadVersion(body.Version);
+        if ((await catalog.Find(db, body.Block!, body.Version, null, cancel)).Refused(out var unknown, out var named))
+        {
+            return unknown;
+        }
+
+        if ((await Entitlements.Find(db, caller.Tenant, body.Block!, major ?? (exact ? named.Major : null), cancel)).Refused(out var unpaid, out var right))
+        {
+            return unpaid;
+        }
+
+        var block = exact ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
+        if (ReadMode(body.Mode, block.Effect).Refused(out var refusedMode, out var mode))
+        {
+            return refusedMode;
+        }
+
+        var input = body.Input ?? EmptyInput;
+        if (BlockInput.Validate(block, input) is { Count: > 0 } faults)
+        {
+            return new Problem(Platform.Problems.Refused, "The input does not fit the block's schema.", faults);
+        }
+
+        if ((await TargetResolver.Resolve(db, body.Targets!, cancel)).Refused(out var untargetable, out var devices))
+        {
+            return untargetable;
+        }
+
+        if (Unfit(block, devices) is { Count: > 0 } unfit)
+        {
+            return new Problem(Platform.Problems.Refused, "A device cannot be a target of this block.", unfit);
+        }
+
+        var timeout = body.TimeoutSeconds ?? UsualTimeout;
+        if (timeout is < 10 or > 86400)
+        {
+            return Platform.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
+        }
+
+        var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, (timeout + 59) / 60, cancel);
+        return new RunPlan(block, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
+    }
+
+    private static Problem? Missing(StartRunRequest body)
+    {
+        var errors = new List<ProblemError>();
+        if (body.Block is null)
+        {
+            errors.Add(new ProblemError("/block", "required", "The slug of a block is required."));
+        }
+
+        if (body.Targets is null)
+        {
+            errors.Add(new ProblemError("/targets", "required", "The targets are required."));
+        }
+
+        return errors.Count > 0 ? new Problem(Platform.Problems.Malformed, "A member is missing.", errors) : null;
+    }
+
+    private static (int? Major, bool Exact) ReadVersion(string? version) =>
+        version is null ? (null, false) : int.TryParse(version, out var major) ? (major, false) : (null, true);
+
+    private static Outcome<RunMode> ReadMode(RunMode? mode, Effect effect)
+    {
+        if (effect == Effect.Read)
+        {
+            return mode == RunMode.Check ? Problems.ModeNotSupported.At("/mode", "mode_not_supported", "A read block changes nothing, so there is nothing to check.") : RunMode.Apply;
+        }
+
+        return mode is { } given ? given : new Problem(Platform.Problems.Malformed, "A member is missing.", [new ProblemError("/mode", "required", "check or apply is required.")]);
+    }
+
+    private static List<ProblemError> Unfit(BlockVersion block, IReadOnlyList<TargetDevice> devices) =>
+    [
+        .. devices.Where(device => !block.Platforms.Contains(device.Platform, StringComparer.Ordinal))
+            .Select(device => new ProblemError("/targets", "platform_not_supported", $"{device.Name} is a {device.Platform} device.")),
+        .. devices.Where(device => !device.HostKeyPinned)
+            .Select(device => new ProblemError("/targets", "host_key_not_pinned", $"{device.Name} has no pinned host key: POST /v1/devices/{device.DeviceId}:test first, or give hostKeySha256.")),
+    ];
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Billing;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Start;
+
+/// <summary>Plan and price of a run, binding until it expires. It starts one run.</summary>
+/// <param name="Id">Pass as quoteId to start the run.</param>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="Version">Pinned version.</param>
+/// <param name="BlockDigest">Digest of that version.</param>
+/// <param name="Mode">check or apply.</param>
+/// <param name="DeviceIds">The devices, frozen.</param>
+/// <param name="InputHash">SHA-256 of the input.</param>
+/// <param name="Lines">The price, one line for each component.</param>
+/// <param name="Ceiling">The most the run can cost.</param>
+/// <param name="Digest">Hash over everything above.</param>
+/// <param name="ExpiresAt">Until when it can be used.</param>
+public sealed record QuoteView(
+    QuoteId Id, string Block, string Version, string BlockDigest, RunMode Mode, IReadOnlyList<DeviceId> DeviceIds, string InputHash, IReadOnlyList<PriceLine> Lines,
+    Money Ceiling, string Digest, DateTimeOffset ExpiresAt);
+
+internal static class QuoteRun
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
+
+    /// <summary>Plans and prices a run without starting it.</summary>
+    public static async Task<Results<Created<QuoteView>, Problem>> Handle(
+        StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, TimeProvider clock, CancellationToken cancel)
+    {
+        if (body.QuoteId is not null)
+        {
+            return Platform.Problems.Refused.At("/quoteId", "not_here", "A quote is not made from a quote.");
+        }
+
+        if ((await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan))
+        {
+            return problem;
+        }
+
+        if (body.MaxPrice is { } max && plan.Ceiling > max)
+        {
+            return new Problem(Billing.Problems.PriceAboveMax)
+            {
+                Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["ceiling"] = plan.Ceiling, ["maxPrice"] = max },
+            };
+        }
+
+        var quote = await Store(db, caller, plan, clock, cancel);
+        return TypedResults.Created($"/v1/quotes/{quote}", (await View(db, caller.Tenant, quote, cancel))!);
+    }
+
+    /// <summary>One quote.</summary>
+    public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+        await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
+
+    public static async Task<QuoteId> Store(NetAutomationDb db, Caller caller, RunPlan plan, TimeProvider clock, CancellationToken cancel)
+    {
+        var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
+        var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
+        var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
+        await db.Execute(
+            $"""
+            insert into runs.quote (tenant_id, id, block, version, digest, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
+                                    ceiling_micros, plan_digest, timeout_seconds, expires_at)
+            values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode}, {targets}::jsonb, {devices},
+                    {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
+                    {plan.TimeoutSeconds}, {clock.GetUtcNow() + Lifetime})
+            """,
+            cancel);
+        return id;
+    }
+
+    private static async Task<QuoteView?> View(NetAutomationDb db, TenantId tenant, QuoteId id, CancellationToken cancel) =>
+        (await db.Query<Row>(
+            $"""
+            select id, block, version, digest, mode, device_ids, input_hash, lines::text as lines, ceiling_micros, plan_digest, expires_at
+            from runs.quote where tenant_id = {tenant.Value} and id = {id.Value}
+            """,
+            cancel)).Select(row => new QuoteView(
+                id, row.Block, row.Version, row.Digest, Wire.Value<RunMode>(row.Mode), [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
+                JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, new Money(row.CeilingMicros), row.PlanDigest, row.ExpiresAt)).FirstOrDefault();
+
+    private sealed record Row(
+        Guid Id, string Block, string Version, string Digest, string Mode, Guid[] DeviceIds, string InputHash, string Lines, long CeilingMicros, string PlanDigest,
+        DateTimeOffset ExpiresAt);
+}

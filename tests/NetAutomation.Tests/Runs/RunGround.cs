@@ -1,0 +1,165 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
+using Npgsql;
+
+namespace NetAutomation.Tests.Runs;
+
+/// <summary>
+/// The service with the real blocks and a tenant that bought <c>static-routes</c> and has devices on a site with a connected connector.
+/// The test plays the worker: it claims through the queue and reports through the journal, as the real one does.
+/// </summary>
+internal sealed class RunGround : IAsyncDisposable
+{
+    private readonly TestDatabase _database;
+
+    private RunGround(ServiceHost host, TestDatabase database) => (Host, _database) = (host, database);
+
+    public ServiceHost Host { get; }
+
+    public TestTenant Tenant { get; private set; } = null!;
+
+    public HttpClient Client => Tenant.Client;
+
+    public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
+
+    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3)
+    {
+        var database = await postgres.Create();
+        var host = await ServiceHost.Start(database);
+        var ground = new RunGround(host, database);
+        ground.Tenant = await host.CreateTenant();
+        ground.Devices = await ground.Equip(ground.Tenant, devices);
+        await ground.Post(ground.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+        return ground;
+    }
+
+    /// <summary>Gives a tenant a site, a connected connector, a credential and devices with pinned keys.</summary>
+    public async Task<IReadOnlyList<DeviceId>> Equip(TestTenant tenant, int devices)
+    {
+        var site = (await Post(tenant.Client, "/v1/sites", new { name = "ams" }))["id"]!.GetValue<string>();
+        var credential = (await Post(tenant.Client, "/v1/credentials", new { name = "netops", username = "netops", kind = "password", password = "sample-secret" }))["id"]!.GetValue<string>();
+        var connector = (await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site }))["id"]!.GetValue<string>();
+        await Sql("insert into connectors.connector_session (tenant_id, id, connector_id, replica) values ($1, $2, $3, 'test')", tenant.Id.Value, Guid.CreateVersion7(), ConnectorId.Parse(connector).Value);
+        var ids = new List<DeviceId>();
+        for (var i = 1; i <= devices; i++)
+        {
+            var device = await Post(tenant.Client, "/v1/devices", new
+            {
+                name = $"r{i:000}", siteId = site, address = $"10.66.0.{i + 1}", port = 22, platform = "frr", credentialId = credential,
+                hostKeySha256 = "SHA256:" + new string('A', 42) + "E", labels = new { role = i == 1 ? "edge" : "core" },
+            });
+            ids.Add(DeviceId.Parse(device["id"]!.GetValue<string>()));
+        }
+
+        return ids;
+    }
+
+    public object Apply(params string[] prefixes) => new
+    {
+        block = "static-routes", mode = "apply", targets = new { all = true },
+        input = new { routes = prefixes.Select(prefix => new { prefix, nextHop = "10.66.0.1" }) },
+    };
+
+    public async Task<RunId> StartRun(object? body = null, HttpClient? client = null) =>
+        RunId.Parse((await Post(client ?? Client, "/v1/runs", body ?? Apply("10.9.0.0/16")))["id"]!.GetValue<string>());
+
+    public static async Task<JsonNode> Post(HttpClient client, string path, object body, string? key, int status)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
+        request.Headers.Add("Idempotency-Key", key ?? $"test-{Guid.NewGuid():n}");
+        using var answer = await client.SendAsync(request);
+        var text = await answer.Content.ReadAsStringAsync();
+        ((int)answer.StatusCode).ShouldBe(status, text);
+        return JsonNode.Parse(text)!;
+    }
+
+    public async Task<JsonNode> Post(HttpClient client, string path, object body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
+        request.Headers.Add("Idempotency-Key", $"test-{Guid.NewGuid():n}");
+        using var answer = await client.SendAsync(request);
+        var text = await answer.Content.ReadAsStringAsync();
+        answer.IsSuccessStatusCode.ShouldBeTrue($"{path}: {text}");
+        return JsonNode.Parse(text)!;
+    }
+
+    public static async Task<JsonNode> Get(HttpClient client, string path, int status = 200)
+    {
+        using var answer = await client.GetAsync(path);
+        var text = await answer.Content.ReadAsStringAsync();
+        ((int)answer.StatusCode).ShouldBe(status, text);
+        return JsonNode.Parse(text)!;
+    }
+
+    public async Task<ClaimedRun?> Claim(string worker = "w1") => await With<RunQueue, ClaimedRun?>(queue => queue.Claim(worker, default));
+
+    public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
+
+    /// <summary>Works a claimed run through: every device gets the outcome given for its place, the rest <c>changed</c>.</summary>
+    public async Task Work(ClaimedRun run, params DeviceOutcome[] outcomes)
+    {
+        (await Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        for (var i = 0; i < run.Devices.Count; i++)
+        {
+            var outcome = i < outcomes.Length ? outcomes[i] : DeviceOutcome.Changed;
+            var report = new DeviceReport(run.Devices[i].Id, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []);
+            (await Journal(journal => journal.Report(run, report, default))).ShouldBeTrue();
+        }
+
+        (await Journal(journal => journal.Finish(run, false, default))).ShouldBeTrue();
+    }
+
+    /// <summary>A statement as the owner of the schema.</summary>
+    public async Task Sql(string sql, params object[] values)
+    {
+        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = source.CreateCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T> Scalar<T>(string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var command = source.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>A write as the application role within the tenant.</summary>
+    public async Task AppSql(string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_database.App);
+        await using var connection = await source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using (var tenant = new NpgsqlCommand($"select set_config('app.tenant', '{Tenant.Id.Value}', true)", connection))
+        {
+            await tenant.ExecuteNonQueryAsync();
+        }
+
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+        await transaction.CommitAsync();
+    }
+
+    public ValueTask DisposeAsync() => Host.DisposeAsync();
+
+    private async Task<TResult> With<TService, TResult>(Func<TService, Task<TResult>> use)
+        where TService : notnull
+    {
+        await using var scope = Host.Services.CreateAsyncScope();
+        return await use(scope.ServiceProvider.GetRequiredService<TService>());
+    }
+
+    private Task<bool> With(Func<RunJournal, Task<bool>> use) => With<RunJournal, bool>(use);
+}

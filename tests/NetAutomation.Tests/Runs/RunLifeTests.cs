@@ -1,0 +1,167 @@
+using System.Text.Json.Nodes;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Runs;
+
+public sealed class RunLifeTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task A_writer_holds_its_devices_alone_and_why_says_so()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var waiting = await ground.StartRun(ground.Apply("10.8.0.0/16"));
+        var first = (await ground.Claim())!;
+        (await ground.Claim("w2")).ShouldBeNull();
+        var why = await RunGround.Get(ground.Client, $"/v1/runs/{waiting}/why");
+        why["gates"]!.AsArray().Select(gate => gate!["code"]!.GetValue<string>()).ShouldBe(["device_held", "device_held"]);
+        why["gates"]![0]!["runId"]!.GetValue<string>().ShouldBe(first.Id.ToString());
+        await ground.Work(first);
+        var second = (await ground.Claim("w2"))!;
+        second.Id.ShouldBe(waiting);
+        second.Fence.ShouldBeGreaterThan(first.Fence);
+    }
+
+    [Fact]
+    public async Task A_run_waits_for_a_connector()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await ground.Sql("update connectors.connector_session set state = 'closed'");
+        var run = await ground.StartRun();
+        (await ground.Claim()).ShouldBeNull();
+        (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["code"]!.GetValue<string>().ShouldBe("connector_absent");
+    }
+
+    [Fact]
+    public async Task A_worker_that_lost_its_run_writes_nothing()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        await ground.Sql("update runs.run set fence = fence + 1");
+        var report = new DeviceReport(run.Devices[0].Id, DeviceOutcome.Changed, true, true, null, null, null, null, null, null, []);
+        (await ground.Journal(journal => journal.Renew(run, default))).ShouldBeFalse();
+        (await ground.Journal(journal => journal.Report(run, report, default))).ShouldBeFalse();
+        (await ground.Journal(journal => journal.Append(run, [new RunEvent(DateTimeOffset.UtcNow, "output", null, new { text = "late" })], default))).ShouldBeFalse();
+        (await ground.Journal(journal => journal.Finish(run, false, default))).ShouldBeFalse();
+        (await ground.Scalar<long>("select count(*) from runs.run_device where outcome is not null")).ShouldBe(0);
+        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task An_unknown_device_leaves_the_run_unknown_and_unsettled()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Unknown);
+        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
+        view["state"]!.GetValue<string>().ShouldBe("unknown");
+        view["terminal"]!.GetValue<bool>().ShouldBeFalse();
+        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
+        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_queued_run_is_cancelled_at_once_and_costs_nothing()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        var run = await ground.StartRun();
+        var cancelled = await ground.Post(ground.Client, $"/v1/runs/{run}:cancel", new { });
+        cancelled["state"]!.GetValue<string>().ShouldBe("cancelled");
+        cancelled["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
+        cancelled["summary"]!["not_started"]!.GetValue<int>().ShouldBe(2);
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_finished");
+        (await ground.Claim()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_running_run_asked_to_cancel_ends_cancelled_where_a_device_was_left()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
+        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
+        (await ground.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
+        var done = new DeviceReport(run.Devices[0].Id, DeviceOutcome.Changed, true, true, null, null, null, null, null, null, []);
+        (await ground.Journal(journal => journal.Report(run, done, default))).ShouldBeTrue();
+        (await ground.Journal(journal => journal.Finish(run, true, default))).ShouldBeTrue();
+        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
+        view["state"]!.GetValue<string>().ShouldBe("cancelled");
+        view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");
+    }
+
+    [Fact]
+    public async Task Events_are_numbered_without_gaps_and_the_stream_ends_after_the_last()
+    {
+        await using var ground = await RunGround.Start(postgres);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/runs/{run.Id}/events");
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        using var answer = await ground.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var reading = answer.Content.ReadAsStringAsync();
+        await ground.Work(run);
+        var frames = (await reading.WaitAsync(TimeSpan.FromSeconds(20))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(frame => frame.StartsWith("id: ", StringComparison.Ordinal)).ToList();
+        frames.Select(frame => int.Parse(frame.Split('\n')[0][4..])).ShouldBe(Enumerable.Range(1, frames.Count));
+        frames[^1].ShouldContain("event: output_complete");
+
+        request.Dispose();
+        using var again = new HttpRequestMessage(HttpMethod.Get, $"/v1/runs/{run.Id}/events");
+        again.Headers.Accept.ParseAdd("text/event-stream");
+        again.Headers.Add("Last-Event-ID", $"{frames.Count}");
+        using var over = await ground.Client.SendAsync(again);
+        ((int)over.StatusCode).ShouldBe(204);
+    }
+
+    [Fact]
+    public async Task Receipts_are_chained_and_say_what_each_device_cost()
+    {
+        await using var ground = await RunGround.Start(postgres);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
+        var receipts = new List<JsonNode>();
+        foreach (var device in run.Devices)
+        {
+            receipts.Add((await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/devices/{device.Id}"))["receipt"]!);
+        }
+
+        receipts.Select(receipt => receipt["price"]!["amount"]!.GetValue<string>()).ShouldBe(["0.050000", "0.000000", "0.050000"]);
+        receipts.Skip(1).Select(receipt => receipt["previousHash"]!.GetValue<string>()).ShouldBe(receipts.SkipLast(1).Select(receipt => receipt["hash"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task Overdue_runs_expire_free_of_charge()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var run = await ground.StartRun();
+        await ground.Sql("update runs.run set start_by = now() - interval '1 second'");
+        (await ground.Claim()).ShouldBeNull();
+        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run}?wait=20");
+        view["state"]!.GetValue<string>().ShouldBe("expired");
+        view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
+    }
+
+    [Fact]
+    public async Task Another_tenants_run_is_not_there()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var run = await ground.StartRun();
+        var other = await ground.Host.CreateTenant();
+        foreach (var path in new[] { "", "/devices", "/events", "/log", "/why", $"/devices/{ground.Devices[0]}" })
+        {
+            var theirs = await RunGround.Get(other.Client, $"/v1/runs/{run}{path}", 404);
+            var none = await RunGround.Get(other.Client, $"/v1/runs/{RunId.New()}{path}", 404);
+            theirs.AsObject().Remove("traceId");
+            none.AsObject().Remove("traceId");
+            theirs.ToJsonString().ShouldBe(none.ToJsonString());
+        }
+
+        (await RunGround.Get(other.Client, "/v1/runs"))["items"]!.AsArray().ShouldBeEmpty();
+    }
+}
