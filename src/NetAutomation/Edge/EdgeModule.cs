@@ -22,6 +22,7 @@ internal static class EdgeModule
         services.AddSingleton<EdgeAddresses>();
         services.AddSingleton<RequireProxyHeader>();
         services.AddSingleton<CustomerAuthentication>();
+        services.AddSingleton<ICallerCheck>(provider => provider.GetRequiredService<CustomerAuthentication>());
         services.AddSingleton<OperatorAuthentication>();
         services.AddSingleton<Health>();
         services.AddSingleton<LiveConnections>();

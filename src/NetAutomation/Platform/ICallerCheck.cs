@@ -1,6 +1,6 @@
 namespace NetAutomation.Platform;
 
-/// <summary>Proves the caller of a long answer again. Edge implements it; hosts without identities have none.</summary>
+/// <summary>Proves the caller of a long answer again; Edge implements it.</summary>
 internal interface ICallerCheck
 {
     Task<bool> StillValid(HttpContext context);

@@ -9,7 +9,7 @@ namespace NetAutomation.Edge.Authenticate;
 /// Two proofs that must agree: the endpoint the connection came through and the API key of the request. Every failure is answered with the
 /// same words; the reason is counted only.
 /// </summary>
-internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetrics metrics)
+internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetrics metrics) : ICallerCheck
 {
     // The customer's VPC has no internet, so documents are read here; they hold nothing of a tenant.
     private static readonly string[] _documents = ["/openapi", "/swagger", "/problems"];
@@ -29,24 +29,28 @@ internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetric
             return;
         }
 
-        if (BearerToken.Of(context) is not { } token)
+        var (caller, refusal) = await Prove(context, tenant, endpoint);
+        if (caller is null)
         {
-            await Refuse(context, "no_key");
+            await Refuse(context, refusal!);
+            return;
         }
-        else if (await tenants.ByKey(token, context.RequestAborted) is not { } key)
-        {
-            await Refuse(context, "key_unknown");
-        }
-        else if (key.Tenant != tenant)
-        {
-            await Refuse(context, "key_of_another_tenant");
-        }
-        else
-        {
-            context.Features.Set(new Caller(tenant, key.Key, key.Member, key.Role, endpoint, key.Suspended));
-            await next(context);
-        }
+
+        context.Features.Set(caller);
+        await next(context);
     }
+
+    public async Task<bool> StillValid(HttpContext context) =>
+        await EndpointBindings.TenantOf(context) is var (tenant, endpoint) && (await Prove(context, tenant, endpoint)).Caller is not null;
+
+    private async Task<(Caller? Caller, string? Refusal)> Prove(HttpContext context, TenantId tenant, string endpoint) => BearerToken.Of(context) is not { } token
+        ? (null, "no_key")
+        : await tenants.ByKey(token, context.RequestAborted) switch
+        {
+            null => (null, "key_unknown"),
+            var key when key.Tenant != tenant => (null, "key_of_another_tenant"),
+            var key => (new Caller(tenant, key.Key, key.Member, key.Role, endpoint, key.Suspended), null),
+        };
 
     private Task Refuse(HttpContext context, string reason)
     {

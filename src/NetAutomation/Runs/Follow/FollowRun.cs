@@ -32,7 +32,7 @@ internal static class FollowRun
     /// <c>output_complete</c>.
     /// </summary>
     public static async Task<IResult> Handle(
-        RunId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, HttpContext http,
+        RunId id, NetAutomationDb db, Caller caller, RunSignals signals, ICallerCheck check, TimeProvider clock, HttpContext http,
         [Description("Events after this number.")] long after = 0)
     {
         var cancel = http.RequestAborted;
@@ -93,7 +93,7 @@ internal static class FollowRun
             }
 
             // The caller is proven again: a dead binding or key ends the stream.
-            if (!await StillAllowed(http))
+            if (!await check.StillValid(http))
             {
                 return Results.Empty;
             }
@@ -131,9 +131,6 @@ internal static class FollowRun
         while (page.Items.Count == Batch);
         return TypedResults.Bytes(Encoding.UTF8.GetBytes(text.ToString()), "text/plain; charset=utf-8", enableRangeProcessing: true);
     }
-
-    private static async Task<bool> StillAllowed(HttpContext http) =>
-        http.RequestServices.GetService<ICallerCheck>() is not { } check || await check.StillValid(http);
 
     private static async Task<(RunEventPage Page, bool Found)> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
     {
