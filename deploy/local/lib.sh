@@ -124,9 +124,10 @@ api() { # tenant, method, path, curl arguments
 send() { # tenant, method, path, json; the Idempotency-Key makes a repeat harmless
   api "$1" "$2" "$3" -H 'Content-Type: application/json' -H "Idempotency-Key: $(random 16)" --data-binary @- <<<"$4"
 }
-staff() { # method, path, json?
-  curl -sS --fail-with-body --max-time 60 -K "$state/operator.curlrc" -X "$1" "https://$server:$port_operator/operator/v1$2" \
-    ${3:+-H 'Content-Type: application/json' --data-binary "$3"}
+staff() { # method, path, json or "", curl arguments
+  local method=$1 path=$2 body=${3:-}; shift 2; [ $# = 0 ] || shift
+  curl -sS --fail-with-body --max-time 60 -K "$state/operator.curlrc" -X "$method" "https://$server:$port_operator/operator/v1$path" \
+    ${body:+-H 'Content-Type: application/json' --data-binary "$body"} "$@"
 }
 curl_settings() { # port, address, key; what curl needs to reach a listener
   printf 'cacert = "%s"\nresolve = "%s:%s:%s"\nheader = "Authorization: Bearer %s"\n' "$state/ca.pem" "$server" "$1" "$2" "$3"
