@@ -79,7 +79,7 @@ internal static class BlockInput
                         faults.Add(new ProblemError(pointer, "duplicate", "The member stands twice."));
                     }
 
-                    CheckText(name, pointer, faults);
+                    CheckString(name, pointer, faults);
                     CheckText(member.Value, pointer, faults);
                 }
 
@@ -93,7 +93,7 @@ internal static class BlockInput
 
                 break;
             case JsonValueKind.String:
-                CheckText(Text(value.GetString) ?? "\0", at, faults);
+                CheckString(Text(value.GetString) ?? "\0", at, faults);
                 break;
             case JsonValueKind.Number:
                 // The validator reads integers as 64 bits and throws beyond.
@@ -120,7 +120,7 @@ internal static class BlockInput
         }
     }
 
-    private static void CheckText(string text, string at, List<ProblemError> faults)
+    private static void CheckString(string text, string at, List<ProblemError> faults)
     {
         if (s_templates.Any(mark => text.Contains(mark, StringComparison.Ordinal)))
         {

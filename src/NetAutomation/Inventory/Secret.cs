@@ -39,9 +39,9 @@ public sealed class Secret : IDisposable
                 var text = buffer.AsSpan(0, reader.CopyString(buffer));
                 return text.Contains((byte)0) ? throw new JsonException("A string holds U+0000.") : new Secret(text.ToArray());
             }
-            catch (InvalidOperationException)
+            catch (InvalidOperationException fault)
             {
-                throw new JsonException("A string is not Unicode text.");
+                throw new JsonException("A string is not Unicode text.", fault);
             }
             finally
             {

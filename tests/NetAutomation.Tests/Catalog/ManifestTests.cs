@@ -125,8 +125,8 @@ public sealed class ManifestTests
             prices: { pay_per_use: { apply: { run: "1" } } }
             artifacts: [a.txt]
             """;
-        BlockManifest.Read(manifest).Prices!.Components().ApplyRun.ShouldBe(new Money(1_000_000));
+        BlockManifest.Parse(manifest).Prices!.Components().ApplyRun.ShouldBe(new Money(1_000_000));
         manifest.ShouldContain(good);
-        Should.Throw<FormatException>(() => BlockManifest.Read(manifest.Replace(good, bad, StringComparison.Ordinal)));
+        Should.Throw<FormatException>(() => BlockManifest.Parse(manifest.Replace(good, bad, StringComparison.Ordinal)));
     }
 }

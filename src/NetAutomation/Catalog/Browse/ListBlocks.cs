@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Billing;
@@ -25,7 +26,7 @@ public sealed record BlockFilter(
     [property: Description("Only blocks of this effect: read, idempotent, transactional, unsafe.")] string? Effect = null,
     [property: Description("Words in the name, title or summary.")] string? Search = null);
 
-internal static class ListBlocks
+internal static partial class ListBlocks
 {
     /// <summary>The blocks on offer.</summary>
     internal static async Task<Results<Ok<Page<BlockSummary>>, Problem>> Handle(
@@ -42,6 +43,7 @@ internal static class ListBlocks
             effect = wanted;
         }
 
+        var pattern = filter.Search is null ? null : $"%{Wildcard().Replace(filter.Search, @"\$0")}%";
         var versions = db.Set<BlockVersionRow>().AsNoTracking().Where(row => row.State == VersionState.Published);
         var rows =
             from block in db.Set<Block>().AsNoTracking()
@@ -49,7 +51,7 @@ internal static class ListBlocks
                 .OrderByDescending(row => row.Major).ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch).Take(1)
             where filter.Platform == null || newest.Platforms.Contains(filter.Platform)
             where effect == null || newest.Effect == effect
-            where filter.Search == null || (newest.Slug + " " + newest.Title + " " + newest.Summary).ToLower().Contains(filter.Search.ToLower())
+            where pattern == null || EF.Functions.ILike(newest.Slug + " " + newest.Title + " " + newest.Summary, pattern, "\\")
             select new { block.Id, Newest = newest };
 
         var read = await page.Read(
@@ -70,4 +72,7 @@ internal static class ListBlocks
 
         return TypedResults.Ok(new Page<BlockSummary>(items, found.Next));
     }
+
+    [GeneratedRegex(@"[\\%_]", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Wildcard();
 }

@@ -16,7 +16,7 @@ internal sealed record BlockFolder(BlockManifest Manifest, string Readme, string
         try
         {
             var files = Content(directory);
-            var manifest = BlockManifest.Read(Text(files, "block.yaml"));
+            var manifest = BlockManifest.Parse(Text(files, "block.yaml"));
             if (manifest.Slug != Path.GetFileName(directory))
             {
                 throw new FormatException($"/slug: the folder is not named {manifest.Slug}");

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using NetAutomation.Billing;
@@ -28,20 +27,20 @@ internal sealed record BlockManifest(
     };
 
     /// <exception cref="FormatException">The text is not a manifest; the message says why.</exception>
-    public static BlockManifest Read(string yaml)
+    public static BlockManifest Parse(string yaml)
     {
         try
         {
             var manifest = StrictYaml.Read(yaml).Deserialize<BlockManifest>(s_json) ?? throw new FormatException("block.yaml is empty.");
-            return manifest.Faults() is { Count: > 0 } faults ? throw new FormatException(string.Join("; ", faults)) : manifest;
+            return manifest.Check() is { Count: > 0 } faults ? throw new FormatException(string.Join("; ", faults)) : manifest;
         }
         catch (JsonException fault)
         {
-            throw new FormatException(fault.Message);
+            throw new FormatException(fault.Message, fault);
         }
     }
 
-    private List<string> Faults()
+    private List<string> Check()
     {
         var faults = new List<string>();
         if (!Regex.IsMatch(Slug, @"^[a-z][a-z0-9-]{1,62}\z", RegexOptions.None, TimeSpan.FromSeconds(1)))

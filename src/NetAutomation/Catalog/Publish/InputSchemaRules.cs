@@ -23,8 +23,8 @@ internal sealed partial class InputSchemaRules
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
     private static readonly HashSet<string> s_magic = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ansible", "become", "connection", "delegate_to", "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file",
-        "inventory_hostname", "inventory_hostname_short", "lookup", "naas_input", "omit", "play_hosts", "playbook_dir", "query", "remote_user",
+        "ansible", "become", "block_artifacts", "block_input", "block_result", "connection", "delegate_to", "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file",
+        "inventory_hostname", "inventory_hostname_short", "lookup", "omit", "play_hosts", "playbook_dir", "query", "remote_user",
         "role_name", "role_names", "role_path", "vars",
     };
 
@@ -174,9 +174,9 @@ internal sealed partial class InputSchemaRules
         }
     }
 
-    [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9_]{0,63}\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9_]{0,63}\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PropertyName();
 
-    [GeneratedRegex(@"(?<!\\)(\\\\)*\\[dDwWsSpP]", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<!\\)(\\\\)*\\[dDwWsSpP]", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Wide();
 }

@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>Three numbers without leading zeros (semver.org, items 2 and 9); pre-releases are not sold.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct SemanticVersion(int Major, int Minor, int Patch)
 {
     public static SemanticVersion? Read(string text) =>

@@ -38,7 +38,7 @@ internal sealed partial class StrictYaml
         }
         catch (YamlException fault)
         {
-            throw new FormatException($"Line {fault.Start.Line}: {fault.Message}");
+            throw new FormatException($"Line {fault.Start.Line}: {fault.Message}", fault);
         }
     }
 
@@ -95,7 +95,7 @@ internal sealed partial class StrictYaml
         return members;
     }
 
-    private static JsonNode? Plain(string text)
+    private static JsonValue? Plain(string text)
     {
         if (text is "" or "~" or "null" or "Null" or "NULL")
         {
@@ -119,9 +119,9 @@ internal sealed partial class StrictYaml
 
     private FormatException Fault(string what) => new($"Line {_parser.Current?.Start.Line}: {what}.");
 
-    [GeneratedRegex(@"^[-+]?[0-9]+\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[-+]?[0-9]+\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Integer();
 
-    [GeneratedRegex(@"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Fraction();
 }

@@ -74,9 +74,9 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             _faults.AddRange(row.Faults);
             _faults.AddRange(faults.Where(fault => row.Faults.TrueForAll(other => other.Pointer != fault.Pointer)));
             device ??= new Device { TenantId = caller.Tenant, Id = DeviceId.New(), CreatedAt = time.GetUtcNow() };
-            if (!known.TryAdd(row.Name, device) && _rows.ContainsKey(device.Id))
+            if (!known.TryAdd(row.Name, device) && _rows.TryGetValue(device.Id, out var first))
             {
-                _faults.Add(new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {_rows[device.Id]}."));
+                _faults.Add(new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {first}."));
                 continue;
             }
 

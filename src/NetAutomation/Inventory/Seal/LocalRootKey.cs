@@ -52,7 +52,7 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
             Create(path);
         }
 
-        if ((File.GetUnixFileMode(path) & ~OwnerOnly) != 0)
+        if ((File.GetUnixFileMode(path) & ~OwnerOnly) != UnixFileMode.None)
         {
             throw new InvalidOperationException($"{path} can be read by others than its owner: set its mode to 0600.");
         }
