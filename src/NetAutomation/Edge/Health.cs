@@ -5,7 +5,7 @@ using Npgsql;
 namespace NetAutomation.Edge;
 
 /// <summary>Health on every listener; the load balancer asks without an identity.</summary>
-internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource database, TimeProvider time)
+internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource database, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
@@ -21,6 +21,8 @@ internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource data
                 await health.Fault() is { } fault ? Results.Text(fault, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ready"))
             .WithMetadata(new AnyListener()).ExcludeFromDescription();
     }
+
+    public void Dispose() => _asking.Dispose();
 
     // Anyone who reaches a listener may ask, so the database is asked at most once a second.
     private async Task<string?> Fault()

@@ -1,11 +1,11 @@
-using System.Data;
+using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Globalization;
 using System.Reflection;
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
-using NetAutomation.Platform;
 using Npgsql;
 
 namespace NetAutomation.Persistence;
@@ -16,6 +16,9 @@ namespace NetAutomation.Persistence;
 /// </summary>
 internal static class Rows
 {
+    private static readonly ConcurrentDictionary<Type, Func<DbDataReader, object?>> _shapes = new();
+    private static readonly ConcurrentDictionary<Type, Dictionary<string, object>> _enums = new();
+
     public static async Task<List<T>> Read<T>(DatabaseFacade database, FormattableString sql, CancellationToken cancel)
     {
         await database.OpenConnectionAsync(cancel);
@@ -24,18 +27,21 @@ internal static class Rows
             await using var command = ((NpgsqlConnection)database.GetDbConnection()).CreateCommand();
             command.Transaction = (NpgsqlTransaction?)database.CurrentTransaction?.GetDbTransaction();
             var arguments = sql.GetArguments();
-            command.CommandText = string.Format(
-                CultureInfo.InvariantCulture, sql.Format, [.. Enumerable.Range(0, arguments.Length).Select(object? (i) => $"@p{i}")]);
+            object?[] names = [.. Enumerable.Range(0, arguments.Length).Select(i => $"@p{i}")];
+#pragma warning disable S2077 // Only the parameters' names are formatted in.
+            command.CommandText = string.Format(CultureInfo.InvariantCulture, sql.Format, names);
+#pragma warning restore S2077
             for (var i = 0; i < arguments.Length; i++)
             {
                 command.Parameters.Add(new NpgsqlParameter($"p{i}", arguments[i] ?? DBNull.Value));
             }
 
-            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancel);
+            await using var reader = await command.ExecuteReaderAsync(cancel);
+            var shape = _shapes.GetOrAdd(typeof(T), ShapeOf);
             var rows = new List<T>();
             while (await reader.ReadAsync(cancel))
             {
-                rows.Add(Shape<T>.Read(reader));
+                rows.Add((T)shape(reader)!);
             }
 
             return rows;
@@ -46,73 +52,57 @@ internal static class Rows
         }
     }
 
+    /// <summary>One value, or a record by its longest constructor and then its settable members.</summary>
+    private static Func<DbDataReader, object?> ShapeOf(Type type)
+    {
+        if (IsSingle(Nullable.GetUnderlyingType(type) ?? type))
+        {
+            return reader => Field(reader, 0, type);
+        }
+
+        var constructor = type.GetConstructors().MaxBy(each => each.GetParameters().Length) ?? throw new InvalidOperationException($"{type} has no public constructor.");
+        var parameters = Array.ConvertAll(constructor.GetParameters(), each => (each.ParameterType, Column: Conventions.Snake(each.Name!)));
+        var members = type.GetProperties()
+            .Where(each => each.SetMethod is not null && !constructor.GetParameters().Any(parameter => parameter.Name == each.Name)).ToArray();
+        return reader =>
+        {
+            var values = Array.ConvertAll(parameters, each => Field(reader, reader.GetOrdinal(each.Column), each.ParameterType));
+            var row = constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
+            foreach (var member in members)
+            {
+                member.SetValue(row, Field(reader, reader.GetOrdinal(Conventions.Snake(member.Name)), member.PropertyType));
+            }
+
+            return row;
+        };
+    }
+
     private static object? Field(DbDataReader reader, int ordinal, Type type)
     {
-        if (reader.IsDBNull(ordinal))
+        var value = reader.GetValue(ordinal);
+        if (value is DBNull)
         {
             return null;
         }
 
         var plain = Nullable.GetUnderlyingType(type) ?? type;
-        if (plain.IsEnum)
+        return (value, plain) switch
         {
-            return Get(nameof(EnumField), plain, reader, ordinal);
-        }
-
-        if (plain == typeof(Money))
-        {
-            return new Money(reader.GetInt64(ordinal));
-        }
-
-        return plain.IsGenericType && plain.GetGenericTypeDefinition() == typeof(Id<>)
-            ? Activator.CreateInstance(plain, reader.GetGuid(ordinal))
-            : Get(nameof(PlainField), plain, reader, ordinal);
+            _ when plain.IsInstanceOfType(value) => value,
+            (string name, { IsEnum: true }) => _enums.GetOrAdd(plain, NamesOf)[name],
+            (long micros, _) when plain == typeof(Money) => new Money(micros),
+            (Guid id, _) when IsId(plain) => Activator.CreateInstance(plain, id),
+            (DateTime instant, _) when plain == typeof(DateTimeOffset) => new DateTimeOffset(instant),
+            (DateTime day, _) when plain == typeof(DateOnly) => DateOnly.FromDateTime(day),
+            _ => Convert.ChangeType(value, plain, CultureInfo.InvariantCulture),
+        };
     }
 
-    private static object? Get(string method, Type type, DbDataReader reader, int ordinal) =>
-        typeof(Rows).GetMethod(method, BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type)
-            .Invoke(null, BindingFlags.DoNotWrapExceptions, null, [reader, ordinal], null);
+    private static Dictionary<string, object> NamesOf(Type type) =>
+        Enum.GetValues(type).Cast<object>().ToDictionary(value => JsonNamingPolicy.SnakeCaseLower.ConvertName($"{value}"), StringComparer.Ordinal);
 
-    private static object? PlainField<T>(DbDataReader reader, int ordinal) => reader.GetFieldValue<T>(ordinal);
+    private static bool IsSingle(Type type) =>
+        type.IsPrimitive || type.IsEnum || type.IsArray || type.Namespace == nameof(System) || type == typeof(Money) || IsId(type);
 
-    private static object? EnumField<T>(DbDataReader reader, int ordinal)
-        where T : struct, Enum => Wire.Value<T>(reader.GetString(ordinal));
-
-    /// <summary>How a row becomes a <typeparamref name="T"/>: one value, or a record by its longest constructor and then its settable members.</summary>
-    private static class Shape<T>
-    {
-        private static readonly bool _single = IsSingle(Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T));
-        private static readonly ConstructorInfo? _constructor = _single
-            ? null
-            : typeof(T).GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
-                .Where(each => each.GetParameters() is not [var only] || only.ParameterType != typeof(T)).MaxBy(each => each.GetParameters().Length);
-
-        private static readonly ParameterInfo[] _parameters = _constructor?.GetParameters() ?? [];
-        private static readonly PropertyInfo[] _members = _single
-            ? []
-            : [.. typeof(T).GetProperties().Where(each => each.SetMethod is not null && !_parameters.Any(parameter => parameter.Name == each.Name))];
-
-        public static T Read(DbDataReader reader)
-        {
-            if (_single)
-            {
-                return (T)Field(reader, 0, typeof(T))!;
-            }
-
-            var values = Array.ConvertAll(_parameters, parameter => Field(reader, Ordinal(reader, parameter.Name!), parameter.ParameterType));
-            var row = (T)_constructor!.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
-            foreach (var member in _members)
-            {
-                member.SetValue(row, Field(reader, Ordinal(reader, member.Name), member.PropertyType));
-            }
-
-            return row;
-        }
-
-        private static int Ordinal(DbDataReader reader, string name) => reader.GetOrdinal(Conventions.Snake(name));
-
-        private static bool IsSingle(Type type) =>
-            type.IsPrimitive || type.IsEnum || type.IsArray || type.Namespace == nameof(System) || type == typeof(Money)
-            || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Id<>));
-    }
+    private static bool IsId(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Id<>);
 }

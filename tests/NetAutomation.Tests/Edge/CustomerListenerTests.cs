@@ -2,8 +2,9 @@ using System.Net;
 using System.Net.Security;
 using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Onboarding.Connections;
+using NetAutomation.Persistence;
 using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
 
@@ -71,7 +72,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         using var local = _service.Over(Listener.Customer, ProxyV2.Local, (await _service.CreateTenant()).Key);
         (await local.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await local.GetAsync("/healthz/ready")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        foreach (var path in new[] { "/v1/me", "/openapi/v1.json", "/problems/unauthorized", "/swagger/index.html", "/operator/v1/tenants", "/", "/healthzz", "/v1/../healthz2" })
+        foreach (var path in new[] { "/v1/me", "/openapi/v1.json", "/problems/unauthorized", "/swagger/index.html", "/", "/healthzz", "/v1/../healthz2" })
         {
             (await local.GetAsync(path)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, path);
         }
@@ -141,6 +142,19 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task An_open_connection_ends_with_its_binding()
+    {
+        var tenant = await _service.CreateTenant();
+        await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), CancellationToken.None);
+        await using var tls = await Handshake(stream);
+        await tls.WriteAsync("GET /healthz/live HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
+        (await tls.ReadAsync(new byte[4096])).ShouldBeGreaterThan(0);
+        await using var scope = _service.Services.CreateAsyncScope();
+        await EndpointConnections.Unbind(scope.ServiceProvider.GetRequiredService<SystemDb>(), tenant.Connection, "test", CancellationToken.None);
+        (await Closes(tls, _patience)).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task The_other_listeners_answer_health_and_refuse_the_rest()
     {
         using var browser = _service.Browser();
@@ -169,7 +183,12 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         using var patience = new CancellationTokenSource(within);
         try
         {
-            return await stream.ReadAsync(new byte[1], patience.Token) == 0;
+            while (await stream.ReadAsync(new byte[4096], patience.Token) > 0)
+            {
+                // What was on its way before the end.
+            }
+
+            return true;
         }
         catch (IOException)
         {

@@ -73,7 +73,8 @@ internal static class OwnAuthority
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, true, false));
         var end = now + _serverLife;
-        return request.Create(authority, now.AddHours(-1), end < authority.NotAfter ? end : authority.NotAfter, RandomNumberGenerator.GetBytes(16));
+        var last = new DateTimeOffset(authority.NotAfter);
+        return request.Create(authority, now.AddHours(-1), end < last ? end : last, RandomNumberGenerator.GetBytes(16));
     }
 
     private static X509Certificate2 Read(string file)
@@ -104,16 +105,18 @@ internal static class OwnAuthority
     // Two processes may start at once on one folder.
     private static FileStream Lock(string file)
     {
-        for (var attempt = 0; ; attempt++)
+        for (var attempt = 0; attempt < 100; attempt++)
         {
             try
             {
                 return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (attempt < 100)
+            catch (IOException)
             {
                 Thread.Sleep(100);
             }
         }
+
+        throw new IOException($"{file} is held by another process.");
     }
 }

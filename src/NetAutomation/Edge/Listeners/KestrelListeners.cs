@@ -1,7 +1,5 @@
 using System.Net;
-using System.Security.Authentication;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
 using NetAutomation.Platform;
 

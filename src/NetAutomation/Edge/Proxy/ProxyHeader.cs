@@ -32,6 +32,8 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
     private const byte Tcp4 = 0x11, Tcp6 = 0x21, UnixStream = 0x31;
     private const byte Crc32C = 0x03, Aws = 0xEA, AwsEndpointId = 0x01;
 
+    private static readonly SearchValues<byte> _hexadecimal = SearchValues.Create("0123456789abcdef"u8);
+
     private static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
 
     /// <summary>Decides at the first byte that cannot be part of a header, and never before the header is whole.</summary>
@@ -198,7 +200,7 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
 
     // ^vpce-[0-9a-f]{8,17}$
     private static bool IsEndpointId(ReadOnlySpan<byte> id) =>
-        id.StartsWith("vpce-"u8) && id.Length is >= 13 and <= 22 && id[5..].IndexOfAnyExcept("0123456789abcdef"u8) < 0;
+        id.StartsWith("vpce-"u8) && id.Length is >= 13 and <= 22 && id[5..].IndexOfAnyExcept(_hexadecimal) < 0;
 
     private static bool CrcAgrees(byte[] whole, Span<byte> value)
     {

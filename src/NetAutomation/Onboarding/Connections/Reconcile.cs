@@ -79,10 +79,14 @@ internal sealed partial class Reconcile(SystemDb db, EndpointServiceApi api, IOp
     {
         var ended = await db.Execute(
             $"""
-            update onboarding.binding b set ended_at = now(), end_reason = case when c.missed >= {MissedUntilGone} then 'gone' else c.state end
-            from onboarding.endpoint_connection c
-            where c.id = b.connection and b.ended_at is null and c.service_id = {options.Value.ServiceId}
-              and (lower(c.state) <> 'available' or c.missed >= {MissedUntilGone})
+            with ending as (
+              select c.id, case when lower(c.state) <> 'available' then c.state when c.missed >= {MissedUntilGone} then 'gone'
+                                when c.missed > 0 and exists (select from onboarding.endpoint_connection n
+                                                              where n.service_id = c.service_id and n.endpoint_id = c.endpoint_id and n.missed = 0) then 'replaced' end as reason
+              from onboarding.endpoint_connection c where c.service_id = {options.Value.ServiceId}
+            )
+            update onboarding.binding b set ended_at = now(), end_reason = e.reason
+            from ending e where e.id = b.connection and b.ended_at is null and e.reason is not null
             """,
             cancel);
         if (ended > 0)

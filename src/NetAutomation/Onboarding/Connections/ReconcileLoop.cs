@@ -27,7 +27,7 @@ internal sealed partial class ReconcileLoop(
         var failures = 0;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var pause = settings.PendingInterval;
+            TimeSpan pause;
             try
             {
                 pause = await Round(stoppingToken) ? settings.PendingInterval : settings.ReconcileInterval;

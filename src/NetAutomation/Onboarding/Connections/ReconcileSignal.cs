@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace NetAutomation.Onboarding.Connections;
 
 /// <summary>Wakes the reconcile loop early. Losing a signal costs time only.</summary>
-internal sealed class ReconcileSignal(TimeProvider time)
+internal sealed class ReconcileSignal(TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _again = TimeSpan.FromSeconds(30);
     private const int Most = 1000;
@@ -39,6 +39,8 @@ internal sealed class ReconcileSignal(TimeProvider time)
         _asked[endpointId] = now;
         Nudge();
     }
+
+    public void Dispose() => _waiting.Dispose();
 
     public Task Wait(TimeSpan longest, CancellationToken cancel) => _waiting.WaitAsync(longest, cancel);
 }

@@ -103,11 +103,10 @@ internal static class RegistrationPage
         }
     }
 
-    private static IResult Page(int status, string body, bool refresh) => new Html(
+    private static Html Page(int status, string body, bool refresh) => new Html(
         status,
         $$"""
         <!doctype html><html lang="en"><head><meta charset="utf-8"><title>NetAutomation registration</title>{{(refresh ? "<meta http-equiv=\"refresh\" content=\"10\">" : "")}}
-        <style>body{font:1rem/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#eee;padding:1rem;overflow:auto}td,th{text-align:left;padding-right:1rem}</style>
         </head><body><h1>NetAutomation</h1>{{body}}</body></html>
         """);
 
@@ -121,7 +120,7 @@ internal static class RegistrationPage
             response.StatusCode = Status;
             response.ContentType = "text/html; charset=utf-8";
             response.Headers.CacheControl = "no-store";
-            response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+            response.Headers.ContentSecurityPolicy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
             response.Headers["Referrer-Policy"] = "no-referrer";
             response.Headers.XContentTypeOptions = "nosniff";
             return response.WriteAsync(Body, httpContext.RequestAborted);

@@ -18,6 +18,7 @@ internal sealed class RegistrationSession(SystemDb db, IOptions<OnboardingOption
         await db.Execute($"delete from onboarding.registration_session where expires_at < now()", cancel);
         await db.Execute(
             $"insert into onboarding.registration_session (tenant_id, sha256, expires_at) values ({tenant.Value}, {Hash(value)}, now() + {_life})", cancel);
+#pragma warning disable S2092 // Off by configuration only.
         http.Response.Cookies.Append(Cookie, value, new CookieOptions
         {
             HttpOnly = true,
@@ -27,6 +28,7 @@ internal sealed class RegistrationSession(SystemDb db, IOptions<OnboardingOption
             MaxAge = _life,
             IsEssential = true,
         });
+#pragma warning restore S2092
     }
 
     public async Task<TenantId?> Tenant(HttpContext http, CancellationToken cancel)

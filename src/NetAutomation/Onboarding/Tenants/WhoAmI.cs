@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 
 namespace NetAutomation.Onboarding.Tenants;
 
