@@ -160,6 +160,20 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
     }
 
     [Fact]
+    public async Task A_run_whose_reader_went_away_still_ends()
+    {
+        await SkipUnlessPossible();
+        // Two events each, more than fit between the run and its reader.
+        var playbook = Sleeping(0) + string.Concat(Enumerable.Repeat("    - ansible.builtin.debug: { msg: x }\n", 140));
+        var run = Start(ground.Block(playbook), SandboxGround.Json("{}"), hard: TimeSpan.FromSeconds(25));
+
+        var result = await run.Completion.WaitAsync(TimeSpan.FromMinutes(2));
+
+        result.Gone.ShouldBeTrue();
+        result.Devices[0].Code.ShouldBe(DeviceCode.HardTimeout);
+    }
+
+    [Fact]
     public async Task Output_of_a_failing_task_is_scrubbed_and_the_device_fails()
     {
         await SkipUnlessPossible();

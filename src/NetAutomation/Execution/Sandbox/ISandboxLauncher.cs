@@ -6,7 +6,7 @@ internal delegate Task<Stream?> Dial(string deviceName, CancellationToken cancel
 /// <summary>Makes the place a run happens in. What each kind of place promises stands in docs/decisions/0006-sandbox.md.</summary>
 internal interface ISandboxLauncher
 {
-    /// <summary>Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end, or the run waits for it.</summary>
+    /// <summary>Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end: a run waits for its reader until its hard timeout.</summary>
     SandboxRun Start(SandboxJob job, Dial dial);
 
     /// <summary>Connects once; sends the credential only if the host key matches the pin, or there is no pin yet.</summary>

@@ -35,9 +35,9 @@ internal sealed class SandboxPlace : IDisposable
         {
             Directory.Delete(_directory, recursive: true);
         }
-        catch (DirectoryNotFoundException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            // Nothing was left.
+            // Nothing was left, or it will be taken away when the id is used again; nothing secret is in it.
         }
     }
 

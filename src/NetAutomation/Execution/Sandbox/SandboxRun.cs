@@ -9,6 +9,7 @@ namespace NetAutomation.Execution.Sandbox;
 internal sealed class SandboxRun
 {
     private const int OutputLimit = 4 * 1024;
+    private static readonly TimeSpan ReaderPatience = TimeSpan.FromSeconds(5);
     private readonly Channel<SandboxEvent> _events = Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly SandboxJob _job;
     private readonly SandboxLink _link;
@@ -17,6 +18,7 @@ internal sealed class SandboxRun
     private readonly TimeProvider _time;
     private readonly Dictionary<string, DeviceProgress> _devices;
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task<SandboxProcess> _process;
     private long _lastEvent;
     private volatile string? _stopCode;
@@ -58,7 +60,7 @@ internal sealed class SandboxRun
                 await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
             }
 
-            process.Kill();
+            Kill(process);
         }
 
         await Completion;
@@ -124,6 +126,14 @@ internal sealed class SandboxRun
         ended: _ended && !_stopped && gone,
         _stopCode ?? (fault is null ? null : DeviceCode.InternalError));
 
+    // A killed run must end even if whoever read its events is gone; the result holds every outcome anyway.
+    private void Kill(SandboxProcess process)
+    {
+        process.Kill();
+        _ = Task.Delay(ReaderPatience, _time, CancellationToken.None)
+            .ContinueWith(_ => _abandoned.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
     private async Task Watch(SandboxProcess process, CancellationToken over)
     {
         var started = _time.GetTimestamp();
@@ -139,7 +149,7 @@ internal sealed class SandboxRun
                 if (code is not null)
                 {
                     _stopCode = code;
-                    process.Kill();
+                    Kill(process);
                     return;
                 }
             }
@@ -252,7 +262,8 @@ internal sealed class SandboxRun
     private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
     {
         _waitingForReader = true;
-        await _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None);
+        var written = _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
+        await Task.WhenAny(written, _abandoned.Task);
         _waitingForReader = false;
         Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
     }
