@@ -21,7 +21,7 @@ random_account() { printf '%d%011d' "$((RANDOM % 9 + 1))" "$((16#$(random 5) % 1
 use_stack() {
   state=$(realpath -m "${NETAUTOMATION_STATE:-$root/.local/stack}")
   logs=$state/logs
-  index=${1:-1} tenants=1 devices=3
+  index=${1:-1} tenants=1 devices=3 data=''
   port_base=${NETAUTOMATION_PORT_BASE:-}
   # shellcheck disable=SC1091
   [ ! -e "$state/stack" ] || . "$state/stack"
@@ -30,9 +30,13 @@ use_stack() {
   port_customer=$((port_base + 1)) port_connector=$((port_base + 2)) port_operator=$((port_base + 3)) port_registration=$((port_base + 4))
   port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7))
   export NETAUTOMATION_LOCAL=$state NETAUTOMATION_PG_USER=$user
-  # A clone may be in a directory the service user cannot enter, and a socket's path may hold 107 bytes only.
-  data=$state work=/run/netautomation-local/$index
-  if id "$user" >/dev/null 2>&1 && { [ ${#data} -gt 60 ] || ! as_user test -x "$state"; }; then data=/var/lib/netautomation-local/$index; fi
+  work=/run/netautomation-local/$index
+  data=${data:-$state} app=${data:-$state}/app
+}
+
+# A clone may be in a directory the service user cannot enter, and the path of a socket may hold 107 bytes only.
+place_data() {
+  if [ ${#state} -gt 60 ] || ! as_user test -x "$state"; then data=/var/lib/netautomation-local/$(printf %s "$state" | sha256sum | head -c 12); fi
   app=$data/app
 }
 
