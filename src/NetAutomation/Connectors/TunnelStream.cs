@@ -11,6 +11,8 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 {
     private const int ServiceEnded = 1;
     private const int DeviceEnded = 2;
+    private const int BothEnded = ServiceEnded | DeviceEnded;
+    private const int WasReset = 4;
     private const string Reset = "The stream to the device was reset.";
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Stream _fromDevice = http.Request.Body;
@@ -45,22 +47,30 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 
     public void Abort()
     {
-        if (_finished.TrySetResult())
+        var before = Interlocked.Or(ref _ended, WasReset);
+        if (before is BothEnded || (before & WasReset) != 0)
         {
-            try
-            {
-                http.Features.Get<IHttpResetFeature>()?.Reset(TunnelProtocol.Http2Cancel);
-            }
-            catch (ObjectDisposedException)
-            {
-                // The request ended in the same moment.
-            }
+            return;
+        }
+
+        try
+        {
+            http.Features.Get<IHttpResetFeature>()?.Reset(TunnelProtocol.Http2Cancel);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request ended in the same moment.
+        }
+        finally
+        {
+            // Not before the reset: a request that returns first ends its stream as if all had been said.
+            _finished.TrySetResult();
         }
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_ended >= DeviceEnded)
+        if ((_ended & DeviceEnded) != 0)
         {
             return 0;
         }
@@ -122,7 +132,7 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
     // Kestrel discards writes to a stream that was reset without a word.
     private void ThrowIfReset()
     {
-        if (_finished.Task.IsCompleted || http.RequestAborted.IsCancellationRequested)
+        if ((_ended & WasReset) != 0 || http.RequestAborted.IsCancellationRequested)
         {
             throw new IOException(Reset);
         }
@@ -130,7 +140,7 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 
     private void Ended(int side)
     {
-        if ((Interlocked.Or(ref _ended, side) | side) == (ServiceEnded | DeviceEnded))
+        if ((Interlocked.Or(ref _ended, side) | side) == BothEnded)
         {
             _finished.TrySetResult();
         }

@@ -12,11 +12,13 @@ using NetAutomation.Connectors;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
+using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;
 
 public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
 {
+    private readonly SiteId _site = SiteId.New();
     private readonly DirectoryInfo _releases = Directory.CreateTempSubdirectory("releases-");
     private Caller _caller = new(TenantId.New(), ApiKeyId.New(), "test", MemberRole.Admin, "vpce-0123456789abcdef0", false);
     private WebApplication _app = null!;
@@ -32,7 +34,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
             ["Database:System"] = database.System,
             ["Connectors:Listener"] = "",
             ["Connectors:ReleasesDirectory"] = _releases.FullName,
-            ["Serilog:MinimumLevel"] = "Error",
+            ["Serilog:MinimumLevel"] = "Fatal",
         });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.AddPlatform();
@@ -50,6 +52,11 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         _app.UsePlatform();
         _app.MapApi().MapConnectors();
         await _app.StartAsync();
+        await using var owner = NpgsqlDataSource.Create(database.Owner);
+        await using var site = owner.CreateCommand("insert into inventory.site (tenant_id, id, name, version) values ($1, $2, 'ams', 1)");
+        site.Parameters.Add(new() { Value = _caller.Tenant.Value });
+        site.Parameters.Add(new() { Value = _site.Value });
+        await site.ExecuteNonQueryAsync();
         _http = new HttpClient { BaseAddress = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
     }
 
@@ -104,6 +111,14 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Site_of_nobody_or_of_another_tenant_is_refused_alike()
+    {
+        (await Post("edge", SiteId.New())).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        _caller = _caller with { Tenant = TenantId.New() };
+        (await Post("edge")).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+    }
+
+    [Fact]
     public async Task Operator_key_cannot_enrol()
     {
         _caller = _caller with { Role = MemberRole.Operator };
@@ -133,7 +148,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         return JsonNode.Parse(text)!;
     }
 
-    private Task<HttpResponseMessage> Post(string name) => _http.PostAsJsonAsync("/v1/connectors", new { name, siteId = $"{SiteId.New()}" });
+    private Task<HttpResponseMessage> Post(string name, SiteId? site = null) => _http.PostAsJsonAsync("/v1/connectors", new { name, siteId = $"{site ?? _site}" });
 
     private async Task<HttpStatusCode> Delete(string id, string? etag)
     {

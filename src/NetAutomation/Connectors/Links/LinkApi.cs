@@ -109,16 +109,17 @@ internal sealed partial class LinkApi(
 
     private async Task Serve(HttpContext http, LinkSession link, AttachStatement statement)
     {
-        if (!hub.Add(link))
-        {
-            http.Response.StatusCode = hub.On(link.ConnectionId) is null ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
-            http.Response.Headers.RetryAfter = "2";
-            return;
-        }
-
+        // The row comes first: the heartbeat closes links that have none.
+        await store.Attached(link, options.Value.Replica, statement.Version, statement.HighestFence, http.RequestAborted);
         try
         {
-            await store.Attached(link, options.Value.Replica, statement.Version, statement.HighestFence, http.RequestAborted);
+            if (!hub.Add(link))
+            {
+                http.Response.StatusCode = hub.On(link.ConnectionId) is null ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
+                http.Response.Headers.RetryAfter = "2";
+                return;
+            }
+
             Log.Attached(log, $"{link.Connector}", $"{link.Id}");
             http.Response.ContentType = "application/x-ndjson";
             await ControlLines.Write(http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()), http.RequestAborted);

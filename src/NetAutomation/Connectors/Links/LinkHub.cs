@@ -29,7 +29,7 @@ internal sealed class LinkHub(TimeProvider time)
         }
 
         link.Close();
-        _byConnection.TryRemove(link.ConnectionId, out _);
+        _byConnection.TryRemove(KeyValuePair.Create(link.ConnectionId, link));
     }
 
     public LinkSession? On(string connectionId) => _byConnection.GetValueOrDefault(connectionId);
