@@ -18,7 +18,6 @@ import threading
 LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
 PLATFORMS = {
     "frr": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "frr.frr.frr"},
-    "ios": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "cisco.ios.ios"},
 }
 KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
              ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))

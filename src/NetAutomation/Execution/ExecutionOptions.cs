@@ -16,7 +16,7 @@ internal sealed class ExecutionOptions
     public string BlocksDirectory { get; set; } = Path.Combine(AppContext.BaseDirectory, "blocks");
 
     /// <summary>One directory per live run. Keep it short: a unix socket's path holds 107 bytes.</summary>
-    [Required, MaxLength(60)]
+    [Required, MaxLength(48)]
     public string WorkDirectory { get; set; } = Path.Combine(Path.GetTempPath(), "netautomation");
 
     [Required]
