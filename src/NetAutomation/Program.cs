@@ -25,6 +25,3 @@ if (verb == "validate")
 
 await app.RunAsync();
 return 0;
-
-/// <summary>Entry point, named so that tests can host the service.</summary>
-internal sealed partial class Program;

@@ -55,7 +55,7 @@ internal static class Service
     }
 
     /// <summary>What this process does; everything where nothing is said.</summary>
-    private static HashSet<string> ReadRoles(IConfiguration configuration)
+    private static HashSet<string> ReadRoles(ConfigurationManager configuration)
     {
         string[] known = ["api", "worker", "scheduler"];
         var roles = configuration.GetSection("Roles").Get<string[]>() ?? known;

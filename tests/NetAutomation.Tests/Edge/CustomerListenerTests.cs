@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Onboarding.Connections;
