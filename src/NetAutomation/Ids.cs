@@ -46,11 +46,13 @@ public readonly record struct Id<TKind>(Guid Value) : IParsable<Id<TKind>>, ICom
         return string.Concat(TKind.Prefix, text);
     }
 
-    public static Id<TKind> Parse(string s, IFormatProvider? provider = null) => TryRead(s, out var id) ? id : None;
+    public static Id<TKind> Parse(string s) => TryRead(s, out var id) ? id : None;
+
+    static Id<TKind> IParsable<Id<TKind>>.Parse(string s, IFormatProvider? provider) => Parse(s);
 
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Id<TKind> result)
     {
-        result = s is null ? None : Parse(s, provider);
+        result = s is null ? None : Parse(s);
         return true;
     }
 

@@ -4,13 +4,14 @@ using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Platform;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
 
 /// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
 internal sealed partial class RunExecution(
-    NetAutomationDb db, RunJournal journal, BlockCatalog catalog, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, IServiceScopeFactory scopes,
+    NetAutomationDb db, RunJournal journal, BlockCatalog catalog, DeviceAccess access, AuditLog audit, DeviceDialler dialler, ISandboxLauncher launcher, IServiceScopeFactory scopes,
     TimeProvider clock, ILogger<RunExecution> log)
 {
     private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(5);
@@ -30,7 +31,7 @@ internal sealed partial class RunExecution(
         var job = new SandboxJob($"run-{run.Id.Value:n}-{run.Attempt}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. devices.Select(Describe)], run.Timeout, IdleLimit);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
         var sandbox = launcher.Start(job, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
-        var watch = new RunWatch(run, sandbox, dialler, scopes, clock, CancelGrace);
+        using var watch = new RunWatch(run, sandbox, dialler, scopes, clock, CancelGrace);
         var watching = watch.Watch();
         var written = await Write(run, sandbox);
         var result = await sandbox.Completion;
@@ -70,6 +71,9 @@ internal sealed partial class RunExecution(
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
         var block = (await catalog.Find(db, run.Block, run.Version)).Value;
         var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        await audit.Append(
+            run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
+        await transaction.CommitAsync();
         return (block, devices);
     }
 
@@ -129,7 +133,8 @@ internal sealed partial class RunExecution(
     /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
     private async Task Finish(ClaimedRun run, bool cancelled)
     {
-        for (var wait = TimeSpan.FromMilliseconds(200); ; wait = TimeSpan.FromSeconds(Math.Min(10, wait.TotalSeconds * 2)))
+        var wait = TimeSpan.FromMilliseconds(200);
+        while (true)
         {
             try
             {
@@ -140,6 +145,7 @@ internal sealed partial class RunExecution(
             {
                 Log.Retrying(log, fault, run.Id);
                 await Task.Delay(wait, clock);
+                wait = TimeSpan.FromSeconds(Math.Min(10, wait.TotalSeconds * 2));
             }
         }
     }

@@ -8,7 +8,7 @@ namespace NetAutomation.Execution;
 /// While a run goes on: renews its lease and its permit, and looks for a cancel. A refused renewal kills the run at once; a database
 /// that cannot be reached does not, since nobody else can be given the run then.
 /// </summary>
-internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler dialler, IServiceScopeFactory scopes, TimeProvider clock, TimeSpan cancelGrace)
+internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler dialler, IServiceScopeFactory scopes, TimeProvider clock, TimeSpan cancelGrace) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(10);
@@ -21,6 +21,8 @@ internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler
     public bool Cancelled { get; private set; }
 
     public Task Over() => _over.CancelAsync();
+
+    public void Dispose() => _over.Dispose();
 
     public async Task Watch()
     {
@@ -59,10 +61,6 @@ internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler
         catch (OperationCanceledException)
         {
             // The run is over.
-        }
-        finally
-        {
-            _over.Dispose();
         }
     }
 }

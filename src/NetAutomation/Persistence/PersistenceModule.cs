@@ -35,8 +35,10 @@ internal static class PersistenceModule
     }
 
     private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
-        context.UseNpgsql(source).UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings.Ignore(
-            CoreEventId.ManyServiceProvidersCreatedWarning));
+        context.UseNpgsql(source).UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings
+            // A refused write is often an answer (409); what is not is logged where the request fails.
+            .Log((RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
+            .Ignore(CoreEventId.ManyServiceProvidersCreatedWarning));
 
     private sealed class SchemaCheck([FromKeyedServices("system")] NpgsqlDataSource source) : IHostedService
     {

@@ -58,7 +58,8 @@ internal static class PlatformModule
             var endpoint = context.GetEndpoint();
             var wanted = endpoint?.Metadata.GetMetadata<ListenerFeature>();
             var here = context.Features.Get<ListenerFeature>();
-            if (endpoint is not null && endpoint.Metadata.GetMetadata<AnyListener>() is null && wanted != here)
+            // The endpoints that answer 405 and 415 belong to no route and to no listener.
+            if (endpoint is RouteEndpoint && endpoint.Metadata.GetMetadata<AnyListener>() is null && wanted != here)
             {
                 await Problems.NotFound.With().ExecuteAsync(context);
                 return;

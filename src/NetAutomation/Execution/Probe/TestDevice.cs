@@ -26,7 +26,7 @@ internal static class TestDevice
         DeviceLogin? device;
         await using (await db.Begin(caller.Tenant, cancel))
         {
-            device = (await access.Open(db, [id], cancel)).FirstOrDefault();
+            device = await access.Open(db, [id], cancel) is [var found] ? found : null;
         }
 
         if (device is null)

@@ -86,7 +86,8 @@ internal sealed class IdempotentRequest
 
     private static async Task<byte[]> Fingerprint(HttpContext http)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        // Keyed with the caller's API key, which is stored nowhere: a body may hold a password that a plain hash would let one guess.
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(http.Request.Headers.Authorization.ToString()));
         hash.AppendData(Encoding.UTF8.GetBytes($"{http.Request.Method} {http.Request.Path}{http.Request.QueryString}\n"));
         http.Request.Body.Position = 0;
         var buffer = new byte[16384];

@@ -100,7 +100,7 @@ internal static class ApiDocument
     private static Task Shape(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        var nullable = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) is not null ? JsonSchemaType.Null : 0;
+        var nullable = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) is not null ? JsonSchemaType.Null : default;
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Id<>))
         {
             var prefix = (string)type.GetGenericArguments()[0].GetProperty("Prefix")!.GetValue(null)!;

@@ -103,7 +103,7 @@ internal static class BuyBlock
             $"""
             insert into purchasing.purchase (tenant_id, id, block, major, kind, months, price_micros, currency, price_version_id, created_by, created_at)
             values ({caller.Tenant.Value}, {view.Id.Value}, {view.Block}, {view.Major}, {kind}, {view.Months}, {view.Price.Micros}, {Money.Currency},
-                    {(Guid?)price?.Value}, {caller.Key.Value}, {view.CreatedAt})
+                    {price?.Value}, {caller.Key.Value}, {view.CreatedAt})
             """,
             cancel);
         await db.Execute(

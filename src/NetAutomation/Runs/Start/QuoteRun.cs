@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
-using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 
