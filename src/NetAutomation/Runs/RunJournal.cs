@@ -64,7 +64,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             run,
             async () => await db.Execute(
                 $"""
-                update runs.run_device d set phase = {name}, started_at = coalesce(started_at, now())
+                update runs.run_device d set phase = {name}, started_at = coalesce(d.started_at, now())
                 from runs.run r where r.tenant_id = d.tenant_id and r.id = d.run_id and r.fence = {run.Fence}
                   and d.tenant_id = {run.Tenant.Value} and d.run_id = {run.Id.Value} and d.device_id = {device.Value} and d.outcome is null
                 """,
