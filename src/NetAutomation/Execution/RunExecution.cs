@@ -21,9 +21,15 @@ internal sealed partial class RunExecution(
 
     public async Task Execute(ClaimedRun run)
     {
-        var (block, devices) = await Prepare(run);
+        var prepared = await Prepare(run);
         if (!await journal.Start(run, CancellationToken.None))
         {
+            return;
+        }
+
+        if (prepared is not var (block, devices))
+        {
+            await Finish(run, cancelled: false);
             return;
         }
 
@@ -66,56 +72,69 @@ internal sealed partial class RunExecution(
     private static SandboxDevice Describe(DeviceLogin device) => new(
         Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
 
-    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)> Prepare(ClaimedRun run)
+    /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
+    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)?> Prepare(ClaimedRun run)
     {
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
-        var block = (await catalog.Find(db, run.Block, run.Version)).Value;
         var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        if ((await catalog.Find(db, run.Block, run.Version)).Refused(out var problem, out var block) || devices.Count < run.Devices.Count
+            || devices.Any(device => device.HostKeySha256 is null))
+        {
+            Log.Fault(log, run.Id, problem?.Type.Title ?? "A device was deleted, or its host key is no longer pinned.");
+            return null;
+        }
+
         await audit.Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         return (block, devices);
     }
 
-    /// <summary>Writes events in batches as they come. False: the fence has moved on, and nothing more may be written.</summary>
+    /// <summary>Writes events as they come. False: the fence has moved on, and nothing more may be written.</summary>
     private async Task<bool> Write(ClaimedRun run, SandboxRun sandbox)
     {
-        var mine = true;
-        var batch = new List<RunEvent>();
-        await foreach (var happened in sandbox.Events)
+        try
         {
-            if (!mine)
+            await foreach (var happened in sandbox.Events)
             {
-                continue;
-            }
-
-            if (happened.Outcome is { } outcome)
-            {
-                mine = (batch.Count == 0 || await journal.Append(run, batch, CancellationToken.None)) && await Report(run, outcome);
-                batch.Clear();
-                continue;
-            }
-
-            var device = happened.Device is null ? (DeviceId?)null : DeviceId.Parse(happened.Device);
-            batch.Add(new RunEvent(happened.Time, happened.Type, device, JsonElement.Parse(happened.Data)));
-            if (happened.Type == "device_started")
-            {
-                mine = await journal.Phase(run, device!.Value, DevicePhase.Running, CancellationToken.None);
-            }
-
-            if (mine)
-            {
-                mine = await journal.Append(run, batch, CancellationToken.None);
-                batch.Clear();
-            }
-
-            if (!mine)
-            {
-                await sandbox.Stop(TimeSpan.Zero);
+                if (!await WriteOne(run, happened))
+                {
+                    await Stop(sandbox);
+                    return false;
+                }
             }
         }
+        catch (Exception fault)
+        {
+            // What cannot be recorded must not go on; outcomes are written when it has ended.
+            Log.WriteFailed(log, fault, run.Id);
+            await Stop(sandbox);
+        }
 
-        return mine;
+        return true;
+    }
+
+    private async Task<bool> WriteOne(ClaimedRun run, SandboxEvent happened)
+    {
+        if (happened.Outcome is { } outcome)
+        {
+            return await Report(run, outcome);
+        }
+
+        var device = happened.Device is null ? (DeviceId?)null : DeviceId.Parse(happened.Device);
+        return (happened.Type != "device_started" || await journal.Phase(run, device!.Value, DevicePhase.Running, CancellationToken.None))
+            && await journal.Append(run, [new RunEvent(happened.Time, happened.Type, device, JsonElement.Parse(happened.Data))], CancellationToken.None);
+    }
+
+    private static async Task Stop(SandboxRun sandbox)
+    {
+        var stopping = sandbox.Stop(TimeSpan.Zero);
+        await foreach (var _ in sandbox.Events)
+        {
+            // The run waits for its reader.
+        }
+
+        await stopping;
     }
 
     private async Task<bool> Report(ClaimedRun run, SandboxDeviceResult result)
@@ -160,6 +179,9 @@ internal sealed partial class RunExecution(
 
         [LoggerMessage(805, LogLevel.Warning, "Run {Run}: the connectors did not confirm that no stream is open")]
         public static partial void StreamsUnconfirmed(ILogger logger, RunId run);
+
+        [LoggerMessage(807, LogLevel.Error, "Run {Run}: its events cannot be written, stopping it")]
+        public static partial void WriteFailed(ILogger logger, Exception exception, RunId run);
 
         [LoggerMessage(806, LogLevel.Warning, "Run {Run}: ending it failed, trying again")]
         public static partial void Retrying(ILogger logger, Exception exception, RunId run);

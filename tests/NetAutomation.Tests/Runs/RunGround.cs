@@ -108,8 +108,10 @@ internal sealed class RunGround : IAsyncDisposable
         (await Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         for (var i = 0; i < run.Devices.Count; i++)
         {
+            var device = run.Devices[i].Id;
+            (await Journal(journal => journal.Phase(run, device, DevicePhase.Running, default))).ShouldBeTrue();
             var outcome = i < outcomes.Length ? outcomes[i] : DeviceOutcome.Changed;
-            var report = new DeviceReport(run.Devices[i].Id, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []);
+            var report = new DeviceReport(device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []);
             (await Journal(journal => journal.Report(run, report, default))).ShouldBeTrue();
         }
 
