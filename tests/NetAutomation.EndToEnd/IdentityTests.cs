@@ -13,7 +13,7 @@ public sealed class IdentityTests(LocalProduct product)
 
         var blocks = await customer.Get("/v1/blocks");
 
-        blocks["items"]!.AsArray().Select(block => Customer.Text(block!, "slug")).ShouldContain("static-routes");
+        blocks["items"]!.AsArray().Select(block => Customer.Text(block!, "block")).ShouldContain("static-routes");
     }
 
     [Fact]
