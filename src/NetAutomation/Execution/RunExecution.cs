@@ -37,6 +37,11 @@ internal sealed partial class RunExecution(
         var job = new SandboxJob($"run-{run.Id.Value:n}-{run.Attempt}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. devices.Select(Describe)], run.Timeout, IdleLimit);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
         var sandbox = launcher.Start(job, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
+        foreach (var device in devices)
+        {
+            device.Dispose();
+        }
+
         using var watch = new RunWatch(run, sandbox, dialler, scopes, clock, CancelGrace);
         var watching = watch.Watch();
         var written = await Write(run, sandbox);

@@ -126,10 +126,10 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         },
         cancel);
 
-    /// <summary>Ends a run no worker holds: cancelled while queued, or not started in time.</summary>
-    public async Task<bool> End(TenantId tenant, RunId run, string state, string by, CancellationToken cancel)
+    /// <summary>Ends a run that has contacted no device: cancelled before it started, or not started in time.</summary>
+    public async Task<bool> End(TenantId tenant, RunId run, string[] from, string state, string by, CancellationToken cancel)
     {
-        var found = await db.Query<IdRow>($"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state = 'queued' for update", cancel);
+        var found = await db.Query<IdRow>($"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state = any ({from}) for update", cancel);
         if (found.Count == 0)
         {
             return false;
@@ -139,7 +139,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         var price = await Settle(tenant, run, cancel);
         return await db.Scalar<long?>(
             $"""
-            select runs.move({tenant.Value}, {run.Value}, null, array['queued'], {state}, {by}, null, {price.Micros}, {(state == "expired" ? "start_by_passed" : null)}) as "Value"
+            select runs.move({tenant.Value}, {run.Value}, null, {from}, {state}, {by}, null, {price.Micros}, {(state == "expired" ? "start_by_passed" : null)}) as "Value"
             """,
             cancel) is not null;
     }

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Connectors;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
 
@@ -75,6 +77,37 @@ public sealed class RunLifeTests(PostgresServer postgres)
         cancelled["summary"]!["not_started"]!.GetValue<int>().ShouldBe(2);
         (await RunGround.Post(ground.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_finished");
         (await ground.Claim()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_claimed_run_is_cancelled_before_its_worker_starts_it()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelled");
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeFalse();
+        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
+        (await ground.Scalar<int>("select running from runs.tenant_quota")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_stream_is_let_through_only_for_the_run_that_holds_the_device_now()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        var gate = ground.Host.Services.GetRequiredService<IDialGate>();
+        var dial = new DeviceDial(ground.Tenant.Id, SiteId.New(), run.Devices[0].Id, "10.66.0.2", 22, run.Id, run.Fence, true);
+        (await gate.MayDial(dial, default)).ShouldBeFalse("a claimed run has not started");
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await gate.MayDial(dial, default)).ShouldBeTrue();
+        (await gate.MayDial(dial with { Fence = run.Fence - 1 }, default)).ShouldBeFalse();
+        (await gate.MayDial(dial with { Exclusive = false }, default)).ShouldBeFalse();
+        (await gate.MayDial(dial with { Device = DeviceId.New() }, default)).ShouldBeFalse();
+        (await gate.MayDial(dial with { Tenant = TenantId.New() }, default)).ShouldBeFalse();
+        (await ground.Journal(journal => journal.Finish(run, false, default))).ShouldBeTrue();
+        (await gate.MayDial(dial, default)).ShouldBeFalse("a finished run holds nothing");
     }
 
     [Fact]

@@ -41,6 +41,7 @@ internal static class TestDevice
 
         var target = new SandboxDevice(
             id.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+        device.Dispose();
         var dial = new DeviceDial(caller.Tenant, device.SiteId, id, device.Address, device.Port, null, 0, false);
         var probe = await launcher.Probe(target, (_, token) => DeviceStream.Open(dialler, dial, token), Limit, cancel);
         await Record(db, caller, audit, device, probe, cancel);

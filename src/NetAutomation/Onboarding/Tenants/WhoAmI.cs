@@ -12,8 +12,16 @@ namespace NetAutomation.Onboarding.Tenants;
 /// <param name="KeyId">The API key.</param>
 /// <param name="Member">Whom the key was issued to.</param>
 /// <param name="Role">What the key may do.</param>
+/// <param name="Entitlements">Blocks the tenant may run now.</param>
 public sealed record WhoAmIView(
-    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member, MemberRole Role);
+    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member, MemberRole Role,
+    IReadOnlyList<HeldBlock> Entitlements);
+
+/// <summary>A block the tenant may run.</summary>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="Major">Major version.</param>
+/// <param name="Kind">pay_per_use, rental or owned.</param>
+public sealed record HeldBlock(string Block, int Major, string Kind);
 
 internal static class WhoAmI
 {
@@ -21,8 +29,14 @@ internal static class WhoAmI
     public static async Task<Ok<WhoAmIView>> GetMe(NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
         var tenant = (await db.Query<Row>($"select name, state, reads_until from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))[0];
+        var held = await db.Query<HeldBlock>(
+            $"""
+            select block, major, kind from purchasing.entitlement
+            where tenant_id = {caller.Tenant.Value} and tstzrange(starts_at, ends_at) @> now() order by block, major, kind
+            """,
+            cancel);
         return TypedResults.Ok(new WhoAmIView(
-            caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role));
+            caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role, held));
     }
 
     private sealed record Row(string Name, string State, DateTimeOffset? ReadsUntil);

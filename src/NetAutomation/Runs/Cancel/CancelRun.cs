@@ -7,8 +7,10 @@ namespace NetAutomation.Runs.Cancel;
 
 internal static class CancelRun
 {
+    private static readonly string[] _notStarted = ["queued", "claimed"];
+
     /// <summary>
-    /// Asks for a cancel. A queued run is cancelled at once; a running one when no session is left on any device. Asking again is harmless.
+    /// Asks for a cancel. A run that has contacted no device is cancelled at once; a running one when no session is left on any device. Asking again is harmless.
     /// </summary>
     public static async Task<Results<Accepted<RunView>, Problem>> Handle(
         RunId id, NetAutomationDb db, Caller caller, RunJournal journal, RunSignals signals, AuditLog audit, CancellationToken cancel)
@@ -19,7 +21,7 @@ internal static class CancelRun
         }
 
         var by = caller.Key.ToString();
-        if (!await journal.End(caller.Tenant, id, "cancelled", by, cancel))
+        if (!await journal.End(caller.Tenant, id, _notStarted, "cancelled", by, cancel))
         {
             await db.Scalar<long?>(
                 $"select runs.move({caller.Tenant.Value}, {id.Value}, null, array['running'], 'cancelling', {by}) as \"Value\"", cancel);

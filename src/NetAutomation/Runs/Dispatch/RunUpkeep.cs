@@ -5,6 +5,7 @@ namespace NetAutomation.Runs.Dispatch;
 /// <summary>Ends queued runs whose startBy has passed, and makes event partitions ahead of time.</summary>
 internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvider clock, ILogger<RunUpkeep> log) : BackgroundService
 {
+    private static readonly string[] _queued = ["queued"];
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -33,7 +34,7 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
         {
             var db = services.GetRequiredService<NetAutomationDb>();
             await using var transaction = await db.Begin(tenant, cancel);
-            if (await services.GetRequiredService<RunJournal>().End(tenant, run, "expired", "scheduler", cancel))
+            if (await services.GetRequiredService<RunJournal>().End(tenant, run, _queued, "expired", "scheduler", cancel))
             {
                 await transaction.CommitAsync(cancel);
             }
