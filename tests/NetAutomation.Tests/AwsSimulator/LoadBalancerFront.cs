@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using System.Text.Json;
 using NetAutomation.AwsSimulator;
 
 namespace NetAutomation.Tests.AwsSimulator;

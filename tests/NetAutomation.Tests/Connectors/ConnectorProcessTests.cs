@@ -84,6 +84,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var built = Path.Combine(AppContext.BaseDirectory, "netautomation-connector");
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("NETAUTOMATION_CONNECTOR") ?? built, arguments)
         {
+            UseShellExecute = false,
             RedirectStandardError = true,
             RedirectStandardOutput = true,
             RedirectStandardInput = true,

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Extensions.Options;
 using NetAutomation.Execution;
 using NetAutomation.Execution.Sandbox;
 

@@ -1,10 +1,6 @@
 using System.Net.Http.Json;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
 using Npgsql;

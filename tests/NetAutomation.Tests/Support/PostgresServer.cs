@@ -70,6 +70,7 @@ public sealed class PostgresServer : IAsyncLifetime
         var root = RepositoryRoot();
         var start = new ProcessStartInfo(Path.Combine(root, "deploy/local/postgres"), ["start", Path.Combine(root, ".local/test-pg")])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             Environment = { ["NETAUTOMATION_PG_UNSAFE"] = "1" },
         };
