@@ -14,7 +14,7 @@ COPY src/NetAutomation.Connector/NetAutomation.Connector.csproj src/NetAutomatio
 RUN dotnet restore src/NetAutomation --locked-mode && dotnet restore src/NetAutomation.Connector -r linux-x64 --locked-mode
 COPY src/ src/
 # Analysers have their say in tests/run.
-RUN dotnet publish src/NetAutomation -c Release --no-restore -p:RunAnalyzers=false -p:OpenApiGenerateDocuments=false -o /app
+RUN dotnet publish src/NetAutomation -c Release --no-restore -p:RunAnalyzers=false -o /app
 # One file that customers fetch through their endpoint: /v1/connector-releases/{version}/{rid}.
 RUN version=$(dotnet msbuild src/NetAutomation.Connector -getProperty:Version) \
     && dotnet publish src/NetAutomation.Connector -c Release -r linux-x64 --no-restore -p:RunAnalyzers=false -o /tmp/connector \
@@ -22,7 +22,7 @@ RUN version=$(dotnet msbuild src/NetAutomation.Connector -getProperty:Version) \
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-seccomp tini util-linux \
+    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-paramiko python3-seccomp tini util-linux \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 netautomation \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netautomation \
