@@ -23,10 +23,17 @@ internal sealed class PriceList
             [$"{slug}/owned/once"] = prices.OwnedOnce,
             [Included(slug)] = Money.Zero,
         };
-        var now = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
+        // Not the transaction's own time: it began before it waited for another publisher, whose prices may be newer.
+        var from = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
+        var open = (await db.Query<Price>(
+            $"""
+            select id, sku, unit_micros from billing.price_version
+            where sku like {slug + "/%"} and upper_inf(valid) and scope = '00000000-0000-0000-0000-000000000000'
+            """,
+            cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
         foreach (var (sku, price) in wanted)
         {
-            var current = now.GetValueOrDefault(sku);
+            var current = open.GetValueOrDefault(sku);
             if (current?.UnitMicros == price?.Micros)
             {
                 continue;
@@ -34,7 +41,7 @@ internal sealed class PriceList
 
             if (current is not null)
             {
-                await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), now()) where id = {current.Id.Value}", cancel);
+                await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), {from}) where id = {current.Id.Value}", cancel);
             }
 
             if (price is { } amount)
@@ -42,7 +49,7 @@ internal sealed class PriceList
                 await db.Execute(
                     $"""
                     insert into billing.price_version (id, sku, currency, unit_micros, valid)
-                    values ({Guid.CreateVersion7()}, {sku}, {Money.Currency}, {amount.Micros}, tstzrange(now(), null))
+                    values ({Guid.CreateVersion7()}, {sku}, {Money.Currency}, {amount.Micros}, tstzrange({from}, null))
                     """,
                     cancel);
             }

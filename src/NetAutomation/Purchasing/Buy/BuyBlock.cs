@@ -31,7 +31,7 @@ internal static class BuyBlock
 {
     /// <summary>Buys or rents a block.</summary>
     public static async Task<Results<Created<PurchaseView>, Problem>> Handle(
-        BuyBlockRequest body, NetAutomationDb db, Caller caller, UsageLedger ledger, BlockCatalog catalog, AuditLog audit, TimeProvider clock, CancellationToken cancel)
+        BuyBlockRequest body, NetAutomationDb db, Caller caller, UsageLedger ledger, BlockCatalog catalog, AuditLog audit, CancellationToken cancel)
     {
         if ((body.Kind == PurchaseKind.Rental) != body.Months is not null || body.Months is < 1 or > 36)
         {
@@ -70,7 +70,7 @@ internal static class BuyBlock
             };
         }
 
-        var now = clock.GetUtcNow();
+        var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
         var view = new PurchaseView(PurchaseId.New(), body.Block, version.Major, body.Kind, body.Months, price, EntitlementId.New(), now);
         await Write(db, caller, view, body, offer?.Id, cancel);
         if (offer is { } charged

@@ -28,7 +28,7 @@ internal static class QuoteRun
 
     /// <summary>Plans and prices a run without starting it.</summary>
     public static async Task<Results<Created<QuoteView>, Problem>> Handle(
-        StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, TimeProvider clock, CancellationToken cancel)
+        StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, CancellationToken cancel)
     {
         if (body.QuoteId is not null)
         {
@@ -48,7 +48,7 @@ internal static class QuoteRun
             };
         }
 
-        var quote = await Store(db, caller, plan, clock, cancel);
+        var quote = await Store(db, caller, plan, cancel);
         return TypedResults.Created($"/v1/quotes/{quote}", (await View(db, caller.Tenant, quote, cancel))!);
     }
 
@@ -56,7 +56,7 @@ internal static class QuoteRun
     public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
 
-    public static async Task<QuoteId> Store(NetAutomationDb db, Caller caller, RunPlan plan, TimeProvider clock, CancellationToken cancel)
+    public static async Task<QuoteId> Store(NetAutomationDb db, Caller caller, RunPlan plan, CancellationToken cancel)
     {
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
@@ -67,7 +67,7 @@ internal static class QuoteRun
                                     ceiling_micros, plan_digest, timeout_seconds, expires_at)
             values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode}, {targets}::jsonb, {devices},
                     {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
-                    {plan.TimeoutSeconds}, {clock.GetUtcNow() + Lifetime})
+                    {plan.TimeoutSeconds}, now() + {Lifetime})
             """,
             cancel);
         return id;

@@ -52,7 +52,7 @@ internal static class StartRun
             return refused;
         }
 
-        if ((await (body.QuoteId is { } quoteId ? Quoted(db, caller, planner, quoteId, body, cancel) : Fresh(db, caller, planner, body, clock, cancel)))
+        if ((await (body.QuoteId is { } quoteId ? Quoted(db, caller, planner, quoteId, body, cancel) : Fresh(db, caller, planner, body, cancel)))
             .Refused(out var problem, out var planned))
         {
             return problem;
@@ -97,8 +97,8 @@ internal static class StartRun
     }
 
     private static async Task<Outcome<Planned>> Fresh(
-        NetAutomationDb db, Caller caller, Planner planner, StartRunRequest body, TimeProvider clock, CancellationToken cancel) =>
-        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(await QuoteRun.Store(db, caller, plan, clock, cancel), plan);
+        NetAutomationDb db, Caller caller, Planner planner, StartRunRequest body, CancellationToken cancel) =>
+        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(await QuoteRun.Store(db, caller, plan, cancel), plan);
 
     /// <summary>Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.</summary>
     private static async Task<Outcome<Planned>> Quoted(
