@@ -37,6 +37,11 @@ internal static class Service
             builder.AddWorker();
         }
 
+        if (roles.Contains("scheduler"))
+        {
+            builder.AddRunUpkeep();
+        }
+
         configure?.Invoke(builder);
 
         var app = builder.Build();

@@ -28,6 +28,7 @@ internal sealed record DeviceReport(
 internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSignals signals)
 {
     private const int LargestResult = 64 * 1024;
+    private static readonly HashSet<DeviceId> NoDevices = [];
 
     /// <summary>claimed → running; commit it before the first dial.</summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
@@ -120,7 +121,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
 
             var failed = counts.Total - counts.Good;
             var state = failed == 0 ? "succeeded" : cancelled && counts.Unfinished > 0 ? "cancelled" : "failed";
-            var price = await Settle(run.Tenant, run.Id, cancel);
+            var price = await Settle(run.Tenant, run.Id, NoDevices, cancel);
             return await Move(
                 run, ["running", "cancelling"], state, null, cancel, price, state == "failed" ? "devices_failed" : null, state == "failed" ? $"{failed} of {counts.Total}" : null);
         },
@@ -136,12 +137,47 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         }
 
         await Close(tenant, run, cancel);
-        var price = await Settle(tenant, run, cancel);
+        var price = await Settle(tenant, run, NoDevices, cancel);
         return await db.Scalar<long?>(
             $"""
             select runs.move({tenant.Value}, {run.Value}, null, {from}, {state}, {by}, null, {price.Micros}, {(state == "expired" ? "start_by_passed" : null)}) as "Value"
             """,
             cancel) is not null;
+    }
+
+    /// <summary>
+    /// Ends an unknown run by a person's verdict. Devices the worker had finished are billed as they were; the unknown ones only where the
+    /// verdict says that they were completed.
+    /// </summary>
+    public async Task<bool> Resolve(
+        TenantId tenant, RunId run, IReadOnlyDictionary<DeviceId, DeviceOutcome> outcomes, bool billed, string resolution, string by, CancellationToken cancel)
+    {
+        var found = await db.Query<IdRow>($"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state = 'unknown' for update", cancel);
+        if (found.Count == 0)
+        {
+            return false;
+        }
+
+        var unbilled = new HashSet<DeviceId>();
+        foreach (var (device, outcome) in outcomes)
+        {
+            var name = Wire.Name(outcome);
+            await db.Execute(
+                $"""
+                update runs.run_device set outcome = {name}, code = 'resolved', changed = case when {name} = 'unknown' then null else {name} = 'changed' end
+                where tenant_id = {tenant.Value} and run_id = {run.Value} and device_id = {device.Value} and outcome = 'unknown'
+                """,
+                cancel);
+            if (!billed)
+            {
+                unbilled.Add(device);
+            }
+        }
+
+        await db.Execute($"update runs.run set resolution = {resolution}::jsonb where tenant_id = {tenant.Value} and id = {run.Value}", cancel);
+        var price = await Settle(tenant, run, unbilled, cancel);
+        return await db.Scalar<long?>(
+            $"select runs.move({tenant.Value}, {run.Value}, null, array['unknown'], 'resolved', {by}, null, {price.Micros}) as \"Value\"", cancel) is not null;
     }
 
     private async Task<bool> Locked(ClaimedRun run, CancellationToken cancel) => (await db.Query<IdRow>(
@@ -164,7 +200,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             cancel))[0];
     }
 
-    private async Task<Money> Settle(TenantId tenant, RunId run, CancellationToken cancel)
+    private async Task<Money> Settle(TenantId tenant, RunId run, IReadOnlySet<DeviceId> unbilled, CancellationToken cancel)
     {
         var head = (await db.Query<Head>(
             $"""
@@ -179,7 +215,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             """,
             cancel);
         var facts = new RunFacts(run, head.Block, head.Digest, head.InputHash, head.Minutes, [.. devices.Select(device => new DeviceFact(
-            new DeviceId(device.DeviceId), device.Outcome, device.Outcome is "ok" or "changed",
+            new DeviceId(device.DeviceId), device.Outcome, device.Outcome is "ok" or "changed" && !unbilled.Contains(new DeviceId(device.DeviceId)),
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash))]);
         return await ledger.Settle(tenant, facts, cancel);

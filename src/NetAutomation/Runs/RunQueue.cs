@@ -49,6 +49,12 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name))]);
     }
 
+    /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
+    /// <param name="grace">How long after the end of the lease.</param>
+    /// <param name="uptime">Nothing is taken while the database has been up for less: then nobody could renew.</param>
+    public async Task<IReadOnlyList<(RunId Run, RunState State)>> Rescue(TimeSpan grace, TimeSpan uptime, CancellationToken cancel) =>
+        [.. (await db.Query<Rescued>($"select run_id, state from runs.rescue({grace}, {uptime})", cancel)).Select(row => (row.RunId, row.State))];
+
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and start_by <= now() limit 100", cancel))
@@ -59,6 +65,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds);
 
     private sealed record DeviceRow(Guid DeviceId, string Name);
+
+    private sealed record Rescued(RunId RunId, RunState State);
 
     private sealed record Due(Guid TenantId, Guid Id);
 }

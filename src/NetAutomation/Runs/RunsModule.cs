@@ -4,6 +4,7 @@ using NetAutomation.Runs.Cancel;
 using NetAutomation.Runs.Dispatch;
 using NetAutomation.Runs.Explain;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
 
 namespace NetAutomation.Runs;
@@ -16,8 +17,10 @@ internal static class RunsModule
         services.AddSingleton<RunSignals>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>();
         services.AddSingleton<IDialGate, RunDialGate>();
-        services.AddHostedService<RunUpkeep>();
     }
+
+    /// <summary>The scheduler role's part: lost workers, overdue runs, partitions.</summary>
+    public static void AddRunUpkeep(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<RunUpkeep>();
 
     public static void MapRuns(this ApiRoutes routes)
     {
@@ -36,6 +39,8 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
             .Produces<RunEventPage>(200, "application/json", "text/event-stream");
         group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");
+        group.MapGet("/runs/{id}/cancel-preview", PreviewCancel.Handle).WithName("PreviewCancel");
+        group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired());
         group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended());
     }
 }

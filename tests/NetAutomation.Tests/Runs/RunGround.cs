@@ -25,10 +25,10 @@ internal sealed class RunGround : IAsyncDisposable
 
     public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
 
-    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3)
+    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false)
     {
         var database = await postgres.Create();
-        var host = await ServiceHost.Start(database);
+        var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"]);
         var ground = new RunGround(host, database);
         ground.Tenant = await host.CreateTenant();
         ground.Devices = await ground.Equip(ground.Tenant, devices);

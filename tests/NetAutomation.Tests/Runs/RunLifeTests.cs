@@ -171,7 +171,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task Overdue_runs_expire_free_of_charge()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
+        await using var ground = await RunGround.Start(postgres, 1, upkeep: true);
         var run = await ground.StartRun();
         await ground.Sql("update runs.run set start_by = now() - interval '1 second'");
         (await ground.Claim()).ShouldBeNull();

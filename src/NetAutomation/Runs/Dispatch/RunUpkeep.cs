@@ -2,11 +2,15 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Runs.Dispatch;
 
-/// <summary>Ends queued runs whose startBy has passed, and makes event partitions ahead of time.</summary>
+/// <summary>Rescues runs from lost workers, ends queued ones whose startBy has passed, and makes event partitions ahead of time.</summary>
 internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvider clock, ILogger<RunUpkeep> log) : BackgroundService
 {
     private static readonly string[] _queued = ["queued"];
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
+    // A lease lasts 30 s, so a run is taken from its worker 35 s after the last renewal.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DatabaseUptime = TimeSpan.FromSeconds(60);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -30,7 +34,13 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         await services.GetRequiredService<SystemDb>().Execute($"select runs.make_partitions(7)", cancel);
-        foreach (var (tenant, run) in await services.GetRequiredService<RunQueue>().Overdue(cancel))
+        var queue = services.GetRequiredService<RunQueue>();
+        foreach (var (run, state) in await queue.Rescue(Grace, DatabaseUptime, cancel))
+        {
+            Log.Rescued(log, run, state);
+        }
+
+        foreach (var (tenant, run) in await queue.Overdue(cancel))
         {
             var db = services.GetRequiredService<NetAutomationDb>();
             await using var transaction = await db.Begin(tenant, cancel);
@@ -43,6 +53,9 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
 
     private static partial class Log
     {
+        [LoggerMessage(702, LogLevel.Warning, "Run {Run} lost its worker and is now {State}")]
+        public static partial void Rescued(ILogger logger, RunId run, RunState state);
+
         [LoggerMessage(701, LogLevel.Error, "Run upkeep failed")]
         public static partial void Failed(ILogger logger, Exception exception);
     }

@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs.Follow;
+
+namespace NetAutomation.Runs.Cancel;
+
+/// <summary>What a cancel would do now.</summary>
+/// <param name="State">Where the run stands.</param>
+/// <param name="Possible">False where the run has finished.</param>
+/// <param name="Finished">Devices that keep their outcome.</param>
+/// <param name="Interrupted">Devices being worked on: they finish their task within the grace of 20 s or are cut off.</param>
+/// <param name="NotStarted">Devices that stay as they are.</param>
+public sealed record CancelPreviewView(RunState State, bool Possible, long Finished, long Interrupted, long NotStarted);
+
+internal static class PreviewCancel
+{
+    /// <summary>What a cancel would do now, without doing it.</summary>
+    public static async Task<Results<Ok<CancelPreviewView>, Problem>> Handle(RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    {
+        if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var counts = (await db.Query<Counts>(
+            $"""
+            select count(*) filter (where outcome is not null) as finished, count(*) filter (where outcome is null and phase <> 'waiting') as interrupted,
+              count(*) filter (where phase = 'waiting') as not_started
+            from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}
+            """,
+            cancel))[0];
+        return TypedResults.Ok(new CancelPreviewView(
+            run.State, !run.Terminal && run.State != RunState.Unknown, counts.Finished, counts.Interrupted, counts.NotStarted));
+    }
+
+    public sealed record Counts(long Finished, long Interrupted, long NotStarted);
+}
