@@ -200,7 +200,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             cancel))[0];
     }
 
-    private async Task<Money> Settle(TenantId tenant, RunId run, IReadOnlySet<DeviceId> unbilled, CancellationToken cancel)
+    private async Task<Money> Settle(TenantId tenant, RunId run, HashSet<DeviceId> unbilled, CancellationToken cancel)
     {
         var head = (await db.Query<Head>(
             $"""

@@ -22,13 +22,7 @@ public sealed class UnsafeInputTests
     {
         var json = JsonSerializer.Serialize(new Dictionary<string, object> { ["outer"] = new Dictionary<string, string> { [name] = "x" } });
 
-        Should.Throw<ArgumentException>(() => Written(json));
-        UnsafeInput.Faults(SandboxGround.Json(json)).ShouldBe(["/outer/" + name]);
-    }
-
-    [Fact]
-    public void Templates_are_reported_by_pointer() =>
-        UnsafeInput.Faults(SandboxGround.Json("""{"a":["ok","{{ x }}"],"b/c":"{% x %}","d":"{# x #}","e":"{ not one }"}""")).ShouldBe(["/a/1", "/b~1c", "/d"]);
+        Should.Throw<ArgumentException>(() => Written(json));    }
 
     private static string Written(string json)
     {
