@@ -28,7 +28,7 @@ internal static class ConnectorsModule
     public static void MapConnectors(this ApiRoutes routes)
     {
         var connectors = routes.Customer.MapGroup("/connectors").WithTags("Connectors");
-        connectors.MapPost("", CreateConnector.Handle).WithName(nameof(CreateConnector)).WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        connectors.MapPost("", CreateConnector.Handle).WithName(nameof(CreateConnector)).WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Problems.NameTaken));
         connectors.MapGet("", ShowConnectors.List).WithName("ListConnectors");
         connectors.MapGet("/{id}", ShowConnectors.One).WithName("ShowConnector");
         connectors.MapDelete("/{id}", RevokeConnector.Handle).WithName(nameof(RevokeConnector)).WithMetadata(new RequiredRole(MemberRole.Admin));

@@ -40,27 +40,31 @@ internal static class InventoryModule
     public static void MapInventory(this ApiRoutes routes)
     {
         var sites = routes.Customer.MapGroup("/sites").WithTags("Inventory");
-        sites.MapPost("/", CreateSite.Handle).WithName(nameof(CreateSite));
+        sites.MapPost("/", CreateSite.Handle).WithName(nameof(CreateSite)).WithMetadata(new Refuses(Problems.SiteNameTaken));
         sites.MapGet("/", ReadSites.List).WithName("ListSites");
         sites.MapGet("/{id}", ReadSites.Show).WithName("ShowSite");
-        sites.MapPatch("/{id}", ChangeSite.Rename).WithName(nameof(ChangeSite));
-        sites.MapDelete("/{id}", ChangeSite.Delete).WithName("DeleteSite");
+        sites.MapPatch("/{id}", ChangeSite.Rename).WithName(nameof(ChangeSite)).WithMetadata(new Refuses(Problems.SiteNameTaken));
+        sites.MapDelete("/{id}", ChangeSite.Delete).WithName("DeleteSite").WithMetadata(new Refuses(Problems.SiteInUse));
 
         var credentials = routes.Customer.MapGroup("/credentials").WithTags("Inventory");
-        credentials.MapPost("/", CreateCredential.Handle).WithName(nameof(CreateCredential)).WithMetadata(new RequiredRole(MemberRole.Admin));
+        credentials.MapPost("/", CreateCredential.Handle).WithName(nameof(CreateCredential))
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.CredentialNameTaken));
         credentials.MapGet("/", ReadCredentials.List).WithName("ListCredentials");
         credentials.MapGet("/{id}", ReadCredentials.Show).WithName("ShowCredential");
-        credentials.MapPatch("/{id}", ChangeCredential.Patch).WithName(nameof(ChangeCredential)).WithMetadata(new RequiredRole(MemberRole.Admin));
-        credentials.MapDelete("/{id}", ChangeCredential.Delete).WithName("DeleteCredential").WithMetadata(new RequiredRole(MemberRole.Admin));
+        credentials.MapPatch("/{id}", ChangeCredential.Patch).WithName(nameof(ChangeCredential))
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.CredentialNameTaken));
+        credentials.MapDelete("/{id}", ChangeCredential.Delete).WithName("DeleteCredential")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.CredentialInUse));
 
+        var taken = new Refuses(Problems.DeviceNameTaken, Problems.DeviceAddressTaken, Problems.DeviceInUse);
         var devices = routes.Customer.MapGroup("/devices").WithTags("Inventory");
-        devices.MapPost("/", CreateDevice.Handle).WithName(nameof(CreateDevice));
+        devices.MapPost("/", CreateDevice.Handle).WithName(nameof(CreateDevice)).WithMetadata(taken);
         devices.MapGet("/", ReadDevices.List).WithName("ListDevices");
         devices.MapGet("/{id}", ReadDevices.Show).WithName("ShowDevice");
-        devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice));
-        devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice");
+        devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
+        devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice").WithMetadata(new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(new RequestSizeLimitAttribute(LargestImport))
+            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken)
             .AddOpenApiOperationTransformer((operation, _, _) =>
             {
                 operation.RequestBody = new OpenApiRequestBody

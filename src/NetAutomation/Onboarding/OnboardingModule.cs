@@ -34,7 +34,8 @@ internal static class OnboardingModule
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
         customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
         customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
-        customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey").WithMetadata(new RequiredRole(MemberRole.Admin));
+        customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAdminKey));
 
         var staff = routes.Operator;
         staff.MapGet("/endpoint-connections", OperateConnections.List);

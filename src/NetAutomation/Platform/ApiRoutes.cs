@@ -36,3 +36,9 @@ internal sealed record AllowedWhenSuspended;
 
 /// <summary>The least role a caller needs.</summary>
 internal sealed record RequiredRole(MemberRole Role);
+
+/// <summary>The resource carries no ETag: it can only be revoked, and a second time changes nothing.</summary>
+internal sealed record Unconditional;
+
+/// <summary>Refusals of this operation beyond those that the conventions bring; the API document lists them.</summary>
+internal sealed record Refuses(params ProblemType[] Types);

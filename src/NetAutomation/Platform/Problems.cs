@@ -16,6 +16,7 @@ internal static class Problems
     public static readonly ProblemType PreconditionFailed = new("precondition_failed", 412, "The resource changed since it was read");
     public static readonly ProblemType BodyTooLarge = new("body_too_large", 413, "The body is too large");
     public static readonly ProblemType UnsupportedMediaType = new("unsupported_media_type", 415, "The body must be application/json");
+    public static readonly ProblemType RangeNotSatisfiable = new("range_not_satisfiable", 416, "The resource does not have the bytes of this range");
     public static readonly ProblemType Refused = new("validation_failed", 422, "The request can be read but is refused");
     public static readonly ProblemType IdempotencyReused = new("idempotency_key_reused", 422, "This Idempotency-Key was used with another request");
     public static readonly ProblemType CursorMismatch = new("cursor_mismatch", 422, "The cursor belongs to another list or other filters");

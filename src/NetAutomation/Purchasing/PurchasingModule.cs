@@ -9,7 +9,11 @@ internal static class PurchasingModule
     public static void MapPurchasing(this ApiRoutes routes)
     {
         var group = routes.Customer.MapGroup("").WithTags("Purchasing");
-        group.MapPost("/purchases", BuyBlock.Handle).WithName("BuyBlock").WithMetadata(new IdempotencyRequired());
+        group.MapPost("/purchases", BuyBlock.Handle).WithName("BuyBlock").WithMetadata(
+            new IdempotencyRequired(),
+            new Refuses(
+                Problems.AlreadyEntitled, Problems.NotOffered, Catalog.Problems.VersionWithdrawn, Billing.Problems.PriceAboveMax,
+                Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable));
         group.MapGet("/purchases", ListPurchases.Handle).WithName("ListPurchases");
         group.MapGet("/purchases/{id}", ListPurchases.GetPurchase).WithName("GetPurchase");
         group.MapGet("/entitlements", ListEntitlements.Handle).WithName("ListEntitlements");

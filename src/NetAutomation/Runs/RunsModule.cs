@@ -25,22 +25,28 @@ internal static class RunsModule
     public static void MapRuns(this ApiRoutes routes)
     {
         var group = routes.Customer.MapGroup("").WithTags("Runs");
-        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun");
+        ProblemType[] planning =
+            [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
+        ProblemType[] starting =
+            [.. planning, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
+        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(planning));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
-        group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired());
+        group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns");
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");
         group.MapGet("/runs/{id}/devices/{deviceId}", GetRunDevices.GetRunDevice).WithName("GetRunDevice");
         group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff").Produces<string>(200, "text/plain");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
-        group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact");
-        group.MapGet("/runs/{id}/log", FollowRun.GetLog).WithName("GetRunLog").Produces<string>(200, "text/plain");
+        group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
+            .Produces(206).Produces(304).WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable, Platform.Problems.PreconditionFailed));
+        group.MapGet("/runs/{id}/log", FollowRun.GetLog).WithName("GetRunLog").Produces<string>(200, "text/plain")
+            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
-            .Produces<RunEventPage>(200, "application/json", "text/event-stream");
+            .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204);
         group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");
         group.MapGet("/runs/{id}/cancel-preview", PreviewCancel.Handle).WithName("PreviewCancel");
-        group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired());
-        group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended());
+        group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));
+        group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
     }
 }

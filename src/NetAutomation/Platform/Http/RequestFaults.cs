@@ -32,6 +32,7 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         405 => Problems.MethodNotAllowed.With(),
         413 => Problems.BodyTooLarge.With(),
         415 => Problems.UnsupportedMediaType.With(),
+        416 => Problems.RangeNotSatisfiable.With(),
         >= 500 => Problems.Internal.With(),
         _ => Problems.Malformed.With(),
     };

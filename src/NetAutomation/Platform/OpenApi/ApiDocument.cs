@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -71,7 +72,8 @@ internal static class ApiDocument
             });
         }
 
-        if (context.Description.HttpMethod is "PATCH" or "PUT" or "DELETE")
+        var matched = context.Description.HttpMethod is "PATCH" or "PUT" or "DELETE" && !metadata.OfType<Unconditional>().Any();
+        if (matched)
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
@@ -83,21 +85,47 @@ internal static class ApiDocument
             });
         }
 
+        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>().Where(parameter => parameter.In == ParameterLocation.Query))
+        {
+            parameter.Name = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
+        }
+
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemBody), null, cancel);
         context.Document!.AddComponent("Problem", problem);
         var reference = new OpenApiSchemaReference("Problem", context.Document);
         operation.Responses ??= [];
-        foreach (var (status, text) in new[] { ("400", "Cannot be read"), ("401", "Endpoint or key"), ("403", "Role or suspension"), ("404", "Not there, or not yours"), ("422", "Readable but refused") })
+        foreach (var kinds in Refusals(operation, context.Description.HttpMethod, matched, metadata).Distinct().GroupBy(type => type.Status).OrderBy(kinds => kinds.Key))
         {
-            operation.Responses.TryAdd(status, new OpenApiResponse
+            operation.Responses.TryAdd(kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), new OpenApiResponse
             {
-                Description = text,
+                Description = string.Join(", ", kinds.Select(type => $"`{type.Code}`").Order(StringComparer.Ordinal)),
                 Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/problem+json"] = new() { Schema = reference } },
             });
         }
     }
 
-    private static Task Shape(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
+    /// <summary>What the conventions can answer to such an operation, and what it declares itself.</summary>
+    private static IEnumerable<ProblemType> Refusals(OpenApiOperation operation, string? verb, bool matched, IList<object> metadata)
+    {
+        ProblemType[] every = [Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal, Problems.Unavailable];
+        ProblemType[] writing = [Problems.RoleInsufficient, Problems.TenantSuspended];
+        ProblemType[] reading = [Problems.RoleInsufficient];
+        ProblemType[] posting = [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused];
+        ProblemType[] matching = [Problems.PreconditionRequired, Problems.PreconditionFailed];
+        ProblemType[] carrying = [Problems.BodyTooLarge, Problems.UnsupportedMediaType];
+        return [
+            .. every,
+            .. verb == "GET" ? reading : writing,
+            .. verb == "POST" ? posting : [],
+            .. matched ? matching : [],
+            .. operation.RequestBody is null ? [] : carrying,
+            .. operation.Parameters?.Any(parameter => parameter.Name == "limit") == true ? [Problems.CursorMismatch] : Array.Empty<ProblemType>(),
+            .. metadata.OfType<SecretOnce>().Any() ? [Problems.SecretAlreadyShown] : Array.Empty<ProblemType>(),
+            .. metadata.OfType<Refuses>().SelectMany(refuses => refuses.Types),
+        ];
+    }
+
+    private static async Task Shape(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancel)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
         var nullable = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) is not null ? JsonSchemaType.Null : default;
@@ -122,7 +150,19 @@ internal static class ApiDocument
         {
             schema.Type = JsonSchemaType.String | nullable;
         }
-
-        return Task.CompletedTask;
+        else if (type == typeof(string) || type == typeof(DateTimeOffset))
+        {
+            // Their own converters hide what they are.
+            schema.Type = JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
+            schema.Format = type == typeof(string) ? null : "date-time";
+        }
+        else if (context.JsonTypeInfo is { Kind: JsonTypeInfoKind.Enumerable, ElementType: { } item })
+        {
+            schema.Items ??= await context.GetOrCreateSchemaAsync(item, null, cancel);
+        }
+        else if (context.JsonTypeInfo is { Kind: JsonTypeInfoKind.Dictionary, ElementType: { } value })
+        {
+            schema.AdditionalProperties ??= await context.GetOrCreateSchemaAsync(value, null, cancel);
+        }
     }
 }
