@@ -15,7 +15,7 @@ internal static class RunsModule
     {
         var services = builder.Services;
         services.AddSingleton<RunSignals>();
-        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>();
+        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>().AddScoped<RunLauncher>();
         services.AddSingleton<IDialGate, RunDialGate>();
     }
 

@@ -1,0 +1,169 @@
+using System.Text.Json;
+using NetAutomation.Billing;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs.Start;
+
+namespace NetAutomation.Runs;
+
+/// <summary>Where a run comes from, if not from a request.</summary>
+/// <param name="Occurrence">The instant it was due, as text; with the schedule it names one run.</param>
+internal sealed record RunOrigin(ScheduleId Schedule, string Occurrence);
+
+/// <summary>The one way a run starts, for requests and schedules alike.</summary>
+internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, RunSignals signals, AuditLog audit, TimeProvider clock)
+{
+    private static readonly string[] PlannedMembers = ["block", "version", "mode", "targets", "input"];
+
+    /// <summary>Quote, money and place in the queue, in the caller's transaction.</summary>
+    /// <param name="origin">The schedule's occurrence; it starts at most one run.</param>
+    public async Task<Outcome<RunId>> Start(Caller caller, StartRunRequest body, RunOrigin? origin, CancellationToken cancel)
+    {
+        if (Refusal(body, clock) is { } refused)
+        {
+            return refused;
+        }
+
+        if ((await (body.QuoteId is { } quoteId ? Quoted(caller, quoteId, body, cancel) : Fresh(caller, body, cancel))).Refused(out var problem, out var planned))
+        {
+            return problem;
+        }
+
+        var run = RunId.New();
+        if (await ledger.Reserve(caller.Tenant, run, planned.Plan.Lines, body.MaxPrice, cancel) is { } unpaid)
+        {
+            return unpaid;
+        }
+
+        var by = origin?.Schedule.ToString() ?? caller.Key.ToString();
+        await Enqueue(caller, run, planned, body, origin, by, cancel);
+        await audit.Append(
+            caller.Tenant, by, caller.Member, origin is null ? caller.EndpointId : null, "run.started", run.ToString(),
+            new { planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count }, cancel);
+        db.AfterCommit.Add(signals.RingWork);
+        return run;
+    }
+
+    /// <summary>The devices it would run on now, or why it could not start. Nothing is stored.</summary>
+    public async Task<Outcome<IReadOnlyList<DeviceId>>> Plan(Caller caller, StartRunRequest body, CancellationToken cancel)
+    {
+        if (Refusal(body, clock) is { } refused)
+        {
+            return refused;
+        }
+
+        return (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : plan.Devices.Select(device => device.DeviceId).ToArray();
+    }
+
+    private static Problem? Refusal(StartRunRequest body, TimeProvider clock)
+    {
+        if (body.QuoteId is not null)
+        {
+            bool[] given = [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
+            if (PlannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
+            {
+                return new Problem(Platform.Problems.Refused, "The quote already says this.", [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
+            }
+        }
+
+        if (body.StartBy <= clock.GetUtcNow())
+        {
+            return Platform.Problems.Refused.At("/startBy", "in_the_past", "The time has passed.");
+        }
+
+        if (body.Rollout is { BatchSize: < 1 } or { MaxFailures: < 0 })
+        {
+            return Platform.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0.");
+        }
+
+        return body.Labels is { } labels && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
+            ? Platform.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
+            : null;
+    }
+
+    private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
+        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(await QuoteRun.Store(db, caller, plan, cancel), plan);
+
+    /// <summary>Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.</summary>
+    private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
+    {
+        await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
+        var rows = await db.Query<Row>(
+            $"""
+            select block, version, digest, mode, effect, device_ids, input::text as input, lines::text as lines, timeout_seconds, targets::text as targets, expires_at <= now() as expired,
+              exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
+            from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            """,
+            cancel);
+        if (rows is not [var quote])
+        {
+            return Platform.Problems.Refused.At("/quoteId", "unknown_quote", "There is no such quote.");
+        }
+
+        if (quote.Used)
+        {
+            return Problems.QuoteUsed.With();
+        }
+
+        if (quote.Expired)
+        {
+            return Problems.QuoteExpired.With();
+        }
+
+        var again = new StartRunRequest(
+            quote.Block, quote.Version, quote.Effect == "read" ? null : Wire.Value<RunMode>(quote.Mode),
+            new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), JsonElement.Parse(quote.Input),
+            TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
+        if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
+        {
+            return problem.StatusCode == 402 ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
+        }
+
+        if (plan.Block.Digest != quote.Digest || plan.TimeoutSeconds > quote.TimeoutSeconds)
+        {
+            return Problems.QuoteDrift.With();
+        }
+
+        var lines = JsonSerializer.Deserialize<List<PriceLine>>(quote.Lines, Json.Api)!;
+        return new Planned(id, plan with { Lines = lines, Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)! });
+    }
+
+    private async Task Enqueue(
+        Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by, CancellationToken cancel)
+    {
+        var plan = planned.Plan;
+        var (tenant, mode, effect) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
+        var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
+        var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
+        await db.Execute(
+            $"""
+            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout,
+                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence)
+            values ({tenant}, {run.Value}, 'queued', false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
+                    {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.StartBy}, {plan.TimeoutSeconds},
+                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule.Value}, {origin?.Occurrence})
+            """,
+            cancel);
+        await db.Execute(
+            $"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})", cancel);
+        await db.Execute(
+            $"""
+            insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
+            select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', 'queued') from runs.run where tenant_id = {tenant} and id = {run.Value}
+            """,
+            cancel);
+        var (ids, names, sites) = (plan.Devices.Select(d => d.DeviceId.Value).ToArray(), plan.Devices.Select(d => d.Name).ToArray(), plan.Devices.Select(d => d.SiteId.Value).ToArray());
+        await db.Execute(
+            $"""
+            insert into runs.run_device (tenant_id, run_id, device_id, position, name, site_id)
+            select {tenant}, {run.Value}, d, n, name, s from unnest({ids}, {names}, {sites}) with ordinality as t (d, name, s, n)
+            """,
+            cancel);
+    }
+
+    private sealed record Planned(QuoteId Quote, RunPlan Plan);
+
+    private sealed record Row(
+        string Block, string Version, string Digest, string Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+}

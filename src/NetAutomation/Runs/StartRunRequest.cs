@@ -1,0 +1,34 @@
+using System.Text.Json;
+using NetAutomation.Inventory;
+
+namespace NetAutomation.Runs;
+
+/// <summary>How a run is spread over its devices.</summary>
+/// <param name="BatchSize">Devices at a time.</param>
+/// <param name="MaxFailures">Stop after so many failed devices; the rest stay not_started.</param>
+public sealed record Rollout(int? BatchSize = null, int? MaxFailures = null);
+
+/// <summary>What to run.</summary>
+/// <param name="Block">Slug of the block.</param>
+/// <param name="Version">Exact, or a major; the newest entitled where omitted.</param>
+/// <param name="Mode">check or apply; may be omitted for blocks that only read.</param>
+/// <param name="Targets">Which devices.</param>
+/// <param name="Input">Input by the block's schema.</param>
+/// <param name="QuoteId">Starts what this quote planned; block, version, mode, targets and input are then absent.</param>
+/// <param name="MaxPrice">Refused with 402 above this.</param>
+/// <param name="StartBy">Not started by then: expired, and free.</param>
+/// <param name="TimeoutSeconds">Hard limit of the run, 10 to 86400; 600 where omitted.</param>
+/// <param name="Rollout">How it is spread over the devices.</param>
+/// <param name="Labels">Your own words for it, up to 20.</param>
+public sealed record StartRunRequest(
+    string? Block = null,
+    string? Version = null,
+    RunMode? Mode = null,
+    Targets? Targets = null,
+    JsonElement? Input = null,
+    QuoteId? QuoteId = null,
+    Money? MaxPrice = null,
+    DateTimeOffset? StartBy = null,
+    int? TimeoutSeconds = null,
+    Rollout? Rollout = null,
+    Dictionary<string, string>? Labels = null);
