@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 
@@ -14,7 +16,6 @@ public sealed class Customer : IDisposable
     private const string ServerName = "netautomation.internal";
     private static readonly TimeSpan _runLimit = TimeSpan.FromMinutes(4);
     private readonly string _authority;
-    private readonly string _key;
     private readonly HttpClient _http;
 
     public Customer(string state, int number)
@@ -23,11 +24,16 @@ public sealed class Customer : IDisposable
         var facts = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tenant.json")))!;
         (Vpc, Account, Front) = (Text(facts, "vpc"), Text(facts, "account"), Text(facts, "front"));
         _authority = File.ReadAllText(Path.Combine(state, "ca.pem"));
-        _key = File.ReadAllText(Path.Combine(folder, "key")).Trim();
+        Key = File.ReadAllText(Path.Combine(folder, "key")).Trim();
         _http = Through(this);
     }
 
     public string Vpc { get; }
+
+    public string Key { get; }
+
+    /// <summary>Where the customer's programs find the API.</summary>
+    public string Api { get; } = $"https://{ServerName}:8443";
 
     public string Account { get; }
 
@@ -37,9 +43,7 @@ public sealed class Customer : IDisposable
     /// <summary>A client with this customer's key that calls through an endpoint, be it another customer's.</summary>
     public HttpClient Through(Customer endpoint)
     {
-        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        trust.CustomTrustStore.ImportFromPem(_authority);
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = { TargetHost = ServerName, CertificateChainPolicy = trust } };
+        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = { TargetHost = ServerName, CertificateChainPolicy = Trust() } };
         handler.ConnectCallback = async (_, cancel) =>
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -50,8 +54,19 @@ public sealed class Customer : IDisposable
         {
             BaseAddress = new Uri($"https://{ServerName}:8443"),
             Timeout = TimeSpan.FromSeconds(90),
-            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", _key) },
+            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", Key) },
         };
+    }
+
+    /// <summary>A browser in the customer's network. It trusts the certificate that the customer's authority vouches for.</summary>
+    internal async Task<Browser> Browse()
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Parse(Front), 8443);
+        await using var tls = new SslStream(socket.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = Trust() });
+        using var server = new X509Certificate2(tls.RemoteCertificate!);
+        return await Browser.Start(ServerName, Front, Convert.ToBase64String(SHA256.HashData(server.PublicKey.ExportSubjectPublicKeyInfo())));
     }
 
     public async Task<JsonNode> Get(string path) => JsonNode.Parse(await GetText(path))!;
@@ -110,4 +125,11 @@ public sealed class Customer : IDisposable
     public static decimal Amount(JsonNode? money) => decimal.Parse(Text(money!, "amount"), CultureInfo.InvariantCulture);
 
     public void Dispose() => _http.Dispose();
+
+    private X509ChainPolicy Trust()
+    {
+        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPem(_authority);
+        return trust;
+    }
 }
