@@ -10,7 +10,7 @@ public sealed class BillTests(LocalProduct product)
         var customer = await product.Customer(2);
         var before = Customer.Amount((await Month(customer))?["total"] ?? new JsonObject { ["amount"] = "0" });
 
-        var run = await customer.Run(new() { ["block"] = "config-backup", ["targets"] = new JsonObject { ["all"] = true }, ["input"] = new JsonObject() });
+        var run = await customer.Run(new() { ["block"] = "config-backup", ["targets"] = new JsonObject { ["selector"] = "site=lab" }, ["input"] = new JsonObject() });
 
         Customer.Text(run, "state").ShouldBe("succeeded", $"{run}");
         var charged = Customer.Amount(run["charged"]);

@@ -116,7 +116,7 @@ public sealed class Customer : IDisposable
     {
         ["block"] = "static-routes",
         ["mode"] = mode,
-        ["targets"] = new JsonObject { ["all"] = true },
+        ["targets"] = new JsonObject { ["selector"] = "site=lab" },
         ["input"] = new JsonObject { ["routes"] = new JsonArray(new JsonObject { ["prefix"] = prefix, ["nextHop"] = nextHop }) },
     };
 

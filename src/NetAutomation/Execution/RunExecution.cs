@@ -33,8 +33,37 @@ internal sealed partial class RunExecution(
             return;
         }
 
+        var started = clock.GetTimestamp();
+        var (failures, cancelled, number) = (0, false, 0);
+        foreach (var batch in devices.Chunk(run.Rollout?.BatchSize ?? devices.Count))
+        {
+            var left = run.Timeout - clock.GetElapsedTime(started);
+            if (cancelled || left <= TimeSpan.Zero || failures > (run.Rollout?.MaxFailures ?? int.MaxValue))
+            {
+                break;
+            }
+
+            var job = new SandboxJob($"{run.Id}-{run.Attempt}-{++number}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. batch.Select(Describe)], left, IdleLimit);
+            if (await ExecuteBatch(run, job, batch) is not var (failed, stopped))
+            {
+                return;
+            }
+
+            (failures, cancelled) = (failures + failed, stopped);
+        }
+
+        if (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
+        {
+            Log.StreamsUnconfirmed(log, run.Id);
+        }
+
+        await Finish(run, cancelled);
+    }
+
+    /// <summary>Null where the fence has moved on: nothing more may be written.</summary>
+    private async Task<(int Failures, bool Cancelled)?> ExecuteBatch(ClaimedRun run, SandboxJob job, DeviceLogin[] devices)
+    {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
-        var job = new SandboxJob($"run-{run.Id.Value:n}-{run.Attempt}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. devices.Select(Describe)], run.Timeout, IdleLimit);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
         var sandbox = launcher.Start(job, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
         foreach (var device in devices)
@@ -51,7 +80,7 @@ internal sealed partial class RunExecution(
         if (!written || watch.Lost)
         {
             Log.Lost(log, run.Id, run.Fence);
-            return;
+            return null;
         }
 
         if (result.Fault is { } fault)
@@ -64,12 +93,7 @@ internal sealed partial class RunExecution(
             await Report(run, device);
         }
 
-        if (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
-        {
-            Log.StreamsUnconfirmed(log, run.Id);
-        }
-
-        await Finish(run, watch.Cancelled);
+        return (result.Devices.Count(device => device.Outcome is not (SandboxOutcome.Ok or SandboxOutcome.Changed)), watch.Cancelled);
     }
 
     private static string Alias(DeviceId device) => device.ToString();
@@ -92,7 +116,8 @@ internal sealed partial class RunExecution(
         await audit.Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
-        return (block, devices);
+        var byId = devices.ToDictionary(device => device.DeviceId);
+        return (block, [.. run.Devices.Select(device => byId[device.Id])]);
     }
 
     /// <summary>Writes events as they come. False: the fence has moved on, and nothing more may be written.</summary>

@@ -9,7 +9,8 @@ namespace NetAutomation.Runs;
 
 /// <summary>Where a run comes from, if not from a request.</summary>
 /// <param name="Occurrence">The instant it was due, as text; with the schedule it names one run.</param>
-internal sealed record RunOrigin(ScheduleId Schedule, string Occurrence);
+/// <param name="RelaunchOf">The run it repeats.</param>
+internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
 internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, RunSignals signals, AuditLog audit, TimeProvider clock)
@@ -36,10 +37,10 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return unpaid;
         }
 
-        var by = origin?.Schedule.ToString() ?? caller.Key.ToString();
+        var by = origin?.Schedule?.ToString() ?? caller.Key.ToString();
         await Enqueue(caller, run, planned, body, origin, by, cancel);
         await audit.Append(
-            caller.Tenant, by, caller.Member, origin is null ? caller.EndpointId : null, "run.started", run.ToString(),
+            caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
             new { planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count }, cancel);
         db.AfterCommit.Add(signals.RingWork);
         return run;
@@ -139,10 +140,10 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         await db.Execute(
             $"""
             insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout,
-                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence)
+                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
             values ({tenant}, {run.Value}, 'queued', false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.StartBy}, {plan.TimeoutSeconds},
-                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule.Value}, {origin?.Occurrence})
+                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
             """,
             cancel);
         await db.Execute(

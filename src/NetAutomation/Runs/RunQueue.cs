@@ -12,7 +12,7 @@ internal sealed record ClaimedDevice(DeviceId Id, string Name);
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, JsonElement Input,
-    TimeSpan Timeout, IReadOnlyList<ClaimedDevice> Devices);
+    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices);
 
 /// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -32,7 +32,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         await using var transaction = await tenantDb.Begin(tenant, cancel);
         var run = (await tenantDb.Query<Row>(
             $"""
-            select block, version, mode, effect, input::text as input, timeout_seconds from runs.run
+            select block, version, mode, effect, input::text as input, timeout_seconds, rollout::text as rollout from runs.run
             where tenant_id = {claim.TenantId} and id = {claim.RunId}
             """,
             cancel))[0];
@@ -46,6 +46,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         return new ClaimedRun(
             tenant, new RunId(claim.RunId), claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
             run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
+            run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
             [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name))]);
     }
 
@@ -62,7 +63,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Claimed(Guid TenantId, Guid RunId, int Attempt, long Fence);
 
-    private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds);
+    private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds, string? Rollout);
 
     private sealed record DeviceRow(Guid DeviceId, string Name);
 

@@ -32,6 +32,8 @@ internal static class RunsModule
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(planning));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
+        group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns").WithMetadata(new IdempotencyRequired());
+        group.MapPost("/runs/{id}:relaunch", RelaunchRun.Handle).WithName("RelaunchRun").WithMetadata(new IdempotencyRequired());
         group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns");
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");

@@ -4,9 +4,9 @@ using NetAutomation.Inventory;
 namespace NetAutomation.Runs;
 
 /// <summary>How a run is spread over its devices.</summary>
-/// <param name="BatchSize">Devices at a time.</param>
-/// <param name="MaxFailures">Stop after so many failed devices; the rest stay not_started.</param>
-public sealed record Rollout(int? BatchSize = null, int? MaxFailures = null);
+/// <param name="BatchSize">Devices at a time, in name order; the next batch starts when the one before has ended.</param>
+/// <param name="MaxFailures">With more failed devices than this no further batch starts: the rest stay not_started.</param>
+public sealed record Rollout(int BatchSize, int? MaxFailures = null);
 
 /// <summary>What to run.</summary>
 /// <param name="Block">Slug of the block.</param>

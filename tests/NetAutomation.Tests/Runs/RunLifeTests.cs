@@ -181,6 +181,36 @@ public sealed class RunLifeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_relaunch_repeats_the_run_on_the_devices_that_failed()
+    {
+        await using var ground = await RunGround.Start(postgres, 3);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed" } }, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_not_finished");
+        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Unreachable);
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "unknown" } }, null, 422))["errors"]![0]!["code"]!.GetValue<string>().ShouldBe("no_targets");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "ok" } }, null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/outcomes");
+        var again = await ground.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed", "unreachable" } });
+        again["relaunchOf"]!.GetValue<string>().ShouldBe(run.Id.ToString());
+        again["summary"]!["total"]!.GetValue<int>().ShouldBe(2);
+        again["input"]!.ToJsonString().ShouldContain("10.9.0.0/16");
+        var repeated = (await ground.Claim())!;
+        repeated.Devices.Select(device => device.Id).ShouldBe(run.Devices.Skip(1).Select(device => device.Id));
+    }
+
+    [Fact]
+    public async Task A_batch_starts_every_run_or_none()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var bad = await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = new[] { ground.Apply("10.9.0.0/16"), ground.Apply("nonsense") } }, null, 422);
+        bad["errors"]![0]!["pointer"]!.GetValue<string>().ShouldStartWith("/runs/1/input/routes/0/prefix");
+        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
+        (await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = Array.Empty<object>() }, null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/runs");
+        var started = await ground.Post(ground.Client, "/v1/runs:batch", new { runs = Enumerable.Range(1, 20).Select(i => ground.Apply($"10.{i}.0.0/16")).ToArray() });
+        started["runs"]!.AsArray().Select(run => run!["id"]!.GetValue<string>()).Distinct().Count().ShouldBe(20);
+    }
+
+    [Fact]
     public async Task Another_tenants_run_is_not_there()
     {
         await using var ground = await RunGround.Start(postgres, 1);

@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs.Follow;
+
+namespace NetAutomation.Runs.Start;
+
+/// <summary>Which devices of a finished run to try again.</summary>
+/// <param name="Outcomes">Any of failed, unreachable, not_started and unknown.</param>
+/// <param name="MaxPrice">Refused with 402 above this.</param>
+public sealed record RelaunchRunRequest(IReadOnlyList<DeviceOutcome> Outcomes, Money? MaxPrice = null);
+
+internal static class RelaunchRun
+{
+    /// <summary>Starts a new run of the same version, input and mode on the devices with these outcomes, at today's prices.</summary>
+    public static async Task<Results<Accepted<RunView>, Problem>> Handle(
+        RunId id, RelaunchRunRequest body, NetAutomationDb db, Caller caller, RunLauncher launcher, CancellationToken cancel)
+    {
+        if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        if (!run.Terminal)
+        {
+            return Problems.RunNotFinished.With();
+        }
+
+        if (body.Outcomes.Count == 0 || body.Outcomes.Any(outcome => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed))
+        {
+            return Platform.Problems.Refused.At("/outcomes", "outcomes", "Any of failed, unreachable, not_started and unknown.");
+        }
+
+        var names = body.Outcomes.Select(Wire.Name).ToArray();
+        var devices = await db.Query<DeviceId>(
+            $"""
+            select device_id from runs.run_device
+            where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and outcome = any ({names}) order by position
+            """,
+            cancel);
+        if (devices.Count == 0)
+        {
+            return Platform.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
+        }
+
+        var timeout = await db.Scalar<int>($"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+        var again = new StartRunRequest(
+            run.Block, run.Version, run.Effect == "read" ? null : run.Mode, new Targets(DeviceIds: devices), run.Input, MaxPrice: body.MaxPrice,
+            TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>());
+        return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
+            ? problem
+            : TypedResults.Accepted($"/v1/runs/{relaunched}", (await RunView.Find(db, caller.Tenant, relaunched, cancel))!);
+    }
+}
