@@ -23,5 +23,5 @@ public static class DialCodes
     public static bool IsFromConnector(string code) => code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;
 
     /// <summary>Another link may be tried: no byte has flowed and the device was not contacted.</summary>
-    public static bool AnotherLinkMayServe(string code) => code is NotAttached or LinkLost or Busy or ShuttingDown;
+    public static bool AnotherLinkMayServe(string code) => code is NotAttached or LinkLost or Busy or ShuttingDown or NoReplica or ConnectorAbsent;
 }

@@ -31,14 +31,15 @@ internal static class Service
         builder.AddRuns();
         builder.AddConnectors();
         builder.AddExecution();
-        var roles = ReadRoles(builder.Configuration);
-        if (roles.Contains("worker"))
+        var roles = Roles.Of(builder.Configuration);
+        if (roles.Worker)
         {
             builder.AddWorker();
         }
 
-        if (roles.Contains("scheduler"))
+        if (roles.Scheduler)
         {
+            builder.AddOnboardingLoops();
             builder.AddRunUpkeep();
         }
 
@@ -57,15 +58,5 @@ internal static class Service
         routes.MapExecution();
         routes.MapBilling();
         return app;
-    }
-
-    /// <summary>What this process does; everything where nothing is said.</summary>
-    private static HashSet<string> ReadRoles(ConfigurationManager configuration)
-    {
-        string[] known = ["api", "worker", "scheduler"];
-        var roles = configuration.GetSection("Roles").Get<string[]>() ?? known;
-        return roles.FirstOrDefault(role => !known.Contains(role, StringComparer.Ordinal)) is { } unknown
-            ? throw new InvalidOperationException($"Roles holds '{unknown}'; known are {string.Join(", ", known)}.")
-            : [.. roles];
     }
 }

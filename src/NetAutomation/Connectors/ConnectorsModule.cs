@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Links;
+using NetAutomation.Connectors.Peers;
 using NetAutomation.Platform;
 
 namespace NetAutomation.Connectors;
@@ -13,14 +14,32 @@ internal static class ConnectorsModule
     {
         var services = builder.Services;
         services.AddOptions<ConnectorsOptions>().BindConfiguration("Connectors").ValidateDataAnnotations().ValidateOnStart();
+        var roles = Roles.Of(builder.Configuration);
+        services.TryAddSingleton(roles);
+        if (!roles.Api)
+        {
+            services.PostConfigure<ConnectorsOptions>(options => options.Listener = "");
+        }
+
+        services.AddOptions<PeerOptions>().BindConfiguration("Peer").ValidateDataAnnotations()
+            .Validate(peer => peer.IsSet || roles.Api || !roles.Worker, "Peer:Url and Peer:ClusterKeyFile are needed: a worker without the role api reaches connectors through others.")
+            .ValidateOnStart();
         services.TryAddSingleton<IDialGate, ProbesOnly>();
         services.AddSingleton<LinkHub>();
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();
         services.AddSingleton<DeviceDialler>();
         services.AddSingleton<LinkApi>();
+        services.AddSingleton<ClusterKey>();
+        services.AddSingleton<PeerIdentity>();
+        services.AddSingleton<PeerClient>();
+        services.AddSingleton<PeerLinks>();
+        services.AddSingleton<PeerApi>();
+        services.AddSingleton<PeerHost>();
         services.AddSingleton<ConnectorHost>();
         services.AddSingleton<SessionHeartbeat>();
+        // Before the connectors' listener, so that a session knows where others reach it; stopped after it, since it carries streams.
+        services.AddHostedService(provider => provider.GetRequiredService<PeerHost>());
         services.AddHostedService(provider => provider.GetRequiredService<ConnectorHost>());
         services.AddHostedService(provider => provider.GetRequiredService<SessionHeartbeat>());
     }

@@ -1,19 +1,43 @@
+using System.Data.Common;
 using NetAutomation.Connectors.Links;
+using NetAutomation.Connectors.Peers;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connectors;
 
-/// <summary>The way to a device, for runs and probes.</summary>
-internal sealed class DeviceDialler(LinkHub hub, IDialGate gate)
+/// <summary>The way to a device, for runs and probes: over a link of this process, else over one of another replica.</summary>
+internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate)
 {
-    /// <summary>Opens a stream over any live link of the site; another link is tried only while no byte has flowed.</summary>
+    /// <summary>Opens a stream over any live link of the site; another link is tried only while the device was not contacted.</summary>
     public async Task<DialResult> Dial(DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
+    {
+        var replicas = await Replicas(dial, cancel);
+        if (replicas.Count > 0 && dial.Exclusive && await MayDial(dial, cancel))
+        {
+            _ = peers.TellFence(dial, replicas);
+        }
+
+        var last = await DialHere(dial, timeout, cancel);
+        foreach (var replica in replicas)
+        {
+            if (last.Stream is not null || !DialCodes.AnotherLinkMayServe(last.Code!))
+            {
+                break;
+            }
+
+            last = await peers.Dial(replica, dial, timeout, cancel);
+        }
+
+        return last;
+    }
+
+    /// <summary>The same over the links of this process alone.</summary>
+    public async Task<DialResult> DialHere(DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
     {
         var last = DialResult.Failed(DialCodes.ConnectorAbsent, "No connector of the site is attached.");
         foreach (var link in hub.Serving(dial.Tenant, dial.Site))
         {
-            var allowed = dial.Run is null ? dial is { Exclusive: false, Fence: 0 } : await gate.MayDial(dial, cancel);
-            if (!allowed)
+            if (!await MayDial(dial, cancel))
             {
                 return DialResult.Failed(DialCodes.Fenced, "The run does not hold this device.");
             }
@@ -34,14 +58,39 @@ internal sealed class DeviceDialler(LinkHub hub, IDialGate gate)
     }
 
     /// <summary>Lets the streams of a run live for the permit's time; without a further one the connectors cut them.</summary>
-    public void Permit(TenantId tenant, RunId run, long fence) => hub.Permit(tenant, run, fence);
+    public void Permit(TenantId tenant, RunId run, long fence)
+    {
+        hub.Permit(tenant, run, fence);
+        _ = peers.Permit(tenant, run, fence);
+    }
 
     /// <summary>
     /// Resets every stream of the run up to this fence and asks the tenant's connectors to confirm. False: not certain yet, ask again.
     /// </summary>
-    public Task<bool> ConfirmNoStreams(TenantId tenant, RunId run, long fence, TimeSpan within, CancellationToken cancel) =>
-        hub.ConfirmNoStreams(tenant, run, fence, within, cancel);
+    public async Task<bool> ConfirmNoStreams(TenantId tenant, RunId run, long fence, TimeSpan within, CancellationToken cancel)
+    {
+        var confirmed = await Task.WhenAll(
+            hub.ConfirmNoStreams(tenant, run, fence, within, cancel), peers.ConfirmNoStreams(tenant, run, fence, within, cancel));
+        return confirmed.All(c => c);
+    }
 
-    /// <summary>True while a connector of the site is attached.</summary>
-    public bool HasLink(TenantId tenant, SiteId site) => hub.Serving(tenant, site).Count > 0;
+    /// <summary>True while a connector of the site is attached, here or at another replica.</summary>
+    public async Task<bool> HasLink(TenantId tenant, SiteId site, CancellationToken cancel) =>
+        hub.Serving(tenant, site).Count > 0 || (await peers.Serving(tenant, site, cancel)).Count > 0;
+
+    private async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) =>
+        dial.Run is null ? dial is { Exclusive: false, Fence: 0 } : await gate.MayDial(dial, cancel);
+
+    // A run outlives its database for as long as it has links here; the gate decides about those.
+    private async Task<IReadOnlyList<string>> Replicas(DeviceDial dial, CancellationToken cancel)
+    {
+        try
+        {
+            return await peers.Serving(dial.Tenant, dial.Site, cancel);
+        }
+        catch (DbException)
+        {
+            return [];
+        }
+    }
 }

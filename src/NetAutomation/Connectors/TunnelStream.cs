@@ -1,13 +1,10 @@
-using Microsoft.AspNetCore.Http.Features;
-using NetAutomation.Tunnel;
-
 namespace NetAutomation.Connectors;
 
 /// <summary>
 /// A TCP stream to a device. <see cref="CompleteWrites"/> is the FIN of this side; a read of 0 is the device's. A reset of either
 /// side is an IOException at the other, never an end. Disposing before both sides have ended resets the device's connection.
 /// </summary>
-internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
+internal abstract class TunnelStream(DeviceDial dial) : Stream
 {
     private const int ServiceEnded = 1;
     private const int DeviceEnded = 2;
@@ -15,14 +12,21 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
     private const int WasReset = 4;
     private const string Reset = "The stream to the device was reset.";
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Stream _fromDevice = http.Request.Body;
-    private readonly Stream _toDevice = http.Response.Body;
     private int _ended;
 
     public DeviceDial Dial => dial;
 
     /// <summary>Both sides have ended, or the stream was reset. The request must not return before.</summary>
     public Task Finished => _finished.Task;
+
+    public bool IsReset => (_ended & WasReset) != 0;
+
+    protected abstract Stream FromDevice { get; }
+
+    protected abstract Stream ToDevice { get; }
+
+    /// <summary>The other end is gone, although reading and writing may not have said so yet.</summary>
+    protected virtual bool IsLost => false;
 
     public override bool CanRead => true;
 
@@ -41,7 +45,7 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
     public async Task CompleteWrites()
     {
         ThrowIfReset();
-        await http.Response.CompleteAsync();
+        await EndWrites();
         Ended(ServiceEnded);
     }
 
@@ -55,11 +59,7 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 
         try
         {
-            http.Features.Get<IHttpResetFeature>()?.Reset(TunnelProtocol.Http2Cancel);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The request ended in the same moment.
+            SendReset();
         }
         finally
         {
@@ -78,7 +78,7 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
         ThrowIfReset();
         try
         {
-            var read = await _fromDevice.ReadAsync(buffer, cancellationToken);
+            var read = await FromDevice.ReadAsync(buffer, cancellationToken);
             if (read == 0 && buffer.Length > 0)
             {
                 Ended(DeviceEnded);
@@ -86,9 +86,9 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 
             return read;
         }
-        catch (Exception e) when (e is ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (MeansReset(e, cancellationToken))
         {
-            // The request ended under a read: it was reset in the meantime.
+            Abort();
             throw new IOException(Reset, e);
         }
     }
@@ -100,8 +100,17 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ThrowIfReset();
-        await _toDevice.WriteAsync(buffer, cancellationToken);
-        await _toDevice.FlushAsync(cancellationToken);
+        try
+        {
+            await ToDevice.WriteAsync(buffer, cancellationToken);
+            await ToDevice.FlushAsync(cancellationToken);
+        }
+        catch (Exception e) when (MeansReset(e, cancellationToken))
+        {
+            Abort();
+            throw new IOException(Reset, e);
+        }
+
         ThrowIfReset();
     }
 
@@ -119,6 +128,10 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
+    protected abstract Task EndWrites();
+
+    protected abstract void SendReset();
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -132,11 +145,16 @@ internal sealed class TunnelStream(HttpContext http, DeviceDial dial) : Stream
     // Kestrel discards writes to a stream that was reset without a word.
     private void ThrowIfReset()
     {
-        if ((_ended & WasReset) != 0 || http.RequestAborted.IsCancellationRequested)
+        if ((_ended & WasReset) != 0 || IsLost)
         {
             throw new IOException(Reset);
         }
     }
+
+    // A read or write under which the request ended fails in many ways; a wish of the caller to stop is none of them.
+    private static bool MeansReset(Exception e, CancellationToken cancel) =>
+        e is IOException or ObjectDisposedException or InvalidOperationException or HttpRequestException
+        || (e is OperationCanceledException && !cancel.IsCancellationRequested);
 
     private void Ended(int side)
     {

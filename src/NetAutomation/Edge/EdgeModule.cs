@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Authenticate;
@@ -28,6 +29,13 @@ internal static class EdgeModule
         services.AddSingleton<LiveConnections>();
         services.AddHostedService(provider => provider.GetRequiredService<LiveConnections>());
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelListeners>();
+        if (!Roles.Of(builder.Configuration).Api)
+        {
+            services.PostConfigure<EdgeOptions>(options => (options.Listeners.Customer, options.Listeners.Operator, options.Listeners.Registration) = ("", "", ""));
+            services.AddSingleton<IServer, NoServer>();
+        }
+
+        services.AddSingleton(PeerListenerOf);
         services.AddSingleton<EndpointTransport>(provider => listen => listen.UseEndpointIdentity(provider));
         services.AddScoped(provider => Proven<Caller>(provider));
         services.AddScoped(provider => Proven<OperatorCaller>(provider));
@@ -49,6 +57,15 @@ internal static class EdgeModule
             });
         Health.Map(app);
     }
+
+    private static PeerListener PeerListenerOf(IServiceProvider provider) => new(
+        provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners.Peer,
+        listen =>
+        {
+            provider.GetRequiredService<EdgeAddresses>().Add(Listener.Peer, listen);
+            listen.UseServerCertificate(provider, HttpProtocols.Http1AndHttp2);
+        },
+        provider.GetRequiredService<Health>().Fault);
 
     private static T Proven<T>(IServiceProvider provider)
         where T : class =>

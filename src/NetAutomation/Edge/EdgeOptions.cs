@@ -65,8 +65,11 @@ internal sealed class ListenerOptions
 
     public string Registration { get; set; } = "0.0.0.0:8080";
 
+    /// <summary>Open only where <c>Peer:Url</c> is set or the process lacks the role api.</summary>
+    public string Peer { get; set; } = "0.0.0.0:9444";
+
     public IEnumerable<(string Name, string Value)> All() =>
-        [(nameof(Customer), Customer), (nameof(Operator), Operator), (nameof(Registration), Registration)];
+        [(nameof(Customer), Customer), (nameof(Operator), Operator), (nameof(Registration), Registration), (nameof(Peer), Peer)];
 }
 
 /// <summary>Who may use the operator API; section <c>Operator</c>.</summary>

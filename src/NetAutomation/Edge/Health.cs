@@ -24,9 +24,10 @@ internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource data
 
     public void Dispose() => _asking.Dispose();
 
-    // Anyone who reaches a listener may ask, so the database is asked at most once a second.
-    private async Task<string?> Fault()
+    /// <summary>What keeps this process from being ready; null when nothing does.</summary>
+    public async Task<string?> Fault()
     {
+        // Anyone who reaches a listener may ask, so the database is asked at most once a second.
         await _asking.WaitAsync();
         try
         {

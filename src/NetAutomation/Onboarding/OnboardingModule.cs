@@ -23,9 +23,11 @@ internal static class OnboardingModule
         services.AddScoped<Reconcile>();
         services.AddScoped<ApplyEvents>();
         services.AddScoped<RegistrationSession>();
-        services.AddHostedService<ReconcileLoop>();
-        services.AddHostedService<EventLoop>();
     }
+
+    /// <summary>The scheduler role: follows AWS.</summary>
+    public static void AddOnboardingLoops(this IHostApplicationBuilder builder) =>
+        builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<EventLoop>();
 
     public static void MapOnboarding(this ApiRoutes routes)
     {

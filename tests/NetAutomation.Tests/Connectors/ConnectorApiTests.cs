@@ -43,6 +43,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         builder.Services.AddScoped(_ => _caller);
         builder.Services.AddSingleton(new ServerCertificate(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem));
         builder.Services.AddSingleton<EndpointTransport>(_ => { });
+        builder.Services.AddSingleton(new PeerListener("", _ => { }, () => Task.FromResult<string?>(null)));
         _app = builder.Build();
         _app.Use((context, next) =>
         {

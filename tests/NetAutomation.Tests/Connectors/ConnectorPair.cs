@@ -27,6 +27,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
     public static readonly X509Certificate2 Certificate = CreateCertificate();
     private readonly TestDatabase _database;
     private readonly List<IAsyncDisposable> _connectors = [];
+    private readonly List<IHost> _replicas = [];
     private IHost _host = null!;
 
     private ConnectorPair(TestDatabase database) => _database = database;
@@ -52,30 +53,60 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public T Service<T>() where T : notnull => _host.Services.GetRequiredService<T>();
 
-    public static async Task<ConnectorPair> Start(PostgresServer postgres)
+    public static async Task<ConnectorPair> Start(PostgresServer postgres, string? peerUrl = null)
     {
         var pair = new ConnectorPair(await postgres.Create());
         pair.EndpointTenant = pair.Tenant;
-        await pair.StartService();
+        await pair.StartService(peerUrl: peerUrl);
         return pair;
     }
 
-    public async Task StartService(int drainSeconds = 0)
+    public async Task StartService(int drainSeconds = 0, string? peerUrl = null)
+    {
+        _host = await StartHost(
+            [new("Connectors:Listener", $"127.0.0.1:{Port}"), new("Connectors:DrainSeconds", $"{drainSeconds}"), .. peerUrl is null ? [] : Peer(peerUrl)]);
+        Port = Service<ConnectorHost>().Address.Port;
+    }
+
+    /// <summary>Another replica on the same database.</summary>
+    public async Task<IHost> StartReplica(params KeyValuePair<string, string?>[] settings)
+    {
+        var replica = await StartHost([.. Peer("https://127.0.0.1:0"), .. settings]);
+        _replicas.Add(replica);
+        return replica;
+    }
+
+    /// <summary>A replica that has the role worker alone.</summary>
+    public Task<IHost> StartWorker() => StartReplica(new KeyValuePair<string, string?>("Roles:0", "worker"));
+
+    private IEnumerable<KeyValuePair<string, string?>> Peer(string url)
+    {
+        var key = Path.Combine(Folder.FullName, "cluster.key");
+        if (!File.Exists(key))
+        {
+            File.WriteAllText(key, Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
+            File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return [new("Peer:Url", url), new("Peer:ClusterKeyFile", key)];
+    }
+
+    private async Task<IHost> StartHost(IEnumerable<KeyValuePair<string, string?>> settings)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Database:App"] = _database.App,
             ["Database:System"] = _database.System,
-            ["Connectors:Listener"] = $"127.0.0.1:{Port}",
             ["Connectors:Replica"] = "test",
-            ["Connectors:DrainSeconds"] = $"{drainSeconds}",
         });
+        builder.Configuration.AddInMemoryCollection(settings);
         builder.Services.AddLogging(l => { if (Environment.GetEnvironmentVariable("TUNLOG") == "1") l.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning); });
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
         builder.Services.AddSingleton<IDialGate>(Gate);
         builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));
+        builder.Services.AddSingleton(new PeerListener("127.0.0.1:0", listen => listen.UseHttps(Certificate), () => Task.FromResult<string?>(null)));
         builder.Services.AddSingleton<EndpointTransport>(listen =>
         {
             listen.Use(next => connection =>
@@ -88,9 +119,9 @@ internal sealed class ConnectorPair : IAsyncDisposable
         });
         builder.AddPersistence();
         builder.AddConnectors();
-        _host = builder.Build();
-        await _host.StartAsync();
-        Port = Service<ConnectorHost>().Address.Port;
+        var host = builder.Build();
+        await host.StartAsync();
+        return host;
     }
 
     public async Task StopService()
@@ -128,13 +159,13 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 
     /// <summary>Runs the join command; its state directory is returned with the exit code.</summary>
-    public async Task<(int Exit, string State)> Join(string token, string? state = null)
+    public async Task<(int Exit, string State)> Join(string token, string? state = null, int? port = null)
     {
         state ??= Path.Combine(Folder.FullName, Guid.NewGuid().ToString("n"));
         var ca = Path.Combine(Folder.FullName, "ca.pem");
         await File.WriteAllTextAsync(ca, CaPem);
         var line = new CommandLine(
-            ["join", "--endpoint", $"nowhere.invalid:{Port}", "--address", "127.0.0.1", "--server-name", ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            ["join", "--endpoint", $"nowhere.invalid:{port ?? Port}", "--address", "127.0.0.1", "--server-name", ServerName, "--ca", ca, "--token-file", "-", "--state", state],
             "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state");
         try
         {
@@ -147,14 +178,15 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 
     /// <summary>A joined and attached connector.</summary>
-    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1)
+    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null)
     {
+        replica ??= _host;
         var (id, token) = await Enrol($"c-{Guid.NewGuid():n}");
-        var (exit, state) = await Join(token);
+        var (exit, state) = await Join(token, port: replica.Services.GetRequiredService<ConnectorHost>().Address.Port);
         exit.ShouldBe(0);
         var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links);
         _connectors.Add(connector);
-        await Until(() => Hub.All.Count(l => l.Connector == id) == links);
+        await Until(() => replica.Services.GetRequiredService<LinkHub>().All.Count(l => l.Connector == id) == links);
         return connector;
     }
 
@@ -187,6 +219,12 @@ internal sealed class ConnectorPair : IAsyncDisposable
         foreach (var connector in _connectors)
         {
             await connector.DisposeAsync();
+        }
+
+        foreach (var replica in _replicas)
+        {
+            await replica.StopAsync();
+            replica.Dispose();
         }
 
         await StopService();

@@ -166,7 +166,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         await stream.ReadExactlyAsync(new byte[count]);
     }
 
-    private static async Task Send(Stream stream, byte[] bytes, Random random, Func<Task> end)
+    internal static async Task Send(Stream stream, byte[] bytes, Random random, Func<Task> end)
     {
         for (var at = 0; at < bytes.Length;)
         {
@@ -178,7 +178,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         await end();
     }
 
-    private static async Task<byte[]> ReadAll(Stream stream)
+    internal static async Task<byte[]> ReadAll(Stream stream)
     {
         using var all = new MemoryStream();
         await stream.CopyToAsync(all);

@@ -50,7 +50,8 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
         }
     }
 
-    private static void Limit(KestrelServerLimits limits)
+    /// <summary>What tunnels need of a server.</summary>
+    public static void Limit(KestrelServerLimits limits)
     {
         // Control stream, dial results and cut confirmations besides the tunnels; one stream too many hangs the client.
         limits.Http2.MaxStreamsPerConnection = TunnelProtocol.MaxTunnels + 50;

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Enrol;
+using NetAutomation.Connectors.Peers;
 using NetAutomation.Platform;
 using NetAutomation.Tunnel;
 
@@ -10,7 +11,7 @@ namespace NetAutomation.Connectors.Links;
 
 /// <summary>What connectors call, on their own listener.</summary>
 internal sealed partial class LinkApi(
-    LinkHub hub, LinkStore store, JoinConnector join, ServerCertificate certificate, IDialGate gate, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
+    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -110,7 +111,7 @@ internal sealed partial class LinkApi(
     private async Task Serve(HttpContext http, LinkSession link, AttachStatement statement)
     {
         // The row comes first: the heartbeat closes links that have none.
-        await store.Attached(link, options.Value.Replica, statement.Version, statement.HighestFence, http.RequestAborted);
+        await store.Attached(link, options.Value.Replica, self.Url, statement.Version, statement.HighestFence, http.RequestAborted);
         try
         {
             if (!hub.Add(link))

@@ -9,7 +9,7 @@ internal sealed class LinkHub(TimeProvider time)
     private const int MaxLinksPerConnector = 8;
 
     /// <summary>By then the connector has noticed the dead link (PING 30 s + 20 s) and reset its streams, or the permit has lapsed.</summary>
-    private static readonly TimeSpan _certainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan CertainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, LinkSession> _byConnection = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RunId, DateTimeOffset> _lost = new();
 
@@ -39,7 +39,7 @@ internal sealed class LinkHub(TimeProvider time)
         [.. All.Where(l => l.Tenant == tenant && l.Site == site && !l.Draining && !l.IsClosed).OrderBy(l => l.Load)];
 
     /// <summary>Tells the other links of the site of a fence that may be a raised one.</summary>
-    public void TellFence(DeviceDial dial, LinkSession except)
+    public void TellFence(DeviceDial dial, LinkSession? except = null)
     {
         foreach (var link in All.Where(l => l.Tenant == dial.Tenant && l.Site == dial.Site && l != except))
         {
@@ -64,7 +64,7 @@ internal sealed class LinkHub(TimeProvider time)
         }
 
         var confirmed = await Task.WhenAll(links.Select(l => l.Cut(null, $"{run}", fence + 1, within, cancel)));
-        return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || time.GetUtcNow() >= at + _certainAfter);
+        return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || time.GetUtcNow() >= at + CertainAfter);
     }
 
     public void Cut(ConnectorId connector)
@@ -96,14 +96,14 @@ internal sealed class LinkHub(TimeProvider time)
     public void Sweep()
     {
         var now = time.GetUtcNow();
-        foreach (var run in _lost.Where(l => now >= l.Value + _certainAfter).Select(l => l.Key).ToList())
+        foreach (var run in _lost.Where(l => now >= l.Value + CertainAfter).Select(l => l.Key).ToList())
         {
             _lost.TryRemove(run, out _);
         }
 
         foreach (var link in All)
         {
-            foreach (var run in link.Runs.Where(r => now >= r.Value + _certainAfter && !link.Open.Any(s => s.Dial.Run == r.Key)).Select(r => r.Key).ToList())
+            foreach (var run in link.Runs.Where(r => now >= r.Value + CertainAfter && !link.Open.Any(s => s.Dial.Run == r.Key)).Select(r => r.Key).ToList())
             {
                 link.Runs.TryRemove(run, out _);
             }

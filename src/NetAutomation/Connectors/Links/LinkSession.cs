@@ -125,7 +125,7 @@ internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, 
             return null;
         }
 
-        var stream = new TunnelStream(http, pending.Dial);
+        var stream = new ServedStream(http, pending.Dial);
         _open[stream] = 0;
         Used(pending.Dial);
         if (pending.Answer.TrySetResult(new DialResult(stream, null, null)))

@@ -17,15 +17,15 @@ internal sealed class LinkStore(IServiceScopeFactory scopes)
         return rows is [var row] ? new KnownConnector(new SiteId(row.Site), row.State, row.Key) : null;
     }
 
-    public async Task Attached(LinkSession link, string replica, string version, long highestFence, CancellationToken cancel)
+    public async Task Attached(LinkSession link, string replica, string? replicaUrl, string version, long highestFence, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(link.Tenant, cancel);
         await db.Execute(
             $"""
-            insert into connectors.connector_session (tenant_id, id, connector_id, replica)
-            values ({link.Tenant.Value}, {link.Id.Value}, {link.Connector.Value}, {replica})
+            insert into connectors.connector_session (tenant_id, id, connector_id, replica, replica_url)
+            values ({link.Tenant.Value}, {link.Id.Value}, {link.Connector.Value}, {replica}, {replicaUrl})
             """,
             cancel);
         await db.Execute(
@@ -49,6 +49,23 @@ internal sealed class LinkStore(IServiceScopeFactory scopes)
             """,
             cancel);
         await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>The tenant's sessions on all replicas, for as long as a connector may still hold streams of them.</summary>
+    public async Task<IReadOnlyList<KnownSession>> Sessions(TenantId tenant, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
+        await using var transaction = await db.Begin(tenant, cancel);
+        // A replica that died was seen up to 20 s before, and its connectors notice within 60 s.
+        return await db.Query<KnownSession>(
+            $"""
+            select s.id, s.replica_url as url, c.site_id as site, s.state = 'attached' as attached,
+              s.state = 'attached' and s.seen_at > now() - interval '1 minute' as live
+            from connectors.connector_session s join connectors.connector c on c.tenant_id = s.tenant_id and c.id = s.connector_id
+            where s.tenant_id = {tenant.Value} and s.seen_at > now() - interval '90 seconds'
+            """,
+            cancel);
     }
 
     /// <summary>One statement for all links of this process. Returns those that may go on: not revoked anywhere.</summary>
@@ -77,6 +94,9 @@ internal sealed class LinkStore(IServiceScopeFactory scopes)
     }
 
     public sealed record KnownConnector(SiteId SiteId, string State, byte[] PublicKey);
+
+    /// <param name="Live">Attached, and seen within the last minute.</param>
+    public sealed record KnownSession(Guid Id, string? Url, Guid Site, bool Attached, bool Live);
 
     private sealed record ConnectorRow(Guid Site, string State, byte[] Key);
 

@@ -34,7 +34,7 @@ internal static class TestDevice
             return Platform.Problems.NotFound.With();
         }
 
-        if (!dialler.HasLink(caller.Tenant, device.SiteId))
+        if (!await dialler.HasLink(caller.Tenant, device.SiteId, cancel))
         {
             return TypedResults.Ok(new DeviceTestView(false, "connector", "connector_absent", null, null));
         }

@@ -1,0 +1,129 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using NetAutomation.Platform;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Connectors.Peers;
+
+/// <summary>Calls other replicas.</summary>
+internal sealed class PeerClient : IDisposable
+{
+    private static readonly TimeSpan _grace = TimeSpan.FromSeconds(4);
+    private readonly ClusterKey _key;
+    private readonly ServerCertificate _certificate;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+
+    public PeerClient(ClusterKey key, ServerCertificate certificate, TimeProvider time)
+    {
+        (_key, _certificate, _time) = (key, certificate, time);
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null,
+            EnableMultipleHttp2Connections = true,
+            InitialHttp2StreamWindowSize = TunnelProtocol.StreamWindow,
+            KeepAlivePingDelay = TunnelProtocol.PingDelay,
+            KeepAlivePingTimeout = TunnelProtocol.PingTimeout,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+        };
+        var trust = handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPem(certificate.CaPem);
+        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public async Task<DialResult> Dial(string url, DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
+    {
+        var content = new PeerContent();
+        HttpResponseMessage? response = null;
+        try
+        {
+            using var deadline = new CancellationTokenSource(timeout + _grace, _time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
+            response = await Send(PeerCall.Of(PeerCall.DialsPath, url, dial, timeout), content, both.Token);
+            if (response.IsSuccessStatusCode)
+            {
+                return new DialResult(
+                    new PeerStream(dial, content, response, await content.Stream.WaitAsync(both.Token), await response.Content.ReadAsStreamAsync(both.Token)), null, null);
+            }
+
+            var failure = Failure(response);
+            Abandon(content, response);
+            return failure;
+        }
+        catch (HttpRequestException e)
+        {
+            Abandon(content, response);
+            // Only a connection that was never made is sure not to have reached the device.
+            return DialResult.Failed(
+                e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+                    ? DialCodes.NoReplica : DialCodes.Io,
+                "The process that holds the connector's link did not answer.");
+        }
+        catch (OperationCanceledException)
+        {
+            Abandon(content, response);
+            cancel.ThrowIfCancellationRequested();
+            return DialResult.Failed(DialCodes.Timeout);
+        }
+    }
+
+    /// <summary>A call without a stream. Null where the replica did not answer in time, or refused.</summary>
+    public async Task<byte[]?> Ask(PeerCall call, TimeSpan within, CancellationToken cancel)
+    {
+        using var deadline = new CancellationTokenSource(within, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
+        try
+        {
+            using var response = await Send(call, null, both.Token);
+            return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(both.Token) : null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+
+    public async Task<PeerConfirmation?> Confirm(PeerCall call, CancellationToken cancel)
+    {
+        try
+        {
+            return await Ask(call, call.Within + _grace, cancel) is { } answer ? JsonSerializer.Deserialize<PeerConfirmation>(answer, Json.Api) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static DialResult Failure(HttpResponseMessage response)
+    {
+        var code = response.Headers.TryGetValues(PeerCall.CodeHeader, out var codes) ? codes.First() : DialCodes.NoReplica;
+        return DialResult.Failed(code, response.Headers.TryGetValues(PeerCall.DetailHeader, out var details) ? Uri.UnescapeDataString(details.First()) : null);
+    }
+
+    private static void Abandon(PeerContent content, HttpResponseMessage? response)
+    {
+        content.Reset();
+        response?.Dispose();
+    }
+
+    private Task<HttpResponseMessage> Send(PeerCall call, HttpContent? content, CancellationToken cancel)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(new Uri(call.To), call.Path))
+        {
+            Content = content,
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            // The name TLS asks for; the URL holds an address.
+            Headers = { Host = _certificate.ServerName },
+        };
+        request.Headers.Add(PeerCall.Header, _key.Sign(call));
+        return _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+    }
+}

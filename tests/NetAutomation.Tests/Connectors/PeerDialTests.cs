@@ -1,0 +1,162 @@
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Connectors;
+using NetAutomation.Tests.Support;
+using NetAutomation.Tunnel;
+
+namespace NetAutomation.Tests.Connectors;
+
+public sealed class PeerDialTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Codes_of_the_connector_come_through()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var closed = new TestDevice();
+        var port = closed.Port;
+        closed.Dispose();
+        await ground.A.Attach($"127.0.0.1/32 {port}");
+        var dial = ground.A.Dial(ground.Device);
+        (await ground.Code(dial with { Port = port })).ShouldBe(DialCodes.Refused);
+        var refused = await ground.Dialler.Dial(dial, TimeSpan.FromSeconds(5), default);
+        refused.Code.ShouldBe(DialCodes.NotAllowed);
+        refused.Detail.ShouldBe((await ground.A.Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Detail);
+    }
+
+    [Fact]
+    public async Task Connector_is_absent_only_where_no_replica_holds_a_live_link_of_the_site()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var dial = ground.A.Dial(ground.Device);
+        (await ground.Code(dial)).ShouldBe(DialCodes.ConnectorAbsent);
+        (await ground.Dialler.HasLink(dial.Tenant, dial.Site, default)).ShouldBeFalse();
+        await ground.A.Attach(ground.Device.Allowed);
+        (await ground.Dialler.HasLink(dial.Tenant, dial.Site, default)).ShouldBeTrue();
+        (await ground.Code(dial with { Site = SiteId.New() })).ShouldBe(DialCodes.ConnectorAbsent);
+        (await ground.Code(dial with { Tenant = TenantId.New() })).ShouldBe(DialCodes.ConnectorAbsent);
+        (await ground.Code(dial)).ShouldBeNull();
+        ground.Relay.Dispose();
+        (await ground.Code(dial)).ShouldBe(DialCodes.NoReplica);
+    }
+
+    [Fact]
+    public async Task Session_not_seen_for_a_minute_is_not_live()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        await ground.A.Attach(ground.Device.Allowed);
+        await ground.A.Sql<Guid>("update connectors.connector_session set seen_at = now() - interval '61 seconds' returning id");
+        (await ground.Code(ground.A.Dial(ground.Device))).ShouldBe(DialCodes.ConnectorAbsent);
+    }
+
+    [Fact]
+    public async Task Owner_of_the_link_asks_its_own_gate()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        await ground.A.Attach(ground.Device.Allowed);
+        ground.A.Gate.Open = false;
+        (await ground.Code(ground.A.Dial(ground.Device, RunId.New(), 5))).ShouldBe(DialCodes.Fenced);
+        (await ground.Code(ground.A.Dial(ground.Device, run: null, fence: 5, exclusive: true))).ShouldBe(DialCodes.Fenced);
+    }
+
+    [Fact]
+    public async Task Raised_fence_reaches_the_connectors_of_other_replicas()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var other = await ground.A.StartReplica(new KeyValuePair<string, string?>("Connectors:Listener", "127.0.0.1:0"));
+        var there = await ground.A.Attach(ground.Device.Allowed);
+        var here = await ground.A.Attach(ground.Device.Allowed, replica: other);
+        var id = DeviceId.New();
+        var result = await other.Services.GetRequiredService<DeviceDialler>().Dial(ground.A.Dial(ground.Device, RunId.New(), 7, exclusive: true, id), TimeSpan.FromSeconds(10), default);
+        await using var stream = result.Stream.ShouldNotBeNull();
+        here.Tunnels.Count.ShouldBe(1);
+        await ConnectorPair.Until(() =>
+        {
+            var (tunnel, code) = there.Tunnels.Enter(new Dial("x", $"{id}", "h", 1, null, 6, false, 1), new object(), 1);
+            if (tunnel is not null)
+            {
+                there.Tunnels.Leave(tunnel);
+            }
+
+            return code == DialCodes.Fenced;
+        });
+    }
+
+    [Fact]
+    public async Task Permits_keep_a_run_alive_until_they_stop()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var time = new ManualTime();
+        var connector = await ground.A.Attach(ground.Device.Allowed, time);
+        var run = RunId.New();
+        await using var stream = await ground.Open(ground.A.Dial(ground.Device, run, 1));
+        using var socket = await ground.Device.Accept();
+        for (var i = 0; i < 3; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(20));
+            await ground.Peers.Permit(ground.A.Tenant, run, 1);
+            // Its answer comes behind the permit, on the same link.
+            (await ground.Confirm(RunId.New(), 1)).ShouldBeTrue();
+        }
+
+        connector.Tunnels.Count.ShouldBe(1);
+        await stream.WriteAsync("alive"u8.ToArray());
+        (await socket.ReceiveAsync(new byte[5])).ShouldBe(5);
+        time.Advance(TimeSpan.FromSeconds(26));
+        await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
+    }
+
+    [Fact]
+    public async Task Permit_reaches_the_connectors_of_other_replicas()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        await ground.A.Attach(ground.Device.Allowed);
+        var run = RunId.New();
+        await using var stream = await ground.A.Open(ground.A.Dial(ground.Device, run, 1));
+        ground.Dialler.Permit(ground.A.Tenant, run, 2);
+        await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
+    }
+
+    [Fact]
+    public async Task Confirmed_run_has_no_stream_on_any_replica_and_gets_none()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var connector = await ground.A.Attach(ground.Device.Allowed);
+        var run = RunId.New();
+        await using var stream = await ground.Open(ground.A.Dial(ground.Device, run, 3));
+        await using var other = await ground.Open(ground.A.Dial(ground.Device, RunId.New(), 3));
+        (await ground.Confirm(run, 3)).ShouldBeTrue();
+        connector.Tunnels.Count.ShouldBe(1);
+        await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
+        (await ground.Code(ground.A.Dial(ground.Device, run, 3))).ShouldBe(DialCodes.Fenced);
+    }
+
+    [Fact]
+    public async Task Replica_that_does_not_answer_leaves_a_run_unconfirmed()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        await ground.A.Attach(ground.Device.Allowed);
+        var run = RunId.New();
+        await using var stream = await ground.Open(ground.A.Dial(ground.Device, run, 3));
+        (await ground.Confirm(RunId.New(), 3)).ShouldBeTrue();
+        ground.Relay.Dispose();
+        (await ground.Confirm(run, 3)).ShouldBeFalse();
+        // Not even of its row: it was used a moment ago.
+        await ground.A.Sql<Guid>("update connectors.connector_session set state = 'closed', seen_at = now() - interval '1 hour' returning id");
+        (await ground.Confirm(run, 3)).ShouldBeFalse();
+        (await ground.Confirm(RunId.New(), 3)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Session_that_its_replica_does_not_know_leaves_a_run_unconfirmed()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var connector = await ground.A.Attach(ground.Device.Allowed);
+        await ground.A.Sql<Guid>(
+            $"""
+            insert into connectors.connector_session (tenant_id, id, connector_id, replica, replica_url)
+            values ('{ground.A.Tenant.Value}', '{Guid.NewGuid()}', '{connector.Id.Value}', 'before', '{ground.Relay.Url}') returning id
+            """);
+        (await ground.Confirm(RunId.New(), 1)).ShouldBeFalse();
+        await ground.A.Sql<Guid>("update connectors.connector_session set seen_at = now() - interval '91 seconds' where replica = 'before' returning id");
+        (await ground.Confirm(RunId.New(), 1)).ShouldBeTrue();
+    }
+}

@@ -1,0 +1,55 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using NetAutomation.Edge;
+using NetAutomation.Platform;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Edge;
+
+public sealed class RolesTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Process_without_the_api_listens_for_peers_alone_and_has_its_health_there()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:0=scheduler", "Edge:Listeners:Peer=127.0.0.1:0"]);
+        foreach (var listener in Enum.GetValues<Listener>().Except([Listener.Peer]))
+        {
+            Should.Throw<KeyNotFoundException>(() => host.Address(listener));
+        }
+
+        using var client = host.Over(Listener.Peer, [], null);
+        (await client.GetStringAsync("/healthz/live")).ShouldBe("live");
+        (await client.GetStringAsync("/healthz/ready")).ShouldBe("ready");
+        using var denied = await client.GetAsync("/v1/me");
+        denied.StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        Loops(host).ShouldBe(["EventLoop", "ReconcileLoop", "RunUpkeep"]);
+    }
+
+    [Fact]
+    public async Task Background_loops_belong_to_the_scheduler()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:1=api"]);
+        Loops(host).ShouldBeEmpty();
+        Should.Throw<KeyNotFoundException>(() => host.Address(Listener.Peer));
+    }
+
+    [Fact]
+    public async Task Unknown_role_is_refused_at_start()
+    {
+        var database = await postgres.Create();
+        (await Should.ThrowAsync<InvalidOperationException>(() => ServiceHost.Start(database, ["Roles:0=wroker"]))).Message.ShouldContain("'wroker'");
+    }
+
+    [Fact]
+    public async Task Worker_without_the_api_needs_a_way_to_its_peers()
+    {
+        var database = await postgres.Create();
+        (await Should.ThrowAsync<OptionsValidationException>(() => ServiceHost.Start(database, ["Roles:0=worker", "Edge:Listeners:Peer=127.0.0.1:0"])))
+            .Message.ShouldContain("Peer:ClusterKeyFile");
+    }
+
+    private static List<string> Loops(ServiceHost host) =>
+        [.. host.Services.GetServices<IHostedService>().Select(s => s.GetType().Name).Where(name => name is "EventLoop" or "ReconcileLoop" or "RunUpkeep").Order()];
+}
