@@ -38,12 +38,12 @@ internal sealed class PeerHost(PeerApi api, PeerListener listener, PeerIdentity 
         });
         _app = builder.Build();
         _app.UseRouting();
-        _app.MapGet("/healthz/live", http => http.Response.WriteAsync("live"));
+        _app.MapGet("/healthz/live", http => http.Response.WriteAsync("live", http.RequestAborted));
         _app.MapGet("/healthz/ready", async http =>
         {
             var fault = await listener.Fault();
             http.Response.StatusCode = fault is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-            await http.Response.WriteAsync(fault ?? "ready");
+            await http.Response.WriteAsync(fault ?? "ready", http.RequestAborted);
         });
         api.Map(_app);
         await _app.StartAsync(cancellationToken);

@@ -45,7 +45,7 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
             // Without the database the run goes on where it has its streams.
         }
 
-        await Task.WhenAll(urls.ToList().Select(url =>
+        await Task.WhenAll(urls.Select(url =>
         {
             _used[(run, url)] = time.GetUtcNow();
             return client.Ask(new PeerCall(PeerCall.PermitsPath, url, tenant.Value, run.Value, fence), _patience, CancellationToken.None);

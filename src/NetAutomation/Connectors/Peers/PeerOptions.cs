@@ -33,7 +33,7 @@ internal sealed class PeerOptions : IValidatableObject
             {
                 yield return new($"Peer:ClusterKeyFile '{ClusterKeyFile}' is not there.");
             }
-            else if ((File.GetUnixFileMode(ClusterKeyFile) & NotOwner) != 0)
+            else if ((File.GetUnixFileMode(ClusterKeyFile) & NotOwner) != UnixFileMode.None)
             {
                 yield return new($"Peer:ClusterKeyFile '{ClusterKeyFile}' may be readable by its owner alone (mode 0600).");
             }
