@@ -1,4 +1,3 @@
-using System.Data.Common;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Tunnel;
@@ -88,7 +87,7 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
         {
             return await peers.Serving(dial.Tenant, dial.Site, cancel);
         }
-        catch (DbException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             return [];
         }

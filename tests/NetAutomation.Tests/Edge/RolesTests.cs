@@ -2,7 +2,6 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
-using NetAutomation.Edge;
 using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Links;
 
@@ -40,7 +39,7 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
         {
             urls = urls.Union(Others((await store.Sessions(tenant, CancellationToken.None)).Where(s => s.Live)));
         }
-        catch (DbException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             // Without the database the run goes on where it has its streams.
         }
@@ -61,7 +60,7 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
         {
             sessions = await store.Sessions(tenant, cancel);
         }
-        catch (DbException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             return false;
         }
