@@ -13,6 +13,7 @@ global using EntitlementId = NetAutomation.Id<NetAutomation.EntitlementKind>;
 global using PriceVersionId = NetAutomation.Id<NetAutomation.PriceVersionKind>;
 global using InvoiceId = NetAutomation.Id<NetAutomation.InvoiceKind>;
 global using ScheduleId = NetAutomation.Id<NetAutomation.ScheduleKind>;
+global using WindowId = NetAutomation.Id<NetAutomation.WindowKind>;
 global using AgreementId = NetAutomation.Id<NetAutomation.AgreementKind>;
 global using EndpointConnectionId = NetAutomation.Id<NetAutomation.EndpointConnectionKind>;
 global using AuditId = NetAutomation.Id<NetAutomation.AuditKind>;

@@ -84,6 +84,12 @@ public sealed class ScheduleKind : IIdKind
     public static string Prefix => "sch_";
 }
 
+/// <summary>Identifies a maintenance window.</summary>
+public sealed class WindowKind : IIdKind
+{
+    public static string Prefix => "win_";
+}
+
 /// <summary>Identifies a Marketplace agreement.</summary>
 public sealed class AgreementKind : IIdKind
 {

@@ -10,6 +10,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Platform;
 using NetAutomation.Purchasing;
 using NetAutomation.Runs;
+using NetAutomation.Scheduling;
 
 namespace NetAutomation;
 
@@ -31,6 +32,7 @@ internal static class Service
         builder.AddRuns();
         builder.AddConnectors();
         builder.AddExecution();
+        builder.AddScheduling();
         var roles = Roles.Of(builder.Configuration);
         if (roles.Worker)
         {
@@ -41,6 +43,7 @@ internal static class Service
         {
             builder.AddOnboardingLoops();
             builder.AddRunUpkeep();
+            builder.AddScheduler();
         }
 
         configure?.Invoke(builder);
@@ -55,6 +58,7 @@ internal static class Service
         routes.MapOnboarding();
         routes.MapConnectors();
         routes.MapRuns();
+        routes.MapScheduling();
         routes.MapExecution();
         routes.MapBilling();
         return app;

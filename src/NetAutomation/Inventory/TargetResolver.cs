@@ -52,6 +52,12 @@ internal static class TargetResolver
             : found.Select(device => device.Target).ToArray();
     }
 
+    /// <summary>Every device a selector selects now, none included.</summary>
+    public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
+        Selector.Read(selector, out var fault) is { } read
+            ? (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel)).Select(id => id.Value).ToArray()
+            : Platform.Problems.Refused.At("/selector", "selector", fault!);
+
     private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
     {
         if (ids.Count is 0 or > Most)

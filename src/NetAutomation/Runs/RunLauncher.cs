@@ -13,8 +13,12 @@ namespace NetAutomation.Runs;
 internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
-internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, RunSignals signals, AuditLog audit, TimeProvider clock)
+internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit, TimeProvider clock)
 {
+    /// <summary>What a plan can be refused with, besides what every request can.</summary>
+    public static readonly ProblemType[] PlanRefusals =
+        [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
+
     private static readonly string[] PlannedMembers = ["block", "version", "mode", "targets", "input"];
 
     /// <summary>Quote, money and place in the queue, in the caller's transaction.</summary>
@@ -39,6 +43,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
 
         var by = origin?.Schedule?.ToString() ?? caller.Key.ToString();
         await Enqueue(caller, run, planned, body, origin, by, cancel);
+        await windows.Refresh(caller.Tenant, cancel);
         await audit.Append(
             caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
             new { planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count }, cancel);

@@ -6,6 +6,7 @@ using NetAutomation.Runs.Explain;
 using NetAutomation.Runs.Follow;
 using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
+using NetAutomation.Runs.Windows;
 
 namespace NetAutomation.Runs;
 
@@ -15,7 +16,7 @@ internal static class RunsModule
     {
         var services = builder.Services;
         services.AddSingleton<RunSignals>();
-        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>().AddScoped<RunLauncher>();
+        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
     }
 
@@ -25,11 +26,9 @@ internal static class RunsModule
     public static void MapRuns(this ApiRoutes routes)
     {
         var group = routes.Customer.MapGroup("").WithTags("Runs");
-        ProblemType[] planning =
-            [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
         ProblemType[] starting =
-            [.. planning, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
-        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(planning));
+            [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
+        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns").WithMetadata(new IdempotencyRequired());
@@ -50,5 +49,12 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/cancel-preview", PreviewCancel.Handle).WithName("PreviewCancel");
         group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));
         group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
+
+        var windows = routes.Customer.MapGroup("/windows").WithTags("Windows");
+        windows.MapPost("/", CreateWindow.Handle).WithName(nameof(CreateWindow)).WithMetadata(new Refuses(Problems.WindowNameTaken));
+        windows.MapGet("/", ReadWindows.List).WithName("ListWindows");
+        windows.MapGet("/{id}", ReadWindows.Show).WithName("ShowWindow");
+        windows.MapPatch("/{id}", ChangeWindow.Patch).WithName(nameof(ChangeWindow)).WithMetadata(new Refuses(Problems.WindowNameTaken));
+        windows.MapDelete("/{id}", ChangeWindow.Delete).WithName("DeleteWindow");
     }
 }

@@ -25,9 +25,11 @@ internal sealed class RunGround : IAsyncDisposable
 
     public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
 
-    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false)
+    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false) =>
+        await Start(await postgres.Create(), devices, upkeep);
+
+    public static async Task<RunGround> Start(TestDatabase database, int devices, bool upkeep)
     {
-        var database = await postgres.Create();
         var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"]);
         var ground = new RunGround(host, database);
         ground.Tenant = await host.CreateTenant();

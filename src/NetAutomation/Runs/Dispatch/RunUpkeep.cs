@@ -1,4 +1,5 @@
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Windows;
 
 namespace NetAutomation.Runs.Dispatch;
 
@@ -40,6 +41,7 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
             Log.Rescued(log, run, state);
         }
 
+        await services.GetRequiredService<RefreshWindows>().Sweep(cancel);
         foreach (var (tenant, run) in await queue.Overdue(cancel))
         {
             var db = services.GetRequiredService<NetAutomationDb>();

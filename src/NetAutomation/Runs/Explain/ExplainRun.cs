@@ -6,11 +6,12 @@ using NetAutomation.Runs.Follow;
 namespace NetAutomation.Runs.Explain;
 
 /// <summary>One thing that holds a run.</summary>
-/// <param name="Code">queue, device_held or connector_absent.</param>
+/// <param name="Code">queue, device_held, connector_absent or window.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it.</param>
-public sealed record Gate(string Code, string Detail, DeviceId? DeviceId, RunId? RunId);
+/// <param name="EligibleAt">For a window: when the windows let the whole run start next; null where not within two years.</param>
+public sealed record Gate(string Code, string Detail, DeviceId? DeviceId, RunId? RunId, DateTimeOffset? EligibleAt = null);
 
 /// <summary>Why a run is not running.</summary>
 /// <param name="State">Where it stands.</param>
@@ -19,8 +20,10 @@ public sealed record WhyView(RunState State, IReadOnlyList<Gate> Gates);
 
 internal static class ExplainRun
 {
+    private const int Most = 200;
+
     /// <summary>Every gate that holds a queued run.</summary>
-    public static async Task<Results<Ok<WhyView>, Problem>> Handle(RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    public static async Task<Results<Ok<WhyView>, Problem>> Handle(RunId id, NetAutomationDb db, Caller caller, WindowCalendars windows, TimeProvider clock, CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
@@ -49,6 +52,7 @@ internal static class ExplainRun
             """,
             cancel);
         var gates = held.Select(row => new Gate(row.Code, row.Detail, new DeviceId(row.DeviceId), row.RunId is { } holder ? new RunId(holder) : null)).ToList();
+        gates.AddRange(await Closed(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
         if (gates.Count == 0)
         {
             gates.Add(new Gate("queue", "Waiting for a worker.", null, null));
@@ -56,6 +60,20 @@ internal static class ExplainRun
 
         return TypedResults.Ok(new WhyView(run.State, gates));
     }
+
+    private static async Task<IEnumerable<Gate>> Closed(NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
+    {
+        var rows = await db.Query<DeviceRow>(
+            $"select device_id, name from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} and outcome is null order by position", cancel);
+        var names = rows.ToDictionary(row => new DeviceId(row.DeviceId), row => row.Name);
+        var calendar = await windows.Load(tenant, cancel);
+        var closed = calendar.Gates(names.Keys, now).Take(Most).ToList();
+        var eligible = closed.Count == 0 ? null : calendar.NextOpen(names.Keys, now);
+        return closed.Select(gate => new Gate(
+            "window", gate.Deny ? $"{names[gate.Device]} is in the deny window '{gate.Name}'" : $"{names[gate.Device]} is outside its allow windows, such as '{gate.Name}'", gate.Device, null, eligible));
+    }
+
+    private sealed record DeviceRow(Guid DeviceId, string Name);
 
     private sealed record Row(string Code, string Detail, Guid DeviceId, Guid? RunId);
 }

@@ -60,7 +60,7 @@ public sealed record RunView(
                   where tenant_id = {tenant.Value} and ({filter.Id}::uuid is null or id = {filter.Id}) and ({filter.State}::text is null or state = {filter.State})
                     and ({filter.Block}::text is null or block = {filter.Block}) and ({filter.CreatedAfter}::timestamptz is null or created_at > {filter.CreatedAfter})
                     and ({filter.Device}::uuid is null or exists (select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {filter.Device}))
-                    and ({below}::uuid is null or id < {below})
+                    and ({filter.Schedule}::uuid is null or schedule_id = {filter.Schedule}) and ({below}::uuid is null or id < {below})
                   order by id desc limit {take}) r
             cross join lateral (
               select count(*) as total, count(*) filter (where outcome is null) as pending, count(*) filter (where outcome = 'ok') as ok,
@@ -90,4 +90,4 @@ public sealed record RunView(
 }
 
 /// <summary>Which runs of a list.</summary>
-internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter);
+internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter, Guid? Schedule = null);

@@ -1,0 +1,78 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Platform.Calendar;
+using NetAutomation.Platform.Http;
+
+namespace NetAutomation.Runs.Windows;
+
+/// <summary>A window to make.</summary>
+/// <param name="Name">1 to 128 characters, unique in the tenant.</param>
+/// <param name="Kind">allow or deny.</param>
+/// <param name="Duration">ISO 8601, PT1M to P7D.</param>
+/// <param name="TimeZone">IANA time zone.</param>
+/// <param name="Cron">Start times as five cron fields; or rrule.</param>
+/// <param name="Rrule">Start times as an RRULE (RFC 5545), a DTSTART line before it if wanted; or cron.</param>
+/// <param name="Selector">Label selector of the devices it applies to; all where omitted.</param>
+public sealed record WindowRequest(string Name, WindowRule Kind, string Duration, string TimeZone, string? Cron = null, string? Rrule = null, string? Selector = null);
+
+internal static class CreateWindow
+{
+    private const int Longest = 7 * 24 * 60;
+
+    /// <summary>Adds a window. It holds from now on for every run that has not started.</summary>
+    public static async Task<Results<Created<WindowView>, Problem>> Handle(
+        WindowRequest body, NetAutomationDb db, Caller caller, WindowCalendars windows, AuditLog audit, TimeProvider clock, HttpContext http, CancellationToken cancel)
+    {
+        var anchor = Recurrence.Anchor(body.TimeZone, clock.GetUtcNow()) ?? default;
+        if (await Refusal(db, body, anchor, clock, cancel) is { } refused)
+        {
+            return refused;
+        }
+
+        var (tenant, id, kind, minutes) = (caller.Tenant.Value, WindowId.New(), Wire.Name(body.Kind), WindowView.Minutes(body.Duration));
+        var made = await db.Execute(
+            $"""
+            insert into runs.maintenance_window (tenant_id, id, name, kind, cron, rrule, anchor, time_zone, minutes, selector)
+            values ({tenant}, {id.Value}, {body.Name}, {kind}, {body.Cron}, {body.Rrule}, {Recurrence.Text(anchor)}::timestamp, {body.TimeZone}, {minutes}, {body.Selector})
+            on conflict on constraint window_name do nothing
+            """,
+            cancel);
+        if (made == 0)
+        {
+            return Problems.WindowNameTaken.With();
+        }
+
+        await windows.Rewrite(caller.Tenant, id, cancel);
+        await audit.Append(caller, "window.created", $"{id}", body, cancel);
+        var row = (await WindowView.Read(db, caller.Tenant, id.Value, null, 1, cancel))[0];
+        ETags.Show(http, row.Version);
+        return TypedResults.Created($"/v1/windows/{id}", row.View());
+    }
+
+    public static async Task<Problem?> Refusal(NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)
+    {
+        if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
+        {
+            return Platform.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+        }
+
+        if (WindowView.Minutes(body.Duration) is not (>= 1 and <= Longest))
+        {
+            return Platform.Problems.Refused.At("/duration", "duration", "An ISO 8601 duration in days, hours and minutes, from PT1M to P7D.");
+        }
+
+        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone, anchor)).Refused(out var problem, out var starts))
+        {
+            return problem;
+        }
+
+        if (!starts.After(clock.GetUtcNow()).Any())
+        {
+            return Platform.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
+        }
+
+        return body.Selector is null ? null : (await TargetResolver.Matching(db, body.Selector, cancel)).Problem;
+    }
+}

@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Windows;
+
+/// <summary>What a window says.</summary>
+public enum WindowRule
+{
+    /// <summary>Runs may start inside only.</summary>
+    Allow,
+
+    /// <summary>No run starts inside; stronger than every allow.</summary>
+    Deny,
+}
+
+/// <summary>A time in which runs may, or may not, start on devices.</summary>
+/// <param name="Id">The window.</param>
+/// <param name="Name">Unique in the tenant.</param>
+/// <param name="Kind">allow or deny.</param>
+/// <param name="Cron">When it starts: five cron fields.</param>
+/// <param name="Rrule">When it starts: an RRULE (RFC 5545).</param>
+/// <param name="Duration">How long it lasts, for example PT4H; elapsed time, also on the days clocks change.</param>
+/// <param name="TimeZone">IANA time zone of the local times.</param>
+/// <param name="Selector">The devices it applies to; null: all.</param>
+/// <param name="CreatedAt">When it was made.</param>
+public sealed partial record WindowView(
+    WindowId Id, string Name, WindowRule Kind, string? Cron, string? Rrule, string Duration, string TimeZone, string? Selector, DateTimeOffset CreatedAt)
+{
+    internal static async Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => await db.Query<Row>(
+        $"""
+        select id, name, kind, cron, rrule, anchor, minutes, time_zone, selector, version, created_at from runs.maintenance_window
+        where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
+        """,
+        cancel);
+
+    /// <summary>Whole minutes of an ISO 8601 duration in days, hours and minutes; null where it is none.</summary>
+    internal static int? Minutes(string duration)
+    {
+        var match = DurationPattern().Match(duration);
+        int Part(string name) => match.Groups[name].Success ? int.Parse(match.Groups[name].ValueSpan, CultureInfo.InvariantCulture) : 0;
+        return match.Success ? (Part("days") * 1440) + (Part("hours") * 60) + Part("minutes") : null;
+    }
+
+    [GeneratedRegex(@"\AP(?=.)(?:(?<days>[0-9]{1,3})D)?(?:T(?=.)(?:(?<hours>[0-9]{1,4})H)?(?:(?<minutes>[0-9]{1,5})M)?)?\z", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex DurationPattern();
+
+    internal sealed record Row(
+        Guid Id, string Name, string Kind, string? Cron, string? Rrule, DateTime Anchor, int Minutes, string TimeZone, string? Selector, int Version, DateTimeOffset CreatedAt)
+    {
+        public string Duration => System.Xml.XmlConvert.ToString(TimeSpan.FromMinutes(Minutes));
+
+        public WindowView View() => new(new WindowId(Id), Name, Wire.Value<WindowRule>(Kind), Cron, Rrule, Duration, TimeZone, Selector, CreatedAt);
+    }
+}

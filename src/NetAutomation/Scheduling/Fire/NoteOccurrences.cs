@@ -1,0 +1,69 @@
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Scheduling.Keep;
+
+namespace NetAutomation.Scheduling.Fire;
+
+/// <summary>Writes down the occurrences of a schedule that have come, and moves it on to its next.</summary>
+internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
+{
+    private const int MostNoted = 100;
+    private const int MostWaiting = 10;
+
+    // A tick is seconds; what is found later than this was missed.
+    private static readonly TimeSpan Missed = TimeSpan.FromMinutes(1);
+
+    public async Task Handle(TenantId tenant, ScheduleId id, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(tenant, cancel);
+        var now = clock.GetUtcNow();
+        var due = await db.Scalar<DateTimeOffset?>(
+            $"""
+            select next_at from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled and next_at <= {now} for update skip locked
+            """,
+            cancel);
+        if (due is not { } first)
+        {
+            return;
+        }
+
+        var schedule = (await ScheduleView.Read(db, tenant, id.Value, null, 1, cancel))[0];
+        var come = new Queue<DateTimeOffset>();
+        foreach (var at in schedule.Times.After(first.AddTicks(-1)).TakeWhile(at => at <= now))
+        {
+            come.Enqueue(at);
+            if (come.Count > MostNoted)
+            {
+                come.Dequeue();
+            }
+        }
+
+        var waiting = await db.Scalar<long>(
+            $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
+        var codes = Codes([.. come], now, Wire.Value<MisfirePolicy>(schedule.Misfire), waiting);
+        var times = come.Select(at => at.UtcDateTime).ToArray();
+        await db.Execute(
+            $"""
+            insert into scheduling.occurrence (tenant_id, schedule_id, at, state, code)
+            select {tenant.Value}, {id.Value}, t, case when c = '' then 'due' else 'skipped' end, nullif(c, '') from unnest({times}, {codes}) as o (t, c)
+            on conflict do nothing
+            """,
+            cancel);
+        DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();
+        await db.Execute($"update scheduling.schedule set next_at = {next} where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>For each occurrence why it is skipped; empty where it is due.</summary>
+    private static string[] Codes(IReadOnlyList<DateTimeOffset> come, DateTimeOffset now, MisfirePolicy misfire, long waiting)
+    {
+        var codes = new string[come.Count];
+        for (var i = 0; i < codes.Length; i++)
+        {
+            var missed = now - come[i] > Missed && !(misfire == MisfirePolicy.Once && i == codes.Length - 1);
+            codes[i] = missed ? "misfire" : waiting++ < MostWaiting ? "" : "queue_full";
+        }
+
+        return codes;
+    }
+}

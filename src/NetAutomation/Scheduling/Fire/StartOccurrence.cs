@@ -1,0 +1,89 @@
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Platform.Calendar;
+using NetAutomation.Runs;
+using NetAutomation.Scheduling.Keep;
+using Npgsql;
+
+namespace NetAutomation.Scheduling.Fire;
+
+/// <summary>Starts the run of a schedule's first due occurrence, or says why not; both in one transaction with the run.</summary>
+internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, AuditLog audit)
+{
+    private const string Unstarted = "unstarted";
+
+    public async Task Handle(TenantId tenant, ScheduleId id, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(tenant, cancel);
+        var rows = await db.Query<Head>(
+            $"select overlap, created_by, member from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked", cancel);
+        if (rows is not [var head] || await First(tenant, id, cancel) is not { } at)
+        {
+            return;
+        }
+
+        if (await Running(tenant, id, cancel))
+        {
+            if (head.Overlap == "queue")
+            {
+                return;
+            }
+
+            await Close(tenant, id, at, "skipped", "overlap", null, null, cancel);
+            await transaction.CommitAsync(cancel);
+            return;
+        }
+
+        var request = (await ScheduleView.Read(db, tenant, id.Value, null, 1, cancel))[0].Request;
+        var caller = new Caller(tenant, new ApiKeyId(head.CreatedBy), head.Member, MemberRole.Operator, "", false);
+        await transaction.CreateSavepointAsync(Unstarted, cancel);
+        try
+        {
+            var started = await launcher.Start(caller, request, new RunOrigin(id, Recurrence.Name(at)), cancel);
+            if (started.Problem is { } problem)
+            {
+                await transaction.RollbackToSavepointAsync(Unstarted, cancel);
+                await Refuse(tenant, id, at, problem, head.Member, cancel);
+            }
+            else
+            {
+                await Close(tenant, id, at, "started", null, null, started.Value.Value, cancel);
+            }
+        }
+        catch (PostgresException fault) when (fault.ConstraintName == "run_occurrence")
+        {
+            await transaction.RollbackToSavepointAsync(Unstarted, cancel);
+            var run = await db.Scalar<Guid>(
+                $"select id from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and occurrence = {Recurrence.Name(at)}", cancel);
+            await Close(tenant, id, at, "started", null, null, run, cancel);
+        }
+
+        await transaction.CommitAsync(cancel);
+        foreach (var hint in db.AfterCommit)
+        {
+            hint();
+        }
+    }
+
+    private Task<DateTimeOffset?> First(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<DateTimeOffset?>(
+        $"select min(at) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
+
+    private Task<bool> Running(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<bool>(
+        $"select exists (select from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and not terminal)", cancel);
+
+    private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, string member, CancellationToken cancel)
+    {
+        var detail = problem.Errors is [var first, ..] ? first.Detail : problem.Detail ?? problem.Type.Title;
+        await Close(tenant, id, at, "refused", problem.Type.Code, detail, null, cancel);
+        await audit.Append(tenant, $"{id}", member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
+    }
+
+    private Task<int> Close(TenantId tenant, ScheduleId id, DateTimeOffset at, string state, string? code, string? detail, Guid? run, CancellationToken cancel) => db.Execute(
+        $"""
+        update scheduling.occurrence set state = {state}, code = {code}, detail = {detail}, run_id = {run}
+        where tenant_id = {tenant.Value} and schedule_id = {id.Value} and at = {at}
+        """,
+        cancel);
+
+    private sealed record Head(string Overlap, Guid CreatedBy, string Member);
+}

@@ -1,0 +1,59 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Platform.Http;
+
+namespace NetAutomation.Scheduling.Keep;
+
+/// <summary>What became of an occurrence.</summary>
+/// <param name="At">The instant it was due.</param>
+/// <param name="State">due, started, skipped or refused.</param>
+/// <param name="Code">Why it did not start: misfire, overlap, queue_full, disabled, or the refusal of the run.</param>
+/// <param name="Detail">In words.</param>
+/// <param name="RunId">The run it started.</param>
+public sealed record OccurrenceView(DateTimeOffset At, string State, string? Code, string? Detail, RunId? RunId);
+
+internal static class ReadSchedules
+{
+    private const int Shown = 100;
+
+    /// <summary>The tenant's schedules, newest first.</summary>
+    public static async Task<Results<Ok<Page<ScheduleView>>, Problem>> List(NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+    {
+        var read = await page.Read<ScheduleView>(
+            "schedules", async (below, take) => [.. (await ScheduleView.Read(db, caller.Tenant, null, below, take, cancel)).Select(row => row.View())], view => view.Id.Value);
+        return read.Refused(out var problem, out var found) ? problem : TypedResults.Ok(found);
+    }
+
+    /// <summary>One schedule.</summary>
+    public static async Task<Results<Ok<ScheduleView>, Problem>> Show(ScheduleId id, NetAutomationDb db, Caller caller, HttpContext http, CancellationToken cancel)
+    {
+        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        ETags.Show(http, row.Version);
+        return TypedResults.Ok(row.View());
+    }
+
+    /// <summary>The last occurrences of a schedule, up to a hundred, newest first.</summary>
+    public static async Task<Results<Ok<Page<OccurrenceView>>, Problem>> Occurrences(ScheduleId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    {
+        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is [])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var rows = await db.Query<Row>(
+            $"""
+            select at, state, code, detail, run_id from scheduling.occurrence where tenant_id = {caller.Tenant.Value} and schedule_id = {id.Value}
+            order by at desc limit {Shown}
+            """,
+            cancel);
+        return TypedResults.Ok(new Page<OccurrenceView>(
+            [.. rows.Select(row => new OccurrenceView(row.At, row.State, row.Code, row.Detail, row.RunId is { } run ? new RunId(run) : null))], null));
+    }
+
+    private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, Guid? RunId);
+}

@@ -1,0 +1,62 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using NetAutomation.Runs;
+using NetAutomation.Scheduling.Keep;
+
+namespace NetAutomation.Scheduling.Preview;
+
+/// <summary>Why an occurrence would not start at its time, as things are now.</summary>
+/// <param name="Code">window, disabled, or the refusal of the run.</param>
+/// <param name="Detail">In words.</param>
+/// <param name="EligibleAt">For a window: when the run could start.</param>
+public sealed record Blocked(string Code, string? Detail, DateTimeOffset? EligibleAt);
+
+/// <summary>An occurrence to come.</summary>
+/// <param name="At">The instant.</param>
+/// <param name="Blocked">Null where it would start.</param>
+public sealed record UpcomingView(DateTimeOffset At, Blocked? Blocked);
+
+internal static class PreviewSchedule
+{
+    private const int Most = 100;
+
+    /// <summary>The next occurrences, and what would keep each from starting.</summary>
+    public static async Task<Results<Ok<Page<UpcomingView>>, Problem>> Handle(
+        ScheduleId id, NetAutomationDb db, Caller caller, RunLauncher launcher, WindowCalendars windows, TimeProvider clock, CancellationToken cancel,
+        [Description("How many, 1 to 100.")] int n = 10)
+    {
+        if (n is < 1 or > Most)
+        {
+            return Platform.Problems.Refused.At("/n", "out_of_range", $"n is 1 to {Most}.");
+        }
+
+        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var schedule])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        var upcoming = schedule.Times.After(clock.GetUtcNow()).Take(n);
+        if (!schedule.Enabled)
+        {
+            return All(upcoming, new Blocked("disabled", "The schedule is disabled.", null));
+        }
+
+        if ((await launcher.Plan(caller, schedule.Request, cancel)).Refused(out var refusal, out var devices))
+        {
+            return All(upcoming, new Blocked(refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
+        }
+
+        var calendar = await windows.Load(caller.Tenant, cancel);
+        return TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Closed(calendar, devices, at)))], null));
+    }
+
+    private static Blocked? Closed(WindowCalendar calendar, IReadOnlyList<DeviceId> devices, DateTimeOffset at) =>
+        calendar.Gates(devices, at).FirstOrDefault() is { } gate
+            ? new Blocked("window", gate.Deny ? $"In the deny window '{gate.Name}'." : $"Outside the allow windows, such as '{gate.Name}'.", calendar.NextOpen(devices, at))
+            : null;
+
+    private static Ok<Page<UpcomingView>> All(IEnumerable<DateTimeOffset> upcoming, Blocked blocked) =>
+        TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, blocked))], null));
+}

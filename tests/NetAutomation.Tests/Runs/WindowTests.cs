@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Runs.Windows;
+using NetAutomation.Tests.Scheduling;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Runs;
+
+public sealed class WindowTests(PostgresServer postgres)
+{
+    private static readonly DateTimeOffset s_started = Minute(DateTimeOffset.UtcNow.AddMinutes(-5));
+
+    [Fact]
+    public async Task A_run_in_a_deny_window_stays_queued_and_why_says_until_when()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 2);
+        var window = await Open(ground, "freeze", "deny");
+        var run = await ground.StartRun();
+        (await ground.Claim()).ShouldBeNull();
+        var gates = (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray();
+        gates.Select(gate => gate!["code"]!.GetValue<string>()).ShouldBe(["window", "window"]);
+        Instant(gates[0]!["eligibleAt"]!).ShouldBe(s_started.AddHours(2));
+
+        (await ground.Client.Call("DELETE", $"/v1/windows/{window.Id}", ifMatch: window.ETag)).Must(HttpStatusCode.NoContent);
+        (await ground.Claim())!.Id.ShouldBe(run);
+    }
+
+    [Fact]
+    public async Task A_run_outside_every_allow_window_waits_for_one()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 1);
+        var opens = Minute(DateTimeOffset.UtcNow.AddHours(3));
+        var window = await Window(ground, "night", "allow", opens);
+        var run = await ground.StartRun();
+        (await ground.Claim()).ShouldBeNull();
+        Instant((await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["eligibleAt"]!).ShouldBe(opens);
+        var changed = (await ground.Client.Call("PATCH", $"/v1/windows/{window.Id}", new { cron = ScheduleGround.Minute(s_started) }, window.ETag)).Must(HttpStatusCode.OK);
+        changed.ETag.ShouldNotBe(window.ETag);
+        (await ground.Claim())!.Id.ShouldBe(run);
+    }
+
+    [Fact]
+    public async Task Deny_is_stronger_than_allow()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 1);
+        await Open(ground, "night", "allow");
+        await Open(ground, "freeze", "deny");
+        await ground.StartRun();
+        (await ground.Claim()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_window_holds_for_the_devices_its_selector_selects_now()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 2);
+        await Open(ground, "edge freeze", "deny", "role=edge");
+        object Routes(int device) => new { block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[device].ToString() } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } };
+        var edge = await ground.StartRun(Routes(0));
+        var core = await ground.StartRun(Routes(1));
+        (await ground.Claim())!.Id.ShouldBe(core);
+        (await ground.Claim()).ShouldBeNull();
+        await ground.Sql("update inventory.device set labels = '{\"role\":\"core\"}'");
+        await ground.Sql("update runs.maintenance_window set refreshed_at = '-infinity'");
+        await using (var scope = ground.Host.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<RefreshWindows>().Sweep(default);
+        }
+
+        (await ground.Claim())!.Id.ShouldBe(edge);
+    }
+
+    [Fact]
+    public async Task A_deny_window_whose_times_are_not_known_denies_until_they_are()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 1);
+        await Window(ground, "later", "deny", Minute(DateTimeOffset.UtcNow.AddHours(3)));
+        var run = await ground.StartRun();
+        await ground.Sql("update runs.maintenance_window set known_until = now() - interval '1 minute', refreshed_at = '-infinity'");
+        (await ground.Claim()).ShouldBeNull();
+        await using (var scope = ground.Host.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<RefreshWindows>().Sweep(default);
+        }
+
+        (await ground.Claim())!.Id.ShouldBe(run);
+        (await ground.Scalar<long>("select count(*) from runs.window_interval")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_window_that_makes_no_sense_is_refused_where_it_is_wrong()
+    {
+        await using var ground = await ScheduleGround.Start(postgres, 1);
+        async Task<IReadOnlyList<string>> Try(string duration = "PT1H", string? selector = null, string? cron = "0 1 * * *", string? rrule = null) =>
+            (await ground.Client.Call("POST", "/v1/windows", new { name = "w", kind = "deny", cron, rrule, duration, timeZone = "UTC", selector })).Must(HttpStatusCode.UnprocessableEntity).Faults;
+        foreach (var duration in new[] { "1h", "PT0M", "P8D", "P1M", "PT", "P", "PT1H30", "-PT1H", "PT1S" })
+        {
+            (await Try(duration)).ShouldBe(["/duration duration"], duration);
+        }
+
+        (await Try(selector: "role in (")).ShouldBe(["/selector selector"]);
+        (await Try(rrule: "FREQ=DAILY")).ShouldBe(["/rrule one_of"]);
+        await Open(ground, "w", "deny");
+        (await ground.Client.Call("POST", "/v1/windows", new { name = "w", kind = "deny", cron = "0 1 * * *", duration = "PT1H", timeZone = "UTC" })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("window_name_taken");
+    }
+
+    private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) => Window(ground, name, kind, s_started, selector);
+
+    /// <summary>A window of two hours from this minute on.</summary>
+    private static async Task<Answer> Window(RunGround ground, string name, string kind, DateTimeOffset start, string? selector = null) =>
+        (await ground.Client.Call("POST", "/v1/windows", new { name, kind, cron = ScheduleGround.Minute(start), duration = "PT2H", timeZone = "UTC", selector })).Must(HttpStatusCode.Created);
+
+    private static DateTimeOffset Minute(DateTimeOffset at) => at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMinute));
+
+    private static DateTimeOffset Instant(System.Text.Json.Nodes.JsonNode node) => DateTimeOffset.Parse(node.GetValue<string>(), CultureInfo.InvariantCulture);
+}
