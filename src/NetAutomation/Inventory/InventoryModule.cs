@@ -64,7 +64,7 @@ internal static class InventoryModule
         devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
         devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice").WithMetadata(new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken)
+            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken, new Refuses(Platform.Problems.BodyTooLarge, Platform.Problems.UnsupportedMediaType))
             .AddOpenApiOperationTransformer((operation, _, _) =>
             {
                 operation.RequestBody = new OpenApiRequestBody

@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Platform.Http;
 using NetAutomation.Platform.OpenApi;
 using Serilog;
@@ -9,6 +11,9 @@ namespace NetAutomation.Platform;
 /// <summary>What every module stands on: logs, problem+json, the API document, health, the route groups.</summary>
 internal static class PlatformModule
 {
+    // A run names up to 10,000 devices of 30 characters; its input fits beside them.
+    private const int LargestBody = 2 * 1024 * 1024;
+
     public static void AddPlatform(this WebApplicationBuilder builder)
     {
         builder.Host.UseDefaultServiceProvider(options => options.ValidateOnBuild = options.ValidateScopes = true);
@@ -35,6 +40,15 @@ internal static class PlatformModule
     {
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => RequestFaults.OfStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.Use(async (context, next) =>
+        {
+            await next(context);
+            if (context.Response is { StatusCode: StatusCodes.Status416RangeNotSatisfiable, HasStarted: false } response)
+            {
+                // The framework says "empty, of the file's type", which would keep the problem out.
+                (response.ContentLength, response.ContentType) = (null, null);
+            }
+        });
         app.Use(RequestLog.Write);
         app.Use(async (context, next) =>
         {
@@ -72,11 +86,23 @@ internal static class PlatformModule
     /// <summary>The route groups; modules map their use cases on them.</summary>
     public static ApiRoutes MapApi(this WebApplication app)
     {
-        var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer)).AddEndpointFilter<CustomerFilter>();
+        var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer), new RequestSizeLimitAttribute(LargestBody)).AddEndpointFilter<CustomerFilter>();
         var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator)).AddEndpointFilter<OperatorFilter>();
+        ((IEndpointConventionBuilder)customer).Finally(TakeAnyMediaType);
+        ((IEndpointConventionBuilder)operators).Finally(TakeAnyMediaType);
         var registration = app.MapGroup("/marketplace").WithMetadata(new ListenerFeature(Listener.Registration)).ExcludeFromDescription();
         app.MapApiDocument();
         app.MapProblemTypes();
         return new ApiRoutes(customer, operators, registration);
+    }
+
+    // Routing by media type would answer 404 where a route with a body shares its place with one without, such as {id}:resolve and
+    // {id}:cancel. Without it the binding answers 415.
+    private static void TakeAnyMediaType(EndpointBuilder endpoint)
+    {
+        foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
+        {
+            endpoint.Metadata.Remove(accepts);
+        }
     }
 }

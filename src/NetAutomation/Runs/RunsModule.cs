@@ -40,7 +40,7 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff").Produces<string>(200, "text/plain");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
-            .Produces(206).Produces(304).WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable, Platform.Problems.PreconditionFailed));
+            .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/log", FollowRun.GetLog).WithName("GetRunLog").Produces<string>(200, "text/plain")
             .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())

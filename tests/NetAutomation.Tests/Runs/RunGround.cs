@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
@@ -13,9 +14,9 @@ namespace NetAutomation.Tests.Runs;
 /// </summary>
 internal sealed class RunGround : IAsyncDisposable
 {
-    private readonly TestDatabase _database;
+    private RunGround(ServiceHost host, TestDatabase database) => (Host, Database) = (host, database);
 
-    private RunGround(ServiceHost host, TestDatabase database) => (Host, _database) = (host, database);
+    public TestDatabase Database { get; }
 
     public ServiceHost Host { get; }
 
@@ -25,12 +26,12 @@ internal sealed class RunGround : IAsyncDisposable
 
     public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
 
-    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false) =>
-        await Start(await postgres.Create(), devices, upkeep);
+    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false, Action<WebApplicationBuilder>? configure = null) =>
+        await Start(await postgres.Create(), devices, upkeep, configure);
 
-    public static async Task<RunGround> Start(TestDatabase database, int devices, bool upkeep)
+    public static async Task<RunGround> Start(TestDatabase database, int devices, bool upkeep, Action<WebApplicationBuilder>? configure = null)
     {
-        var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"]);
+        var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"], configure);
         var ground = new RunGround(host, database);
         ground.Tenant = await host.CreateTenant();
         ground.Devices = await ground.Equip(ground.Tenant, devices);
@@ -119,7 +120,7 @@ internal sealed class RunGround : IAsyncDisposable
     /// <summary>A statement as the owner of the schema.</summary>
     public async Task Sql(string sql, params object[] values)
     {
-        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var source = NpgsqlDataSource.Create(Database.Owner);
         await using var command = source.CreateCommand(sql);
         foreach (var value in values)
         {
@@ -131,7 +132,7 @@ internal sealed class RunGround : IAsyncDisposable
 
     public async Task<T> Scalar<T>(string sql)
     {
-        await using var source = NpgsqlDataSource.Create(_database.Owner);
+        await using var source = NpgsqlDataSource.Create(Database.Owner);
         await using var command = source.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
@@ -139,7 +140,7 @@ internal sealed class RunGround : IAsyncDisposable
     /// <summary>A write as the application role within the tenant.</summary>
     public async Task AppSql(string sql)
     {
-        await using var source = NpgsqlDataSource.Create(_database.App);
+        await using var source = NpgsqlDataSource.Create(Database.App);
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await using (var tenant = new NpgsqlCommand($"select set_config('app.tenant', '{Tenant.Id.Value}', true)", connection))

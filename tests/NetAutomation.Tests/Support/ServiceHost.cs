@@ -89,7 +89,11 @@ public sealed class ServiceHost : IAsyncDisposable
     internal HttpClient Over(Listener listener, byte[] first, string? key)
     {
         var certificate = Certificate;
-        var handler = new SocketsHttpHandler { ConnectCallback = (_, cancel) => ProxyV2.Connect(Address(listener), first, cancel) };
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = (_, cancel) => ProxyV2.Connect(Address(listener), first, cancel),
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        };
         handler.SslOptions.CertificateChainPolicy = Trust(certificate);
         var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{certificate.ServerName}") };
         if (key is not null)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace NetAutomation.Platform.Http;
@@ -7,6 +8,8 @@ namespace NetAutomation.Platform.Http;
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
 internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExceptionHandler
 {
+    private const string Missing = "missing required properties including:";
+
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (httpContext.RequestAborted.IsCancellationRequested)
@@ -40,7 +43,7 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
     private static Problem Of(Exception exception) => exception switch
     {
         BadHttpRequestException { InnerException: RefusedValueException refused } => Problems.Refused.At(Pointer(refused.Path), refused.Code, refused.Message),
-        BadHttpRequestException { InnerException: JsonException json } => Problems.Malformed.At(Pointer(json.Path), "unreadable", Plain(json.Message)),
+        BadHttpRequestException { InnerException: JsonException json } => Unreadable(json),
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
@@ -48,9 +51,26 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         _ => Problems.Internal.With(),
     };
 
-    // System.Text.Json ends its messages with "Path: $.x | LineNumber…"; the pointer says the same in the API's own way.
+    private static Problem Unreadable(JsonException json)
+    {
+        var (at, message) = (Pointer(json.Path), json.Message);
+        if (message.IndexOf(Missing, StringComparison.Ordinal) is > 0 and var names)
+        {
+            var errors = MemberName().Matches(message, names).Select(name => new ProblemError($"{at}/{name.Groups[1].Value}", "required", "The member is required."));
+            return new Problem(Problems.Malformed, "A required member is missing.", [.. errors]);
+        }
+
+        return Problems.Malformed.At(
+            MemberTwice().Match(message) is { Success: true } twice ? $"{at}/{Escaped(twice.Groups[1].Value)}" : at, "unreadable", Plain(message));
+    }
+
+    // System.Text.Json ends its messages with "Path: $.x | LineNumber…", which the pointer says in the API's own way, and names .NET types,
+    // which tell a customer nothing.
     private static string Plain(string message) =>
-        message.IndexOf(" Path:", StringComparison.Ordinal) is var end and > 0 ? message[..end] : message;
+        message.Contains("could not be mapped", StringComparison.Ordinal) ? "There is no such member."
+        : message.Contains("Duplicate property", StringComparison.Ordinal) ? "The member stands twice."
+        : message.Contains("could not be converted", StringComparison.Ordinal) || message.Contains("NetAutomation.", StringComparison.Ordinal) ? "The value is not of the member's type."
+        : message.IndexOf(" Path:", StringComparison.Ordinal) is > 0 and var end ? message[..end] : message;
 
     private static string Pointer(string? path)
     {
@@ -62,11 +82,19 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         var pointer = new StringBuilder();
         foreach (var part in path[1..].Split(['.', '[', ']', '\''], StringSplitOptions.RemoveEmptyEntries))
         {
-            pointer.Append('/').Append(part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal));
+            pointer.Append('/').Append(Escaped(part));
         }
 
         return pointer.ToString();
     }
+
+    private static string Escaped(string part) => part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+
+    [GeneratedRegex("'([^']+)'")]
+    private static partial Regex MemberName();
+
+    [GeneratedRegex("^Duplicate property '([^']+)'")]
+    private static partial Regex MemberTwice();
 
     private static partial class Log
     {

@@ -110,7 +110,7 @@ internal static class ApiDocument
         ProblemType[] every = [Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal, Problems.Unavailable];
         ProblemType[] writing = [Problems.RoleInsufficient, Problems.TenantSuspended];
         ProblemType[] reading = [Problems.RoleInsufficient];
-        ProblemType[] posting = [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused];
+        ProblemType[] posting = [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused, Problems.BodyTooLarge];
         ProblemType[] matching = [Problems.PreconditionRequired, Problems.PreconditionFailed];
         ProblemType[] carrying = [Problems.BodyTooLarge, Problems.UnsupportedMediaType];
         return [
