@@ -67,7 +67,7 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
         await using var ground = await RunGround.Start(postgres);
         var operations = (await ApiOperation.All(ground.Client)).Where(each => each.MediaType is not null || each.Verb == "POST").ToList();
         operations.Count.ShouldBeGreaterThan(12);
-        var tenant = await FullTenant.Fill(ground, ground.Tenant, operations.Concat(await ApiOperation.All(ground.Client)));
+        var tenant = await FullTenant.Fill(ground, ground.Tenant, await ApiOperation.All(ground.Client));
         var body = new byte[9 * 1024 * 1024];
         body.AsSpan().Fill((byte)' ');
         foreach (var operation in operations.Where(each => each.Name != "TestDevice"))

@@ -12,12 +12,12 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     public string Name => Value["operationId"]!.GetValue<string>();
 
     /// <summary>Names of the path's parameters, in order.</summary>
-    public IReadOnlyList<string> PathParameters => [.. Braces().Matches(Path).Select(match => match.Groups[1].Value)];
+    public IReadOnlyList<string> PathParameters => [.. Braces().Matches(Path).Select(match => match.Groups["name"].Value)];
 
     public IReadOnlyList<string> QueryParameters =>
         [.. (Value["parameters"]?.AsArray() ?? []).Where(each => each!["in"]!.GetValue<string>() == "query").Select(each => each!["name"]!.GetValue<string>())];
 
-    public string? MediaType => Value["requestBody"]?["content"]!.AsObject().First().Key;
+    public string? MediaType => Value["requestBody"]?["content"]!.AsObject().Single().Key;
 
     public JsonObject? BodySchema => Value["requestBody"]?["content"]!["application/json"]?["schema"] is { } schema ? Resolve(schema) : null;
 
@@ -32,7 +32,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     }
 
     /// <summary>The path with these values in place of its parameters.</summary>
-    public string At(Func<string, string> value) => Braces().Replace(Path, match => value(match.Groups[1].Value));
+    public string At(Func<string, string> value) => Braces().Replace(Path, match => value(match.Groups["name"].Value));
 
     /// <summary>A body that fits the schema, with the required members and those that <paramref name="wanted"/> picks.</summary>
     /// <param name="id">Gives an id for a prefix such as <c>dev_</c>.</param>
@@ -95,7 +95,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
         _ => null,
     };
 
-    [GeneratedRegex(@"\{(\w+)\}")]
+    [GeneratedRegex(@"\{(?<name>\w+)\}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Braces();
 }
 
@@ -124,11 +124,19 @@ internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 
-    private async Task<IReadOnlyList<string>> Tables() => _tables.Count > 0 ? _tables : _tables = [.. (await Pairs(
-        """
-        select format('%I.%I', n.nspname, c.relname), '' from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
-        """)).Keys];
+    private async Task<IReadOnlyList<string>> Tables()
+    {
+        if (_tables.Count == 0)
+        {
+            _tables = [.. (await Pairs(
+                """
+                select format('%I.%I', n.nspname, c.relname), '' from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
+                """)).Keys];
+        }
+
+        return _tables;
+    }
 
     private async Task<Dictionary<string, string>> Pairs(string sql)
     {

@@ -78,7 +78,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 await Compare(operation, $"{path}?{filter}={id}", null, $"{path}?{filter}={Nowhere(id)}", null);
             }
 
-            foreach (var prefix in Prefixes().Matches(operation.Body(each => each + "here", _ => true)?.ToJsonString() ?? "").Select(match => match.Groups[1].Value).Distinct().Where(each => each != "quo_"))
+            foreach (var prefix in Prefixes().Matches(operation.Body(each => each + "here", _ => true)?.ToJsonString() ?? "").Select(match => match.Groups["prefix"].Value).Distinct().Where(each => each != "quo_"))
             {
                 var id = theirs.PrefixId(prefix);
                 JsonObject Body(string other) => operation.Body(each => each == prefix ? other : mine.PrefixId(each), name => name is not "quoteId")!;
@@ -190,12 +190,12 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         }
     }
 
-    [GeneratedRegex("\"traceId\":\"[^\"]*\"")]
+    [GeneratedRegex("\"traceId\":\"[^\"]*\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex TraceIds();
 
-    [GeneratedRegex("\"([a-z]{3}_)here\"")]
+    [GeneratedRegex("\"(?<prefix>[a-z]{3}_)here\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Prefixes();
 
-    [GeneratedRegex("[a-z]{3}_[0-9a-z]{26}")]
+    [GeneratedRegex("[a-z]{3}_[0-9a-z]{26}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Ids();
 }

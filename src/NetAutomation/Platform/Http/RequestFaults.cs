@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace NetAutomation.Platform.Http;
@@ -56,12 +55,12 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         var (at, message) = (Pointer(json.Path), json.Message);
         if (message.IndexOf(Missing, StringComparison.Ordinal) is > 0 and var names)
         {
-            var errors = MemberName().Matches(message, names).Select(name => new ProblemError($"{at}/{name.Groups[1].Value}", "required", "The member is required."));
+            var errors = Quoted(message[names..]).Select(name => new ProblemError($"{at}/{name}", "required", "The member is required."));
             return new Problem(Problems.Malformed, "A required member is missing.", [.. errors]);
         }
 
-        return Problems.Malformed.At(
-            MemberTwice().Match(message) is { Success: true } twice ? $"{at}/{Escaped(twice.Groups[1].Value)}" : at, "unreadable", Plain(message));
+        var twice = message.StartsWith("Duplicate property '", StringComparison.Ordinal);
+        return Problems.Malformed.At(twice ? $"{at}/{Escaped(Quoted(message).First())}" : at, "unreadable", Plain(message));
     }
 
     // System.Text.Json ends its messages with "Path: $.x | LineNumber…", which the pointer says in the API's own way, and names .NET types,
@@ -90,11 +89,7 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
 
     private static string Escaped(string part) => part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
-    [GeneratedRegex("'([^']+)'")]
-    private static partial Regex MemberName();
-
-    [GeneratedRegex("^Duplicate property '([^']+)'")]
-    private static partial Regex MemberTwice();
+    private static IEnumerable<string> Quoted(string message) => message.Split('\'').Where((_, part) => part % 2 == 1);
 
     private static partial class Log
     {
