@@ -119,17 +119,14 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     [MemberData(nameof(Refused))]
     public async Task What_is_no_header_is_closed_at_once(string what, byte[] bytes)
     {
-        await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), bytes, CancellationToken.None);
-        (await Closes(stream, TimeSpan.FromSeconds(4))).ShouldBeTrue(what);
+        (await ClosesOn(bytes)).ShouldBeTrue(what);
     }
 
     [Fact]
     public async Task A_perfect_header_from_another_address_is_closed()
     {
         var tenant = await _service.CreateTenant();
-        await using var stream = await ProxyV2.Connect(
-            _service.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), CancellationToken.None, IPAddress.Parse("127.0.0.2"));
-        (await Closes(stream, TimeSpan.FromSeconds(4))).ShouldBeTrue();
+        (await ClosesOn(ProxyV2.Header(tenant.EndpointId), IPAddress.Parse("127.0.0.2"))).ShouldBeTrue();
     }
 
     [Fact]
@@ -176,6 +173,20 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
             new SslClientAuthenticationOptions { TargetHost = _service.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(_service.Certificate) },
             patience.Token);
         return tls;
+    }
+
+    private async Task<bool> ClosesOn(byte[] bytes, IPAddress? from = null)
+    {
+        try
+        {
+            await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), bytes, CancellationToken.None, from);
+            return await Closes(stream, TimeSpan.FromSeconds(4));
+        }
+        catch (IOException)
+        {
+            // It was closed before the bytes were on their way.
+            return true;
+        }
     }
 
     private static async Task<bool> Closes(Stream stream, TimeSpan within)

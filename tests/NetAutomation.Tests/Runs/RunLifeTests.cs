@@ -26,6 +26,17 @@ public sealed class RunLifeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Runs_that_wait_for_a_device_hold_up_no_other()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        var busy = new { block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[0].ToString() } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } };
+        await ground.Post(ground.Client, "/v1/runs:batch", new { runs = Enumerable.Repeat(busy, 30) });
+        (await ground.Claim()).ShouldNotBeNull();
+        var free = await ground.StartRun(busy with { targets = new { deviceIds = new[] { ground.Devices[1].ToString() } } });
+        (await ground.Claim("w2"))!.Id.ShouldBe(free);
+    }
+
+    [Fact]
     public async Task A_run_waits_for_a_connector()
     {
         await using var ground = await RunGround.Start(postgres, 1);

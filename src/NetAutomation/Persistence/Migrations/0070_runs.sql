@@ -301,40 +301,5 @@ begin
   return r.last_seq + steps;
 end $$;
 
--- Takes the next run for a worker: the tenant with the fewest running for its weight first, then priority, then age. Raises the
--- tenant's fence and takes the device holds in the same transaction; a run whose devices are held stays queued.
-create function runs.claim(p_worker text, p_lease interval) returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint)
-language plpgsql as $$
-#variable_conflict use_column
-declare r record; f bigint;
-begin
-  for r in
-    select q.tenant_id, q.id, q.effect, q.mode, q.attempt from runs.run q left join runs.tenant_quota t on t.tenant_id = q.tenant_id
-    where q.state = 'queued' and (q.start_by is null or q.start_by > now())
-      and not exists (select from runs.run_device d where d.tenant_id = q.tenant_id and d.run_id = q.id and not exists (
-        select from connectors.connector_session s join connectors.connector c on c.tenant_id = s.tenant_id and c.id = s.connector_id
-        where s.tenant_id = d.tenant_id and c.site_id = d.site_id and s.state = 'attached'))
-    order by coalesce(t.running, 0)::float / coalesce(t.weight, 1), q.priority desc, q.created_at
-    limit 20 for update of q skip locked
-  loop
-    begin
-      insert into runs.tenant_quota (tenant_id, running) values (r.tenant_id, 1)
-        on conflict (tenant_id) do update set running = tenant_quota.running + 1;
-      insert into runs.fence_counter as c (tenant_id, value) values (r.tenant_id, 1)
-        on conflict (tenant_id) do update set value = c.value + 1 returning value into f;
-      insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence)
-        select d.tenant_id, d.device_id, d.run_id, case when r.effect = 'read' or r.mode = 'check' then 0 else 1 end, f
-        from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id and d.outcome is null order by d.device_id;
-      update runs.run set fence = f, attempt = r.attempt + 1, worker = p_worker, lease_until = now() + p_lease
-        where tenant_id = r.tenant_id and id = r.id;
-      insert into runs.attempt (tenant_id, run_id, attempt, fence, worker) values (r.tenant_id, r.id, r.attempt + 1, f, p_worker);
-      perform runs.move(r.tenant_id, r.id, f, array['queued'], 'claimed', p_worker);
-      return query select r.tenant_id, r.id, r.attempt + 1, f;
-      return;
-    exception when exclusion_violation or unique_violation or check_violation then
-      continue;
-    end;
-  end loop;
-end $$;
 grant insert on runs.run_event to na_system;
 grant usage on schema connectors to na_system;

@@ -106,8 +106,10 @@ begin
     where d.tenant_id = p_tenant and d.run_id = p_run and d.outcome is null and (g.denied > 0 or (g.allows > 0 and g.allowed = 0)));
 end $$;
 
--- As in 0070_runs.sql, and not outside the windows.
-create or replace function runs.claim(p_worker text, p_lease interval) returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint)
+-- Takes the next run for a worker: the tenant with the fewest running for its weight first, then priority, then age. Raises the tenant's
+-- fence and takes the device holds in the same transaction. Runs that wait for a device, a connector, a window or their tenant's quota are
+-- passed over, so that they hold up nobody; who takes a device in the meantime is settled by the keys of device_hold.
+create function runs.claim(p_worker text, p_lease interval) returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint)
 language plpgsql as $$
 #variable_conflict use_column
 declare r record; f bigint;
@@ -118,6 +120,11 @@ begin
       and not exists (select from runs.run_device d where d.tenant_id = q.tenant_id and d.run_id = q.id and not exists (
         select from connectors.connector_session s join connectors.connector c on c.tenant_id = s.tenant_id and c.id = s.connector_id
         where s.tenant_id = d.tenant_id and c.site_id = d.site_id and s.state = 'attached'))
+      and coalesce(t.running < t.max_running, true)
+      and not exists (
+        select from runs.run_device d join runs.device_hold h on h.tenant_id = d.tenant_id and h.device_id = d.device_id
+        where d.tenant_id = q.tenant_id and d.run_id = q.id and d.outcome is null
+          and (h.exclusive = 1 or not (q.effect = 'read' or q.mode = 'check')))
       and not runs.outside_windows(q.tenant_id, q.id, now())
     order by coalesce(t.running, 0)::float / coalesce(t.weight, 1), q.priority desc, q.created_at
     limit 20 for update of q skip locked
