@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using NetAutomation.Connector;
 using NetAutomation.Connectors;
 using NetAutomation.Connectors.Links;
@@ -101,7 +100,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
             ["Connectors:Replica"] = "test",
         });
         builder.Configuration.AddInMemoryCollection(settings);
-        builder.Services.AddLogging(l => { if (Environment.GetEnvironmentVariable("TUNLOG") == "1") l.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning); });
+        builder.Services.AddLogging();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
         builder.Services.AddSingleton<IDialGate>(Gate);
