@@ -52,6 +52,7 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
             Create(path);
         }
 
+        SpinWait.SpinUntil(() => new FileInfo(path).Length == AeadBox.KeyBytes, TimeSpan.FromSeconds(5));
         if ((File.GetUnixFileMode(path) & ~OwnerOnly) != UnixFileMode.None)
         {
             throw new InvalidOperationException($"{path} can be read by others than its owner: set its mode to 0600.");
@@ -61,25 +62,20 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
         return key.Length == AeadBox.KeyBytes ? key : throw new InvalidOperationException($"{path} is not a key of {AeadBox.KeyBytes} bytes.");
     }
 
-    /// <summary>Written aside and then linked, so that processes that start together agree on one whole key.</summary>
+    /// <summary>The one process that creates the file writes the key; the others wait until it is whole.</summary>
     private static void Create(string path)
     {
-        var aside = $"{path}.{Guid.NewGuid():n}";
-        using (var file = new FileStream(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }))
+        try
         {
+            using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
             var key = RandomNumberGenerator.GetBytes(AeadBox.KeyBytes);
             file.Write(key);
             file.Flush(flushToDisk: true);
             CryptographicOperations.ZeroMemory(key);
         }
-
-        try
-        {
-            File.Move(aside, path, overwrite: false);
-        }
         catch (IOException) when (File.Exists(path))
         {
-            File.Delete(aside);
+            // Another process was first.
         }
     }
 }
