@@ -87,6 +87,63 @@ public sealed class WindowTests(PostgresServer postgres)
         (await ground.Scalar<long>("select count(*) from runs.window_interval")).ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task A_claim_waits_for_what_why_names_and_no_longer(int seed)
+    {
+        var random = new Random(seed);
+        var time = new SetTime();
+        await using var ground = await ScheduleGround.Start(postgres, time, 2);
+        var (held, free) = (0, 0);
+        for (var i = 0; i < 6; i++)
+        {
+            // Within the fortnight that is written ahead the clocks of Amsterdam and New York change.
+            time.Now = ScheduleGround.Instant(random.Next(2) == 0 ? "2027-03-12T00:00Z" : "2027-10-26T00:00Z").AddMinutes(random.Next(2 * 1440));
+            var last = time.Now.AddDays(13);
+            var windows = new List<string>();
+            for (var n = random.Next(1, 4); n > 0; n--)
+            {
+                var cron = $"{random.GetItems(["0", "30"], 1)[0]} {random.GetItems(["*/6", "0", "2", "22"], 1)[0]} * * {random.GetItems(["*", "*", "SAT,SUN", "1-5"], 1)[0]}";
+                windows.Add((await ground.Post(ground.Client, "/v1/windows", new
+                {
+                    name = $"w{i}-{n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron, duration = $"PT{random.Next(1, 30)}H",
+                    timeZone = random.GetItems(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe"], 1)[0], selector = random.GetItems([null, "role=edge", "role=core"], 1)[0],
+                }))["id"]!.GetValue<string>());
+            }
+
+            var run = await ground.StartRun();
+            for (var n = 0; n < 20; n++)
+            {
+                time.Now = last.AddDays(-13 * random.NextDouble());
+                var gates = (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray();
+                var closed = gates.Any(gate => gate!["code"]!.GetValue<string>() == "window");
+                var story = $"seed {seed}, round {i}: {time.Now:O} {gates.ToJsonString()}";
+                (await Closed(ground, run, time.Now)).ShouldBe(closed, story);
+                if (!closed)
+                {
+                    free++;
+                }
+                else if (ScheduleGround.Instant(gates[0]!["eligibleAt"]) is { } opens && opens < last)
+                {
+                    held++;
+                    (await Closed(ground, run, opens)).ShouldBeFalse(story);
+                    (await Closed(ground, run, opens.AddSeconds(-1))).ShouldBeTrue(story);
+                    (await Closed(ground, run, time.Now + ((opens - time.Now) * random.NextDouble()))).ShouldBeTrue(story);
+                }
+            }
+
+            (await ground.Client.Call("POST", $"/v1/runs/{run}:cancel", new { })).Must(HttpStatusCode.Accepted);
+            foreach (var window in windows)
+            {
+                (await ground.Client.Call("DELETE", $"/v1/windows/{window}", ifMatch: "*")).Must(HttpStatusCode.NoContent);
+            }
+        }
+
+        (held > 5 && free > 5).ShouldBeTrue($"{held} held, {free} free");
+    }
+
     [Fact]
     public async Task A_window_that_makes_no_sense_is_refused_where_it_is_wrong()
     {
@@ -103,6 +160,10 @@ public sealed class WindowTests(PostgresServer postgres)
         await Open(ground, "w", "deny");
         (await ground.Client.Call("POST", "/v1/windows", new { name = "w", kind = "deny", cron = "0 1 * * *", duration = "PT1H", timeZone = "UTC" })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("window_name_taken");
     }
+
+    /// <summary>What a claim at this instant would see.</summary>
+    private static Task<bool> Closed(RunGround ground, RunId run, DateTimeOffset at) =>
+        ground.Scalar<bool>($"select runs.outside_windows(tenant_id, id, '{at:O}') from runs.run where id = '{run.Value}'");
 
     private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) => Window(ground, name, kind, s_started, selector);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Scheduling.Fire;
 using NetAutomation.Tests.Runs;
@@ -13,6 +14,14 @@ internal static class ScheduleGround
 
     /// <summary>Five cron fields, UTC, that meet this minute and, but for a year, no other.</summary>
     public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("m H d M '*'", CultureInfo.InvariantCulture);
+
+    /// <summary>The service, its clock where the test puts it. What the database tells by its own clock is not moved.</summary>
+    public static Task<RunGround> Start(PostgresServer postgres, SetTime time, int devices = 1) =>
+        RunGround.Start(postgres, devices, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
+
+    public static DateTimeOffset Instant(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
+
+    public static DateTimeOffset? Instant(JsonNode? node) => node is null ? null : Instant(node.GetValue<string>());
 
     public static async Task<ScheduleId> Schedule(this RunGround ground, string cron, string misfire = "skip", string overlap = "skip")
     {
@@ -35,6 +44,28 @@ internal static class ScheduleGround
 
     public static Task Fire(this ServiceHost host) => host.Services.GetRequiredService<FireDue>().Run(default);
 
+    /// <summary>Cancels the run that a fire started, so that the next may start. Null: it started none.</summary>
+    public static async Task<DateTimeOffset?> Fired(this RunGround ground)
+    {
+        var queued = (await RunGround.Get(ground.Client, "/v1/runs?state=queued"))["items"]!.AsArray();
+        if (queued.Count == 0)
+        {
+            return null;
+        }
+
+        var run = queued.ShouldHaveSingleItem()!;
+        await ground.Post(ground.Client, $"/v1/runs/{run["id"]}:cancel", new { });
+        return Instant(run["occurrence"]);
+    }
+
     public static async Task<List<string>> Occurrences(this RunGround ground, ScheduleId schedule) =>
-        [.. (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Select(o => $"{o!["state"]} {o["code"]}".Trim())];
+        [.. (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Select(o => $"{o!["state"]} {o["blocked"]?["code"]}".Trim())];
+}
+
+/// <summary>A clock that stands where it is put; timers go on as they are.</summary>
+internal sealed class SetTime : TimeProvider
+{
+    public DateTimeOffset Now { get; set; } = DateTimeOffset.UtcNow;
+
+    public override DateTimeOffset GetUtcNow() => Now;
 }

@@ -42,14 +42,15 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
             $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
         var codes = Codes([.. come], now, Wire.Value<MisfirePolicy>(schedule.Misfire), waiting);
         var times = come.Select(at => at.UtcDateTime).ToArray();
+        DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();
         await db.Execute(
             $"""
-            insert into scheduling.occurrence (tenant_id, schedule_id, at, state, code)
-            select {tenant.Value}, {id.Value}, t, case when c = '' then 'due' else 'skipped' end, nullif(c, '') from unnest({times}, {codes}) as o (t, c)
+            insert into scheduling.occurrence (tenant_id, schedule_id, at, state, code, eligible_at)
+            select {tenant.Value}, {id.Value}, t, case when c = '' then 'due' else 'skipped' end, nullif(c, ''), case when c <> '' then {next}::timestamptz end
+            from unnest({times}, {codes}) as o (t, c)
             on conflict do nothing
             """,
             cancel);
-        DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();
         await db.Execute($"update scheduling.schedule set next_at = {next} where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
         await transaction.CommitAsync(cancel);
     }

@@ -8,7 +8,7 @@ using Npgsql;
 namespace NetAutomation.Scheduling.Fire;
 
 /// <summary>Starts the run of a schedule's first due occurrence, or says why not; both in one transaction with the run.</summary>
-internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, AuditLog audit)
+internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, WindowCalendars windows, AuditLog audit, TimeProvider clock)
 {
     private const string Unstarted = "unstarted";
 
@@ -16,7 +16,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     {
         await using var transaction = await db.Begin(tenant, cancel);
         var rows = await db.Query<Head>(
-            $"select overlap, created_by, member from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked", cancel);
+            $"select overlap, created_by, member, next_at from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked", cancel);
         if (rows is not [var head] || await First(tenant, id, cancel) is not { } at)
         {
             return;
@@ -29,7 +29,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
                 return;
             }
 
-            await Close(tenant, id, at, "skipped", "overlap", null, null, cancel);
+            await Close(tenant, id, at, "skipped", new Blocked("overlap", null, head.NextAt), null, cancel);
             await transaction.CommitAsync(cancel);
             return;
         }
@@ -43,11 +43,11 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
             if (started.Problem is { } problem)
             {
                 await transaction.RollbackToSavepointAsync(Unstarted, cancel);
-                await Refuse(tenant, id, at, problem, head.Member, cancel);
+                await Refuse(tenant, id, at, problem, head, cancel);
             }
             else
             {
-                await Close(tenant, id, at, "started", null, null, started.Value.Value, cancel);
+                await Close(tenant, id, at, "started", await Closed(tenant, started.Value, cancel), started.Value.Value, cancel);
             }
         }
         catch (PostgresException fault) when (fault.ConstraintName == "run_occurrence")
@@ -55,7 +55,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
             await transaction.RollbackToSavepointAsync(Unstarted, cancel);
             var run = await db.Scalar<Guid>(
                 $"select id from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and occurrence = {Recurrence.Name(at)}", cancel);
-            await Close(tenant, id, at, "started", null, null, run, cancel);
+            await Close(tenant, id, at, "started", null, run, cancel);
         }
 
         await transaction.CommitAsync(cancel);
@@ -71,19 +71,28 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     private Task<bool> Running(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<bool>(
         $"select exists (select from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and not terminal)", cancel);
 
-    private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, string member, CancellationToken cancel)
+    /// <summary>The window its run has to wait for.</summary>
+    private async Task<Blocked?> Closed(TenantId tenant, RunId run, CancellationToken cancel)
     {
-        var detail = problem.Errors is [var first, ..] ? first.Detail : problem.Detail ?? problem.Type.Title;
-        await Close(tenant, id, at, "refused", problem.Type.Code, detail, null, cancel);
-        await audit.Append(tenant, $"{id}", member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
+        var devices = await db.Query<DeviceRow>($"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position", cancel);
+        return Blocked.By(await windows.Load(tenant, cancel), [.. devices.Select(device => new DeviceId(device.DeviceId))], clock.GetUtcNow());
     }
 
-    private Task<int> Close(TenantId tenant, ScheduleId id, DateTimeOffset at, string state, string? code, string? detail, Guid? run, CancellationToken cancel) => db.Execute(
+    private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, Head head, CancellationToken cancel)
+    {
+        var detail = problem.Errors is [var first, ..] ? first.Detail : problem.Detail ?? problem.Type.Title;
+        await Close(tenant, id, at, "refused", new Blocked(problem.Type.Code, detail, head.NextAt), null, cancel);
+        await audit.Append(tenant, $"{id}", head.Member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
+    }
+
+    private Task<int> Close(TenantId tenant, ScheduleId id, DateTimeOffset at, string state, Blocked? blocked, Guid? run, CancellationToken cancel) => db.Execute(
         $"""
-        update scheduling.occurrence set state = {state}, code = {code}, detail = {detail}, run_id = {run}
+        update scheduling.occurrence set state = {state}, code = {blocked?.Code}, detail = {blocked?.Detail}, eligible_at = {blocked?.EligibleAt}, run_id = {run}
         where tenant_id = {tenant.Value} and schedule_id = {id.Value} and at = {at}
         """,
         cancel);
 
-    private sealed record Head(string Overlap, Guid CreatedBy, string Member);
+    private sealed record Head(string Overlap, Guid CreatedBy, string Member, DateTimeOffset? NextAt);
+
+    private sealed record DeviceRow(Guid DeviceId);
 }

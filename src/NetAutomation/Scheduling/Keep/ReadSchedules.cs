@@ -7,11 +7,10 @@ namespace NetAutomation.Scheduling.Keep;
 
 /// <summary>What became of an occurrence.</summary>
 /// <param name="At">The instant it was due.</param>
-/// <param name="State">due, started, skipped or refused.</param>
-/// <param name="Code">Why it did not start: misfire, overlap, queue_full, disabled, or the refusal of the run.</param>
-/// <param name="Detail">In words.</param>
+/// <param name="State">due, started, skipped or refused. A run that is started may still wait: its /why says for what.</param>
+/// <param name="Blocked">Why no run started, or what its run had to wait for at first. Null where it could start at once.</param>
 /// <param name="RunId">The run it started.</param>
-public sealed record OccurrenceView(DateTimeOffset At, string State, string? Code, string? Detail, RunId? RunId);
+public sealed record OccurrenceView(DateTimeOffset At, string State, Blocked? Blocked, RunId? RunId);
 
 internal static class ReadSchedules
 {
@@ -47,13 +46,14 @@ internal static class ReadSchedules
 
         var rows = await db.Query<Row>(
             $"""
-            select at, state, code, detail, run_id from scheduling.occurrence where tenant_id = {caller.Tenant.Value} and schedule_id = {id.Value}
+            select at, state, code, detail, eligible_at, run_id from scheduling.occurrence where tenant_id = {caller.Tenant.Value} and schedule_id = {id.Value}
             order by at desc limit {Shown}
             """,
             cancel);
         return TypedResults.Ok(new Page<OccurrenceView>(
-            [.. rows.Select(row => new OccurrenceView(row.At, row.State, row.Code, row.Detail, row.RunId is { } run ? new RunId(run) : null))], null));
+            [.. rows.Select(row => new OccurrenceView(
+                row.At, row.State, row.Code is null ? null : new Blocked(row.Code, row.Detail, row.EligibleAt), row.RunId is { } run ? new RunId(run) : null))], null));
     }
 
-    private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, Guid? RunId);
+    private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, DateTimeOffset? EligibleAt, Guid? RunId);
 }

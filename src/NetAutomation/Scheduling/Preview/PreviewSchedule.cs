@@ -7,15 +7,9 @@ using NetAutomation.Scheduling.Keep;
 
 namespace NetAutomation.Scheduling.Preview;
 
-/// <summary>Why an occurrence would not start at its time, as things are now.</summary>
-/// <param name="Code">window, disabled, or the refusal of the run.</param>
-/// <param name="Detail">In words.</param>
-/// <param name="EligibleAt">For a window: when the run could start.</param>
-public sealed record Blocked(string Code, string? Detail, DateTimeOffset? EligibleAt);
-
 /// <summary>An occurrence to come.</summary>
 /// <param name="At">The instant.</param>
-/// <param name="Blocked">Null where it would start.</param>
+/// <param name="Blocked">Null where it would start, as things are now.</param>
 public sealed record UpcomingView(DateTimeOffset At, Blocked? Blocked);
 
 internal static class PreviewSchedule
@@ -49,13 +43,8 @@ internal static class PreviewSchedule
         }
 
         var calendar = await windows.Load(caller.Tenant, cancel);
-        return TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Closed(calendar, devices, at)))], null));
+        return TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, devices, at)))], null));
     }
-
-    private static Blocked? Closed(WindowCalendar calendar, IReadOnlyList<DeviceId> devices, DateTimeOffset at) =>
-        calendar.Gates(devices, at).FirstOrDefault() is { } gate
-            ? new Blocked("window", gate.Deny ? $"In the deny window '{gate.Name}'." : $"Outside the allow windows, such as '{gate.Name}'.", calendar.NextOpen(devices, at))
-            : null;
 
     private static Ok<Page<UpcomingView>> All(IEnumerable<DateTimeOffset> upcoming, Blocked blocked) =>
         TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, blocked))], null));

@@ -30,6 +30,56 @@ public sealed class RecurrenceModelTests
         }
     }
 
+    [Theory]
+    [InlineData("Europe/Amsterdam")]
+    [InlineData("America/New_York")]
+    [InlineData("Australia/Lord_Howe")]
+    [InlineData("America/Havana")]
+    [InlineData("Africa/Cairo")]
+    [InlineData("Africa/Casablanca")]
+    [InlineData("America/Santiago")]
+    [InlineData("Antarctica/Troll")]
+    [InlineData("Asia/Kathmandu")]
+    public void Cron_in_a_zone_yields_what_a_look_at_every_minute_yields(string zone)
+    {
+        var info = TimeZoneInfo.FindSystemTimeZoneById(zone);
+        var random = new Random(zone.Length);
+        for (var i = 0; i < 3; i++)
+        {
+            var (minutes, hours) = (Some(0, 60, 3), Some(0, 24, 4).Union(Some(0, 4, 3)).ToList());
+            var (days, months, weekdays) = (Some(1, 32, 6), Some(1, 13, 6), Some(0, 7, 2));
+            var (anyDay, anyWeekday, anyMonth) = (random.Next(2) == 0, random.Next(2) == 0, random.Next(2) == 0);
+            var text = $"{string.Join(',', minutes)} {string.Join(',', hours)} {(anyDay ? "*" : string.Join(',', days))} {(anyMonth ? "*" : string.Join(',', months))} {(anyWeekday ? "*" : string.Join(',', weekdays))}";
+            var from = new DateTimeOffset(2027 + random.Next(6), 1, 1, 0, 0, 0, TimeSpan.Zero).AddMinutes(random.Next(525_600));
+            var until = from.AddDays(366);
+            var expected = new List<DateTimeOffset>();
+            for (var at = from.AddMinutes(1); at < until; at = at.AddMinutes(1))
+            {
+                var (local, passed) = (Local(at), Local(at.AddMinutes(-1)).AddMinutes(1));
+                // The first pass of an hour that comes twice; and after a gap, all that the gap held.
+                var meant = (info.IsAmbiguousTime(local) && info.GetAmbiguousTimeOffsets(local).Max() != info.GetUtcOffset(at) ? [] : new[] { local })
+                    .Concat(Enumerable.Range(0, Math.Max(0, (int)(local - passed).TotalMinutes)).Select(n => passed.AddMinutes(n)));
+                if (meant.Any(Meant))
+                {
+                    expected.Add(at);
+                }
+            }
+
+            Recurrence.Read(new RecurrenceText(text, null, zone, default)).Value.After(from).TakeWhile(at => at < until).ShouldBe(expected, $"{text} from {from:O}");
+
+            bool Meant(DateTime time)
+            {
+                var (day, weekday) = (days.Contains(time.Day), weekdays.Contains((int)time.DayOfWeek));
+                var falls = (anyDay, anyWeekday) switch { (true, true) => true, (true, false) => weekday, (false, true) => day, _ => day || weekday };
+                return falls && minutes.Contains(time.Minute) && hours.Contains(time.Hour) && (anyMonth || months.Contains(time.Month));
+            }
+        }
+
+        DateTime Local(DateTimeOffset at) => TimeZoneInfo.ConvertTime(at, info).DateTime;
+
+        List<int> Some(int low, int high, int most) => [.. Enumerable.Range(0, random.Next(1, most + 1)).Select(_ => random.Next(low, high)).Distinct()];
+    }
+
     private static Dictionary<string, string> Parts(Random random)
     {
         var freq = random.GetItems(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"], 1)[0];
