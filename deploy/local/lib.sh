@@ -30,6 +30,8 @@ use_stack() {
   port_customer=$((port_base + 1)) port_connector=$((port_base + 2)) port_operator=$((port_base + 3)) port_registration=$((port_base + 4))
   port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7))
   export NETAUTOMATION_LOCAL=$state NETAUTOMATION_PG_USER=$user
+  # Ports of the replicas behind the load balancer.
+  customer_targets=$port_customer connector_targets=$port_connector
   work=/run/netautomation-local/$index
   data=${data:-$state} app=${data:-$state}/app
 }
@@ -138,4 +140,145 @@ curl_settings() { # port, address, key; what curl needs to reach a listener
 }
 simulate() { # method, path, json?
   curl -sS --fail-with-body --max-time 30 -X "$1" "http://127.0.0.1:$port_control$2" ${3:+-H 'Content-Type: application/json' --data-binary "$3"}
+}
+
+# What a stack is made of, in the order of its start.
+prepare_stack() { # tenants, devices
+  mkdir -p "$logs" "$state/pids"
+  tenants=$1 devices=$2
+  place_data
+  mkdir -p "$data" "$app"
+  chmod 755 "$data" "$app"
+  chmod 700 "$logs"
+  for each in home keys content connectors; do own_directory "$data/$each"; done
+  own_directory "$work"
+  printf 'index=%s tenants=%s devices=%s port_base=%s data=%q\n' "$index" "$tenants" "$devices" "$port_base" "$data" > "$state/stack"
+  find_dotnet
+}
+
+make_certificate() {
+  local folder=$data/certificates
+  own_directory "$folder"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 365 -subj "/CN=NetAutomation local authority" \
+    -keyout "$folder/authority.key" -out "$folder/ca.pem" 2>/dev/null
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=$server" -keyout "$folder/server.key" -out "$folder/server.csr" 2>/dev/null
+  openssl x509 -req -in "$folder/server.csr" -CA "$folder/ca.pem" -CAkey "$folder/authority.key" -days 365 -out "$folder/server.pem" \
+    -extfile <(printf 'subjectAltName=DNS:%s,DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' "$server") 2>/dev/null
+  rm "$folder/server.csr"
+  chown "$user:$user" "$folder"/*
+  chmod 600 "$folder"/*
+  install -m 644 "$folder/ca.pem" "$state/ca.pem"
+}
+
+start_database() {
+  quietly postgres "$here/postgres" start "$data/pg"
+  quietly postgres as_user psql -qX -h "$data/pg" -U postgres -c 'create database netautomation'
+}
+
+start_simulator() {
+  provider=$(random_account) stranger=$(random_account)
+  service_id=vpce-svc-0$(random 8) product=$(random 12) provider_secret=$(random 20)
+  jq -n --arg region "$region" --arg provider "$provider" --arg secret "$provider_secret" --arg service "$service_id" --arg product "$product" \
+    --arg stranger "$stranger" --arg customer "$customer_targets" --arg connector "$connector_targets" '
+    # The connector listener speaks HTTP/2 only and health checks do not.
+    def group($name; $ports; $check): ($ports | split(" ") | map(tonumber)) as $ports
+      | {name: $name, port: $ports[0], healthCheck: {protocol: $check}, targets: ($ports | map({id: "127.0.0.1", port: .}))};
+    {region: $region, providerAccount: $provider,
+     accounts: [{account: $provider, accessKey: "AKIALOCALPROVIDER", secret: $secret}],
+     services: [{id: $service, acceptanceRequired: true, allowedPrincipals: ["arn:aws:iam::\($stranger):root"]}],
+     loadBalancer: {listeners: [{port: 8443, targetGroup: "customer"}, {port: 8444, targetGroup: "connector"}],
+                    targetGroups: [group("customer"; $customer; "HTTPS"), group("connector"; $connector; "TCP")]},
+     queues: ["marketplace-events"],
+     marketplace: {productCode: $product, dimensions: ["runs", "devices"], eventQueue: "marketplace-events"}}' | own_file "$data/simulator.json"
+  : | own_file "$data/simulator.env"
+  start simulator "" "$data/simulator.env" "$dotnet_root/dotnet" "$app/NetAutomation.AwsSimulator/NetAutomation.AwsSimulator.dll" \
+    --config "$data/simulator.json" --urls "http://127.0.0.1:$port_aws" --control-urls "http://127.0.0.1:$port_control"
+  await 60 "the simulator" curl -sf -o /dev/null "http://127.0.0.1:$port_control/healthz"
+}
+
+service_settings() { # further settings
+  local operator_key; operator_key=nop_$(random 24)
+  curl_settings "$port_operator" 127.0.0.1 "$operator_key" | secret_file "$state/operator.curlrc"
+  local database="Host=$data/pg;Database=netautomation"
+  local settings=(
+    "Database__App=$database;Username=na_app;Maximum Pool Size=60"
+    "Database__System=$database;Username=na_system;Maximum Pool Size=60"
+    "Database__Owner=$database;Username=postgres"
+    "Edge__Listeners__Customer=127.0.0.1:$port_customer"
+    "Edge__Listeners__Operator=127.0.0.1:$port_operator"
+    "Edge__Listeners__Registration=127.0.0.1:$port_registration"
+    "Edge__TrustedPeers__0=127.0.0.1/32"
+    "Edge__ServerName=$server"
+    "Edge__CertificateFile=$data/certificates/server.pem"
+    "Edge__CertificateKeyFile=$data/certificates/server.key"
+    "Edge__CertificateAuthorityFile=$data/certificates/ca.pem"
+    "AWS_ENDPOINT_URL=http://127.0.0.1:$port_aws"
+    "AWS_REGION=$region"
+    "AWS_ACCESS_KEY_ID=AKIALOCALPROVIDER"
+    "AWS_SECRET_ACCESS_KEY=$provider_secret"
+    "AWS_EC2_METADATA_DISABLED=true"
+    "Marketplace__Region=$region"
+    "Marketplace__QueueUrl=http://127.0.0.1:$port_aws/$provider/marketplace-events"
+    "Onboarding__ServiceId=$service_id"
+    "Onboarding__ServiceName=com.amazonaws.vpce.$region.$service_id"
+    "Onboarding__ReconcileInterval=00:00:05"
+    "Onboarding__PendingInterval=00:00:01"
+    "Onboarding__SecureCookie=false"
+    "Operator__Keys__0__Name=local"
+    "Operator__Keys__0__Sha256=$(printf %s "$operator_key" | sha256sum | cut -d' ' -f1)"
+    "Connectors__Listener=127.0.0.1:$port_connector"
+    "Catalog__BlocksDirectory=$app/NetAutomation/blocks"
+    "Catalog__ContentDirectory=$data/content"
+    "Inventory__KeyDirectory=$data/keys"
+    "Execution__WorkDirectory=$work"
+    "Serilog__MinimumLevel__Override__Microsoft=Warning"
+    "$@"
+  )
+  printf '%q\n' "${settings[@]}" | own_file "$data/service.env"
+}
+
+service() { # verb; in the foreground
+  quietly service as_user env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data/home" DOTNET_ROOT="$dotnet_root" \
+    bash -c 'set -a; . "$1"; set +a; shift; exec "$@"' service "$data/service.env" "$dotnet_root/dotnet" "$app/NetAutomation/NetAutomation.dll" "$@"
+}
+
+# A buyer's browser: cookies are kept, redirects followed.
+browse() { # tenant, path, curl arguments
+  local tenant=$1 path=$2; shift 2
+  curl -sS -L --fail-with-body --max-time 60 -c "$state/tenant$tenant/cookies" -b "$state/tenant$tenant/cookies" "$@" "http://127.0.0.1:$port_registration$path"
+}
+
+create_endpoint() { # account, address or ""; what the customer does in their own VPC
+  simulate POST /control/endpoints "$(jq -n --arg account "$1" --arg service "$service_id" --arg address "$2" \
+    '{account: $account, service: $service, listenAddress: (if $address == "" then null else $address end)}')" 2>/dev/null
+}
+endpoint_state() { [ "$(simulate GET "/control/endpoints/$1" | jq -r .state)" = "$2" ]; }
+
+onboard() { # tenant
+  local tenant=$1 folder=$state/tenant$1 account subscription endpoint=''
+  mkdir -p -m 700 "$folder"
+  account=$(random_account)
+  # The subscription in AWS Marketplace, and the click on "Set up your account".
+  subscription=$(simulate POST /control/subscriptions "{\"account\": \"$account\"}")
+  jq -j .registrationToken <<<"$subscription" | browse "$tenant" /marketplace/registration --data-urlencode x-amzn-marketplace-token@- >"$folder/registration.html"
+  simulate POST "/control/subscriptions/$(jq -r .id <<<"$subscription"):activate" '{}' >/dev/null
+  # Before the service allows this account, EC2 tells it that there is no such endpoint service.
+  find_service() { endpoint=$(create_endpoint "$account" "$(front_of "$tenant")"); }
+  await 60 "the permission to create an endpoint" find_service
+  endpoint=$(jq -r .vpceId <<<"$endpoint")
+  await 60 "the endpoint of tenant $tenant to be accepted" endpoint_state "$endpoint" available
+  first_key "$tenant"
+  jq -n --arg account "$account" --arg endpoint "$endpoint" --arg front "$(front_of "$tenant")" --arg vpc "$(vpc_of "$tenant")" \
+    '{account: $account, endpoint: $endpoint, front: $front, vpc: $vpc}' > "$folder/tenant.json"
+}
+
+# The page has its button as soon as the service has seen the endpoint available.
+first_key() { # tenant
+  local folder=$state/tenant$1 key
+  ask_for_key() { (umask 077; browse "$1" /marketplace/registration/key --data '' >"$state/tenant$1/key.html" 2>/dev/null); }
+  await 60 "the first key of tenant $1" ask_for_key "$1"
+  key=$(grep -o 'nak_[A-Za-z0-9_-]*' "$folder/key.html" | head -n 1) || die "the registration page showed no key"
+  rm "$folder/key.html"
+  printf '%s\n' "$key" | secret_file "$folder/key"
+  curl_settings 8443 "$(front_of "$1")" "$key" | secret_file "$folder/curlrc"
 }

@@ -1,0 +1,386 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Npgsql;
+
+namespace NetAutomation.Faults;
+
+/// <summary>One stack with its customer, and the rounds played on it one after the other.</summary>
+internal sealed class Lane(int number, Stack stack, Action<string> progress) : IDisposable
+{
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    private readonly Dictionary<string, string> _deviceIds = [];
+    private readonly List<Relay> _relays = [];
+    private readonly List<PlannedRun> _planned = [];
+    private readonly List<Fault> _faults = [];
+    private readonly HashSet<(Count, string)> _found = [];
+    private Journals _journals = null!;
+    private Customer _customer = null!;
+    private Checker _checker = null!;
+    private NpgsqlDataSource _database = null!;
+
+    public IReadOnlyList<Fault> Faults => _faults;
+
+    public int Resolved { get; private set; }
+
+    public int Runs => _planned.Count;
+
+    public Verdict Verdict { get; private set; } = new();
+
+    public async Task Prepare()
+    {
+        await stack.Up();
+        Note("the stack is up");
+        _customer = new Customer(stack);
+        _journals = new Journals(Path.Combine(stack.Data, "journal"));
+        var connection = $"Host={stack.Data}/pg;Database=netautomation;Username=postgres;Pooling=false;Timeout=5";
+        _checker = new Checker(connection);
+        _database = NpgsqlDataSource.Create(connection);
+        var login = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(stack.Data, "fleet/login.json")))!;
+        var credential = Text(await _customer.Post("/v1/credentials", new JsonObject
+        {
+            ["name"] = "fleet", ["kind"] = "password", ["username"] = Text(login, "username"), ["password"] = Text(login, "password"),
+        }), "id");
+        await _customer.Post("/v1/purchases", new JsonObject { ["block"] = "static-routes", ["kind"] = "pay_per_use" });
+        foreach (var (first, count, connectors) in Plan.Sites)
+        {
+            var site = Text(await _customer.Post("/v1/sites", new JsonObject { ["name"] = $"site-{first}" }), "id");
+            foreach (var connector in connectors)
+            {
+                await Join(connector, site, first, count);
+            }
+
+            await Task.WhenAll(Enumerable.Range(first, count).Select(device => AddDevice(device, site, credential)));
+        }
+
+        Note("connectors and devices are there");
+    }
+
+    public async Task Play(Plan plan)
+    {
+        Note($"round {plan.Round}: {plan.Kind}, {plan.Runs.Count} runs on {string.Join(" ", plan.Runs.Select(run => $"{run.Devices.Count}x{run.Lines.Count}"))}, at {plan.Moment} + {plan.Jitter.TotalSeconds:0.0} s");
+        var slow = plan.Kind == "slow-readers" ? [] : plan.Pauses.Select((pause, i) => ($"d{i + 1:00}", pause)).ToDictionary(p => p.Item1, p => p.pause);
+        await File.WriteAllTextAsync(Path.Combine(stack.Data, "fleet/slow.json"), JsonSerializer.Serialize(slow));
+        if (plan.Kind == "slow-readers")
+        {
+            await BeforeSlowReaders(plan);
+        }
+        else
+        {
+            await UnderFault(plan);
+        }
+
+        await Healthy(plan);
+        Verdict = await _checker.Check(_planned, _journals.Read(), _faults);
+        Verdict.Problems.UnionWith(_found);
+        foreach (var (count, text) in Verdict.Problems.Where(problem => !_found.Contains(problem)).ToList())
+        {
+            Found(count, text);
+        }
+
+        Note($"round {plan.Round}: over");
+    }
+
+    public void Dispose()
+    {
+        _relays.ForEach(relay => relay.Dispose());
+        _customer?.Dispose();
+        _database?.Dispose();
+    }
+
+    private async Task UnderFault(Plan plan)
+    {
+        var first = plan.Runs[0];
+        await Submit(first);
+        var others = Task.WhenAll(plan.Runs.Skip(1).Select(Submit));
+        await Reached(plan, first);
+        await Task.Delay(plan.Jitter);
+        var mend = await Inject(plan, first);
+        var over = mend();
+        await others;
+        // A fault for ever ends when nothing moves any more.
+        await Ended(plan, plan.Kind == "cut-forever");
+        await over;
+        if (plan.Kind == "cut-forever")
+        {
+            stack.Kill($"connector{plan.Connector}");
+            _relays[plan.Connector - 1].Mend();
+            await stack.Start($"connector{plan.Connector}");
+        }
+
+        await Ended(plan, false);
+    }
+
+    /// <summary>Does the harm and gives back what ends it.</summary>
+    private async Task<Func<Task>> Inject(Plan plan, PlannedRun first)
+    {
+        var (victim, affected) = plan.Kind switch
+        {
+            "kill-worker" or "stop-worker" => Carrier(plan, first),
+            "kill-api" => ($"api{plan.Replica}", []),
+            "kill-postgres" => ("postgres", []),
+            _ => ($"connector{plan.Connector}", (IReadOnlyList<string>)[]),
+        };
+        var at = (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
+        _faults.Add(new Fault(plan.Kind, plan.Round, at, victim, affected));
+        Note($"round {plan.Round}: {plan.Kind} on {victim}{(affected.Count > 0 ? $", which carries out {affected.Count} runs" : "")}");
+        var relay = _relays[plan.Connector - 1];
+        switch (plan.Kind)
+        {
+            case "stop-worker":
+                stack.Stop(victim);
+                return async () =>
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(60));
+                    stack.Continue(victim);
+                };
+            case "cut-forever":
+                relay.Cut();
+                return () => Task.CompletedTask;
+            case "cut-1" or "cut-10" or "cut-60":
+                relay.Cut();
+                return async () =>
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(int.Parse(plan.Kind[4..], System.Globalization.CultureInfo.InvariantCulture)));
+                    relay.Mend();
+                };
+            default:
+                stack.Kill(victim);
+                return async () =>
+                {
+                    await Task.Delay(plan.Outage);
+                    await stack.Start(victim);
+                };
+        }
+    }
+
+    /// <summary>The worker that carries out the round's first run, else the one the seed names; and the runs it carries out.</summary>
+    private (string Worker, IReadOnlyList<string> Runs) Carrier(Plan plan, PlannedRun first)
+    {
+        List<string> Of(string worker) => [.. plan.Runs.Where(run => run.Id is not null && Directory.Exists(stack.Work(worker))
+            && Directory.GetDirectories(stack.Work(worker), $"{run.Id}-*").Length > 0).Select(run => run.Key)];
+        var worker = new[] { "worker1", "worker2" }.FirstOrDefault(each => Of(each).Contains(first.Key)) ?? $"worker{plan.Replica}";
+        return (worker, Of(worker));
+    }
+
+    private async Task BeforeSlowReaders(Plan plan)
+    {
+        var (alone, read) = plan.Compared();
+        var (first, _) = await Timed(plan, alone, 0);
+        var (second, bytes) = await Timed(plan, read, 8);
+        _faults.Add(new Fault(plan.Kind, plan.Round, 0, "events", []));
+        Note($"round {plan.Round}: {first.TotalSeconds:0.0} s alone, {second.TotalSeconds:0.0} s before 8 readers that took {bytes} bytes");
+        if (second > (first * 2) + TimeSpan.FromSeconds(5))
+        {
+            Found(Count.SlowedRuns, $"round {plan.Round}: {first.TotalSeconds:0.0} s alone, {second.TotalSeconds:0.0} s before slow readers");
+        }
+    }
+
+    private async Task<(TimeSpan Took, int Bytes)> Timed(Plan plan, PlannedRun run, int readers)
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        await Submit(run);
+        using var over = new CancellationTokenSource();
+        var reading = Enumerable.Range(0, readers).Select(_ => _customer.ReadSlowly(run.Id!, over.Token)).ToList();
+        await Ended(plan, false, run);
+        var took = clock.Elapsed;
+        await over.CancelAsync();
+        var bytes = (await Task.WhenAll(reading)).Sum();
+        if (await State(run) is var state and not "succeeded")
+        {
+            Found(Count.SlowedRuns, $"round {plan.Round}: a run before {readers} slow readers is {state}");
+        }
+
+        return (took, bytes);
+    }
+
+    private async Task Submit(PlannedRun run)
+    {
+        lock (_planned)
+        {
+            _planned.Add(run);
+        }
+
+        var hops = run.Lines.Select(line => line.Split(' ')).Select(words => new JsonObject { ["prefix"] = words[2], ["nextHop"] = words[3] });
+        var answer = await _customer.Post("/v1/runs", new JsonObject
+        {
+            ["block"] = "static-routes", ["mode"] = run.Mode, ["timeoutSeconds"] = 180,
+            ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray([.. run.Devices.Select(name => (JsonNode)_deviceIds[name])]) },
+            ["input"] = new JsonObject { ["routes"] = new JsonArray([.. hops]) },
+            ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },
+        }, run.Key);
+        run.Id = Text(answer, "id");
+    }
+
+    private async Task Reached(Plan plan, PlannedRun run)
+    {
+        var since = _journals.Read().Count;
+        await Until(TimeSpan.FromSeconds(60), async () => plan.Moment switch
+        {
+            Moment.Accepted => true,
+            Moment.Running => await State(run) != "queued",
+            Moment.SessionOpen => _journals.Read().Skip(since).Any(h => h.Kind == "open" && run.Devices.Contains(h.Device)),
+            Moment.FirstLine => run.Mode == "check" || _journals.Read().Any(h => run.Lines.Contains(h.Text)),
+            _ => _journals.Read().Skip(since).Any(h => h.Kind == "save" && run.Devices.Contains(h.Device)),
+        });
+    }
+
+    /// <summary>Waits for the ends of the round's runs and resolves what stays unknown. What does not end is for the checker to find.</summary>
+    private async Task Ended(Plan plan, bool orQueued, PlannedRun? only = null)
+    {
+        IReadOnlyList<PlannedRun> runs = only is null ? [.. plan.Runs.Where(run => _planned.Contains(run))] : [only];
+        var unknownSince = new Dictionary<string, DateTime>();
+        var ended = await Until(_limit, async () =>
+        {
+            var open = 0;
+            foreach (var run in runs)
+            {
+                var state = await State(run);
+                if (state == "unknown" && unknownSince.TryAdd(run.Key, DateTime.UtcNow))
+                {
+                    open++;
+                }
+                else if (state == "unknown" && DateTime.UtcNow - unknownSince[run.Key] > TimeSpan.FromSeconds(5))
+                {
+                    await Resolve(run);
+                    unknownSince.Remove(run.Key);
+                    open++;
+                }
+                else if (state is not ("succeeded" or "failed" or "cancelled" or "expired" or "resolved") && !(orQueued && state == "queued"))
+                {
+                    open++;
+                }
+            }
+
+            return open == 0;
+        });
+        if (!ended)
+        {
+            foreach (var run in runs)
+            {
+                Note($"round {plan.Round}: {run.Key} is {await State(run)}: {(run.Id is null ? "" : await _customer.Get($"/v1/runs/{run.Id}/why"))}");
+            }
+        }
+    }
+
+    /// <summary>What an operator does who has looked at the devices.</summary>
+    private async Task Resolve(PlannedRun run)
+    {
+        var journal = _journals.Read();
+        var devices = new JsonArray();
+        var outcomes = new List<string>();
+        foreach (var device in (await _customer.Get($"/v1/runs/{run.Id}/devices?limit=200"))["items"]!.AsArray().Where(d => d!["outcome"]?.GetValue<string>() == "unknown"))
+        {
+            var missing = run.Lines.Count(line => !journal.Any(h => h.Device == Text(device!, "name") && h.Text == line));
+            outcomes.Add(missing == 0 ? "changed" : missing == run.Lines.Count ? "not_started" : "failed");
+            devices.Add(new JsonObject { ["deviceId"] = Text(device!, "deviceId"), ["outcome"] = outcomes[^1] });
+        }
+
+        var verdict = outcomes.TrueForAll(o => o == "changed") ? "completed" : outcomes.TrueForAll(o => o == "not_started") ? "reverted" : "partial";
+        try
+        {
+            await _customer.Post($"/v1/runs/{run.Id}:resolve", new JsonObject { ["verdict"] = verdict, ["evidence"] = "The devices' journals.", ["devices"] = devices });
+            Resolved++;
+            Note($"resolved {run.Key}: {verdict} ({string.Join(", ", outcomes)})");
+        }
+        catch (InvalidOperationException moved)
+        {
+            Note($"not resolved: {moved.Message}");
+        }
+    }
+
+    /// <summary>The round's fault must leave nothing behind that holds up the next one.</summary>
+    private async Task Healthy(Plan plan)
+    {
+        var healthy = await Until(TimeSpan.FromSeconds(90), async () =>
+        {
+            var attached = await Scalar<long>("select count(distinct connector_id) from connectors.connector_session where state = 'attached' and seen_at > now() - interval '45 s'");
+            return attached == 3;
+        });
+        if (!healthy)
+        {
+            Found(Count.NotHealthyAgain, $"round {plan.Round}: not every connector is attached again");
+        }
+    }
+
+    private async Task<string> State(PlannedRun run) =>
+        await Scalar<string>($"select state from runs.run where labels->>'key' = '{run.Key}'") ?? "none";
+
+    /// <summary>The default where the database is away.</summary>
+    private async Task<T?> Scalar<T>(string sql)
+    {
+        try
+        {
+            await using var command = _database.CreateCommand(sql);
+            return await command.ExecuteScalarAsync() is T value ? value : default;
+        }
+        catch (NpgsqlException)
+        {
+            return default;
+        }
+    }
+
+    private async Task Join(int connector, string site, int firstDevice, int devices)
+    {
+        var created = await _customer.Post("/v1/connectors", new JsonObject { ["name"] = $"connector-{connector}", ["siteId"] = site });
+        var folder = Directory.CreateDirectory(Path.Combine(stack.Data, $"connectors/{connector}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "ca.pem"), Text(created, "caPem"));
+        var token = Path.Combine(folder, "join-token");
+        await File.WriteAllTextAsync(token, Text(created, "joinToken"));
+        File.SetUnixFileMode(token, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.WriteAllLinesAsync(Path.Combine(folder, "allow-list"), Enumerable.Range(firstDevice, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
+        _relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front), 8444)));
+        await stack.Join(connector, _relays[^1].Port);
+        var id = Text(created, "id");
+        if (!await Until(TimeSpan.FromSeconds(60), async () => (await _customer.Get($"/v1/connectors/{id}"))["sessions"]!.AsArray().Count > 0))
+        {
+            throw new InvalidOperationException($"Connector {connector} did not attach.");
+        }
+    }
+
+    private async Task AddDevice(int device, string site, string credential)
+    {
+        var name = $"d{device:00}";
+        var id = Text(await _customer.Post("/v1/devices", new JsonObject
+        {
+            ["name"] = name, ["siteId"] = site, ["address"] = Address(device), ["port"] = stack.DevicePort, ["platform"] = "frr", ["credentialId"] = credential,
+        }), "id");
+        _deviceIds[name] = id;
+        var tested = await _customer.Post($"/v1/devices/{id}:test", []);
+        if (!tested["reachable"]!.GetValue<bool>())
+        {
+            throw new InvalidOperationException($"Device {name} cannot be reached: {tested}");
+        }
+    }
+
+    private static string Address(int device) => $"127.66.0.{device}";
+
+    private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
+
+    private static async Task<bool> Until(TimeSpan limit, Func<Task<bool>> reached)
+    {
+        var until = DateTime.UtcNow + limit;
+        while (!await reached())
+        {
+            if (DateTime.UtcNow > until)
+            {
+                return false;
+            }
+
+            await Task.Delay(100);
+        }
+
+        return true;
+    }
+
+    private void Found(Count count, string text)
+    {
+        if (_found.Add((count, text)))
+        {
+            Verdict.Add(count, text);
+            Note($"FOUND {count}: {text}");
+        }
+    }
+
+    private void Note(string text) => progress($"lane {number}: {text}");
+}
