@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using NetAutomation.Execution.Probe;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Platform;
@@ -16,8 +17,12 @@ internal static class ExecutionModule
     /// <summary>The worker role: claims runs and executes them.</summary>
     public static void AddWorker(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddScoped<RunExecution>();
+        builder.Services.AddSingleton<Journals>();
+        builder.Services.AddSingleton<RunExecution>();
         builder.Services.AddHostedService<Worker>();
+        // What is left of a drain: the connectors' confirmation, and the links of this process.
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<ExecutionOptions>>((host, execution) =>
+            host.ShutdownTimeout = TimeSpan.FromSeconds(execution.Value.DrainSeconds) + TimeSpan.FromMinutes(2));
     }
 
     public static void MapExecution(this ApiRoutes routes) => routes.Customer.MapGroup("").WithTags("Inventory")

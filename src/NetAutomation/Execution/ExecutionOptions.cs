@@ -36,6 +36,13 @@ internal sealed class ExecutionOptions
     [Range(1, 200)]
     public int Forks { get; set; } = 50;
 
+    /// <summary>
+    /// How long a worker that is told to end lets its runs go on, in seconds; what is left then ends at the next task or goes back to the
+    /// queue. Whoever ends the process must wait two minutes longer.
+    /// </summary>
+    [Range(0, 86400)]
+    public int DrainSeconds { get; set; } = 60;
+
     /// <summary>The user and group id of sandboxes when the service itself is root; otherwise sandboxes run as the service's user.</summary>
     [Range(1, int.MaxValue)]
     public int? SandboxUid { get; set; }

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using Microsoft.Extensions.Options;
 using NetAutomation.Catalog;
 using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
@@ -11,193 +11,224 @@ namespace NetAutomation.Execution;
 
 /// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
 internal sealed partial class RunExecution(
-    NetAutomationDb db, RunJournal journal, BlockCatalog catalog, DeviceAccess access, AuditLog audit, DeviceDialler dialler, ISandboxLauncher launcher, IServiceScopeFactory scopes,
-    TimeProvider clock, ILogger<RunExecution> log)
+    Journals journals, DeviceDialler dialler, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
 {
+    /// <summary>Devices of one sandbox at most.</summary>
+    private const int Shard = 100;
     private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
-    private readonly HashSet<DeviceId> _reported = [];
 
-    public async Task Execute(ClaimedRun run)
+    // By then the session rows of a replica that died are no longer taken for live ones.
+    private static readonly TimeSpan LongestConfirmation = TimeSpan.FromSeconds(100);
+
+    /// <param name="stop">The worker leaves: the run ends soon, and where another attempt may take it up it goes back to the queue.</param>
+    public async Task Execute(ClaimedRun run, CancellationToken stop)
     {
-        var prepared = await Prepare(run);
-        if (!await journal.Start(run, CancellationToken.None))
+        var prepared = await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>)?>(services => Prepare(services, run));
+        if (!await journals.Outlast(journal => journal.Start(run, CancellationToken.None)))
         {
             return;
         }
 
         if (prepared is not var (block, devices))
         {
-            await Finish(run, cancelled: false);
+            await Finish(run, cancelled: false, DeviceCode.InternalError);
             return;
         }
 
-        var started = clock.GetTimestamp();
-        var (failures, cancelled, number) = (0, false, 0);
-        foreach (var batch in devices.Chunk(run.Rollout?.BatchSize ?? devices.Count))
-        {
-            var left = run.Timeout - clock.GetElapsedTime(started);
-            if (cancelled || left <= TimeSpan.Zero || failures > (run.Rollout?.MaxFailures ?? int.MaxValue))
-            {
-                break;
-            }
-
-            var job = new SandboxJob($"{run.Id}-{run.Attempt}-{++number}", block.Directory, run.Mode == RunMode.Check, run.Input, [.. batch.Select(Describe)], left, IdleLimit);
-            if (await ExecuteBatch(run, job, batch) is not var (failed, stopped))
-            {
-                return;
-            }
-
-            (failures, cancelled) = (failures + failed, stopped);
-        }
-
-        if (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
-        {
-            Log.StreamsUnconfirmed(log, run.Id);
-        }
-
-        await Finish(run, cancelled);
-    }
-
-    /// <summary>Null where the fence has moved on: nothing more may be written.</summary>
-    private async Task<(int Failures, bool Cancelled)?> ExecuteBatch(ClaimedRun run, SandboxJob job, DeviceLogin[] devices)
-    {
-        dialler.Permit(run.Tenant, run.Id, run.Fence);
-        var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
-        var sandbox = launcher.Start(job, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
+        using var watch = new RunWatch(run, dialler, journals, clock);
+        using var recorder = new RunRecorder(run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, clock, watch.Stop, log);
+        await using var stopping = stop.Register(watch.Stop);
+        var watching = watch.Watch();
+        var (rest, handBack) = await Work(run, block, devices, watch, recorder);
         foreach (var device in devices)
         {
             device.Dispose();
         }
 
-        using var watch = new RunWatch(run, sandbox, dialler, scopes, clock, CancelGrace);
-        var watching = watch.Watch();
-        var written = await Write(run, sandbox);
-        var result = await sandbox.Completion;
-        await watch.Over();
-        await watching;
-        if (!written || watch.Lost)
+        watch.Close();
+        if (!await NoStreams(run, watch))
         {
-            Log.Lost(log, run.Id, run.Fence);
-            return null;
+            Log.StreamsUnconfirmed(log, run.Id);
         }
 
+        var recorded = await recorder.Flush();
+        if (watch.Lost)
+        {
+            Log.Lost(log, run.Id, run.Fence);
+        }
+        else if (handBack || !recorded)
+        {
+            await journals.Outlast<RunQueue, string?>(queue => queue.HandBack(run, CancellationToken.None));
+        }
+        else
+        {
+            await Finish(run, watch.Cancelled, rest);
+        }
+
+        await watch.Over();
+        await watching;
+    }
+
+    /// <summary>Why the devices that are left were not started, and whether another attempt may take them up.</summary>
+    private async Task<(string? NotStarted, bool HandBack)> Work(
+        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+    {
+        var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
+        var job = new SandboxJob("", block.Directory, run.Mode == RunMode.Check, run.Input, [], run.Timeout, IdleLimit);
+        foreach (var batch in devices.Chunk(Math.Min(Shard, run.Rollout?.BatchSize ?? Shard)))
+        {
+            var left = run.Timeout - clock.GetElapsedTime(started);
+            var rest = watch.Cancelled ? "cancelled" : watch.Stopped ? "worker_stopped" : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
+                : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? "max_failures"
+                : number > 0 && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? "window_closed" : null;
+            if (rest is not null || watch.Lost)
+            {
+                return (rest, watch.Stopped && run.MayGoOn);
+            }
+
+            job = job with { Id = $"{run.Id}-{run.Attempt}-{++number}", HardTimeout = left };
+            var todo = await Verify(run, job with { Id = $"{job.Id}v", Check = true }, batch, watch, recorder);
+            if (todo.Count == 0 || !watch.GoesOn)
+            {
+                continue;
+            }
+
+            var result = await Sandboxed(run, job, todo, watch, recorder);
+            if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
+            {
+                return (null, true);
+            }
+
+            foreach (var device in result.Devices)
+            {
+                await recorder.Report(Report(device) with { Code = device.Code ?? (IsGood(device) ? null : watch.Cancelled ? "cancelled" : watch.Stopped ? "worker_stopped" : null) });
+            }
+
+            failures += result.Devices.Count(device => !IsGood(device));
+        }
+
+        return (null, false);
+    }
+
+    /// <summary>
+    /// Looks, in check mode, at what a lost attempt may have configured. A device found as wanted is done; one that is not is configured
+    /// once more; one that cannot be looked at stays unknown.
+    /// </summary>
+    private async Task<IReadOnlyList<DeviceLogin>> Verify(ClaimedRun run, SandboxJob job, DeviceLogin[] batch, RunWatch watch, RunRecorder recorder)
+    {
+        var doubtful = run.Devices.Where(device => device.Verify).Select(device => device.Id).ToHashSet();
+        if (!batch.Any(device => doubtful.Contains(device.DeviceId)))
+        {
+            return batch;
+        }
+
+        var result = await Sandboxed(run, job, [.. batch.Where(device => doubtful.Contains(device.DeviceId))], watch, recorder);
+        var todo = batch.Where(device => !doubtful.Contains(device.DeviceId)).ToList();
+        foreach (var seen in result.Devices)
+        {
+            var device = batch.Single(device => Alias(device.DeviceId) == seen.Name);
+            if (seen.Outcome == SandboxOutcome.Changed)
+            {
+                todo.Add(device);
+                continue;
+            }
+
+            var found = seen.Outcome == SandboxOutcome.Ok;
+            await recorder.Report(Report(seen) with
+            {
+                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown, Changed = null, Code = found ? "verified" : "not_verified",
+                Message = found ? "An earlier attempt was lost; the device was found as wanted." : $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
+            });
+        }
+
+        return todo;
+    }
+
+    /// <summary>One sandbox from start to end. Outcomes that leave a device open are reported by the caller, who knows what follows.</summary>
+    private async Task<SandboxResult> Sandboxed(ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+    {
+        dialler.Permit(run.Tenant, run.Id, run.Fence);
+        var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
+        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
+        watch.Attach(sandbox);
+        var looks = job.Check && run.Mode == RunMode.Apply;
+        await foreach (var happened in sandbox.Events)
+        {
+            if (happened.Outcome is null)
+            {
+                await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
+            }
+            else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown))
+            {
+                await recorder.Report(Report(happened.Outcome));
+            }
+        }
+
+        var result = await sandbox.Completion;
         if (result.Fault is { } fault)
         {
             Log.Fault(log, run.Id, fault);
         }
 
-        foreach (var device in result.Devices)
-        {
-            await Report(run, device);
-        }
-
-        return (result.Devices.Count(device => device.Outcome is not (SandboxOutcome.Ok or SandboxOutcome.Changed)), watch.Cancelled);
+        return result;
     }
+
+    private static bool IsGood(SandboxDeviceResult device) => device.Outcome is SandboxOutcome.Ok or SandboxOutcome.Changed;
 
     private static string Alias(DeviceId device) => device.ToString();
 
     private static SandboxDevice Describe(DeviceLogin device) => new(
         Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
 
+    private static DeviceReport Report(SandboxDeviceResult result) => new(
+        DeviceId.Parse(result.Name), Enum.Parse<DeviceOutcome>(result.Outcome.ToString()), result.Changed, result.Contacted, result.Code, result.Message,
+        result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
+        [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
+
     /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
-    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)?> Prepare(ClaimedRun run)
+    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)?> Prepare(IServiceProvider services, ClaimedRun run)
     {
+        var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
-        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
-        if ((await catalog.Find(db, run.Block, run.Version)).Refused(out var problem, out var block) || devices.Count < run.Devices.Count
+        var devices = await services.GetRequiredService<DeviceAccess>().Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        if ((await services.GetRequiredService<BlockCatalog>().Find(db, run.Block, run.Version)).Refused(out var problem, out var block) || devices.Count < run.Devices.Count
             || devices.Any(device => device.HostKeySha256 is null))
         {
             Log.Fault(log, run.Id, problem?.Type.Title ?? "A device was deleted, or its host key is no longer pinned.");
             return null;
         }
 
-        await audit.Append(
+        await services.GetRequiredService<AuditLog>().Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
         return (block, [.. run.Devices.Select(device => byId[device.Id])]);
     }
 
-    /// <summary>Writes events as they come. False: the fence has moved on, and nothing more may be written.</summary>
-    private async Task<bool> Write(ClaimedRun run, SandboxRun sandbox)
+    /// <summary>
+    /// True once the connectors have confirmed that no stream of the run is open. Where a link is gone that takes until its streams must
+    /// have been cut, for want of a permit or because the connector noticed.
+    /// </summary>
+    private async Task<bool> NoStreams(ClaimedRun run, RunWatch watch)
     {
-        try
+        var started = clock.GetTimestamp();
+        while (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
         {
-            await foreach (var happened in sandbox.Events)
+            if (watch.Lost || clock.GetElapsedTime(started) > LongestConfirmation)
             {
-                if (!await WriteOne(run, happened))
-                {
-                    await Stop(sandbox);
-                    return false;
-                }
+                return false;
             }
-        }
-        catch (Exception fault)
-        {
-            // What cannot be recorded must not go on; outcomes are written when it has ended.
-            Log.WriteFailed(log, fault, run.Id);
-            await Stop(sandbox);
+
+            await Task.Delay(TimeSpan.FromMilliseconds(500), clock);
         }
 
         return true;
     }
 
-    private async Task<bool> WriteOne(ClaimedRun run, SandboxEvent happened)
-    {
-        if (happened.Outcome is { } outcome)
-        {
-            return await Report(run, outcome);
-        }
-
-        var device = happened.Device is null ? (DeviceId?)null : DeviceId.Parse(happened.Device);
-        return (happened.Type != "device_started" || await journal.Phase(run, device!.Value, DevicePhase.Running, CancellationToken.None))
-            && await journal.Append(run, [new RunEvent(happened.Time, happened.Type, device, JsonElement.Parse(happened.Data))], CancellationToken.None);
-    }
-
-    private static async Task Stop(SandboxRun sandbox)
-    {
-        var stopping = sandbox.Stop(TimeSpan.Zero);
-        await foreach (var _ in sandbox.Events)
-        {
-            // The run waits for its reader.
-        }
-
-        await stopping;
-    }
-
-    private async Task<bool> Report(ClaimedRun run, SandboxDeviceResult result)
-    {
-        var device = DeviceId.Parse(result.Name);
-        return !_reported.Add(device) || await journal.Report(
-            run,
-            new DeviceReport(
-                device, Enum.Parse<DeviceOutcome>(result.Outcome.ToString()), result.Changed, result.Contacted, result.Code, result.Message, result.Result?.GetRawText(),
-                result.Diff.Length > 0 ? result.Diff : null, null, null,
-                [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]),
-            CancellationToken.None);
-    }
-
     /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
-    private async Task Finish(ClaimedRun run, bool cancelled)
-    {
-        var wait = TimeSpan.FromMilliseconds(200);
-        while (true)
-        {
-            try
-            {
-                await journal.Finish(run, cancelled, CancellationToken.None);
-                return;
-            }
-            catch (Npgsql.NpgsqlException fault) when (fault.IsTransient)
-            {
-                Log.Retrying(log, fault, run.Id);
-                await Task.Delay(wait, clock);
-                wait = TimeSpan.FromSeconds(Math.Min(10, wait.TotalSeconds * 2));
-            }
-        }
-    }
+    private Task<bool> Finish(ClaimedRun run, bool cancelled, string? rest) =>
+        journals.Outlast(journal => journal.Finish(run, cancelled, rest, CancellationToken.None));
 
     private static partial class Log
     {
@@ -209,11 +240,5 @@ internal sealed partial class RunExecution(
 
         [LoggerMessage(805, LogLevel.Warning, "Run {Run}: the connectors did not confirm that no stream is open")]
         public static partial void StreamsUnconfirmed(ILogger logger, RunId run);
-
-        [LoggerMessage(807, LogLevel.Error, "Run {Run}: its events cannot be written, stopping it")]
-        public static partial void WriteFailed(ILogger logger, Exception exception, RunId run);
-
-        [LoggerMessage(806, LogLevel.Warning, "Run {Run}: ending it failed, trying again")]
-        public static partial void Retrying(ILogger logger, Exception exception, RunId run);
     }
 }

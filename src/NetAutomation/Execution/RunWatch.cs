@@ -5,20 +5,48 @@ using NetAutomation.Runs;
 namespace NetAutomation.Execution;
 
 /// <summary>
-/// While a run goes on: renews its lease and its permit, and looks for a cancel. A refused renewal kills the run at once; a database
-/// that cannot be reached does not, since nobody else can be given the run then.
+/// For as long as a run lasts: renews its lease and its permit, and stops it when it was lost, a cancel was asked for, or the worker
+/// leaves. A refused renewal kills at once; a database that cannot be reached does not, since nobody else can be given the run then.
 /// </summary>
-internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler dialler, IServiceScopeFactory scopes, TimeProvider clock, TimeSpan cancelGrace) : IDisposable
+internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals journals, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
     private readonly CancellationTokenSource _over = new();
+    private readonly Lock _gate = new();
+    private SandboxRun? _sandbox;
+    private bool _closing;
 
-    /// <summary>The fence has moved on: another worker holds the run.</summary>
+    /// <summary>The fence has moved on: nothing more may be written.</summary>
     public bool Lost { get; private set; }
 
-    /// <summary>The run was stopped because a cancel was asked for.</summary>
+    /// <summary>A cancel was asked for.</summary>
     public bool Cancelled { get; private set; }
+
+    /// <summary>The worker leaves, or the run cannot be recorded: it ends here.</summary>
+    public bool Stopped { get; private set; }
+
+    public bool GoesOn => !Lost && !Cancelled && !Stopped;
+
+    /// <summary>What is to be stopped from now on.</summary>
+    public void Attach(SandboxRun sandbox)
+    {
+        lock (_gate)
+        {
+            _sandbox = sandbox;
+            if (!GoesOn)
+            {
+                _ = sandbox.Stop(Lost ? TimeSpan.Zero : Grace);
+            }
+        }
+    }
+
+    /// <summary>Ends the run early: the tasks under way may end, no further one starts.</summary>
+    public void Stop() => End(() => Stopped = true, Grace);
+
+    /// <summary>No more permits: whatever stream should be left, its connector cuts it.</summary>
+    public void Close() => Volatile.Write(ref _closing, true);
 
     public Task Over() => _over.CancelAsync();
 
@@ -30,37 +58,60 @@ internal sealed class RunWatch(ClaimedRun run, SandboxRun sandbox, DeviceDialler
         var renewed = clock.GetTimestamp();
         try
         {
-            while (await timer.WaitForNextTickAsync(_over.Token))
+            while (!Lost && await timer.WaitForNextTickAsync(_over.Token))
             {
-                try
+                if (clock.GetElapsedTime(renewed) >= Renewal && await Renew())
                 {
-                    await using var scope = scopes.CreateAsyncScope();
-                    var journal = scope.ServiceProvider.GetRequiredService<RunJournal>();
-                    if (clock.GetElapsedTime(renewed) >= Renewal)
-                    {
-                        renewed = clock.GetTimestamp();
-                        dialler.Permit(run.Tenant, run.Id, run.Fence);
-                        Lost = !await journal.Renew(run, _over.Token);
-                    }
-
-                    if (!Lost && !await journal.CancelRequested(run, _over.Token))
-                    {
-                        continue;
-                    }
-                }
-                catch (Npgsql.NpgsqlException)
-                {
-                    continue;
+                    renewed = clock.GetTimestamp();
                 }
 
-                Cancelled = !Lost;
-                await sandbox.Stop(Lost ? TimeSpan.Zero : cancelGrace);
-                return;
+                if (!Lost && !Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
+                {
+                    End(() => Cancelled = true, Grace);
+                }
             }
         }
         catch (OperationCanceledException)
         {
             // The run is over.
+        }
+    }
+
+    /// <summary>True where the lease was renewed. The permit follows only what is not known to be lost: a worker that was frozen asks first.</summary>
+    private async Task<bool> Renew()
+    {
+        var renewed = await Ask(journal => journal.Renew(run, _over.Token));
+        if (renewed == false)
+        {
+            End(() => Lost = true, TimeSpan.Zero);
+        }
+        else if (!Volatile.Read(ref _closing))
+        {
+            dialler.Permit(run.Tenant, run.Id, run.Fence);
+        }
+
+        return renewed == true;
+    }
+
+    /// <summary>Null where the database gave no answer.</summary>
+    private async Task<bool?> Ask(Func<RunJournal, Task<bool>> question)
+    {
+        try
+        {
+            return await journals.Once(question);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    private void End(Action why, TimeSpan grace)
+    {
+        lock (_gate)
+        {
+            why();
+            _ = _sandbox?.Stop(grace);
         }
     }
 }

@@ -1,16 +1,22 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
 
-/// <summary>Claims runs while it has room and executes each in a scope of its own. Refuses to start where nothing can be isolated.</summary>
+/// <summary>
+/// Claims runs while it has room and executes each by itself. Told to end, it claims no more and lets its runs go on for a while. Refuses
+/// to start where nothing can be isolated.
+/// </summary>
 internal sealed partial class Worker(
-    IServiceScopeFactory scopes, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
     private readonly SemaphoreSlim _room = new(options.Value.Concurrency);
+    private readonly ConcurrentDictionary<Task, byte> _runs = new();
+    private readonly CancellationTokenSource _stop = new();
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -22,9 +28,20 @@ internal sealed partial class Worker(
         await base.StartAsync(cancellationToken);
     }
 
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        var ended = Task.WhenAll(_runs.Keys);
+        Log.Draining(log, _runs.Count, options.Value.DrainSeconds);
+        await ended.WaitAsync(TimeSpan.FromSeconds(options.Value.DrainSeconds), clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stop.CancelAsync();
+        await ended.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     public override void Dispose()
     {
         _room.Dispose();
+        _stop.Dispose();
         base.Dispose();
     }
 
@@ -33,53 +50,35 @@ internal sealed partial class Worker(
         while (!stoppingToken.IsCancellationRequested)
         {
             await _room.WaitAsync(stoppingToken);
-            var taken = false;
+            ClaimedRun? run = null;
             try
             {
-                taken = await ClaimOne(stoppingToken);
+                // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
+                run = await journals.Once<RunQueue, ClaimedRun?>(queue => queue.Claim(_name, CancellationToken.None));
             }
-            catch (Exception fault) when (fault is not OperationCanceledException)
+            catch (Exception fault)
             {
                 Log.ClaimFailed(log, fault);
             }
-            finally
-            {
-                if (!taken)
-                {
-                    _room.Release();
-                }
-            }
 
-            if (!taken)
+            if (run is null)
             {
+                _room.Release();
                 await signals.Work(Poll, clock, stoppingToken);
+                continue;
             }
+
+            var executing = Execute(run);
+            _runs.TryAdd(executing, 0);
+            _ = executing.ContinueWith(done => _runs.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
-    private async Task<bool> ClaimOne(CancellationToken cancel)
-    {
-        var scope = scopes.CreateAsyncScope();
-        var run = await scope.ServiceProvider.GetRequiredService<RunQueue>().Claim(_name, cancel);
-        if (run is null)
-        {
-            await scope.DisposeAsync();
-            return false;
-        }
-
-        // Not awaited: the loop goes on to the next run. The execution handles its own faults.
-        _ = Execute(scope, run);
-        return true;
-    }
-
-    private async Task Execute(AsyncServiceScope scope, ClaimedRun run)
+    private async Task Execute(ClaimedRun run)
     {
         try
         {
-            await using (scope)
-            {
-                await scope.ServiceProvider.GetRequiredService<RunExecution>().Execute(run);
-            }
+            await execution.Execute(run, _stop.Token);
         }
         catch (Exception fault)
         {
@@ -98,5 +97,8 @@ internal sealed partial class Worker(
 
         [LoggerMessage(802, LogLevel.Error, "Executing run {Run} failed")]
         public static partial void RunFailed(ILogger logger, Exception exception, RunId run);
+
+        [LoggerMessage(808, LogLevel.Information, "The worker leaves: {Runs} runs may go on for {Seconds} s")]
+        public static partial void Draining(ILogger logger, int runs, int seconds);
     }
 }

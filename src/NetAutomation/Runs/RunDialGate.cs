@@ -1,12 +1,38 @@
+using System.Collections.Concurrent;
 using NetAutomation.Connectors;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Runs;
 
-/// <summary>Lets a stream through only while its run is running and holds the device with this fence, by the database.</summary>
-internal sealed class RunDialGate(IServiceScopeFactory scopes) : IDialGate
+/// <summary>
+/// Lets a stream through only while its run is running and holds the device with this fence, by the database. While the database is away,
+/// what it said of the run less than a lease ago still holds: nobody can have taken the run since.
+/// </summary>
+internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider clock) : IDialGate
 {
+    private readonly ConcurrentDictionary<(RunId Run, long Fence, DeviceId Device), long> _confirmed = new();
+
     public async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel)
+    {
+        var asked = clock.GetTimestamp();
+        var key = (dial.Run!.Value, dial.Fence, dial.Device);
+        try
+        {
+            var may = await Ask(dial, cancel);
+            if (may)
+            {
+                Remember(key, asked);
+            }
+
+            return may;
+        }
+        catch (Exception fault) when (DatabaseAway.Is(fault))
+        {
+            return _confirmed.TryGetValue(key, out var at) && clock.GetElapsedTime(at) < RunQueue.Lease;
+        }
+    }
+
+    private async Task<bool> Ask(DeviceDial dial, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
@@ -18,6 +44,18 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes) : IDialGate
                              and h.device_id = {dial.Device.Value} and h.fence = r.fence and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,
             cancel);
+    }
+
+    private void Remember((RunId, long, DeviceId) key, long asked)
+    {
+        _confirmed[key] = asked;
+        if (_confirmed.Count % 1000 == 0)
+        {
+            foreach (var old in _confirmed.Where(known => clock.GetElapsedTime(known.Value) > RunQueue.Lease))
+            {
+                _confirmed.TryRemove(old);
+            }
+        }
     }
 
     public async Task FenceSeen(TenantId tenant, long fence, CancellationToken cancel)

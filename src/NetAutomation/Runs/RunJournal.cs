@@ -9,7 +9,15 @@ namespace NetAutomation.Runs;
 
 /// <summary>Something that happened in a run. The journal gives it its number.</summary>
 /// <param name="Type">device_started, task, output or device_outcome.</param>
-internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Device, object Data);
+/// <param name="Data">A JSON object.</param>
+/// <param name="Report">With device_outcome: the outcome it tells of, written with it.</param>
+internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Device, string Data, DeviceReport? Report = null)
+{
+    /// <summary>The event of a device's final outcome.</summary>
+    public static RunEvent Of(DateTimeOffset time, DeviceReport report) => new(
+        time, "device_outcome", report.Device,
+        JsonSerializer.Serialize(new { outcome = report.Outcome, changed = report.Changed, code = report.Code, message = report.Message }, Json.Api), report);
+}
 
 /// <summary>A file a block made on one device.</summary>
 internal sealed record ArtifactFile(string Name, string MediaType, byte[] Content);
@@ -30,9 +38,12 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
     private const int LargestResult = 64 * 1024;
     private static readonly HashSet<DeviceId> NoDevices = [];
 
-    /// <summary>claimed → running; commit it before the first dial.</summary>
+    /// <summary>claimed → running; commit it before the first dial. Also true where it was so already: the answer to the first try was lost.</summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
-        run, async () => await Move(run, ["claimed"], "running", null, cancel), cancel);
+        run,
+        async () => await Move(run, ["claimed"], "running", null, cancel) || await db.Scalar<bool>(
+            $"select state = 'running' and fence = {run.Fence} as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}", cancel),
+        cancel);
 
     /// <summary>Extends the lease by the database's clock. False: the fence has moved on, stop at once.</summary>
     public Task<bool> Renew(ClaimedRun run, CancellationToken cancel) => InTenant(
@@ -53,58 +64,57 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             $"select state = 'cancelling' as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}", cancel);
     }
 
-    /// <summary>Appends events with the next numbers, without gaps, in one statement guarded by the fence.</summary>
-    public Task<bool> Append(ClaimedRun run, IReadOnlyList<RunEvent> events, CancellationToken cancel) =>
-        InTenant(run, () => AppendRows(run, events, cancel), cancel);
-
-    /// <summary>Marks a device as being worked on.</summary>
-    public Task<bool> Phase(ClaimedRun run, DeviceId device, DevicePhase phase, CancellationToken cancel)
+    /// <summary>True where a device that is still to come is in a deny window now, or outside its allow windows.</summary>
+    public async Task<bool> OutsideWindows(ClaimedRun run, CancellationToken cancel)
     {
-        var name = Wire.Name(phase);
-        return InTenant(
-            run,
-            async () => await db.Execute(
-                $"""
-                update runs.run_device d set phase = {name}, started_at = coalesce(d.started_at, now())
-                from runs.run r where r.tenant_id = d.tenant_id and r.id = d.run_id and r.fence = {run.Fence}
-                  and d.tenant_id = {run.Tenant.Value} and d.run_id = {run.Id.Value} and d.device_id = {device.Value} and d.outcome is null
-                """,
-                cancel) == 1,
-            cancel);
+        await using var transaction = await db.Begin(run.Tenant, cancel);
+        return await db.Scalar<bool>($"select runs.outside_windows({run.Tenant.Value}, {run.Id.Value}, now()) as \"Value\"", cancel);
     }
 
-    /// <summary>Writes one device's final outcome, its artifacts and its event.</summary>
-    public Task<bool> Report(ClaimedRun run, DeviceReport report, CancellationToken cancel) => InTenant(
+    /// <summary>
+    /// Writes events with the next numbers, without gaps, and what they say of devices, in one transaction guarded by the fence.
+    /// </summary>
+    /// <param name="before">How many events this fence has written before; repeating a batch with the same number is harmless.</param>
+    public Task<bool> Write(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel) => InTenant(
         run,
         async () =>
         {
-            if (!await Outcome(run, report, cancel))
+            if (!await AppendRows(run, before, events, cancel))
             {
-                return false;
-            }
-
-            foreach (var file in report.Artifacts)
-            {
-                await db.Execute(
+                return await db.Scalar<bool>(
                     $"""
-                    insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
-                    values ({run.Tenant.Value}, {run.Id.Value}, {report.Device.Value}, {file.Name}, {file.MediaType}, {(long)file.Content.Length},
-                            {SHA256.HashData(file.Content)}, {file.Content})
-                    on conflict do nothing
+                    select written_fence = {run.Fence} and fence = {run.Fence} and written >= {before + events.Count} as "Value" from runs.run
+                    where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
                     """,
                     cancel);
             }
 
-            var data = new { outcome = report.Outcome, changed = report.Changed, code = report.Code, message = report.Message };
-            return await AppendRows(run, [new RunEvent(DateTimeOffset.UnixEpoch, "device_outcome", report.Device, data)], cancel);
+            var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value).ToArray();
+            if (started.Length > 0)
+            {
+                await db.Execute(
+                    $"""
+                    update runs.run_device set phase = 'running', started_at = coalesce(started_at, now())
+                    where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = any ({started}) and outcome is null
+                    """,
+                    cancel);
+            }
+
+            foreach (var report in events.Select(happened => happened.Report).OfType<DeviceReport>())
+            {
+                await Outcome(run, report, cancel);
+            }
+
+            return true;
         },
         cancel);
 
     /// <summary>
     /// Ends the run in one transaction: outcomes of devices never reached, settlement, usage, receipts, state, holds. A device whose
-    /// outcome is unknown sends the run to <c>unknown</c>, unsettled.
+    /// outcome is unknown sends the run to <c>unknown</c>, unsettled, and only such devices stay held.
     /// </summary>
-    public Task<bool> Finish(ClaimedRun run, bool cancelled, CancellationToken cancel) => InTenant(
+    /// <param name="rest">Why the devices without an outcome were not started: a code.</param>
+    public Task<bool> Finish(ClaimedRun run, bool cancelled, string? rest, CancellationToken cancel) => InTenant(
         run,
         async () =>
         {
@@ -113,10 +123,12 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
                 return false;
             }
 
-            var counts = await Close(run.Tenant, run.Id, cancel);
+            var counts = await Close(run.Tenant, run.Id, rest, cancel);
             if (counts.Unknown > 0)
             {
-                return await Move(run, ["running", "cancelling"], "unknown", "device_unknown", cancel);
+                await Move(run, ["running", "cancelling"], "unknown", "device_unknown", cancel);
+                await db.Execute($"select runs.release_known({run.Tenant.Value}, {run.Id.Value})", cancel);
+                return true;
             }
 
             var failed = counts.Total - counts.Good;
@@ -136,7 +148,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             return false;
         }
 
-        await Close(tenant, run, cancel);
+        await Close(tenant, run, state, cancel);
         var price = await Settle(tenant, run, NoDevices, cancel);
         return await db.Scalar<long?>(
             $"""
@@ -183,11 +195,11 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
     private async Task<bool> Locked(ClaimedRun run, CancellationToken cancel) => (await db.Query<IdRow>(
         $"select id from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal for update", cancel)).Count == 1;
 
-    private async Task<Counts> Close(TenantId tenant, RunId run, CancellationToken cancel)
+    private async Task<Counts> Close(TenantId tenant, RunId run, string? rest, CancellationToken cancel)
     {
         await db.Execute(
             $"""
-            update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, finished_at = now()
+            update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, code = {rest}, finished_at = now()
             where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome is null
             """,
             cancel);
@@ -221,34 +233,50 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         return await ledger.Settle(tenant, facts, cancel);
     }
 
-    private async Task<bool> Outcome(ClaimedRun run, DeviceReport report, CancellationToken cancel)
+    private async Task Outcome(ClaimedRun run, DeviceReport report, CancellationToken cancel)
     {
         var outcome = Wire.Name(report.Outcome);
         var result = report.ResultJson is { Length: <= LargestResult } small ? small : null;
-        return await db.Execute(
+        if (await db.Execute(
             $"""
-            update runs.run_device d set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted}, code = {report.Code},
+            update runs.run_device set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted}, code = {report.Code},
               message = {report.Message}, result = {result}::jsonb, diff = {report.Diff}, before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
-            from runs.run r where r.tenant_id = d.tenant_id and r.id = d.run_id and r.fence = {run.Fence} and not r.terminal
-              and d.tenant_id = {run.Tenant.Value} and d.run_id = {run.Id.Value} and d.device_id = {report.Device.Value} and d.outcome is null
+            where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = {report.Device.Value} and outcome is null
             """,
-            cancel) == 1;
+            cancel) == 0)
+        {
+            return;
+        }
+
+        foreach (var file in report.Artifacts)
+        {
+            await db.Execute(
+                $"""
+                insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
+                values ({run.Tenant.Value}, {run.Id.Value}, {report.Device.Value}, {file.Name}, {file.MediaType}, {(long)file.Content.Length},
+                        {SHA256.HashData(file.Content)}, {file.Content})
+                on conflict do nothing
+                """,
+                cancel);
+        }
     }
 
-    private async Task<bool> AppendRows(ClaimedRun run, IReadOnlyList<RunEvent> events, CancellationToken cancel)
+    private async Task<bool> AppendRows(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel)
     {
         var count = events.Count;
-        var times = events.Select(e => e.Time == DateTimeOffset.UnixEpoch ? (DateTime?)null : e.Time.UtcDateTime).ToArray();
-        var types = events.Select(e => e.Type).ToArray();
-        var devices = events.Select(e => e.Device?.Value).ToArray();
-        var data = events.Select(e => JsonSerializer.Serialize(e.Data, Json.Api)).ToArray();
+        var times = events.Select(happened => happened.Time.UtcDateTime).ToArray();
+        var types = events.Select(happened => happened.Type).ToArray();
+        var devices = events.Select(happened => happened.Device?.Value).ToArray();
+        var data = events.Select(happened => happened.Data).ToArray();
         return await db.Execute(
             $"""
             with head as (
-              update runs.run set last_seq = last_seq + {count} where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal
+              update runs.run set last_seq = last_seq + {count}, written_fence = {run.Fence}, written = {before + count}
+              where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal
+                and case when written_fence = {run.Fence} then written else 0 end = {before}
               returning tenant_id, id, created_day, attempt, last_seq)
             insert into runs.run_event (tenant_id, run_id, run_day, seq, time, type, attempt, device_id, data)
-            select h.tenant_id, h.id, h.created_day, h.last_seq - {count} + n, coalesce(t, now()), y, h.attempt, d, j::jsonb
+            select h.tenant_id, h.id, h.created_day, h.last_seq - {count} + n, t, y, h.attempt, d, j::jsonb
             from head h, unnest({times}, {types}, {devices}, {data}) with ordinality as e (t, y, d, j, n)
             """,
             cancel) == count;

@@ -5,14 +5,19 @@ using NetAutomation.Platform;
 namespace NetAutomation.Runs;
 
 /// <summary>A device of a claimed run.</summary>
-internal sealed record ClaimedDevice(DeviceId Id, string Name);
+/// <param name="Verify">A lost attempt may have configured it: look before configuring it once more.</param>
+internal sealed record ClaimedDevice(DeviceId Id, string Name, bool Verify = false);
 
 /// <summary>A run one worker holds, proven by its fence.</summary>
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, JsonElement Input,
-    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices);
+    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices, bool Idempotent = false)
+{
+    /// <summary>Another attempt may take it up where this one is stopped.</summary>
+    public bool MayGoOn => !Exclusive ? Attempt < 3 : Idempotent && !Devices.Any(device => device.Verify);
+}
 
 /// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -38,7 +43,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             cancel))[0];
         var devices = await tenantDb.Query<DeviceRow>(
             $"""
-            select device_id, name from runs.run_device
+            select device_id, name, verify from runs.run_device
             where tenant_id = {claim.TenantId} and run_id = {claim.RunId} and outcome is null order by position
             """,
             cancel);
@@ -47,7 +52,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             tenant, new RunId(claim.RunId), claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
             run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
-            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name))]);
+            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))], run.Effect == "idempotent");
     }
 
     /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
@@ -55,6 +60,10 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     /// <param name="uptime">Nothing is taken while the database has been up for less: then nobody could renew.</param>
     public async Task<IReadOnlyList<(RunId Run, RunState State)>> Rescue(TimeSpan grace, TimeSpan uptime, CancellationToken cancel) =>
         [.. (await db.Query<Rescued>($"select run_id, state from runs.rescue({grace}, {uptime})", cancel)).Select(row => (row.RunId, row.State))];
+
+    /// <summary>Gives a run back that this worker cannot finish, after its sandbox is gone and its streams are closed.</summary>
+    public Task<string?> HandBack(ClaimedRun run, CancellationToken cancel) =>
+        db.Scalar<string?>($"select runs.lose({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, 'worker', 'worker_stopped') as \"Value\"", cancel);
 
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
@@ -65,7 +74,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds, string? Rollout);
 
-    private sealed record DeviceRow(Guid DeviceId, string Name);
+    private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 
     private sealed record Rescued(RunId RunId, RunState State);
 

@@ -45,15 +45,15 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     {
         await using var ground = await RunGround.Start(postgres, 3);
         await ground.StartRun();
+        await ground.Sql("update runs.run set effect = 'unsafe'");
         var lost = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(lost, default))).ShouldBeTrue();
-        var first = new DeviceReport(lost.Devices[0].Id, DeviceOutcome.Changed, true, true, null, null, null, null, null, null, []);
-        (await ground.Journal(journal => journal.Report(lost, first, default))).ShouldBeTrue();
+        (await ground.Write(lost, RunGround.Reported(lost.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
         await Lose(ground);
         (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Unknown)]);
         (await Rescue(ground)).ShouldBeEmpty();
         (await ground.Claim("w2")).ShouldBeNull();
-        (await ground.Journal(journal => journal.Finish(lost, false, default))).ShouldBeFalse("a worker that wakes up ends nothing");
+        (await ground.Journal(journal => journal.Finish(lost, false, null, default))).ShouldBeFalse("a worker that wakes up ends nothing");
 
         var view = await RunGround.Get(ground.Client, $"/v1/runs/{lost.Id}");
         view["state"]!.GetValue<string>().ShouldBe("unknown");
@@ -70,6 +70,70 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         resolved["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.200000");
         (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
         (await RunGround.Post(ground.Client, $"/v1/runs/{lost.Id}:resolve", found, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_not_unknown");
+    }
+
+    [Fact]
+    public async Task An_idempotent_run_of_a_lost_worker_is_looked_at_and_tried_once_more_and_not_twice()
+    {
+        await using var ground = await RunGround.Start(postgres, 3);
+        await ground.StartRun();
+        var lost = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(lost, default))).ShouldBeTrue();
+        (await ground.Write(lost, RunGround.Started(lost.Devices[0].Id), RunGround.Reported(lost.Devices[0].Id, DeviceOutcome.Changed), RunGround.Started(lost.Devices[1].Id))).ShouldBeTrue();
+        await Lose(ground);
+        (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Queued)]);
+        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "nobody else may configure what is not finished");
+        await ground.StartRun(ground.Apply("10.10.0.0/16"));
+
+        var again = (await ground.Claim("w2"))!;
+        (again.Id, again.Attempt).ShouldBe((lost.Id, 2));
+        again.Devices.Select(device => (device.Id, device.Verify)).ShouldBe(lost.Devices.Skip(1).Select(device => (device.Id, true)));
+        (await ground.Claim("w3")).ShouldBeNull("the other run waits for the devices");
+        (await ground.Journal(journal => journal.Start(again, default))).ShouldBeTrue();
+        (await ground.Write(lost, RunGround.Reported(lost.Devices[1].Id, DeviceOutcome.Changed))).ShouldBeFalse("a worker that wakes up writes nothing");
+        await Lose(ground);
+        (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Unknown)]);
+        var view = await RunGround.Get(ground.Client, $"/v1/runs/{lost.Id}");
+        view["summary"]!["unknown"]!.GetValue<int>().ShouldBe(2);
+        view["summary"]!["changed"]!.GetValue<int>().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_batch_whose_answer_was_lost_is_written_once()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        RunEvent[] batch = [RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)];
+        foreach (var _ in Enumerable.Range(0, 3))
+        {
+            (await ground.Journal(journal => journal.Write(run, 0, batch, default))).ShouldBeTrue();
+            (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        }
+
+        (await ground.Journal(journal => journal.Write(run, 1, batch, default))).ShouldBeFalse("a batch never begins in the middle of another");
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeFalse();
+        var events = (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events"))["items"]!.AsArray();
+        events.Select(item => item!["seq"]!.GetValue<int>()).ShouldBe(Enumerable.Range(1, events.Count));
+        events.Count(item => item!["type"]!.GetValue<string>() == "device_outcome").ShouldBe(1);
+        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task A_worker_that_leaves_gives_its_run_back()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (run.MayGoOn, await HandBack(ground, run)).ShouldBe((true, "queued"));
+        (await HandBack(ground, run)).ShouldBeNull("it is no longer its run");
+        var again = (await ground.Claim("w2"))!;
+        again.MayGoOn.ShouldBeFalse("there is no third attempt");
+        await ground.Work(again);
+        (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}"))["state"]!.GetValue<string>().ShouldBe("succeeded");
     }
 
     [Fact]
@@ -101,9 +165,15 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         await ground.StartRun();
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Phase(run, run.Devices[0].Id, DevicePhase.Running, default))).ShouldBeTrue();
+        (await ground.Write(run, RunGround.Started(run.Devices[0].Id))).ShouldBeTrue();
         var preview = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/cancel-preview");
         (preview["possible"]!.GetValue<bool>(), preview["interrupted"]!.GetValue<int>(), preview["notStarted"]!.GetValue<int>()).ShouldBe((true, 1, 1));
+    }
+
+    private static async Task<string?> HandBack(RunGround ground, ClaimedRun run)
+    {
+        await using var scope = ground.Host.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<RunQueue>().HandBack(run, default);
     }
 
     // The lease by the database's clock, as if its worker had been silent for long enough.

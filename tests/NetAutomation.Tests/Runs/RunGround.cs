@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -14,6 +15,8 @@ namespace NetAutomation.Tests.Runs;
 /// </summary>
 internal sealed class RunGround : IAsyncDisposable
 {
+    private readonly ConcurrentDictionary<(RunId, long), long> _written = new();
+
     private RunGround(ServiceHost host, TestDatabase database) => (Host, Database) = (host, database);
 
     public TestDatabase Database { get; }
@@ -101,6 +104,20 @@ internal sealed class RunGround : IAsyncDisposable
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 
+    /// <summary>Writes as the holder of the run does: each batch says how many went before.</summary>
+    public async Task<bool> Write(ClaimedRun run, params RunEvent[] events)
+    {
+        var before = _written.GetValueOrDefault((run.Id, run.Fence));
+        var written = await Journal(journal => journal.Write(run, before, events, default));
+        _written[(run.Id, run.Fence)] = before + (written ? events.Length : 0);
+        return written;
+    }
+
+    public static RunEvent Started(DeviceId device) => new(DateTimeOffset.UtcNow, "device_started", device, "{}");
+
+    public static RunEvent Reported(DeviceId device, DeviceOutcome outcome) => RunEvent.Of(DateTimeOffset.UtcNow, new DeviceReport(
+        device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []));
+
     /// <summary>Works a claimed run through: every device gets the outcome given for its place, the rest <c>changed</c>.</summary>
     public async Task Work(ClaimedRun run, params DeviceOutcome[] outcomes)
     {
@@ -108,13 +125,10 @@ internal sealed class RunGround : IAsyncDisposable
         for (var i = 0; i < run.Devices.Count; i++)
         {
             var device = run.Devices[i].Id;
-            (await Journal(journal => journal.Phase(run, device, DevicePhase.Running, default))).ShouldBeTrue();
-            var outcome = i < outcomes.Length ? outcomes[i] : DeviceOutcome.Changed;
-            var report = new DeviceReport(device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []);
-            (await Journal(journal => journal.Report(run, report, default))).ShouldBeTrue();
+            (await Write(run, Started(device), Reported(device, i < outcomes.Length ? outcomes[i] : DeviceOutcome.Changed))).ShouldBeTrue();
         }
 
-        (await Journal(journal => journal.Finish(run, false, default))).ShouldBeTrue();
+        (await Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
     }
 
     /// <summary>A statement as the owner of the schema.</summary>

@@ -54,11 +54,9 @@ public sealed class RunLifeTests(PostgresServer postgres)
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         await ground.Sql("update runs.run set fence = fence + 1");
-        var report = new DeviceReport(run.Devices[0].Id, DeviceOutcome.Changed, true, true, null, null, null, null, null, null, []);
         (await ground.Journal(journal => journal.Renew(run, default))).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Report(run, report, default))).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Append(run, [new RunEvent(DateTimeOffset.UtcNow, "output", null, new { text = "late" })], default))).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Finish(run, false, default))).ShouldBeFalse();
+        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeFalse();
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeFalse();
         (await ground.Scalar<long>("select count(*) from runs.run_device where outcome is not null")).ShouldBe(0);
         (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
     }
@@ -74,7 +72,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         view["state"]!.GetValue<string>().ShouldBe("unknown");
         view["terminal"]!.GetValue<bool>().ShouldBeFalse();
         (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
-        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2);
+        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(1, "only what is unknown stays held");
     }
 
     [Fact]
@@ -117,7 +115,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         (await gate.MayDial(dial with { Exclusive = false }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Device = DeviceId.New() }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Tenant = TenantId.New() }, default)).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Finish(run, false, default))).ShouldBeTrue();
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
         (await gate.MayDial(dial, default)).ShouldBeFalse("a finished run holds nothing");
     }
 
@@ -131,9 +129,8 @@ public sealed class RunLifeTests(PostgresServer postgres)
         (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
         (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
         (await ground.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
-        var done = new DeviceReport(run.Devices[0].Id, DeviceOutcome.Changed, true, true, null, null, null, null, null, null, []);
-        (await ground.Journal(journal => journal.Report(run, done, default))).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Finish(run, true, default))).ShouldBeTrue();
+        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        (await ground.Journal(journal => journal.Finish(run, true, null, default))).ShouldBeTrue();
         var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
         view["state"]!.GetValue<string>().ShouldBe("cancelled");
         view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");

@@ -1,0 +1,74 @@
+using NetAutomation.Runs;
+
+namespace NetAutomation.Execution;
+
+/// <summary>Writes a run's events and outcomes in the background, in order and once each; while the database is away they wait.</summary>
+internal sealed partial class RunRecorder : IDisposable
+{
+    private readonly ClaimedRun _run;
+    private readonly Journals _journals;
+    private readonly TimeProvider _clock;
+    private readonly EventSpool _spool;
+    private readonly Action _stop;
+    private readonly ILogger _log;
+    private readonly HashSet<DeviceId> _reported = [];
+    private readonly Task<bool> _writing;
+
+    /// <param name="stop">Called when nothing more can be written: the run must not go on unrecorded.</param>
+    public RunRecorder(ClaimedRun run, string spoolPath, Journals journals, TimeProvider clock, Action stop, ILogger log)
+    {
+        (_run, _journals, _clock, _stop, _log) = (run, journals, clock, stop, log);
+        _spool = new EventSpool(spoolPath);
+        _writing = Task.Run(WriteAll);
+    }
+
+    public Task Add(RunEvent happened) => _spool.Add(happened);
+
+    /// <summary>A device's final outcome; the first one stands.</summary>
+    public Task Report(DeviceReport report) => _reported.Add(report.Device) ? _spool.Add(RunEvent.Of(_clock.GetUtcNow(), report)) : Task.CompletedTask;
+
+    /// <summary>True once everything is written; false where something could not be: the fence has moved on, or the database refused it.</summary>
+    public Task<bool> Flush()
+    {
+        _spool.Complete();
+        return _writing;
+    }
+
+    public void Dispose() => _spool.Dispose();
+
+    private async Task<bool> WriteAll()
+    {
+        var (written, good) = (0L, true);
+        while (await _spool.Next() is { Count: > 0 } batch)
+        {
+            good = good && await WriteOne(written, batch);
+            written += batch.Count;
+        }
+
+        return good;
+    }
+
+    private async Task<bool> WriteOne(long before, IReadOnlyList<RunEvent> batch)
+    {
+        try
+        {
+            if (await _journals.Outlast(journal => journal.Write(_run, before, batch, CancellationToken.None)))
+            {
+                return true;
+            }
+        }
+        catch (Exception fault)
+        {
+            Log.WriteFailed(_log, fault, _run.Id);
+        }
+
+        _stop();
+        return false;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(807, LogLevel.Error, "Run {Run}: its events cannot be written, stopping it")]
+        public static partial void WriteFailed(ILogger logger, Exception exception, RunId run);
+    }
+}
