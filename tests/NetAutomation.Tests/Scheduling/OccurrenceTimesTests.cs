@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 
@@ -147,7 +146,7 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
 
     private static async Task<string> Make(RunGround ground, string rule, string zone, string misfire)
     {
-        var (cron, rrule) = rule.StartsWith("FREQ", StringComparison.Ordinal) ? ((string?)null, (string?)rule) : (rule, null);
+        (string? cron, string? rrule) = rule.StartsWith("FREQ", StringComparison.Ordinal) ? (null, rule) : (rule, null);
         return (await ground.Post(ground.Client, "/v1/schedules", new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = ground.Apply("10.9.0.0/16") }))["id"]!
             .GetValue<string>();
     }

@@ -12,12 +12,12 @@ internal static class ScheduleGround
 {
     public static Task<RunGround> Start(PostgresServer postgres, int devices = 1) => RunGround.Start(postgres, devices);
 
-    /// <summary>Five cron fields, UTC, that meet this minute and, but for a year, no other.</summary>
-    public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("m H d M '*'", CultureInfo.InvariantCulture);
-
     /// <summary>The service, its clock where the test puts it. What the database tells by its own clock is not moved.</summary>
     public static Task<RunGround> Start(PostgresServer postgres, SetTime time, int devices = 1) =>
         RunGround.Start(postgres, devices, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
+
+    /// <summary>Five cron fields, UTC, that meet this minute and, but for a year, no other.</summary>
+    public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("m H d M '*'", CultureInfo.InvariantCulture);
 
     public static DateTimeOffset Instant(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
 
