@@ -146,7 +146,8 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
 
     private static async Task<string> Make(RunGround ground, string rule, string zone, string misfire)
     {
-        (string? cron, string? rrule) = rule.StartsWith("FREQ", StringComparison.Ordinal) ? (null, rule) : (rule, null);
+        var recurs = rule.StartsWith("FREQ", StringComparison.Ordinal);
+        var (cron, rrule) = (recurs ? null : rule, recurs ? rule : null);
         return (await ground.Post(ground.Client, "/v1/schedules", new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = ground.Apply("10.9.0.0/16") }))["id"]!
             .GetValue<string>();
     }
