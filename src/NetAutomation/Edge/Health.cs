@@ -5,7 +5,7 @@ using Npgsql;
 namespace NetAutomation.Edge;
 
 /// <summary>Health on every listener; the load balancer asks without an identity.</summary>
-internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource database, TimeProvider time) : IDisposable
+internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource database, IHostApplicationLifetime life, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
@@ -27,6 +27,11 @@ internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource data
     /// <summary>What keeps this process from being ready; null when nothing does.</summary>
     public async Task<string?> Fault()
     {
+        if (life.ApplicationStopping.IsCancellationRequested)
+        {
+            return "This process leaves.";
+        }
+
         // Anyone who reaches a listener may ask, so the database is asked at most once a second.
         await _asking.WaitAsync();
         try

@@ -40,14 +40,23 @@ internal sealed partial class RunExecution(
         using var recorder = new RunRecorder(run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, clock, watch.Stop, log);
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
-        var (rest, handBack) = await Work(run, block, devices, watch, recorder);
+        var (rest, handBack) = ((string?)null, true);
+        try
+        {
+            (rest, handBack) = await Work(run, block, devices, watch, recorder);
+        }
+        catch (Exception fault)
+        {
+            Log.Broken(log, fault, run.Id);
+        }
+
         foreach (var device in devices)
         {
             device.Dispose();
         }
 
         watch.Close();
-        if (!await NoStreams(run, watch))
+        if (!await NoStreams(run, watch) && !watch.Lost)
         {
             Log.StreamsUnconfirmed(log, run.Id);
         }
@@ -153,16 +162,24 @@ internal sealed partial class RunExecution(
         var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
         watch.Attach(sandbox);
         var looks = job.Check && run.Mode == RunMode.Apply;
-        await foreach (var happened in sandbox.Events)
+        try
         {
-            if (happened.Outcome is null)
+            await foreach (var happened in sandbox.Events)
             {
-                await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
+                if (happened.Outcome is null)
+                {
+                    await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
+                }
+                else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown))
+                {
+                    await recorder.Report(Report(happened.Outcome));
+                }
             }
-            else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown))
-            {
-                await recorder.Report(Report(happened.Outcome));
-            }
+        }
+        catch
+        {
+            await sandbox.Stop(TimeSpan.Zero);
+            throw;
         }
 
         var result = await sandbox.Completion;
@@ -237,6 +254,9 @@ internal sealed partial class RunExecution(
 
         [LoggerMessage(804, LogLevel.Warning, "Run {Run}: {Fault}")]
         public static partial void Fault(ILogger logger, RunId run, string fault);
+
+        [LoggerMessage(806, LogLevel.Error, "Run {Run} broke off")]
+        public static partial void Broken(ILogger logger, Exception exception, RunId run);
 
         [LoggerMessage(805, LogLevel.Warning, "Run {Run}: the connectors did not confirm that no stream is open")]
         public static partial void StreamsUnconfirmed(ILogger logger, RunId run);

@@ -139,7 +139,10 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         },
         cancel);
 
-    /// <summary>Ends a run that has contacted no device: cancelled before it started, or not started in time.</summary>
+    /// <summary>
+    /// Ends a run that no worker executes: cancelled before it started, or not started in time. Where a lost attempt may have configured a
+    /// device, the run is unknown instead.
+    /// </summary>
     public async Task<bool> End(TenantId tenant, RunId run, string[] from, string state, string by, CancellationToken cancel)
     {
         var found = await db.Query<IdRow>($"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state = any ({from}) for update", cancel);
@@ -148,7 +151,20 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             return false;
         }
 
+        var left = await db.Execute(
+            $"""
+            update runs.run_device set phase = 'done', outcome = 'unknown', code = 'worker_lost', finished_at = now()
+            where tenant_id = {tenant.Value} and run_id = {run.Value} and verify and outcome is null
+            """,
+            cancel);
         await Close(tenant, run, state, cancel);
+        if (left > 0)
+        {
+            await db.Execute($"select runs.move({tenant.Value}, {run.Value}, null, {from}, 'unknown', {by}, {state})", cancel);
+            await db.Execute($"select runs.release_known({tenant.Value}, {run.Value})", cancel);
+            return true;
+        }
+
         var price = await Settle(tenant, run, NoDevices, cancel);
         return await db.Scalar<long?>(
             $"""

@@ -67,7 +67,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
-        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and start_by <= now() limit 100", cancel))
+        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and attempt = 0 and start_by <= now() limit 100", cancel))
             .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
 
     private sealed record Claimed(Guid TenantId, Guid RunId, int Attempt, long Fence);

@@ -99,6 +99,21 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_second_attempt_that_is_cancelled_before_it_began_leaves_the_run_unknown()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var lost = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(lost, default))).ShouldBeTrue();
+        (await ground.Write(lost, RunGround.Reported(lost.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        await Lose(ground);
+        (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Queued)]);
+        (await ground.Post(ground.Client, $"/v1/runs/{lost.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("unknown");
+        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(1);
+        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_batch_whose_answer_was_lost_is_written_once()
     {
         await using var ground = await RunGround.Start(postgres, 1);

@@ -8,6 +8,9 @@ alter table runs.run add column written bigint not null default 0;
 -- Left by a lost attempt: to be looked at before it is configured again.
 alter table runs.run_device add column verify boolean not null default false;
 
+-- A second attempt that is given up before it has looked at what the first one left.
+insert into runs.legal_transition values ('queued', 'unknown'), ('claimed', 'unknown');
+
 -- Takes a run from its worker; a raised fence makes sure that this worker writes nothing more. Claimed: nothing was contacted, so back to
 -- the queue. A run that only reads: back to the queue, three attempts at most. An idempotent one: its unfinished devices stay held and
 -- are looked at, then configured once more, by a second attempt and no third. Else every device without an outcome is unknown and stays

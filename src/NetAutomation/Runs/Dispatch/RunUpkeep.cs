@@ -13,6 +13,9 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan DatabaseUptime = TimeSpan.FromSeconds(60);
 
+    // After a failover the database may have been up for long, and still nobody could renew.
+    private long? _away;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
@@ -24,6 +27,7 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
             }
             catch (Exception fault) when (fault is not OperationCanceledException)
             {
+                _away = clock.GetTimestamp();
                 Log.Failed(log, fault);
             }
         }
@@ -36,9 +40,12 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
         var services = scope.ServiceProvider;
         await services.GetRequiredService<SystemDb>().Execute($"select runs.make_partitions(7)", cancel);
         var queue = services.GetRequiredService<RunQueue>();
-        foreach (var (run, state) in await queue.Rescue(Grace, DatabaseUptime, cancel))
+        if (_away is not { } away || clock.GetElapsedTime(away) > DatabaseUptime)
         {
-            Log.Rescued(log, run, state);
+            foreach (var (run, state) in await queue.Rescue(Grace, DatabaseUptime, cancel))
+            {
+                Log.Rescued(log, run, state);
+            }
         }
 
         await services.GetRequiredService<RefreshWindows>().Sweep(cancel);
