@@ -23,11 +23,11 @@ internal static class DeviceStream
     private static string Code(string dialCode) => dialCode switch
     {
         DialCodes.NotAllowed => DeviceCode.NotAllowed,
-        DialCodes.Fenced => "stale_fence",
+        DialCodes.Fenced => DeviceCode.StaleFence,
         DialCodes.Timeout => DeviceCode.ConnectTimeout,
-        DialCodes.Refused => "connect_refused",
-        DialCodes.Unreachable or DialCodes.Dns => "unreachable",
-        DialCodes.ConnectorAbsent or DialCodes.NotAttached or DialCodes.LinkLost or DialCodes.NoReplica => "connector_absent",
+        DialCodes.Refused => DeviceCode.ConnectRefused,
+        DialCodes.Unreachable or DialCodes.Dns => DeviceCode.Unreachable,
+        DialCodes.ConnectorAbsent or DialCodes.NotAttached or DialCodes.LinkLost or DialCodes.NoReplica => DeviceCode.ConnectorAbsent,
         _ => DeviceCode.ConnectionClosed,
     };
 }

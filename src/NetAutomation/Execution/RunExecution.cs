@@ -56,12 +56,12 @@ internal sealed partial class RunExecution(
         }
 
         watch.Close();
+        var recorded = await recorder.Flush();
         if (!await NoStreams(run, watch) && !watch.Lost)
         {
             Log.StreamsUnconfirmed(log, run.Id);
         }
 
-        var recorded = await recorder.Flush();
         if (watch.Lost)
         {
             Log.Lost(log, run.Id, run.Fence);
@@ -88,9 +88,9 @@ internal sealed partial class RunExecution(
         foreach (var batch in devices.Chunk(Math.Min(Shard, run.Rollout?.BatchSize ?? Shard)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
-            var rest = watch.Cancelled ? "cancelled" : watch.Stopped ? "worker_stopped" : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
-                : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? "max_failures"
-                : number > 0 && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? "window_closed" : null;
+            var rest = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
+                : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? DeviceCode.MaxFailures
+                : number > 0 && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? DeviceCode.WindowClosed : null;
             if (rest is not null || watch.Lost)
             {
                 return (rest, watch.Stopped && run.MayGoOn);
@@ -103,7 +103,7 @@ internal sealed partial class RunExecution(
                 continue;
             }
 
-            var result = await Sandboxed(run, job, todo, watch, recorder);
+            var result = await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, watch, recorder);
             if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
             {
                 return (null, true);
@@ -111,7 +111,7 @@ internal sealed partial class RunExecution(
 
             foreach (var device in result.Devices)
             {
-                await recorder.Report(Report(device) with { Code = device.Code ?? (IsGood(device) ? null : watch.Cancelled ? "cancelled" : watch.Stopped ? "worker_stopped" : null) });
+                await recorder.Report(Report(device) with { Code = device.Code ?? (IsGood(device) ? null : watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null) });
             }
 
             failures += result.Devices.Count(device => !IsGood(device));
@@ -146,7 +146,7 @@ internal sealed partial class RunExecution(
             var found = seen.Outcome == SandboxOutcome.Ok;
             await recorder.Report(Report(seen) with
             {
-                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown, Changed = null, Code = found ? "verified" : "not_verified",
+                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown, Changed = null, Code = found ? DeviceCode.Verified : DeviceCode.NotVerified,
                 Message = found ? "An earlier attempt was lost; the device was found as wanted." : $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
             });
         }

@@ -14,18 +14,28 @@ internal enum SandboxOutcome
     Unknown,
 }
 
-/// <summary>Stable codes of a device that is neither ok nor changed; a dial may add its own (<see cref="DialRefusedException"/>).</summary>
+/// <summary>Stable codes of a device; docs/runs.md says what they mean. A dial may add its own (<see cref="DialRefusedException"/>).</summary>
 internal static class DeviceCode
 {
     public const string AuthFailed = "auth_failed";
+    public const string Cancelled = "cancelled";
+    public const string ConnectRefused = "connect_refused";
     public const string ConnectTimeout = "connect_timeout";
     public const string ConnectionClosed = "connection_closed";
+    public const string ConnectorAbsent = "connector_absent";
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
     public const string IdleTimeout = "idle_timeout";
     public const string InternalError = "internal_error";
+    public const string MaxFailures = "max_failures";
     public const string NotAllowed = "not_allowed";
+    public const string NotVerified = "not_verified";
+    public const string StaleFence = "stale_fence";
     public const string TaskFailed = "task_failed";
+    public const string Unreachable = "unreachable";
+    public const string Verified = "verified";
+    public const string WindowClosed = "window_closed";
+    public const string WorkerStopped = "worker_stopped";
 }
 
 internal sealed record SandboxArtifact(string Name, byte[] Content);
