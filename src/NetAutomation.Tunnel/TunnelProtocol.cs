@@ -36,9 +36,9 @@ public static class TunnelProtocol
     public const int Http2Cancel = 8;
 
     /// <summary>HTTP/2 PING after this much silence; below the 350 s idle time-out of a Network Load Balancer.</summary>
-    public static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(15);
 
-    public static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(15);
 
     /// <summary>Streams of a run are cut when no permit has arrived for this long.</summary>
     public static readonly TimeSpan PermitTtl = TimeSpan.FromSeconds(25);

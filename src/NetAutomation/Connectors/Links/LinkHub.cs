@@ -8,7 +8,7 @@ internal sealed class LinkHub(TimeProvider time)
 {
     private const int MaxLinksPerConnector = 8;
 
-    /// <summary>By then the connector has noticed the dead link (PING 30 s + 20 s) and reset its streams, or the permit has lapsed.</summary>
+    /// <summary>By then the connector has noticed the dead link (PING 15 s + 15 s) and reset its streams, or the permit has lapsed.</summary>
     public static readonly TimeSpan CertainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, LinkSession> _byConnection = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RunId, DateTimeOffset> _lost = new();

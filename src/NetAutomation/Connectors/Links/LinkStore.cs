@@ -57,7 +57,7 @@ internal sealed class LinkStore(IServiceScopeFactory scopes)
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(tenant, cancel);
-        // A replica that died was seen up to 20 s before, and its connectors notice within 60 s.
+        // A replica that died was seen up to 20 s before, and its connectors notice within 40 s.
         return await db.Query<KnownSession>(
             $"""
             select s.id, s.replica_url as url, c.site_id as site, s.state = 'attached' as attached,
