@@ -54,7 +54,7 @@ internal sealed partial class Worker(
             try
             {
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
-                run = await journals.Once<RunQueue, ClaimedRun?>(queue => queue.Claim(_name, CancellationToken.None));
+                run = await journals.Claim(_name);
             }
             catch (Exception fault)
             {

@@ -8,6 +8,9 @@ namespace NetAutomation.Runs;
 /// <param name="Verify">A lost attempt may have configured it: look before configuring it once more.</param>
 internal sealed record ClaimedDevice(DeviceId Id, string Name, bool Verify = false);
 
+/// <summary>That a worker holds a run, and by which fence.</summary>
+internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fence);
+
 /// <summary>A run one worker holds, proven by its fence.</summary>
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
@@ -25,31 +28,30 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     /// <summary>Claims the next run, or null where none can start now.</summary>
-    public async Task<ClaimedRun?> Claim(string worker, CancellationToken cancel)
-    {
-        var claims = await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence from runs.claim({worker}, {Lease})", cancel);
-        if (claims is not [var claim])
-        {
-            return null;
-        }
+    public async Task<RunClaim?> Claim(string worker, CancellationToken cancel) =>
+        await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence from runs.claim({worker}, {Lease})", cancel) is [var claim]
+            ? new RunClaim(new TenantId(claim.TenantId), new RunId(claim.RunId), claim.Attempt, claim.Fence)
+            : null;
 
-        var tenant = new TenantId(claim.TenantId);
-        await using var transaction = await tenantDb.Begin(tenant, cancel);
+    /// <summary>What the worker has claimed. Apart from the claim, since this may be repeated and that may not.</summary>
+    public async Task<ClaimedRun> Read(RunClaim claim, CancellationToken cancel)
+    {
+        await using var transaction = await tenantDb.Begin(claim.Tenant, cancel);
         var run = (await tenantDb.Query<Row>(
             $"""
             select block, version, mode, effect, input::text as input, timeout_seconds, rollout::text as rollout from runs.run
-            where tenant_id = {claim.TenantId} and id = {claim.RunId}
+            where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             cancel))[0];
         var devices = await tenantDb.Query<DeviceRow>(
             $"""
             select device_id, name, verify from runs.run_device
-            where tenant_id = {claim.TenantId} and run_id = {claim.RunId} and outcome is null order by position
+            where tenant_id = {claim.Tenant.Value} and run_id = {claim.Run.Value} and outcome is null order by position
             """,
             cancel);
         await transaction.CommitAsync(cancel);
         return new ClaimedRun(
-            tenant, new RunId(claim.RunId), claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
+            claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
             run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
             [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))], run.Effect == "idempotent");

@@ -25,6 +25,15 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_claim_is_not_lost_with_the_connections_of_a_database_that_was_started_again()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var run = await ground.StartRun();
+        await ground.Sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = 'na_app'");
+        (await ground.Claim()).ShouldNotBeNull().Id.ShouldBe(run);
+    }
+
+    [Fact]
     public async Task A_check_of_a_lost_worker_is_tried_again_and_settled_once()
     {
         await using var ground = await RunGround.Start(postgres, 2);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Execution;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
 using Npgsql;
@@ -100,7 +101,7 @@ internal sealed class RunGround : IAsyncDisposable
         return JsonNode.Parse(text)!;
     }
 
-    public async Task<ClaimedRun?> Claim(string worker = "w1") => await With<RunQueue, ClaimedRun?>(queue => queue.Claim(worker, default));
+    public Task<ClaimedRun?> Claim(string worker = "w1") => new Journals(Host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System).Claim(worker);
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 
