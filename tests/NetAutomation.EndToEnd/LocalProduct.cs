@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NetAutomation.EndToEnd;
@@ -17,11 +16,19 @@ public sealed class LocalProduct : IAsyncDisposable
     private const int Index = 211;
     private const int Routers = 2;
     private static readonly TimeSpan _startLimit = TimeSpan.FromMinutes(10);
-    private readonly string _root = RepositoryRoot();
     private readonly string _state = Path.Combine(Path.GetTempPath(), $"netautomation-e2e-{Guid.NewGuid().ToString("n")[..8]}");
+    private readonly Dictionary<string, string> _environment;
     private readonly Lock _gate = new();
     private Task? _started;
     private Customer[] _customers = [];
+
+    public LocalProduct() => _environment = new()
+    {
+        ["NETAUTOMATION_STATE"] = _state,
+        ["NETAUTOMATION_LOCAL"] = _state,
+        ["NETAUTOMATION_PORT_BASE"] = PortBase.ToString(CultureInfo.InvariantCulture),
+        ["NETAUTOMATION_HIDE_KEYS"] = "1",
+    };
 
     public int PortBase { get; } = 18000 + (20 * Index);
 
@@ -91,43 +98,7 @@ public sealed class LocalProduct : IAsyncDisposable
 
     private async Task<(int Code, string Output)> Run(TimeSpan limit, string script, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(_root, script), arguments)
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment =
-            {
-                ["NETAUTOMATION_STATE"] = _state,
-                ["NETAUTOMATION_LOCAL"] = _state,
-                ["NETAUTOMATION_PORT_BASE"] = PortBase.ToString(CultureInfo.InvariantCulture),
-                ["NETAUTOMATION_HIDE_KEYS"] = "1",
-            },
-        };
-        using var deadline = new CancellationTokenSource(limit);
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
-        var error = process.StandardError.ReadToEndAsync(deadline.Token);
-        try
-        {
-            await process.WaitForExitAsync(deadline.Token);
-            return (process.ExitCode, await output + await error);
-        }
-        catch (OperationCanceledException late)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{script} took longer than {limit}.", late);
-        }
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "NetAutomation.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
-        }
-
-        return folder;
+        var (code, output, error) = await Repository.Run(limit, _environment, script, arguments);
+        return (code, output + error);
     }
 }

@@ -130,7 +130,8 @@ internal sealed class Checker(string database)
             var wrong =
                 plan.Mode == "check" ? written.Count > 0 ? "a check wrote" : null
                 : device.Outcome == "changed" && missing > 0 ? $"said to be changed, {missing} of {plan.Lines.Count} lines never came"
-                : written.Count > 0 && (device.Outcome is "not_started" or "ok" || device.Changed == false) ? $"said to be {device.Outcome}, {written.Count} lines came"
+                // A second attempt that finds the first one's work says ok, and that it cannot tell who changed the device.
+                : written.Count > 0 && (device.Outcome == "not_started" || device.Changed == false) ? $"said to be {device.Outcome} unchanged, {written.Count} lines came"
                 : null;
             if (wrong is not null)
             {

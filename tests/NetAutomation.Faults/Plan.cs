@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace NetAutomation.Faults;
 
 /// <summary>A run the rig asked for.</summary>
@@ -26,12 +28,13 @@ internal sealed class Plan
 
     public Plan(int seed, int round, string kind)
     {
-        _random = new Random((seed * 1_000_003) + round);
+        _random = Seeded((seed * 1_000_003) + round);
         (Round, Kind) = (round, kind);
         var site = Sites[_random.Next(3) == 0 ? 1 : 0];
         Connector = site.Connectors[_random.Next(site.Connectors.Length)];
         Replica = _random.Next(1, 3);
-        Moment = (Moment)_random.Next(5);
+        // Before a worker has the run there is nothing to take from it.
+        Moment = (Moment)_random.Next(kind.EndsWith("worker", StringComparison.Ordinal) ? 1 : 0, 5);
         Jitter = TimeSpan.FromSeconds(_random.NextDouble() * 1.5);
         Outage = TimeSpan.FromSeconds(kind == "kill-postgres" ? _random.Next(1, 16) : _random.Next(0, 11));
         Pauses = [.. Enumerable.Range(0, 12).Select(_ => Math.Round(0.2 + _random.NextDouble(), 2))];
@@ -69,7 +72,7 @@ internal sealed class Plan
     /// <summary>The kinds of all rounds: every kind once in an order of the seed, then again in another.</summary>
     public static IEnumerable<string> Order(int seed, int rounds, IReadOnlyList<string> kinds)
     {
-        var random = new Random(seed);
+        var random = Seeded(seed);
         return Enumerable.Range(0, rounds).Chunk(kinds.Count).SelectMany(some =>
         {
             var order = kinds.ToArray();
@@ -84,6 +87,9 @@ internal sealed class Plan
         string[] devices = [.. Enumerable.Range(1, 6).Select(Name)];
         return (new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("alone", 250)), new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("read", 250)));
     }
+
+    [SuppressMessage("Security", "S2245", Justification = "A seed has to give the same again.")]
+    private static Random Seeded(int seed) => new(seed);
 
     private static string Name(int device) => $"d{device:00}";
 

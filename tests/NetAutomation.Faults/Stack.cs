@@ -20,7 +20,7 @@ internal sealed class Stack(string script, string folder, int index, string app,
     public async Task Up()
     {
         await Run("up");
-        Data = File.ReadAllText(Path.Combine(State, "stack")).Split(' ', '\n').Single(word => word.StartsWith("data=", StringComparison.Ordinal))[5..];
+        Data = File.ReadAllText(Path.Combine(State, "stack")).Split((char[])[' ', '\n']).Single(word => word.StartsWith("data=", StringComparison.Ordinal))[5..];
     }
 
     public Task Down() => Run("down");
@@ -55,6 +55,7 @@ internal sealed class Stack(string script, string folder, int index, string app,
     {
         var start = new ProcessStartInfo(script, arguments)
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             Environment =
             {

@@ -1,0 +1,29 @@
+using System.Text.Json.Nodes;
+
+namespace NetAutomation.EndToEnd;
+
+/// <summary>A short turn of tests/faults/run, on stacks of its own; docs/testing.md says what the counts mean.</summary>
+public sealed class FaultTests
+{
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(12);
+
+    [Fact]
+    public async Task Dying_processes_and_networks_lose_nothing_and_repeat_nothing()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: an unprivileged user for the services.");
+
+        var (code, output, error) = await Repository.Run(
+            _limit, new Dictionary<string, string> { ["NETAUTOMATION_INDEX"] = "221" },
+            "tests/faults/run", "--seed", "1", "--rounds", "3", "--only", "kill-worker,kill-api,cut-10");
+
+        var counts = JsonNode.Parse(output.TrimEnd().Split('\n')[^1])!;
+        foreach (var count in (string[])["lostRuns", "doubleRuns", "doubleSettlements", "missingCharges", "staleWrites", "overlappingSessions", "wrongOutcomes", "lateDetections"])
+        {
+            counts[count]!.GetValue<int>().ShouldBe(0, error);
+        }
+
+        counts["faults"]!.AsObject().Count.ShouldBe(3, error);
+        counts["outcomes"]!["changed"]!.GetValue<int>().ShouldBeGreaterThan(0, error);
+        code.ShouldBe(0, error);
+    }
+}

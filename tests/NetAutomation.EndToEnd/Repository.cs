@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace NetAutomation.EndToEnd;
+
+/// <summary>The scripts of the repository, run as a user would.</summary>
+internal static class Repository
+{
+    private static readonly TimeSpan _cleanUp = TimeSpan.FromMinutes(2);
+    private static readonly string _root = Find();
+
+    public static async Task<(int Code, string Output, string Error)> Run(
+        TimeSpan limit, IReadOnlyDictionary<string, string> environment, string script, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(_root, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var deadline = new CancellationTokenSource(limit);
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
+        var error = process.StandardError.ReadToEndAsync(deadline.Token);
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+            return (process.ExitCode, await output, await error);
+        }
+        catch (OperationCanceledException late)
+        {
+            // Asked to end, a script takes away what it made.
+            using var ask = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
+            using var patience = new CancellationTokenSource(_cleanUp);
+            await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{script} took longer than {limit}.", late);
+        }
+    }
+
+    private static string Find()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "NetAutomation.sln")))
+        {
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
+        }
+
+        return folder;
+    }
+}
