@@ -28,10 +28,34 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     /// <summary>Claims the next run, or null where none can start now.</summary>
-    public async Task<RunClaim?> Claim(string worker, CancellationToken cancel) =>
-        await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence from runs.claim({worker}, {Lease})", cancel) is [var claim]
-            ? new RunClaim(new TenantId(claim.TenantId), new RunId(claim.RunId), claim.Attempt, claim.Fence)
-            : null;
+    public async Task<RunClaim?> Claim(string worker, CancellationToken cancel)
+    {
+        List<Guid> passed = [];
+        var aside = 0;
+        while (true)
+        {
+            var tried = await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()})", cancel);
+            switch (tried)
+            {
+                case [{ RunId: { } run } claim]:
+                    return new RunClaim(new TenantId(claim.TenantId), new RunId(run), claim.Attempt!.Value, claim.Fence!.Value);
+                case [var none]:
+                    passed.Add(none.TenantId);
+                    aside += none.PutAside;
+                    break;
+                default:
+                    if (aside == 0)
+                    {
+                        return null;
+                    }
+
+                    // Each tenant was looked into once; those that only had runs to put aside may have more.
+                    passed.Clear();
+                    aside = 0;
+                    break;
+            }
+        }
+    }
 
     /// <summary>What the worker has claimed. Apart from the claim, since this may be repeated and that may not.</summary>
     public async Task<ClaimedRun> Read(RunClaim claim, CancellationToken cancel)
@@ -67,12 +91,15 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     public Task<string?> HandBack(ClaimedRun run, CancellationToken cancel) =>
         db.Scalar<string?>($"select runs.lose({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, 'worker', 'worker_stopped') as \"Value\"", cancel);
 
+    /// <summary>Lets runs look again whose window may have opened.</summary>
+    public Task Reopen(CancellationToken cancel) => db.Execute($"select runs.reopen()", cancel);
+
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and attempt = 0 and start_by <= now() limit 100", cancel))
             .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
 
-    private sealed record Claimed(Guid TenantId, Guid RunId, int Attempt, long Fence);
+    private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
 
     private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds, string? Rollout);
 

@@ -49,6 +49,7 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
         }
 
         await services.GetRequiredService<RefreshWindows>().Sweep(cancel);
+        await queue.Reopen(cancel);
         foreach (var (tenant, run) in await queue.Overdue(cancel))
         {
             var db = services.GetRequiredService<NetAutomationDb>();

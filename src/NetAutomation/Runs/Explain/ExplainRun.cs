@@ -6,10 +6,10 @@ using NetAutomation.Runs.Follow;
 namespace NetAutomation.Runs.Explain;
 
 /// <summary>One thing that holds a run.</summary>
-/// <param name="Code">queue, device_held, connector_absent or window.</param>
+/// <param name="Code">queue, device_held, writer_waiting, connector_absent or window.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
-/// <param name="RunId">The run that holds it.</param>
+/// <param name="RunId">The run that holds it or waits for it.</param>
 /// <param name="EligibleAt">For a window: when the windows let the whole run start next; null where not within two years.</param>
 public sealed record Gate(string Code, string Detail, DeviceId? DeviceId, RunId? RunId, DateTimeOffset? EligibleAt = null);
 
@@ -35,23 +35,16 @@ internal static class ExplainRun
             return TypedResults.Ok(new WhyView(run.State, []));
         }
 
-        var exclusive = run.Effect == "read" || run.Mode == RunMode.Check ? 0 : 1;
-        var tenant = caller.Tenant.Value;
-        var held = await db.Query<Row>(
-            $"""
-            select 'device_held' as code, d.name || ' is held by another run' as detail, d.device_id, h.run_id
-            from runs.run_device d join runs.device_hold h on h.tenant_id = d.tenant_id and h.device_id = d.device_id
-            where d.tenant_id = {tenant} and d.run_id = {id.Value} and (h.exclusive = 1 or {exclusive} = 1)
-            union all
-            select 'connector_absent', d.name || ' is on a site without a connected connector', d.device_id, null
-            from runs.run_device d
-            where d.tenant_id = {tenant} and d.run_id = {id.Value} and not exists (
-              select from connectors.connector_session s join connectors.connector c on c.tenant_id = s.tenant_id and c.id = s.connector_id
-              where s.tenant_id = d.tenant_id and c.site_id = d.site_id and s.state = 'attached')
-            limit 200
-            """,
-            cancel);
-        var gates = held.Select(row => new Gate(row.Code, row.Detail, new DeviceId(row.DeviceId), row.RunId is { } holder ? new RunId(holder) : null)).ToList();
+        var held = await db.Query<Row>($"select code, device_id, name, holder from runs.gates({caller.Tenant.Value}, {id.Value}) limit {Most}", cancel);
+        var gates = held.Select(row => new Gate(
+            row.Code,
+            row.Code switch
+            {
+                "connector_absent" => $"{row.Name} is on a site without a connected connector",
+                "writer_waiting" => $"A run that was there before waits for {row.Name} alone",
+                _ => $"{row.Name} is held by another run",
+            },
+            new DeviceId(row.DeviceId), row.Holder is { } holder ? new RunId(holder) : null)).ToList();
         gates.AddRange(await Closed(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
         if (gates.Count == 0)
         {
@@ -75,5 +68,5 @@ internal static class ExplainRun
 
     private sealed record DeviceRow(Guid DeviceId, string Name);
 
-    private sealed record Row(string Code, string Detail, Guid DeviceId, Guid? RunId);
+    private sealed record Row(string Code, Guid DeviceId, string Name, Guid? Holder);
 }
