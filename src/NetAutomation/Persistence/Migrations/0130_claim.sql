@@ -11,7 +11,7 @@ create table runs.queue (
   waits_for text check (waits_for in ('connector', 'device', 'window', 'expiry')),
   -- The site or the device.
   waits_on uuid,
-  -- When a window may open.
+  -- When a window may open; and now and then in any case, should a wake-up ever be missed.
   look_at timestamptz,
   primary key (tenant_id, run_id),
   check (ready or waits_for is not null),
@@ -154,10 +154,10 @@ end $$;
 create trigger changed_terms after update on runs.maintenance_window for each row
   when ((old.kind, old.selector, old.known_until) is distinct from (new.kind, new.selector, new.known_until)) execute function runs.window_changed();
 
--- Runs whose window may have opened look again.
+-- Runs whose window may have opened look again, and those that were not looked at for long.
 create function runs.reopen() returns void language sql as $$
   update runs.queue q set ready = true, look_at = null
-  from (select tenant_id, run_id from runs.queue where look_at <= now() for update skip locked) due
+  from (select tenant_id, run_id from runs.queue where look_at <= now() order by look_at limit 500 for update skip locked) due
   where q.tenant_id = due.tenant_id and q.run_id = due.run_id
 $$;
 
@@ -188,7 +188,7 @@ $$;
 -- Puts a run aside.
 create function runs.put_aside(q runs.queue, p_for text, p_on uuid, p_look_at timestamptz) returns void language plpgsql as $$
 begin
-  update runs.queue set ready = false, waits_for = p_for, waits_on = p_on, look_at = p_look_at where tenant_id = q.tenant_id and run_id = q.run_id;
+  update runs.queue set ready = false, waits_for = p_for, waits_on = p_on, look_at = least(p_look_at, now() + interval '5 minutes') where tenant_id = q.tenant_id and run_id = q.run_id;
   if q.waits_on is distinct from p_on then perform runs.wake_next(q.tenant_id, q.waits_for, q.waits_on); end if;
 end $$;
 
