@@ -22,6 +22,6 @@ public static class DialCodes
     /// <summary>Codes the connector may send; anything else is read as <see cref="Io"/>.</summary>
     public static bool IsFromConnector(string code) => code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;
 
-    /// <summary>Another link may be tried: no byte has flowed and the device was not contacted.</summary>
+    /// <summary>Another link may be tried: no byte has flowed, and the device was not asked or nobody can know it.</summary>
     public static bool AnotherLinkMayServe(string code) => code is NotAttached or LinkLost or Busy or ShuttingDown or NoReplica or ConnectorAbsent;
 }

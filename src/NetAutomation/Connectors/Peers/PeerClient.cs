@@ -39,10 +39,10 @@ internal sealed class PeerClient : IDisposable
     {
         var content = new PeerContent();
         HttpResponseMessage? response = null;
+        using var deadline = new CancellationTokenSource(timeout + _grace, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
         try
         {
-            using var deadline = new CancellationTokenSource(timeout + _grace, _time);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
             response = await Send(PeerCall.Of(PeerCall.DialsPath, url, dial, timeout), content, both.Token);
             if (response.IsSuccessStatusCode)
             {
@@ -54,14 +54,13 @@ internal sealed class PeerClient : IDisposable
             Abandon(content, response);
             return failure;
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !both.IsCancellationRequested))
         {
+            // HttpClient reports a connection that dies under a request whose body is still open in either way. Whether the call arrived
+            // cannot be known, and does not matter: the stream is handed out with the answer, so no byte of the session has flowed, and
+            // the replica drops what it opened for a caller that is gone.
             Abandon(content, response);
-            // Only a connection that was never made is sure not to have reached the device.
-            return DialResult.Failed(
-                e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
-                    ? DialCodes.NoReplica : DialCodes.Io,
-                "The process that holds the connector's link did not answer.");
+            return DialResult.Failed(DialCodes.NoReplica, "The process that holds the connector's link did not answer.");
         }
         catch (OperationCanceledException)
         {
