@@ -13,6 +13,11 @@ internal sealed class AllowList
 
     public int Count => _entries.Count;
 
+    public IEnumerable<IPNetwork> Networks => _entries.Select(e => e.Network);
+
+    /// <summary>The entries for exactly one address.</summary>
+    public IEnumerable<IPEndPoint> Single => _entries.Where(e => IsOne(e.Network)).SelectMany(e => e.Ports.Select(port => new IPEndPoint(e.Network.BaseAddress, port))).Distinct();
+
     public static AllowList Load(string path) => Parse(File.ReadAllText(path));
 
     /// <summary>Reports every faulty line at once in a FormatException.</summary>
@@ -55,11 +60,13 @@ internal sealed class AllowList
         var exactOnly = ForbiddenAddresses.Contains(target) || own.Any(a => Normalise(a).Equals(target));
         return _entries.Any(e => e.Network.Contains(target)
             && Array.IndexOf(e.Ports, port) >= 0
-            && (!exactOnly || e.Network.PrefixLength == (e.Network.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128)));
+            && (!exactOnly || IsOne(e.Network)));
     }
 
     /// <summary>An IPv4-mapped IPv6 address is the IPv4 address it carries.</summary>
     public static IPAddress Normalise(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    private static bool IsOne(IPNetwork network) => network.PrefixLength == (network.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
 
     private static IPNetwork? ReadNetwork(string word)
     {

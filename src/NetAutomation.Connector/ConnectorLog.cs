@@ -13,17 +13,20 @@ internal sealed class ConnectorLog(TextWriter writer, TimeProvider time)
 
     private void Write(string level, string message)
     {
-        var clean = string.Create(message.Length, message, static (span, text) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-            {
-                span[i] = char.IsControl(text[i]) ? ' ' : text[i];
-            }
-        });
+        var clean = Clean(message);
         var now = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         lock (_lock)
         {
             writer.WriteLine($"{now} {level} {clean}");
         }
     }
+
+    public static string Clean(string message) =>
+        string.Create(message.Length, message, static (span, text) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+            {
+                span[i] = char.IsControl(text[i]) ? ' ' : text[i];
+            }
+        });
 }

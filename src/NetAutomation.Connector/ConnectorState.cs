@@ -8,7 +8,8 @@ namespace NetAutomation.Connector;
 internal sealed record ConnectorState(string Connector, string Name, string Endpoint, int Port, string ServerName, string? Address, string CaPem)
 {
     public static ConnectorState Load(string directory) =>
-        JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "connector.json")), ConnectorJson.Default.ConnectorState)!;
+        JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "connector.json")), ConnectorJson.Default.ConnectorState)
+            ?? throw new JsonException("The state is null.");
 
     public void Save(string directory) =>
         StateFiles.Replace(Path.Combine(directory, "connector.json"), JsonSerializer.Serialize(this, ConnectorJson.Default.ConnectorState));
@@ -21,6 +22,7 @@ internal sealed record ConnectorState(string Connector, string Name, string Endp
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ConnectorState))]
+[JsonSerializable(typeof(DoctorReport))]
 internal sealed partial class ConnectorJson : JsonSerializerContext;

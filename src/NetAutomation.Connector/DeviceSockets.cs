@@ -6,45 +6,64 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>Connects to a device after the allow-list has agreed to the very address that is dialled.</summary>
-internal sealed class DeviceSockets(AllowList allowList, Func<string, CancellationToken, Task<IPAddress[]>> resolve, Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
+internal sealed class DeviceSockets(
+    AllowList allowList, DeviceLimits limits, Func<string, CancellationToken, Task<IPAddress[]>> resolve, Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
-    public DeviceSockets(AllowList allowList, TimeProvider time) : this(allowList, Dns.GetHostAddressesAsync, OwnAddresses, time)
+    public DeviceSockets(AllowList allowList, DeviceLimits limits, TimeProvider time) : this(allowList, limits, Dns.GetHostAddressesAsync, OwnAddresses, time)
     {
     }
 
-    /// <summary>A connected socket, or a code of <see cref="DialCodes"/>.</summary>
-    public async Task<(Socket? Socket, string Code)> Connect(string host, int port, TimeSpan deadline, CancellationToken ct)
+    /// <summary>A connected socket with its place among the device's sessions, or a code of <see cref="DialCodes"/>.</summary>
+    public async Task<(Socket? Socket, IDisposable? Place, string Code)> Connect(string host, int port, TimeSpan deadline, CancellationToken ct)
     {
+        var started = time.GetTimestamp();
         using var timeout = new CancellationTokenSource(deadline < _timeout ? deadline : _timeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        IDisposable? place = null;
         Socket? socket = null;
         try
         {
             if (await Pick(host, port, both.Token) is not { } address)
             {
-                return (null, DialCodes.NotAllowed);
+                return (null, null, DialCodes.NotAllowed);
             }
 
+            var device = new IPEndPoint(address, port);
+            place = await limits.Enter(device, deadline, both.Token);
+            if (place is null)
+            {
+                return (null, null, DialCodes.Busy);
+            }
+
+            // Waiting for its turn is not the device's fault.
+            var left = deadline - time.GetElapsedTime(started);
+            timeout.CancelAfter(left < _timeout ? left : _timeout);
             socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync(new IPEndPoint(address, port), both.Token);
-            return (socket, "");
+            await socket.ConnectAsync(device, both.Token);
+            return (socket, place, "");
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !ct.IsCancellationRequested)
         {
-            socket?.Dispose();
-            return (null, DialCodes.Timeout);
+            Drop();
+            return (null, null, DialCodes.Timeout);
         }
         catch (SocketException e)
         {
-            socket?.Dispose();
-            return (null, CodeOf(e.SocketErrorCode));
+            Drop();
+            return (null, null, CodeOf(e.SocketErrorCode));
         }
         catch
         {
-            socket?.Dispose();
+            Drop();
             throw;
+        }
+
+        void Drop()
+        {
+            socket?.Dispose();
+            place?.Dispose();
         }
     }
 

@@ -115,7 +115,8 @@ internal sealed class FenceFile : IDisposable
         _writing.Dispose();
     }
 
-    private static Dictionary<string, long> Load(string path)
+    /// <summary>What the file holds; InvalidDataException where it is damaged.</summary>
+    public static Dictionary<string, long> Load(string path)
     {
         var fences = new Dictionary<string, long>(StringComparer.Ordinal);
         if (!File.Exists(path))

@@ -7,7 +7,8 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>One attachment to one replica: the control stream and the tunnels on its connection.</summary>
-internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log, TimeProvider time) : IDisposable
+internal sealed class Link(
+    ConnectorState state, ECDsa key, Instance instance, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _attachWithin = TimeSpan.FromSeconds(20);
     private readonly ServiceClient _service = new(state);
@@ -46,7 +47,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         using var challenge = await _service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), both.Token);
         RefusedException.ThrowUnlessOk(challenge);
         var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
-        var statement = new AttachStatement(state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text);
+        var statement = new AttachStatement(state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text, instance.Id, instance.Generation);
         var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)
         {
             Headers = { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
@@ -95,6 +96,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
     private async Task Serve(Dial dial)
     {
         OpenTunnel? tunnel = null;
+        IDisposable? place = null;
         try
         {
             (tunnel, var code) = tunnels.Enter(dial, this, _room);
@@ -103,7 +105,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
             {
                 await fences.Flush();
                 await tunnel.OvertakenClosed.WaitAsync(tunnel.Aborted);
-                (device, code) = await devices.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
+                (device, place, code) = await devices.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
             }
 
             if (device is null)
@@ -128,6 +130,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         }
         finally
         {
+            place?.Dispose();
             if (tunnel is not null)
             {
                 tunnels.Leave(tunnel);
@@ -146,7 +149,7 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
             using var request = new HttpRequestMessage(HttpMethod.Post, $"{TunnelProtocol.TunnelsPath}/{dial.Id}") { Content = content };
             using var response = await _service.Send(request, tunnel.Aborted);
             RefusedException.ThrowUnlessOk(response);
-            var down = Down(await response.Content.ReadAsStreamAsync(tunnel.Aborted), stream, device, tunnel.Aborted);
+            var down = Down(await response.Content.ReadAsStreamAsync(tunnel.Aborted), stream, device, tunnel);
             await await Task.WhenAny(down, content.Sent);
             await Task.WhenAll(down, content.Sent);
             clean = true;
@@ -164,9 +167,10 @@ internal sealed class Link(ConnectorState state, ECDsa key, FenceFile fences, Tu
         }
     }
 
-    private static async Task Down(Stream service, NetworkStream stream, Socket device, CancellationToken aborted)
+    // A host that was frozen wakes with bytes in its buffers; where the permit has lapsed meanwhile, they come too late.
+    private async Task Down(Stream service, NetworkStream stream, Socket device, OpenTunnel tunnel)
     {
-        await StreamPump.Copy(service, stream, aborted);
+        await StreamPump.Copy(service, stream, tunnel.Aborted, () => tunnels.ThrowIfLapsed(tunnel));
         device.Shutdown(SocketShutdown.Send);
     }
 

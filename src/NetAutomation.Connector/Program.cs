@@ -9,7 +9,9 @@ try
         case "join":
             return await JoinCommand.Run(new CommandLine(args, "--endpoint", "--server-name", "--ca", "--token-file", "--state", "--address"), Console.In, log, default);
         case "run":
-            return await RunCommand.Run(new CommandLine(args, "--state", "--allow-list", "--links", "--drain-seconds"), log, default);
+            return await RunCommand.Run(new CommandLine(args, "--state", "--allow-list", "--links", "--drain-seconds", "--device-sessions", "--device-rate", "--rate"), log, default);
+        case "doctor":
+            return await DoctorCommand.Run(new CommandLine(args, "--state", "--allow-list", "--device*", "--devices?", "--json?"), Console.Out, default);
         case "check":
             var check = new CommandLine(args, "--allow-list");
             if (check.Operands is not [var target] || !IPEndPoint.TryParse(target, out var device) || device.Port == 0)

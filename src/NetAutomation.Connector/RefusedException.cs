@@ -1,11 +1,15 @@
 using System.Net;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
 /// <summary>The service answered, and the answer was no.</summary>
-internal sealed class RefusedException(HttpStatusCode status, string why, TimeSpan? retryAfter) : Exception(why)
+internal sealed class RefusedException(HttpStatusCode status, string? reason, string why, TimeSpan? retryAfter) : Exception(why)
 {
     public HttpStatusCode Status => status;
+
+    /// <summary>One of <see cref="RefusalReasons"/>, where the service gave one.</summary>
+    public string? Reason => reason;
 
     public TimeSpan? RetryAfter => retryAfter;
 
@@ -13,16 +17,28 @@ internal sealed class RefusedException(HttpStatusCode status, string why, TimeSp
     {
         if (response.StatusCode != HttpStatusCode.OK)
         {
-            throw new RefusedException(response.StatusCode, Explain(response.StatusCode), response.Headers.RetryAfter?.Delta);
+            var reason = Header(response, TunnelProtocol.ReasonHeader);
+            var why = $"{(int)response.StatusCode}: {Explain(response, reason)}";
+            throw new RefusedException(response.StatusCode, reason, why, response.Headers.RetryAfter?.Delta);
         }
     }
 
-    private static string Explain(HttpStatusCode status) => status switch
+    private static string Explain(HttpResponseMessage response, string? reason) => (reason, response.StatusCode) switch
     {
-        HttpStatusCode.Unauthorized => "401: the service does not accept this key, or the join token is used or expired",
-        HttpStatusCode.Forbidden => "403: revoked, or this VPC endpoint belongs to another tenant",
-        HttpStatusCode.UpgradeRequired => "426: this connector is too old; install the current version",
-        HttpStatusCode.ServiceUnavailable => "503: the service drains or is full",
-        _ => $"the service answered {(int)status}",
+        (RefusalReasons.Revoked, _) => "this connector was revoked; create a new one and join it",
+        (RefusalReasons.Cloned, _) => "this connector is locked, since two copies of its state directory were alive at once; revoke it, find the copy, create a new one and join it",
+        (RefusalReasons.Superseded, _) => "a newer start of this connector's state directory has attached",
+        (RefusalReasons.Clock, _) => $"this host's clock is more than {TunnelProtocol.ProofSkew.TotalMinutes:0} minutes off; set it, for example with NTP",
+        (RefusalReasons.Endpoint, _) => "the VPC endpoint this connection came through is not connected to the service; accept or create it first",
+        (_, HttpStatusCode.Unauthorized) => "the service does not accept this key, or the join token is used or expired; a connector of another tenant's endpoint is not known either",
+        (_, HttpStatusCode.Forbidden) => "the service refuses this connector or the VPC endpoint it came through",
+        (_, HttpStatusCode.UpgradeRequired) =>
+            $"the service speaks protocol {Header(response, TunnelProtocol.AcceptedHeader) ?? "versions other than this one"}, this connector {TunnelProtocol.Version}; install the current version",
+        (_, HttpStatusCode.ServiceUnavailable) => "the service drains or is full; this passes",
+        _ => "not an answer a connector knows",
     };
+
+    // What a stranger may answer goes to a log: a word of ours, or nothing.
+    private static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) && values.FirstOrDefault() is { Length: <= 40 } value && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.') ? value : null;
 }

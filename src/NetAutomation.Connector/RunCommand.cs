@@ -12,12 +12,18 @@ internal static class RunCommand
         var links = options.Number("--links", 1, 8, 1);
         var drainFor = TimeSpan.FromSeconds(options.Number("--drain-seconds", 0, 86_400, 60));
         var time = TimeProvider.System;
+        var limits = new DeviceLimits(
+            options.Number("--device-sessions", 1, 256, DeviceLimits.DefaultSessions),
+            options.Number("--device-rate", 1, 1000, DeviceLimits.DefaultDeviceRate),
+            options.Number("--rate", 1, 10_000, DeviceLimits.DefaultRate),
+            time);
         using var only = StateFiles.Lock(directory);
         var state = ConnectorState.Load(directory);
         using var key = ConnectorState.LoadKey(directory);
+        var instance = Instance.Start(directory);
         using var fences = new FenceFile(Path.Combine(directory, "fences"));
         using var tunnels = new TunnelTable(fences, time);
-        var devices = new DeviceSockets(allowList, time);
+        var devices = new DeviceSockets(allowList, limits, time);
         using var stop = new CancellationTokenSource();
         using var asked = CancellationTokenSource.CreateLinkedTokenSource(drain);
         void Ask(PosixSignalContext signal)
@@ -29,7 +35,7 @@ internal static class RunCommand
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
         log.Info($"connector={state.Connector} version={ConnectorVersion.Text} allow-list entries={allowList.Count}");
-        var serving = new Links(() => new Link(state, key, fences, tunnels, devices, log, time), log, time).Run(links, stop.Token);
+        var serving = new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, time), log, time).Run(links, stop.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, asked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         log.Info($"draining streams={tunnels.Count}");
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));

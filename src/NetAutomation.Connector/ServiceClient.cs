@@ -20,12 +20,10 @@ internal sealed class ServiceClient : IDisposable
     public ServiceClient(ConnectorState state)
     {
         _state = state;
-        var anchors = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        anchors.CustomTrustStore.ImportFromPem(state.CaPem);
         _http = new HttpClient(new SocketsHttpHandler
         {
             ConnectCallback = Connect,
-            SslOptions = new SslClientAuthenticationOptions { TargetHost = state.ServerName, CertificateChainPolicy = anchors },
+            SslOptions = new SslClientAuthenticationOptions { TargetHost = state.ServerName, CertificateChainPolicy = Trust(state) },
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
@@ -46,6 +44,14 @@ internal sealed class ServiceClient : IDisposable
             DefaultRequestHeaders = { UserAgent = { new ProductInfoHeaderValue("netautomation-connector", ConnectorVersion.Text) } },
         };
         _http.DefaultRequestHeaders.Add(TunnelProtocol.VersionHeader, $"{TunnelProtocol.Version}");
+    }
+
+    /// <summary>The authority given at the join, and no other.</summary>
+    public static X509ChainPolicy Trust(ConnectorState state)
+    {
+        var anchors = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        anchors.CustomTrustStore.ImportFromPem(state.CaPem);
+        return anchors;
     }
 
     public Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)

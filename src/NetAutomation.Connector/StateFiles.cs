@@ -38,6 +38,13 @@ internal static class StateFiles
         }
     }
 
+    /// <summary>False for a user that could not keep fences there.</summary>
+    public static bool IsWritable(string directory)
+    {
+        const int writeAndSearch = 3;
+        return Access(directory, writeAndSearch) == 0;
+    }
+
     // A rename is durable only when its directory is synced, too; .NET opens no directories.
     private static void SyncDirectory(string directory)
     {
@@ -52,4 +59,8 @@ internal static class StateFiles
     [DllImport("libc", EntryPoint = "open", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern nint Open(string path, int flags);
+
+    [DllImport("libc", EntryPoint = "access", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Access(string path, int mode);
 }

@@ -73,6 +73,18 @@ internal sealed class TunnelTable : IDisposable
         return (tunnel, "");
     }
 
+    /// <summary>The sweep cuts a lapsed stream within a second; this is for the bytes that would be faster.</summary>
+    public void ThrowIfLapsed(OpenTunnel tunnel)
+    {
+        lock (_lock)
+        {
+            if (IsLapsed(tunnel, _time.GetUtcNow()))
+            {
+                throw new IOException("The run's permit has lapsed.");
+            }
+        }
+    }
+
     public void Leave(OpenTunnel tunnel)
     {
         lock (_lock)
@@ -170,13 +182,15 @@ internal sealed class TunnelTable : IDisposable
 
     private List<OpenTunnel> Below(string device, long fence) => [.. _open.Where(t => t.Dial.Device == device && t.Dial.Fence < fence)];
 
+    private bool IsLapsed(OpenTunnel tunnel, DateTimeOffset now) => tunnel.Dial.Run is { } run && _permits.GetValueOrDefault(run).Until <= now;
+
     private void Sweep()
     {
         List<OpenTunnel> lapsed;
         lock (_lock)
         {
             var now = _time.GetUtcNow();
-            lapsed = [.. _open.Where(t => t.Dial.Run is { } run && _permits.GetValueOrDefault(run).Until <= now)];
+            lapsed = [.. _open.Where(t => IsLapsed(t, now))];
             foreach (var run in _permits.Where(p => p.Value.Until <= now).Select(p => p.Key).ToList())
             {
                 _permits.Remove(run);

@@ -42,9 +42,13 @@ public static class Proof
 
     public static string Sign(ECDsa key, AttachStatement statement) => Sign(key, "attach", statement, TunnelJson.Default.AttachStatement);
 
+    public static string Sign(ECDsa key, CheckStatement statement) => Sign(key, "check", statement, TunnelJson.Default.CheckStatement);
+
     public static JoinStatement? OpenJoin(ECDsa key, string proof) => Open(key, "join", proof, TunnelJson.Default.JoinStatement);
 
     public static AttachStatement? OpenAttach(ECDsa key, string proof) => Open(key, "attach", proof, TunnelJson.Default.AttachStatement);
+
+    public static CheckStatement? OpenCheck(ECDsa key, string proof) => Open(key, "check", proof, TunnelJson.Default.CheckStatement);
 
     /// <summary>128 random bits, base64url.</summary>
     public static string RandomId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));

@@ -17,7 +17,18 @@ public sealed record DialFailure(string Code, string? Detail);
 public sealed record JoinStatement(string Audience, string TokenSha256, string Nonce);
 
 /// <summary>What a connector signs to attach.</summary>
-public sealed record AttachStatement(string Audience, string Connector, string Link, string Nonce, DateTimeOffset IssuedAt, long HighestFence, string Version);
+/// <param name="Instance">Random, made when the process started and never stored.</param>
+/// <param name="Generation">How often the state directory was started; two instances of one generation are two copies of it.</param>
+public sealed record AttachStatement(
+    string Audience, string Connector, string Link, string Nonce, DateTimeOffset IssuedAt, long HighestFence, string Version, string Instance, long Generation);
+
+/// <summary>What a connector signs to ask how it stands, without attaching.</summary>
+public sealed record CheckStatement(string Audience, string Connector, string Nonce, DateTimeOffset IssuedAt);
+
+/// <summary>Answer of GET /v1/connector/check.</summary>
+/// <param name="Links">Links of this connector that are attached now.</param>
+/// <param name="UpdateTo">The newest release of the connector the service offers; null where it offers none.</param>
+public sealed record CheckReply(int Links, string? UpdateTo);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ControlMessage))]
@@ -27,4 +38,6 @@ public sealed record AttachStatement(string Audience, string Connector, string L
 [JsonSerializable(typeof(DialFailure))]
 [JsonSerializable(typeof(JoinStatement))]
 [JsonSerializable(typeof(AttachStatement))]
+[JsonSerializable(typeof(CheckStatement))]
+[JsonSerializable(typeof(CheckReply))]
 public sealed partial class TunnelJson : JsonSerializerContext;

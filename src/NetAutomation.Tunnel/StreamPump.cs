@@ -12,7 +12,8 @@ public static class StreamPump
     /// Copies until the source ends and flushes every piece. Waits with an empty read and rents its buffer only when
     /// bytes are there, so an idle tunnel holds none; a busy source is read straight away.
     /// </summary>
-    public static async Task<long> Copy(Stream source, Stream target, CancellationToken ct)
+    /// <param name="mayWrite">Asked before every piece is written; an exception ends the copy.</param>
+    public static async Task<long> Copy(Stream source, Stream target, CancellationToken ct, Action? mayWrite = null)
     {
         long total = 0;
         var last = 0;
@@ -32,6 +33,7 @@ public static class StreamPump
                     return total;
                 }
 
+                mayWrite?.Invoke();
                 await target.WriteAsync(buffer.AsMemory(0, last), ct);
                 await target.FlushAsync(ct);
                 total += last;

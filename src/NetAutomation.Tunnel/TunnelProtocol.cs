@@ -1,19 +1,27 @@
+using System.Globalization;
+
 namespace NetAutomation.Tunnel;
 
 /// <summary>Paths, headers and limits that both ends of the tunnel agree on.</summary>
 public static class TunnelProtocol
 {
-    /// <summary>Version of the protocol; the service answers 426 to one it does not speak.</summary>
+    /// <summary>Version of the protocol. A new message type or an optional member does not raise it: both ends skip what they do not know.</summary>
     public const int Version = 1;
+
+    /// <summary>The service speaks its own version and the two before; to any other it answers 426 and the range it accepts.</summary>
+    public static readonly int OldestAccepted = Math.Max(1, Version - 2);
 
     public const string ChallengePath = "/v1/connector/challenge";
     public const string JoinPath = "/v1/connector/join";
+    public const string CheckPath = "/v1/connector/check";
     public const string AttachPath = "/v1/connector/attach";
     public const string TunnelsPath = "/v1/connector/tunnels";
     public const string DialsPath = "/v1/connector/dials";
     public const string CutsPath = "/v1/connector/cuts";
 
     public const string VersionHeader = "netautomation-protocol";
+    public const string AcceptedHeader = "netautomation-protocols-accepted";
+    public const string ReasonHeader = "netautomation-reason";
     public const string ConnectorHeader = "netautomation-connector";
     public const string ProofHeader = "netautomation-proof";
 
@@ -38,6 +46,7 @@ public static class TunnelProtocol
     /// <summary>HTTP/2 PING after this much silence; below the 350 s idle time-out of a Network Load Balancer.</summary>
     public static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(15);
 
+    /// <summary>HttpClient looks at its PINGs every quarter of this, so a silent link is noticed within 38 s.</summary>
     public static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(15);
 
     /// <summary>Streams of a run are cut when no permit has arrived for this long.</summary>
@@ -48,4 +57,7 @@ public static class TunnelProtocol
 
     /// <summary>A signed statement may be this old, or this far in the future.</summary>
     public static readonly TimeSpan ProofSkew = TimeSpan.FromMinutes(5);
+
+    /// <summary>What a connector may say of its version of the protocol and still be served.</summary>
+    public static bool Accepts(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var spoken) && spoken >= OldestAccepted && spoken <= Version;
 }

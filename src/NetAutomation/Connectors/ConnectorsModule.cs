@@ -28,6 +28,7 @@ internal static class ConnectorsModule
         services.AddSingleton<LinkHub>();
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();
+        services.AddSingleton<ConnectorReleases>();
         services.AddSingleton<DeviceDialler>();
         services.AddSingleton<LinkApi>();
         services.AddSingleton<ClusterKey>();

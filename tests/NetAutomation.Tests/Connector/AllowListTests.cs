@@ -81,12 +81,13 @@ public sealed class AllowListTests
         var answers = new Queue<string>(corpus.Where(c => IPAddress.TryParse(c, out var a) && (a.AddressFamily == AddressFamily.InterNetworkV6 || a.ToString() == c)));
         var dialler = new DeviceSockets(
             everything,
+            new DeviceLimits(10_000, 10_000, 10_000, TimeProvider.System),
             (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse(answers.Count > 0 ? answers.Dequeue() : "127.0.0.1")]),
             DeviceSockets.OwnAddresses,
             TimeProvider.System);
         foreach (var host in corpus.Concat(Enumerable.Range(0, corpus.Count).Select(i => $"name{i}.example")))
         {
-            var (socket, code) = await dialler.Connect(host, port, TimeSpan.FromSeconds(2), default);
+            var (socket, _, code) = await dialler.Connect(host, port, TimeSpan.FromSeconds(2), default);
             socket?.Dispose();
             (host, code).ShouldBe((host, "not-allowed"));
         }
@@ -103,10 +104,11 @@ public sealed class AllowListTests
         var asked = 0;
         var dialler = new DeviceSockets(
             AllowList.Parse($"127.0.0.1/32 {port}"),
+            new DeviceLimits(1, 1, 1, TimeProvider.System),
             (_, _) => Task.FromResult<IPAddress[]>([asked++ == 0 ? IPAddress.Loopback : IPAddress.Parse("169.254.169.254")]),
             () => [],
             TimeProvider.System);
-        var (socket, _) = await dialler.Connect("router.example", port, TimeSpan.FromSeconds(5), default);
+        var (socket, _, _) = await dialler.Connect("router.example", port, TimeSpan.FromSeconds(5), default);
         socket.ShouldNotBeNull();
         ((IPEndPoint)socket.RemoteEndPoint!).Address.ShouldBe(IPAddress.Loopback);
         socket.Dispose();

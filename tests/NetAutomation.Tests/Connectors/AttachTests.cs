@@ -184,6 +184,17 @@ public sealed class AttachTests(PostgresServer postgres)
         await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
     }
 
+    [Fact]
+    public async Task Revoked_connector_keeps_its_history_and_not_its_site()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        await pair.Enrol("one");
+        await Should.ThrowAsync<Npgsql.PostgresException>(() => pair.Sql<Guid>("delete from inventory.site returning id"));
+        await pair.Sql<Guid>("update connectors.connector set state = 'revoked' returning id");
+        await pair.Sql<Guid>("delete from inventory.site returning id");
+        (await pair.Sql<Guid>("select site_id from connectors.connector")).ShouldBe(pair.Site.Value);
+    }
+
     private static async Task<string> Challenge(ServiceClient service)
     {
         using var answer = await service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), default);
@@ -191,7 +202,7 @@ public sealed class AttachTests(PostgresServer postgres)
     }
 
     private static async Task<string> Sign(ServiceClient service, ConnectorState state, Func<AttachStatement, AttachStatement> change, System.Security.Cryptography.ECDsa key) =>
-        Proof.Sign(key, change(new AttachStatement(ConnectorPair.ServerName, state.Connector, "link", await Challenge(service), DateTimeOffset.UtcNow, 0, "1.0.0")));
+        Proof.Sign(key, change(new AttachStatement(ConnectorPair.ServerName, state.Connector, "link", await Challenge(service), DateTimeOffset.UtcNow, 0, "1.0.0", "instance", 1)));
 
     private static Task<HttpResponseMessage> Attach(ServiceClient service, ConnectorState state, string proof) => service.Send(
         new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)

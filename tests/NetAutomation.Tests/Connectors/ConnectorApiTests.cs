@@ -21,12 +21,14 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
     private readonly SiteId _site = SiteId.New();
     private readonly DirectoryInfo _releases = Directory.CreateTempSubdirectory("releases-");
     private Caller _caller = new(TenantId.New(), ApiKeyId.New(), "test", MemberRole.Admin, "vpce-0123456789abcdef0", false);
+    private string _owner = "";
     private WebApplication _app = null!;
     private HttpClient _http = null!;
 
     public async ValueTask InitializeAsync()
     {
         var database = await postgres.Create();
+        _owner = database.Owner;
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
@@ -138,6 +140,31 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         foreach (var path in new[] { "1.2.4/linux-x64", "1.2.3/linux-arm64", "..%2F1.2.3/linux-x64", "1.2.3/..%2Flinux-x64", "1.2.3/%2Fetc", "%2e%2e/linux-x64" })
         {
             (await _http.GetAsync($"/v1/connector-releases/{path}")).StatusCode.ShouldBe(HttpStatusCode.NotFound, path);
+        }
+    }
+
+    [Fact]
+    public async Task Connector_that_is_older_than_the_newest_release_shows_it()
+    {
+        var id = (string)(await Create("edge"))["id"]!;
+        foreach (var version in new[] { "0.9.0", "0.10.0", "0.11.0" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(_releases.CreateSubdirectory($"{version}/linux-x64").FullName, version == "0.11.0" ? "unfinished" : "netautomation-connector"), "");
+        }
+
+        (await UpdateTo()).ShouldBeNull();
+        await SetVersion("0.9.0");
+        (await UpdateTo()).ShouldBe("0.10.0");
+        await SetVersion("0.10.0");
+        (await UpdateTo()).ShouldBeNull();
+
+        async Task<string?> UpdateTo() => (string?)JsonNode.Parse(await _http.GetStringAsync($"/v1/connectors/{id}"))!["updateTo"];
+        async Task SetVersion(string version)
+        {
+            await using var owner = NpgsqlDataSource.Create(_owner);
+            await using var update = owner.CreateCommand("update connectors.connector set version = $1");
+            update.Parameters.Add(new() { Value = version });
+            await update.ExecuteNonQueryAsync();
         }
     }
 

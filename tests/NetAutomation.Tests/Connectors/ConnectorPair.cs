@@ -75,6 +75,13 @@ internal sealed class ConnectorPair : IAsyncDisposable
         return replica;
     }
 
+    public async Task Stop(IHost replica)
+    {
+        _replicas.Remove(replica);
+        await replica.StopAsync();
+        replica.Dispose();
+    }
+
     /// <summary>A replica that has the role worker alone.</summary>
     public Task<IHost> StartWorker() => StartReplica(new KeyValuePair<string, string?>("Roles:0", "worker"));
 
@@ -177,13 +184,13 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 
     /// <summary>A joined and attached connector.</summary>
-    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null)
+    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
     {
         replica ??= _host;
         var (id, token) = await Enrol($"c-{Guid.NewGuid():n}");
         var (exit, state) = await Join(token, port: replica.Services.GetRequiredService<ConnectorHost>().Address.Port);
         exit.ShouldBe(0);
-        var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links);
+        var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links, limits);
         _connectors.Add(connector);
         await Until(() => replica.Services.GetRequiredService<LinkHub>().All.Count(l => l.Connector == id) == links);
         return connector;
@@ -201,12 +208,12 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
 
-    public static async Task Until(Func<bool> condition)
+    public static async Task Until(Func<bool> condition, int seconds = 20)
     {
-        var deadline = TimeProvider.System.GetTimestamp();
+        var started = TimeProvider.System.GetTimestamp();
         while (!condition())
         {
-            TimeProvider.System.GetElapsedTime(deadline).ShouldBeLessThan(TimeSpan.FromSeconds(20));
+            TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(seconds));
             await Task.Delay(10);
         }
     }
@@ -237,7 +244,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(ServerName);
         request.CertificateExtensions.Add(names.Build());
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
     }
 }
 
@@ -265,7 +272,7 @@ internal sealed class RunningConnector : IAsyncDisposable
     private readonly ECDsa _key;
     private readonly Task _serving;
 
-    public RunningConnector(ConnectorId id, string state, string allowList, TimeProvider time, int links)
+    public RunningConnector(ConnectorId id, string state, string allowList, TimeProvider time, int links, DeviceLimits? limits = null)
     {
         Id = id;
         Folder = state;
@@ -273,9 +280,10 @@ internal sealed class RunningConnector : IAsyncDisposable
         _key = ConnectorState.LoadKey(state);
         _fences = new FenceFile(Path.Combine(state, "fences"));
         Tunnels = new TunnelTable(_fences, time);
-        var devices = new DeviceSockets(AllowList.Parse(allowList), time);
+        var devices = new DeviceSockets(AllowList.Parse(allowList), limits ?? new DeviceLimits(10_000, 10_000, 10_000, time), time);
+        Instance = Instance.Start(state);
         _serving = new NetAutomation.Connector.Links(
-            () => new Link(State, _key, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System), ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
+            () => new Link(State, _key, Instance, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System), ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
     }
 
     public ConnectorId Id { get; }
@@ -283,6 +291,8 @@ internal sealed class RunningConnector : IAsyncDisposable
     public ConnectorState State { get; }
 
     public string Folder { get; }
+
+    public Instance Instance { get; }
 
     public TunnelTable Tunnels { get; }
 
@@ -307,12 +317,19 @@ internal sealed class TestDevice : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
 
-    public TestDevice() => _listener.Start(512);
+    public TestDevice()
+    {
+        _listener.Start(512);
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+    }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public int Port { get; }
 
     /// <summary>An allow-list that opens this port of loopback by its exact address.</summary>
     public string Allowed => $"127.0.0.1/32 {Port}";
+
+    /// <summary>A connection waits that nobody has accepted.</summary>
+    public bool Pending => _listener.Pending();
 
     public async Task<Socket> Accept() => await _listener.AcceptSocketAsync();
 

@@ -1,15 +1,13 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using System.Globalization;
 using NetAutomation.Tests.Support;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>The connector as its user runs it. NETAUTOMATION_CONNECTOR names another build of it, such as the published one.</summary>
+/// <summary>The connector as its user runs it.</summary>
 public sealed class ConnectorProcessTests(PostgresServer postgres)
 {
-    private const int Sigterm = 15;
-
     [Theory]
     [InlineData(2)]
     [InlineData(2, "frobnicate")]
@@ -21,7 +19,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
     [InlineData(0, "version")]
     public async Task Exit_code_tells_use_from_failure(int code, params string[] arguments)
     {
-        var (exit, output) = await Finish(Start(null, arguments));
+        var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(null, arguments));
         exit.ShouldBe(code, output);
         output.ShouldNotContain("   at ", Case.Sensitive);
     }
@@ -35,16 +33,16 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var (ca, list, state) = (Path.Combine(pair.Folder.FullName, "ca.pem"), Path.Combine(pair.Folder.FullName, "allow"), Path.Combine(pair.Folder.FullName, "state"));
         await File.WriteAllTextAsync(ca, ConnectorPair.CaPem);
         await File.WriteAllTextAsync(list, device.Allowed);
-        var (exit, output) = await Finish(Start(
+        var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(
             token, "join", "--endpoint", $"nowhere.invalid:{pair.Port}", "--address", "127.0.0.1", "--server-name", ConnectorPair.ServerName, "--ca", ca, "--token-file", "-", "--state", state));
         exit.ShouldBe(0, output);
         output.ShouldNotContain(token);
 
-        var process = Start(null, "run", "--state", state, "--allow-list", list, "--drain-seconds", "30");
+        var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list, "--drain-seconds", "30");
         await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == id));
         await using var stream = await pair.Open(pair.Dial(device));
         using var socket = await device.Accept();
-        Kill(process.Id, Sigterm).ShouldBe(0);
+        ConnectorProcess.Terminate(process);
         string? code = null;
         while (code != DialCodes.ShuttingDown)
         {
@@ -56,7 +54,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         await stream.WriteAsync("still"u8.ToArray());
         (await socket.ReceiveAsync(new byte[5])).ShouldBe(5);
         await stream.DisposeAsync();
-        (exit, output) = await Finish(process);
+        (exit, output) = await ConnectorProcess.Finish(process);
         exit.ShouldBe(0, output);
         output.ShouldContain("draining");
     }
@@ -71,42 +69,63 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var other = new System.Security.Cryptography.X509Certificates.CertificateRequest($"CN={ConnectorPair.ServerName}", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
         await File.WriteAllTextAsync(ca, other.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1)).ExportCertificatePem());
         string[] arguments = ["join", "--endpoint", $"127.0.0.1:{pair.Port}", "--server-name", ConnectorPair.ServerName, "--ca", ca, "--token-file", "-", "--state", Path.Combine(pair.Folder.FullName, "s")];
-        (await Finish(Start(token, arguments))).Exit.ShouldBe(1);
+        (await ConnectorProcess.Finish(ConnectorProcess.Start(token, arguments))).Exit.ShouldBe(1);
         var (trusted, wrongName) = (Path.Combine(pair.Folder.FullName, "ca.pem"), arguments.ToArray());
         await File.WriteAllTextAsync(trusted, ConnectorPair.CaPem);
         (wrongName[4], wrongName[6]) = ("other.test", trusted);
-        (await Finish(Start(token, wrongName))).Exit.ShouldBe(1);
+        (await ConnectorProcess.Finish(ConnectorProcess.Start(token, wrongName))).Exit.ShouldBe(1);
         (await pair.Sql<long>("select count(*) from connectors.join_token where used_at is not null")).ShouldBe(0);
     }
 
-    private static Process Start(string? input, params string[] arguments)
+    [Fact]
+    public async Task Limit_of_sessions_per_device_is_the_option_given()
     {
-        var built = Path.Combine(AppContext.BaseDirectory, "netautomation-connector");
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("NETAUTOMATION_CONNECTOR") ?? built, arguments)
+        await using var pair = await ConnectorPair.Start(postgres);
+        using var device = new TestDevice();
+        using var process = await Run(pair, device, ConnectorProcess.Program, "--device-sessions", "1");
+        await using var stream = await pair.Open(pair.Dial(device));
+        (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Busy);
+        process.Kill();
+    }
+
+    /// <summary>As Dockerfile publishes it: one trimmed file.</summary>
+    [Fact]
+    public async Task Published_connector_needs_less_than_60_megabytes()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        using var device = new TestDevice();
+        var published = Path.Combine(pair.Folder.FullName, "published");
+        var project = Path.Combine(PostgresServer.RepositoryRoot(), "src/NetAutomation.Connector");
+        var (exit, output) = await ConnectorProcess.Finish(
+            ConnectorProcess.StartProgram(
+                "dotnet", null, "publish", project, "-c", "Release", "-r", "linux-x64", "-p:RunAnalyzers=false", "--artifacts-path", Path.Combine(pair.Folder.FullName, "artifacts"), "-o", published),
+            seconds: 600);
+        exit.ShouldBe(0, output);
+        using var process = await Run(pair, device, Path.Combine(published, "netautomation-connector"));
+        for (var i = 0; i < 5; i++)
         {
-            UseShellExecute = false,
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            RedirectStandardInput = true,
-        };
-        var process = Process.Start(start)!;
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
+            await using var stream = await pair.Open(pair.Dial(device));
+        }
+
+        await ConnectorPair.Until(() => pair.Hub.All.Single().Load == 0);
+        var (now, most) = (Kilobytes(process.Id, "VmRSS"), Kilobytes(process.Id, "VmHWM"));
+        TestContext.Current.TestOutputHelper!.WriteLine($"resident {now} kB, at most {most} kB");
+        process.Kill();
+        most.ShouldBeLessThan(60 * 1024);
+    }
+
+    private static long Kilobytes(int process, string name) =>
+        long.Parse(File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal)).Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+
+    /// <summary>A joined and attached process.</summary>
+    private static async Task<Process> Run(ConnectorPair pair, TestDevice device, string program, params string[] more)
+    {
+        var (id, token) = await pair.Enrol("process");
+        var (_, state) = await pair.Join(token);
+        var list = Path.Combine(pair.Folder.FullName, "allow");
+        await File.WriteAllTextAsync(list, device.Allowed);
+        var process = ConnectorProcess.StartProgram(program, null, ["run", "--state", state, "--allow-list", list, .. more]);
+        await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == id));
         return process;
     }
-
-    private static async Task<(int Exit, string Output)> Finish(Process process)
-    {
-        using (process)
-        {
-            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            var texts = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
-            await process.WaitForExitAsync(deadline.Token);
-            return (process.ExitCode, string.Concat(texts));
-        }
-    }
-
-    [DllImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Kill(int process, int signal);
 }

@@ -154,4 +154,31 @@ public sealed class DialTests(PostgresServer postgres)
         await ConnectorPair.Until(() => stream.Finished.IsCompleted);
         (await pair.Dialler.ConfirmNoStreams(pair.Tenant, run, 3, TimeSpan.FromSeconds(1), default)).ShouldBeFalse();
     }
+
+    [Fact]
+    public async Task Device_has_no_more_sessions_than_its_connector_allows()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        using var device = new TestDevice();
+        using var other = new TestDevice();
+        await pair.Attach($"{device.Allowed}\n{other.Allowed}", limits: new NetAutomation.Connector.DeviceLimits(2, 100, 100, TimeProvider.System));
+        // The limit is the device's own, whatever it is called and whoever asks.
+        var streams = new[] { await pair.Open(pair.Dial(device)), await pair.Open(pair.Dial(device)) };
+        (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Busy);
+        await using var elsewhere = await pair.Open(pair.Dial(other));
+        await streams[0].DisposeAsync();
+        await using var next = await pair.Open(pair.Dial(device));
+        await streams[1].DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Device_that_refuses_keeps_no_place()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        var closed = new TestDevice();
+        closed.Dispose();
+        await pair.Attach(closed.Allowed, limits: new NetAutomation.Connector.DeviceLimits(1, 100, 100, TimeProvider.System));
+        (await pair.Code(pair.Dial(closed))).ShouldBe(DialCodes.Refused);
+        (await pair.Code(pair.Dial(closed))).ShouldBe(DialCodes.Refused);
+    }
 }

@@ -159,4 +159,22 @@ public sealed class PeerDialTests(PostgresServer postgres)
         await ground.A.Sql<Guid>("update connectors.connector_session set seen_at = now() - interval '91 seconds' where replica = 'before' returning id");
         (await ground.Confirm(RunId.New(), 1)).ShouldBeTrue();
     }
+
+    [Fact]
+    public async Task Dial_that_dies_with_its_replica_is_tried_at_another()
+    {
+        await using var ground = await PeerGround.Start(postgres);
+        var full = await ground.A.Attach(ground.Device.Allowed, limits: new NetAutomation.Connector.DeviceLimits(1, 100, 100, TimeProvider.System));
+        await using var first = await ground.Open(ground.A.Dial(ground.Device));
+        var other = await ground.A.StartReplica(new KeyValuePair<string, string?>("Connectors:Listener", "127.0.0.1:0"));
+        var free = await ground.A.Attach(ground.Device.Allowed, replica: other);
+        // Waits at the first connector for room at the device, and its replica is lost meanwhile.
+        var dialling = ground.Dialler.Dial(ground.A.Dial(ground.Device), TimeSpan.FromSeconds(10), default);
+        await ConnectorPair.Until(() => full.Tunnels.Count == 2 || free.Tunnels.Count == 1);
+        ground.Relay.Dispose();
+        var result = await dialling;
+        await using var stream = result.Stream.ShouldNotBeNull(result.Code);
+        free.Tunnels.Count.ShouldBe(1);
+        await ConnectorPair.Until(() => full.Tunnels.Count == 0);
+    }
 }

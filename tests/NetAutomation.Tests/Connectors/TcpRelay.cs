@@ -15,9 +15,21 @@ internal sealed class TcpRelay : IDisposable
         _ = Serve();
     }
 
-    public int Target { get; set; }
+    public int Target
+    {
+        get => Targets.Single();
+        set => Targets = [value];
+    }
 
-    public string Url => $"https://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+    /// <summary>Ports that get one connection after the other.</summary>
+    public int[] Targets { get; set; } = [];
+
+    /// <summary>From now on, nothing passes and nothing ends.</summary>
+    public bool Frozen { get; set; }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    public string Url => $"https://127.0.0.1:{Port}";
 
     public void Dispose()
     {
@@ -32,6 +44,7 @@ internal sealed class TcpRelay : IDisposable
     {
         try
         {
+            var next = 0;
             while (true)
             {
                 var near = await _listener.AcceptSocketAsync();
@@ -41,7 +54,7 @@ internal sealed class TcpRelay : IDisposable
                     _sockets.AddRange([near, far]);
                 }
 
-                await far.ConnectAsync(IPAddress.Loopback, Target);
+                await far.ConnectAsync(IPAddress.Loopback, Targets[next++ % Targets.Length]);
                 _ = Copy(near, far);
                 _ = Copy(far, near);
             }
@@ -52,13 +65,18 @@ internal sealed class TcpRelay : IDisposable
         }
     }
 
-    private static async Task Copy(Socket from, Socket to)
+    private async Task Copy(Socket from, Socket to)
     {
         var buffer = new byte[64 * 1024];
         try
         {
             while (await from.ReceiveAsync(buffer) is var read and > 0)
             {
+                if (Frozen)
+                {
+                    return;
+                }
+
                 for (var sent = 0; sent < read;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, read - sent));

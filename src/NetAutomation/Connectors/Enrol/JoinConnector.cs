@@ -21,7 +21,7 @@ internal sealed class JoinConnector(IServiceScopeFactory scopes)
             $"""
             select c.id, c.site_id as site, c.name, c.public_key as bound, t.used_at is not null as used
             from connectors.join_token t join connectors.connector c on c.tenant_id = t.tenant_id and c.id = t.connector_id
-            where t.tenant_id = {tenant.Value} and t.sha256 = {digest} and t.expires_at > now() and c.state <> 'revoked'
+            where t.tenant_id = {tenant.Value} and t.sha256 = {digest} and t.expires_at > now() and c.state in ('pending', 'active')
             for update of t, c
             """,
             cancel);

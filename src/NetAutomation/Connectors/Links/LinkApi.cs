@@ -11,7 +11,7 @@ namespace NetAutomation.Connectors.Links;
 
 /// <summary>What connectors call, on their own listener.</summary>
 internal sealed partial class LinkApi(
-    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
+    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate, ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -19,6 +19,7 @@ internal sealed partial class LinkApi(
     {
         app.MapGet(TunnelProtocol.ChallengePath, GiveChallenge);
         app.MapPost(TunnelProtocol.JoinPath, Join);
+        app.MapGet(TunnelProtocol.CheckPath, Check);
         app.MapGet(TunnelProtocol.AttachPath, Attach);
         app.MapPost($"{TunnelProtocol.TunnelsPath}/{{id}}", OpenTunnel);
         app.MapPut($"{TunnelProtocol.DialsPath}/{{id}}", FailDial);
@@ -26,22 +27,22 @@ internal sealed partial class LinkApi(
     }
 
     // The nonce lives on the connection, so it is good for this connection and this process alone.
-    private static async Task GiveChallenge(HttpContext http)
+    private async Task GiveChallenge(HttpContext http)
     {
         if (await EndpointBindings.TenantOf(http) is null)
         {
-            http.Response.StatusCode = StatusCodes.Status403Forbidden;
+            Refuse(http, StatusCodes.Status403Forbidden, RefusalReasons.Endpoint);
             return;
         }
 
-        var nonce = Proof.RandomId();
+        var nonce = new Nonce(Proof.RandomId(), time.GetTimestamp());
         var items = http.Features.GetRequiredFeature<IConnectionItemsFeature>().Items;
         lock (items)
         {
             items[_nonceKey] = nonce;
         }
 
-        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(new Challenge(nonce), TunnelJson.Default.Challenge));
+        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(new Challenge(nonce.Text), TunnelJson.Default.Challenge));
     }
 
     private async Task Join(HttpContext http)
@@ -67,14 +68,34 @@ internal sealed partial class LinkApi(
         if (statement is null
             || statement.Audience != certificate.ServerName
             || statement.TokenSha256 != Proof.Digest(request!.Token)
-            || statement.Nonce != TakeNonce(http)
+            || statement.Nonce != TakeNonce(http)?.Text
             || await join.Bind(tenant, request, http.RequestAborted) is not { } reply)
         {
-            http.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
             return;
         }
 
         await Answer(http, JsonSerializer.SerializeToUtf8Bytes(reply, TunnelJson.Default.JoinReply));
+    }
+
+    /// <summary>How a connector stands, for its <c>doctor</c>: nothing is attached and nothing changes.</summary>
+    private async Task Check(HttpContext http)
+    {
+        if (await Admit(http) is not { } tenant)
+        {
+            return;
+        }
+
+        var (connector, known) = await Find(http, tenant);
+        using var key = known?.Key();
+        var statement = key is null ? null : Proof.OpenCheck(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
+        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is null || !MayServe(http, known!.State))
+        {
+            return;
+        }
+
+        var links = await store.CountLinks(tenant, connector, http.RequestAborted);
+        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(new CheckReply(links, releases.Newest?.ToString(3)), TunnelJson.Default.CheckReply));
     }
 
     private async Task Attach(HttpContext http)
@@ -84,36 +105,43 @@ internal sealed partial class LinkApi(
             return;
         }
 
-        var connector = ConnectorId.Parse(http.Request.Headers[TunnelProtocol.ConnectorHeader].ToString());
-        var known = await store.Find(tenant, connector, http.RequestAborted);
-        using var key = known is null ? null : Proof.ReadPublicKey(Convert.ToBase64String(known.PublicKey));
+        var (connector, known) = await Find(http, tenant);
+        using var key = known?.Key();
         var statement = key is null ? null : Proof.OpenAttach(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        if (statement is null
-            || statement.Audience != certificate.ServerName
-            || statement.Connector != $"{connector}"
-            || (time.GetUtcNow() - statement.IssuedAt).Duration() > TunnelProtocol.ProofSkew
-            || statement.Nonce != TakeNonce(http))
+        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is not { } nonce || !MayServe(http, known!.State))
         {
-            http.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
         }
 
-        if (known!.State == "revoked")
+        if (statement!.Generation is < 1 or long.MaxValue || statement.Instance.Length is < 1 or > 100)
         {
-            http.Response.StatusCode = StatusCodes.Status403Forbidden;
+            Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
             return;
         }
 
-        await gate.FenceSeen(tenant, statement.HighestFence, http.RequestAborted);
-        await Serve(http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, http, time), statement);
+        // By the database's clock, and rather too early than too late.
+        var challenged = known.Now - time.GetElapsedTime(nonce.At);
+        await Serve(http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, statement.Generation, http, time), statement, challenged);
     }
 
-    private async Task Serve(HttpContext http, LinkSession link, AttachStatement statement)
+    private async Task Serve(HttpContext http, LinkSession link, AttachStatement statement, DateTimeOffset challenged)
     {
         // The row comes first: the heartbeat closes links that have none.
-        await store.Attached(link, options.Value.Replica, self.Url, statement.Version, statement.HighestFence, http.RequestAborted);
+        var state = await store.Attached(link, options.Value.Replica, self.Url, statement, challenged, http.Connection.RemoteIpAddress?.ToString(), http.RequestAborted);
+        if (state == "cloned")
+        {
+            hub.Cut(link.Connector);
+        }
+
+        if (!MayServe(http, state))
+        {
+            return;
+        }
+
         try
         {
+            await gate.FenceSeen(link.Tenant, statement.HighestFence, http.RequestAborted);
+            hub.Supersede(link.Connector, link.Generation);
             if (!hub.Add(link))
             {
                 http.Response.StatusCode = hub.On(link.ConnectionId) is null ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
@@ -131,6 +159,43 @@ internal sealed partial class LinkApi(
             hub.Remove(link);
             await store.Detached(link, CancellationToken.None);
             Log.Detached(log, $"{link.Connector}", $"{link.Id}");
+        }
+    }
+
+    private async Task<(ConnectorId Id, LinkStore.KnownConnector? Known)> Find(HttpContext http, TenantId tenant)
+    {
+        var connector = ConnectorId.Parse(http.Request.Headers[TunnelProtocol.ConnectorHeader].ToString());
+        return (connector, await store.Find(tenant, connector, http.RequestAborted));
+    }
+
+    /// <summary>The challenge a statement answers; null where it proves nothing and the answer is already given.</summary>
+    private Nonce? Prove(HttpContext http, ConnectorId connector, string? audience, string? claimed, string? nonce, DateTimeOffset? issued)
+    {
+        var given = TakeNonce(http);
+        var reason = given is null || nonce != given.Text || audience != certificate.ServerName || claimed != $"{connector}" ? RefusalReasons.Proof
+            : (time.GetUtcNow() - issued!.Value).Duration() > TunnelProtocol.ProofSkew ? RefusalReasons.Clock
+            : null;
+        if (reason is null)
+        {
+            return given;
+        }
+
+        Refuse(http, StatusCodes.Status401Unauthorized, reason);
+        return null;
+    }
+
+    private static bool MayServe(HttpContext http, string state)
+    {
+        switch (state)
+        {
+            case "active":
+                return true;
+            case RefusalReasons.Superseded:
+                Refuse(http, StatusCodes.Status409Conflict, state);
+                return false;
+            default:
+                Refuse(http, StatusCodes.Status403Forbidden, state);
+                return false;
         }
     }
 
@@ -191,26 +256,39 @@ internal sealed partial class LinkApi(
     private async Task<TenantId?> Admit(HttpContext http)
     {
         var binding = await EndpointBindings.TenantOf(http);
-        var status = binding is null ? StatusCodes.Status403Forbidden
-            : http.Request.Headers[TunnelProtocol.VersionHeader] != $"{TunnelProtocol.Version}" ? StatusCodes.Status426UpgradeRequired
-            : hub.Draining ? StatusCodes.Status503ServiceUnavailable
-            : 0;
+        var (status, reason) = binding is null ? (StatusCodes.Status403Forbidden, RefusalReasons.Endpoint)
+            : !TunnelProtocol.Accepts(http.Request.Headers[TunnelProtocol.VersionHeader]) ? (StatusCodes.Status426UpgradeRequired, RefusalReasons.Version)
+            : hub.Draining ? (StatusCodes.Status503ServiceUnavailable, RefusalReasons.Draining)
+            : (0, "");
         if (status == 0)
         {
             return binding!.Value.Tenant;
         }
 
-        http.Response.StatusCode = status;
-        http.Response.Headers.RetryAfter = "2";
+        Refuse(http, status, reason);
         return null;
     }
 
-    private static string? TakeNonce(HttpContext http)
+    private static void Refuse(HttpContext http, int status, string reason)
+    {
+        http.Response.StatusCode = status;
+        http.Response.Headers[TunnelProtocol.ReasonHeader] = reason;
+        if (status == StatusCodes.Status426UpgradeRequired)
+        {
+            http.Response.Headers[TunnelProtocol.AcceptedHeader] = $"{TunnelProtocol.OldestAccepted}-{TunnelProtocol.Version}";
+        }
+        else if (status is StatusCodes.Status409Conflict or StatusCodes.Status503ServiceUnavailable)
+        {
+            http.Response.Headers.RetryAfter = "2";
+        }
+    }
+
+    private static Nonce? TakeNonce(HttpContext http)
     {
         var items = http.Features.GetRequiredFeature<IConnectionItemsFeature>().Items;
         lock (items)
         {
-            return items.Remove(_nonceKey, out var nonce) ? (string?)nonce : null;
+            return items.Remove(_nonceKey, out var nonce) ? (Nonce?)nonce : null;
         }
     }
 
@@ -219,6 +297,8 @@ internal sealed partial class LinkApi(
         http.Response.ContentType = "application/json";
         await http.Response.Body.WriteAsync(json, http.RequestAborted);
     }
+
+    private sealed record Nonce(string Text, long At);
 
     private static partial class Log
     {

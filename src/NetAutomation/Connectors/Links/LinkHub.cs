@@ -19,7 +19,7 @@ internal sealed class LinkHub(TimeProvider time)
 
     /// <summary>False where the connection already carries a link, or the connector has too many.</summary>
     public bool Add(LinkSession link) =>
-        !Draining && All.Count(l => l.Connector == link.Connector) < MaxLinksPerConnector && _byConnection.TryAdd(link.ConnectionId, link);
+        !Draining && All.Count(l => l.Connector == link.Connector && !l.IsClosed) < MaxLinksPerConnector && _byConnection.TryAdd(link.ConnectionId, link);
 
     public void Remove(LinkSession link)
     {
@@ -67,9 +67,12 @@ internal sealed class LinkHub(TimeProvider time)
         return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || time.GetUtcNow() >= at + CertainAfter);
     }
 
-    public void Cut(ConnectorId connector)
+    public void Cut(ConnectorId connector) => Supersede(connector, long.MaxValue);
+
+    /// <summary>Ends the links of earlier generations: their process is gone, or is not the connector.</summary>
+    public void Supersede(ConnectorId connector, long generation)
     {
-        foreach (var link in All.Where(l => l.Connector == connector))
+        foreach (var link in All.Where(l => l.Connector == connector && l.Generation < generation))
         {
             link.Close();
         }

@@ -10,7 +10,7 @@ namespace NetAutomation.Connectors.Links;
 /// <summary>One attached link: messages to the connector, dials that wait for their stream, streams that are open.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; who closes the link races with its end.")]
 [SuppressMessage("Design", "S2930", Justification = "The same.")]
-internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, HttpContext attach, TimeProvider time)
+internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, long generation, HttpContext attach, TimeProvider time)
 {
     private const int MaxWaiting = 4096;
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(2);
@@ -27,6 +27,8 @@ internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, 
     public TenantId Tenant => tenant;
 
     public SiteId Site => site;
+
+    public long Generation => generation;
 
     /// <summary>Whose endpoint the link comes through now.</summary>
     public EndpointFeature Endpoint { get; } = attach.Features.GetRequiredFeature<EndpointFeature>();

@@ -36,11 +36,12 @@ internal static class ExplainRun
         }
 
         var held = await db.Query<Row>($"select code, device_id, name, holder from runs.gates({caller.Tenant.Value}, {id.Value}) limit {Most}", cancel);
+        var locked = held.Exists(row => row.Code == "connector_absent") ? await Locked(db, caller.Tenant, id, cancel) : [];
         var gates = held.Select(row => new Gate(
             row.Code,
             row.Code switch
             {
-                "connector_absent" => $"{row.Name} is on a site without a connected connector",
+                "connector_absent" => $"{row.Name} is on a site without a connected connector{locked.GetValueOrDefault(row.DeviceId)}",
                 "writer_waiting" => $"A run that was there before waits for {row.Name} alone",
                 _ => $"{row.Name} is held by another run",
             },
@@ -52,6 +53,19 @@ internal static class ExplainRun
         }
 
         return TypedResults.Ok(new WhyView(run.State, gates));
+    }
+
+    /// <summary>What is to be said of connectors that were locked, by device.</summary>
+    private static async Task<Dictionary<Guid, string>> Locked(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel)
+    {
+        var rows = await db.Query<DeviceRow>(
+            $"""
+            select d.device_id, string_agg(c.name, ', ' order by c.name) as name
+            from runs.run_device d join connectors.connector c on c.tenant_id = d.tenant_id and c.site_id = d.site_id and c.state = 'cloned'
+            where d.tenant_id = {tenant.Value} and d.run_id = {id.Value} group by d.device_id
+            """,
+            cancel);
+        return rows.ToDictionary(row => row.DeviceId, row => $"; its connector {row.Name} is locked, as two copies of it were alive: revoke it and join a new one");
     }
 
     private static async Task<IEnumerable<Gate>> Closed(NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
