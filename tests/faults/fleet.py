@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Imitation FRR routers behind ssh, one loopback address each, that write down who did what to them and when.
 
-  fleet.py --port P --devices N --login FILE --state DIR --journal DIR
+  fleet.py --port P --devices N --login FILE --state DIR --journal DIR [--drop-on COMMAND]
 
 Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per happening, written before it takes effect:
   {"t": wall clock, "m": monotonic clock, "s": session, "e": "open"|"close"|"line"|"save", "text": ...}
 DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line: {"d01": 0.5}.
-A device's configuration lives in memory, as its journal shows.
+A device's configuration lives in memory, as its journal shows. With --drop-on, a session ends when that command arrives.
 """
 import argparse
 import itertools
@@ -28,6 +28,7 @@ class Device:
         self.address = '127.66.0.%d' % number
         self.routes = {}
         self.lock = threading.Lock()
+        self.drop_on = options.drop_on
         self.slow_file = os.path.join(options.state, 'slow.json')
         key = os.path.join(options.state, self.name + '.key')
         subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], check=True)
@@ -87,6 +88,8 @@ def shell(device, channel, session):
         line, _, pending = pending.replace(b'\r\n', b'\n').replace(b'\r', b'\n').partition(b'\n')
         line = line.decode('ascii', 'replace').strip()
         answer = ''
+        if line == device.drop_on:
+            return
         if configuring and line == 'end':
             configuring = False
         elif configuring and line:
@@ -115,7 +118,8 @@ def shell(device, channel, session):
 
 def serve(device, client, login):
     client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    session, opened = next(sessions), False
+    session = next(sessions)
+    device.note(session, 'open')
     transport = paramiko.Transport(client)
     try:
         transport.add_server_key(device.key)
@@ -123,15 +127,12 @@ def serve(device, client, login):
         transport.start_server(server=server)
         channel = transport.accept(60)
         if channel is not None and server.shell.wait(30):
-            device.note(session, 'open')
-            opened = True
             shell(device, channel, session)
     except (paramiko.SSHException, EOFError, OSError):
         pass  # The journal says that it closed.
     finally:
         transport.close()
-        if opened:
-            device.note(session, 'close')
+        device.note(session, 'close')
 
 
 def listen(device, port, login):
@@ -151,6 +152,7 @@ def main():
         arguments.add_argument(name, type=int, required=True)
     for name in ('--login', '--state', '--journal'):
         arguments.add_argument(name, required=True)
+    arguments.add_argument('--drop-on')
     options = arguments.parse_args()
     with open(options.login, encoding='ascii') as file:
         login = json.load(file)

@@ -189,7 +189,7 @@ def run(job):
     # A warm, already imported Ansible takes the place of this one call.
     global _child
     _child = subprocess.Popen([*arguments, "/run/block/playbook.yml"], stdin=subprocess.DEVNULL, stdout=2, pass_fds=(_events,),
-                             cwd="/run/block", env={**os.environ, "NETAUTOMATION_EVENTS": str(_events)})
+                             cwd="/run/block", env={**os.environ, "NETAUTOMATION_EVENTS": str(_events), "PYTHONPATH": "/opt/ansible/patch"})
     if _stopped:
         _child.kill()
     return _child.wait()

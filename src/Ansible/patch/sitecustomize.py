@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imported by every Python of a run before anything else. ansible.netcommon's network_cli takes a session that ended while a command
+was under way for an answer without text, so that a backup would be "None" and a route that is there would be absent; writing into a
+session that ended is an "Internal error". Here both are a lost connection."""
+import importlib.machinery
+
+_execute = importlib.machinery.SourceFileLoader.exec_module
+
+
+def _exec_module(loader, module):
+    _execute(loader, module)
+    if loader.path.endswith("/ansible/netcommon/plugins/connection/network_cli.py"):
+        _guard(module)
+
+
+def _guard(module):
+    connection, lost = module.Connection, module.AnsibleConnectionFailure
+    receive, send = connection.receive, connection.send
+
+    def checked_receive(self, *args, **options):
+        answer = receive(self, *args, **options)
+        if answer is None:
+            raise lost("Server connection dropped")
+        return answer
+
+    def checked_send(self, *args, **options):
+        try:
+            return send(self, *args, **options)
+        except OSError as fault:
+            raise lost("Socket is closed") from fault
+
+    connection.receive, connection.send = checked_receive, checked_send
+
+
+importlib.machinery.SourceFileLoader.exec_module = _exec_module
