@@ -192,7 +192,7 @@ internal sealed class Checker(string database)
                 }
 
                 var opened = device.First(h => h.Session == write.Session && h.Kind == "open").At;
-                var attempt = rows.Attempts[run.Id].SingleOrDefault(a => a.Claimed <= opened && write.At <= a.Ended + Slack);
+                var attempt = rows.Attempts[run.Id].LastOrDefault(a => a.Claimed <= opened && write.At <= a.Ended + Slack);
                 if (attempt is null || attempt.Fence < highest)
                 {
                     verdict.Add(

@@ -33,7 +33,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         Note("the stack is up");
         _customer = new Customer(stack);
         _journals = new Journals(Path.Combine(stack.Data, "journal"));
-        var connection = $"Host={stack.Data}/pg;Database=netautomation;Username=postgres;Pooling=false;Timeout=5";
+        var connection = $"Host={stack.Data}/pg;Database=netautomation;Username=postgres;Maximum Pool Size=4;Timeout=5";
         _checker = new Checker(connection);
         _database = NpgsqlDataSource.Create(connection);
         var login = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(stack.Data, "fleet/login.json")))!;
@@ -78,7 +78,15 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
             Found(count, text);
         }
 
-        Note($"round {plan.Round}: over");
+        var became = await Scalar<string>($"""
+            select string_agg(what, ', ') from (
+              select count(*) || ' ' || state || case when attempt > 1 then ' at attempt ' || attempt else '' end as what
+              from runs.run where labels->>'round' = '{plan.Round}' group by state, attempt
+              union all
+              select count(*) || ' ' || outcome || coalesce(' (' || d.code || ')', '') from runs.run r join runs.run_device d on d.run_id = r.id
+              where labels->>'round' = '{plan.Round}' group by outcome, d.code) w
+            """);
+        Note($"round {plan.Round}: over: {became}");
     }
 
     public void Dispose()
@@ -367,7 +375,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
                 return false;
             }
 
-            await Task.Delay(100);
+            await Task.Delay(200);
         }
 
         return true;
