@@ -10,7 +10,7 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
     /// <summary>Opens a stream over any live link of the site; another link is tried only while the device was not contacted.</summary>
     public async Task<DialResult> Dial(DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
     {
-        var replicas = await Replicas(dial, cancel);
+        var replicas = await peers.Serving(dial.Tenant, dial.Site, cancel);
         if (replicas.Count > 0 && dial.Exclusive && await MayDial(dial, cancel))
         {
             _ = peers.TellFence(dial, replicas);
@@ -79,17 +79,4 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
 
     private async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) =>
         dial.Run is null ? dial is { Exclusive: false, Fence: 0 } : await gate.MayDial(dial, cancel);
-
-    // A run outlives its database for as long as it has links here; the gate decides about those.
-    private async Task<IReadOnlyList<string>> Replicas(DeviceDial dial, CancellationToken cancel)
-    {
-        try
-        {
-            return await peers.Serving(dial.Tenant, dial.Site, cancel);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            return [];
-        }
-    }
 }

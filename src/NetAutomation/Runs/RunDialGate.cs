@@ -6,16 +6,19 @@ namespace NetAutomation.Runs;
 
 /// <summary>
 /// Lets a stream through only while its run is running and holds the device with this fence, by the database. While the database is away,
-/// what it said of the run less than a lease ago still holds: nobody can have taken the run since.
+/// what it said of the run less than a lease ago still holds: nobody can have taken the run since. A dial that comes later waits a little.
 /// </summary>
 internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider clock) : IDialGate
 {
-    private readonly ConcurrentDictionary<(RunId Run, long Fence, DeviceId Device), long> _confirmed = new();
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(8);
+
+    // All devices of a run are held under one fence, and none is given up before the run ends or loses its fence.
+    private readonly ConcurrentDictionary<(RunId Run, long Fence, bool Exclusive), long> _confirmed = new();
 
     public async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel)
     {
         var asked = clock.GetTimestamp();
-        var key = (dial.Run!.Value, dial.Fence, dial.Device);
+        var key = (dial.Run!.Value, dial.Fence, dial.Exclusive);
         try
         {
             var may = await Ask(dial, cancel);
@@ -28,7 +31,14 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
         }
         catch (Exception fault) when (DatabaseAway.Is(fault))
         {
-            return _confirmed.TryGetValue(key, out var at) && clock.GetElapsedTime(at) < RunQueue.Lease;
+            if (_confirmed.TryGetValue(key, out var at) && clock.GetElapsedTime(at) < RunQueue.Lease)
+            {
+                return true;
+            }
+
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            patience.CancelAfter(_patience);
+            return await DatabaseAway.Outlast(() => Ask(dial, patience.Token), clock, patience.Token);
         }
     }
 
@@ -46,7 +56,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             cancel);
     }
 
-    private void Remember((RunId, long, DeviceId) key, long asked)
+    private void Remember((RunId, long, bool) key, long asked)
     {
         _confirmed[key] = asked;
         if (_confirmed.Count % 1000 == 0)

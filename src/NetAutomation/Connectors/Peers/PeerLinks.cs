@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Links;
+using NetAutomation.Persistence;
 
 namespace NetAutomation.Connectors.Peers;
 
@@ -9,10 +10,25 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<(RunId Run, string Url), DateTimeOffset> _used = new();
+    private readonly ConcurrentDictionary<(TenantId, SiteId), IReadOnlyList<string>> _serving = new();
 
-    /// <summary>Other replicas that hold a live link of the site.</summary>
-    public async Task<IReadOnlyList<string>> Serving(TenantId tenant, SiteId site, CancellationToken cancel) =>
-        options.Value.IsSet ? Others((await store.Sessions(tenant, cancel)).Where(s => s.Live && s.Site == site.Value)) : [];
+    /// <summary>Other replicas that hold a live link of the site; while the database is away, those it named last.</summary>
+    public async Task<IReadOnlyList<string>> Serving(TenantId tenant, SiteId site, CancellationToken cancel)
+    {
+        if (!options.Value.IsSet)
+        {
+            return [];
+        }
+
+        try
+        {
+            return _serving[(tenant, site)] = Others((await store.Sessions(tenant, cancel)).Where(s => s.Live && s.Site == site.Value));
+        }
+        catch (Exception fault) when (DatabaseAway.Is(fault))
+        {
+            return _serving.GetValueOrDefault((tenant, site)) ?? [];
+        }
+    }
 
     public Task<DialResult> Dial(string url, DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
     {
