@@ -137,7 +137,8 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             return await Move(
                 run, ["running", "cancelling"], state, null, cancel, price, state == "failed" ? "devices_failed" : null, state == "failed" ? $"{failed} of {counts.Total}" : null);
         },
-        cancel);
+        cancel,
+        frees: true);
 
     /// <summary>
     /// Ends a run that no worker executes: cancelled before it started, or not started in time. Where a lost attempt may have configured a
@@ -306,7 +307,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             """,
             cancel) is not null;
 
-    private async Task<bool> InTenant(ClaimedRun run, Func<Task<bool>> write, CancellationToken cancel)
+    private async Task<bool> InTenant(ClaimedRun run, Func<Task<bool>> write, CancellationToken cancel, bool frees = false)
     {
         await using var transaction = await db.Begin(run.Tenant, cancel);
         if (!await write())
@@ -315,7 +316,12 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         }
 
         await transaction.CommitAsync(cancel);
-        signals.RingNews();
+        signals.RingNews(run.Id);
+        if (frees)
+        {
+            signals.RingWork();
+        }
+
         return true;
     }
 

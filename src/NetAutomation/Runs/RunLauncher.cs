@@ -83,6 +83,11 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return Platform.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0.");
         }
 
+        if (body.Priority is < 0 or > 9)
+        {
+            return Platform.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9.");
+        }
+
         return body.Labels is { } labels && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
             ? Platform.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
             : null;
@@ -144,10 +149,10 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
         await db.Execute(
             $"""
-            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout,
+            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
                                   start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
             values ({tenant}, {run.Value}, 'queued', false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
-                    {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.StartBy}, {plan.TimeoutSeconds},
+                    {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
                     {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
             """,
             cancel);

@@ -94,6 +94,13 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     /// <summary>Lets runs look again whose window may have opened.</summary>
     public Task Reopen(CancellationToken cancel) => db.Execute($"select runs.reopen()", cancel);
 
+    /// <summary>Drops the oldest day of events that is older than so many days, if no run of it may still write. Returns the day.</summary>
+    public async Task<DateOnly?> DropEvents(int days, CancellationToken cancel) =>
+        await db.Scalar<DateOnly?>($"select runs.expired_partition({days}) as \"Value\"", cancel) is { } day
+        && await db.Scalar<bool>($"select runs.drop_partition({day}) as \"Value\"", cancel)
+            ? day
+            : null;
+
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and attempt = 0 and start_by <= now() limit 100", cancel))

@@ -1,22 +1,81 @@
+using System.Collections.Concurrent;
+
 namespace NetAutomation.Runs;
 
 /// <summary>
-/// Doorbells inside one process: work is queued, or a run has news. They may be lost or doubled; whoever waits also polls.
+/// Doorbells: work is queued, or a run has news. They ring in this process at once, and in the others through <see cref="Dispatch.RunBells"/>.
+/// They may be lost or doubled; whoever waits also polls.
 /// </summary>
 internal sealed class RunSignals
 {
-    private readonly Lock _gate = new();
-    private TaskCompletionSource _work = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static readonly TimeSpan _oftenPoll = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _seldomPoll = TimeSpan.FromSeconds(5);
+    private readonly Bell _work = new();
 
-    public void RingWork() => Ring(ref _work);
+    // A few runs share a bell, which costs a look in vain now and then, and no bookkeeping.
+    private readonly Bell[] _news = [.. Enumerable.Range(0, 1024).Select(_ => new Bell())];
+    private readonly ConcurrentDictionary<RunId, byte> _tellNews = new();
+    private readonly Bell _tell = new();
+    private int _tellWork;
 
-    public void RingNews() => Ring(ref _news);
+    /// <summary>How long to wait for news before looking anyway: shorter while other processes are not heard.</summary>
+    public TimeSpan Poll => Heard ? _seldomPoll : _oftenPoll;
 
-    public Task Work(TimeSpan atMost, TimeProvider clock, CancellationToken cancel) => Wait(Volatile.Read(ref _work).Task, atMost, clock, cancel);
+    /// <summary>Other processes are heard.</summary>
+    public bool Heard { get; set; }
+
+    /// <summary>Rings when there is something to tell the other processes.</summary>
+    public Task Tell => _tell.Next;
+
+    public void RingWork()
+    {
+        _work.Ring();
+        Interlocked.Exchange(ref _tellWork, 1);
+        _tell.Ring();
+    }
+
+    public void RingNews(RunId run)
+    {
+        Of(run).Ring();
+        _tellNews.TryAdd(run, 0);
+        _tell.Ring();
+    }
 
     /// <summary>Take the task before reading, so that what happens between reading and waiting is not missed.</summary>
-    public Task News => Volatile.Read(ref _news).Task;
+    public Task News(RunId run) => Of(run).Next;
+
+    public Task Work(TimeSpan atMost, TimeProvider clock, CancellationToken cancel) => Wait(_work.Next, atMost, clock, cancel);
+
+    /// <summary>What to tell the other processes: whether there is work, and which runs have news.</summary>
+    public (bool Work, IReadOnlyList<RunId> News) Take()
+    {
+        var work = Interlocked.Exchange(ref _tellWork, 0) == 1;
+        return (work, [.. _tellNews.Keys.Where(run => _tellNews.TryRemove(run, out _))]);
+    }
+
+    /// <summary>Another process rang.</summary>
+    public void Hear(bool work, IEnumerable<RunId> news)
+    {
+        if (work)
+        {
+            _work.Ring();
+        }
+
+        foreach (var run in news)
+        {
+            Of(run).Ring();
+        }
+    }
+
+    /// <summary>Something may have been missed: everybody looks.</summary>
+    public void RingAll()
+    {
+        _work.Ring();
+        foreach (var bell in _news)
+        {
+            bell.Ring();
+        }
+    }
 
     public static async Task Wait(Task signal, TimeSpan atMost, TimeProvider clock, CancellationToken cancel)
     {
@@ -30,15 +89,14 @@ internal sealed class RunSignals
         }
     }
 
-    private void Ring(ref TaskCompletionSource signal)
-    {
-        TaskCompletionSource rung;
-        lock (_gate)
-        {
-            rung = signal;
-            signal = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
+    private Bell Of(RunId run) => _news[(uint)run.GetHashCode() % (uint)_news.Length];
 
-        rung.TrySetResult();
+    private sealed class Bell
+    {
+        private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Next => Volatile.Read(ref _next).Task;
+
+        public void Ring() => Interlocked.Exchange(ref _next, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 }

@@ -15,7 +15,8 @@ internal static class RunsModule
     public static void AddRuns(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton<RunSignals>();
+        services.AddOptions<RunsOptions>().BindConfiguration("Runs").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
     }
@@ -41,10 +42,10 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
             .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
-        group.MapGet("/runs/{id}/log", FollowRun.GetLog).WithName("GetRunLog").Produces<string>(200, "text/plain")
-            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
+        group.MapGet("/runs/{id}/log", RunLog.Handle).WithName("GetRunLog").Produces<string>(200, "text/plain")
+            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable, Problems.EventsDropped));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
-            .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204);
+            .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204).WithMetadata(new Refuses(Problems.EventsDropped));
         group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");
         group.MapGet("/runs/{id}/cancel-preview", PreviewCancel.Handle).WithName("PreviewCancel");
         group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));

@@ -19,6 +19,7 @@ public sealed record Rollout(int BatchSize, int? MaxFailures = null);
 /// <param name="StartBy">Not started by then: expired, and free.</param>
 /// <param name="TimeoutSeconds">Hard limit of the run, 10 to 86400; 600 where omitted.</param>
 /// <param name="Rollout">How it is spread over the devices.</param>
+/// <param name="Priority">Among your own queued runs, higher ones start first; 0 to 9, 0 where omitted.</param>
 /// <param name="Labels">Your own words for it, up to 20.</param>
 public sealed record StartRunRequest(
     string? Block = null,
@@ -31,4 +32,5 @@ public sealed record StartRunRequest(
     DateTimeOffset? StartBy = null,
     int? TimeoutSeconds = null,
     Rollout? Rollout = null,
-    Dictionary<string, string>? Labels = null);
+    Dictionary<string, string>? Labels = null,
+    int? Priority = null);

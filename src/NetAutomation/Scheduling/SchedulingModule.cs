@@ -32,6 +32,8 @@ internal static class SchedulingModule
             });
             quartz.ScheduleJob<Tick>(trigger => trigger.WithIdentity("tick").StartNow().WithSchedule(
                 SimpleScheduleBuilder.Create().WithInterval(Interval).RepeatForever()));
+            quartz.ScheduleJob<Forget>(trigger => trigger.WithIdentity("forget").StartNow().WithSchedule(
+                SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromHours(1)).RepeatForever()));
         });
         builder.Services.AddQuartzHostedService(options => options.WaitForJobsToComplete = true);
     }

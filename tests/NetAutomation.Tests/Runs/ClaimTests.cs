@@ -173,6 +173,72 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     [Fact]
+    public async Task A_run_of_higher_priority_starts_first()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        object Run(int? priority) => new { block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }, priority };
+        var (plain, urgent) = (await ground.StartRun(Run(null)), await ground.StartRun(Run(9)));
+        (await RunGround.Get(ground.Client, $"/v1/runs/{urgent}"))["priority"]!.GetValue<int>().ShouldBe(9);
+        var first = (await ground.Claim())!;
+        first.Id.ShouldBe(urgent);
+        await ground.Work(first);
+        (await ground.Claim())!.Id.ShouldBe(plain);
+        (await RunGround.Post(ground.Client, "/v1/runs", Run(10), null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/priority");
+    }
+
+    [Fact]
+    public async Task A_tenant_at_its_cap_waits_and_why_says_so()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        var template = await Template(ground, ground.Tenant);
+        await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) values ($1, 1) on conflict (tenant_id) do update set max_running = 1", ground.Tenant.Id.Value);
+        WaitingRun one = new([ground.Devices[0]], Age: TimeSpan.FromHours(1)), two = new([ground.Devices[1]]);
+        await ground.Queue(template, one, two);
+        var first = (await ground.Claim())!;
+        (await ground.Claim()).ShouldBeNull();
+        (await Why(ground, two.Id)).ShouldBe(["quota"]);
+        await ground.Work(first);
+        (await Why(ground, two.Id)).ShouldBe(["queue"]);
+        (await ground.Claim())!.Id.ShouldBe(two.Id);
+    }
+
+    [Fact]
+    public async Task A_reader_behind_a_waiting_writer_is_told_so()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var template = await Template(ground, ground.Tenant);
+        WaitingRun reads = new(ground.Devices, false), writes = new(ground.Devices), behind = new(ground.Devices, false);
+        await ground.Queue(template, reads);
+        var reading = (await ground.Claim())!;
+        await ground.Queue(template, writes);
+        (await ground.Claim()).ShouldBeNull();
+        await ground.Queue(template, behind);
+        (await ground.Claim()).ShouldBeNull();
+        (await Why(ground, writes.Id)).ShouldBe(["device_held"]);
+        (await Why(ground, behind.Id)).ShouldBe(["writer_waiting"]);
+        await ground.Work(reading);
+        (await Why(ground, writes.Id)).ShouldBe(["queue"]);
+        await ground.Work((await ground.Claim())!);
+        (await Why(ground, behind.Id)).ShouldBe(["queue"]);
+        (await ground.Claim())!.Id.ShouldBe(behind.Id);
+    }
+
+    [Fact]
+    public async Task A_lost_run_says_what_it_waits_for()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await ground.StartRun();
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await Why(ground, run.Id)).ShouldBeEmpty();
+        await ground.Sql("update runs.run set lease_until = now() - interval '1 second'");
+        (await Why(ground, run.Id)).ShouldBe(["worker_lost"]);
+        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await Why(ground, run.Id)).ShouldBe(["resolution"]);
+    }
+
+    [Fact]
     public async Task Eight_workers_and_a_thousand_runs_never_overlap_on_a_device_nor_pass_a_cap_and_leave_nothing()
     {
         const int Workers = 8, Count = 1000, Cap = 3;
@@ -377,6 +443,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         await ground.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
         return (await Template(ground, tenant), ids, tenant.Client);
     }
+
+    private static async Task<string[]> Why(RunGround ground, RunId run) =>
+        [.. (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray().Select(gate => gate!["code"]!.GetValue<string>())];
 
     private static Task<long> Ready(RunGround ground) => ground.Scalar<long>("select count(*) from runs.queue where ready");
 

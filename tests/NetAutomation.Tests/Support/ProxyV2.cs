@@ -31,11 +31,16 @@ internal static class ProxyV2
     }
 
     /// <summary>Connects and sends these bytes first.</summary>
-    public static async ValueTask<Stream> Connect(IPEndPoint address, byte[] first, CancellationToken cancel, IPAddress? from = null)
+    public static async ValueTask<Stream> Connect(IPEndPoint address, byte[] first, CancellationToken cancel, IPAddress? from = null, int receiveBuffer = 0)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            if (receiveBuffer > 0)
+            {
+                socket.ReceiveBufferSize = receiveBuffer;
+            }
+
             if (from is not null)
             {
                 socket.Bind(new IPEndPoint(from, 0));

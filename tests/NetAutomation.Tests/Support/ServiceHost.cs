@@ -65,9 +65,9 @@ public sealed class ServiceHost : IAsyncDisposable
     internal ServerCertificate Certificate => _app.Services.GetRequiredService<ServerCertificate>();
 
     /// <summary>A client of the customer listener through this endpoint.</summary>
-    public HttpClient Customer(string endpointId, string? key, bool http2 = false)
+    public HttpClient Customer(string endpointId, string? key, bool http2 = false, int receiveBuffer = 0)
     {
-        var client = Over(Listener.Customer, ProxyV2.Header(endpointId), key);
+        var client = Over(Listener.Customer, ProxyV2.Header(endpointId), key, receiveBuffer);
         if (http2)
         {
             (client.DefaultRequestVersion, client.DefaultVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
@@ -86,12 +86,12 @@ public sealed class ServiceHost : IAsyncDisposable
     });
 
     /// <summary>A client that sends these bytes before TLS.</summary>
-    internal HttpClient Over(Listener listener, byte[] first, string? key)
+    internal HttpClient Over(Listener listener, byte[] first, string? key, int receiveBuffer = 0)
     {
         var certificate = Certificate;
         var handler = new SocketsHttpHandler
         {
-            ConnectCallback = (_, cancel) => ProxyV2.Connect(Address(listener), first, cancel),
+            ConnectCallback = (_, cancel) => ProxyV2.Connect(Address(listener), first, cancel, receiveBuffer: receiveBuffer),
             RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
         };
         handler.SslOptions.CertificateChainPolicy = Trust(certificate);

@@ -33,7 +33,7 @@ internal static class CancelRun
         }
 
         await audit.Append(caller, "run.cancel_requested", id.ToString(), null, cancel);
-        db.AfterCommit.Add(signals.RingNews);
+        db.AfterCommit.Add(() => signals.RingNews(id));
         return TypedResults.Accepted($"/v1/runs/{id}", (await RunView.Find(db, caller.Tenant, id, cancel))!);
     }
 }

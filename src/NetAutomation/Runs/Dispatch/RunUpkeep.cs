@@ -1,10 +1,11 @@
+using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Windows;
 
 namespace NetAutomation.Runs.Dispatch;
 
 /// <summary>Rescues runs from lost workers, ends queued ones whose startBy has passed, and makes event partitions ahead of time.</summary>
-internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvider clock, ILogger<RunUpkeep> log) : BackgroundService
+internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, RunSignals signals, IOptions<RunsOptions> options, TimeProvider clock, ILogger<RunUpkeep> log) : BackgroundService
 {
     private static readonly string[] _queued = ["queued"];
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -40,10 +41,17 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
         var services = scope.ServiceProvider;
         await services.GetRequiredService<SystemDb>().Execute($"select runs.make_partitions(7)", cancel);
         var queue = services.GetRequiredService<RunQueue>();
+        if (await queue.DropEvents(options.Value.EventDays, cancel) is { } day)
+        {
+            Log.Dropped(log, day);
+        }
+
         if (_away is not { } away || clock.GetElapsedTime(away) > DatabaseUptime)
         {
             foreach (var (run, state) in await queue.Rescue(Grace, DatabaseUptime, cancel))
             {
+                signals.RingNews(run);
+                signals.RingWork();
                 Log.Rescued(log, run, state);
             }
         }
@@ -57,12 +65,16 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, TimeProvide
             if (await services.GetRequiredService<RunJournal>().End(tenant, run, _queued, "expired", "scheduler", cancel))
             {
                 await transaction.CommitAsync(cancel);
+                signals.RingNews(run);
             }
         }
     }
 
     private static partial class Log
     {
+        [LoggerMessage(704, LogLevel.Information, "Events of runs of {Day} were dropped")]
+        public static partial void Dropped(ILogger logger, DateOnly day);
+
         [LoggerMessage(702, LogLevel.Warning, "Run {Run} lost its worker and is now {State}")]
         public static partial void Rescued(ILogger logger, RunId run, RunState state);
 

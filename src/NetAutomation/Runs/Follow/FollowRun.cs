@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Text;
 using System.Text.Json;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
@@ -23,9 +22,14 @@ public sealed record RunEventPage(IReadOnlyList<RunEventView> Items, long LastSe
 
 internal static class FollowRun
 {
-    private const int Batch = 500;
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Ping = TimeSpan.FromSeconds(15);
+    private const int Chunk = 16 * 1024;
+    // Readers of one process have few connections between them, and each looks ten times a second at most: none takes them from a run.
+    private static readonly SemaphoreSlim _reads = new(4);
+    private static readonly TimeSpan _apart = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _ping = TimeSpan.FromSeconds(15);
+
+    // A reader that takes no 16 KB in this time is gone; it resumes by number.
+    private static readonly TimeSpan _stalled = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Events after a number: a page of JSON, or with <c>Accept: text/event-stream</c> a stream that resumes by Last-Event-ID and ends after
@@ -41,10 +45,10 @@ internal static class FollowRun
             after = last;
         }
 
-        var (page, found) = await Read(db, caller.Tenant, id, after, cancel);
-        if (!found)
+        var news = signals.News(id);
+        if ((await Read(db, caller.Tenant, id, after, cancel)).Refused(out var problem, out var page))
         {
-            return Platform.Problems.NotFound.With();
+            return problem;
         }
 
         if (!http.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase))
@@ -59,27 +63,33 @@ internal static class FollowRun
 
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
+        await http.Response.Body.FlushAsync(cancel);
         var sent = clock.GetTimestamp();
         while (true)
         {
-            var news = signals.News;
-            var frame = new StringBuilder();
-            foreach (var item in page.Items)
+            using (var frame = new MemoryStream())
             {
-                frame.Append("id: ").Append(item.Seq).Append("\nevent: ").Append(item.Type).Append("\ndata: ").Append(JsonSerializer.Serialize(item, Json.Api)).Append("\n\n");
-                after = item.Seq;
-            }
+                foreach (var item in page.Items)
+                {
+                    frame.Write(System.Text.Encoding.UTF8.GetBytes($"id: {item.Seq}\nevent: {item.Type}\ndata: {JsonSerializer.Serialize(item, Json.Api)}\n\n"));
+                    after = item.Seq;
+                }
 
-            if (frame.Length == 0 && clock.GetElapsedTime(sent) >= Ping)
-            {
-                frame.Append("event: ping\ndata: {}\n\n");
-            }
+                if (frame.Length == 0 && clock.GetElapsedTime(sent) >= _ping)
+                {
+                    frame.Write("event: ping\ndata: {}\n\n"u8);
+                }
 
-            if (frame.Length > 0)
-            {
-                await http.Response.WriteAsync(frame.ToString(), cancel);
-                await http.Response.Body.FlushAsync(cancel);
-                sent = clock.GetTimestamp();
+                if (frame.Length > 0)
+                {
+                    if (!await Send(http, frame.GetBuffer().AsMemory(0, (int)frame.Length), clock))
+                    {
+                        http.Abort();
+                        return Results.Empty;
+                    }
+
+                    sent = clock.GetTimestamp();
+                }
             }
 
             if (page.Complete)
@@ -87,79 +97,55 @@ internal static class FollowRun
                 return Results.Empty;
             }
 
-            if (page.Items.Count < Batch)
+            if (after >= page.LastSeq)
             {
-                await RunSignals.Wait(news, Poll, clock, cancel);
+                if (_apart - clock.GetElapsedTime(sent) is { Ticks: > 0 } early)
+                {
+                    await Task.Delay(early, clock, cancel);
+                }
+
+                await RunSignals.Wait(news, Sooner(signals.Poll, _ping - clock.GetElapsedTime(sent)), clock, cancel);
             }
 
             // The caller is proven again: a dead binding or key ends the stream.
-            if (!await check.StillValid(http))
+            news = signals.News(id);
+            if (!await check.StillValid(http) || (await Read(db, caller.Tenant, id, after, cancel)).Refused(out _, out page))
             {
                 return Results.Empty;
             }
-
-            (page, _) = await Read(db, caller.Tenant, id, after, cancel);
         }
     }
 
-    /// <summary>The output as plain text, one line per event that has any.</summary>
-    public static async Task<IResult> GetLog(
-        RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel, [Description("Only this device.")] DeviceId? deviceId = null)
+    private static async Task<Outcome<RunEventPage>> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
     {
-        if (await RunView.Find(db, caller.Tenant, id, cancel) is null)
+        await _reads.WaitAsync(cancel);
+        try
         {
-            return Platform.Problems.NotFound.With();
+            return await RunEvents.Read(db, tenant, id, after, cancel);
         }
-
-        var names = (await db.Query<Named>($"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
-            .ToDictionary(row => row.DeviceId, row => row.Name);
-        var text = new StringBuilder();
-        var (page, after) = ((RunEventPage?)null, 0L);
-        do
+        finally
         {
-            (page, _) = await Rows(db, caller.Tenant, id, after, cancel);
-            foreach (var item in page.Items)
+            _reads.Release();
+        }
+    }
+
+    private static async Task<bool> Send(HttpContext http, ReadOnlyMemory<byte> frame, TimeProvider clock)
+    {
+        for (; frame.Length > 0; frame = frame[Math.Min(Chunk, frame.Length)..])
+        {
+            var write = http.Response.Body.WriteAsync(frame[..Math.Min(Chunk, frame.Length)], http.RequestAborted).AsTask();
+            try
             {
-                after = item.Seq;
-                if (deviceId is null || item.DeviceId == deviceId)
-                {
-                    var device = item.DeviceId is { } known ? names.GetValueOrDefault(known.Value) : "-";
-                    text.Append(item.Time.UtcDateTime.ToString("HH:mm:ss.fff")).Append(' ').Append(item.Type).Append(' ').Append(device).Append(' ').Append(item.Data.GetRawText()).Append('\n');
-                }
+                await write.WaitAsync(_stalled, clock, http.RequestAborted);
+            }
+            catch (TimeoutException)
+            {
+                return false;
             }
         }
-        while (page.Items.Count == Batch);
-        return TypedResults.Bytes(Encoding.UTF8.GetBytes(text.ToString()), "text/plain; charset=utf-8", enableRangeProcessing: true);
+
+        return true;
     }
 
-    private static async Task<(RunEventPage Page, bool Found)> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
-    {
-        await using var transaction = await db.Begin(tenant, cancel);
-        return await Rows(db, tenant, id, after, cancel);
-    }
-
-    private static async Task<(RunEventPage Page, bool Found)> Rows(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
-    {
-        var heads = await db.Query<Head>($"select last_seq, final_seq, created_day from runs.run where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
-        if (heads is not [var head])
-        {
-            return (new RunEventPage([], 0, true), false);
-        }
-
-        var rows = await db.Query<Row>(
-            $"""
-            select seq, time, type, attempt, device_id, data::text as data from runs.run_event
-            where tenant_id = {tenant.Value} and run_id = {id.Value} and run_day = {head.CreatedDay} and seq > {after} and seq <= {head.LastSeq} order by seq limit {Batch}
-            """,
-            cancel);
-        var items = rows.Select(row => new RunEventView(
-            row.Seq, row.Time, row.Type, row.Attempt, row.DeviceId is { } device ? new DeviceId(device) : null, JsonElement.Parse(row.Data))).ToList();
-        return (new RunEventPage(items, head.LastSeq, head.FinalSeq is { } final && (items.Count == 0 ? after : items[^1].Seq) >= final), true);
-    }
-
-    private sealed record Head(long LastSeq, long? FinalSeq, DateOnly CreatedDay);
-
-    private sealed record Row(long Seq, DateTimeOffset Time, string Type, int Attempt, Guid? DeviceId, string Data);
-
-    private sealed record Named(Guid DeviceId, string Name);
+    private static TimeSpan Sooner(TimeSpan one, TimeSpan other) => one < other ? one : other > TimeSpan.Zero ? other : TimeSpan.Zero;
 }

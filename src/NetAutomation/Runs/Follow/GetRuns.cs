@@ -8,7 +8,6 @@ namespace NetAutomation.Runs.Follow;
 internal static class GetRuns
 {
     private const int LongestWait = 60;
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs, newest first.</summary>
     public static async Task<Results<Ok<Page<RunView>>, Problem>> ListRuns(
@@ -40,7 +39,7 @@ internal static class GetRuns
         var until = clock.GetUtcNow().AddSeconds(wait);
         while (true)
         {
-            var news = signals.News;
+            var news = signals.News(id);
             RunView? view;
             await using (await db.Begin(caller.Tenant, cancel))
             {
@@ -57,7 +56,7 @@ internal static class GetRuns
                 return TypedResults.Ok(view);
             }
 
-            await RunSignals.Wait(news, Poll, clock, cancel);
+            await RunSignals.Wait(news, signals.Poll, clock, cancel);
         }
     }
 }

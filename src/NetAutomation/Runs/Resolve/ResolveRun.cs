@@ -65,7 +65,7 @@ internal static class ResolveRun
 
         await audit.Append(caller, "run.resolved", id.ToString(), body, cancel);
         db.AfterCommit.Add(signals.RingWork);
-        db.AfterCommit.Add(signals.RingNews);
+        db.AfterCommit.Add(() => signals.RingNews(id));
         return TypedResults.Ok((await RunView.Find(db, caller.Tenant, id, cancel))!);
     }
 

@@ -48,7 +48,7 @@ internal static class RelaunchRun
         var timeout = await db.Scalar<int>($"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
         var again = new StartRunRequest(
             run.Block, run.Version, run.Effect == "read" ? null : run.Mode, new Targets(DeviceIds: devices), run.Input, MaxPrice: body.MaxPrice,
-            TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>());
+            TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem
             : TypedResults.Accepted($"/v1/runs/{relaunched}", (await RunView.Find(db, caller.Tenant, relaunched, cancel))!);

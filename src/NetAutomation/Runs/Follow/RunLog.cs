@@ -1,0 +1,48 @@
+using System.ComponentModel;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Runs.Follow;
+
+internal static class RunLog
+{
+    /// <summary>The output as plain text, one line per event that has any.</summary>
+    public static async Task<IResult> Handle(
+        RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel, [Description("Only this device.")] DeviceId? deviceId = null)
+    {
+        if ((await RunEvents.InTransaction(db, caller.Tenant, id, 0, cancel)).Refused(out var problem, out var page))
+        {
+            return problem;
+        }
+
+        var names = (await db.Query<Named>($"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
+            .ToDictionary(row => row.DeviceId, row => row.Name);
+
+        // A log may be long and a range of it starts anywhere; a file holds it, which is gone when closed.
+        var file = new FileStream(Path.GetTempFileName(), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+        try
+        {
+            await using var text = new StreamWriter(file, leaveOpen: true) { NewLine = "\n" };
+            while (page?.Items is [.., var last])
+            {
+                foreach (var item in page.Items.Where(item => deviceId is null || item.DeviceId == deviceId))
+                {
+                    var device = item.DeviceId is { } known ? names.GetValueOrDefault(known.Value) : "-";
+                    await text.WriteLineAsync($"{item.Time.UtcDateTime:HH:mm:ss.fff} {item.Type} {device} {item.Data.GetRawText()}");
+                }
+
+                page = (await RunEvents.InTransaction(db, caller.Tenant, id, last.Seq, cancel)).Value;
+            }
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+
+        file.Position = 0;
+        return TypedResults.Stream(file, "text/plain; charset=utf-8", enableRangeProcessing: true);
+    }
+
+    private sealed record Named(Guid DeviceId, string Name);
+}

@@ -1,0 +1,37 @@
+using NetAutomation.Persistence;
+using Quartz;
+
+namespace NetAutomation.Scheduling.Fire;
+
+/// <summary>What Quartz runs every hour: forgets what has served its time.</summary>
+[DisallowConcurrentExecution]
+internal sealed class Forget(IServiceScopeFactory scopes) : IJob
+{
+    private const int Batch = 10_000;
+
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
+
+    /// <summary>Idempotency keys are kept 30 days, occurrences of schedules 400. In batches, so that no statement is long.</summary>
+    public async Task Run(CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        while (await db.Execute(
+            $"""
+            delete from platform.idempotency_key where (tenant_id, principal, key) in (
+              select tenant_id, principal, key from platform.idempotency_key where created_at < now() - interval '30 days' limit {Batch})
+            """,
+            cancel) == Batch)
+        {
+        }
+
+        while (await db.Execute(
+            $"""
+            delete from scheduling.occurrence where (tenant_id, schedule_id, at) in (
+              select tenant_id, schedule_id, at from scheduling.occurrence where found_at < now() - interval '400 days' and state <> 'due' limit {Batch})
+            """,
+            cancel) == Batch)
+        {
+        }
+    }
+}
