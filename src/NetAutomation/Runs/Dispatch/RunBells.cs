@@ -1,4 +1,3 @@
-using NetAutomation.Persistence;
 using Npgsql;
 
 namespace NetAutomation.Runs.Dispatch;
@@ -48,7 +47,7 @@ internal sealed partial class RunBells(
         await using var listen = new NpgsqlCommand($"listen {Channel}", connection);
         try
         {
-            while (true)
+            while (!cancel.IsCancellationRequested)
             {
                 // Repeated, since a dead connection is only noticed by using it.
                 await listen.ExecuteNonQueryAsync(cancel);
@@ -58,9 +57,11 @@ internal sealed partial class RunBells(
                     signals.RingAll();
                 }
 
-                var until = clock.GetTimestamp();
-                while (clock.GetElapsedTime(until) < _check && await connection.WaitAsync(_check, cancel))
+                var listened = clock.GetTimestamp();
+                var heard = true;
+                while (heard && clock.GetElapsedTime(listened) < _check)
                 {
+                    heard = await connection.WaitAsync(_check, cancel);
                 }
             }
         }
@@ -72,7 +73,7 @@ internal sealed partial class RunBells(
 
     private async Task Speak(CancellationToken cancel)
     {
-        while (true)
+        while (!cancel.IsCancellationRequested)
         {
             var tell = signals.Tell;
             var (work, news) = signals.Take();

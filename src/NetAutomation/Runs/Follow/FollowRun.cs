@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text;
 using System.Text.Json;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
@@ -67,29 +68,27 @@ internal static class FollowRun
         var sent = clock.GetTimestamp();
         while (true)
         {
-            using (var frame = new MemoryStream())
+            var frame = new StringBuilder();
+            foreach (var item in page.Items)
             {
-                foreach (var item in page.Items)
+                frame.Append($"id: {item.Seq}\nevent: {item.Type}\ndata: {JsonSerializer.Serialize(item, Json.Api)}\n\n");
+                after = item.Seq;
+            }
+
+            if (frame.Length == 0 && clock.GetElapsedTime(sent) >= _ping)
+            {
+                frame.Append("event: ping\ndata: {}\n\n");
+            }
+
+            if (frame.Length > 0)
+            {
+                if (!await Send(http, Encoding.UTF8.GetBytes(frame.ToString()), clock))
                 {
-                    frame.Write(System.Text.Encoding.UTF8.GetBytes($"id: {item.Seq}\nevent: {item.Type}\ndata: {JsonSerializer.Serialize(item, Json.Api)}\n\n"));
-                    after = item.Seq;
+                    http.Abort();
+                    return Results.Empty;
                 }
 
-                if (frame.Length == 0 && clock.GetElapsedTime(sent) >= _ping)
-                {
-                    frame.Write("event: ping\ndata: {}\n\n"u8);
-                }
-
-                if (frame.Length > 0)
-                {
-                    if (!await Send(http, frame.GetBuffer().AsMemory(0, (int)frame.Length), clock))
-                    {
-                        http.Abort();
-                        return Results.Empty;
-                    }
-
-                    sent = clock.GetTimestamp();
-                }
+                sent = clock.GetTimestamp();
             }
 
             if (page.Complete)

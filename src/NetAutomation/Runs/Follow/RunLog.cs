@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -19,7 +18,11 @@ internal static class RunLog
             .ToDictionary(row => row.DeviceId, row => row.Name);
 
         // A log may be long and a range of it starts anywhere; a file holds it, which is gone when closed.
-        var file = new FileStream(Path.GetTempFileName(), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+        var file = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
         try
         {
             await using var text = new StreamWriter(file, leaveOpen: true) { NewLine = "\n" };

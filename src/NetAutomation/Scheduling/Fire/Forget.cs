@@ -16,22 +16,26 @@ internal sealed class Forget(IServiceScopeFactory scopes) : IJob
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
-        while (await db.Execute(
+        await Repeat(() => db.Execute(
             $"""
             delete from platform.idempotency_key where (tenant_id, principal, key) in (
               select tenant_id, principal, key from platform.idempotency_key where created_at < now() - interval '30 days' limit {Batch})
             """,
-            cancel) == Batch)
-        {
-        }
-
-        while (await db.Execute(
+            cancel));
+        await Repeat(() => db.Execute(
             $"""
             delete from scheduling.occurrence where (tenant_id, schedule_id, at) in (
               select tenant_id, schedule_id, at from scheduling.occurrence where found_at < now() - interval '400 days' and state <> 'due' limit {Batch})
             """,
-            cancel) == Batch)
+            cancel));
+    }
+
+    private static async Task Repeat(Func<Task<int>> batch)
+    {
+        var deleted = Batch;
+        while (deleted == Batch)
         {
+            deleted = await batch();
         }
     }
 }
