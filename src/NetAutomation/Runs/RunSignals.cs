@@ -6,7 +6,7 @@ namespace NetAutomation.Runs;
 /// Doorbells: work is queued, or a run has news. They ring in this process at once, and in the others through <see cref="Dispatch.RunBells"/>.
 /// They may be lost or doubled; whoever waits also polls.
 /// </summary>
-internal sealed class RunSignals
+internal sealed class RunSignals(IHostApplicationLifetime life)
 {
     private static readonly TimeSpan _oftenPoll = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _seldomPoll = TimeSpan.FromSeconds(5);
@@ -20,6 +20,9 @@ internal sealed class RunSignals
 
     /// <summary>How long to wait for news before looking anyway: shorter while other processes are not heard.</summary>
     public TimeSpan Poll => Heard ? _seldomPoll : _oftenPoll;
+
+    /// <summary>This process ends: whoever waits is answered with what there is, and comes back to another.</summary>
+    public bool Leaving => life.ApplicationStopping.IsCancellationRequested;
 
     /// <summary>Other processes are heard.</summary>
     public bool Heard { get; set; }
@@ -77,13 +80,14 @@ internal sealed class RunSignals
         }
     }
 
-    public static async Task Wait(Task signal, TimeSpan atMost, TimeProvider clock, CancellationToken cancel)
+    public async Task Wait(Task signal, TimeSpan atMost, TimeProvider clock, CancellationToken cancel)
     {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, life.ApplicationStopping);
         try
         {
-            await signal.WaitAsync(atMost, clock, cancel);
+            await signal.WaitAsync(atMost, clock, either.Token);
         }
-        catch (TimeoutException)
+        catch (Exception over) when (over is TimeoutException || (over is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             // The poll is the safety net.
         }

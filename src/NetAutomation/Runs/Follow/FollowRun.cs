@@ -91,7 +91,7 @@ internal static class FollowRun
                 sent = clock.GetTimestamp();
             }
 
-            if (page.Complete)
+            if (page.Complete || signals.Leaving)
             {
                 return Results.Empty;
             }
@@ -103,7 +103,7 @@ internal static class FollowRun
                     await Task.Delay(early, clock, cancel);
                 }
 
-                await RunSignals.Wait(news, Sooner(signals.Poll, _ping - clock.GetElapsedTime(sent)), clock, cancel);
+                await signals.Wait(news, Sooner(signals.Poll, _ping - clock.GetElapsedTime(sent)), clock, cancel);
             }
 
             // The caller is proven again: a dead binding or key ends the stream.

@@ -51,12 +51,12 @@ internal static class GetRuns
                 return Platform.Problems.NotFound.With();
             }
 
-            if (view.Terminal || clock.GetUtcNow() >= until)
+            if (view.Terminal || signals.Leaving || clock.GetUtcNow() >= until)
             {
                 return TypedResults.Ok(view);
             }
 
-            await RunSignals.Wait(news, signals.Poll, clock, cancel);
+            await signals.Wait(news, signals.Poll, clock, cancel);
         }
     }
 }
