@@ -110,13 +110,13 @@ internal sealed class Checker(string database)
 
         if (charges.Sum(c => c.Amount) != run.Charged)
         {
-            verdict.Add(Count.MissingCharges, $"{what}: its charges are {charges.Sum(c => c.Amount)}, it says {run.Charged}");
+            verdict.Add(charges.Sum(c => c.Amount) > run.Charged ? Count.DoubleSettlements : Count.MissingCharges, $"{what}: its charges are {charges.Sum(c => c.Amount)}, it says {run.Charged}");
         }
 
         var metered = (usage.Where(u => u.Meter == "run").Sum(u => u.Quantity), usage.Where(u => u.Meter == "device").Sum(u => u.Quantity));
         if (metered != (Math.Min(billable, 1), billable))
         {
-            verdict.Add(Count.MissingCharges, $"{what}: {billable} billable devices, metered (runs, devices) {metered}");
+            verdict.Add(metered.Item2 > billable ? Count.DoubleSettlements : Count.MissingCharges, $"{what}: {billable} billable devices, metered (runs, devices) {metered}");
         }
     }
 
