@@ -176,7 +176,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     public async Task A_run_of_higher_priority_starts_first()
     {
         await using var ground = await RunGround.Start(postgres, 1);
-        object Run(int? priority) => new { block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }, priority };
+        static object Run(int? priority) => new { block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }, priority };
         var (plain, urgent) = (await ground.StartRun(Run(null)), await ground.StartRun(Run(9)));
         (await RunGround.Get(ground.Client, $"/v1/runs/{urgent}"))["priority"]!.GetValue<int>().ShouldBe(9);
         var first = (await ground.Claim())!;

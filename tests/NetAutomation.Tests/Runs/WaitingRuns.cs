@@ -1,6 +1,4 @@
-using NetAutomation.Runs;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace NetAutomation.Tests.Runs;
 
@@ -30,7 +28,7 @@ internal static class WaitingRuns
             command.Parameters.Add(new() { Value = ids });
             command.Parameters.Add(new() { Value = runs.Select(run => run.Writes ? "apply" : "check").ToArray() });
             command.Parameters.Add(new() { Value = runs.Select(run => run.Priority).ToArray() });
-            command.Parameters.Add(new() { Value = runs.Select(run => run.Age).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Interval });
+            command.Parameters.Add(new() { Value = runs.Select(run => run.Age).ToArray() });
             await command.ExecuteNonQueryAsync();
         }
 

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Scheduling.Fire;
-using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Scheduling;
