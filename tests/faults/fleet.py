@@ -5,7 +5,8 @@
 
 Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per happening, written before it takes effect:
   {"t": wall clock, "m": monotonic clock, "s": session, "e": "open"|"close"|"line"|"save", "text": ...}
-DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line: {"d01": 0.5}.
+DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line, {"d01": 0.5}, and for showing its
+configuration, {"d01 show": 2}. It takes no longer than its session lasts.
 A device's configuration lives in memory, as its journal shows. With --drop-on, a session ends when that command arrives.
 """
 import argparse
@@ -40,12 +41,13 @@ class Device:
             line = {'t': time.time(), 'm': time.monotonic(), 's': session, 'e': event, 'text': text}
             os.write(self.journal, (json.dumps(line) + '\n').encode())
 
-    def pause(self):
+    def pauses(self):
         try:
             with open(self.slow_file, encoding='ascii') as file:
-                return json.load(file).get(self.name, 0)
+                slow = json.load(file)
         except FileNotFoundError:
-            return 0
+            slow = {}
+        return slow.get(self.name, 0), slow.get(self.name + ' show', 0)
 
     def running_config(self):
         with self.lock:
@@ -76,8 +78,14 @@ class Login(paramiko.ServerInterface):
         return True
 
 
+def take(seconds, channel):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and channel.get_transport().is_active():
+        time.sleep(min(0.05, seconds))
+
+
 def shell(device, channel, session):
-    pause, configuring, pending = device.pause(), False, b''
+    (pause, show_pause), configuring, pending = device.pauses(), False, b''
     channel.sendall('\r\n%s# ' % device.name)
     while True:
         while b'\n' not in pending and b'\r' not in pending:
@@ -94,7 +102,7 @@ def shell(device, channel, session):
             configuring = False
         elif configuring and line:
             device.note(session, 'line', line)
-            time.sleep(pause)
+            take(pause, channel)
             with device.lock:
                 if line.startswith('no '):
                     device.routes.pop(line[3:], None)
@@ -103,6 +111,7 @@ def shell(device, channel, session):
         elif line == 'configure terminal':
             configuring = True
         elif line == 'show running-config':
+            take(show_pause, channel)
             answer = device.running_config()
         elif line == 'show version':
             answer = 'FRRouting 8.4.4 (%s).' % device.name

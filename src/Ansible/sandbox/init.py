@@ -98,6 +98,8 @@ def open_transport(device, types, timeout):
         known = transport.get_security_options().key_types
         transport.get_security_options().key_types = [name for name in types if name in known]
         transport.start_client(timeout=timeout)
+        # A device that says nothing ends that wait without an error; without a key there is nothing to compare.
+        transport.get_remote_server_key()
         return transport
     except paramiko.ssh_exception.IncompatiblePeer:
         connection.close()

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
@@ -24,6 +25,7 @@ internal static class ConnectorsModule
         services.AddOptions<PeerOptions>().BindConfiguration("Peer").ValidateDataAnnotations()
             .Validate(peer => peer.IsSet || roles.Api || !roles.Worker, "Peer:Url and Peer:ClusterKeyFile are needed: a worker without the role api reaches connectors through others.")
             .ValidateOnStart();
+        services.AddOptions<HostOptions>().Configure<IOptions<ConnectorsOptions>>((host, connectors) => host.ShutdownTimeout += TimeSpan.FromSeconds(connectors.Value.DrainSeconds));
         services.TryAddSingleton<IDialGate, ProbesOnly>();
         services.AddSingleton<LinkHub>();
         services.AddSingleton<LinkStore>();

@@ -11,14 +11,30 @@ internal static class DeviceStream
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
-    public static Task<Stream?> Open(DeviceDialler dialler, ClaimedRun run, DeviceLogin device, CancellationToken cancel) =>
-        Open(dialler, new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive), cancel);
+    // A connector that lost its replica attaches to another within seconds.
+    private static readonly TimeSpan Reattaching = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
 
-    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel)
+    /// <summary>A device of a run; while its connector changes from one replica to another the dial waits.</summary>
+    public static async Task<Stream?> Open(DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel)
     {
-        var result = await dialler.Dial(dial, Timeout, cancel);
-        return result.Stream ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
+        var dial = new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive);
+        var started = clock.GetTimestamp();
+        while (true)
+        {
+            var result = await dialler.Dial(dial, Timeout, cancel);
+            if (result.Stream is not null || !DialCodes.AnotherLinkMayServe(result.Code!) || clock.GetElapsedTime(started) > Reattaching)
+            {
+                return Opened(result);
+            }
+
+            await Task.Delay(Pause, clock, cancel);
+        }
     }
+
+    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) => Opened(await dialler.Dial(dial, Timeout, cancel));
+
+    private static TunnelStream Opened(DialResult result) => result.Stream ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
 
     private static string Code(string dialCode) => dialCode switch
     {

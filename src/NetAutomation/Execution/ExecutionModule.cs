@@ -22,7 +22,7 @@ internal static class ExecutionModule
         builder.Services.AddHostedService<Worker>();
         // What is left of a drain: the connectors' confirmation, and the links of this process.
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<ExecutionOptions>>((host, execution) =>
-            host.ShutdownTimeout = TimeSpan.FromSeconds(execution.Value.DrainSeconds) + TimeSpan.FromMinutes(2));
+            host.ShutdownTimeout += TimeSpan.FromSeconds(execution.Value.DrainSeconds) + TimeSpan.FromSeconds(90));
     }
 
     public static void MapExecution(this ApiRoutes routes) => routes.Customer.MapGroup("").WithTags("Inventory")

@@ -36,6 +36,10 @@ internal sealed class ExecutionOptions
     [Range(1, 200)]
     public int Forks { get; set; } = 50;
 
+    /// <summary>How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped.</summary>
+    [Range(10, 86400)]
+    public int IdleSeconds { get; set; } = 300;
+
     /// <summary>
     /// How long a worker that is told to end lets its runs go on, in seconds; what is left then ends at the next task or goes back to the
     /// queue. Whoever ends the process must wait two minutes longer.

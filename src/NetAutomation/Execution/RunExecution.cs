@@ -15,7 +15,6 @@ internal sealed partial class RunExecution(
 {
     /// <summary>Devices of one sandbox at most.</summary>
     private const int Shard = 100;
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
 
     // By then the session rows of a replica that died are no longer taken for live ones.
@@ -84,7 +83,7 @@ internal sealed partial class RunExecution(
         ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
-        var job = new SandboxJob("", block.Directory, run.Mode == RunMode.Check, run.Input, [], run.Timeout, IdleLimit);
+        var job = new SandboxJob("", block.Directory, run.Mode == RunMode.Check, run.Input, [], run.Timeout, TimeSpan.FromSeconds(options.Value.IdleSeconds));
         foreach (var batch in devices.Chunk(Math.Min(Shard, run.Rollout?.BatchSize ?? Shard)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -159,7 +158,7 @@ internal sealed partial class RunExecution(
     {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
-        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], cancel));
+        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel));
         watch.Attach(sandbox);
         var looks = job.Check && run.Mode == RunMode.Apply;
         try

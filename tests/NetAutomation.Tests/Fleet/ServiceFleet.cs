@@ -1,0 +1,262 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using NetAutomation.Tests.Execution;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Fleet;
+
+/// <summary>
+/// The service as processes on one database: api replicas and workers that a test starts, freezes and kills, a real connector, and routers
+/// that write down what is done to them. The test's own process is one more api replica, which also has the role scheduler.
+/// </summary>
+internal sealed class ServiceFleet : IAsyncDisposable
+{
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    private readonly SandboxGround _ground = new();
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-f");
+    private readonly Dictionary<string, ServiceProcess> _processes = [];
+    private readonly Dictionary<string, (int Customer, int Connector, int Peer)> _ports = [];
+    private readonly Dictionary<string, string> _devices = [];
+    private readonly TcpListener _silent = new(IPAddress.Parse(Routers.Address(250)), 0);
+    private string[] _shared = [];
+
+    private ServiceFleet(TestDatabase database) => Database = database;
+
+    public TestDatabase Database { get; }
+
+    public ServiceHost Host { get; private set; } = null!;
+
+    public TestTenant Tenant { get; private set; } = null!;
+
+    public HttpClient Client => Tenant.Client;
+
+    public Routers Routers { get; private set; } = null!;
+
+    /// <summary>Accepts and never says a word.</summary>
+    public IPEndPoint Silent => (IPEndPoint)_silent.LocalEndpoint;
+
+    /// <summary>The connector's way to the replicas.</summary>
+    public EndpointRelay Endpoint { get; private set; } = null!;
+
+    public string Site { get; private set; } = "";
+
+    public string Credential { get; private set; } = "";
+
+    /// <summary>Api replicas a and b, of which the connector reaches a alone; no worker yet. Without devices, none of these either.</summary>
+    public static async Task<ServiceFleet> Start(PostgresServer postgres, int devices, bool scheduler = true)
+    {
+        var fleet = new ServiceFleet(await postgres.Create());
+        try
+        {
+            await fleet.Start(devices, scheduler);
+            return fleet;
+        }
+        catch
+        {
+            await fleet.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ServiceProcess Process(string name) => _processes[name];
+
+    public int ConnectorPort(string name) => _ports[name].Connector;
+
+    public int CustomerPort(string name) => _ports[name].Customer;
+
+    public string DeviceId(string name) => _devices[name];
+
+    public Task StartApi(string name) => StartService(name, "Roles:0=api", "Connectors:DrainSeconds=240");
+
+    public Task StartWorker(string name, params string[] settings) => StartService(name, ["Roles:0=worker", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
+
+    /// <summary>True while the worker has the run in hand.</summary>
+    public bool Carries(string worker, string run) => Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
+
+    /// <summary>What the process says of itself; null where it does not answer.</summary>
+    public async Task<HttpStatusCode?> Ready(string name)
+    {
+        try
+        {
+            using var client = ToPort(_ports[name].Peer, null);
+            using var answer = await client.GetAsync("/healthz/ready");
+            return answer.StatusCode;
+        }
+        catch (Exception away) when (away is HttpRequestException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A client of this TCP port; the certificate is the service's.</summary>
+    public HttpClient ToPort(int port, string? key)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancel) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancel);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = ServiceHost.Trust(Host.Certificate) },
+        };
+        return new HttpClient(handler) { BaseAddress = new Uri($"https://{Host.Certificate.ServerName}"), Timeout = TimeSpan.FromSeconds(15), DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) } };
+    }
+
+    public async Task<string> AddDevice(string name, string address, int port, string hostKey)
+    {
+        var made = await RunGround.Post(
+            Client, "/v1/devices", new { name, siteId = Site, address, port, platform = "frr", credentialId = Credential, hostKeySha256 = hostKey }, null, 201);
+        return _devices[name] = made["id"]!.GetValue<string>();
+    }
+
+    /// <summary>A run of <c>static-routes</c> with one route per number on these devices.</summary>
+    public JsonObject Routes(IEnumerable<string> devices, params int[] numbers) => new()
+    {
+        ["block"] = "static-routes", ["mode"] = "apply",
+        ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray([.. devices.Select(name => (JsonNode)_devices[name])]) },
+        ["input"] = new JsonObject { ["routes"] = new JsonArray([.. numbers.Select(n => new JsonObject { ["prefix"] = $"10.{n}.0.0/16", ["nextHop"] = "192.0.2.1" })]) },
+    };
+
+    public static string Line(int number) => $"ip route 10.{number}.0.0/16 192.0.2.1";
+
+    public async Task<string> StartRun(JsonObject body) => (await RunGround.Post(Client, "/v1/runs", body, null, 202))["id"]!.GetValue<string>();
+
+    public Task<JsonNode> Run(string id) => RunGround.Get(Client, $"/v1/runs/{id}");
+
+    public async Task<string> State(string id) => (await Run(id))["state"]!.GetValue<string>();
+
+    /// <summary>Waits until the run is final, or unknown.</summary>
+    public async Task<JsonNode> Ended(string id)
+    {
+        await Until(async () => await Run(id) is var run && (run["terminal"]!.GetValue<bool>() || run["state"]!.GetValue<string>() == "unknown"), $"run {id} to end", Said);
+        return await Run(id);
+    }
+
+    /// <summary>The devices of a run by name.</summary>
+    public async Task<Dictionary<string, JsonNode>> Devices(string id) =>
+        (await RunGround.Get(Client, $"/v1/runs/{id}/devices?limit=100"))["items"]!.AsArray().ToDictionary(device => device!["name"]!.GetValue<string>(), device => device!);
+
+    public async Task<string> Outcomes(string id) =>
+        string.Join(" ", (await Devices(id)).OrderBy(device => device.Key, StringComparer.Ordinal).Select(device => $"{device.Key}:{device.Value["outcome"]}{(device.Value["code"] is { } code ? $"({code})" : "")}"));
+
+    /// <summary>Waits until the routers' journal shows it.</summary>
+    public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) => Until(() => Task.FromResult(shows(Routers.Journal())), what, Said);
+
+    public static async Task Until(Func<Task<bool>> reached, string what, Func<string>? said = null)
+    {
+        var deadline = DateTime.UtcNow + _limit;
+        while (!await reached())
+        {
+            if (DateTime.UtcNow > deadline)
+            {
+                throw new TimeoutException($"Waited for {what} in vain. {said?.Invoke()}");
+            }
+
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>What the processes and the routers have to say, for a test that failed.</summary>
+    public string Said() => string.Join('\n', _processes.Select(process => $"--- {process.Key}: {process.Value.Output}"))
+        + "\n" + string.Join('\n', Routers.Journal().TakeLast(40));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes.Values)
+        {
+            process.Dispose();
+        }
+
+        _silent.Dispose();
+        Endpoint?.Dispose();
+        Routers?.Dispose();
+        if (Host is not null)
+        {
+            await Host.DisposeAsync();
+        }
+
+        _ground.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task Start(int devices, bool scheduler)
+    {
+        _silent.Start();
+        var key = Path.Combine(_folder.FullName, "cluster.key");
+        await File.WriteAllTextAsync(key, Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
+        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _shared =
+        [
+            $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys", "Inventory:AllowLoopback=true",
+            $"Catalog:ContentDirectory={Path.GetDirectoryName(_ground.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
+        ];
+        Host = await ServiceHost.Start(Database, [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0", "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
+        Tenant = await Host.CreateTenant();
+        Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices);
+        Site = (await RunGround.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
+        Credential = (await RunGround.Post(Client, "/v1/credentials", new { name = "netops", username = Routers.Username, kind = "password", password = Routers.Password }, null, 201))["id"]!.GetValue<string>();
+        await RunGround.Post(Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" }, null, 201);
+        if (devices == 0)
+        {
+            return;
+        }
+
+        await Task.WhenAll(StartApi("a"), StartApi("b"));
+        Endpoint = new EndpointRelay(Tenant.EndpointId, ConnectorPort("a"));
+        await StartConnector(devices);
+        for (var i = 1; i <= devices; i++)
+        {
+            await AddDevice(Routers.Name(i), Routers.Address(i), Routers.Port, Routers.HostKey(i));
+        }
+    }
+
+    private async Task StartConnector(int devices)
+    {
+        var made = await RunGround.Post(Client, "/v1/connectors", new { name = "c1", siteId = Site }, null, 201);
+        var (ca, list, state) = (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"), Path.Combine(_folder.FullName, "connector"));
+        await File.WriteAllTextAsync(ca, made["caPem"]!.GetValue<string>());
+        // Loopback is allowed one address at a time.
+        await File.WriteAllLinesAsync(list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"), $"{Silent.Address}/32 {Silent.Port}"]);
+        var join = new ServiceProcess(
+            ServiceProcess.Built("netautomation-connector"),
+            ["join", "--endpoint", $"nowhere.invalid:{Endpoint.Address.Port}", "--address", "127.0.0.1", "--server-name", Host.Certificate.ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            made["joinToken"]!.GetValue<string>());
+        using (join)
+        {
+            (await join.Ended(_limit)).ShouldBe(0, join.Output);
+        }
+
+        _processes["connector"] = new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
+        await Until(async () => (await RunGround.Get(Client, $"/v1/connectors/{made["id"]}"))["sessions"]!.AsArray().Count > 0, "the connector to attach", () => Said());
+    }
+
+    public async Task StartService(string name, params string[] settings)
+    {
+        var ports = _ports.TryGetValue(name, out var known) ? known : (Customer: Routers.FreePort(), Connector: Routers.FreePort(), Peer: Routers.FreePort());
+        _ports[name] = ports;
+        string[] own =
+        [
+            $"Database:App={Database.App}", $"Database:System={Database.System}", .. _shared, "Edge:TrustedPeers:0=127.0.0.1/32", $"Edge:Listeners:Customer=127.0.0.1:{ports.Customer}",
+            "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}", $"Peer:Url=https://127.0.0.1:{ports.Peer}",
+            $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}", $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
+            $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}", $"Execution:BlocksDirectory={_ground.Options.BlocksDirectory}",
+            .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), "Serilog:MinimumLevel:Default=Warning", .. settings,
+        ];
+        if (_processes.Remove(name, out var before))
+        {
+            before.Dispose();
+        }
+
+        var process = new ServiceProcess(ServiceProcess.Built("NetAutomation"), own.Select(setting => $"--{setting}"));
+        _processes[name] = process;
+        await Until(
+            async () => process.IsOver ? throw new InvalidOperationException($"{name} ended: {process.Output}") : await Ready(name) == HttpStatusCode.OK, $"{name} to be ready", () => process.Output);
+    }
+}
