@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Persistence;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
@@ -56,6 +57,10 @@ internal sealed partial class Worker(
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
                 run = await journals.Claim(_name);
             }
+            catch (Exception fault) when (DatabaseAway.Is(fault))
+            {
+                Log.DatabaseAway(log, fault.Message);
+            }
             catch (Exception fault)
             {
                 Log.ClaimFailed(log, fault);
@@ -94,6 +99,9 @@ internal sealed partial class Worker(
     {
         [LoggerMessage(801, LogLevel.Error, "Claiming a run failed")]
         public static partial void ClaimFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(809, LogLevel.Warning, "Nothing can be claimed while the database is away: {Fault}")]
+        public static partial void DatabaseAway(ILogger logger, string fault);
 
         [LoggerMessage(802, LogLevel.Error, "Executing run {Run} failed")]
         public static partial void RunFailed(ILogger logger, Exception exception, RunId run);

@@ -182,7 +182,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
             await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), bytes, CancellationToken.None, from);
             return await Closes(stream, TimeSpan.FromSeconds(4));
         }
-        catch (IOException)
+        catch (Exception reset) when (reset is IOException or SocketException { SocketErrorCode: SocketError.ConnectionReset })
         {
             // It was closed before the bytes were on their way.
             return true;

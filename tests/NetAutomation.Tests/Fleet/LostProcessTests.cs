@@ -26,7 +26,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
         // Where it was cut nobody knows how far it got; it says so, and does not try again by itself.
         (devices["d01"]["outcome"]!.GetValue<string>() is "failed" or "unknown").ShouldBeTrue(story);
         devices["d01"]["changed"].ShouldBeNull(story);
-        journal.Where(h => h.Device == "d01" && h.Kind == "open").Select(h => h.Session).Count().ShouldBe(1, story);
+        journal.Where(h => h.Device == "d01").SkipWhile(h => h.Kind != "line").Where(h => h.Kind == "open").ShouldBeEmpty(story);
         foreach (var device in (string[])["d02", "d03"])
         {
             devices[device]["outcome"]!.GetValue<string>().ShouldBe("changed", story);
