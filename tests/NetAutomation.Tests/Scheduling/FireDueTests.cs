@@ -136,6 +136,6 @@ public sealed class FireDueTests(PostgresServer postgres)
 
         await Task.WhenAll(ground.Host.Fire(), second.Fire());
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
-        (await ground.Scalar<long>("select count(*) from quartz.qrtz_triggers")).ShouldBe(1);
+        (await ground.Scalar<long>("select count(*) - count(distinct job_name) from quartz.qrtz_triggers")).ShouldBe(0, "each job has one trigger for all processes");
     }
 }
