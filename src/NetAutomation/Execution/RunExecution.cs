@@ -108,7 +108,14 @@ internal sealed partial class RunExecution(
                 return (null, true);
             }
 
-            foreach (var device in result.Devices)
+            // From the cancel on no session is opened, which the device's last task may learn before the worker does.
+            if (result.Devices.Any(IsRefused))
+            {
+                await watch.LookForCancel();
+            }
+
+            foreach (var device in result.Devices.Select(device => watch.Cancelled && IsRefused(device)
+                ? device with { Outcome = SandboxOutcome.NotStarted, Code = null, Message = null } : device))
             {
                 await recorder.Report(Report(device) with { Code = device.Code ?? (IsGood(device) ? null : watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null) });
             }
@@ -169,7 +176,7 @@ internal sealed partial class RunExecution(
                 {
                     await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
                 }
-                else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown))
+                else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown) && !IsRefused(happened.Outcome))
                 {
                     await recorder.Report(Report(happened.Outcome));
                 }
@@ -189,6 +196,8 @@ internal sealed partial class RunExecution(
 
         return result;
     }
+
+    private static bool IsRefused(SandboxDeviceResult device) => device is { Outcome: SandboxOutcome.Unreachable, Code: DeviceCode.StaleFence };
 
     private static bool IsGood(SandboxDeviceResult device) => device.Outcome is SandboxOutcome.Ok or SandboxOutcome.Changed;
 

@@ -42,6 +42,15 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
         }
     }
 
+    /// <summary>Asks whether a cancel was asked for.</summary>
+    public async Task LookForCancel()
+    {
+        if (!Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
+        {
+            End(() => Cancelled = true, Grace);
+        }
+    }
+
     /// <summary>Ends the run early: the tasks under way may end, no further one starts.</summary>
     public void Stop() => End(() => Stopped = true, Grace);
 
@@ -65,9 +74,9 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
                     renewed = clock.GetTimestamp();
                 }
 
-                if (!Lost && !Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
+                if (!Lost)
                 {
-                    End(() => Cancelled = true, Grace);
+                    await LookForCancel();
                 }
             }
         }
