@@ -26,9 +26,6 @@ internal sealed class DeviceContent(Stream device, CancellationToken aborted) : 
         catch (Exception e)
         {
             _sent.TrySetException(e);
-            // HttpClient may be cancelling this from its read loop, inside its own cleaning up of the stream. What it does about the
-            // exception must not run nested in that: it was seen to leave the stream's lock taken, and who asked for it waiting for ever.
-            await Task.Yield();
             throw;
         }
     }

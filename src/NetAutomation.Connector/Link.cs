@@ -138,16 +138,21 @@ internal sealed class Link(
         }
     }
 
-    /// <summary>FIN becomes END_STREAM and back; a reset of either side resets the other.</summary>
+    /// <summary>
+    /// FIN becomes END_STREAM and back; a reset of either side resets the other. The device's side is closed first, and nothing waits for
+    /// HttpClient to let go of a stream that broke: under load it was seen to take for ever.
+    /// </summary>
     private async Task Carry(Dial dial, Socket device, OpenTunnel tunnel)
     {
         var clean = false;
-        await using var stream = new NetworkStream(device, ownsSocket: false);
+        var stream = new NetworkStream(device, ownsSocket: false);
+        var request = new HttpRequestMessage(HttpMethod.Post, $"{TunnelProtocol.TunnelsPath}/{dial.Id}");
+        var content = new DeviceContent(stream, tunnel.Aborted);
+        request.Content = content;
+        var sending = _service.Send(request, tunnel.Aborted);
         try
         {
-            using var content = new DeviceContent(stream, tunnel.Aborted);
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"{TunnelProtocol.TunnelsPath}/{dial.Id}") { Content = content };
-            using var response = await _service.Send(request, tunnel.Aborted);
+            var response = await sending.WaitAsync(tunnel.Aborted);
             RefusedException.ThrowUnlessOk(response);
             var down = Down(await response.Content.ReadAsStreamAsync(tunnel.Aborted), stream, device, tunnel);
             await await Task.WhenAny(down, content.Sent);
@@ -158,12 +163,25 @@ internal sealed class Link(
         {
             if (!clean)
             {
-                // Also ends whichever direction still waits, so that nothing of this stream outlives the call.
-                tunnel.Abort();
                 device.LingerState = new LingerOption(true, 0);
             }
 
             device.Dispose();
+            // Also ends whichever direction still waits.
+            tunnel.Abort();
+            _ = Task.Run(() => LetGo(request, sending), CancellationToken.None);
+        }
+    }
+
+    private static async Task LetGo(HttpRequestMessage request, Task<HttpResponseMessage> sending)
+    {
+        using (request)
+        {
+            await ((Task)sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (sending.IsCompletedSuccessfully)
+            {
+                (await sending).Dispose();
+            }
         }
     }
 

@@ -1,9 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
 /// <summary>A stream to a device from the moment it is admitted until its socket is closed.</summary>
-internal sealed class OpenTunnel(Dial dial, object link) : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; disposed, it would not tell who still waits.")]
+[SuppressMessage("Design", "S2930", Justification = "The same.")]
+internal sealed class OpenTunnel(Dial dial, object link)
 {
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,21 +22,9 @@ internal sealed class OpenTunnel(Dial dial, object link) : IDisposable
 
     public Task Closed => _closed.Task;
 
-    public void Abort()
-    {
-        try
-        {
-            _abort.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // Closed by itself in the meantime.
-        }
-    }
+    /// <summary>Returns at once: what hears of it runs elsewhere, so that no caller, such as a read loop of HttpClient, waits for itself.</summary>
+    public void Abort() => _ = _abort.CancelAsync();
 
-    public void Dispose()
-    {
-        _abort.Dispose();
-        _closed.TrySetResult();
-    }
+    /// <summary>The device's socket is closed.</summary>
+    public void Close() => _closed.TrySetResult();
 }

@@ -5,6 +5,8 @@ namespace NetAutomation.Connector;
 /// <summary>Attaches and serves; SIGTERM and SIGINT refuse new streams, wait for the open ones, then leave.</summary>
 internal static class RunCommand
 {
+    private static readonly TimeSpan Leaving = TimeSpan.FromSeconds(5);
+
     public static async Task<int> Run(CommandLine options, ConnectorLog log, CancellationToken drain)
     {
         var directory = options["--state"];
@@ -40,7 +42,8 @@ internal static class RunCommand
         log.Info($"draining streams={tunnels.Count}");
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));
         await stop.CancelAsync();
-        await serving;
+        // The links are cut; whoever still holds one ends with the process.
+        await Task.WhenAny(serving, Task.Delay(Leaving, CancellationToken.None));
         return 0;
     }
 }

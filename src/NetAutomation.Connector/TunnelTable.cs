@@ -92,7 +92,7 @@ internal sealed class TunnelTable : IDisposable
             _open.Remove(tunnel);
         }
 
-        tunnel.Dispose();
+        tunnel.Close();
     }
 
     /// <summary>Returns when no stream the message names is open and the fence is on disk.</summary>
