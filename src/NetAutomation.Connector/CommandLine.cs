@@ -19,6 +19,9 @@ internal sealed class CommandLine
                  allow-list. Exit code 0: all is well, 1: something is wrong
           check  --allow-list FILE IP:PORT
                  says whether the allow-list lets the connector reach that address
+          verify-receipts [--from HASH] [--head HASH] FILE|-
+                 checks an export of receipts (GET /v1/receipts) byte by byte, without asking the service. --head is the
+                 hash the chain must end at, such as one on an invoice; --from the one before the first line. Exit code 1: broken
           version
 
         --address          connect to this IP (a VPC endpoint's) instead of asking DNS; TLS still checks NAME

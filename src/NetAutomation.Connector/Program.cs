@@ -22,6 +22,8 @@ try
             var allowed = AllowList.Load(check["--allow-list"]).Allows(device.Address, device.Port, DeviceSockets.OwnAddresses());
             Console.WriteLine(allowed ? "allowed" : "denied");
             return allowed ? 0 : 1;
+        case "verify-receipts":
+            return await VerifyReceiptsCommand.Run(new CommandLine(args, "--from", "--head"), Console.OpenStandardInput(), Console.Out, default);
         case "version" or "--version":
             Console.WriteLine(ConnectorVersion.Text);
             return 0;

@@ -43,6 +43,7 @@ internal static class Service
         {
             builder.AddOnboardingLoops();
             builder.AddRunUpkeep();
+            builder.AddPurchasingJobs();
             builder.AddScheduler();
         }
 

@@ -1,5 +1,7 @@
 using NetAutomation.Billing.Budgets;
 using NetAutomation.Billing.Invoices;
+using NetAutomation.Billing.Prices;
+using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Usage;
 using NetAutomation.Platform;
 
@@ -17,5 +19,11 @@ internal static class BillingModule
         group.MapGet("/invoices/{id}", ListInvoices.GetInvoice).WithName("GetInvoice");
         group.MapGet("/budget", Budget.GetBudget).WithName("GetBudget");
         group.MapPut("/budget", Budget.PutBudget).WithName("PutBudget").WithMetadata(new RequiredRole(MemberRole.Admin));
+        group.MapGet("/receipts", ExportReceipts.Handle).WithName("ExportReceipts").WithMetadata(new OwnTransaction())
+            .Produces<string>(200, ExportReceipts.MediaType);
+
+        routes.Operator.MapGet("/prices", OperatePrices.List);
+        routes.Operator.MapPost("/prices", OperatePrices.Set);
+        routes.Operator.MapPost("/prices/{id}:end", OperatePrices.End);
     }
 }

@@ -9,6 +9,7 @@ namespace NetAutomation.Billing;
 /// <param name="CheckMinute">Per started minute of a check run.</param>
 /// <param name="RentalMonth">Rent for a month; runs are included. Null: not for rent.</param>
 /// <param name="OwnedOnce">Price for good; runs are included. Null: not for sale.</param>
+/// <param name="FreePerMonth">By part, such as <c>apply/device</c>: how many cost nothing in each month (UTC). Null where none do.</param>
 public sealed record BlockPrices(
     Money ApplyRun,
     Money ApplyDevice,
@@ -17,7 +18,8 @@ public sealed record BlockPrices(
     Money CheckDevice,
     Money CheckMinute,
     Money? RentalMonth,
-    Money? OwnedOnce);
+    Money? OwnedOnce,
+    IReadOnlyDictionary<string, long>? FreePerMonth = null);
 
 /// <summary>The parts a run's price is made of.</summary>
 public enum PriceComponent
@@ -34,4 +36,6 @@ public enum PriceComponent
 /// <param name="UnitPrice">Price of one.</param>
 /// <param name="Quantity">The most that can be charged for.</param>
 /// <param name="Amount">Unit price times quantity.</param>
-public sealed record PriceLine(PriceComponent Component, string Sku, PriceVersionId PriceVersionId, Money UnitPrice, long Quantity, Money Amount);
+/// <param name="FreePerMonth">How many of these cost nothing in each month (UTC); what is left of them when the run starts lowers what is held.</param>
+public sealed record PriceLine(
+    PriceComponent Component, string Sku, PriceVersionId PriceVersionId, Money UnitPrice, long Quantity, Money Amount, long FreePerMonth = 0);

@@ -8,7 +8,9 @@ internal sealed class PriceList
 {
     private static readonly string[] Modes = ["apply", "check"];
 
-    /// <summary>Makes these the prices of the block from now on; versions that say the same stay.</summary>
+    /// <summary>
+    /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is ended.
+    /// </summary>
     public static async Task Publish(SystemDb db, string slug, BlockPrices prices, CancellationToken cancel)
     {
         var wanted = new Dictionary<string, Money?>(StringComparer.Ordinal)
@@ -27,14 +29,14 @@ internal sealed class PriceList
         var from = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
         var open = (await db.Query<Price>(
             $"""
-            select id, sku, unit_micros from billing.price_version
+            select id, sku, unit_micros, free_per_month, origin from billing.price_version
             where sku like {slug + "/%"} and upper_inf(valid) and scope = '00000000-0000-0000-0000-000000000000'
             """,
             cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
         foreach (var (sku, price) in wanted)
         {
             var current = open.GetValueOrDefault(sku);
-            if (current?.UnitMicros == price?.Micros)
+            if (current?.UnitMicros == price?.Micros || current?.Origin == "operator")
             {
                 continue;
             }
@@ -59,17 +61,18 @@ internal sealed class PriceList
     /// <summary>The prices the current tenant would pay now; null where the block has none.</summary>
     public static async Task<BlockPrices?> Current(NetAutomationDb db, string slug, CancellationToken cancel)
     {
-        var prices = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, price => new Money(price.UnitMicros), StringComparer.Ordinal);
+        var prices = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
         if (prices.Count == 0)
         {
             return null;
         }
 
-        Money Of(string part) => prices.GetValueOrDefault($"{slug}/{part}");
-        Money? Offered(string part) => prices.TryGetValue($"{slug}/{part}", out var price) ? price : null;
+        Money? Offered(string part) => prices.TryGetValue($"{slug}/{part}", out var price) ? new Money(price.UnitMicros) : null;
+        Money Of(string part) => Offered(part) ?? Money.Zero;
+        var free = prices.Values.Where(price => price.FreePerMonth > 0).ToDictionary(price => price.Sku[(slug.Length + 1)..], price => price.FreePerMonth, StringComparer.Ordinal);
         return new BlockPrices(
             Of("apply/run"), Of("apply/device"), Of("apply/minute"), Of("check/run"), Of("check/device"), Of("check/minute"),
-            Offered("rental/month"), Offered("owned/once"));
+            Offered("rental/month"), Offered("owned/once"), free.Count > 0 ? free : null);
     }
 
     /// <summary>What a run would cost at most, one line for each component.</summary>
@@ -89,7 +92,7 @@ internal sealed class PriceList
         {
             var price = prices[included ? Included(slug) : $"{slug}/{mode}/{Wire.Name(component)}"];
             var quantity = component switch { PriceComponent.Run => 1L, PriceComponent.Device => devices, _ => minutes };
-            return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity);
+            return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity, price.FreePerMonth);
         })];
     }
 
@@ -102,12 +105,12 @@ internal sealed class PriceList
 
     private static Task<List<Price>> InForce(NetAutomationDb db, string slug, CancellationToken cancel) => db.Query<Price>(
         $"""
-        select distinct on (sku) id, sku, unit_micros from billing.price_version
+        select distinct on (sku) id, sku, unit_micros, free_per_month, origin from billing.price_version
         where sku like {slug + "/%"} and valid @> now()
           and scope in ('00000000-0000-0000-0000-000000000000', coalesce(nullif(current_setting('app.tenant', true), '')::uuid, '00000000-0000-0000-0000-000000000000'))
         order by sku, scope desc
         """,
         cancel);
 
-    private sealed record Price(PriceVersionId Id, string Sku, long UnitMicros);
+    private sealed record Price(PriceVersionId Id, string Sku, long UnitMicros, long FreePerMonth, string Origin);
 }

@@ -1,4 +1,4 @@
-using NetAutomation.Billing.Ledger;
+using NetAutomation.Billing.Receipts;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing;
@@ -36,7 +36,7 @@ public sealed record Receipt(
             """,
             cancel)).Select(row => new Receipt(
                 row.Seq, row.BlockDigest, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash, new Money(row.PriceMicros),
-                new PriceVersionId(row.PriceVersionId), row.SettledAt, Receipts.Text(row.PreviousHash), Receipts.Text(row.Hash))).FirstOrDefault();
+                new PriceVersionId(row.PriceVersionId), row.SettledAt, ReceiptChain.Text(row.PreviousHash), ReceiptChain.Text(row.Hash))).FirstOrDefault();
 
     private sealed record Row(
         long Seq, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId,

@@ -30,7 +30,13 @@ internal sealed class UsageLedger(NetAutomationDb db)
     /// <summary>Holds the money for a run, one reservation for each line, or says why not.</summary>
     public async Task<Problem?> Reserve(TenantId tenant, RunId run, IReadOnlyList<PriceLine> lines, Money? maxPrice, CancellationToken cancel)
     {
-        var total = Total(lines);
+        if (await Channel(tenant, cancel) is not { } channel)
+        {
+            return Problems.NotBillable.With();
+        }
+
+        var holds = await FreeAllowance.Take(db, tenant, lines, cancel);
+        var total = holds.Aggregate(Money.Zero, (sum, hold) => sum + hold.Amount);
         if (maxPrice is { } max && total > max)
         {
             return new Problem(Problems.PriceAboveMax, $"The ceiling is {total} {Money.Currency}, the maximum given {max}.")
@@ -39,24 +45,20 @@ internal sealed class UsageLedger(NetAutomationDb db)
             };
         }
 
-        if (await Channel(tenant, cancel) is not { } channel)
-        {
-            return Problems.NotBillable.With();
-        }
-
         if (await Budgets.Budget.Refusal(db, tenant, total, cancel) is { } refusal)
         {
             return refusal;
         }
 
-        foreach (var line in lines)
+        foreach (var (line, free, amount) in holds)
         {
             var component = Wire.Name(line.Component);
             await db.Execute(
                 $"""
-                insert into billing.reservation (tenant_id, id, run_id, component, quantity, amount_micros, currency, price_version_id, channel)
-                values ({tenant.Value}, {Guid.CreateVersion7()}, {run.Value}, {component}, {line.Quantity}, {line.Amount.Micros}, {Money.Currency},
-                        {line.PriceVersionId.Value}, {channel})
+                insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
+                                                 price_version_id, channel)
+                values ({tenant.Value}, {Guid.CreateVersion7()}, {run.Value}, {component}, {line.Quantity}, {free}, {line.UnitPrice.Micros}, {amount.Micros},
+                        {Money.Currency}, {line.PriceVersionId.Value}, {channel})
                 """,
                 cancel);
         }

@@ -1,11 +1,17 @@
 using NetAutomation.Platform;
 using NetAutomation.Purchasing.Buy;
 using NetAutomation.Purchasing.Rights;
+using Quartz;
 
 namespace NetAutomation.Purchasing;
 
 internal static class PurchasingModule
 {
+    /// <summary>The scheduler role's part.</summary>
+    public static void AddPurchasingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
+        quartz.ScheduleJob<RenewRentals>(trigger => trigger.WithIdentity("renew-rentals").StartNow().WithSchedule(
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(5)).RepeatForever())));
+
     public static void MapPurchasing(this ApiRoutes routes)
     {
         var group = routes.Customer.MapGroup("").WithTags("Purchasing");

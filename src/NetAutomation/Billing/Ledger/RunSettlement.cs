@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using NetAutomation.Billing.Receipts;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Ledger;
@@ -13,7 +14,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
     {
         var reservations = await db.Query<Reserved>(
             $"""
-            select r.id, r.component, r.quantity, r.amount_micros, r.price_version_id, r.channel, p.unit_micros, p.sku
+            select r.id, r.component, r.quantity, r.free_quantity, r.amount_micros, r.price_version_id, r.channel, r.unit_micros, p.sku
             from billing.reservation r join billing.price_version p on p.id = r.price_version_id
             where r.tenant_id = {tenant.Value} and r.run_id = {facts.Run.Value}
             """,
@@ -33,29 +34,31 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         }
 
         await WriteUsage(billable, cancel);
-        await Receipts.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == "device"), cancel);
+        await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == "device"), cancel);
         return total;
     }
 
     private async Task<Money> Settle(Reserved reservation, long quantity, CancellationToken cancel)
     {
-        var amount = new Money(reservation.UnitMicros) * quantity;
+        var free = Math.Min(quantity, reservation.FreeQuantity);
+        var amount = new Money(reservation.UnitMicros) * (quantity - free);
         var (kind, charge) = (quantity > 0 ? "post" : "void", amount > Money.Zero ? Guid.CreateVersion7() : (Guid?)null);
         await db.Execute(
             $"""
-            insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, reserved_micros, amount_micros, currency,
-                                            price_version_id, channel, charge_id)
-            values ({tenant.Value}, {reservation.Id}, {facts.Run.Value}, {reservation.Component}, {kind}, {quantity}, {reservation.AmountMicros}, {amount.Micros},
-                    {Money.Currency}, {reservation.PriceVersionId}, {reservation.Channel}, {charge})
+            insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free, unit_micros,
+                                            reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
+            values ({tenant.Value}, {reservation.Id}, {facts.Run.Value}, {reservation.Component}, {kind}, {quantity}, {free}, {reservation.Quantity},
+                    {reservation.FreeQuantity}, {reservation.UnitMicros}, {reservation.AmountMicros}, {amount.Micros}, {Money.Currency},
+                    {reservation.PriceVersionId}, {reservation.Channel}, {charge})
             """,
             cancel);
         if (charge is { } id)
         {
-            var description = $"{facts.Block}: {quantity} × {reservation.Component}";
+            var description = $"{facts.Block}: {quantity - free} × {reservation.Component}";
             await db.Execute(
                 $"""
                 insert into billing.charge (tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-                values ({tenant.Value}, {id}, {reservation.Id}, {reservation.Sku}, {description}, {quantity}, {amount.Micros}, {Money.Currency},
+                values ({tenant.Value}, {id}, {reservation.Id}, {reservation.Sku}, {description}, {quantity - free}, {amount.Micros}, {Money.Currency},
                         {reservation.PriceVersionId}, {reservation.Channel})
                 """,
                 cancel);
@@ -95,7 +98,8 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
         return new Guid(hash[..16], bigEndian: true);
     }
-
-    internal sealed record Reserved(
-        Guid Id, string Component, long Quantity, long AmountMicros, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);
 }
+
+/// <summary>A reservation with the price it is pinned to.</summary>
+internal sealed record Reserved(
+    Guid Id, string Component, long Quantity, long FreeQuantity, long AmountMicros, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);

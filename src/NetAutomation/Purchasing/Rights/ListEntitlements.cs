@@ -21,10 +21,11 @@ public enum EntitlementState
 /// <param name="State">Whether it is in force.</param>
 /// <param name="StartsAt">From when.</param>
 /// <param name="EndsAt">Until when; null for good.</param>
-/// <param name="AutoRenew">Whether a rental renews at its end.</param>
+/// <param name="AutoRenew">Whether a rental renews, in the last hour of its term: for the same term, at the price then in force.</param>
+/// <param name="RenewalRefused">Why the last try to renew was refused: a problem code, such as <c>budget_exceeded</c>.</param>
 public sealed record EntitlementView(
     EntitlementId Id, PurchaseId PurchaseId, string Block, int Major, PurchaseKind Kind, EntitlementState State, DateTimeOffset StartsAt,
-    DateTimeOffset? EndsAt, bool AutoRenew);
+    DateTimeOffset? EndsAt, bool AutoRenew, string? RenewalRefused);
 
 /// <summary>A change to a right.</summary>
 /// <param name="AutoRenew">False ends a rental at its term.</param>
@@ -81,7 +82,7 @@ internal static class ListEntitlements
 
     private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<Row>(
         $"""
-        select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, version, tstzrange(starts_at, ends_at) @> now() as active
+        select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, renewal_refused, version, tstzrange(starts_at, ends_at) @> now() as active
         from purchasing.entitlement
         where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
         """,
@@ -89,8 +90,8 @@ internal static class ListEntitlements
 
     private static EntitlementView View(Row row) => new(
         new EntitlementId(row.Id), new PurchaseId(row.PurchaseId), row.Block, row.Major, Wire.Value<PurchaseKind>(row.Kind),
-        row.Active ? EntitlementState.Active : EntitlementState.Ended, row.StartsAt, row.EndsAt, row.AutoRenew);
+        row.Active ? EntitlementState.Active : EntitlementState.Ended, row.StartsAt, row.EndsAt, row.AutoRenew, row.RenewalRefused);
 
     private sealed record Row(
-        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew, int Version, bool Active);
+        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew, string? RenewalRefused, int Version, bool Active);
 }

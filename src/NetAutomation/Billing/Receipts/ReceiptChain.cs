@@ -1,23 +1,26 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 
-namespace NetAutomation.Billing.Ledger;
+namespace NetAutomation.Billing.Receipts;
 
 /// <summary>One receipt per device outcome, hash-chained per tenant: changing or dropping one breaks every later hash.</summary>
-internal static class Receipts
+internal static class ReceiptChain
 {
-    public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, RunSettlement.Reserved devicePrice, CancellationToken cancel)
+    public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, Reserved devicePrice, CancellationToken cancel)
     {
         await db.Execute(
             $"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing", cancel);
         var head = (await db.Query<Head>(
             $"select seq, hash, date_trunc('milliseconds', now()) as settled_at from billing.receipt_head where tenant_id = {tenant.Value} for update", cancel))[0];
         var (seq, previous) = (head.Seq, head.Hash);
+        var free = devicePrice.FreeQuantity;
         foreach (var device in facts.Devices)
         {
-            var price = new Money(device.Billable ? devicePrice.UnitMicros : 0);
+            // The first billable devices are those the free allowance pays for, so that the receipts of a run add up to its device charge.
+            var price = new Money(device.Billable && free-- <= 0 ? devicePrice.UnitMicros : 0);
             var hash = Hash(new Canonical(
                 ++seq, facts.Run, device.Device, device.Outcome, facts.BlockDigest, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
                 price, new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(previous)));
@@ -37,9 +40,21 @@ internal static class Receipts
 
     public static string Text(byte[] hash) => $"sha256:{Convert.ToHexStringLower(hash)}";
 
-    private static byte[] Hash(Canonical receipt) => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(receipt, Json.Api));
+    /// <summary>The bytes that are hashed, from the row.</summary>
+    public static byte[] Bytes(Row row) => Bytes(new Canonical(
+        row.Seq, new RunId(row.RunId), new DeviceId(row.DeviceId), row.Outcome, row.BlockDigest, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
+        new Money(row.PriceMicros), new PriceVersionId(row.PriceVersionId), row.SettledAt, Text(row.PreviousHash)));
 
-    /// <summary>The bytes that are hashed: this record as JSON in this order.</summary>
+    private static byte[] Hash(Canonical receipt) => SHA256.HashData(Bytes(receipt));
+
+    private static byte[] Bytes(Canonical receipt) => JsonSerializer.SerializeToUtf8Bytes(receipt, Json.Api);
+
+    /// <summary>One receipt as it is stored.</summary>
+    public sealed record Row(
+        long Seq, Guid RunId, Guid DeviceId, string Outcome, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash,
+        long PriceMicros, Guid PriceVersionId, DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
+
+    /// <summary>What is hashed: this record as JSON in this order.</summary>
     private sealed record Canonical(
         long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash,
         string? AfterHash, Money Price, PriceVersionId PriceVersionId, DateTimeOffset SettledAt, string PreviousHash);

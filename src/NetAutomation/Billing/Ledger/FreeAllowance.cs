@@ -1,0 +1,38 @@
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Billing.Ledger;
+
+/// <summary>
+/// The free part of each month. A reservation takes what is left of it before any money; what its run does not use is given back by the
+/// settlement. The rows of the allowance are written by triggers alone, which refuse to grant more than there is.
+/// </summary>
+internal static class FreeAllowance
+{
+    /// <summary>Lines with their free quantity and what is left to pay for. Locks the allowance until the caller's transaction ends.</summary>
+    public static async Task<IReadOnlyList<Hold>> Take(NetAutomationDb db, TenantId tenant, IReadOnlyList<PriceLine> lines, CancellationToken cancel)
+    {
+        var holds = new List<Hold>();
+        foreach (var line in lines)
+        {
+            var free = line.FreePerMonth > 0 && line.UnitPrice > Money.Zero ? Math.Min(line.Quantity, await Left(db, tenant, line, cancel)) : 0;
+            holds.Add(new Hold(line, free, line.UnitPrice * (line.Quantity - free)));
+        }
+
+        return holds;
+    }
+
+    private static async Task<long> Left(NetAutomationDb db, TenantId tenant, PriceLine line, CancellationToken cancel)
+    {
+        await db.Execute($"select pg_advisory_xact_lock(hashtextextended({$"free/{tenant}/{line.Sku}"}, 0))", cancel);
+        var taken = await db.Scalar<long>(
+            $"""
+            select coalesce(sum(held + used), 0)::bigint as "Value" from billing.free_allowance
+            where tenant_id = {tenant.Value} and sku = {line.Sku} and month = date_trunc('month', now() at time zone 'UTC')::date
+            """,
+            cancel);
+        return Math.Max(0, line.FreePerMonth - taken);
+    }
+
+    /// <summary>What one line holds.</summary>
+    public sealed record Hold(PriceLine Line, long Free, Money Amount);
+}

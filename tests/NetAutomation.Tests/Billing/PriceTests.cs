@@ -1,0 +1,140 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Billing;
+
+public sealed class PriceTests(PostgresServer postgres)
+{
+    private const string Device = "static-routes/apply/device";
+
+    [Fact]
+    public async Task A_new_price_is_for_what_is_quoted_after_it()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        var before = await ground.StartRun();
+        await Set(ground, new { sku = Device, unitPrice = Usd("0.2") });
+        await ground.Work((await ground.Claim())!);
+        (await Charged(ground, before)).ShouldBe("0.200000");
+        var after = await ground.StartRun();
+        await ground.Work((await ground.Claim())!);
+        (await Charged(ground, after)).ShouldBe("0.500000");
+    }
+
+    [Fact]
+    public async Task An_agreed_price_is_one_tenants_alone_and_ends()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var other = await ground.Host.CreateTenant();
+        var agreed = await Set(ground, new { sku = Device, unitPrice = Usd("0.01"), tenantId = ground.Tenant.Id.ToString() });
+        (await Shown(ground.Client)).ShouldBe("0.010000");
+        (await Shown(other.Client)).ShouldBe("0.050000");
+        var staff = ground.Host.Operator();
+        (await staff.Call("POST", $"/operator/v1/prices/{agreed["id"]}:end", new { })).Must(HttpStatusCode.OK);
+        (await Shown(ground.Client)).ShouldBe("0.050000");
+        (await staff.Call("POST", $"/operator/v1/prices/{agreed["id"]}:end", new { })).Must(HttpStatusCode.Conflict);
+        (await staff.Call("GET", $"/operator/v1/prices?sku={Device}&tenantId={ground.Tenant.Id}")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("items").GetArrayLength().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_price_is_set_for_a_time_to_come_and_never_for_the_past()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await Set(ground, new { sku = Device, unitPrice = Usd("9"), validFrom = DateTimeOffset.UtcNow.AddDays(30) });
+        (await Shown(ground.Client)).ShouldBe("0.050000");
+        var staff = ground.Host.Operator();
+        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddDays(20) })).Must(HttpStatusCode.Conflict);
+        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddSeconds(-1) }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/validFrom in_the_past"]);
+        (await staff.Call("POST", "/operator/v1/prices", new { sku = "nothing/apply/device", unitPrice = Usd("-1"), freePerMonth = -1, tenantId = TenantId.New().ToString() }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/sku unknown_price", "/unitPrice out_of_range", "/freePerMonth out_of_range", "/tenantId unknown_tenant"]);
+    }
+
+    [Fact]
+    public async Task Starting_again_keeps_the_price_that_was_set()
+    {
+        var database = await postgres.Create();
+        await using (var ground = await RunGround.Start(database, 1, upkeep: false))
+        {
+            await Set(ground, new { sku = Device, unitPrice = Usd("0.07") });
+        }
+
+        await using var again = await ServiceHost.Start(database, [$"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks"]);
+        (await Shown((await again.CreateTenant()).Client)).ShouldBe("0.070000");
+    }
+
+    [Fact]
+    public async Task The_free_part_of_a_month_goes_first_and_what_a_run_does_not_use_comes_back()
+    {
+        await using var ground = await RunGround.Start(postgres, 3);
+        await Set(ground, new { sku = Device, unitPrice = Usd("0.05"), freePerMonth = 4 });
+        var first = await ground.StartRun();
+        (await ground.Scalar<long>("select held from billing.free_allowance")).ShouldBe(3);
+        var second = await ground.StartRun(ground.Apply("10.8.0.0/16"));
+        (await ground.Scalar<long>("select held from billing.free_allowance")).ShouldBe(4);
+
+        // Two of three were changed: one free device comes back, and the run costs its run component alone.
+        await ground.Work((await ground.Claim())!, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
+        (await Charged(ground, first)).ShouldBe("0.100000");
+        (await ground.Scalar<long>("select held * 100 + used from billing.free_allowance")).ShouldBe(102);
+        await ground.Work((await ground.Claim())!);
+        (await Charged(ground, second)).ShouldBe("0.200000");
+        var third = await ground.StartRun(ground.Apply("10.7.0.0/16"));
+        await ground.Work((await ground.Claim())!);
+        (await Charged(ground, third)).ShouldBe("0.200000");
+        (await ground.Scalar<long>("select held * 100 + used from billing.free_allowance")).ShouldBe(4);
+
+        // The receipts of each run add up to its device charge.
+        (await ground.Scalar<long>(
+            """
+            select count(*) from billing.settlement s where component = 'device'
+              and amount_micros <> (select sum(price_micros) from billing.receipt r where r.run_id = s.run_id)
+            """)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Runs_at_once_never_take_more_than_is_free()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await Set(ground, new { sku = Device, unitPrice = Usd("0.05"), freePerMonth = 5 });
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => ground.StartRun()));
+        (await ground.Scalar<long>("select held from billing.free_allowance")).ShouldBe(5);
+        (await ground.Scalar<long>("select sum(free_quantity)::bigint from billing.reservation")).ShouldBe(5);
+        (await ground.Scalar<long>("select sum(amount_micros)::bigint from billing.reservation where component = 'device'")).ShouldBe(7 * 50_000);
+    }
+
+    [Fact]
+    public async Task A_free_run_fits_a_maximum_of_nothing()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        await Set(ground, new { sku = Device, unitPrice = Usd("0.05"), freePerMonth = 1 });
+        await Set(ground, new { sku = "static-routes/apply/run", unitPrice = Usd("0.01"), freePerMonth = 1 });
+        object Free(string prefix) => new
+        {
+            block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix, nextHop = "10.66.0.1" } } }, maxPrice = Usd("0"),
+        };
+        await ground.StartRun(Free("10.9.0.0/16"));
+        var refused = await RunGround.Post(ground.Client, "/v1/runs", Free("10.8.0.0/16"), null, 402);
+        refused["ceiling"]!["amount"]!.GetValue<string>().ShouldBe("0.060000");
+    }
+
+    private static object Usd(string amount) => new { amount, currency = "USD" };
+
+    private static async Task<JsonNode> Set(RunGround ground, object body)
+    {
+        using var answer = await ground.Host.Operator().PostAsJsonAsync("/operator/v1/prices", body);
+        var text = await answer.Content.ReadAsStringAsync();
+        answer.StatusCode.ShouldBe(HttpStatusCode.Created, text);
+        return JsonNode.Parse(text)!;
+    }
+
+    private static async Task<string> Charged(RunGround ground, RunId run) =>
+        (await RunGround.Get(ground.Client, $"/v1/runs/{run}"))["charged"]!["amount"]!.GetValue<string>();
+
+    private static async Task<string> Shown(HttpClient client) =>
+        (await RunGround.Get(client, "/v1/blocks/static-routes"))["prices"]!["applyDevice"]!["amount"]!.GetValue<string>();
+}
