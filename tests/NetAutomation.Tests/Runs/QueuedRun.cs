@@ -1,0 +1,17 @@
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Runs;
+
+/// <summary>One ground with a queued run, for tests that leave it as it is.</summary>
+public sealed class QueuedRun(PostgresServer postgres) : IAsyncLifetime
+{
+    internal RunGround Ground { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Ground = await RunGround.Start(postgres, 1);
+        await Ground.StartRun();
+    }
+
+    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+}
