@@ -78,6 +78,24 @@ public sealed class InvoiceKind : IIdKind
     public static string Prefix => "inv_";
 }
 
+/// <summary>Identifies a correction.</summary>
+public sealed class AdjustmentKind : IIdKind
+{
+    public static string Prefix => "adj_";
+}
+
+/// <summary>Identifies a charge.</summary>
+public sealed class ChargeKind : IIdKind
+{
+    public static string Prefix => "chg_";
+}
+
+/// <summary>Identifies a payment.</summary>
+public sealed class PaymentKind : IIdKind
+{
+    public static string Prefix => "pay_";
+}
+
 /// <summary>Identifies a schedule.</summary>
 public sealed class ScheduleKind : IIdKind
 {

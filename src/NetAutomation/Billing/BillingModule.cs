@@ -1,3 +1,4 @@
+using NetAutomation.Billing.Adjustments;
 using NetAutomation.Billing.Budgets;
 using NetAutomation.Billing.Invoices;
 using NetAutomation.Billing.Prices;
@@ -9,7 +10,13 @@ namespace NetAutomation.Billing;
 
 internal static class BillingModule
 {
-    public static void AddBilling(this IHostApplicationBuilder builder) => builder.Services.AddScoped<UsageLedger>();
+    public static void AddBilling(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<BillingOptions>().BindConfiguration("Billing").ValidateDataAnnotations().ValidateOnStart();
+        services.AddScoped<UsageLedger>();
+        services.AddScoped<IssueInvoices>();
+    }
 
     public static void MapBilling(this ApiRoutes routes)
     {
@@ -17,13 +24,26 @@ internal static class BillingModule
         group.MapGet("/usage", ListUsage.Handle).WithName("ListUsage");
         group.MapGet("/invoices", ListInvoices.Handle).WithName("ListInvoices");
         group.MapGet("/invoices/{id}", ListInvoices.GetInvoice).WithName("GetInvoice");
+        group.MapGet("/invoices/{id}/html", ListInvoices.GetHtml).WithName("GetInvoicePage").Produces<string>(200, "text/html");
+        group.MapGet("/invoices/{id}/csv", ListInvoices.GetCsv).WithName("GetInvoiceCsv").Produces<string>(200, Csv.MediaType);
+        group.MapGet("/invoices/{id}/document", ListInvoices.GetDocument).WithName("GetInvoiceDocument").Produces<string>(200, "application/json");
         group.MapGet("/budget", Budget.GetBudget).WithName("GetBudget");
         group.MapPut("/budget", Budget.PutBudget).WithName("PutBudget").WithMetadata(new RequiredRole(MemberRole.Admin));
         group.MapGet("/receipts", ExportReceipts.Handle).WithName("ExportReceipts").WithMetadata(new OwnTransaction())
             .Produces<string>(200, ExportReceipts.MediaType);
 
-        routes.Operator.MapGet("/prices", OperatePrices.List);
-        routes.Operator.MapPost("/prices", OperatePrices.Set);
-        routes.Operator.MapPost("/prices/{id}:end", OperatePrices.End);
+        var staff = routes.Operator;
+        staff.MapGet("/prices", OperatePrices.List);
+        staff.MapPost("/prices", OperatePrices.Set);
+        staff.MapPost("/prices/{id}:end", OperatePrices.End);
+        staff.MapGet("/charges", ListAdjustments.Charges);
+        staff.MapGet("/adjustments", ListAdjustments.Handle);
+        staff.MapPost("/adjustments", MakeAdjustment.Handle);
+        staff.MapGet("/invoices", OperateInvoices.List);
+        staff.MapGet("/invoices/{id}", OperateInvoices.Get);
+        staff.MapGet("/invoices/{id}/html", OperateInvoices.GetHtml);
+        staff.MapPost("/invoices/{id}:issue", OperateInvoices.Issue);
+        staff.MapPost("/invoices/{id}:void", OperateInvoices.Void);
+        staff.MapPost("/invoices/{id}:record-payment", OperateInvoices.RecordPayment);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
@@ -25,14 +26,14 @@ public sealed record RunFacts(RunId Run, string Block, string BlockDigest, strin
 /// Money of runs and purchases. Every method joins the caller's transaction of the tenant, so a reservation commits with the run it
 /// is for, and a settlement with the end of the run (Billing/README.md).
 /// </summary>
-internal sealed class UsageLedger(NetAutomationDb db)
+internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> options)
 {
     /// <summary>Holds the money for a run, one reservation for each line, or says why not.</summary>
     public async Task<Problem?> Reserve(TenantId tenant, RunId run, IReadOnlyList<PriceLine> lines, Money? maxPrice, CancellationToken cancel)
     {
-        if (await Channel(tenant, cancel) is not { } channel)
+        if ((await Channel(tenant, cancel)).Refused(out var unbillable, out var channel))
         {
-            return Problems.NotBillable.With();
+            return unbillable;
         }
 
         var holds = await FreeAllowance.Take(db, tenant, lines, cancel);
@@ -73,9 +74,9 @@ internal sealed class UsageLedger(NetAutomationDb db)
     public async Task<Problem?> ChargePurchase(
         TenantId tenant, PurchaseId purchase, string sku, string description, PriceVersionId price, long quantity, Money amount, CancellationToken cancel)
     {
-        if (await Channel(tenant, cancel) is not { } channel)
+        if ((await Channel(tenant, cancel)).Refused(out var unbillable, out var channel))
         {
-            return Problems.NotBillable.With();
+            return unbillable;
         }
 
         if (await Budgets.Budget.Refusal(db, tenant, amount, cancel) is { } refusal)
@@ -100,6 +101,26 @@ internal sealed class UsageLedger(NetAutomationDb db)
 
     public static Money Total(IReadOnlyList<PriceLine> lines) => lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
 
-    private async Task<string?> Channel(TenantId tenant, CancellationToken cancel) =>
-        await db.Scalar<string>($"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value}", cancel);
+    /// <summary>Who collects; refused where there is nobody, or where the tenant is too late with an invoice.</summary>
+    private async Task<Outcome<string>> Channel(TenantId tenant, CancellationToken cancel)
+    {
+        var rows = await db.Query<Account>(
+            $"""
+            select a.channel, o.owed, o.due_at, o.number from billing.account a
+              left join lateral billing.overdue(a.tenant_id, now() - make_interval(days => {options.Value.OverdueDays})) o on true
+            where a.tenant_id = {tenant.Value}
+            """,
+            cancel);
+        return rows switch
+        {
+            [{ Owed: null, Channel: var channel }] => channel,
+            [var late] => new Problem(Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
+            {
+                Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["owed"] = late.Owed, ["invoice"] = late.Number, ["dueAt"] = late.DueAt },
+            },
+            _ => Problems.NotBillable.With(),
+        };
+    }
+
+    private sealed record Account(string Channel, Money? Owed, DateTimeOffset? DueAt, string? Number);
 }

@@ -6,7 +6,9 @@ namespace NetAutomation.Platform;
 /// <summary>JSON with sorted members and no white space, so that equal values have equal hashes.</summary>
 internal static class CanonicalJson
 {
-    public static string Hash(JsonElement value)
+    public static string Hash(JsonElement value) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Bytes(value)))}";
+
+    public static byte[] Bytes(JsonElement value)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
@@ -14,7 +16,7 @@ internal static class CanonicalJson
             Write(writer, value);
         }
 
-        return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(buffer.ToArray()))}";
+        return buffer.ToArray();
     }
 
     private static void Write(Utf8JsonWriter writer, JsonElement value)

@@ -214,7 +214,7 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
     /// <summary>Another type at the first level is 400; the block's schema judges what is inside <c>input</c>, and money has its own rule.</summary>
     private ApiAttack OtherType(ApiOperation operation, JsonObject body)
     {
-        var places = Places(body, "").Where(place => !place.Pointer.StartsWith("/input", StringComparison.Ordinal) && place.Parent[place.Key] is { } value && !IsMoney(value) && !IsMoney(place.Parent)).ToArray();
+        var places = Places(body, "").Where(place => !place.Pointer.Contains("/input", StringComparison.Ordinal) && place.Parent[place.Key] is { } value && !IsMoney(value) && !IsMoney(place.Parent)).ToArray();
         if (places.Length == 0)
         {
             return Unknown(operation, body);

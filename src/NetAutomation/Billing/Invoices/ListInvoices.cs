@@ -1,4 +1,6 @@
+using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 
@@ -12,41 +14,91 @@ public enum InvoiceState
     Void,
 }
 
+/// <summary>What a line is: charges of one price, or one correction.</summary>
+public enum InvoiceLineType
+{
+    Charge,
+    Debit,
+    Credit,
+    CreditNote,
+}
+
 /// <summary>A month: an invoice where the provider collects, a statement where AWS Marketplace does.</summary>
 /// <param name="Id">The invoice.</param>
 /// <param name="Kind">invoice or statement.</param>
-/// <param name="State">The running month is a draft.</param>
+/// <param name="State">The running month is a draft; issued, it never changes; a void one is replaced by the next revision.</param>
 /// <param name="Payable">True where the provider collects.</param>
 /// <param name="PeriodStart">First day.</param>
 /// <param name="PeriodEnd">First day of the next month.</param>
-/// <param name="Lines">One line per price.</param>
+/// <param name="Lines">One line per price, and one per correction.</param>
 /// <param name="Total">Sum of the lines.</param>
+/// <param name="Number">Without gaps per tenant; null for a draft.</param>
+/// <param name="Revision">Counts up when an invoice of the month was voided.</param>
+/// <param name="Replaces">Number of the void invoice before it.</param>
+/// <param name="IssuedAt">When it was issued.</param>
+/// <param name="DueAt">Until when it is to be paid.</param>
+/// <param name="Exact">What the charges add up to.</param>
+/// <param name="Rounding">Total minus exact: what rounding each line to cents came to.</param>
+/// <param name="Paid">Payments received.</param>
+/// <param name="VoidedAt">When it was voided.</param>
+/// <param name="VoidReason">Why it was voided.</param>
+/// <param name="Hash">SHA-256 of the document, see <c>/v1/invoices/{id}/document</c>.</param>
+/// <param name="PreviousHash">Hash of the document before it.</param>
 public sealed record InvoiceView(
-    InvoiceId Id, string Kind, InvoiceState State, bool Payable, DateOnly PeriodStart, DateOnly PeriodEnd, IReadOnlyList<InvoiceLineView> Lines, Money Total);
+    InvoiceId Id,
+    string Kind,
+    InvoiceState State,
+    bool Payable,
+    DateOnly PeriodStart,
+    DateOnly PeriodEnd,
+    IReadOnlyList<InvoiceLineView> Lines,
+    Money Total,
+    string? Number,
+    int Revision,
+    string? Replaces,
+    DateTimeOffset? IssuedAt,
+    DateTimeOffset? DueAt,
+    Money Exact,
+    Money Rounding,
+    Money Paid,
+    DateTimeOffset? VoidedAt,
+    string? VoidReason,
+    string? Hash,
+    string? PreviousHash);
 
-/// <summary>The charges of one price.</summary>
+/// <summary>The charges of one price, or one correction.</summary>
+/// <param name="Type">charge, or a correction: debit, credit, credit_note.</param>
 /// <param name="Sku">Name of the price.</param>
-/// <param name="PriceVersionId">The version charged.</param>
+/// <param name="Description">What a correction is for.</param>
+/// <param name="PriceVersionId">The version charged; null for a credit or debit.</param>
 /// <param name="UnitPrice">Price of one.</param>
 /// <param name="Quantity">How many.</param>
-/// <param name="Amount">Unit price times quantity.</param>
+/// <param name="Amount">What is billed: rounded half to even to cents on an invoice.</param>
 /// <param name="Charges">How many charges the line sums.</param>
-public sealed record InvoiceLineView(string Sku, PriceVersionId PriceVersionId, Money UnitPrice, long Quantity, Money Amount, long Charges);
+/// <param name="Exact">Unit price times quantity.</param>
+/// <param name="CreditNote">Number of the credit note.</param>
+/// <param name="Credits">Number of the issued invoice that the credit note corrects.</param>
+public sealed record InvoiceLineView(
+    InvoiceLineType Type,
+    string Sku,
+    string? Description,
+    PriceVersionId? PriceVersionId,
+    Money? UnitPrice,
+    long Quantity,
+    Money Amount,
+    long Charges,
+    Money Exact,
+    string? CreditNote,
+    string? Credits);
 
 internal static class ListInvoices
 {
     /// <summary>Months, newest first.</summary>
-    public static async Task<Results<Ok<Page<InvoiceView>>, Problem>> Handle(NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<InvoiceView>>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, IOptions<BillingOptions> options, CancellationToken cancel)
     {
-        var read = await page.Read<Head>(
-            "invoices",
-            (below, take) => db.Query<Head>(
-                $"""
-                select id, kind, state, lower(period) as period_start, upper(period) as period_end from billing.invoice
-                where tenant_id = {caller.Tenant.Value} and ({below}::uuid is null or id < {below}) order by id desc limit {take}
-                """,
-                cancel),
-            head => head.Id);
+        var read = await page.Read(
+            "invoices", (below, take) => InvoiceHead.Find(db, caller.Tenant, null, null, null, below, take, cancel), head => head.Id.Value);
         if (read.Refused(out var problem, out var heads))
         {
             return problem;
@@ -55,45 +107,35 @@ internal static class ListInvoices
         var views = new List<InvoiceView>();
         foreach (var head in heads.Items)
         {
-            views.Add(await View(db, caller.Tenant, head, cancel));
+            views.Add((await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)).View(head));
         }
 
         return TypedResults.Ok(new Page<InvoiceView>(views, heads.Next));
     }
 
     /// <summary>One month.</summary>
-    public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
-    {
-        var heads = await db.Query<Head>(
-            $"""
-            select id, kind, state, lower(period) as period_start, upper(period) as period_end from billing.invoice
-            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
-            """,
-            cancel);
-        return heads is [var head] ? TypedResults.Ok(await View(db, caller.Tenant, head, cancel)) : Platform.Problems.NotFound.With();
-    }
+    public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, caller, options, cancel) is (var head, var document) ? TypedResults.Ok(document.View(head)) : Platform.Problems.NotFound.With();
 
-    private static async Task<InvoiceView> View(NetAutomationDb db, TenantId tenant, Head head, CancellationToken cancel)
-    {
-        var lines = await db.Query<Line>(
-            $"""
-            select c.sku, c.price_version_id, p.unit_micros, sum(c.quantity)::bigint as quantity, sum(c.amount_micros)::bigint as amount, count(*) as charges
-            from billing.charge c join billing.price_version p on p.id = c.price_version_id
-              left join billing.invoice_line l on l.tenant_id = c.tenant_id and l.charge_id = c.id
-            where c.tenant_id = {tenant.Value}
-              and case when {head.Kind} = 'invoice' then l.invoice_id = {head.Id}
-                       else c.channel = 'marketplace' and (c.occurred_at at time zone 'UTC')::date >= {head.PeriodStart} and (c.occurred_at at time zone 'UTC')::date < {head.PeriodEnd} end
-            group by c.sku, c.price_version_id, p.unit_micros order by c.sku, c.price_version_id
-            """,
-            cancel);
-        var views = lines.Select(line => new InvoiceLineView(
-            line.Sku, new PriceVersionId(line.PriceVersionId), new Money(line.UnitMicros), line.Quantity, new Money(line.Amount), line.Charges)).ToList();
-        return new InvoiceView(
-            new InvoiceId(head.Id), head.Kind, Wire.Value<InvoiceState>(head.State), head.Kind == "invoice", head.PeriodStart, head.PeriodEnd, views,
-            views.Aggregate(Money.Zero, (sum, line) => sum + line.Amount));
-    }
+    /// <summary>The month as a page to print. It loads nothing from elsewhere.</summary>
+    public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
+        await Read(id, db, caller, options, cancel) is (var head, var document) ? InvoicePage.Show(http, head, document) : Platform.Problems.NotFound.With();
 
-    private sealed record Head(Guid Id, string Kind, string State, DateOnly PeriodStart, DateOnly PeriodEnd);
+    /// <summary>The lines of the month as CSV, closed by rounding and total.</summary>
+    public static async Task<Results<ContentHttpResult, Problem>> GetCsv(
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, caller, options, cancel) is (_, var document)
+            ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Platform.Problems.NotFound.With();
 
-    private sealed record Line(string Sku, Guid PriceVersionId, long UnitMicros, long Quantity, long Amount, long Charges);
+    /// <summary>The frozen bytes whose SHA-256 is the invoice's hash; a draft has none.</summary>
+    public static async Task<Results<ContentHttpResult, Problem>> GetDocument(InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+        await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [{ Document: { } frozen }]
+            ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Platform.Problems.NotFound.With();
+
+    private static async Task<(InvoiceHead Head, InvoiceDocument Document)?> Read(
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [var head]
+            ? (head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : null;
 }

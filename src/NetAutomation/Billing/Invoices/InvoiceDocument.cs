@@ -1,0 +1,131 @@
+using System.Text.Json;
+using NetAutomation.Billing.Receipts;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Billing.Invoices;
+
+/// <summary>
+/// What an invoice says. Issuing freezes it as canonical JSON; from then on it is only ever read. A draft is the same, composed anew
+/// each time, without number, dates and hashes.
+/// </summary>
+/// <param name="Format">Version of this shape.</param>
+internal sealed record InvoiceDocument(
+    int Format,
+    InvoiceId Id,
+    string Kind,
+    string? Number,
+    int Revision,
+    string? Replaces,
+    string Issuer,
+    TenantId TenantId,
+    string TenantName,
+    DateOnly PeriodStart,
+    DateOnly PeriodEnd,
+    DateTimeOffset? IssuedAt,
+    DateTimeOffset? DueAt,
+    IReadOnlyList<InvoiceLineView> Lines,
+    Money Exact,
+    Money Rounding,
+    Money Total,
+    string? PreviousHash,
+    ReceiptAnchor? Receipts)
+{
+    private const long Cent = 10_000;
+
+    /// <summary>The frozen text where there is one, else what the charges say now.</summary>
+    public static async Task<InvoiceDocument> Of(NetAutomationDb db, InvoiceHead head, string issuer, CancellationToken cancel)
+    {
+        if (head.Document is { } frozen)
+        {
+            return JsonSerializer.Deserialize<InvoiceDocument>(frozen, Json.Api)!;
+        }
+
+        var lines = await ReadLines(db, head, cancel);
+        var exact = lines.Aggregate(Money.Zero, (sum, line) => sum + line.Exact);
+        var total = lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
+        return new InvoiceDocument(
+            1, head.Id, head.Kind, null, head.Revision, head.Replaces, issuer, head.TenantId, head.TenantName, head.PeriodStart, head.PeriodEnd, null, null,
+            lines, exact, total - exact, total, null, null);
+    }
+
+    public byte[] Canonical() => CanonicalJson.Bytes(JsonSerializer.SerializeToElement(this, Json.Api));
+
+    public InvoiceView View(InvoiceHead head) => new(
+        Id, Kind, head.State, Kind == "invoice", PeriodStart, PeriodEnd, Lines, Total, Number, Revision, Replaces, IssuedAt, DueAt, Exact, Rounding, head.Paid,
+        head.VoidedAt, head.VoidReason, head.DocumentSha256 is { } hash ? ReceiptChain.Text(hash) : null, PreviousHash);
+
+    /// <summary>Half to even, so that roundings do not drift to one side.</summary>
+    internal static Money ToCents(Money amount) => new((long)Math.Round(amount.Micros / (decimal)Cent, MidpointRounding.ToEven) * Cent);
+
+    private static async Task<List<InvoiceLineView>> ReadLines(NetAutomationDb db, InvoiceHead head, CancellationToken cancel)
+    {
+        // What AWS collects is rounded nowhere: it meters units.
+        Func<Money, Money> round = head.Kind == "invoice" ? ToCents : amount => amount;
+        var rows = await db.Query<Line>(
+            $"""
+            with own as (
+              select c.* from billing.invoice_line l join billing.charge c on c.tenant_id = l.tenant_id and c.id = l.charge_id
+              where {head.Kind} = 'invoice' and l.tenant_id = {head.TenantId.Value} and l.invoice_id = {head.Id.Value}
+              union all
+              select c.* from billing.charge c
+              where {head.Kind} = 'statement' and c.tenant_id = {head.TenantId.Value} and c.channel = 'marketplace'
+                and c.occurred_at >= ({head.PeriodStart}::timestamp at time zone 'UTC') and c.occurred_at < ({head.PeriodEnd}::timestamp at time zone 'UTC')),
+            typed as (
+              select o.*, coalesce(case when a.credits is not null then 'credit_note' when a.kind <> 'reversal' then a.kind end, 'charge') as type,
+                a.credit_note_number, i.number as credits
+              from own o left join billing.adjustment a on a.tenant_id = o.tenant_id and a.id = o.adjustment_id
+                left join billing.invoice i on i.tenant_id = a.tenant_id and i.id = a.credits)
+            select t.type, t.sku, case when t.type <> 'charge' then t.description end as description, t.price_version_id, p.unit_micros as unit_price,
+              sum(t.quantity)::bigint as quantity, sum(t.amount_micros)::bigint as exact, count(*) as charges, t.credit_note_number as credit_note, t.credits
+            from typed t left join billing.price_version p on p.id = t.price_version_id
+            group by t.type, t.sku, 3, t.price_version_id, p.unit_micros, case when t.type <> 'charge' then t.id end, t.credit_note_number, t.credits
+            order by array_position(array['charge', 'debit', 'credit', 'credit_note'], t.type), t.sku, t.price_version_id, t.credit_note_number,
+              case when t.type <> 'charge' then t.id end
+            """,
+            cancel);
+        return [.. rows.Select(row => new InvoiceLineView(
+            row.Type, row.Sku, row.Description, row.PriceVersionId, row.UnitPrice, row.Quantity, round(row.Exact), row.Charges, row.Exact, row.CreditNote, row.Credits))];
+    }
+
+    private sealed record Line(
+        InvoiceLineType Type, string Sku, string? Description, PriceVersionId? PriceVersionId, Money? UnitPrice, long Quantity, Money Exact, long Charges,
+        string? CreditNote, string? Credits);
+}
+
+/// <summary>The head of the tenant's receipt chain when the invoice was issued: no receipt before it can change unseen.</summary>
+internal sealed record ReceiptAnchor(long Seq, string Hash);
+
+/// <summary>The row of an invoice.</summary>
+internal sealed record InvoiceHead(
+    InvoiceId Id,
+    TenantId TenantId,
+    string TenantName,
+    string Kind,
+    InvoiceState State,
+    int Revision,
+    string? Replaces,
+    DateOnly PeriodStart,
+    DateOnly PeriodEnd,
+    bool Over,
+    string? Document,
+    byte[]? DocumentSha256,
+    Money Paid,
+    DateTimeOffset? VoidedAt,
+    string? VoidReason)
+{
+    /// <summary>Newest first. Row-level security adds the tenant where the caller is one.</summary>
+    public static Task<List<InvoiceHead>> Find(NetAutomationDb db, TenantId? tenant, Guid? id, string? state, DateOnly? month, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<InvoiceHead>(
+            $"""
+            select i.id, i.tenant_id, t.name as tenant_name, i.kind, i.state, i.revision, r.number as replaces, lower(i.period) as period_start, upper(i.period) as period_end,
+              now() >= (upper(i.period)::timestamp at time zone 'UTC') as over, i.document, i.document_sha256, i.voided_at, i.void_reason,
+              coalesce((select sum(p.amount_micros) from billing.payment p where p.tenant_id = i.tenant_id and p.invoice_id = i.id), 0)::bigint as paid
+            from billing.invoice i join onboarding.tenant t on t.tenant_id = i.tenant_id
+              left join billing.invoice r on r.tenant_id = i.tenant_id and r.id = i.replaces
+            where ({tenant?.Value}::uuid is null or i.tenant_id = {tenant?.Value}) and ({id}::uuid is null or i.id = {id}) and ({state}::text is null or i.state = {state})
+              and ({month}::date is null or lower(i.period) = {month}) and ({below}::uuid is null or i.id < {below})
+            order by i.id desc limit {take}
+            """,
+            cancel);
+}

@@ -1,0 +1,100 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Billing.Ledger;
+using NetAutomation.Persistence;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>A tenant that is billed directly, the provider's staff, and a calendar that can be turned back.</summary>
+internal sealed class BooksGround : IAsyncDisposable
+{
+    private BooksGround(RunGround ground) => (Ground, Staff) = (ground, ground.Host.Operator());
+
+    public RunGround Ground { get; }
+
+    public HttpClient Staff { get; }
+
+    public HttpClient Customer => Ground.Client;
+
+    public string Tenant => Ground.Tenant.Id.ToString();
+
+    public static async Task<BooksGround> Open(PostgresServer postgres, bool direct = true, int devices = 3)
+    {
+        var books = new BooksGround(await RunGround.Start(postgres, devices));
+        if (direct)
+        {
+            (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{books.Ground.Tenant.Agreement}", new { channel = "direct" }, "*")).Must(HttpStatusCode.OK);
+        }
+
+        return books;
+    }
+
+    /// <summary>A finished run: 0.10 for itself and 0.05 for each device that is <c>changed</c>.</summary>
+    public async Task<RunId> Run(params DeviceOutcome[] outcomes)
+    {
+        await Ground.StartRun();
+        var run = (await Ground.Claim())!;
+        await Ground.Work(run, outcomes);
+        return run.Id;
+    }
+
+    /// <summary>A charge of exactly this much, without the price list: a debit.</summary>
+    public Task<Answer> Debit(long micros) => Adjust(new { tenantId = Tenant, kind = "debit", document = Key(), reason = "sample", amount = Money(micros) });
+
+    public Task<Answer> Credit(long micros) => Adjust(new { tenantId = Tenant, kind = "credit", document = Key(), reason = "sample", amount = Money(micros) });
+
+    public Task<Answer> Reverse(string charge) => Adjust(new { tenantId = Tenant, kind = "reversal", document = Key(), reason = "sample", chargeId = charge });
+
+    public Task<Answer> Adjust(object body) => Staff.Call("POST", "/operator/v1/adjustments", body);
+
+    public async Task<IReadOnlyList<JsonElement>> Charges(string filter = "") =>
+        [.. (await Staff.Call("GET", $"/operator/v1/charges?limit=200&tenantId={Tenant}{filter}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
+
+    public async Task<IReadOnlyList<JsonElement>> Invoices() =>
+        [.. (await Customer.Call("GET", "/v1/invoices?limit=200")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
+
+    public async Task<JsonElement> Invoice(string id) => (await Customer.Call("GET", $"/v1/invoices/{id}")).Must(HttpStatusCode.OK).Json;
+
+    public async Task<JsonElement> Draft() => (await Invoices()).Single(invoice => invoice.Text("state") == "draft");
+
+    /// <summary>Makes everything that happened so far a month older, as only the owner of the schema could.</summary>
+    public Task AMonthPasses() => Damage(
+        """
+        update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'draft';
+        update billing.charge set occurred_at = occurred_at - interval '1 month';
+        update billing.usage_event set occurred_at = occurred_at - interval '1 month';
+        """);
+
+    /// <summary>Writes past every trigger and foreign key.</summary>
+    public Task Damage(string sql) => Ground.Sql($"set session_replication_role = replica; {sql}; set session_replication_role = origin");
+
+    /// <summary>Issues the draft of a month that is over.</summary>
+    public async Task<JsonElement> Issue(string? id = null)
+    {
+        id ??= (await Draft()).Text("id");
+        return (await Staff.Call("POST", $"/operator/v1/invoices/{id}:issue")).Must(HttpStatusCode.OK).Json.GetProperty("invoice");
+    }
+
+    public Task<Answer> Void(string id) => Staff.Call("POST", $"/operator/v1/invoices/{id}:void", new { reason = "sample" });
+
+    public Task<Answer> Pay(string id, long micros, string reference) =>
+        Staff.Call("POST", $"/operator/v1/invoices/{id}:record-payment", new { amount = Money(micros), reference });
+
+    public static object Money(long micros) => new { amount = new Money(micros).ToString(), currency = "USD" };
+
+    public static string Key() => $"doc-{Guid.NewGuid():n}";
+
+    public async ValueTask DisposeAsync() => await Ground.DisposeAsync();
+}
+
+internal static class JsonElementReading
+{
+    public static string Text(this JsonElement element, string name) => element.GetProperty(name).GetString()!;
+
+    public static long Micros(this JsonElement element, string name) => Money.Read(element.GetProperty(name).Text("amount"))!.Value.Micros;
+}
