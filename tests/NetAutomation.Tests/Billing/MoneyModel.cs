@@ -1,0 +1,135 @@
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>
+/// What a tenant owes, worked out a second time: plain sums over lists, from what the documentation promises. It shares nothing with the
+/// product and never reads the database.
+/// </summary>
+internal sealed class MoneyModel
+{
+    private static readonly string[] Components = ["run", "device", "minute"];
+    private readonly Dictionary<string, (long Unit, long Free)> _prices = [];
+    private readonly Dictionary<string, long> _freeTaken = [];
+
+    public HashSet<(string Block, string Kind)> Rights { get; } = [];
+
+    public Dictionary<string, Run> Runs { get; } = [];
+
+    /// <summary>Amounts by what they are for: a run, an order, an adjustment.</summary>
+    public List<(string Source, long Amount)> Charges { get; } = [];
+
+    public long? Budget { get; set; }
+
+    public long Events { get; private set; }
+
+    public long Charged => Charges.Sum(charge => charge.Amount);
+
+    public long Held => Runs.Values.Where(run => !run.Ended).Sum(run => run.Lines.Sum(line => line.Hold));
+
+    public void Price(string sku, long unit, long free) => _prices[sku] = (unit, free);
+
+    public long PriceOf(string sku) => _prices.GetValueOrDefault(sku).Unit;
+
+    /// <summary>The price of a run as it is quoted now.</summary>
+    public Line[] Quote(string block, string mode, int devices, int minutes)
+    {
+        var included = Rights.Contains((block, "owned")) || Rights.Contains((block, "rental"));
+        return [.. Components.Select(component =>
+        {
+            var sku = $"{block}/{mode}/{component}";
+            var (unit, free) = included ? (0, 0) : _prices.GetValueOrDefault(sku);
+            return new Line(component, sku, unit, free, component switch { "run" => 1, "device" => devices, _ => minutes });
+        })];
+    }
+
+    /// <summary>What starting a run at this quote is refused with, or what it holds.</summary>
+    public (string? Refusal, Line[] Lines) Hold(Line[] quoted, long? maxPrice)
+    {
+        Line[] lines = [.. quoted.Select(line => line with
+        {
+            FreeHeld = line.Unit > 0 ? Math.Min(line.Quantity, Math.Max(0, line.Free - _freeTaken.GetValueOrDefault(line.Sku))) : 0,
+        })];
+        var total = lines.Sum(line => line.Hold);
+        return (maxPrice < total ? "price_above_max" : OverBudget(total) ? "budget_exceeded" : null, lines);
+    }
+
+    public void Start(string id, Line[] lines, string[] devices)
+    {
+        foreach (var line in lines)
+        {
+            _freeTaken[line.Sku] = _freeTaken.GetValueOrDefault(line.Sku) + line.FreeHeld;
+        }
+
+        Runs[id] = new Run(lines, devices);
+    }
+
+    /// <summary>The run ended with so many devices ok or changed.</summary>
+    public long End(string id, int billable, int minutes = 1)
+    {
+        var run = Runs[id];
+        run.Ended.ShouldBeFalse();
+        run.Ended = true;
+        long total = 0;
+        foreach (var line in run.Lines)
+        {
+            var quantity = billable == 0 ? 0 : line.Component switch { "run" => 1, "device" => billable, _ => Math.Min(minutes, line.Quantity) };
+            var free = Math.Min(quantity, line.FreeHeld);
+            _freeTaken[line.Sku] -= line.FreeHeld - free;
+            if ((quantity - free) * line.Unit is > 0 and var amount)
+            {
+                Charges.Add(($"{id}/{line.Component}", amount));
+                total += amount;
+            }
+        }
+
+        Events += billable == 0 ? 0 : 2 + billable;
+        run.Charged = total;
+        return total;
+    }
+
+    public string? Buy(string block, string kind, int months, string order, long? maxPrice)
+    {
+        if (Rights.Contains((block, kind)))
+        {
+            return "already_entitled";
+        }
+
+        var price = kind switch { "rental" => PriceOf($"{block}/rental/month") * months, "owned" => PriceOf($"{block}/owned/once"), _ => 0 };
+        if (maxPrice < price)
+        {
+            return "price_above_max";
+        }
+
+        if (kind != "pay_per_use" && OverBudget(price))
+        {
+            return "budget_exceeded";
+        }
+
+        Rights.Add((block, kind));
+        if (price > 0)
+        {
+            Charges.Add((order, price));
+        }
+
+        return null;
+    }
+
+    private bool OverBudget(long more) => Budget is { } ceiling && Charged + Held + more > ceiling;
+
+    /// <summary>One component of a run's price.</summary>
+    internal sealed record Line(string Component, string Sku, long Unit, long Free, long Quantity, long FreeHeld = 0)
+    {
+        public long Hold => (Quantity - FreeHeld) * Unit;
+    }
+
+    /// <summary>A run that was accepted.</summary>
+    internal sealed class Run(Line[] lines, string[] devices)
+    {
+        public Line[] Lines => lines;
+
+        public string[] Devices => devices;
+
+        public bool Ended { get; set; }
+
+        public long Charged { get; set; }
+    }
+}

@@ -1,0 +1,344 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>
+/// Random lives of tenants, played on the service and on <see cref="MoneyModel"/>; after every sequence both must agree to the micro-unit.
+/// The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
+/// </summary>
+public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelper output)
+{
+    private const int Sequences = 2000, OfOneTenant = 20, Lanes = 4;
+
+    [Fact]
+    public async Task Sums_equal_and_nothing_is_there_twice()
+    {
+        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
+        output.WriteLine($"NETAUTOMATION_SEED={seed}");
+        TestContext.Current.SendDiagnosticMessage("money: NETAUTOMATION_SEED={0}", seed);
+        await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => Task.Run(async () =>
+        {
+            await using var ground = await RunGround.Start(postgres, 1);
+            for (var tenant = lane; tenant < Sequences / OfOneTenant; tenant += Lanes)
+            {
+                var life = await MoneyLife.Begin(ground, new Random(unchecked((seed * 31) + tenant)), direct: tenant % 2 == 1, $"seed {seed}, tenant {tenant}");
+                for (var i = 0; i < OfOneTenant; i++)
+                {
+                    await life.Play();
+                }
+
+                await life.Finish();
+            }
+        })));
+    }
+}
+
+/// <summary>One tenant's life on the service and in the model.</summary>
+internal sealed class MoneyLife
+{
+    private static readonly string[] Blocks = ["static-routes", "config-backup", "bgp-neighbors"];
+    private static readonly string[] Priced = ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device", "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
+    private readonly RunGround _ground;
+    private readonly Random _random;
+    private readonly string _name;
+    private readonly MoneyModel _model = new();
+    private readonly List<string> _told = [];
+    private TestTenant _tenant = null!;
+    private DeviceId[] _devices = [];
+    private List<(string Id, MoneyModel.Line[] Lines, string[] Devices)> _quotes = [];
+
+    private MoneyLife(RunGround ground, Random random, string name) => (_ground, _random, _name) = (ground, random, name);
+
+    private HttpClient Client => _tenant.Client;
+
+    public static async Task<MoneyLife> Begin(RunGround ground, Random random, bool direct, string name)
+    {
+        var life = new MoneyLife(ground, random, name);
+        life._tenant = await ground.Host.CreateTenant();
+        life._devices = [.. await ground.Equip(life._tenant, 3)];
+        if (direct)
+        {
+            var (staff, agreement) = (ground.Host.Operator(), $"/operator/v1/agreements/{life._tenant.Agreement}");
+            (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag)).Must(HttpStatusCode.OK);
+        }
+
+        foreach (var block in Blocks)
+        {
+            var prices = (await RunGround.Get(life.Client, $"/v1/blocks/{block}"))["prices"]!;
+            foreach (var (part, sku) in (ReadOnlySpan<(string, string)>)[
+                ("applyRun", "apply/run"), ("applyDevice", "apply/device"), ("applyMinute", "apply/minute"), ("checkRun", "check/run"), ("checkDevice", "check/device"),
+                ("checkMinute", "check/minute"), ("rentalMonth", "rental/month"), ("ownedOnce", "owned/once")])
+            {
+                life._model.Price($"{block}/{sku}", Micros(prices[part]!), 0);
+            }
+
+            life._model.Buy(block, "pay_per_use", 0, "", null);
+            await ground.Post(life.Client, "/v1/purchases", new { block, kind = "pay_per_use" });
+        }
+
+        return life;
+    }
+
+    /// <summary>A sequence of up to ten steps, then a comparison.</summary>
+    public async Task Play()
+    {
+        for (var steps = _random.Next(3, 11); steps > 0; steps--)
+        {
+            try
+            {
+                await Step();
+            }
+            catch (Exception fault) when (fault is not InvalidOperationException)
+            {
+                throw new InvalidOperationException($"{_name}: {string.Join("; ", _told.TakeLast(40))}", fault);
+            }
+        }
+
+        await Compare();
+    }
+
+    /// <summary>Works off what is queued, so that the next tenant's life finds no run of this one, and compares once more.</summary>
+    public async Task Finish()
+    {
+        _told.Add("finish");
+        while (_model.Runs.Values.Any(run => !run.Ended))
+        {
+            await Settle(crash: false);
+            await Resolve();
+        }
+
+        await Compare();
+    }
+
+    private Task Step() => _random.Next(100) switch
+    {
+        < 8 => ChangePrice(),
+        < 13 => Buy(),
+        < 17 => SetBudget(),
+        < 30 => Quote(),
+        < 58 => Launch(),
+        < 64 => Cancel(),
+        < 80 => Settle(crash: false),
+        < 92 => Settle(crash: true),
+        _ => Resolve(),
+    };
+
+    private async Task ChangePrice()
+    {
+        var sku = Priced[_random.Next(Priced.Length)];
+        var (unit, free) = (_random.Next(4) == 0 ? 0 : _random.NextInt64(1, 2_000_000), sku.Contains("apply", StringComparison.Ordinal) ? _random.Next(6) : 0);
+        _told.Add($"price {sku} {unit} free {free}");
+        (await _ground.Host.Operator().Call("POST", "/operator/v1/prices", new { sku, unitPrice = Usd(unit), tenantId = _tenant.Id.ToString(), freePerMonth = free })).Must(HttpStatusCode.Created);
+        _model.Price(sku, unit, free);
+    }
+
+    private async Task Buy()
+    {
+        var (block, kind, months) = (Blocks[_random.Next(1, 3)], _random.Next(2) == 0 ? "owned" : "rental", _random.Next(1, 4));
+        var max = _random.Next(3) == 0 ? _random.NextInt64(0, 100_000_000) : (long?)null;
+        _told.Add($"buy {block} {kind}");
+        var answer = await Post("/v1/purchases", new Dictionary<string, object?> { ["block"] = block, ["kind"] = kind, ["months"] = kind == "rental" ? months : null, ["maxPrice"] = max is { } m ? Usd(m) : null });
+        var refusal = _model.Buy(block, kind, months, $"order {_model.Charges.Count}", max);
+        (answer.Status == HttpStatusCode.Created ? null : answer.Problem).ShouldBe(refusal, answer.Text);
+    }
+
+    private async Task SetBudget()
+    {
+        long? budget = _random.Next(2) == 0 ? null : _model.Charged + _model.Held + _random.NextInt64(0, 3_000_000);
+        _told.Add($"budget {budget}");
+        (await Client.Call("PUT", "/v1/budget", new { monthly = budget is { } b ? Usd(b) : null }, (await Client.Call("GET", "/v1/budget")).ETag)).Must(HttpStatusCode.OK);
+        _model.Budget = budget;
+    }
+
+    private async Task Quote()
+    {
+        var (body, lines, devices) = Body();
+        _told.Add("quote");
+        var answer = (await Post("/v1/quotes", body)).Must(HttpStatusCode.Created);
+        Micros(JsonNode.Parse(answer.Text)!["ceiling"]!).ShouldBe(lines.Sum(line => line.Quantity * line.Unit), answer.Text);
+        _quotes.Add((answer.Id, lines, devices));
+    }
+
+    private async Task Launch()
+    {
+        var (body, lines, devices) = Body();
+        if (_quotes.Count > 0 && _random.Next(2) == 0)
+        {
+            // A quote keeps the prices it was made with.
+            var at = _random.Next(_quotes.Count);
+            (var quote, lines, devices) = _quotes[at];
+            _quotes.RemoveAt(at);
+            body = new() { ["quoteId"] = quote };
+        }
+
+        var max = _random.Next(4) == 0 ? _random.NextInt64(0, 1_500_000) : (long?)null;
+        body["maxPrice"] = max is { } m ? Usd(m) : null;
+        var key = $"test-{Guid.NewGuid():n}";
+        var answer = await Post("/v1/runs", body, key);
+        var (refusal, held) = _model.Hold(lines, max);
+        _told.Add($"launch {string.Join(',', held.Select(line => $"{line.Sku} {line.Quantity}-{line.FreeHeld}x{line.Unit}"))} {refusal ?? answer.Status.ToString()}");
+        (answer.Status == HttpStatusCode.Accepted ? null : answer.Problem).ShouldBe(refusal, answer.Text);
+        if (refusal is null)
+        {
+            _model.Start(answer.Id, held, devices);
+            if (_random.Next(3) == 0)
+            {
+                // The answer was lost, and the customer asks again.
+                (await Post("/v1/runs", body, key)).Must(HttpStatusCode.Accepted).Id.ShouldBe(answer.Id);
+            }
+        }
+    }
+
+    private async Task Cancel()
+    {
+        var queued = _model.Runs.Where(run => !run.Value.Ended).Select(run => run.Key).ToList();
+        if (queued.Count == 0)
+        {
+            return;
+        }
+
+        var run = queued[_random.Next(queued.Count)];
+        if ((await State(run)) is "queued")
+        {
+            (await Post($"/v1/runs/{run}:cancel", null)).Must(HttpStatusCode.Accepted);
+            _told.Add($"cancel {run}");
+            // One that a lost worker had begun costs what was done; with a device unknown it stays open.
+            await Ended(run);
+        }
+    }
+
+    private async Task Settle(bool crash)
+    {
+        if (await _ground.Claim() is not { } run)
+        {
+            return;
+        }
+
+        _told.Add($"claim {run.Id} attempt {run.Attempt}{(crash ? " crash" : "")}");
+        var until = crash ? _random.Next(run.Devices.Count + 2) : int.MaxValue;
+        if (until > 0)
+        {
+            (await _ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+            foreach (var device in run.Devices.Take(until - 1))
+            {
+                (await _ground.Write(run, RunGround.Started(device.Id), RunGround.Reported(device.Id, Outcome()))).ShouldBeTrue();
+            }
+        }
+
+        if (!crash)
+        {
+            (await _ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+            // The answer was lost: a second end must change nothing.
+            await _ground.Journal(journal => journal.Finish(run, false, null, default));
+        }
+        else
+        {
+            await _ground.Sql("update runs.run set lease_until = now() - interval '1 hour' where id = $1", run.Id.Value);
+            await using var scope = _ground.Host.Services.CreateAsyncScope();
+            (await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default)).Count.ShouldBe(1);
+        }
+
+        await Ended(run.Id.ToString());
+    }
+
+    private async Task Resolve()
+    {
+        foreach (var run in _model.Runs.Where(run => !run.Value.Ended).Select(run => run.Key).ToList())
+        {
+            if (await State(run) != "unknown")
+            {
+                continue;
+            }
+
+            var verdict = _random.Next(2) == 0 ? "completed" : "abandoned";
+            var before = await Devices(run);
+            var found = before.Where(device => device.Outcome == "unknown").Select(device => new { deviceId = device.Id, outcome = _random.Next(2) == 0 ? "changed" : "failed" }).ToList();
+            _told.Add($"resolve {run} {verdict}");
+            (await Post($"/v1/runs/{run}:resolve", new() { ["verdict"] = verdict, ["evidence"] = "looked", ["devices"] = found })).Must(HttpStatusCode.OK);
+            var billable = before.Count(device => device.Outcome is "ok" or "changed") + (verdict == "completed" ? found.Count(device => device.outcome == "changed") : 0);
+            Micros((await RunGround.Get(Client, $"/v1/runs/{run}"))["charged"]!).ShouldBe(_model.End(run, billable));
+        }
+    }
+
+    /// <summary>Tells the model of a run's end, if it ended, by the outcomes the devices have.</summary>
+    private async Task Ended(string run)
+    {
+        var view = await RunGround.Get(Client, $"/v1/runs/{run}");
+        if (view["terminal"]!.GetValue<bool>())
+        {
+            Micros(view["charged"]!).ShouldBe(_model.End(run, (await Devices(run)).Count(device => device.Outcome is "ok" or "changed")));
+        }
+    }
+
+    private async Task Compare()
+    {
+        var tenant = _tenant.Id.Value;
+        var rows = await _ground.Scalar<string>(
+            $"""
+            select concat_ws(' ',
+              (select coalesce(sum(amount_micros), 0) from billing.charge where tenant_id = '{tenant}'),
+              (select count(*) from billing.charge where tenant_id = '{tenant}'),
+              (select coalesce(sum(r.amount_micros), 0) from billing.reservation r where tenant_id = '{tenant}'
+                 and not exists (select from billing.settlement s where s.reservation_id = r.id)),
+              (select count(*) from billing.usage_event where tenant_id = '{tenant}'),
+              (select count(*) from runs.run where tenant_id = '{tenant}'),
+              (select coalesce(sum(charged_micros), 0) from runs.run where tenant_id = '{tenant}'))
+            """);
+        var told = string.Join(' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Events, _model.Runs.Count, _model.Runs.Values.Sum(run => run.Charged));
+        rows.ShouldBe(told, $"charged, charges, held, events, runs, cost of runs; {_name}: {string.Join("; ", _told.TakeLast(60))}");
+        _model.Charges.Select(charge => charge.Source).Distinct().Count().ShouldBe(_model.Charges.Count);
+        var budget = await RunGround.Get(Client, "/v1/budget");
+        (Micros(budget["charged"]!), Micros(budget["reserved"]!)).ShouldBe((_model.Charged, _model.Held), _name);
+        var months = (await RunGround.Get(Client, "/v1/invoices"))["items"]!.AsArray();
+        months.Sum(month => Micros(month!["total"]!)).ShouldBe(_model.Charged, _name);
+    }
+
+    private (Dictionary<string, object?> Body, MoneyModel.Line[] Lines, string[] Devices) Body()
+    {
+        var read = _random.Next(4) == 0;
+        var (block, mode) = read ? ("config-backup", "apply") : ("static-routes", _random.Next(4) == 0 ? "check" : "apply");
+        string[] devices = [.. _devices.Where(_ => _random.Next(2) == 0).DefaultIfEmpty(_devices[0]).Select(device => device.ToString())];
+        var minutes = _random.Next(1, 4);
+        return (new()
+        {
+            ["block"] = block, ["mode"] = read ? null : mode, ["targets"] = new { deviceIds = devices }, ["timeoutSeconds"] = minutes * 60,
+            ["input"] = read ? new { } : new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
+        }, _model.Quote(block, mode, devices.Length, minutes), devices);
+    }
+
+    private DeviceOutcome Outcome() => _random.Next(20) switch
+    {
+        < 8 => DeviceOutcome.Changed,
+        < 14 => DeviceOutcome.Ok,
+        < 16 => DeviceOutcome.Failed,
+        < 18 => DeviceOutcome.Unreachable,
+        _ => DeviceOutcome.Unknown,
+    };
+
+    private async Task<string> State(string run) => (await RunGround.Get(Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>();
+
+    private async Task<List<(string Id, string? Outcome)>> Devices(string run) =>
+        [.. (await RunGround.Get(Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray().Select(item => (item!["deviceId"]!.GetValue<string>(), item["outcome"]?.GetValue<string>()))];
+
+    private Task<Answer> Post(string path, Dictionary<string, object?>? body, string? key = null) => Send(path, body?.Where(member => member.Value is not null).ToDictionary(), key);
+
+    private async Task<Answer> Send(string path, Dictionary<string, object?>? body, string? key)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path);
+        request.Content = body is null ? null : JsonContent.Create(body);
+        request.Headers.Add("Idempotency-Key", key ?? $"test-{Guid.NewGuid():n}");
+        using var response = await Client.SendAsync(request);
+        return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(), null, null);
+    }
+
+    private static object Usd(long micros) => new { amount = (micros / 1_000_000m).ToString(CultureInfo.InvariantCulture), currency = "USD" };
+
+    private static long Micros(JsonNode money) => (long)(decimal.Parse(money["amount"]!.GetValue<string>(), CultureInfo.InvariantCulture) * 1_000_000m);
+}
