@@ -43,7 +43,14 @@ internal sealed class Simulator : IAsyncDisposable
         {
             var queue = queues.GetValueOrDefault(eventQueue) ?? throw new ArgumentException($"marketplace.eventQueue names '{eventQueue}', which is not in queues.", nameof(options));
             var events = new LifecycleEvents(options, clock);
-            marketplace.Changed = (subscription, detailType) => queue.Send(events.Write(subscription, detailType));
+            marketplace.Changed = (subscription, detailType) =>
+            {
+                // EventBridge tells of products with concurrent agreements only.
+                if (subscription.LicenseArn is not null)
+                {
+                    queue.Send(events.Write(subscription, detailType));
+                }
+            };
         }
 
         var ec2 = new Dictionary<string, QueryOperation>(StringComparer.Ordinal);

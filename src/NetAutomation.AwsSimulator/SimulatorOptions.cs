@@ -95,4 +95,14 @@ internal sealed record MarketplaceOptions
     public string? EventQueue { get; init; }
     public double TokenHours { get; init; } = 4;
     public double MeteringHours { get; init; } = 6;
+
+    /// <summary>Further products, without concurrent agreements: metered by product code.</summary>
+    public IReadOnlyList<string> LegacyProducts { get; init; } = [];
+
+    /// <summary>Whether a record sent again is answered DuplicateRecord; sources on AWS differ.</summary>
+    public bool IdenticalIsDuplicate { get; init; }
+
+    /// <summary>This share of metering calls goes wrong, in an order that the seed decides.</summary>
+    public int FaultPercent { get; init; }
+    public int FaultSeed { get; init; } = 1;
 }

@@ -15,6 +15,7 @@ global using InvoiceId = NetAutomation.Id<NetAutomation.InvoiceKind>;
 global using AdjustmentId = NetAutomation.Id<NetAutomation.AdjustmentKind>;
 global using ChargeId = NetAutomation.Id<NetAutomation.ChargeKind>;
 global using PaymentId = NetAutomation.Id<NetAutomation.PaymentKind>;
+global using MeteringRecordId = NetAutomation.Id<NetAutomation.MeteringRecordKind>;
 global using ScheduleId = NetAutomation.Id<NetAutomation.ScheduleKind>;
 global using WindowId = NetAutomation.Id<NetAutomation.WindowKind>;
 global using AgreementId = NetAutomation.Id<NetAutomation.AgreementKind>;

@@ -96,6 +96,12 @@ public sealed class PaymentKind : IIdKind
     public static string Prefix => "pay_";
 }
 
+/// <summary>Identifies a metering record.</summary>
+public sealed class MeteringRecordKind : IIdKind
+{
+    public static string Prefix => "met_";
+}
+
 /// <summary>Identifies a schedule.</summary>
 public sealed class ScheduleKind : IIdKind
 {

@@ -44,6 +44,7 @@ internal static class Service
             builder.AddOnboardingLoops();
             builder.AddRunUpkeep();
             builder.AddPurchasingJobs();
+            builder.AddBillingJobs();
             builder.AddScheduler();
         }
 

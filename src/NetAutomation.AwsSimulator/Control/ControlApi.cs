@@ -12,11 +12,15 @@ internal sealed class ControlApi(
     SimulatorOptions options, PrivateLink privateLink, LoadBalancer loadBalancer, State.Marketplace marketplace,
     IReadOnlyDictionary<string, MessageQueue> queues, Front front)
 {
-    public sealed record CreateSubscriptionRequest(string? Account, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
+    public sealed record CreateSubscriptionRequest(string? Account, string? ProductCode, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
 
     public sealed record CreateEndpointRequest(string? Account, string? Service, string? ListenAddress);
 
     public sealed record SendMessageRequest(JsonElement? Body);
+
+    public sealed record ReportRequest(string? Account, string? LicenseArn, string? ProductCode, string? Dimension, DateTimeOffset? Hour, int Quantity);
+
+    public sealed record OrderFaultsRequest(string? Account, IReadOnlyList<string>? Faults);
 
     public void Map(WebApplication app)
     {
@@ -32,7 +36,9 @@ internal sealed class ControlApi(
         control.MapPost("/endpoints", CreateEndpoint);
         control.MapGet("/endpoints/{id}", (string id) => Results.Json(View(Endpoint(id))));
         control.MapDelete("/endpoints/{id}", DeleteEndpoint);
-        control.MapGet("/metering", () => Results.Json(new { records = marketplace.Metered() }));
+        control.MapGet("/metering", (string? account) => Results.Json(new { records = marketplace.Metered().Where(r => account is null || r.Account == account) }));
+        control.MapPost("/metering", Report);
+        control.MapPost("/metering/faults", OrderFaults);
         control.MapGet("/queues", () => Results.Json(queues.Values.Select(View)));
         control.MapPost("/queues/{name}/messages", SendMessage);
         control.MapGet("/nlb", () => Results.Json(Nlb()));
@@ -41,7 +47,7 @@ internal sealed class ControlApi(
 
     private IResult Subscribe(CreateSubscriptionRequest request)
     {
-        var subscription = marketplace.Subscribe(RequireAccount(request.Account), request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt);
+        var subscription = marketplace.Subscribe(RequireAccount(request.Account), request.ProductCode, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt);
         return Results.Json(View(subscription), statusCode: 201);
     }
 
@@ -69,6 +75,24 @@ internal sealed class ControlApi(
         return Results.Json(View(endpoint));
     }
 
+    /// <summary>A report of somebody else for the customer's hour.</summary>
+    private IResult Report(ReportRequest request)
+    {
+        var hour = request.Hour ?? throw new AwsException("InvalidRequest", "hour is required.");
+        var dimension = request.Dimension ?? throw new AwsException("InvalidRequest", "dimension is required.");
+        var record = new MeteringRecord(
+            Guid.NewGuid().ToString(), RequireAccount(request.Account), request.LicenseArn, request.ProductCode ?? marketplace.Product.ProductCode, dimension, hour, hour,
+            request.Quantity, hour, null);
+        var (status, recordId) = marketplace.Meter(record);
+        return Results.Json(new { status, recordId }, statusCode: 201);
+    }
+
+    private IResult OrderFaults(OrderFaultsRequest request)
+    {
+        marketplace.Faults.Order(request.Account, request.Faults ?? []);
+        return Results.Json(new { ordered = request.Faults?.Count ?? 0 }, statusCode: 201);
+    }
+
     private IResult SendMessage(string name, SendMessageRequest request)
     {
         var queue = queues.GetValueOrDefault(name) ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
@@ -88,6 +112,7 @@ internal sealed class ControlApi(
         s.AgreementId,
         s.Account,
         s.State,
+        s.ProductCode,
         s.LicenseArn,
         s.OfferId,
         s.RegistrationToken,

@@ -26,11 +26,11 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
         {
             throw new AwsException("InvalidParameterException", "MaxResults must be between 1 and 25.");
         }
-        var rows = marketplace.Subscriptions().Where(s => s.State == "active")
+        var rows = marketplace.Subscriptions().Where(s => s.State == "active" && s.ProductCode == marketplace.Product.ProductCode)
             .SelectMany(s => s.Entitlements.Select(e => (Subscription: s, Dimension: e.Key, e.Value)))
             .Select((row, i) => (row.Subscription, row.Dimension, row.Value, Position: (long)i))
             .Where(row => Passes(filter, "CUSTOMER_AWS_ACCOUNT_ID", row.Subscription.Account)
-                && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn));
+                && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn!));
         var (items, next) = Page.Cut(rows, row => row.Position, (int)size, JsonFields.Text(body, "NextToken"), "InvalidParameterException");
         var reply = new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
         if (next is not null)

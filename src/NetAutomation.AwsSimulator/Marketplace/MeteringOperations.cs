@@ -5,13 +5,16 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.Marketplace;
 
-/// <summary>AWS Marketplace Metering Service for a product with concurrent agreements: customers are known by licence.</summary>
+/// <summary>
+/// AWS Marketplace Metering Service for a product with concurrent agreements, whose customers are known by licence, and for legacy ones,
+/// whose customers are known by product code and account.
+/// </summary>
 internal sealed partial class MeteringOperations(State.Marketplace marketplace, SimulatorOptions options, TimeProvider clock)
 {
     public void AddTo(Dictionary<string, JsonOperation> operations)
     {
         operations["AWSMPMeteringService.ResolveCustomer"] = (call, body) => Task.FromResult(Resolve(call, body));
-        operations["AWSMPMeteringService.BatchMeterUsage"] = (call, body) => Task.FromResult(Meter(call, body));
+        operations["AWSMPMeteringService.BatchMeterUsage"] = MeterAsync;
     }
 
     private JsonObject Resolve(AwsCall call, JsonObject body)
@@ -19,15 +22,44 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         var token = JsonFields.Required(body, "RegistrationToken");
         RequireSeller(call, "InvalidTokenException");
         var subscription = marketplace.Resolve(token);
-        return new JsonObject
+        var resolved = new JsonObject { ["CustomerAWSAccountId"] = subscription.Account, ["ProductCode"] = subscription.ProductCode };
+        if (subscription.LicenseArn is { } license)
         {
-            ["CustomerAWSAccountId"] = subscription.Account,
-            ["ProductCode"] = marketplace.Product.ProductCode,
-            ["LicenseArn"] = subscription.LicenseArn,
-        };
+            resolved["LicenseArn"] = license;
+        }
+        return resolved;
     }
 
-    private JsonObject Meter(AwsCall call, JsonObject body)
+    private async Task<JsonObject> MeterAsync(AwsCall call, JsonObject body)
+    {
+        var accounts = JsonFields.Objects(body, "UsageRecords").Select(record => JsonFields.Text(record, "CustomerAWSAccountId")).Distinct().ToList();
+        var (fault, account) = marketplace.Faults.Next(accounts);
+        switch (fault)
+        {
+            case MeteringFaults.Throttle:
+                throw new AwsException("ThrottlingException", "The calls to the API are throttled.");
+            case MeteringFaults.Unavailable:
+                throw new AwsException("InternalServiceErrorException", "An internal error has occurred. Retry your request.", 503);
+            case MeteringFaults.Cut:
+                throw new OperationCanceledException("The connection is cut.");
+            case MeteringFaults.Refuse:
+                throw new AwsException("InvalidLicenseException", "The LicenseArn is not valid for the product.");
+        }
+        var answer = Meter(call, body, (record) => account is null || JsonFields.Text(record, "CustomerAWSAccountId") == account ? fault : null);
+        switch (fault)
+        {
+            case MeteringFaults.KeptThenFailed:
+                throw new AwsException("InternalServiceErrorException", "An internal error has occurred. Retry your request.", 500);
+            case MeteringFaults.KeptThenCut:
+                throw new OperationCanceledException("The connection is cut.");
+            case MeteringFaults.KeptThenSilent:
+                await Task.Delay(Timeout.Infinite, call.Aborted);
+                break;
+        }
+        return answer;
+    }
+
+    private JsonObject Meter(AwsCall call, JsonObject body, Func<JsonObject, string?> faultOf)
     {
         var usage = JsonFields.Objects(body, "UsageRecords").ToList();
         if (usage.Count > 25)
@@ -35,29 +67,33 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             throw new AwsException("ValidationException", "1 validation error detected: Value at 'usageRecords' failed to satisfy constraint: Member must have length less than or equal to 25");
         }
         RequireSeller(call, "InvalidProductCodeException");
-        if (JsonFields.Text(body, "ProductCode") is { } code && code != marketplace.Product.ProductCode)
+        var code = JsonFields.Text(body, "ProductCode");
+        if (code is not null && code != marketplace.Product.ProductCode && !marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal))
         {
             throw new AwsException("InvalidProductCodeException", "The product code passed does not match the product code used for publishing the product.");
         }
         // Every record is checked before the first is kept: one bad record refuses the whole request.
-        var records = usage.ConvertAll(Check);
-        return new JsonObject
+        var records = usage.ConvertAll(record => Check(record, code));
+        var (results, unprocessed) = (new JsonArray(), new JsonArray());
+        foreach (var (sent, record) in usage.Zip(records))
         {
-            ["Results"] = new JsonArray([.. usage.Zip(records, (sent, record) =>
+            if (faultOf(sent) == MeteringFaults.Unprocessed)
             {
-                var (status, id) = marketplace.Meter(record);
-                var result = new JsonObject { ["UsageRecord"] = sent.DeepClone(), ["Status"] = status };
-                if (id is not null)
-                {
-                    result["MeteringRecordId"] = id;
-                }
-                return result;
-            })]),
-            ["UnprocessedRecords"] = new JsonArray(),
-        };
+                unprocessed.Add(sent.DeepClone());
+                continue;
+            }
+            var (status, id) = faultOf(sent) == MeteringFaults.NotSubscribed ? ("CustomerNotSubscribed", null) : marketplace.Meter(record);
+            var result = new JsonObject { ["UsageRecord"] = sent.DeepClone(), ["Status"] = status };
+            if (id is not null)
+            {
+                result["MeteringRecordId"] = id;
+            }
+            results.Add(result);
+        }
+        return new JsonObject { ["Results"] = results, ["UnprocessedRecords"] = unprocessed };
     }
 
-    private MeteringRecord Check(JsonObject record)
+    private MeteringRecord Check(JsonObject record, string? code)
     {
         var now = clock.GetUtcNow();
         var seconds = JsonFields.Number(record, "Timestamp") ?? throw new AwsException("ValidationException", "Value at 'timestamp' failed to satisfy constraint: Member must not be null");
@@ -77,19 +113,24 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             throw new AwsException("ValidationException", "Value at 'quantity' failed to satisfy constraint: Member must have value between 0 and 2147483647");
         }
         CheckAllocations(record, quantity);
-        var (account, license) = Customer(record);
+        var (account, license) = Customer(record, code);
         var hour = new DateTimeOffset(timestamp.UtcTicks - (timestamp.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
-        return new MeteringRecord(Guid.NewGuid().ToString(), account, license, dimension, timestamp, hour, (int)quantity, now, record["UsageAllocations"]?.ToJsonString());
+        return new MeteringRecord(Guid.NewGuid().ToString(), account, license, license is null ? code! : marketplace.Product.ProductCode, dimension, timestamp, hour, (int)quantity, now, record["UsageAllocations"]?.ToJsonString());
     }
 
-    private (string Account, string License) Customer(JsonObject record)
+    private (string Account, string? License) Customer(JsonObject record, string? code)
     {
         if (JsonFields.Text(record, "CustomerIdentifier") is not null)
         {
             throw new AwsException("InvalidCustomerIdentifierException", "The product identifies customers by CustomerAWSAccountId and LicenseArn.");
         }
         var account = JsonFields.Required(record, "CustomerAWSAccountId");
-        var license = JsonFields.Text(record, "LicenseArn")
+        var license = JsonFields.Text(record, "LicenseArn");
+        if (code is not null && marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal))
+        {
+            return license is null ? (account, null) : throw new AwsException("InvalidLicenseException", "The product has no concurrent agreements.");
+        }
+        license = license
             ?? throw new AwsException("InvalidLicenseException", "The LicenseArn is required for a product with concurrent agreements.");
         return marketplace.Subscriptions().Any(s => s.LicenseArn == license) ? (account, license)
             : throw new AwsException("InvalidLicenseException", "The LicenseArn is not valid for the product.");

@@ -8,13 +8,15 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
 {
     private readonly Lock _gate = new();
     private readonly List<Subscription> _subscriptions = [];
-    private readonly Dictionary<(string Account, string License, string Dimension, DateTimeOffset Hour), MeteringRecord> _records = [];
+    private readonly Dictionary<(string Account, string Key, string Dimension, DateTimeOffset Hour), MeteringRecord> _records = [];
     private readonly List<MeteringRecord> _inOrder = [];
 
     /// <summary>Told of every change with the event AWS sends for it.</summary>
     public Action<Subscription, string> Changed { get; set; } = (_, _) => { };
 
     public MarketplaceOptions Product => options.Marketplace;
+
+    public MeteringFaults Faults { get; } = new(options.Marketplace);
 
     public IReadOnlyList<Subscription> Subscriptions()
     {
@@ -32,14 +34,21 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         }
     }
 
-    public Subscription Subscribe(string account, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt)
+    public Subscription Subscribe(string account, string? productCode, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt)
     {
+        var product = productCode ?? Product.ProductCode;
+        var legacy = Product.LegacyProducts.Contains(product, StringComparer.Ordinal);
+        if (!legacy && product != Product.ProductCode)
+        {
+            throw new AwsException("InvalidRequest", $"There is no product '{product}'.");
+        }
         var subscription = new Subscription
         {
             Account = account,
             AgreementId = "agmt-" + NewId(25),
             OfferId = "offer-" + NewId(13),
-            LicenseArn = "arn:aws:license-manager::294406891311:license:l-" + NewId(32),
+            ProductCode = product,
+            LicenseArn = legacy ? null : "arn:aws:license-manager::294406891311:license:l-" + NewId(32),
             RegistrationToken = Convert.ToBase64String(RandomNumberGenerator.GetBytes(96)),
             Created = clock.GetUtcNow(),
             Entitlements = entitlements,
@@ -80,15 +89,16 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     {
         lock (_gate)
         {
-            if (_subscriptions.Find(s => s.LicenseArn == record.LicenseArn && s.Account == record.Account) is not { Meterable: true })
+            if (!_subscriptions.Exists(s => s.Meterable && s.Account == record.Account && s.ProductCode == record.ProductCode && s.LicenseArn == record.LicenseArn))
             {
                 return ("CustomerNotSubscribed", null);
             }
-            if (_records.TryGetValue((record.Account, record.LicenseArn, record.Dimension, record.Hour), out var first))
+            var key = (record.Account, record.LicenseArn ?? record.ProductCode, record.Dimension, record.Hour);
+            if (_records.TryGetValue(key, out var first))
             {
-                return (first.Quantity == record.Quantity ? "Success" : "DuplicateRecord", first.MeteringRecordId);
+                return (first.Quantity == record.Quantity && !Product.IdenticalIsDuplicate ? "Success" : "DuplicateRecord", first.MeteringRecordId);
             }
-            _records[(record.Account, record.LicenseArn, record.Dimension, record.Hour)] = record;
+            _records[key] = record;
             _inOrder.Add(record);
             return ("Success", record.MeteringRecordId);
         }

@@ -6,7 +6,10 @@ internal sealed class Subscription
     public required string Account { get; init; }
     public required string AgreementId { get; init; }
     public required string OfferId { get; init; }
-    public required string LicenseArn { get; init; }
+    public required string ProductCode { get; init; }
+
+    /// <summary>Null for a product without concurrent agreements: its customers are known by product and account.</summary>
+    public required string? LicenseArn { get; init; }
     public required string RegistrationToken { get; init; }
     public required DateTimeOffset Created { get; init; }
     public required IReadOnlyDictionary<string, int> Entitlements { get; init; }
@@ -18,5 +21,5 @@ internal sealed class Subscription
 }
 
 internal sealed record MeteringRecord(
-    string MeteringRecordId, string Account, string LicenseArn, string Dimension, DateTimeOffset Timestamp,
+    string MeteringRecordId, string Account, string? LicenseArn, string ProductCode, string Dimension, DateTimeOffset Timestamp,
     DateTimeOffset Hour, int Quantity, DateTimeOffset ReceivedAt, string? UsageAllocations);

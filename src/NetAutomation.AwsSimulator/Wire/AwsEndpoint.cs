@@ -45,8 +45,9 @@ internal sealed partial class AwsEndpoint(
         {
             await WriteFaultAsync(context, new AwsException("SerializationException", "The request body is not valid JSON for this operation."), requestId);
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
+            // The caller went away, or an operation cuts the connection.
             context.Abort();
         }
         catch (Exception error)

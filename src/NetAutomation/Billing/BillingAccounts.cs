@@ -10,20 +10,49 @@ public enum BillingChannel
     Direct,
 }
 
-/// <summary>How each tenant is billed. Set by onboarding; a run keeps the channel it was reserved with.</summary>
+/// <summary>How each tenant is billed. Set by onboarding; a run keeps the channel it was reserved with, a charge the payer it was written for.</summary>
 internal static class BillingAccounts
 {
-    public static Task Set(
+    public static async Task Set(
         SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode, CancellationToken cancel)
     {
         var name = Wire.Name(channel);
-        return db.Execute(
+        // A product that went over to concurrent agreements meters by licence from now on.
+        await db.Execute(
             $"""
-            insert into billing.account (tenant_id, channel, license_arn, aws_account, product_code)
-            values ({tenant.Value}, {name}, {licenseArn}, {awsAccount}, {productCode})
-            on conflict (tenant_id) do update set channel = excluded.channel, license_arn = excluded.license_arn,
-              aws_account = excluded.aws_account, product_code = excluded.product_code, updated_at = now()
+            update billing.payer set closed_at = now()
+            where aws_account = {awsAccount} and product_code = {productCode} and (license_arn is null) <> ({licenseArn}::text is null) and closed_at is null
+            """,
+            cancel);
+        await db.Execute(
+            $"""
+            with payer as (
+              insert into billing.payer (tenant_id, id, product_code, license_arn, aws_account)
+              select {tenant.Value}, {Guid.CreateVersion7()}, p, {licenseArn}, a from (values ({productCode}::text, {awsAccount}::text)) as v (p, a)
+              where p is not null and a is not null
+              on conflict (tenant_id, meter_key, aws_account) do update set product_code = excluded.product_code
+              returning id)
+            insert into billing.account (tenant_id, channel, license_arn, aws_account, product_code, payer_id)
+            values ({tenant.Value}, {name}, {licenseArn}, {awsAccount}, {productCode}, (select id from payer))
+            on conflict (tenant_id) do update set channel = excluded.channel, license_arn = excluded.license_arn, aws_account = excluded.aws_account,
+              product_code = excluded.product_code, payer_id = coalesce(excluded.payer_id, account.payer_id), updated_at = now()
             """,
             cancel);
     }
+
+    /// <summary>AWS Marketplace has the agreement in force: what it said before of its end, or of the customer, is over.</summary>
+    public static Task Reopen(SystemDb db, TenantId tenant, CancellationToken cancel) => db.Execute(
+        $"""
+        update billing.payer p set closed_at = null, refused_at = null from billing.account a
+        where a.tenant_id = {tenant.Value} and p.tenant_id = a.tenant_id and p.id = a.payer_id and (p.closed_at is not null or p.refused_at is not null)
+        """,
+        cancel);
+
+    /// <summary>The agreement ended: nothing more is reserved for it, and its last usage is due at once.</summary>
+    public static Task Close(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
+        $"""
+        update billing.payer set closed_at = now()
+        where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount} and closed_at is null
+        """,
+        cancel);
 }

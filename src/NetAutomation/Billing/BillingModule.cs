@@ -1,10 +1,12 @@
 using NetAutomation.Billing.Adjustments;
 using NetAutomation.Billing.Budgets;
 using NetAutomation.Billing.Invoices;
+using NetAutomation.Billing.Metering;
 using NetAutomation.Billing.Prices;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Usage;
 using NetAutomation.Platform;
+using Quartz;
 
 namespace NetAutomation.Billing;
 
@@ -14,9 +16,19 @@ internal static class BillingModule
     {
         var services = builder.Services;
         services.AddOptions<BillingOptions>().BindConfiguration("Billing").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<UsageLedger>();
         services.AddScoped<IssueInvoices>();
+        services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>().AddSingleton<MeteringMetrics>();
     }
+
+    /// <summary>The scheduler role's part.</summary>
+    public static void AddBillingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
+    {
+        quartz.ScheduleJob<SealHours>(trigger => trigger.WithIdentity("seal-hours").WithSchedule(CronScheduleBuilder.Create("0 5 * * * ?")));
+        quartz.ScheduleJob<ReportHours>(trigger => trigger.WithIdentity("report-hours").StartNow().WithSchedule(
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromSeconds(30)).RepeatForever()));
+    });
 
     public static void MapBilling(this ApiRoutes routes)
     {
@@ -45,5 +57,10 @@ internal static class BillingModule
         staff.MapPost("/invoices/{id}:issue", OperateInvoices.Issue);
         staff.MapPost("/invoices/{id}:void", OperateInvoices.Void);
         staff.MapPost("/invoices/{id}:record-payment", OperateInvoices.RecordPayment);
+        staff.MapGet("/metering", OperateMetering.Summary);
+        staff.MapGet("/metering-records", OperateMetering.List);
+        staff.MapGet("/metering-records/{id}", OperateMetering.Get);
+        staff.MapPost("/metering-records/{id}:carry", OperateMetering.Carry);
+        staff.MapPost("/metering-records/{id}:confirm", OperateMetering.Confirm);
     }
 }

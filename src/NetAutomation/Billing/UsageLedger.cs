@@ -106,13 +106,16 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
     {
         var rows = await db.Query<Account>(
             $"""
-            select a.channel, o.owed, o.due_at, o.number from billing.account a
+            select a.channel, a.channel = 'marketplace' and (p.closed_at is not null or p.refused_at is not null) as shut, o.owed, o.due_at, o.number
+            from billing.account a
+              left join billing.payer p on p.tenant_id = a.tenant_id and p.id = a.payer_id
               left join lateral billing.overdue(a.tenant_id, now() - make_interval(days => {options.Value.OverdueDays})) o on true
             where a.tenant_id = {tenant.Value}
             """,
             cancel);
         return rows switch
         {
+            [{ Shut: true }] => Problems.NotSubscribed.With(),
             [{ Owed: null, Channel: var channel }] => channel,
             [var late] => new Problem(Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
             {
@@ -122,5 +125,5 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
         };
     }
 
-    private sealed record Account(string Channel, Money? Owed, DateTimeOffset? DueAt, string? Number);
+    private sealed record Account(string Channel, bool Shut, Money? Owed, DateTimeOffset? DueAt, string? Number);
 }

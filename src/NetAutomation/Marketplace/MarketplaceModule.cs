@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Amazon;
 using Amazon.AWSMarketplaceMetering;
 using Amazon.MarketplaceEntitlementService;
@@ -13,6 +14,13 @@ internal sealed class MarketplaceOptions
 
     /// <summary>The product's Region for metering. Usage is deduplicated per Region, so it never changes.</summary>
     public string Region { get; set; } = "us-east-1";
+
+    /// <summary>The dimension of money that usage is metered in; empty seals and reports nothing.</summary>
+    public string Dimension { get; set; } = "";
+
+    /// <summary>What one unit of the dimension costs at Marketplace, in millionths of a dollar.</summary>
+    [Range(1, 1_000_000_000)]
+    public long UnitMicros { get; set; } = 10_000;
 }
 
 /// <summary>AWS Marketplace: resolve a buyer, hear of agreements, meter.</summary>
@@ -21,13 +29,17 @@ internal static class MarketplaceModule
     public static void AddMarketplace(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace");
+        services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
         var region = RegionEndpoint.GetBySystemName(builder.Configuration["Marketplace:Region"] ?? new MarketplaceOptions().Region);
         services.AddSingleton<IAmazonSQS>(_ => new AmazonSQSClient(new AmazonSQSConfig()));
         services.AddSingleton<IAmazonAWSMarketplaceMetering>(_ => new AmazonAWSMarketplaceMeteringClient(new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region }));
+        // The client's own repetition would hide from the records how often they were sent.
+        services.AddKeyedSingleton<IAmazonAWSMarketplaceMetering>(UsageMeter.Client, (_, _) => new AmazonAWSMarketplaceMeteringClient(
+            new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region, MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<IAmazonMarketplaceEntitlementService>(_ =>
             new AmazonMarketplaceEntitlementServiceClient(new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = region }));
         services.AddSingleton<Buyers>();
+        services.AddSingleton<UsageMeter>();
         services.AddSingleton<LifecycleQueue>();
     }
 }

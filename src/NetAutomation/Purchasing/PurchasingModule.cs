@@ -19,7 +19,7 @@ internal static class PurchasingModule
             new IdempotencyRequired(),
             new Refuses(
                 Problems.AlreadyEntitled, Problems.NotOffered, Catalog.Problems.VersionWithdrawn, Billing.Problems.PriceAboveMax,
-                Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.PaymentOverdue));
+                Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed, Billing.Problems.PaymentOverdue));
         group.MapGet("/purchases", ListPurchases.Handle).WithName("ListPurchases");
         group.MapGet("/purchases/{id}", ListPurchases.GetPurchase).WithName("GetPurchase");
         group.MapGet("/entitlements", ListEntitlements.Handle).WithName("ListEntitlements");

@@ -88,6 +88,7 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         {
             await OpenTenant.Activate(db, tenant, id, cancel);
             await BillingAccounts.Set(db, tenant, agreement.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
+            await BillingAccounts.Reopen(db, tenant, cancel);
         }
         else
         {
@@ -114,6 +115,7 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
               and not exists (select from onboarding.agreement a where a.tenant_id = t.tenant_id and a.state <> 'ended')
             """,
             cancel);
+        await BillingAccounts.Close(db, new TenantId(agreement.TenantId), agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
     }
 
     private sealed record Row(

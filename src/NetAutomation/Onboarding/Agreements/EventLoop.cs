@@ -1,3 +1,4 @@
+using NetAutomation.Billing;
 using NetAutomation.Marketplace;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
@@ -42,10 +43,30 @@ internal sealed partial class EventLoop(
         Log.Taken(log, received.Name, received.Id);
         directory.Forget();
         signal.Nudge();
+        if (received.Kind is LifecycleKind.AgreementEnded or LifecycleKind.LicenseDeprovisioned)
+        {
+            await Flush(scope.ServiceProvider, cancel);
+        }
+    }
+
+    /// <summary>The last usage of an agreement is taken for a short time only. What fails here is tried again by the clock.</summary>
+    private async Task Flush(IServiceProvider services, CancellationToken cancel)
+    {
+        try
+        {
+            await services.GetRequiredService<UsageReporting>().Report(cancel);
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            Log.NotFlushed(log, fault);
+        }
     }
 
     private static partial class Log
     {
+        [LoggerMessage(313, LogLevel.Warning, "The last usage of an agreement could not be reported at once")]
+        public static partial void NotFlushed(ILogger logger, Exception exception);
+
         [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
         public static partial void Taken(ILogger logger, string name, string id);
 

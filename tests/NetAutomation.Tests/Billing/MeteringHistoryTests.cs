@@ -1,0 +1,221 @@
+using System.Globalization;
+using NetAutomation.Billing.Metering;
+using NetAutomation.Tests.AwsSimulator;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>
+/// Histories by seed: customers are charged and credited over some hours while the reporter is killed at any of its steps and AWS fails in
+/// any of its ways. In the end AWS was told exactly what was settled. A seed is repeated with NETAUTOMATION_METERING_SEED and one history.
+/// </summary>
+public sealed class MeteringHistoryTests(PostgresServer postgres)
+{
+    private const int Histories = 1000;
+
+    private static readonly string[] _faults =
+        ["throttle", "unavailable", "cut", "refuse", "not_subscribed", "unprocessed", "kept_then_failed", "kept_then_cut"];
+
+    [Fact]
+    public async Task Reported_is_exactly_what_was_settled_wherever_the_reporter_is_killed()
+    {
+        var first = Number("NETAUTOMATION_METERING_SEED") ?? Random.Shared.Next();
+        var count = Number("NETAUTOMATION_METERING_HISTORIES") ?? Histories;
+        TestContext.Current.TestOutputHelper?.WriteLine($"seeds {first} to {first + count - 1}");
+        var database = await postgres.Create();
+        string[] legacy = [.. Enumerable.Range(0, count).Select(i => $"legacy-{i}")];
+        await using var strict = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy });
+        // Where AWS calls the same number sent again a duplicate.
+        await using var jealous = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
+        var tally = new Tally();
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (i, _) =>
+            {
+                var seed = unchecked(first + i);
+                try
+                {
+                    await new History(seed % 2 == 0 ? strict : jealous, new Random(seed), i, tally).Run();
+                }
+                catch (Exception fault)
+                {
+                    throw new InvalidOperationException($"The history of seed {seed} failed.", fault);
+                }
+            });
+        TestContext.Current.TestOutputHelper?.WriteLine($"{tally}");
+        // The histories are worth something only where all of this happened.
+        tally.Kills.ShouldBeGreaterThan(count / 4);
+        tally.Records.ShouldBeGreaterThan(count);
+        if (count >= Histories)
+        {
+            tally.Carried.ShouldBeGreaterThan(0);
+            tally.Confirmed.ShouldBeGreaterThan(0);
+        }
+    }
+
+    private static int? Number(string variable) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var value) ? value : null;
+
+    private sealed class Tally
+    {
+        public int Kills;
+        public int Records;
+        public int Carried;
+        public int Confirmed;
+
+        public override string ToString() => $"{Kills} kills, {Records} records accepted, {Carried} carried, {Confirmed} confirmed by a person";
+    }
+
+    private sealed class History(MeteringGround ground, Random chance, int number, Tally tally)
+    {
+        private readonly SetClock _clock = new(MeteringGround.Start());
+        private readonly List<MeteringGround.Customer> _customers = [];
+        private readonly Dictionary<string, int> _balance = [];
+
+        public async Task Run()
+        {
+            var legacy = chance.Next(3) == 0 ? $"legacy-{number}" : null;
+            for (var i = chance.Next(1, 4); i > 0; i--)
+            {
+                _customers.Add(await ground.Subscribe(legacy, $"product-{number}"));
+            }
+
+            for (var hours = chance.Next(2, 4); hours > 0; hours--)
+            {
+                await Charge();
+                _clock.Now += TimeSpan.FromHours(1) + TimeSpan.FromMinutes(6);
+                await Lives();
+                _clock.Now -= TimeSpan.FromMinutes(6);
+            }
+
+            if (chance.Next(4) == 0)
+            {
+                // The agreement ends: the usage of the running hour is due too.
+                await Charge();
+                await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", _customers[0].Tenant.Value);
+                await Lives();
+            }
+
+            await Settle();
+            foreach (var customer in _customers)
+            {
+                await Check(customer);
+            }
+        }
+
+        private async Task Charge()
+        {
+            foreach (var customer in _customers)
+            {
+                for (var i = chance.Next(4); i > 0; i--)
+                {
+                    var late = chance.Next(8) == 0 ? TimeSpan.FromMinutes(chance.Next(60)) : TimeSpan.Zero;
+                    // A credit takes back what was charged, never more.
+                    var balance = _balance.GetValueOrDefault(customer.Account);
+                    var micros = balance > 1 && chance.Next(4) == 0 ? -chance.Next(1, balance) : chance.Next(1, 30_000);
+                    _balance[customer.Account] = balance + micros;
+                    await ground.Charge(customer, micros, _clock.Now - late, chance.Next(2) == 0 ? "bgp" : "acl");
+                }
+            }
+        }
+
+        /// <summary>Reporters that die somewhere, then one that does not.</summary>
+        private async Task Lives()
+        {
+            for (var faults = chance.Next(3); faults > 0; faults--)
+            {
+                await ground.Fault(_customers[chance.Next(_customers.Count)], _faults[chance.Next(_faults.Length)]);
+            }
+
+            for (var deaths = chance.Next(3); deaths > 0; deaths--)
+            {
+                var kill = new KillSwitch(chance.Next(1, 12 + (10 * _customers.Count)));
+                await using var dying = ground.Reporter(_clock, kill);
+                try
+                {
+                    await dying.Live(_customers, chance.Next(1, 4));
+                }
+                catch (KilledException)
+                {
+                    Interlocked.Increment(ref tally.Kills);
+                }
+            }
+
+            await using var living = ground.Reporter(_clock);
+            await living.Live(_customers, chance.Next(1, 4));
+        }
+
+        /// <summary>AWS is well again, nobody dies, and a person looks after what is parked.</summary>
+        private async Task Settle()
+        {
+            _clock.Now += TimeSpan.FromMinutes(6);
+            for (var round = 0; round < 10; round++)
+            {
+                _clock.Now += TimeSpan.FromHours(1);
+                await using var reporter = ground.Reporter(_clock);
+                await reporter.Live(_customers, 20);
+                if (!await Resolve(reporter))
+                {
+                    return;
+                }
+            }
+
+            throw new InvalidOperationException("It never came to rest.");
+        }
+
+        private async Task<bool> Resolve(Reporter reporter)
+        {
+            var parked = new List<(MeteringGround.Customer Customer, Guid Id, DateTimeOffset Hour)>();
+            foreach (var customer in _customers)
+            {
+                await using var command = ground.Owner.CreateCommand("select id, hour from billing.metering_record where tenant_id = $1 and state = 'parked'");
+                command.Parameters.Add(new() { Value = customer.Tenant.Value });
+                await using var reader = await command.ExecuteReaderAsync();
+                while (await reader.ReadAsync())
+                {
+                    parked.Add((customer, reader.GetGuid(0), reader.GetFieldValue<DateTimeOffset>(1)));
+                }
+            }
+
+            foreach (var (customer, id, hour) in parked)
+            {
+                var record = new MeteringRecordId(id);
+                var (db, olga) = (reporter.Db, new OperatorCaller("olga"));
+                if ((await OperateMetering.Carry(record, new("refused"), db, olga, default)).Result is not Microsoft.AspNetCore.Http.IStatusCodeHttpResult { StatusCode: 200 })
+                {
+                    var held = (await ground.KeptOf(customer)).FirstOrDefault(kept => kept.Hour == hour);
+                    await OperateMetering.Confirm(record, new("seen in the report of AWS", held?.MeteringRecordId), db, olga, default);
+                    Interlocked.Increment(ref tally.Confirmed);
+                    if (held is not null)
+                    {
+                        continue;
+                    }
+
+                    (await OperateMetering.Carry(record, new("absent"), db, olga, default)).Result.ShouldBeAssignableTo<Microsoft.AspNetCore.Http.IStatusCodeHttpResult>()!.StatusCode.ShouldBe(200);
+                }
+
+                Interlocked.Increment(ref tally.Carried);
+            }
+
+            return parked.Count > 0;
+        }
+
+        private async Task Check(MeteringGround.Customer customer)
+        {
+            var tenant = customer.Tenant.Value;
+            var kept = await ground.KeptOf(customer);
+            var settled = await ground.Value<long>("select coalesce(sum(amount_micros), 0)::bigint from billing.charge where tenant_id = $1", tenant);
+            var left = await ground.Value<long>(
+                "select coalesce((select carry_out_micros from billing.metering_record where tenant_id = $1 order by seq desc limit 1), 0)", tenant);
+            ((kept.Sum(each => (long)each.Quantity) * MeteringGround.Unit) + left).ShouldBe(settled, customer.Account);
+            left.ShouldBeLessThan(MeteringGround.Unit);
+            kept.Select(each => each.Hour).ShouldBeUnique();
+            (await ground.Value<long>("select count(*) from billing.metering_backlog where tenant_id = $1", tenant)).ShouldBe(0);
+            (await ground.Value<long>("select count(*) from billing.metering_record where tenant_id = $1 and state in ('sealed', 'parked')", tenant)).ShouldBe(0);
+            (await ground.Value<string>(
+                "select coalesce(string_agg(aws_record_id || ' ' || quantity, ',' order by aws_record_id), '') from billing.metering_record where tenant_id = $1 and state = 'accepted'", tenant))
+                .ShouldBe(string.Join(',', kept.Select(each => $"{each.MeteringRecordId} {each.Quantity}").Order(StringComparer.Ordinal)));
+            Interlocked.Add(ref tally.Records, kept.Count);
+        }
+    }
+}
