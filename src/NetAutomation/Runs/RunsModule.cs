@@ -28,7 +28,7 @@ internal static class RunsModule
     {
         var group = routes.Customer.MapGroup("").WithTags("Runs");
         ProblemType[] starting =
-            [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
+            [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed, Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));

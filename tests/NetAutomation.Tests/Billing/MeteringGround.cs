@@ -107,16 +107,35 @@ internal sealed class MeteringGround : IAsyncDisposable
     }
 
     /// <summary>A settled amount of this time; below zero a credit.</summary>
-    public Task Charge(Customer customer, long micros, DateTimeOffset at, string block = "bgp") => Sql(
-        """
-        with credit as (
-          insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reason, approved_by, charge_id)
-          select $1, $2, 'credit', $2::text, $3, 'USD', 'marketplace', 'test', 'test', $2 where $3 < 0)
-        insert into billing.charge (tenant_id, id, purchase_id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
-        values ($1, $2, case when $3 > 0 then $4::uuid end, case when $3 < 0 then $2::uuid end, $5, 'test', 1, $3, 'USD', $6, 'marketplace', $7)
-        """,
-        customer.Tenant.Value, Guid.CreateVersion7(), micros, customer.Purchase, $"{block}/apply/device", _price,
-        at.AddTicks(Interlocked.Increment(ref _instants) % 10_000_000 * 10).UtcDateTime);
+    public async Task Charge(Customer customer, long micros, DateTimeOffset at, string block = "bgp")
+    {
+        var (id, tenant) = (Guid.CreateVersion7(), customer.Tenant.Value);
+        await using var batch = Owner.CreateBatch();
+        if (micros < 0)
+        {
+            Add(
+                """
+                insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reason, approved_by, charge_id)
+                values ($1, $2, 'credit', $2::text, $3, 'USD', 'marketplace', 'test', 'test', $2)
+                """,
+                tenant, id, micros);
+        }
+
+        Add(
+            """
+            insert into billing.charge (tenant_id, id, purchase_id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
+            values ($1, $2, case when $3 > 0 then $4::uuid end, case when $3 < 0 then $2::uuid end, $5, 'test', 1, $3, 'USD', $6, 'marketplace', $7)
+            """,
+            tenant, id, micros, customer.Purchase, $"{block}/apply/device", _price, at.AddTicks(Interlocked.Increment(ref _instants) % 10_000_000 * 10).UtcDateTime);
+        await batch.ExecuteNonQueryAsync();
+
+        void Add(string sql, params object[] values)
+        {
+            var command = new NpgsqlBatchCommand(sql);
+            Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
+            batch.BatchCommands.Add(command);
+        }
+    }
 
     public SystemDb Db(KillSwitch? kill = null)
     {
