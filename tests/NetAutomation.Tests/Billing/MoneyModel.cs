@@ -19,7 +19,8 @@ internal sealed class MoneyModel
 
     public long? Budget { get; set; }
 
-    public long Events { get; private set; }
+    /// <summary>Sum of the quantities of all usage events.</summary>
+    public long Usage { get; private set; }
 
     public long Charged => Charges.Sum(charge => charge.Amount);
 
@@ -81,8 +82,8 @@ internal sealed class MoneyModel
             }
         }
 
-        Events += billable == 0 ? 0 : 2 + billable;
-        run.Charged = total;
+        Usage += billable == 0 ? 0 : 2 + billable;
+        (run.Charged, run.Billable) = (total, billable);
         return total;
     }
 
@@ -113,6 +114,34 @@ internal sealed class MoneyModel
         return null;
     }
 
+    /// <summary>Takes a charge back, with the usage it was for. False where more would be given back than was charged.</summary>
+    public bool Reverse(string source)
+    {
+        if (!Adjust($"reversal of {source}", -Charges.Single(charge => charge.Source == source).Amount))
+        {
+            return false;
+        }
+
+        if (source.Split('/') is [var run, var component])
+        {
+            Usage -= component == "device" ? Runs[run].Billable : 1;
+        }
+
+        return true;
+    }
+
+    /// <summary>False where more would be given back than was charged.</summary>
+    public bool Adjust(string document, long amount)
+    {
+        if (Charged + amount < 0)
+        {
+            return false;
+        }
+
+        Charges.Add((document, amount));
+        return true;
+    }
+
     private bool OverBudget(long more) => Budget is { } ceiling && Charged + Held + more > ceiling;
 
     /// <summary>One component of a run's price.</summary>
@@ -131,5 +160,7 @@ internal sealed class MoneyModel
         public bool Ended { get; set; }
 
         public long Charged { get; set; }
+
+        public int Billable { get; set; }
     }
 }

@@ -125,8 +125,10 @@ internal sealed class MoneyLife
         < 30 => Quote(),
         < 58 => Launch(),
         < 64 => Cancel(),
-        < 80 => Settle(crash: false),
-        < 92 => Settle(crash: true),
+        < 79 => Settle(crash: false),
+        < 88 => Settle(crash: true),
+        < 93 => Reverse(),
+        < 95 => Adjust(),
         _ => Resolve(),
     };
 
@@ -145,7 +147,7 @@ internal sealed class MoneyLife
         var max = _random.Next(3) == 0 ? _random.NextInt64(0, 100_000_000) : (long?)null;
         _told.Add($"buy {block} {kind}");
         var answer = await Post("/v1/purchases", new Dictionary<string, object?> { ["block"] = block, ["kind"] = kind, ["months"] = kind == "rental" ? months : null, ["maxPrice"] = max is { } m ? Usd(m) : null });
-        var refusal = _model.Buy(block, kind, months, $"order {_model.Charges.Count}", max);
+        var refusal = _model.Buy(block, kind, months, answer.Status == HttpStatusCode.Created ? answer.Id : "", max);
         (answer.Status == HttpStatusCode.Created ? null : answer.Problem).ShouldBe(refusal, answer.Text);
     }
 
@@ -267,6 +269,49 @@ internal sealed class MoneyLife
         }
     }
 
+    private async Task Reverse()
+    {
+        var charges = (await _ground.Host.Operator().Call("GET", $"/operator/v1/charges?tenantId={_tenant.Id}")).Must(HttpStatusCode.OK).Json.GetProperty("items");
+        if (charges.GetArrayLength() == 0)
+        {
+            return;
+        }
+
+        var charge = charges[_random.Next(charges.GetArrayLength())];
+        var source = charge.GetProperty("runId").GetString() is { } run ? $"{run}/{charge.GetProperty("sku").GetString()!.Split('/')[^1]}" : charge.GetProperty("purchaseId").GetString();
+        if (source is null && !charge.GetProperty("amount").GetProperty("amount").GetString()!.StartsWith('-'))
+        {
+            source = charge.GetProperty("adjustmentId").GetString();
+        }
+
+        var (first, document) = (charge.GetProperty("reversedBy").GetString() is null, $"R-{Guid.NewGuid():n}");
+        _told.Add($"reverse {source} {first}");
+        var body = new { tenantId = _tenant.Id.ToString(), kind = "reversal", document, reason = "found wrong", chargeId = charge.GetProperty("id").GetString() };
+        if (source is null || !first)
+        {
+            ((int)(await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Status).ShouldBe(source is null ? 422 : 409);
+            return;
+        }
+
+        var allowed = _model.Reverse(source);
+        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Must(allowed ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity);
+        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Must(allowed ? HttpStatusCode.OK : HttpStatusCode.UnprocessableEntity);
+    }
+
+    private async Task Adjust()
+    {
+        var (amount, document) = (_random.NextInt64(-3_000_000, 1_000_000), $"A-{Guid.NewGuid():n}");
+        if (amount == 0)
+        {
+            return;
+        }
+
+        _told.Add($"adjust {amount}");
+        var body = new { tenantId = _tenant.Id.ToString(), kind = amount < 0 ? "credit" : "debit", document, reason = "goodwill", amount = Usd(Math.Abs(amount)) };
+        var answer = await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body);
+        answer.Status.ShouldBe(_model.Adjust(answer.Status == HttpStatusCode.Created ? answer.Id : document, amount) ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity, answer.Text);
+    }
+
     /// <summary>Tells the model of a run's end, if it ended, by the outcomes the devices have.</summary>
     private async Task Ended(string run)
     {
@@ -287,17 +332,17 @@ internal sealed class MoneyLife
               (select count(*) from billing.charge where tenant_id = '{tenant}'),
               (select coalesce(sum(r.amount_micros), 0) from billing.reservation r where tenant_id = '{tenant}'
                  and not exists (select from billing.settlement s where s.reservation_id = r.id)),
-              (select count(*) from billing.usage_event where tenant_id = '{tenant}'),
+              (select coalesce(sum(quantity), 0) from billing.usage_event where tenant_id = '{tenant}'),
               (select count(*) from runs.run where tenant_id = '{tenant}'),
               (select coalesce(sum(charged_micros), 0) from runs.run where tenant_id = '{tenant}'))
             """);
-        var told = string.Join(' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Events, _model.Runs.Count, _model.Runs.Values.Sum(run => run.Charged));
-        rows.ShouldBe(told, $"charged, charges, held, events, runs, cost of runs; {_name}: {string.Join("; ", _told.TakeLast(60))}");
+        var told = string.Join(' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Usage, _model.Runs.Count, _model.Runs.Values.Sum(run => run.Charged));
+        rows.ShouldBe(told, $"charged, charges, held, usage, runs, cost of runs; {_name}: {string.Join("; ", _told.TakeLast(60))}");
         _model.Charges.Select(charge => charge.Source).Distinct().Count().ShouldBe(_model.Charges.Count);
         var budget = await RunGround.Get(Client, "/v1/budget");
         (Micros(budget["charged"]!), Micros(budget["reserved"]!)).ShouldBe((_model.Charged, _model.Held), _name);
         var months = (await RunGround.Get(Client, "/v1/invoices"))["items"]!.AsArray();
-        months.Sum(month => Micros(month!["total"]!)).ShouldBe(_model.Charged, _name);
+        months.Sum(month => Micros(month!["total"]!) - Micros(month["rounding"]!)).ShouldBe(_model.Charged, _name);
     }
 
     private (Dictionary<string, object?> Body, MoneyModel.Line[] Lines, string[] Devices) Body()
