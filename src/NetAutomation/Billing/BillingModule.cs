@@ -4,6 +4,7 @@ using NetAutomation.Billing.Invoices;
 using NetAutomation.Billing.Metering;
 using NetAutomation.Billing.Prices;
 using NetAutomation.Billing.Receipts;
+using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;
 using NetAutomation.Platform;
 using Quartz;
@@ -20,6 +21,7 @@ internal static class BillingModule
         services.AddScoped<UsageLedger>();
         services.AddScoped<IssueInvoices>();
         services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>().AddSingleton<MeteringMetrics>();
+        services.AddSingleton<CloseBooks>();
     }
 
     /// <summary>The scheduler role's part.</summary>
@@ -28,6 +30,8 @@ internal static class BillingModule
         quartz.ScheduleJob<SealHours>(trigger => trigger.WithIdentity("seal-hours").WithSchedule(CronScheduleBuilder.Create("0 5 * * * ?")));
         quartz.ScheduleJob<ReportHours>(trigger => trigger.WithIdentity("report-hours").StartNow().WithSchedule(
             SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromSeconds(30)).RepeatForever()));
+        quartz.ScheduleJob<CloseBooks>(trigger => trigger.WithIdentity("close-books").StartNow().WithSchedule(
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromHours(1)).RepeatForever()));
     });
 
     public static void MapBilling(this ApiRoutes routes)
@@ -54,7 +58,7 @@ internal static class BillingModule
         staff.MapGet("/invoices", OperateInvoices.List);
         staff.MapGet("/invoices/{id}", OperateInvoices.Get);
         staff.MapGet("/invoices/{id}/html", OperateInvoices.GetHtml);
-        staff.MapPost("/invoices/{id}:issue", OperateInvoices.Issue);
+        staff.MapPost("/invoices/{id}:issue", OperateInvoices.Issue).WithMetadata(new OwnTransaction());
         staff.MapPost("/invoices/{id}:void", OperateInvoices.Void);
         staff.MapPost("/invoices/{id}:record-payment", OperateInvoices.RecordPayment);
         staff.MapGet("/metering", OperateMetering.Summary);
@@ -62,5 +66,9 @@ internal static class BillingModule
         staff.MapGet("/metering-records/{id}", OperateMetering.Get);
         staff.MapPost("/metering-records/{id}:carry", OperateMetering.Carry);
         staff.MapPost("/metering-records/{id}:confirm", OperateMetering.Confirm);
+        staff.MapPost("/billing-periods/{period}:close", OperateInvoices.ClosePeriod).WithMetadata(new OwnTransaction());
+        staff.MapGet("/reconciliation", OperateReconciliation.Get);
+        staff.MapGet("/reconciliation/html", OperateReconciliation.GetHtml);
+        staff.MapPost("/reconciliation:run", OperateReconciliation.Run).WithMetadata(new OwnTransaction());
     }
 }

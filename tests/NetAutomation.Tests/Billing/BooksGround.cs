@@ -1,9 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
-using NetAutomation.Billing.Ledger;
-using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
@@ -68,6 +64,13 @@ internal sealed class BooksGround : IAsyncDisposable
         update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'draft';
         update billing.charge set occurred_at = occurred_at - interval '1 month';
         update billing.usage_event set occurred_at = occurred_at - interval '1 month';
+        """);
+
+    /// <summary>As if everything had been metered at AWS Marketplace.</summary>
+    public Task Meter() => Damage(
+        """
+        insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
+        select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'marketplace' on conflict do nothing
         """);
 
     /// <summary>Writes past every trigger and foreign key.</summary>

@@ -164,6 +164,10 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await using var books = await BooksGround.Open(postgres, direct: false);
         await books.Run();
         await books.AMonthPasses();
+        var draft = (await books.Draft()).Text("id");
+        var refused = (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue")).Must(HttpStatusCode.Conflict);
+        refused.Json.GetProperty("findings").EnumerateArray().Select(row => row.Text("check")).Distinct().ShouldBe(["charge_unbilled"]);
+        await books.Meter();
         var issued = await books.Issue();
         issued.Text("number").ShouldStartWith("STM-");
         (issued.GetProperty("payable").GetBoolean(), issued.GetProperty("dueAt").ValueKind, issued.Micros("total")).ShouldBe((false, JsonValueKind.Null, 250_000));

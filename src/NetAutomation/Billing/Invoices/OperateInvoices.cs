@@ -12,6 +12,11 @@ namespace NetAutomation.Billing.Invoices;
 /// <param name="Invoice">As the tenant sees it.</param>
 public sealed record TenantInvoiceView(TenantId TenantId, InvoiceView Invoice);
 
+/// <summary>A month that was closed.</summary>
+/// <param name="Period">The month.</param>
+/// <param name="Issued">What was issued by this call.</param>
+public sealed record ClosedPeriodView(string Period, IReadOnlyList<InvoiceId> Issued);
+
 /// <summary>Voids an invoice.</summary>
 /// <param name="Reason">Why; it stands on the void invoice.</param>
 public sealed record VoidInvoiceRequest(string Reason);
@@ -63,7 +68,7 @@ internal static class OperateInvoices
 
     /// <summary>Issues a month that is over, without waiting for the grace period. Issued already: shows it.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Issue(
-        InvoiceId id, SystemDb db, IssueInvoices issue, OperatorCaller caller, IOptions<BillingOptions> options, CancellationToken cancel)
+        InvoiceId id, SystemDb db, CloseBooks books, OperatorCaller caller, IOptions<BillingOptions> options, CancellationToken cancel)
     {
         if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
         {
@@ -75,7 +80,31 @@ internal static class OperateInvoices
             return Problems.InvoiceFixed.With(head.Over ? "It is void." : "Its month is not over.");
         }
 
-        return TypedResults.Ok(await View(db, await issue.Issue(head.TenantId, id, $"operator:{caller.Name}", cancel) ?? head, options, cancel));
+        if (head.State == InvoiceState.Draft
+            && await books.Close(head.TenantId, id, null, due: false, $"operator:{caller.Name}", cancel) is { Findings.Count: > 0 } closed)
+        {
+            return closed.Refusal();
+        }
+
+        return await Get(id, db, options, cancel);
+    }
+
+    /// <summary>Issues every draft of a month that is over, for the tenants whose books add up; 409 lists what keeps the others.</summary>
+    public static async Task<Results<Ok<ClosedPeriodView>, Problem>> ClosePeriod(
+        string period, SystemDb db, CloseBooks books, OperatorCaller caller, CancellationToken cancel)
+    {
+        if (Month(period) is not { } month)
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        if (!await db.Scalar<bool>($"select {month.AddMonths(1)}::date <= (now() at time zone 'UTC')::date as \"Value\"", cancel))
+        {
+            return Problems.InvoiceFixed.With("The month is not over.");
+        }
+
+        var closed = await books.Month(month, $"operator:{caller.Name}", cancel);
+        return closed.Findings.Count > 0 ? closed.Refusal() : TypedResults.Ok(new ClosedPeriodView(period, [.. closed.Issued.Select(head => head.Id)]));
     }
 
     /// <summary>Voids an issued invoice; its charges are on a new draft at once.</summary>

@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Options;
+using NetAutomation.Billing.Reconcile;
+using NetAutomation.Persistence;
+using NetAutomation.Platform;
+using Quartz;
+
+namespace NetAutomation.Billing.Invoices;
+
+/// <summary>
+/// Checks tenants, one transaction each, and issues for those whose books add up. Runs every hour for what is due; a draft that follows a
+/// void invoice waits for a person, as a person voided it.
+/// </summary>
+[DisallowConcurrentExecution]
+internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, ILogger<CloseBooks> log) : IJob
+{
+    private const int Shown = 200;
+
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
+
+    public async Task Run(CancellationToken cancel)
+    {
+        foreach (var tenant in await Tenants($"select tenant_id from billing.account order by 1", cancel))
+        {
+            try
+            {
+                var closed = await Close(tenant, null, null, due: true, "scheduler", cancel);
+                if (closed.Findings.Count > 0)
+                {
+                    Log.Parked(log, tenant, string.Join(", ", closed.Findings.Select(finding => finding.Check).Distinct(StringComparer.Ordinal)));
+                }
+            }
+            catch (Exception fault) when (fault is Npgsql.NpgsqlException or InvalidOperationException)
+            {
+                // Nothing is issued for this tenant; the others go on.
+                Log.Failed(log, fault, tenant);
+            }
+        }
+    }
+
+    /// <summary>Issues every draft of a month that is over.</summary>
+    public async Task<Closed> Month(DateOnly month, string by, CancellationToken cancel)
+    {
+        var all = new Closed([], []);
+        foreach (var tenant in await Tenants($"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
+        {
+            var one = await Close(tenant, null, month, due: false, by, cancel);
+            all = new Closed([.. all.Issued, .. one.Issued], [.. all.Findings, .. one.Findings]);
+        }
+
+        return all;
+    }
+
+    /// <param name="invoice">Only this one.</param>
+    /// <param name="month">Only of this month.</param>
+    /// <param name="due">Only what is due by itself: after the grace period, and never issued before.</param>
+    public async Task<Closed> Close(TenantId tenant, InvoiceId? invoice, DateOnly? month, bool due, string by, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var (db, issue) = (scope.ServiceProvider.GetRequiredService<SystemDb>(), scope.ServiceProvider.GetRequiredService<IssueInvoices>());
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        var issued = new List<InvoiceHead>();
+        var findings = new List<FindingView>();
+        if (await Reconciliation.Check(db, tenant, fully: false, options.Value.GraceHours, cancel))
+        {
+            foreach (var draft in await db.Query<InvoiceId>(
+                $"""
+                select id from billing.invoice
+                where tenant_id = {tenant.Value} and state = 'draft' and (upper(period)::timestamp at time zone 'UTC') <= now()
+                  and ({invoice?.Value}::uuid is null or id = {invoice?.Value}) and ({month}::date is null or lower(period) = {month})
+                  and (not {due} or (revision = 1 and (upper(period)::timestamp at time zone 'UTC') <= now() - make_interval(hours => {options.Value.GraceHours})))
+                order by period, kind
+                """,
+                cancel))
+            {
+                issued.Add((await issue.Issue(tenant, draft, by, cancel))!);
+            }
+        }
+        else
+        {
+            findings = await Reconciliation.Findings(db, tenant, Shown, cancel);
+        }
+
+        await transaction.CommitAsync(cancel);
+        return new Closed(issued, findings);
+    }
+
+    private async Task<List<TenantId>> Tenants(FormattableString sql, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<TenantId>(sql, cancel);
+    }
+
+    /// <summary>What was issued, and why nothing was.</summary>
+    internal sealed record Closed(IReadOnlyList<InvoiceHead> Issued, IReadOnlyList<FindingView> Findings)
+    {
+        public Problem Refusal() => new(Problems.NotReconciled, $"{Findings.Count} findings; see GET /operator/v1/reconciliation.")
+        {
+            Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["findings"] = Findings, ["issued"] = Issued.Select(head => head.Id).ToList() },
+        };
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "The books of tenant {Tenant} do not add up, its invoicing is parked: {Checks}")]
+        public static partial void Parked(ILogger logger, TenantId tenant, string checks);
+
+        [LoggerMessage(2, LogLevel.Error, "The books of tenant {Tenant} could not be checked")]
+        public static partial void Failed(ILogger logger, Exception exception, TenantId tenant);
+    }
+}
