@@ -19,6 +19,9 @@ internal sealed class MoneyModel
 
     public long? Budget { get; set; }
 
+    /// <summary>What AWS Marketplace has to hold, once everything sealed is reported.</summary>
+    public long Reported { get; private set; }
+
     /// <summary>Sum of the quantities of all usage events.</summary>
     public long Usage { get; private set; }
 
@@ -112,6 +115,13 @@ internal sealed class MoneyModel
         }
 
         return null;
+    }
+
+    /// <summary>Whole units of what is owed so far are reported; the rest, or a credit, waits for the next hour.</summary>
+    public void CloseHour(long unit)
+    {
+        Reported += Math.Max(0, (Charged - (Reported * unit)) / unit);
+
     }
 
     /// <summary>Takes a charge back, with the usage it was for. False where more would be given back than was charged.</summary>

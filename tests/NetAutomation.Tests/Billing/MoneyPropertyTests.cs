@@ -52,6 +52,8 @@ internal sealed class MoneyLife
     private readonly List<string> _told = [];
     private TestTenant _tenant = null!;
     private DeviceId[] _devices = [];
+    private ModelMarketplace? _marketplace;
+    private DateTimeOffset _hour = DateTimeOffset.UtcNow.AddHours(1);
     private List<(string Id, MoneyModel.Line[] Lines, string[] Devices)> _quotes = [];
 
     private MoneyLife(RunGround ground, Random random, string name) => (_ground, _random, _name) = (ground, random, name);
@@ -62,6 +64,7 @@ internal sealed class MoneyLife
     {
         var life = new MoneyLife(ground, random, name);
         life._tenant = await ground.Host.CreateTenant();
+        life._marketplace = direct ? null : new ModelMarketplace(random);
         life._devices = [.. await ground.Equip(life._tenant, 3)];
         if (direct)
         {
@@ -115,6 +118,19 @@ internal sealed class MoneyLife
         }
 
         await Compare();
+        if (_marketplace is not null)
+        {
+            await CloseHour();
+            _marketplace.Well = true;
+            while (await _marketplace.Send(_ground))
+            {
+            }
+
+            _marketplace.Units.ShouldBe(_model.Reported, _name);
+            (await _ground.Scalar<long>(
+                $"select coalesce((select carry_out_micros from billing.metering_record where tenant_id = '{_tenant.Id.Value}' order by seq desc limit 1), 0)"))
+                .ShouldBe(_model.Charged - (_model.Reported * ModelMarketplace.Unit), _name);
+        }
     }
 
     private Task Step() => _random.Next(100) switch
@@ -129,6 +145,8 @@ internal sealed class MoneyLife
         < 88 => Settle(crash: true),
         < 93 => Reverse(),
         < 95 => Adjust(),
+        < 97 => CloseHour(),
+        < 99 => Report(),
         _ => Resolve(),
     };
 
@@ -310,6 +328,26 @@ internal sealed class MoneyLife
         var body = new { tenantId = _tenant.Id.ToString(), kind = amount < 0 ? "credit" : "debit", document, reason = "goodwill", amount = Usd(Math.Abs(amount)) };
         var answer = await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body);
         answer.Status.ShouldBe(_model.Adjust(answer.Status == HttpStatusCode.Created ? answer.Id : document, amount) ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity, answer.Text);
+    }
+
+    private async Task CloseHour()
+    {
+        if (_marketplace is not null)
+        {
+            _told.Add("hour closes");
+            _hour += TimeSpan.FromHours(1);
+            await ModelMarketplace.Seal(_ground, _tenant.Id, _hour);
+            _model.CloseHour(ModelMarketplace.Unit);
+        }
+    }
+
+    private async Task Report()
+    {
+        if (_marketplace is not null)
+        {
+            _told.Add("report");
+            await _marketplace.Send(_ground);
+        }
     }
 
     /// <summary>Tells the model of a run's end, if it ended, by the outcomes the devices have.</summary>
