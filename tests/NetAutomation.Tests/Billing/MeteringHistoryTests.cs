@@ -29,7 +29,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         await using var jealous = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
         var tally = new Tally();
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 6 },
             async (i, _) =>
             {
                 var seed = unchecked(first + i);
@@ -75,7 +75,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         public async Task Run()
         {
             var legacy = chance.Next(3) == 0 ? $"legacy-{number}" : null;
-            for (var i = chance.Next(1, 4); i > 0; i--)
+            for (var i = chance.Next(8) == 0 ? 3 : chance.Next(1, 3); i > 0; i--)
             {
                 _customers.Add(await ground.Subscribe(legacy, $"product-{number}"));
             }

@@ -1,0 +1,51 @@
+using System.Net;
+using Amazon.AWSMarketplaceMetering;
+using Amazon.Runtime;
+using Amazon.SQS;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Marketplace;
+using NetAutomation.Tests.AwsSimulator;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>The service with its queue and its jobs: what the end of an agreement sets off.</summary>
+public sealed class MeteringServiceTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task The_end_of_an_agreement_reports_its_last_usage_at_once()
+    {
+        await using var ground = await MeteringGround.Start(postgres);
+        var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
+        var url = ground.Cloud.AwsUrl.ToString();
+        await using var service = await ServiceHost.Start(
+            ground.Database,
+            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
+            builder =>
+            {
+                builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddKeyedSingleton(UsageMeter.Client, ground.Metering);
+            });
+        var customer = await ground.Subscribe();
+        await ground.Sql(
+            "insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state) values ($1, $2, $3, $4, 'pc', $5, 'active')",
+            customer.Tenant.Value, Guid.CreateVersion7(), customer.Account, customer.License!, customer.Agreement);
+        await ground.Charge(customer, 25_000, MeteringGround.Start(0));
+        await ground.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{customer.Agreement}:end");
+        await SimulatedCloud.EventuallyAsync(async () => (await ground.KeptOf(customer)).Count == 1);
+        (await ground.KeptOf(customer))[0].Quantity.ShouldBe(2);
+
+        using var staff = service.Operator();
+        await SimulatedCloud.EventuallyAsync(async () =>
+            (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength() == 1);
+        var item = (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Json.GetProperty("items")[0];
+        (item.GetProperty("quantity").GetInt64(), item.GetProperty("attempts").GetInt64(), item.GetProperty("account").GetString()).ShouldBe((2L, 1L, customer.Account));
+        var id = item.GetProperty("id").GetString();
+        (await staff.Call("GET", $"/operator/v1/metering-records/{id}")).Must(HttpStatusCode.OK).Id.ShouldBe(id);
+        (await staff.Call("POST", $"/operator/v1/metering-records/{id}:carry", new { reason = "sample" })).Must(HttpStatusCode.Conflict);
+        (await staff.Call("POST", $"/operator/v1/metering-records/{id}:confirm", new { evidence = "" })).Must(HttpStatusCode.UnprocessableEntity);
+        (await staff.Call("GET", "/operator/v1/metering-records?state=lost")).Must(HttpStatusCode.UnprocessableEntity);
+        (await staff.Call("GET", "/operator/v1/metering")).Must(HttpStatusCode.OK).Json.GetProperty("level").GetString().ShouldBe("ok");
+        (await ground.Value<long>("select count(*) from quartz.qrtz_triggers where trigger_name in ('seal-hours', 'report-hours')")).ShouldBe(2);
+    }
+}
