@@ -189,7 +189,7 @@ start_simulator() {
      loadBalancer: {listeners: [{port: 8443, targetGroup: "customer"}, {port: 8444, targetGroup: "connector"}],
                     targetGroups: [group("customer"; $customer; "HTTPS"), group("connector"; $connector; "TCP")]},
      queues: ["marketplace-events"],
-     marketplace: {productCode: $product, dimensions: ["runs", "devices"], eventQueue: "marketplace-events"}}' | own_file "$data/simulator.json"
+     marketplace: {productCode: $product, dimensions: ["usd"], eventQueue: "marketplace-events"}}' | own_file "$data/simulator.json"
   : | own_file "$data/simulator.env"
   start simulator "" "$data/simulator.env" "$dotnet_root/dotnet" "$app/NetAutomation.AwsSimulator/NetAutomation.AwsSimulator.dll" \
     --config "$data/simulator.json" --urls "http://127.0.0.1:$port_aws" --control-urls "http://127.0.0.1:$port_control"
@@ -218,6 +218,7 @@ service_settings() { # further settings
     "AWS_SECRET_ACCESS_KEY=$provider_secret"
     "AWS_EC2_METADATA_DISABLED=true"
     "Marketplace__Region=$region"
+    "Marketplace__Dimension=usd"
     "Marketplace__QueueUrl=http://127.0.0.1:$port_aws/$provider/marketplace-events"
     "Onboarding__ServiceId=$service_id"
     "Onboarding__ServiceName=com.amazonaws.vpce.$region.$service_id"
