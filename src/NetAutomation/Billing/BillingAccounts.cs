@@ -48,6 +48,10 @@ internal static class BillingAccounts
         """,
         cancel);
 
+    /// <summary>From now on the tenant starts nothing that costs, by request, schedule or renewal; or may again. What was accepted goes on.</summary>
+    public static Task Stop(SystemDb db, TenantId tenant, bool stopped, CancellationToken cancel) => db.Execute(
+        $"update billing.account set stopped_at = case when {stopped} then coalesce(stopped_at, now()) end where tenant_id = {tenant.Value}", cancel);
+
     /// <summary>The agreement ended: nothing more is reserved for it, and its last usage is due at once.</summary>
     public static Task Close(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
         $"""

@@ -101,12 +101,12 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
 
     public static Money Total(IReadOnlyList<PriceLine> lines) => lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
 
-    /// <summary>Who collects; refused where there is nobody, or where the tenant is too late with an invoice.</summary>
+    /// <summary>Who collects; refused where there is nobody, where the tenant is stopped, or the tenant is too late with an invoice.</summary>
     private async Task<Outcome<string>> Channel(TenantId tenant, CancellationToken cancel)
     {
         var rows = await db.Query<Account>(
             $"""
-            select a.channel, a.channel = 'marketplace' and (p.closed_at is not null or p.refused_at is not null) as shut, o.owed, o.due_at, o.number
+            select a.channel, a.stopped_at is not null as stopped, a.channel = 'marketplace' and (p.closed_at is not null or p.refused_at is not null) as shut, o.owed, o.due_at, o.number
             from billing.account a
               left join billing.payer p on p.tenant_id = a.tenant_id and p.id = a.payer_id
               left join lateral billing.overdue(a.tenant_id, now() - make_interval(days => {options.Value.OverdueDays})) o on true
@@ -115,6 +115,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             cancel);
         return rows switch
         {
+            [{ Stopped: true }] => Platform.Problems.TenantSuspended.With(),
             [{ Shut: true }] => Problems.NotSubscribed.With(),
             [{ Owed: null, Channel: var channel }] => channel,
             [var late] => new Problem(Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
@@ -125,5 +126,5 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
         };
     }
 
-    private sealed record Account(string Channel, bool Shut, Money? Owed, DateTimeOffset? DueAt, string? Number);
+    private sealed record Account(string Channel, bool Stopped, bool Shut, Money? Owed, DateTimeOffset? DueAt, string? Number);
 }

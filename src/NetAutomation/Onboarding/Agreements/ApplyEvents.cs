@@ -108,13 +108,17 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
             where tenant_id = {agreement.TenantId} and id = {agreement.Id} and state <> 'ended'
             """,
             cancel);
-        await db.Execute(
+        if (await db.Execute(
             $"""
             update onboarding.tenant t set state = 'ended', reads_until = now() + {options.Value.ReadsAfterEnd}, changed_at = now()
             where tenant_id = {agreement.TenantId} and state <> 'ended'
               and not exists (select from onboarding.agreement a where a.tenant_id = t.tenant_id and a.state <> 'ended')
             """,
-            cancel);
+            cancel) > 0)
+        {
+            await BillingAccounts.Stop(db, new TenantId(agreement.TenantId), stopped: true, cancel);
+        }
+
         await BillingAccounts.Close(db, new TenantId(agreement.TenantId), agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
     }
 

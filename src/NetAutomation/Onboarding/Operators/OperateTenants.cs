@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Billing;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Keys;
 using NetAutomation.Persistence;
@@ -116,6 +117,7 @@ internal static class OperateTenants
             return Platform.Problems.Conflict.With($"The tenant is not {from}.");
         }
 
+        await BillingAccounts.Stop(db, id, stopped: to != "active", cancel);
         await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, $"tenant.{to}", $"{id}", new { reason }, cancel);
         db.AfterCommit.Add(directory.Forget);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);

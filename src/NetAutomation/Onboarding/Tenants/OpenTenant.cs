@@ -1,3 +1,4 @@
+using NetAutomation.Billing;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Onboarding.Tenants;
@@ -34,11 +35,14 @@ internal static class OpenTenant
             where tenant_id = {tenant.Value} and id = {agreement.Value} and state <> 'active'
             """,
             cancel);
-        await db.Execute(
+        if (await db.Execute(
             $"""
             update onboarding.tenant set state = 'active', reads_until = null, changed_at = now()
             where tenant_id = {tenant.Value} and state in ('pending', 'ended')
             """,
-            cancel);
+            cancel) > 0)
+        {
+            await BillingAccounts.Stop(db, tenant, stopped: false, cancel);
+        }
     }
 }

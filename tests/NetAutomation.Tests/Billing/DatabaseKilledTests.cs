@@ -1,0 +1,229 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using NetAutomation.Persistence;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+using Npgsql;
+
+namespace NetAutomation.Tests.Billing;
+
+/// <summary>PostgreSQL with its usual settings is killed while runs start and end, corrections are made and hours are sealed.</summary>
+public sealed class DatabaseKilledTests : IAsyncDisposable
+{
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"na-killed-{Guid.NewGuid():n}"[..20]);
+    private readonly CancellationTokenSource _over = new();
+    private readonly ConcurrentBag<string> _accepted = [];
+    private RunGround _ground = null!;
+
+    [Fact]
+    public async Task Killed_under_load_the_books_still_add_up()
+    {
+        await StartServer();
+        var database = await Migrated();
+        await using var ground = _ground = await RunGround.Start(database, 1, upkeep: false, builder => builder.Logging.ClearProviders());
+        await ground.Sql("update runs.tenant_quota set max_running = 1000");
+        Task[] load = [.. Enumerable.Range(0, 4).Select(_ => Launch()), .. Enumerable.Range(0, 4).Select(i => Work($"w{i}")), Correct(), Seal()];
+        for (var kill = 0; kill < 3; kill++)
+        {
+            var before = _accepted.Count;
+            await Until(() => _accepted.Count >= before + 40);
+            await Kill();
+            await StartServer();
+        }
+
+        await Until(() => _accepted.Count >= 160);
+        await _over.CancelAsync();
+        await Task.WhenAll(load);
+        await WorkOff();
+
+        var (tenant, runs) = (ground.Tenant.Id.Value, _accepted.Distinct().Count());
+        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBeInRange(runs, runs + 4, "an accepted run is there once; each launcher may have one that was not answered");
+        (await ground.Scalar<long>("select count(*) from runs.run where not terminal")).ShouldBe(0);
+        (await ground.Scalar<long>("select count(*) - 3 * (select count(*) from runs.run) from billing.settlement")).ShouldBe(0);
+        (await ground.Scalar<long>("select count(*) from billing.charge where reservation_id is not null")).ShouldBeGreaterThan(100);
+        (await ground.Scalar<long>("select count(*) from billing.metering_record")).ShouldBeGreaterThan(0);
+        (await ground.Scalar<string>($"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{tenant}', 'epoch', '48 hours') r")).ShouldBeEmpty();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _over.Dispose();
+        NpgsqlConnection.ClearAllPools();
+        await Server("stop");
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A customer that asks again with its key until it is answered.</summary>
+    private async Task Launch()
+    {
+        while (!_over.IsCancellationRequested)
+        {
+            var key = $"test-{Guid.NewGuid():n}";
+            while (!_over.IsCancellationRequested && !await Try(async () =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_ground.Apply("10.9.0.0/16")) };
+                request.Headers.Add("Idempotency-Key", key);
+                using var response = await _ground.Client.SendAsync(request, _over.Token);
+                var text = await response.Content.ReadAsStringAsync(_over.Token);
+                if (response.StatusCode != HttpStatusCode.Accepted)
+                {
+                    ((int)response.StatusCode).ShouldBeGreaterThanOrEqualTo(500, text);
+                    return false;
+                }
+
+                _accepted.Add(new Answer(response.StatusCode, text, null, null).Id);
+                return true;
+            }))
+            {
+            }
+        }
+    }
+
+    private async Task Work(string name)
+    {
+        while (!_over.IsCancellationRequested)
+        {
+            await Try(() => WorkOne(name));
+        }
+    }
+
+    private async Task<bool> WorkOne(string name)
+    {
+        if (await _ground.Claim(name) is not { } run)
+        {
+            return false;
+        }
+
+        // As the real worker, which outlasts an outage: each step is tried again, and the fence decides.
+        while (!await Try(async () => await _ground.Journal(journal => journal.Start(run, default)) || true) && !_over.IsCancellationRequested)
+        {
+        }
+
+        await Try(() => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
+        while (!await Try(async () => await _ground.Journal(journal => journal.Finish(run, false, null, default)) || true) && !_over.IsCancellationRequested)
+        {
+        }
+
+        return true;
+    }
+
+    private async Task Correct()
+    {
+        var staff = _ground.Host.Operator();
+        for (var i = 0; !_over.IsCancellationRequested; i++)
+        {
+            var body = new { tenantId = _ground.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}", reason = "sample", amount = new { amount = "0.013", currency = "USD" } };
+            while (!_over.IsCancellationRequested && !await Try(async () =>
+                (await staff.Call("POST", "/operator/v1/adjustments", body)).Status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity))
+            {
+            }
+        }
+    }
+
+    private async Task Seal()
+    {
+        for (var hour = DateTimeOffset.UtcNow.AddHours(2); !_over.IsCancellationRequested; hour = hour.AddHours(1))
+        {
+            await Try(async () =>
+            {
+                await ModelMarketplace.Seal(_ground, _ground.Tenant.Id, hour);
+                return false;
+            });
+        }
+    }
+
+    /// <summary>False, after a moment, where there was nothing to do or the database was away.</summary>
+    private static async Task<bool> Try(Func<Task<bool>> step)
+    {
+        try
+        {
+            if (await step())
+            {
+                return true;
+            }
+        }
+        catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException || DatabaseAway.Is(fault))
+        {
+        }
+
+        await Task.Delay(20);
+        return false;
+    }
+
+    /// <summary>What a killed claim left behind is found by its lease, as the reaper does, and worked off.</summary>
+    private async Task WorkOff()
+    {
+        while (await _ground.Scalar<long>("select count(*) from runs.run where not terminal") > 0)
+        {
+            await _ground.Sql("update runs.run set lease_until = now() - interval '1 hour' where state in ('claimed', 'running', 'cancelling')");
+            await using (var scope = _ground.Host.Services.CreateAsyncScope())
+            {
+                await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default);
+            }
+
+            while (await WorkOne("last"))
+            {
+            }
+        }
+    }
+
+    private static async Task Until(Func<bool> done)
+    {
+        var patience = Stopwatch.StartNew();
+        while (!done())
+        {
+            patience.Elapsed.ShouldBeLessThan(TimeSpan.FromMinutes(2));
+            await Task.Delay(20);
+        }
+    }
+
+    private async Task Kill()
+    {
+        var postmaster = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid")))[0], CultureInfo.InvariantCulture);
+        using var process = Process.GetProcessById(postmaster);
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>A new server is refused until the last child of the dead one is gone.</summary>
+    private async Task StartServer()
+    {
+        var patience = Stopwatch.StartNew();
+        while (await Server("start") != 0)
+        {
+            patience.Elapsed.ShouldBeLessThan(TimeSpan.FromMinutes(1));
+        }
+    }
+
+    private async Task<int> Server(string verb)
+    {
+        var start = new ProcessStartInfo(Path.Combine(PostgresServer.RepositoryRoot(), "deploy/local/postgres"), [verb, _folder])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["NETAUTOMATION_PG_UNSAFE"] = "0" },
+        };
+        using var process = Process.Start(start)!;
+        // The server keeps the pipes: only the script is waited for.
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    private async Task<TestDatabase> Migrated()
+    {
+        string Of(string database, string role) => $"Host={_folder};Username={role};Database={database};Maximum Pool Size=20;Include Error Detail=true";
+        await using (var connection = new NpgsqlConnection(Of("postgres", "postgres") + ";Pooling=false"))
+        {
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand("create database books", connection);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await Migrations.Apply(Of("books", "postgres"), CancellationToken.None);
+        return new TestDatabase(Of("books", "postgres"), Of("books", "na_app"), Of("books", "na_system"));
+    }
+}
