@@ -43,8 +43,8 @@ internal static class BillingAccounts
     /// <summary>AWS Marketplace has the agreement in force: what it said before of its end, or of the customer, is over.</summary>
     public static Task Reopen(SystemDb db, TenantId tenant, CancellationToken cancel) => db.Execute(
         $"""
-        update billing.payer p set closed_at = null, refused_at = null from billing.account a
-        where a.tenant_id = {tenant.Value} and p.tenant_id = a.tenant_id and p.id = a.payer_id and (p.closed_at is not null or p.refused_at is not null)
+        update billing.payer p set closed_at = null, refused_at = null, contracts_at = null from billing.account a
+        where a.tenant_id = {tenant.Value} and p.tenant_id = a.tenant_id and p.id = a.payer_id
         """,
         cancel);
 
@@ -55,7 +55,7 @@ internal static class BillingAccounts
     /// <summary>The agreement ended: nothing more is reserved for it, and its last usage is due at once.</summary>
     public static Task Close(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
         $"""
-        update billing.payer set closed_at = now()
+        update billing.payer set closed_at = now(), contracts_at = null
         where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount} and closed_at is null
         """,
         cancel);

@@ -21,6 +21,17 @@ internal sealed class MarketplaceOptions
     /// <summary>What one unit of the dimension costs at Marketplace, in millionths of a dollar.</summary>
     [Range(1, 1_000_000_000)]
     public long UnitMicros { get; set; } = 10_000;
+
+    /// <summary>What a contract dimension of the product is a right to, by the dimension's name.</summary>
+    public Dictionary<string, ContractBlock> Contracts { get; } = new(StringComparer.Ordinal);
+}
+
+/// <summary>A major version of a block.</summary>
+internal sealed record ContractBlock
+{
+    public string Block { get; init; } = "";
+
+    public int Major { get; init; } = 1;
 }
 
 /// <summary>AWS Marketplace: resolve a buyer, hear of agreements, meter.</summary>
@@ -40,6 +51,7 @@ internal static class MarketplaceModule
             new AmazonMarketplaceEntitlementServiceClient(new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = region }));
         services.AddSingleton<Buyers>();
         services.AddSingleton<UsageMeter>();
+        services.AddSingleton<Contracts>();
         services.AddSingleton<LifecycleQueue>();
     }
 }

@@ -9,10 +9,13 @@ public enum PurchaseKind
     PayPerUse,
     Rental,
     Owned,
+
+    /// <summary>At AWS Marketplace, which also ends it.</summary>
+    Contract,
 }
 
 /// <summary>A right to run one major version of a block.</summary>
-/// <param name="Included">Runs cost nothing: the block is rented or owned.</param>
+/// <param name="Included">Runs cost nothing: the block is rented, owned or under contract.</param>
 internal sealed record Right(EntitlementId Id, int Major, PurchaseKind Kind)
 {
     public bool Included => Kind != PurchaseKind.PayPerUse;
@@ -29,7 +32,7 @@ internal static class Entitlements
             select id, major, kind from purchasing.entitlement
             where tenant_id = {tenant.Value} and block = {block} and ({major}::int is null or major = {major})
               and tstzrange(starts_at, ends_at) @> now()
-            order by major desc, case kind when 'owned' then 0 when 'rental' then 1 else 2 end limit 1
+            order by major desc, case kind when 'owned' then 0 when 'contract' then 1 when 'rental' then 2 else 3 end limit 1
             """,
             cancel);
         return rights is [var row] ? new Right(new EntitlementId(row.Id), row.Major, Wire.Value<PurchaseKind>(row.Kind))

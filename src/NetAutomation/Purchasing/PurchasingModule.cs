@@ -1,5 +1,6 @@
 using NetAutomation.Platform;
 using NetAutomation.Purchasing.Buy;
+using NetAutomation.Purchasing.Contracts;
 using NetAutomation.Purchasing.Rights;
 using Quartz;
 
@@ -9,8 +10,12 @@ internal static class PurchasingModule
 {
     /// <summary>The scheduler role's part.</summary>
     public static void AddPurchasingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
+    {
         quartz.ScheduleJob<RenewRentals>(trigger => trigger.WithIdentity("renew-rentals").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(5)).RepeatForever())));
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(5)).RepeatForever()));
+        quartz.ScheduleJob<SyncContracts>(trigger => trigger.WithIdentity("sync-contracts").StartNow().WithSchedule(
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(1)).RepeatForever()));
+    });
 
     public static void MapPurchasing(this ApiRoutes routes)
     {

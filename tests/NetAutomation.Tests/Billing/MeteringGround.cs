@@ -77,10 +77,10 @@ internal sealed class MeteringGround : IAsyncDisposable
     /// <summary>A tenant with an active subscription at the simulator.</summary>
     /// <param name="legacy">The product code it is metered by; null: by licence.</param>
     /// <param name="batch">Product code here of a customer by licence: records of one code are sent together.</param>
-    public async Task<Customer> Subscribe(string? legacy = null, string batch = "pc")
+    public async Task<Customer> Subscribe(string? legacy = null, string batch = "pc", object? entitlements = null, DateTimeOffset? expiresAt = null)
     {
         var account = Interlocked.Increment(ref _accounts).ToString();
-        var subscription = await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = legacy }, 201);
+        var subscription = await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = legacy, entitlements, expiresAt }, 201);
         var agreement = subscription.GetProperty("id").GetString()!;
         await Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{agreement}:activate");
         var tenant = TenantId.New();

@@ -13,11 +13,15 @@ namespace NetAutomation.Tests.Billing;
 public sealed class MeteringServiceTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task The_end_of_an_agreement_reports_its_last_usage_at_once()
+    public async Task The_end_of_an_agreement_reports_its_last_usage_at_once_and_what_a_dead_process_left_comes_by_the_clock()
     {
         await using var ground = await MeteringGround.Start(postgres);
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
         var url = ground.Cloud.AwsUrl.ToString();
+        // What a process left that died between the end of an agreement and its report.
+        var left = await ground.Subscribe();
+        await ground.Charge(left, 30_000, MeteringGround.Start(0));
+        await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);
         await using var service = await ServiceHost.Start(
             ground.Database,
             [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
@@ -26,6 +30,7 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
                 builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
                 builder.Services.AddKeyedSingleton(UsageMeter.Client, ground.Metering);
             });
+        await SimulatedCloud.EventuallyAsync(async () => (await ground.KeptOf(left)).Count == 1);
         var customer = await ground.Subscribe();
         await ground.Sql(
             "insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state) values ($1, $2, $3, $4, 'pc', $5, 'active')",
@@ -37,7 +42,7 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
 
         using var staff = service.Operator();
         await SimulatedCloud.EventuallyAsync(async () =>
-            (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength() == 1);
+            (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength() == 2);
         var item = (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Json.GetProperty("items")[0];
         (item.GetProperty("quantity").GetInt64(), item.GetProperty("attempts").GetInt64(), item.GetProperty("account").GetString()).ShouldBe((2L, 1L, customer.Account));
         var id = item.GetProperty("id").GetString();

@@ -33,6 +33,11 @@ internal static class BuyBlock
     public static async Task<Results<Created<PurchaseView>, Problem>> Handle(
         BuyBlockRequest body, NetAutomationDb db, Caller caller, UsageLedger ledger, BlockCatalog catalog, AuditLog audit, CancellationToken cancel)
     {
+        if (body.Kind == PurchaseKind.Contract)
+        {
+            return Platform.Problems.Refused.At("/kind", "kind", "Contracts are bought in AWS Marketplace.");
+        }
+
         if ((body.Kind == PurchaseKind.Rental) != body.Months is not null || body.Months is < 1 or > 36)
         {
             return Platform.Problems.Refused.At("/months", "months", "A rental takes 1 to 36 months; nothing else takes any.");
