@@ -17,9 +17,9 @@ namespace NetAutomation.Tests.Billing;
 public sealed class DatabaseKilledTests : IAsyncDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"na-killed-{Guid.NewGuid():n}"[..20]);
-    private readonly CancellationTokenSource _over = new();
     private readonly ConcurrentBag<string> _accepted = [];
     private RunGround _ground = null!;
+    private volatile bool _over;
 
     [Fact]
     public async Task Killed_under_load_the_books_still_add_up()
@@ -38,7 +38,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         }
 
         await Until(() => _accepted.Count >= 160);
-        await _over.CancelAsync();
+        _over = true;
         await Task.WhenAll(load);
         await WorkOff();
 
@@ -53,7 +53,6 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _over.Dispose();
         NpgsqlConnection.ClearAllPools();
         await Server("stop");
         Directory.Delete(_folder, recursive: true);
@@ -62,15 +61,15 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     /// <summary>A customer that asks again with its key until it is answered.</summary>
     private async Task Launch()
     {
-        while (!_over.IsCancellationRequested)
+        while (!_over)
         {
             var key = $"test-{Guid.NewGuid():n}";
-            while (!_over.IsCancellationRequested && !await Try(async () =>
+            await Retry(async () =>
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_ground.Apply("10.9.0.0/16")) };
                 request.Headers.Add("Idempotency-Key", key);
-                using var response = await _ground.Client.SendAsync(request, _over.Token);
-                var text = await response.Content.ReadAsStringAsync(_over.Token);
+                using var response = await _ground.Client.SendAsync(request);
+                var text = await response.Content.ReadAsStringAsync();
                 if (response.StatusCode != HttpStatusCode.Accepted)
                 {
                     ((int)response.StatusCode).ShouldBeGreaterThanOrEqualTo(500, text);
@@ -79,15 +78,13 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 
                 _accepted.Add(new Answer(response.StatusCode, text, null, null).Id);
                 return true;
-            }))
-            {
-            }
+            });
         }
     }
 
     private async Task Work(string name)
     {
-        while (!_over.IsCancellationRequested)
+        while (!_over)
         {
             await Try(() => WorkOne(name));
         }
@@ -101,41 +98,54 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         }
 
         // As the real worker, which outlasts an outage: each step is tried again, and the fence decides.
-        while (!await Try(async () => await _ground.Journal(journal => journal.Start(run, default)) || true) && !_over.IsCancellationRequested)
-        {
-        }
-
+        await Retry(() => Done(_ground.Journal(journal => journal.Start(run, default))));
         await Try(() => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
-        while (!await Try(async () => await _ground.Journal(journal => journal.Finish(run, false, null, default)) || true) && !_over.IsCancellationRequested)
-        {
-        }
-
+        await Retry(() => Done(_ground.Journal(journal => journal.Finish(run, false, null, default))));
         return true;
     }
 
     private async Task Correct()
     {
         var staff = _ground.Host.Operator();
-        for (var i = 0; !_over.IsCancellationRequested; i++)
+        var i = 0;
+        while (!_over)
         {
+            i++;
             var body = new { tenantId = _ground.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}", reason = "sample", amount = new { amount = "0.013", currency = "USD" } };
-            while (!_over.IsCancellationRequested && !await Try(async () =>
-                (await staff.Call("POST", "/operator/v1/adjustments", body)).Status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity))
-            {
-            }
+            await Retry(async () =>
+                (await staff.Call("POST", "/operator/v1/adjustments", body)).Status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity);
         }
     }
 
     private async Task Seal()
     {
-        for (var hour = DateTimeOffset.UtcNow.AddHours(2); !_over.IsCancellationRequested; hour = hour.AddHours(1))
+        var hour = DateTimeOffset.UtcNow.AddHours(2);
+        while (!_over)
         {
+            hour += TimeSpan.FromHours(1);
             await Try(async () =>
             {
                 await ModelMarketplace.Seal(_ground, _ground.Tenant.Id, hour);
                 return false;
             });
         }
+    }
+
+    private async Task Retry(Func<Task<bool>> step)
+    {
+        bool done;
+        do
+        {
+            done = await Try(step);
+        }
+        while (!done && !_over);
+    }
+
+    /// <summary>An answer was given, whatever it says.</summary>
+    private static async Task<bool> Done(Task<bool> answer)
+    {
+        await answer;
+        return true;
     }
 
     /// <summary>False, after a moment, where there was nothing to do or the database was away.</summary>
@@ -150,6 +160,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException || DatabaseAway.Is(fault))
         {
+            // Away; asked again.
         }
 
         await Task.Delay(20);
@@ -167,8 +178,10 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
                 await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default);
             }
 
-            while (await WorkOne("last"))
+            var more = true;
+            while (more)
             {
+                more = await WorkOne("last");
             }
         }
     }

@@ -54,7 +54,7 @@ internal sealed class MoneyLife
     private DeviceId[] _devices = [];
     private ModelMarketplace? _marketplace;
     private DateTimeOffset _hour = DateTimeOffset.UtcNow.AddHours(1);
-    private List<(string Id, MoneyModel.Line[] Lines, string[] Devices)> _quotes = [];
+    private readonly List<(string Id, MoneyModel.Line[] Lines, string[] Devices)> _quotes = [];
 
     private MoneyLife(RunGround ground, Random random, string name) => (_ground, _random, _name) = (ground, random, name);
 
@@ -122,8 +122,10 @@ internal sealed class MoneyLife
         {
             await CloseHour();
             _marketplace.Well = true;
-            while (await _marketplace.Send(_ground))
+            var sent = true;
+            while (sent)
             {
+                sent = await _marketplace.Send(_ground);
             }
 
             _marketplace.Units.ShouldBe(_model.Reported, _name);

@@ -113,7 +113,7 @@ public sealed class PriceTests(PostgresServer postgres)
         await using var ground = await RunGround.Start(postgres, 1);
         await Set(ground, new { sku = Device, unitPrice = Usd("0.05"), freePerMonth = 1 });
         await Set(ground, new { sku = "static-routes/apply/run", unitPrice = Usd("0.01"), freePerMonth = 1 });
-        object Free(string prefix) => new
+        static object Free(string prefix) => new
         {
             block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix, nextHop = "10.66.0.1" } } }, maxPrice = Usd("0"),
         };
