@@ -37,7 +37,8 @@ internal static class BillingModule
     public static void MapBilling(this ApiRoutes routes)
     {
         var group = routes.Customer.MapGroup("").WithTags("Billing");
-        group.MapGet("/usage", ListUsage.Handle).WithName("ListUsage");
+        group.MapGet("/usage", ListUsage.Handle).WithName("ListUsage").AddOpenApiOperationTransformer(ListUsage.Describe);
+        group.MapGet("/usage/focus.csv", FocusExport.Handle).WithName("ExportFocus").Produces<string>(200, Csv.MediaType);
         group.MapGet("/invoices", ListInvoices.Handle).WithName("ListInvoices");
         group.MapGet("/invoices/{id}", ListInvoices.GetInvoice).WithName("GetInvoice");
         group.MapGet("/invoices/{id}/html", ListInvoices.GetHtml).WithName("GetInvoicePage").Produces<string>(200, "text/html");

@@ -33,6 +33,9 @@ internal class NetAutomationDb : DbContext
     /// <summary>Rows of a query as records: columns in snake case, members in Pascal case.</summary>
     public Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default) => Rows.Read<T>(Database, sql, cancel);
 
+    /// <summary>The same, row by row.</summary>
+    public IAsyncEnumerable<T> Stream<T>(FormattableString sql, CancellationToken cancel) => Rows.Stream<T>(Database, sql, cancel);
+
     /// <summary>The single value of a query.</summary>
     public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) => (await Query<T>(sql, cancel)).FirstOrDefault();
 

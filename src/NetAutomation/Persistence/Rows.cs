@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -21,6 +22,18 @@ internal static class Rows
 
     public static async Task<List<T>> Read<T>(DatabaseFacade database, FormattableString sql, CancellationToken cancel)
     {
+        var rows = new List<T>();
+        await foreach (var row in Stream<T>(database, sql, cancel))
+        {
+            rows.Add(row);
+        }
+
+        return rows;
+    }
+
+    /// <summary>Row by row, for results that do not fit into memory. The connection does nothing else meanwhile.</summary>
+    public static async IAsyncEnumerable<T> Stream<T>(DatabaseFacade database, FormattableString sql, [EnumeratorCancellation] CancellationToken cancel)
+    {
         await database.OpenConnectionAsync(cancel);
         try
         {
@@ -38,13 +51,10 @@ internal static class Rows
 
             await using var reader = await command.ExecuteReaderAsync(cancel);
             var shape = _shapes.GetOrAdd(typeof(T), ShapeOf);
-            var rows = new List<T>();
             while (await reader.ReadAsync(cancel))
             {
-                rows.Add((T)shape(reader)!);
+                yield return (T)shape(reader)!;
             }
-
-            return rows;
         }
         finally
         {

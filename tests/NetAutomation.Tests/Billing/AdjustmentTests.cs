@@ -98,7 +98,7 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     {
         await using var books = await BooksGround.Open(postgres, direct: false);
         await books.Run();
-        var charge = (await books.Charges()).First().Text("id");
+        var charge = (await books.Charges())[0].Text("id");
         var made = (await books.Reverse(charge)).Must(HttpStatusCode.Created).Json;
         made.Text("channel").ShouldBe("marketplace");
         (await books.Ground.Scalar<long>("select count(*) from billing.charge where amount_micros < 0 and channel = 'marketplace'")).ShouldBe(1);

@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 

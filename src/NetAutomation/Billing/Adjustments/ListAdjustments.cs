@@ -34,7 +34,11 @@ internal static class ListAdjustments
 
     /// <summary>What a tenant was charged, newest first.</summary>
     public static async Task<Results<Ok<Page<ChargeView>>, Problem>> Charges(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, TenantId tenantId, [Description("Only of this run.")] RunId? runId = null,
+        SystemDb db,
+        TenantId tenantId,
+        [AsParameters] PageQuery page,
+        CancellationToken cancel,
+        [Description("Only of this run.")] RunId? runId = null,
         [Description("Only of this order.")] PurchaseId? purchaseId = null)
     {
         var read = await page.Read<ChargeView>(

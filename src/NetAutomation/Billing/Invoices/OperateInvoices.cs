@@ -37,7 +37,7 @@ internal static class OperateInvoices
         [Description("draft, issued or void.")] string? state = null,
         [Description("Only this month, yyyy-mm.")] string? month = null)
     {
-        if (Month(month) is not { } period && month is not null)
+        if (month is not null && Month(month) is null)
         {
             return Problems.BadMonth("/month");
         }
