@@ -264,7 +264,7 @@ internal sealed class Reporter : IAsyncDisposable
         }
     }
 
-    private class LogOf(ConcurrentQueue<string> said) : ILogger
+    private sealed class LogOf(ConcurrentQueue<string> said) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

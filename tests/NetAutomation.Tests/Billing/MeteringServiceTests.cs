@@ -1,5 +1,4 @@
 using System.Net;
-using Amazon.AWSMarketplaceMetering;
 using Amazon.Runtime;
 using Amazon.SQS;
 using Microsoft.Extensions.DependencyInjection;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Billing.Metering;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 using Customer = NetAutomation.Tests.Billing.MeteringGround.Customer;

@@ -11,6 +11,9 @@ internal sealed partial class EventLoop(
 {
     private static readonly TimeSpan _afterFailure = TimeSpan.FromSeconds(10);
 
+    // Below the time after which the queue hands the message out again.
+    private static readonly TimeSpan _flush = TimeSpan.FromSeconds(30);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (queue.IsConfigured && !stoppingToken.IsCancellationRequested)
@@ -52,9 +55,11 @@ internal sealed partial class EventLoop(
     /// <summary>The last usage of an agreement is taken for a short time only. What fails here is tried again by the clock.</summary>
     private async Task Flush(IServiceProvider services, CancellationToken cancel)
     {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(_flush);
         try
         {
-            await services.GetRequiredService<UsageReporting>().Report(cancel);
+            await services.GetRequiredService<UsageReporting>().Report(deadline.Token);
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
