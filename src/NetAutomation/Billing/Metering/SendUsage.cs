@@ -105,9 +105,9 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
         await db.Execute(
             $"""
             update billing.metering_attempt a set outcome = u.outcome, code = u.code, ended_at = clock_timestamp()
-            from unnest({answers.Select(each => each.Sent.Id).ToArray()}, {answers.Select(each => each.Sent.Number).ToArray()},
-                        {answers.Select(each => Wire.Name(each.Answer.Verdict)).ToArray()}, {answers.Select(each => each.Answer.Code).ToArray()}) as u (id, number, outcome, code)
-            where a.record_id = u.id and a.number = u.number
+            from unnest({answers.Select(each => each.Sent.TenantId).ToArray()}, {answers.Select(each => each.Sent.Id).ToArray()}, {answers.Select(each => each.Sent.Number).ToArray()},
+                        {answers.Select(each => Wire.Name(each.Answer.Verdict)).ToArray()}, {answers.Select(each => each.Answer.Code).ToArray()}) as u (tenant, id, number, outcome, code)
+            where a.tenant_id = u.tenant and a.record_id = u.id and a.number = u.number
             """,
             cancel);
         await Accept([.. answers.Where(each => each.Next == Step.Accept)], cancel);
