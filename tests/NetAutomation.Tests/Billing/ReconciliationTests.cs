@@ -139,6 +139,20 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         (await books.Invoices()).Single().Text("state").ShouldBe("issued");
     }
 
+    [Fact]
+    public async Task The_scheduler_checks_and_closes_by_itself()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Debit(1_000_000);
+        await books.AMonthPasses();
+        await using var scheduler = await ServiceHost.Start(books.Ground.Database);
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        while ((await books.Invoices()).Single().Text("state") != "issued")
+        {
+            await Task.Delay(100, patience.Token);
+        }
+    }
+
     /// <summary>What the scheduler's hourly job does.</summary>
     private static Task Hour(BooksGround books) => books.Ground.Host.Services.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
 
