@@ -48,7 +48,8 @@ internal static class MarketplaceModule
         services.AddKeyedSingleton<IAmazonAWSMarketplaceMetering>(UsageMeter.Client, (_, _) => new AmazonAWSMarketplaceMeteringClient(
             new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region, MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<IAmazonMarketplaceEntitlementService>(_ =>
-            new AmazonMarketplaceEntitlementServiceClient(new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = region }));
+            // Served there only, wherever the product is metered.
+            new AmazonMarketplaceEntitlementServiceClient(new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = RegionEndpoint.USEast1 }));
         services.AddSingleton<Buyers>();
         services.AddSingleton<UsageMeter>();
         services.AddSingleton<Contracts>();

@@ -118,6 +118,7 @@ internal sealed class MoneyLife
         }
 
         await Compare();
+        (await _ground.Scalar<string>($"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{_tenant.Id.Value}', 'epoch', '48 hours') r")).ShouldBeEmpty(_name);
         if (_marketplace is not null)
         {
             await CloseHour();
