@@ -26,6 +26,7 @@ internal sealed partial class RunExecution(
         var prepared = await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>)?>(services => Prepare(services, run));
         if (!await journals.Outlast(journal => journal.Start(run, CancellationToken.None)))
         {
+            Forget(prepared?.Item2 ?? []);
             return;
         }
 
@@ -49,11 +50,7 @@ internal sealed partial class RunExecution(
             Log.Broken(log, fault, run.Id);
         }
 
-        foreach (var device in devices)
-        {
-            device.Dispose();
-        }
-
+        Forget(devices);
         watch.Close();
         var recorded = await recorder.Flush();
         if (!await NoStreams(run, watch) && !watch.Lost)
@@ -202,6 +199,14 @@ internal sealed partial class RunExecution(
     private static bool IsGood(SandboxDeviceResult device) => device.Outcome is SandboxOutcome.Ok or SandboxOutcome.Changed;
 
     private static string Alias(DeviceId device) => device.ToString();
+
+    private static void Forget(IReadOnlyList<DeviceLogin> devices)
+    {
+        foreach (var device in devices)
+        {
+            device.Dispose();
+        }
+    }
 
     private static SandboxDevice Describe(DeviceLogin device) => new(
         Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
