@@ -229,12 +229,18 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             cancel))[0];
     }
 
+    /// <summary>Minutes are those in which a worker had the run: not the queue between attempts, and not a person's thinking.</summary>
     private async Task<Money> Settle(TenantId tenant, RunId run, HashSet<DeviceId> unbilled, CancellationToken cancel)
     {
         var head = (await db.Query<Head>(
             $"""
-            select block, digest, input_hash, greatest(1, ceil(extract(epoch from now() - coalesce(started_at, now())) / 60))::int as minutes
-            from runs.run where tenant_id = {tenant.Value} and id = {run.Value}
+            select block, digest, input_hash, greatest(1, ceil((
+              select coalesce(sum(extract(epoch from coalesce(e.at, now()) - s.at)), 0) from runs.run_transition s
+                left join lateral (
+                  select n.at from runs.run_transition n
+                  where n.tenant_id = s.tenant_id and n.run_id = s.run_id and n.seq > s.seq and n.to_state not in ('running', 'cancelling') order by n.seq limit 1) e on true
+              where s.tenant_id = r.tenant_id and s.run_id = r.id and s.to_state = 'running') / 60))::int as minutes
+            from runs.run r where tenant_id = {tenant.Value} and id = {run.Value}
             """,
             cancel))[0];
         var devices = await db.Query<Device>(

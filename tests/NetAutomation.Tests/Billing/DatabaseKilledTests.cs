@@ -14,6 +14,7 @@ using Npgsql;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>PostgreSQL with its usual settings is killed while runs start and end, corrections are made and hours are sealed.</summary>
+[Collection("Money at length")]
 public sealed class DatabaseKilledTests : IAsyncDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"na-killed-{Guid.NewGuid():n}"[..20]);

@@ -9,6 +9,7 @@ namespace NetAutomation.Tests.Billing;
 /// Histories by seed: customers are charged and credited over some hours while the reporter is killed at any of its steps and AWS fails in
 /// any of its ways. In the end AWS was told exactly what was settled. A seed is repeated with NETAUTOMATION_METERING_SEED and one history.
 /// </summary>
+[Collection("Money at length")]
 public sealed class MeteringHistoryTests(PostgresServer postgres)
 {
     private const int Histories = 1000;

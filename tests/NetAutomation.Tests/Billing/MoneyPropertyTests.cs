@@ -13,6 +13,7 @@ namespace NetAutomation.Tests.Billing;
 /// Random lives of tenants, played on the service and on <see cref="MoneyModel"/>; after every sequence both must agree to the micro-unit.
 /// The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
 /// </summary>
+[Collection("Money at length")]
 public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Sequences = 2000, OfOneTenant = 20, Lanes = 4;

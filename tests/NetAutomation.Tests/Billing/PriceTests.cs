@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
@@ -120,6 +121,42 @@ public sealed class PriceTests(PostgresServer postgres)
         await ground.StartRun(Free("10.9.0.0/16"));
         var refused = await RunGround.Post(ground.Client, "/v1/runs", Free("10.8.0.0/16"), null, 402);
         refused["ceiling"]!["amount"]!.GetValue<string>().ShouldBe("0.060000");
+    }
+
+    [Fact]
+    public async Task Minutes_are_those_a_worker_had_the_run_not_those_a_person_thought_about_it()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        await Set(ground, new { sku = "static-routes/apply/minute", unitPrice = Usd("1") });
+        var id = await ground.StartRun();
+        await ground.Sql("update runs.run set effect = 'unsafe'");
+        var run = (await ground.Claim())!;
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        await ground.Sql("update runs.run set lease_until = now() - interval '1 hour'");
+        await using (var scope = ground.Host.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default);
+        }
+
+        await ground.Sql(
+            """
+            set session_replication_role = replica; update runs.run_transition set at = at - interval '5 hours';
+            update runs.run set started_at = started_at - interval '5 hours'; set session_replication_role = origin
+            """);
+        await ground.Post(ground.Client, $"/v1/runs/{id}:resolve", new { verdict = "abandoned", evidence = "nobody knows" });
+        (await Charged(ground, id)).ShouldBe("1.150000");
+        (await ground.Scalar<long>("select quantity from billing.usage_event where meter = 'minute'")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_meant_is_refused()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var staff = ground.Host.Operator();
+        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("1000000.000001"), validFrom = DateTimeOffset.UtcNow.AddYears(36) }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/unitPrice out_of_range", "/validFrom out_of_range"]);
+        (await ground.Client.Call("GET", "/v1/usage/focus.csv?month=9999-12")).Must(HttpStatusCode.UnprocessableEntity);
     }
 
     private static object Usd(string amount) => new { amount, currency = "USD" };

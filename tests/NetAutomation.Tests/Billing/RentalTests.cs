@@ -74,13 +74,41 @@ public sealed class RentalTests(PostgresServer postgres)
         DateTimeOffset.Parse(rights[0]["startsAt"]!.GetValue<string>()).ShouldBeGreaterThan(DateTimeOffset.UtcNow.AddMinutes(-5));
     }
 
+    [Fact]
+    public async Task A_rental_that_was_rented_again_does_not_renew_and_holds_up_no_other()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var lapsed = await Rent(ground, months: 1, renew: true);
+        await EndsIn(ground, lapsed, "-1 hour");
+        await Rent(ground, months: 1, renew: false);
+        var other = await ground.Host.CreateTenant();
+        var right = (await ground.Post(other.Client, "/v1/purchases", new { block = "static-routes", kind = "rental", months = 1, autoRenew = true }))["entitlementId"]!.GetValue<string>();
+        await EndsIn(ground, right, "10 minutes");
+        await Renew(ground);
+        (await ground.Scalar<long>("select count(*) from purchasing.purchase where renewal_of is not null")).ShouldBe(1);
+        (await RunGround.Get(ground.Client, $"/v1/entitlements/{lapsed}"))["autoRenew"]!.GetValue<bool>().ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_rental_keeps_its_day_of_the_month()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var right = await Rent(ground, months: 1, renew: true);
+        var end = DateTimeOffset.UtcNow.AddMinutes(30);
+        var anchor = new DateTimeOffset(end.Year, 1, 31, 12, 0, 0, TimeSpan.Zero).AddYears(-1);
+        await ground.Sql("update purchasing.entitlement set anchor_at = $2, starts_at = $2, ends_at = $3 where id = $1", EntitlementId.Parse(right).Value, anchor, end);
+        await Renew(ground);
+        var next = DateTimeOffset.Parse((await Rights(ground))[0]["endsAt"]!.GetValue<string>());
+        next.Day.ShouldBe(Math.Min(31, DateTime.DaysInMonth(next.Year, next.Month)));
+    }
+
     private static async Task<string> Rent(RunGround ground, int months, bool renew) =>
         (await ground.Post(ground.Client, "/v1/purchases", new { block = "static-routes", kind = "rental", months, autoRenew = renew }))["entitlementId"]!.GetValue<string>();
 
     private static Task EndsIn(RunGround ground, string right, string interval) => ground.Sql(
         $"update purchasing.entitlement set starts_at = starts_at - interval '36 months', ends_at = now() + interval '{interval}' where id = $1", EntitlementId.Parse(right).Value);
 
-    private static Task Renew(RunGround ground) => new RenewRentals(ground.Host.Services.GetRequiredService<IServiceScopeFactory>()).Run(default);
+    private static Task Renew(RunGround ground) => ActivatorUtilities.CreateInstance<RenewRentals>(ground.Host.Services).Run(default);
 
     private static async Task<List<JsonNode>> Rights(RunGround ground) =>
         [.. (await RunGround.Get(ground.Client, "/v1/entitlements"))["items"]!.AsArray().Select(item => item!).Where(item => item["kind"]!.GetValue<string>() == "rental")];

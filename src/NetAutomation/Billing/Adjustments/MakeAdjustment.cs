@@ -46,6 +46,8 @@ public sealed record AdjustmentView(
 
 internal static class MakeAdjustment
 {
+    private static readonly Money Most = new(1_000_000_000_000);
+
     public static async Task<Results<Created<AdjustmentView>, Ok<AdjustmentView>, Problem>> Handle(
         MakeAdjustmentRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
@@ -107,9 +109,9 @@ internal static class MakeAdjustment
             faults.Add(new ProblemError("/chargeId", "not_allowed", "A reversal names a charge; nothing else does."));
         }
 
-        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero)
+        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero || request.Amount > Most)
         {
-            faults.Add(new ProblemError("/amount", "out_of_range", "A credit or debit has an amount above zero; a reversal takes that of its charge."));
+            faults.Add(new ProblemError("/amount", "out_of_range", $"A credit or debit has an amount above zero and up to {Most} {Money.Currency}; a reversal takes that of its charge."));
         }
 
         return faults;

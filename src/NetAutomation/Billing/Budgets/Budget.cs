@@ -28,6 +28,7 @@ internal static class Budget
     /// <summary>Sets or lifts the monthly ceiling.</summary>
     public static async Task<Results<Ok<BudgetView>, Problem>> PutBudget(BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
     {
+        await Lock(db, caller.Tenant, http.RequestAborted);
         var (_, version) = await Read(db, caller.Tenant, http.RequestAborted);
         if (ETags.Check(http, version) is { } stale)
         {
@@ -54,9 +55,13 @@ internal static class Budget
     /// <summary>Null where the month still covers <paramref name="more"/>. Locks the budget row, so parallel runs cannot overspend it.</summary>
     public static async Task<Problem?> Refusal(NetAutomationDb db, TenantId tenant, Money more, CancellationToken cancel)
     {
-        await db.Execute($"select 1 from billing.budget where tenant_id = {tenant.Value} for update", cancel);
+        if (await Lock(db, tenant, cancel) is not { } ceiling)
+        {
+            return null;
+        }
+
         var (view, _) = await Read(db, tenant, cancel);
-        if (view.Monthly is not { } ceiling || view.Charged + view.Reserved + more <= ceiling)
+        if (view.Charged + view.Reserved + more <= ceiling)
         {
             return null;
         }
@@ -70,6 +75,10 @@ internal static class Budget
         };
     }
 
+    /// <summary>The ceiling, held against changes and other spending; null where there is none.</summary>
+    private static async Task<Money?> Lock(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
+        await db.Scalar<long?>($"select monthly_micros from billing.budget where tenant_id = {tenant.Value} for update", cancel) is { } micros ? new Money(micros) : null;
+
     private static async Task<(BudgetView View, int Version)> Read(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {
         var row = (await db.Query<Row>(
@@ -77,9 +86,8 @@ internal static class Budget
             select b.monthly_micros, coalesce(b.version, 1) as version,
               (select coalesce(sum(c.amount_micros), 0)::bigint from billing.charge c
                where c.tenant_id = {tenant.Value} and c.occurred_at >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') as charged,
-              (select coalesce(sum(r.amount_micros), 0)::bigint from billing.reservation r
-               where r.tenant_id = {tenant.Value} and r.amount_micros > 0
-                 and not exists (select from billing.settlement s where s.tenant_id = r.tenant_id and s.reservation_id = r.id)) as reserved
+              (select coalesce(sum(r.amount_micros), 0)::bigint from runs.run o join billing.reservation r on r.tenant_id = o.tenant_id and r.run_id = o.id
+               where o.tenant_id = {tenant.Value} and not o.terminal) as reserved
             from (select 1) one left join billing.budget b on b.tenant_id = {tenant.Value}
             """,
             cancel))[0];

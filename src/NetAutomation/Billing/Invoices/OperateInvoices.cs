@@ -174,7 +174,7 @@ internal static class OperateInvoices
 
     /// <summary>The first day of a month given as yyyy-mm; null where it is none.</summary>
     internal static DateOnly? Month(string? text) =>
-        DateOnly.TryParseExact($"{text}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null;
+        DateOnly.TryParseExact($"{text}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day.Year < 9999 ? day : null;
 
     internal static async Task<TenantInvoiceView> View(SystemDb db, InvoiceHead head, IOptions<BillingOptions> options, CancellationToken cancel) =>
         new(head.TenantId, (await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)).View(head));

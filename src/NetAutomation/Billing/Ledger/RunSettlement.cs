@@ -12,14 +12,17 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
 
     public async Task<Money> Write(CancellationToken cancel)
     {
+        // In the order in which a launch locks their free allowances.
         var reservations = await db.Query<Reserved>(
             $"""
             select r.id, r.component, r.quantity, r.free_quantity, r.amount_micros, r.price_version_id, r.channel, r.unit_micros, p.sku
             from billing.reservation r join billing.price_version p on p.id = r.price_version_id
             where r.tenant_id = {tenant.Value} and r.run_id = {facts.Run.Value}
+            order by array_position(array['run', 'device', 'minute'], r.component)
             """,
             cancel);
         var billable = facts.Devices.Count(device => device.Billable);
+        var minutes = Math.Min(facts.Minutes, reservations.Single(reservation => reservation.Component == "minute").Quantity);
         var total = Money.Zero;
         foreach (var reservation in reservations)
         {
@@ -28,12 +31,12 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
                 _ when billable == 0 => 0,
                 "run" => 1,
                 "device" => billable,
-                _ => Math.Min(facts.Minutes, reservation.Quantity),
+                _ => minutes,
             };
             total += await Settle(reservation, quantity, cancel);
         }
 
-        await WriteUsage(billable, cancel);
+        await WriteUsage(billable, minutes, cancel);
         await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == "device"), cancel);
         return total;
     }
@@ -68,7 +71,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         return amount;
     }
 
-    private async Task WriteUsage(int billable, CancellationToken cancel)
+    private async Task WriteUsage(int billable, long minutes, CancellationToken cancel)
     {
         if (billable == 0)
         {
@@ -78,7 +81,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         var devices = facts.Devices.Where(device => device.Billable).Select(device => device.Device.Value).ToArray();
         string[] meters = ["run", "minute", .. devices.Select(_ => "device")];
         Guid?[] ids = [null, null, .. devices.Select(id => (Guid?)id)];
-        long[] quantities = [1, Math.Max(1, facts.Minutes), .. devices.Select(_ => 1L)];
+        long[] quantities = [1, minutes, .. devices.Select(_ => 1L)];
         Guid[] events = [.. meters.Zip(ids, EventId)];
         await db.Execute(
             $"""

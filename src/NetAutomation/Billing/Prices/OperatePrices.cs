@@ -32,6 +32,8 @@ public sealed record EndPriceRequest(DateTimeOffset? At = null);
 /// <summary>Prices made by the provider's staff.</summary>
 internal static class OperatePrices
 {
+    private static readonly Money Most = new(1_000_000_000_000);
+    private static readonly TimeSpan Furthest = TimeSpan.FromDays(400);
     private static readonly string[] Offers = ["rental/month", "owned/once"];
 
     public static async Task<Results<Ok<Page<PriceView>>, Problem>> List(
@@ -121,9 +123,14 @@ internal static class OperatePrices
             faults.Add(new ProblemError("/sku", "unknown_price", "No block has such a price."));
         }
 
-        if (request.UnitPrice < Money.Zero)
+        if (request.UnitPrice < Money.Zero || request.UnitPrice > Most)
         {
-            faults.Add(new ProblemError("/unitPrice", "out_of_range", "A price is not negative."));
+            faults.Add(new ProblemError("/unitPrice", "out_of_range", $"A price is 0 to {Most} {Money.Currency}."));
+        }
+
+        if (request.ValidFrom > DateTimeOffset.UtcNow + Furthest)
+        {
+            faults.Add(new ProblemError("/validFrom", "out_of_range", $"At most {Furthest.Days} days ahead: until then the price cannot be changed for an earlier time."));
         }
 
         if (request.FreePerMonth < 0 || (request.FreePerMonth > 0 && Array.Exists(Offers, part => request.Sku.EndsWith(part, StringComparison.Ordinal))))

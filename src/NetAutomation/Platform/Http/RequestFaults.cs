@@ -46,7 +46,7 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
-        Npgsql.NpgsqlException { IsTransient: true, InnerException: not null } => Problems.Unavailable.With(),
+        _ when Persistence.DatabaseAway.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
 

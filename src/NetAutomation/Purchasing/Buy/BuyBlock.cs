@@ -88,14 +88,18 @@ internal static class BuyBlock
         return TypedResults.Created($"/v1/purchases/{view.Id}", view);
     }
 
+    /// <summary>One order or renewal of a block at a time.</summary>
+    public static Task Lock(NetAutomationDb db, TenantId tenant, string block, CancellationToken cancel) =>
+        db.Execute($"select pg_advisory_xact_lock(hashtextextended({$"buy/{tenant}/{block}"}, 0))", cancel);
+
     private static async Task<bool> Held(NetAutomationDb db, TenantId tenant, BuyBlockRequest body, int major, CancellationToken cancel)
     {
         var kind = Wire.Name(body.Kind);
-        await db.Execute($"select pg_advisory_xact_lock(hashtextextended({$"buy/{tenant}/{body.Block}"}, 0))", cancel);
+        await Lock(db, tenant, body.Block, cancel);
         return await db.Scalar<bool>(
             $"""
             select exists (select from purchasing.entitlement where tenant_id = {tenant.Value} and block = {body.Block} and major = {major} and kind = {kind}
-                           and tstzrange(starts_at, ends_at) @> now()) as "Value"
+                           and tstzrange(starts_at, ends_at) && tstzrange(now(), null)) as "Value"
             """,
             cancel);
     }

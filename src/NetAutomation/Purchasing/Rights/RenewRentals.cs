@@ -1,6 +1,8 @@
 using NetAutomation.Billing;
+using NetAutomation.Catalog;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
+using NetAutomation.Purchasing.Buy;
 using Quartz;
 
 namespace NetAutomation.Purchasing.Rights;
@@ -11,7 +13,7 @@ namespace NetAutomation.Purchasing.Rights;
 /// payment, offer withdrawn) is noted on the right and tried again until a day after its end.
 /// </summary>
 [DisallowConcurrentExecution]
-internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
+internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<RenewRentals> log) : IJob
 {
     private const string Unrenewed = "unrenewed";
 
@@ -21,8 +23,16 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
     {
         foreach (var due in await Due(cancel))
         {
-            await using var scope = scopes.CreateAsyncScope();
-            await Renew(scope.ServiceProvider, new TenantId(due.TenantId), new EntitlementId(due.Id), cancel);
+            try
+            {
+                await using var scope = scopes.CreateAsyncScope();
+                await Renew(scope.ServiceProvider, due, cancel);
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                // One that fails holds up no other; it is tried again.
+                Log.Failed(log, new EntitlementId(due.Id), fault);
+            }
         }
     }
 
@@ -31,7 +41,7 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
         await using var scope = scopes.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<DueRow>(
             $"""
-            select tenant_id, id from purchasing.entitlement e
+            select tenant_id, id, block from purchasing.entitlement e
             where auto_renew and ends_at between now() - interval '1 day' and now() + interval '1 hour'
               and not exists (select from purchasing.purchase p where p.tenant_id = e.tenant_id and p.renewal_of = e.id)
             order by ends_at
@@ -39,17 +49,22 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
             cancel);
     }
 
-    private static async Task Renew(IServiceProvider services, TenantId tenant, EntitlementId id, CancellationToken cancel)
+    private static async Task Renew(IServiceProvider services, DueRow due, CancellationToken cancel)
     {
-        var (db, ledger) = (services.GetRequiredService<NetAutomationDb>(), services.GetRequiredService<UsageLedger>());
+        var (tenant, id) = (new TenantId(due.TenantId), new EntitlementId(due.Id));
+        var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(tenant, cancel);
+        await BuyBlock.Lock(db, tenant, due.Block, cancel);
         var rows = await db.Query<Row>(
             $"""
-            select e.block, e.major, e.ends_at, e.renewal_refused, greatest(e.ends_at, now()) as starts_at, p.months, p.created_by
+            select e.block, e.major, e.renewal_refused, greatest(e.ends_at, now()) as starts_at, p.months, p.created_by,
+              case when e.ends_at >= now() then coalesce(e.anchor_at, e.starts_at) end as anchor_at,
+              exists (select from purchasing.entitlement o where o.tenant_id = e.tenant_id and o.block = e.block and o.major = e.major and o.kind = e.kind
+                      and o.id <> e.id and coalesce(o.ends_at, 'infinity') > greatest(e.ends_at, now())) as rented_again
             from purchasing.entitlement e join purchasing.purchase p on p.tenant_id = e.tenant_id and p.id = e.purchase_id
             where e.tenant_id = {tenant.Value} and e.id = {id.Value} and e.auto_renew
               and not exists (select from purchasing.purchase r where r.tenant_id = e.tenant_id and r.renewal_of = e.id)
-            for update of e skip locked
+            for update of e
             """,
             cancel);
         if (rows is not [var rental])
@@ -57,9 +72,17 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
             return;
         }
 
+        if (rental.RentedAgain)
+        {
+            await db.Execute(
+                $"update purchasing.entitlement set auto_renew = false, version = version + 1 where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
+            await transaction.CommitAsync(cancel);
+            return;
+        }
+
         await transaction.CreateSavepointAsync(Unrenewed, cancel);
         var audit = new AuditLog(db);
-        if (await Order(db, ledger, tenant, id, rental, cancel) is { } refused)
+        if (await Order(services, tenant, id, rental, cancel) is { } refused)
         {
             await transaction.RollbackToSavepointAsync(Unrenewed, cancel);
             var code = refused.Type.Code;
@@ -80,8 +103,15 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
         await transaction.CommitAsync(cancel);
     }
 
-    private static async Task<Problem?> Order(NetAutomationDb db, UsageLedger ledger, TenantId tenant, EntitlementId id, Row rental, CancellationToken cancel)
+    private static async Task<Problem?> Order(IServiceProvider services, TenantId tenant, EntitlementId id, Row rental, CancellationToken cancel)
     {
+        var db = services.GetRequiredService<NetAutomationDb>();
+        var catalog = services.GetRequiredService<BlockCatalog>();
+        if ((await catalog.Find(db, rental.Block, null, rental.Major, cancel)).Refused(out var withdrawn, out _))
+        {
+            return withdrawn;
+        }
+
         if (await PriceList.Offer(db, rental.Block, "rental/month", cancel) is not { } offer)
         {
             return Problems.NotOffered.With();
@@ -97,17 +127,29 @@ internal sealed class RenewRentals(IServiceScopeFactory scopes) : IJob
             cancel);
         await db.Execute(
             $"""
-            insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew)
+            insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, anchor_at)
             values ({tenant.Value}, {EntitlementId.New().Value}, {purchase.Value}, {rental.Block}, {rental.Major}, 'rental', {rental.StartsAt},
-                    {rental.StartsAt.AddMonths(rental.Months)}, true)
+                    {rental.EndsAt}, true, {rental.Anchor})
             """,
             cancel);
-        return await ledger.ChargePurchase(
+        return await services.GetRequiredService<UsageLedger>().ChargePurchase(
             tenant, purchase, $"{rental.Block}/rental/month", $"{rental.Block}: rental/month, renewal", offer.Id, rental.Months, price, cancel);
     }
 
-    private sealed record DueRow(Guid TenantId, Guid Id);
+    private sealed record DueRow(Guid TenantId, Guid Id, string Block);
 
     private sealed record Row(
-        string Block, int Major, DateTimeOffset EndsAt, string? RenewalRefused, DateTimeOffset StartsAt, int Months, Guid CreatedBy);
+        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, Guid CreatedBy, DateTimeOffset? AnchorAt, bool RentedAgain)
+    {
+        /// <summary>From where terms are counted; a renewal that comes late begins anew.</summary>
+        public DateTimeOffset Anchor => AnchorAt ?? StartsAt;
+
+        public DateTimeOffset EndsAt => Anchor.AddMonths(((StartsAt.Year - Anchor.Year) * 12) + StartsAt.Month - Anchor.Month + Months);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1201, LogLevel.Error, "The rental {Entitlement} could not be renewed")]
+        public static partial void Failed(ILogger logger, EntitlementId entitlement, Exception exception);
+    }
 }
