@@ -39,6 +39,11 @@ internal static class VerifyReceiptsCommand
         }
 
         await output.WriteLineAsync(chain.Count == 0 ? "ok       no receipts" : $"ok       {chain.Count} receipts, {chain.First} to {chain.Last}, head sha256:{chain.Previous}");
+        if (head is null)
+        {
+            await output.WriteLineAsync("note     receipts cut off at the end, or all rebuilt, show only with --head");
+        }
+
         return 0;
     }
 

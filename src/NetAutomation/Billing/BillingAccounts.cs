@@ -13,22 +13,19 @@ public enum BillingChannel
 /// <summary>How each tenant is billed. Set by onboarding; a run keeps the channel it was reserved with, a charge the payer it was written for.</summary>
 internal static class BillingAccounts
 {
+    /// <summary>Where the customer is still metered the other way, by product code or by licence, its new payer opens with its agreement.</summary>
     public static async Task Set(
         SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode, CancellationToken cancel)
     {
         var name = Wire.Name(channel);
-        // A product that went over to concurrent agreements meters by licence from now on.
-        await db.Execute(
-            $"""
-            update billing.payer set closed_at = now()
-            where aws_account = {awsAccount} and product_code = {productCode} and (license_arn is null) <> ({licenseArn}::text is null) and closed_at is null
-            """,
-            cancel);
         await db.Execute(
             $"""
             with payer as (
-              insert into billing.payer (tenant_id, id, product_code, license_arn, aws_account)
-              select {tenant.Value}, {Guid.CreateVersion7()}, p, {licenseArn}, a from (values ({productCode}::text, {awsAccount}::text)) as v (p, a)
+              insert into billing.payer (tenant_id, id, product_code, license_arn, aws_account, closed_at)
+              select {tenant.Value}, {Guid.CreateVersion7()}, p, {licenseArn}, a, case when exists (
+                select from billing.payer o
+                where o.aws_account = a and o.product_code = p and (o.license_arn is null) <> ({licenseArn}::text is null) and o.closed_at is null) then now() end
+              from (values ({productCode}::text, {awsAccount}::text)) as v (p, a)
               where p is not null and a is not null
               on conflict (tenant_id, meter_key, aws_account) do update set product_code = excluded.product_code
               returning id)
@@ -41,12 +38,24 @@ internal static class BillingAccounts
     }
 
     /// <summary>AWS Marketplace has the agreement in force: what it said before of its end, or of the customer, is over.</summary>
-    public static Task Reopen(SystemDb db, TenantId tenant, CancellationToken cancel) => db.Execute(
-        $"""
-        update billing.payer p set closed_at = null, refused_at = null, contracts_at = null from billing.account a
-        where a.tenant_id = {tenant.Value} and p.tenant_id = a.tenant_id and p.id = a.payer_id
-        """,
-        cancel);
+    public static async Task Activate(
+        SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode, CancellationToken cancel)
+    {
+        // A product that went over to concurrent agreements meters by licence from now on.
+        await db.Execute(
+            $"""
+            update billing.payer set closed_at = now()
+            where aws_account = {awsAccount} and product_code = {productCode} and (license_arn is null) <> ({licenseArn}::text is null) and closed_at is null
+            """,
+            cancel);
+        await Set(db, tenant, channel, licenseArn, awsAccount, productCode, cancel);
+        await db.Execute(
+            $"""
+            update billing.payer p set closed_at = null, refused_at = null, contracts_at = null from billing.account a
+            where a.tenant_id = {tenant.Value} and p.tenant_id = a.tenant_id and p.id = a.payer_id
+            """,
+            cancel);
+    }
 
     /// <summary>From now on the tenant starts nothing that costs, by request, schedule or renewal; or may again. What was accepted goes on.</summary>
     public static Task Stop(SystemDb db, TenantId tenant, bool stopped, CancellationToken cancel) => db.Execute(

@@ -27,7 +27,6 @@ internal static class BillingModule
     /// <summary>The scheduler role's part.</summary>
     public static void AddBillingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
     {
-        quartz.ScheduleJob<SealHours>(trigger => trigger.WithIdentity("seal-hours").WithSchedule(CronScheduleBuilder.Create("0 5 * * * ?")));
         quartz.ScheduleJob<ReportHours>(trigger => trigger.WithIdentity("report-hours").StartNow().WithSchedule(
             SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromSeconds(30)).RepeatForever()));
         quartz.ScheduleJob<CloseBooks>(trigger => trigger.WithIdentity("close-books").StartNow().WithSchedule(

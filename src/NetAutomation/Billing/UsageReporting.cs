@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using NetAutomation.Billing.Metering;
 
 namespace NetAutomation.Billing;
@@ -8,11 +9,37 @@ internal sealed class UsageReporting(SealUsage seal, SendUsage send, WatchUsage 
     /// <summary>Freezes the hours that have closed.</summary>
     public Task Seal(CancellationToken cancel) => seal.Run(closedOnly: false, cancel);
 
-    /// <summary>Sends what is frozen, and what an ended agreement still owes.</summary>
+    /// <summary>Sends what is frozen, then freezes and sends what is due, an ended agreement's first. One step that fails stops no other.</summary>
     public async Task Report(CancellationToken cancel)
     {
-        await watch.Run(cancel);
-        await seal.Run(closedOnly: true, cancel);
-        await send.Run(cancel);
+        Exception? first = null;
+        await Try(() => send.Run(cancel));
+        await Try(() => SealAndSend(closedOnly: true));
+        await Try(() => SealAndSend(closedOnly: false));
+        await Try(() => watch.Run(cancel));
+        if (first is not null)
+        {
+            ExceptionDispatchInfo.Throw(first);
+        }
+
+        async Task SealAndSend(bool closedOnly)
+        {
+            if (await seal.Run(closedOnly, cancel))
+            {
+                await send.Run(cancel);
+            }
+        }
+
+        async Task Try(Func<Task> step)
+        {
+            try
+            {
+                await step();
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                first ??= fault;
+            }
+        }
     }
 }

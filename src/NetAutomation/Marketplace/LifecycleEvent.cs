@@ -18,16 +18,18 @@ internal enum LifecycleKind
 /// </summary>
 /// <param name="Id">The sender's id: a redelivery has the same one.</param>
 /// <param name="Name">The sender's name for the kind.</param>
+/// <param name="Status">What the agreement went over to; null where the event does not say.</param>
 internal sealed record LifecycleEvent(
-    string Id, string Name, DateTimeOffset At, string? LicenseArn, string? AgreementId, string? Account, string? ProductCode, string Body)
+    string Id, string Name, DateTimeOffset At, string? LicenseArn, string? AgreementId, string? Account, string? ProductCode, string Body, string? Status = null)
 {
-    public LifecycleKind Kind => KindOf(Name);
+    public LifecycleKind Kind => KindOf(Name, Status);
 
-    public static LifecycleKind KindOf(string name) => name switch
+    public static LifecycleKind KindOf(string name, string? status) => name switch
     {
         _ when name.StartsWith("License Updated", StringComparison.Ordinal) => LifecycleKind.LicenseUpdated,
         _ when name.StartsWith("License Deprovisioned", StringComparison.Ordinal) => LifecycleKind.LicenseDeprovisioned,
-        _ when name.StartsWith("Purchase Agreement Ended", StringComparison.Ordinal) => LifecycleKind.AgreementEnded,
+        // Also sent where another agreement takes the place of this one: then the subscription goes on.
+        _ when name.StartsWith("Purchase Agreement Ended", StringComparison.Ordinal) && status?.ToUpperInvariant() is not ("RENEWED" or "REPLACED") => LifecycleKind.AgreementEnded,
         _ => LifecycleKind.Other,
     };
 
@@ -43,7 +45,7 @@ internal sealed record LifecycleEvent(
                 var at = DateTimeOffset.TryParse(Text(root, "time"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : receivedAt;
                 return new LifecycleEvent(
                     id, name, at, Text(detail, "license", "arn"), Text(detail, "agreement", "id"), Text(detail, "acceptor", "accountId"),
-                    Text(detail, "product", "code"), body);
+                    Text(detail, "product", "code"), body, Text(detail, "agreement", "status"));
             }
 
             return new LifecycleEvent(messageId, "unknown", receivedAt, null, null, null, null, body);

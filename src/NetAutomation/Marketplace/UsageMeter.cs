@@ -48,11 +48,11 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
-    // Of these AWS says that one record of the request is at fault, not which.
+    // Of these AWS says that one record of the request is at fault, not which. The product code is the request's: where it is wrong, all wait.
     private static readonly HashSet<string> _faultsOfARecord = new(StringComparer.Ordinal)
     {
         "TimestampOutOfBoundsException", "InvalidLicenseException", "InvalidUsageDimensionException", "InvalidTagException", "InvalidUsageAllocationsException",
-        "InvalidCustomerIdentifierException", "InvalidProductCodeException", "ValidationException",
+        "InvalidCustomerIdentifierException", "ValidationException",
     };
 
     /// <param name="productCode">Null for a product with concurrent agreements, where the licence of each report says it.</param>

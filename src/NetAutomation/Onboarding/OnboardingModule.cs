@@ -6,6 +6,7 @@ using NetAutomation.Onboarding.Operators;
 using NetAutomation.Onboarding.Register;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Platform;
+using Quartz;
 
 namespace NetAutomation.Onboarding;
 
@@ -26,8 +27,12 @@ internal static class OnboardingModule
     }
 
     /// <summary>The scheduler role: follows AWS.</summary>
-    public static void AddOnboardingLoops(this IHostApplicationBuilder builder) =>
+    public static void AddOnboardingLoops(this IHostApplicationBuilder builder)
+    {
         builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<EventLoop>();
+        builder.Services.AddQuartz(quartz => quartz.ScheduleJob<SweepEvents>(trigger => trigger.WithIdentity("sweep-events").StartNow().WithSchedule(
+            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(1)).RepeatForever())));
+    }
 
     public static void MapOnboarding(this ApiRoutes routes)
     {

@@ -38,6 +38,7 @@ internal static class Rows
         try
         {
             await using var command = ((NpgsqlConnection)database.GetDbConnection()).CreateCommand();
+            command.CommandTimeout = database.GetCommandTimeout() ?? command.CommandTimeout;
             command.Transaction = (NpgsqlTransaction?)database.CurrentTransaction?.GetDbTransaction();
             var arguments = sql.GetArguments();
             object?[] names = [.. Enumerable.Range(0, arguments.Length).Select(i => $"@p{i}")];

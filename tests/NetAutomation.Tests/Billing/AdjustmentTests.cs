@@ -117,4 +117,31 @@ public sealed class AdjustmentTests(PostgresServer postgres)
         var credit = (await books.Credit(1_000)).Must(HttpStatusCode.Created).Json.Text("chargeId");
         (await books.Reverse(credit)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId unknown_charge"]);
     }
+
+    [Fact]
+    public async Task Taking_back_a_whole_line_gives_back_what_was_billed_for_it()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        (await books.Staff.Call("POST", "/operator/v1/prices", new { sku = "static-routes/apply/run", unitPrice = BooksGround.Money(6_000), tenantId = books.Tenant, freePerMonth = 0 })).Must(HttpStatusCode.Created);
+        for (var i = 0; i < 3; i++)
+        {
+            await books.Run();
+        }
+
+        await books.Debit(6_000);
+        await books.Debit(6_000);
+        await books.AMonthPasses();
+        var issued = await books.Issue();
+        issued.Micros("total").ShouldBe(490_000);
+        foreach (var charge in await books.Charges())
+        {
+            (await books.Reverse(charge.Text("id"))).Must(HttpStatusCode.Created);
+        }
+
+        var draft = await books.Draft();
+        draft.Micros("total").ShouldBe(-490_000);
+        var runs = draft.GetProperty("lines").EnumerateArray().Single(line => line.Text("sku") == "static-routes/apply/run");
+        (runs.Micros("amount"), runs.Micros("exact"), runs.GetProperty("charges").GetInt64(), runs.Text("creditNote").Split(", ").Length).ShouldBe((-20_000, -18_000, 3, 3));
+        (await books.Ground.Scalar<long>($"select count(*) from billing.overdue('{books.Ground.Tenant.Id.Value}', 'infinity')")).ShouldBe(0);
+    }
 }

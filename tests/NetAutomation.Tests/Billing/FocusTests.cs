@@ -159,4 +159,18 @@ public sealed class FocusTests(PostgresServer postgres)
     }
 
     private static long Micros(string amount) => Money.Read(amount)!.Value.Micros;
+
+    [Fact]
+    public async Task A_run_of_very_many_devices_is_taken_apart_in_time()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Run();
+        await books.Damage(
+            """
+            insert into billing.receipt select (jsonb_populate_record(null::billing.receipt, to_jsonb(r) || jsonb_build_object('seq', r.seq + n, 'device_id', gen_random_uuid(), 'hash', '\x' || encode(sha256(n::text::bytea), 'hex')))).*
+            from (select * from billing.receipt order by seq desc limit 1) r, generate_series(1, 20000) n;
+            update billing.charge set amount_micros = (select sum(price_micros) from billing.receipt) where sku like '%/device'
+            """);
+        (await books.Ground.Scalar<long>("set statement_timeout = '10s'; select count(device_id) from billing.charge_part")).ShouldBe(20_003);
+    }
 }

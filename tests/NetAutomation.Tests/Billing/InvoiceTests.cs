@@ -2,6 +2,10 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Billing.Invoices;
+using NetAutomation.Billing.Ledger;
+using NetAutomation.Persistence;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 
@@ -173,4 +177,95 @@ public sealed class InvoiceTests(PostgresServer postgres)
         (await books.Pay(issued.Text("id"), 250_000, "wire 1")).Must(HttpStatusCode.Conflict);
         (await books.Void(issued.Text("id"))).Must(HttpStatusCode.Conflict);
     }
+
+    [Fact]
+    public async Task A_correction_beside_its_charge_opens_no_empty_month()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Run();
+        await books.AMonthPasses();
+        (await books.Reverse((await books.Charges())[0].Text("id"))).Must(HttpStatusCode.Created);
+        (await books.Invoices()).Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_draft_without_lines_is_not_issued_and_an_issued_one_adds_up()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Debit(1_000_000);
+        await books.AMonthPasses();
+        await books.Damage("delete from billing.invoice_line; delete from billing.charge; delete from billing.adjustment");
+        var draft = (await books.Draft()).Text("id");
+        (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
+        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close")).Must(HttpStatusCode.OK);
+        (await books.Invoice(draft)).Text("state").ShouldBe("draft");
+
+        // As it was issued before.
+        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
+        (await scope.ServiceProvider.GetRequiredService<IssueInvoices>().Issue(books.Ground.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
+        (await books.Staff.Call("POST", "/operator/v1/reconciliation:run")).Must(HttpStatusCode.OK).Json.GetProperty("parked").GetInt64().ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_charge_of_a_month_that_was_issued_meanwhile_stands_on_the_running_one()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Debit(1_000_000);
+        await books.AMonthPasses();
+        await books.Issue();
+        await books.Damage("delete from billing.invoice_line");
+        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
+        var charge = await books.Ground.Scalar<Guid>("select id from billing.charge");
+        await InvoiceDraft.Add(scope.ServiceProvider.GetRequiredService<SystemDb>(), books.Ground.Tenant.Id, charge, "direct", new Money(1_000_000), default);
+        var draft = await books.Draft();
+        (draft.Text("periodStart"), draft.Micros("total")).ShouldBe(($"{DateTime.UtcNow:yyyy-MM}-01", 1_000_000));
+    }
+
+    [Fact]
+    public async Task A_marketplace_charge_of_a_month_that_was_issued_meanwhile_is_on_the_next_statement()
+    {
+        await using var books = await BooksGround.Open(postgres, direct: false);
+        await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 201);
+        await books.AMonthPasses();
+        await books.Meter();
+        await books.Issue();
+        await books.Ground.Sql(
+            """
+            insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
+            select tenant_id, gen_random_uuid(), purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at - interval '1 second'
+            from billing.charge
+            """);
+        (await books.Ground.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'")).ShouldBe(1);
+        (await books.Ground.Scalar<long>(
+            "select count(*) from billing.metering_backlog b join billing.charge c on c.id = b.charge_id and c.occurred_hour = b.occurred_hour where c.occurred_at > now() - interval '1 minute'")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_credit_notes_took_back_is_no_longer_owed()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Run();
+        await books.AMonthPasses();
+        var first = (await books.Issue()).Text("id");
+        await books.Damage("update billing.invoice set due_at = now() - interval '15 days' where state = 'issued'");
+        var charges = (await books.Charges()).Where(charge => charge.Micros("amount") > 0).ToList();
+        (await books.Reverse(charges.Single(charge => charge.Micros("amount") == 150_000).Text("id"))).Must(HttpStatusCode.Created);
+        (await Owed(books)).ShouldBe(100_000);
+        (await books.Reverse(charges.Single(charge => charge.Micros("amount") == 100_000).Text("id"))).Must(HttpStatusCode.Created);
+        (await Owed(books)).ShouldBe(0);
+
+        // The invoice that carries the notes does not count them again: what else it bills is owed when it is due.
+        await books.Debit(70_000);
+        await books.Damage("update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'issued'");
+        await books.AMonthPasses();
+        (await books.Issue()).Micros("total").ShouldBe(-180_000);
+        (await Owed(books)).ShouldBe(0);
+        await books.Damage("update billing.invoice set due_at = now() - interval '15 days' where state = 'issued'");
+        (await Owed(books)).ShouldBe(70_000);
+        (await books.Pay(first, 70_000, "wire 1")).Must(HttpStatusCode.OK);
+        (await Owed(books)).ShouldBe(0);
+    }
+
+    private static Task<long> Owed(BooksGround books) =>
+        books.Ground.Scalar<long>($"select coalesce((select owed from billing.overdue('{books.Ground.Tenant.Id.Value}', now())), 0)");
 }

@@ -210,11 +210,12 @@ internal sealed class Reporter : IAsyncDisposable
         _db = ground.Db(kill);
         var metering = Options.Create(options);
         var log = new LogOf(Said);
+        var market = Options.Create(new MarketplaceOptions { Dimension = dimension, UnitMicros = MeteringGround.Unit });
         var metrics = new MeteringMetrics(new Meters());
         Metering = new BreakableMetering(ground.Metering, kill);
-        Seal = new SealUsage(_db, Options.Create(new MarketplaceOptions { Dimension = dimension, UnitMicros = MeteringGround.Unit }), metering, clock, new LogOf<SealUsage>(log));
+        Seal = new SealUsage(_db, market, metering, clock, new LogOf<SealUsage>(log));
         Send = new SendUsage(_db, new UsageMeter(Metering), metering, metrics, new LogOf<SendUsage>(log));
-        Watch = new WatchUsage(_db, metering, metrics, clock, new LogOf<WatchUsage>(log));
+        Watch = new WatchUsage(_db, market, metering, metrics, clock, new LogOf<WatchUsage>(log));
         All = new UsageReporting(Seal, Send, Watch);
     }
 
@@ -248,7 +249,7 @@ internal sealed class Reporter : IAsyncDisposable
             var (sent, left) = (true, sends);
             while (sent && left-- > 0)
             {
-                sent = await Send.Send(product.Product, product.Item2, TimeProvider.System.GetUtcNow().AddDays(1), default);
+                sent = await Send.Send(product.Product, product.Item2, TimeProvider.System.GetUtcNow().AddDays(1), default) is not null;
             }
         }
     }

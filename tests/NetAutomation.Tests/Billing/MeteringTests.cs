@@ -199,7 +199,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Ground.Fault(customer, "throttle", "unavailable");
         await using var reporter = Ground.Reporter(At(1), options: new MeteringOptions { RetryAfter = TimeSpan.FromHours(1) });
         await reporter.Live([customer], 1);
-        (await reporter.Send.Send(_batch, true, TimeProvider.System.GetUtcNow().AddMinutes(5), default)).ShouldBeFalse();
+        (await reporter.Send.Send(_batch, true, TimeProvider.System.GetUtcNow().AddMinutes(5), default)).ShouldBeNull();
         var wait = await Ground.Value<double>("select extract(epoch from due_at - now())::float8 from billing.metering_record where tenant_id = $1", customer.Tenant.Value);
         wait.ShouldBeInRange(60 * 5, 60 * 15);
         await reporter.Live([customer], 2);
@@ -229,7 +229,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
                 await transaction.CommitAsync();
             }
 
-            while (await reporter.Send.Send(_batch, true, TimeProvider.System.GetUtcNow().AddSeconds(1), default))
+            while (await reporter.Send.Send(_batch, true, TimeProvider.System.GetUtcNow().AddSeconds(1), default) is not null)
             {
                 await Task.Yield();
             }

@@ -83,6 +83,6 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
         return await new SendUsage(
             scope.ServiceProvider.GetRequiredService<SystemDb>(), new UsageMeter(this), Options.Create(new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }),
             scope.ServiceProvider.GetRequiredService<MeteringMetrics>(), scope.ServiceProvider.GetRequiredService<ILogger<SendUsage>>())
-            .Send("prod-test", licensed: false, DateTimeOffset.UtcNow.AddDays(1), default);
+            .Send("prod-test", licensed: false, DateTimeOffset.UtcNow.AddDays(1), default) is not null;
     }
 }

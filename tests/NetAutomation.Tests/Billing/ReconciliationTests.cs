@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Billing.Invoices;
+using NetAutomation.Billing.Reconcile;
+using NetAutomation.Persistence;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 using Npgsql;
@@ -151,6 +154,42 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         {
             await Task.Delay(100, patience.Token);
         }
+    }
+
+    [Fact]
+    public async Task A_tenant_that_cannot_be_checked_holds_up_no_other()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        var other = await books.Ground.Host.CreateTenant();
+        (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*")).Must(HttpStatusCode.OK);
+        await books.Adjust(new { tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample", amount = BooksGround.Money(1_000_000) });
+        await books.Debit(1_000_000);
+        await books.AMonthPasses();
+        await books.Ground.Sql(
+            $"""
+            create function billing.fail() returns trigger language plpgsql as 'begin raise exception ''sample''; end';
+            create trigger fail before update on billing.account for each row when (old.tenant_id = '{books.Ground.Tenant.Id.Value}') execute function billing.fail()
+            """);
+        var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close")).Must(HttpStatusCode.Conflict);
+        refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId"))).ShouldBe([("not_checked", books.Tenant)]);
+        refused.Json.GetProperty("issued").GetArrayLength().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_check_may_take_longer_than_other_statements()
+    {
+        await using var books = await BooksGround.Open(postgres);
+        await books.Ground.Sql(
+            """
+            create or replace function billing.reconcile_metering(p_tenant uuid, p_since timestamptz) returns table (check_name text, subject text, detail text)
+            language sql volatile as $$ select '', '', '' from (select pg_sleep(2) as s) x where s::text = 'x' $$
+            """);
+        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        db.Database.SetCommandTimeout(1);
+        (await Reconciliation.Check(db, books.Ground.Tenant.Id, fully: true, 48, default)).ShouldBeTrue();
+        db.Database.GetCommandTimeout().ShouldBe(1);
+        await Should.ThrowAsync<NpgsqlException>(() => db.Scalar<bool>($"select pg_sleep(2) is null as \"Value\""));
     }
 
     /// <summary>What the scheduler's hourly job does.</summary>

@@ -11,7 +11,7 @@ namespace NetAutomation.Billing.Invoices;
 /// void invoice waits for a person, as a person voided it.
 /// </summary>
 [DisallowConcurrentExecution]
-internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, ILogger<CloseBooks> log) : IJob
+internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log) : IJob
 {
     private const int Shown = 200;
 
@@ -21,19 +21,7 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
     {
         foreach (var tenant in await Tenants($"select tenant_id from billing.account order by 1", cancel))
         {
-            try
-            {
-                var closed = await Close(tenant, null, null, due: true, "scheduler", cancel);
-                if (closed.Findings.Count > 0)
-                {
-                    Log.Parked(log, tenant, string.Join(", ", closed.Findings.Select(finding => finding.Check).Distinct(StringComparer.Ordinal)));
-                }
-            }
-            catch (Exception fault) when (fault is Npgsql.NpgsqlException or InvalidOperationException)
-            {
-                // Nothing is issued for this tenant; the others go on.
-                Log.Failed(log, fault, tenant);
-            }
+            await Try(tenant, null, due: true, "scheduler", cancel);
         }
     }
 
@@ -43,7 +31,7 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
         var all = new Closed([], []);
         foreach (var tenant in await Tenants($"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
         {
-            var one = await Close(tenant, null, month, due: false, by, cancel);
+            var one = await Try(tenant, month, due: false, by, cancel);
             all = new Closed([.. all.Issued, .. one.Issued], [.. all.Findings, .. one.Findings]);
         }
 
@@ -68,6 +56,7 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
                 where tenant_id = {tenant.Value} and state = 'draft' and (upper(period)::timestamp at time zone 'UTC') <= now()
                   and ({invoice?.Value}::uuid is null or id = {invoice?.Value}) and ({month}::date is null or lower(period) = {month})
                   and (not {due} or (revision = 1 and (upper(period)::timestamp at time zone 'UTC') <= now() - make_interval(hours => {options.Value.GraceHours})))
+                  and (kind = 'statement' or exists (select from billing.invoice_line l where l.tenant_id = invoice.tenant_id and l.invoice_id = invoice.id))
                 order by period, kind
                 """,
                 cancel))
@@ -82,6 +71,26 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
 
         await transaction.CommitAsync(cancel);
         return new Closed(issued, findings);
+    }
+
+    /// <summary>Whatever goes wrong with one tenant, the others go on.</summary>
+    private async Task<Closed> Try(TenantId tenant, DateOnly? month, bool due, string by, CancellationToken cancel)
+    {
+        try
+        {
+            var closed = await Close(tenant, null, month, due, by, cancel);
+            if (closed.Findings.Count > 0)
+            {
+                Log.Parked(log, tenant, string.Join(", ", closed.Findings.Select(finding => finding.Check).Distinct(StringComparer.Ordinal)));
+            }
+
+            return closed;
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            Log.Failed(log, fault, tenant);
+            return new Closed([], [new FindingView(tenant, "not_checked", $"{tenant}", "It could not be checked or issued; the log says why.", clock.GetUtcNow())]);
+        }
     }
 
     private async Task<List<TenantId>> Tenants(FormattableString sql, CancellationToken cancel)
@@ -104,7 +113,7 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
         [LoggerMessage(1, LogLevel.Error, "The books of tenant {Tenant} do not add up, its invoicing is parked: {Checks}")]
         public static partial void Parked(ILogger logger, TenantId tenant, string checks);
 
-        [LoggerMessage(2, LogLevel.Error, "The books of tenant {Tenant} could not be checked")]
+        [LoggerMessage(2, LogLevel.Error, "The books of tenant {Tenant} could not be checked or closed")]
         public static partial void Failed(ILogger logger, Exception exception, TenantId tenant);
     }
 }

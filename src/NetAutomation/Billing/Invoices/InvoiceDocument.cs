@@ -62,6 +62,7 @@ internal sealed record InvoiceDocument(
     {
         // What AWS collects is rounded nowhere: it meters units.
         Func<Money, Money> round = head.Kind == "invoice" ? ToCents : amount => amount;
+        // Credit notes to one invoice make lines as its charges did, so that taking back a whole line gives back what was billed for it.
         var rows = await db.Query<Line>(
             $"""
             with own as (
@@ -73,15 +74,16 @@ internal sealed record InvoiceDocument(
                 and c.occurred_at >= ({head.PeriodStart}::timestamp at time zone 'UTC') and c.occurred_at < ({head.PeriodEnd}::timestamp at time zone 'UTC')),
             typed as (
               select o.*, coalesce(case when a.credits is not null then 'credit_note' when a.kind <> 'reversal' then a.kind end, 'charge') as type,
-                a.credit_note_number, i.number as credits
+                a.credit_note, a.credit_note_number, i.number as credits
               from own o left join billing.adjustment a on a.tenant_id = o.tenant_id and a.id = o.adjustment_id
                 left join billing.invoice i on i.tenant_id = a.tenant_id and i.id = a.credits)
-            select t.type, t.sku, case when t.type <> 'charge' then t.description end as description, t.price_version_id, p.unit_micros as unit_price,
-              sum(t.quantity)::bigint as quantity, sum(t.amount_micros)::bigint as exact, count(*) as charges, t.credit_note_number as credit_note, t.credits
+            select t.type, t.sku, string_agg(distinct t.description, '; ') filter (where t.type <> 'charge') as description, t.price_version_id,
+              p.unit_micros as unit_price, sum(t.quantity)::bigint as quantity, sum(t.amount_micros)::bigint as exact, count(*) as charges,
+              string_agg(t.credit_note_number, ', ' order by t.credit_note) as credit_note, t.credits
             from typed t left join billing.price_version p on p.id = t.price_version_id
-            group by t.type, t.sku, 3, t.price_version_id, p.unit_micros, case when t.type <> 'charge' then t.id end, t.credit_note_number, t.credits
-            order by array_position(array['charge', 'debit', 'credit', 'credit_note'], t.type), t.sku, t.price_version_id, t.credit_note_number,
-              case when t.type <> 'charge' then t.id end
+            group by t.type, t.sku, t.price_version_id, p.unit_micros, case when t.price_version_id is null then t.id end, t.credits
+            order by array_position(array['charge', 'debit', 'credit', 'credit_note'], t.type), t.sku, t.price_version_id, min(t.credit_note),
+              case when t.price_version_id is null then t.id end
             """,
             cancel);
         return [.. rows.Select(row => new InvoiceLineView(

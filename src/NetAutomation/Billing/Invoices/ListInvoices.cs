@@ -30,7 +30,7 @@ public enum InvoiceLineType
 /// <param name="Payable">True where the provider collects.</param>
 /// <param name="PeriodStart">First day.</param>
 /// <param name="PeriodEnd">First day of the next month.</param>
-/// <param name="Lines">One line per price, and one per correction.</param>
+/// <param name="Lines">One line per price, one per credit or debit, one per price and invoice that credit notes correct.</param>
 /// <param name="Total">Sum of the lines.</param>
 /// <param name="Number">Without gaps per tenant; null for a draft.</param>
 /// <param name="Revision">Counts up when an invoice of the month was voided.</param>
@@ -66,7 +66,7 @@ public sealed record InvoiceView(
     string? Hash,
     string? PreviousHash);
 
-/// <summary>The charges of one price, or one correction.</summary>
+/// <summary>The charges of one price, or corrections.</summary>
 /// <param name="Type">charge, or a correction: debit, credit, credit_note.</param>
 /// <param name="Sku">Name of the price.</param>
 /// <param name="Description">What a correction is for.</param>
@@ -76,8 +76,8 @@ public sealed record InvoiceView(
 /// <param name="Amount">What is billed: rounded half to even to cents on an invoice.</param>
 /// <param name="Charges">How many charges the line sums.</param>
 /// <param name="Exact">Unit price times quantity.</param>
-/// <param name="CreditNote">Number of the credit note.</param>
-/// <param name="Credits">Number of the issued invoice that the credit note corrects.</param>
+/// <param name="CreditNote">Numbers of the credit notes, separated by commas.</param>
+/// <param name="Credits">Number of the issued invoice that the credit notes correct.</param>
 public sealed record InvoiceLineView(
     InvoiceLineType Type,
     string Sku,

@@ -80,10 +80,18 @@ internal static class OperateInvoices
             return Problems.InvoiceFixed.With(head.Over ? "It is void." : "Its month is not over.");
         }
 
-        if (head.State == InvoiceState.Draft
-            && await books.Close(head.TenantId, id, null, due: false, $"operator:{caller.Name}", cancel) is { Findings.Count: > 0 } closed)
+        if (head.State == InvoiceState.Draft)
         {
-            return closed.Refusal();
+            var closed = await books.Close(head.TenantId, id, null, due: false, $"operator:{caller.Name}", cancel);
+            if (closed.Findings.Count > 0)
+            {
+                return closed.Refusal();
+            }
+
+            if (closed.Issued.Count == 0 && await InvoiceHead.Find(db, null, id.Value, "draft", null, null, 1, cancel) is [_])
+            {
+                return Problems.InvoiceFixed.With("It has no lines.");
+            }
         }
 
         return await Get(id, db, options, cancel);

@@ -116,12 +116,24 @@ internal static class OperateMetering
             return problem;
         }
 
-        if (request.AwsRecordId is { Length: > 0 } held)
+        if (request.AwsRecordId is { } told && (string.IsNullOrWhiteSpace(told) || told.Length > 200))
+        {
+            return Platform.Problems.Refused.At("/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
+        }
+
+        if (request.AwsRecordId is { } held)
         {
             await db.Execute(
                 $"""
                 update billing.metering_record set state = 'accepted', aws_record_id = {held}, reported_at = clock_timestamp()
                 where tenant_id = {record.TenantId.Value} and id = {id.Value}
+                """,
+                cancel);
+            // As where AWS says so itself: it takes the customer's usage.
+            await db.Execute(
+                $"""
+                update billing.payer p set refused_at = null from billing.metering_record r
+                where r.tenant_id = {record.TenantId.Value} and r.id = {id.Value} and p.tenant_id = r.tenant_id and p.id = r.payer_id and p.refused_at is not null
                 """,
                 cancel);
         }

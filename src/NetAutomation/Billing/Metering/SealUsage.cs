@@ -11,54 +11,66 @@ namespace NetAutomation.Billing.Metering;
 internal sealed partial class SealUsage(
     SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, TimeProvider clock, ILogger<SealUsage> log)
 {
-    /// <summary>Seals what is due; a payer that fails does not hold up the others.</summary>
+    /// <summary>More would not be sealed within the time of a statement. What is left joins the record of the next hour.</summary>
+    private const int MostCharges = 20_000;
+
+    /// <summary>Seals what is due; a payer that fails does not hold up the others. False where nothing was sealed.</summary>
     /// <param name="closedOnly">Only payers whose agreement ended, which wait for no hour.</param>
-    public async Task Run(bool closedOnly, CancellationToken cancel)
+    public async Task<bool> Run(bool closedOnly, CancellationToken cancel)
     {
-        if (product.Value.Dimension.Length == 0)
+        var dimension = product.Value.Dimension;
+        if (dimension.Length == 0)
         {
-            return;
+            return false;
         }
 
-        var (heartbeat, now) = (options.Value.Heartbeat && !closedOnly, clock.GetUtcNow());
+        // The same hours as below, so that a payer with nothing to seal is not locked.
+        var heartbeat = options.Value.Heartbeat && !closedOnly;
+        var (open, closed) = (Newest(closed: false), Newest(closed: true));
         var payers = await db.Query<Due>(
             $"""
             select p.tenant_id, p.id from billing.payer p
+            cross join lateral (select case when p.closed_at is null then {open} else {closed} end as newest) h
             where (not {closedOnly} or p.closed_at is not null)
-              and (exists (select from billing.metering_backlog b where b.tenant_id = p.tenant_id and b.payer_id = p.id and b.occurred_hour <= {now})
+              and not exists (
+                select from billing.metering_record r
+                where r.meter_key = p.meter_key and r.aws_account = p.aws_account and r.dimension = {dimension} and r.hour >= h.newest)
+              and (exists (select from billing.metering_backlog b where b.tenant_id = p.tenant_id and b.payer_id = p.id and b.occurred_hour <= h.newest)
                    or exists (select from billing.metering_carry c where c.tenant_id = p.tenant_id and c.payer_id = p.id and c.into_record_id is null)
                    or ({heartbeat} and p.closed_at is null and exists (
                      select from billing.account a where a.tenant_id = p.tenant_id and a.payer_id = p.id and a.channel = 'marketplace')))
             """,
             cancel);
+        var some = false;
         foreach (var payer in payers)
         {
             try
             {
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-                await Seal(new TenantId(payer.TenantId), payer.Id, cancel);
+                var written = await Seal(new TenantId(payer.TenantId), payer.Id, cancel);
                 await transaction.CommitAsync(cancel);
+                some |= written;
             }
-            catch (Exception fault) when (!cancel.IsCancellationRequested && !DatabaseAway.Is(fault))
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
                 Log.Failed(log, payer.Id, fault);
             }
         }
+
+        return some;
     }
 
-    /// <summary>Seals this payer's record, if one is due, in the caller's transaction.</summary>
-    public async Task Seal(TenantId tenant, Guid payer, CancellationToken cancel)
+    /// <summary>Seals this payer's record in the caller's transaction; false where none is due.</summary>
+    public async Task<bool> Seal(TenantId tenant, Guid payer, CancellationToken cancel)
     {
         // Not FOR UPDATE, which would wait for every transaction that has just opened an account on the payer.
         var key = (await db.Query<Payer>(
             $"select meter_key, aws_account, closed_at is not null as closed from billing.payer where tenant_id = {tenant.Value} and id = {payer} for no key update",
             cancel))[0];
-        var now = clock.GetUtcNow();
-        // After the end of an agreement the running hour counts as closed, since AWS takes its usage for one more hour only.
-        var hour = key.Closed ? Hour(now) : Hour(now - options.Value.SealAfter).AddHours(-1);
+        var hour = Newest(key.Closed);
         if (await Last(tenant, payer, key, hour, cancel) is not { } last)
         {
-            return;
+            return false;
         }
 
         var charges = await db.Query<Charge>(
@@ -66,6 +78,7 @@ internal sealed partial class SealUsage(
             select c.id, split_part(c.sku, '/', 1) as block, c.amount_micros
             from billing.metering_backlog b join billing.charge c on c.tenant_id = b.tenant_id and c.id = b.charge_id
             where b.tenant_id = {tenant.Value} and b.payer_id = {payer} and b.occurred_hour <= {hour}
+            order by b.occurred_hour, b.charge_id limit {MostCharges}
             """,
             cancel);
         var carried = await db.Query<Carried>(
@@ -77,10 +90,11 @@ internal sealed partial class SealUsage(
             cancel);
         if (charges.Count + carried.Count == 0 && (key.Closed || !options.Value.Heartbeat))
         {
-            return;
+            return false;
         }
 
         await Write(tenant, payer, key, hour, last, charges, carried, cancel);
+        return true;
     }
 
     private async Task Write(
@@ -130,6 +144,12 @@ internal sealed partial class SealUsage(
         var last = ends is [var end] ? end : new Link(0, null, 0);
         return taken || last.Hour >= hour ? null : last;
     }
+
+    /// <summary>
+    /// The newest hour that may be sealed. After the end of an agreement the running hour counts as closed, since AWS takes its usage for one
+    /// more hour only.
+    /// </summary>
+    private DateTimeOffset Newest(bool closed) => closed ? Hour(clock.GetUtcNow()) : Hour(clock.GetUtcNow() - options.Value.SealAfter).AddHours(-1);
 
     private static DateTimeOffset Hour(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
 

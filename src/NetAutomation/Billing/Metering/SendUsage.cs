@@ -25,16 +25,19 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
             cancel);
         foreach (var (code, licensed, now) in products)
         {
-            var sent = true;
-            while (sent)
+            bool? answered = true;
+            while (answered == true)
             {
-                sent = await Send(code, licensed, now, cancel);
+                answered = await Send(code, licensed, now, cancel);
             }
         }
     }
 
-    /// <summary>Sends one batch of records of a product that were due at <paramref name="dueBefore"/>; false where none was.</summary>
-    public async Task<bool> Send(string productCode, bool licensed, DateTimeOffset dueBefore, CancellationToken cancel)
+    /// <summary>
+    /// Sends one batch of records of a product that were due at <paramref name="dueBefore"/>; null where none was, false where AWS decided
+    /// on none of it: while it is silent, each batch would take the whole patience of a call.
+    /// </summary>
+    public async Task<bool?> Send(string productCode, bool licensed, DateTimeOffset dueBefore, CancellationToken cancel)
     {
         var batch = await Claim(
             $"""
@@ -45,33 +48,34 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
             cancel);
         if (batch.Count == 0)
         {
-            return false;
+            return null;
         }
 
-        await Deliver(licensed ? null : productCode, batch, cancel);
-        return true;
+        return await Deliver(licensed ? null : productCode, batch, cancel);
     }
 
     /// <summary>Calls AWS, and keeps what it says. A refused request is halved until the record at fault is alone.</summary>
-    private async Task Deliver(string? productCode, List<Sent> batch, CancellationToken cancel)
+    private async Task<bool> Deliver(string? productCode, List<Sent> batch, CancellationToken cancel)
     {
         var reply = await meter.Report(productCode, batch.ConvertAll(sent => sent.Report), cancel);
         var halve = reply.BadRecord && batch.Count > 1;
         await Keep(batch, reply, halve, cancel);
         if (!halve)
         {
-            return;
+            return reply.BadRecord || reply.Answers.Any(answer => answer.Verdict is not (UsageVerdict.Unknown or UsageVerdict.Refused or UsageVerdict.Unprocessed));
         }
 
         foreach (var half in batch.Chunk((batch.Count + 1) / 2))
         {
             var ids = Array.ConvertAll(half, sent => sent.Id);
             var again = await Claim($"select r.tenant_id, r.id from billing.metering_record r where r.state = 'sealed' and r.id = any ({ids}) for update skip locked", cancel);
-            if (again.Count > 0)
+            if (again.Count > 0 && !await Deliver(productCode, again, cancel))
             {
-                await Deliver(productCode, again, cancel);
+                return false;
             }
         }
+
+        return true;
     }
 
     // One statement, so the attempt is there before the call or the record is not taken.

@@ -1,13 +1,20 @@
 using Microsoft.Extensions.Options;
+using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Metering;
 
 /// <summary>Says once when usage has waited too long to be reported, and once when it no longer does.</summary>
-internal sealed partial class WatchUsage(SystemDb db, IOptions<MeteringOptions> options, MeteringMetrics metrics, TimeProvider clock, ILogger<WatchUsage> log)
+internal sealed partial class WatchUsage(
+    SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, MeteringMetrics metrics, TimeProvider clock, ILogger<WatchUsage> log)
 {
     public async Task Run(CancellationToken cancel)
     {
+        if (product.Value.Dimension.Length == 0)
+        {
+            return;
+        }
+
         var oldest = await Oldest(db, cancel);
         var waiting = oldest is { } ended && clock.GetUtcNow() > ended ? clock.GetUtcNow() - ended : TimeSpan.Zero;
         metrics.Waiting(waiting);

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Reconcile;
@@ -10,11 +11,14 @@ namespace NetAutomation.Billing.Reconcile;
 /// <param name="FoundAt">When it was found first.</param>
 public sealed record FindingView(TenantId TenantId, string Check, string Subject, string Detail, DateTimeOffset FoundAt);
 
-/// <summary>The checks of the books, which the database makes (migration 0181): a query each, that must return no row.</summary>
+/// <summary>The checks of the books, which the database makes (migrations 0181, 0182): a query each, that must return no row.</summary>
 internal static class Reconciliation
 {
     /// <summary>Days that the hourly check looks back; once a day, and while a tenant is parked, it looks at everything.</summary>
     private const int Days = 40;
+
+    /// <summary>All the books of a large tenant take longer than a statement may by default.</summary>
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(30);
 
     public static IReadOnlyDictionary<string, string> Checks { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
@@ -38,14 +42,25 @@ internal static class Reconciliation
     };
 
     /// <summary>Checks a tenant in the caller's transaction and parks it or lets it go on. True: the books add up.</summary>
-    public static async Task<bool> Check(SystemDb db, TenantId tenant, bool fully, int graceHours, CancellationToken cancel) =>
-        await db.Scalar<long>(
-            $"""
-            select billing.check_books({tenant.Value}, case when not {fully} then least(now() - make_interval(days => {Days}),
-              (select min(lower(period)) - 2 from billing.invoice where tenant_id = {tenant.Value} and state = 'draft')) else 'epoch' end,
-              make_interval(hours => {graceHours})) as "Value"
-            """,
-            cancel) == 0;
+    public static async Task<bool> Check(SystemDb db, TenantId tenant, bool fully, int graceHours, CancellationToken cancel)
+    {
+        var timeout = db.Database.GetCommandTimeout();
+        db.Database.SetCommandTimeout(_longest);
+        try
+        {
+            return await db.Scalar<long>(
+                $"""
+                select billing.check_books({tenant.Value}, case when not {fully} then least(now() - make_interval(days => {Days}),
+                  (select min(lower(period)) - 2 from billing.invoice where tenant_id = {tenant.Value} and state = 'draft')) else 'epoch' end,
+                  make_interval(hours => {graceHours})) as "Value"
+                """,
+                cancel) == 0;
+        }
+        finally
+        {
+            db.Database.SetCommandTimeout(timeout);
+        }
+    }
 
     public static async Task<List<FindingView>> Findings(SystemDb db, TenantId? tenant, int limit, CancellationToken cancel) =>
         [.. (await db.Query<FindingView>(

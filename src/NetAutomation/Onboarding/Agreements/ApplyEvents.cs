@@ -37,6 +37,15 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         }
     }
 
+    /// <summary>Agreements for which something stored waits: it came while their registration was not committed yet.</summary>
+    public Task<List<Named>> Left(CancellationToken cancel) => db.Query<Named>(
+        $"""
+        select a.license_arn, a.agreement_id from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn where e.applied_at is null
+        union
+        select a.license_arn, a.agreement_id from onboarding.marketplace_event e join onboarding.agreement a on a.agreement_id = e.agreement_id where e.applied_at is null
+        """,
+        cancel);
+
     private async Task Apply(Row agreement, CancellationToken cancel)
     {
         // A licence event teaches the agreement id, under which more may be waiting.
@@ -45,7 +54,7 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         {
             var waiting = await db.Query<Waiting>(
                 $"""
-                select id, kind, at, agreement_id from onboarding.marketplace_event
+                select id, kind, at, agreement_id, body -> 'detail' -> 'agreement' ->> 'status' as status from onboarding.marketplace_event
                 where applied_at is null and (license_arn = {known.LicenseArn} or agreement_id = {known.AgreementId})
                 order by at, received_at
                 """,
@@ -65,8 +74,10 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
     private async Task<Row> Apply(Row agreement, Waiting each, CancellationToken cancel)
     {
         await db.Execute($"update onboarding.marketplace_event set applied_at = now() where id = {each.Id}", cancel);
-        var kind = LifecycleEvent.KindOf(each.Kind);
-        if (kind == LifecycleKind.Other)
+        var kind = LifecycleEvent.KindOf(each.Kind, each.Status);
+        // A renewed licence is of another agreement, whose predecessor may still be heard to end.
+        if (kind == LifecycleKind.Other
+            || (kind == LifecycleKind.AgreementEnded && agreement.AgreementId is { } current && each.AgreementId is { } ended && ended != current))
         {
             return agreement;
         }
@@ -75,6 +86,11 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         if (each.At < agreement.LastEventAt)
         {
             return learnt;
+        }
+
+        if (kind == LifecycleKind.LicenseUpdated)
+        {
+            learnt = learnt with { AgreementId = each.AgreementId ?? agreement.AgreementId };
         }
 
         var (tenant, id) = (new TenantId(agreement.TenantId), new AgreementId(agreement.Id));
@@ -87,8 +103,7 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         if (kind == LifecycleKind.LicenseUpdated)
         {
             await OpenTenant.Activate(db, tenant, id, cancel);
-            await BillingAccounts.Set(db, tenant, agreement.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
-            await BillingAccounts.Reopen(db, tenant, cancel);
+            await BillingAccounts.Activate(db, tenant, agreement.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
         }
         else
         {
@@ -122,8 +137,10 @@ internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> optio
         await BillingAccounts.Close(db, new TenantId(agreement.TenantId), agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
     }
 
+    internal sealed record Named(string? LicenseArn, string? AgreementId);
+
     private sealed record Row(
         Guid TenantId, Guid Id, string Account, string? LicenseArn, string ProductCode, string? AgreementId, string State, BillingChannel Channel, DateTimeOffset? LastEventAt);
 
-    private sealed record Waiting(string Id, string Kind, DateTimeOffset At, string? AgreementId);
+    private sealed record Waiting(string Id, string Kind, DateTimeOffset At, string? AgreementId, string? Status);
 }

@@ -68,6 +68,12 @@ internal static class OperateAgreements
             return stale;
         }
 
+        // It would take the tenant's billing back from the agreement that followed it.
+        if (agreement.State == "ended")
+        {
+            return Platform.Problems.Conflict.With("The agreement has ended.");
+        }
+
         var changed = await db.Execute(
             $"""
             update onboarding.agreement set channel = {Wire.Name(request.Channel)}, version = version + 1

@@ -46,6 +46,10 @@ internal static class RegisterBuyer
         var tenant = await Register(db, buyer, events, cancel);
         await session.Begin(http, tenant, cancel);
         await transaction.CommitAsync(cancel);
+        // What was stored while the registration was not committed yet, neither side could see.
+        await using var after = await db.Database.BeginTransactionAsync(cancel);
+        await events.Apply(buyer.LicenseArn, null, cancel);
+        await after.CommitAsync(cancel);
         signal.Nudge();
         http.Response.Headers.Location = Path;
         return Results.StatusCode(StatusCodes.Status303SeeOther);
@@ -65,6 +69,7 @@ internal static class RegisterBuyer
             cancel);
         if (known is [var tenant, ..])
         {
+            await events.Apply(license, null, cancel);
             return new TenantId(tenant);
         }
 

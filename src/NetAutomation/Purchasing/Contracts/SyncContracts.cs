@@ -18,16 +18,13 @@ internal sealed partial class SyncContracts(
 
     public async Task Run(CancellationToken cancel)
     {
-        if (product.Value.Contracts.Count == 0)
-        {
-            return;
-        }
-
+        // Without a mapping nothing is a right any more; there is nothing to ask AWS for.
+        var any = product.Value.Contracts.Count > 0;
         var tenants = await db.Query<Guid>(
             $"""
             select distinct p.tenant_id from billing.payer p
             where (p.contracts_at is null or p.contracts_at < now() - interval '1 hour')
-              and (p.closed_at is null or exists (
+              and (({any} and p.closed_at is null) or exists (
                 select from purchasing.entitlement e where e.tenant_id = p.tenant_id and e.kind = 'contract' and tstzrange(e.starts_at, e.ends_at) @> now()))
             """,
             cancel);
@@ -47,21 +44,34 @@ internal sealed partial class SyncContracts(
     private async Task Sync(TenantId tenant, CancellationToken cancel)
     {
         var asked = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
+        // Shows below that no licence changed while AWS was asked. Where this process dies or AWS does not answer, it is due again in half a minute.
+        var mark = asked - TimeSpan.FromMinutes(59.5);
         var payers = await db.Query<Payer>(
-            $"select product_code, license_arn, aws_account from billing.payer where tenant_id = {tenant.Value} and closed_at is null", cancel);
+            $"""
+            update billing.payer set contracts_at = {mark} where tenant_id = {tenant.Value} returning product_code, license_arn, aws_account, closed_at is not null as closed
+            """,
+            cancel);
         var listed = new Dictionary<ContractBlock, DateTimeOffset?>();
-        foreach (var payer in payers)
+        foreach (var payer in payers.Where(payer => !payer.Closed && product.Value.Contracts.Count > 0))
         {
             foreach (var held in await contracts.Read(payer.ProductCode, payer.LicenseArn, payer.AwsAccount, cancel))
             {
-                if (product.Value.Contracts.TryGetValue(held.Name, out var block))
+                if (product.Value.Contracts.TryGetValue(held.Name, out var block) && await Exists(held.Name, block, cancel))
                 {
-                    listed[block] = listed.TryGetValue(block, out var until) && (until is null || until > held.Until) ? until : held.Until;
+                    var end = Milliseconds(held.Until);
+                    listed[block] = listed.TryGetValue(block, out var until) && (until is null || until > end) ? until : end;
                 }
             }
         }
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        // In the order in which an agreement is activated: payer, account.
+        var marks = await db.Query<Mark>($"select contracts_at from billing.payer where tenant_id = {tenant.Value} order by id for no key update", cancel);
+        if (marks.Exists(each => each.ContractsAt != mark))
+        {
+            return;
+        }
+
         await db.Execute($"select from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
         var rights = await db.Query<Row>(
             $"""
@@ -76,7 +86,7 @@ internal sealed partial class SyncContracts(
             {
                 await Grant(tenant, block, until, cancel);
             }
-            else if (right.EndsAt != until)
+            else if (Milliseconds(right.EndsAt) != until)
             {
                 await Change(tenant, right, until, "entitlement.extended", cancel);
             }
@@ -90,6 +100,21 @@ internal sealed partial class SyncContracts(
         await db.Execute($"update billing.payer set contracts_at = {asked} where tenant_id = {tenant.Value}", cancel);
         await transaction.CommitAsync(cancel);
     }
+
+    private async Task<bool> Exists(string dimension, ContractBlock block, CancellationToken cancel)
+    {
+        var exists = await db.Scalar<bool>($"select exists (select from catalog.block where slug = {block.Block})", cancel);
+        if (!exists)
+        {
+            Log.NoBlock(log, dimension, block.Block);
+        }
+
+        return exists;
+    }
+
+    // AWS sends seconds as a floating number: the same end differs in its last digits.
+    private static DateTimeOffset? Milliseconds(DateTimeOffset? at) =>
+        at is { } time ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round((time - DateTimeOffset.UnixEpoch).TotalMilliseconds)) : null;
 
     private async Task Grant(TenantId tenant, ContractBlock block, DateTimeOffset? until, CancellationToken cancel)
     {
@@ -124,7 +149,9 @@ internal sealed partial class SyncContracts(
     private Task Audit(TenantId tenant, string action, EntitlementId right, DateTimeOffset? until, CancellationToken cancel) =>
         new AuditLog(db).Append(tenant, "marketplace", "AWS Marketplace", null, action, $"{right}", new { until }, cancel);
 
-    private sealed record Payer(string ProductCode, string? LicenseArn, string AwsAccount);
+    private sealed record Payer(string ProductCode, string? LicenseArn, string AwsAccount, bool Closed);
+
+    private sealed record Mark(DateTimeOffset? ContractsAt);
 
     private sealed record Row(Guid Id, string Block, int Major, DateTimeOffset? EndsAt);
 
@@ -132,5 +159,8 @@ internal sealed partial class SyncContracts(
     {
         [LoggerMessage(1301, LogLevel.Warning, "Contracts of tenant {Tenant} could not be read from AWS Marketplace")]
         public static partial void Failed(ILogger logger, TenantId tenant, Exception exception);
+
+        [LoggerMessage(1302, LogLevel.Error, "Marketplace:Contracts:{Dimension} names the block {Block}, which does not exist: the contract is no right")]
+        public static partial void NoBlock(ILogger logger, string dimension, string block);
     }
 }
