@@ -28,6 +28,7 @@ internal static class Service
         builder.AddEdge();
         builder.AddBilling();
         builder.AddCatalog();
+        builder.AddPurchasing();
         builder.AddInventory();
         builder.AddRuns();
         builder.AddConnectors();

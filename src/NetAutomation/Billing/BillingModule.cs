@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Adjustments;
 using NetAutomation.Billing.Budgets;
 using NetAutomation.Billing.Invoices;
@@ -22,6 +24,11 @@ internal static class BillingModule
         services.AddScoped<IssueInvoices>();
         services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>().AddSingleton<MeteringMetrics>();
         services.AddSingleton<CloseBooks>();
+        services.AddSingleton(ExportPart.Of<UsageView>(
+            "usage", async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));
+        services.AddSingleton(new ExportPart("receipt", (from, cancel) => ExportReceipts.Rows(from.Db, from.Caller.Tenant, cancel)));
+        services.AddSingleton(ExportPart.Of(
+            "invoice", (from, page, cancel) => ListInvoices.Handle(from.Db, from.Caller, page, from.Services.GetRequiredService<IOptions<BillingOptions>>(), cancel)));
     }
 
     /// <summary>The scheduler role's part.</summary>

@@ -27,6 +27,8 @@ internal static class ConnectorsModule
             .ValidateOnStart();
         services.AddOptions<HostOptions>().Configure<IOptions<ConnectorsOptions>>((host, connectors) => host.ShutdownTimeout += TimeSpan.FromSeconds(connectors.Value.DrainSeconds));
         services.TryAddSingleton<IDialGate, ProbesOnly>();
+        services.AddSingleton(ExportPart.Of(
+            "connector", (from, page, cancel) => ShowConnectors.List(page, null, from.Caller, from.Db, from.Services.GetRequiredService<ConnectorReleases>(), cancel)));
         services.AddSingleton<LinkHub>();
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();

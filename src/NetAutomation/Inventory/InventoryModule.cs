@@ -25,6 +25,9 @@ internal static class InventoryModule
         services.AddSingleton<DeviceAccess>();
         services.AddScoped<DeviceCheck>();
         services.AddScoped<ImportDevices>();
+        services.AddSingleton(ExportPart.Of("site", (from, page, cancel) => ReadSites.List(page, from.Db, cancel)));
+        services.AddSingleton(ExportPart.Of("credential", (from, page, cancel) => ReadCredentials.List(page, from.Db, cancel)));
+        services.AddSingleton(ExportPart.Of("device", (from, page, cancel) => ReadDevices.List(new DeviceFilter(), page, from.Db, cancel)));
         services.Configure<OpenApiOptions>("v1", options => options.AddSchemaTransformer((schema, context, _) =>
         {
             if (context.JsonTypeInfo.Type == typeof(Secret))

@@ -10,13 +10,14 @@ internal sealed record IssuedKey(ApiKeyId Id, string Secret, string Prefix, Date
 /// <summary>Issues API keys in the caller's transaction.</summary>
 internal static class ApiKeys
 {
-    public static async Task<IssuedKey> Issue(NetAutomationDb db, TenantId tenant, string name, string member, MemberRole role, CancellationToken cancel)
+    public static async Task<IssuedKey> Issue(
+        NetAutomationDb db, TenantId tenant, string name, string member, MemberRole role, CancellationToken cancel, DateTimeOffset? expiresAt = null)
     {
         var (id, secret) = (ApiKeyId.New(), KeySecret.New());
         var created = await db.Scalar<DateTimeOffset>(
             $"""
-            insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role)
-            values ({tenant.Value}, {id.Value}, {KeySecret.Hash(secret)}, {KeySecret.Prefix(secret)}, {name}, {member}, {Platform.Wire.Name(role)})
+            insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role, expires_at)
+            values ({tenant.Value}, {id.Value}, {KeySecret.Hash(secret)}, {KeySecret.Prefix(secret)}, {name}, {member}, {Platform.Wire.Name(role)}, {expiresAt})
             returning created_at as "Value"
             """,
             cancel);

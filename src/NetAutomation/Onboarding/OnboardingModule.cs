@@ -24,6 +24,8 @@ internal static class OnboardingModule
         services.AddScoped<Reconcile>();
         services.AddScoped<ApplyEvents>();
         services.AddScoped<RegistrationSession>();
+        services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
+        services.AddSingleton(ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
     }
 
     /// <summary>The scheduler role: follows AWS.</summary>
@@ -39,8 +41,11 @@ internal static class OnboardingModule
         var customer = routes.Customer.WithTags("Tenant");
         customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe");
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
+        customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
+        customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction()).Produces<string>(200, ExportTenant.MediaType);
         customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
         customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
         customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
             .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAdminKey));
 
@@ -52,6 +57,7 @@ internal static class OnboardingModule
         staff.MapPut("/acceptance-policies", OperatePolicy.Replace);
         staff.MapGet("/tenants", OperateTenants.List);
         staff.MapGet("/tenants/{id}", OperateTenants.Get);
+        staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);
         staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
         staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
         staff.MapPost("/tenants/{id}:issue-key", OperateTenants.IssueKey);

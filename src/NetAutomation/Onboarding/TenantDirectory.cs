@@ -55,7 +55,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
                 )
                 select k.tenant_id, k.id, k.member, k.role, t.state <> 'active' as suspended
                 from onboarding.api_key k join onboarding.tenant t using (tenant_id)
-                where k.sha256 = {hash} and k.revoked_at is null and (t.state in ('active', 'suspended') or t.reads_until > now())
+                where k.sha256 = {hash} and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and (t.state in ('active', 'suspended') or t.reads_until > now())
                 """,
                 cancel);
             return rows is [var row] ? new KeyHolder(new(row.TenantId), new(row.Id), row.Member, row.Role, row.Suspended) : null;

@@ -8,6 +8,10 @@ namespace NetAutomation.Purchasing;
 
 internal static class PurchasingModule
 {
+    public static void AddPurchasing(this IHostApplicationBuilder builder) => builder.Services
+        .AddSingleton(ExportPart.Of("purchase", (from, page, cancel) => ListPurchases.Handle(from.Db, from.Caller, page, cancel)))
+        .AddSingleton(ExportPart.Of("entitlement", (from, page, cancel) => ListEntitlements.Handle(from.Db, from.Caller, page, cancel)));
+
     /// <summary>The scheduler role's part.</summary>
     public static void AddPurchasingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
     {

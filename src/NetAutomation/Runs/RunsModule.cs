@@ -19,6 +19,8 @@ internal static class RunsModule
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
+        services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(from.Db, from.Caller, page, cancel)));
+        services.AddSingleton(ExportPart.Of("run", (from, page, cancel) => GetRuns.ListRuns(from.Db, from.Caller, page, cancel)));
     }
 
     /// <summary>The scheduler role's part: lost workers, overdue runs, partitions.</summary>

@@ -13,7 +13,8 @@ internal static class SchedulingModule
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     public static void AddScheduling(this IHostApplicationBuilder builder) =>
-        builder.Services.AddSingleton<FireDue>().AddScoped<NoteOccurrences>().AddScoped<StartOccurrence>();
+        builder.Services.AddSingleton<FireDue>().AddScoped<NoteOccurrences>().AddScoped<StartOccurrence>()
+            .AddSingleton(ExportPart.Of("schedule", (from, page, cancel) => ReadSchedules.List(from.Db, from.Caller, page, cancel)));
 
     /// <summary>The scheduler role's part: Quartz, clustered on the database. Its tables are of a migration.</summary>
     public static void AddScheduler(this IHostApplicationBuilder builder)

@@ -65,6 +65,41 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_rotated_key_works_beside_its_successor_for_the_time_given()
+    {
+        var tenant = await _service.CreateTenant();
+        var (old, secret) = await Create(tenant.Client, "viewer");
+        using var before = _service.Customer(tenant.EndpointId, secret);
+        var rotated = await Rotate(tenant.Client, old, new { overlapSeconds = 3600 });
+        rotated.GetProperty("role").GetString().ShouldBe("viewer");
+        using var after = _service.Customer(tenant.EndpointId, rotated.GetProperty("secret").GetString());
+        (await before.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        var listed = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/api-keys")).GetProperty("items").EnumerateArray().ToList();
+        listed.Single(key => key.GetProperty("id").GetString() == old).GetProperty("expiresAt").GetDateTimeOffset().ShouldBeInRange(DateTimeOffset.UtcNow.AddMinutes(50), DateTimeOffset.UtcNow.AddMinutes(61));
+        (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { })).StatusCode.ShouldBe(HttpStatusCode.Conflict);
+
+        // At once, where it is known to others.
+        await Rotate(tenant.Client, rotated.GetProperty("id").GetString()!, new { overlapSeconds = 0 });
+        (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { overlapSeconds = -1 })).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await before.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
+    public async Task A_key_that_ends_by_itself_is_no_last_admin_key()
+    {
+        var tenant = await _service.CreateTenant();
+        var mine = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("keyId").GetString()!;
+        var soon = new { name = "n", member = "m", role = "admin", expiresAt = DateTimeOffset.UtcNow.AddHours(1) };
+        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", soon)).StatusCode.ShouldBe(HttpStatusCode.Created);
+        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", soon with { expiresAt = DateTimeOffset.UtcNow.AddHours(-1) })).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.Conflict);
+        await Rotate(tenant.Client, mine, new { });
+        (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
     public async Task A_key_of_another_tenant_is_not_there()
     {
         var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
@@ -107,6 +142,13 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         var audit = (await anna.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().ToList();
         audit.Select(row => row.GetProperty("action").GetString()).ShouldBe(["agreement.channel_changed", "api_key.created"]);
         audit.ShouldAllBe(row => row.GetProperty("principal").GetString() == $"operator:{ServiceHost.OperatorName}");
+    }
+
+    private static async Task<JsonElement> Rotate(HttpClient client, string id, object body)
+    {
+        var answer = await client.PostAsJsonAsync($"/v1/api-keys/{id}:rotate", body);
+        answer.StatusCode.ShouldBe(HttpStatusCode.Created);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>();
     }
 
     private static async Task<(string Id, string Secret)> Create(HttpClient client, string role)

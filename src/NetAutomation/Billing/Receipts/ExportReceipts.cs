@@ -1,5 +1,7 @@
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Json;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Receipts;
@@ -18,7 +20,24 @@ internal static class ExportReceipts
         NetAutomationDb db, Caller caller, CancellationToken cancel, [Description("Receipts after this seq.")] long after = 0) =>
         TypedResults.Stream(body => Write(db, caller.Tenant, after, body, cancel), MediaType, "receipts.ndjson");
 
+    /// <summary>The same lines as part of a tenant's export.</summary>
+    public static async IAsyncEnumerable<JsonElement> Rows(NetAutomationDb db, TenantId tenant, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await foreach (var line in Lines(db, tenant, 0, cancel))
+        {
+            yield return JsonElement.Parse(line);
+        }
+    }
+
     private static async Task Write(NetAutomationDb db, TenantId tenant, long after, Stream body, CancellationToken cancel)
+    {
+        await foreach (var line in Lines(db, tenant, after, cancel))
+        {
+            await body.WriteAsync((byte[])[.. line, (byte)'\n'], cancel);
+        }
+    }
+
+    private static async IAsyncEnumerable<byte[]> Lines(NetAutomationDb db, TenantId tenant, long after, [EnumeratorCancellation] CancellationToken cancel)
     {
         List<ReceiptChain.Row> rows;
         do
@@ -26,9 +45,7 @@ internal static class ExportReceipts
             rows = await Read(db, tenant, after, cancel);
             foreach (var row in rows)
             {
-                var line = ReceiptChain.Bytes(row);
-                await body.WriteAsync(line.AsMemory(0, line.Length - 1), cancel);
-                await body.WriteAsync(Encoding.ASCII.GetBytes($",\"hash\":\"{ReceiptChain.Text(row.Hash)}\"}}\n"), cancel);
+                yield return [.. ReceiptChain.Bytes(row).AsSpan()[..^1], .. Encoding.ASCII.GetBytes($",\"hash\":\"{ReceiptChain.Text(row.Hash)}\"}}")];
                 after = row.Seq;
             }
         }

@@ -14,8 +14,17 @@ namespace NetAutomation.Onboarding.Keys;
 /// <param name="CreatedAt">When it was issued.</param>
 /// <param name="LastUsedAt">When it was last used, to the minute.</param>
 /// <param name="RevokedAt">When it was revoked.</param>
+/// <param name="ExpiresAt">When it ends by itself.</param>
 public sealed record ApiKeyView(
-    ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? LastUsedAt, DateTimeOffset? RevokedAt);
+    ApiKeyId Id,
+    string Name,
+    string Member,
+    MemberRole Role,
+    string Prefix,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset? LastUsedAt,
+    DateTimeOffset? RevokedAt,
+    DateTimeOffset? ExpiresAt);
 
 /// <summary>A new API key.</summary>
 /// <param name="Id">The key.</param>
@@ -25,19 +34,29 @@ public sealed record ApiKeyView(
 /// <param name="Prefix">Start of the secret.</param>
 /// <param name="Secret">The key itself; it is shown this once.</param>
 /// <param name="CreatedAt">When it was issued.</param>
-public sealed record NewApiKeyView(ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, string Secret, DateTimeOffset CreatedAt);
+/// <param name="ExpiresAt">When it ends by itself.</param>
+public sealed record NewApiKeyView(
+    ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, string Secret, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>Asks for an API key.</summary>
 /// <param name="Name">What it is for.</param>
 /// <param name="Member">The person or system it is for.</param>
 /// <param name="Role">What it may do.</param>
-public sealed record CreateApiKeyRequest([property: StringLength(100)] string Name, [property: StringLength(100)] string Member, MemberRole Role);
+/// <param name="ExpiresAt">When it ends by itself; never where omitted.</param>
+public sealed record CreateApiKeyRequest(
+    [property: StringLength(100)] string Name, [property: StringLength(100)] string Member, MemberRole Role, DateTimeOffset? ExpiresAt = null);
+
+/// <summary>Asks for a key in the place of another.</summary>
+/// <param name="OverlapSeconds">How long the old key still works beside the new one: 0 to 2592000, a day where omitted.</param>
+public sealed record RotateApiKeyRequest([property: Range(0, 2_592_000)] int OverlapSeconds = 24 * 3600);
 
 internal static class ManageKeys
 {
+    private const int LongestOverlap = 30 * 24 * 3600;
+
     /// <summary>Issues a key; its secret is in this answer and nowhere else.</summary>
     public static async Task<Results<Created<NewApiKeyView>, Problem>> CreateApiKey(
-        CreateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, CancellationToken cancel)
+        CreateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TimeProvider clock, CancellationToken cancel)
     {
         foreach (var (pointer, text) in new[] { ("/name", request.Name), ("/member", request.Member) })
         {
@@ -47,10 +66,50 @@ internal static class ManageKeys
             }
         }
 
-        var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel);
-        await audit.Append(caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix }, cancel);
+        if (request.ExpiresAt <= clock.GetUtcNow())
+        {
+            return Platform.Problems.Refused.At("/expiresAt", "out_of_range", "A time to come.");
+        }
+
+        var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel, request.ExpiresAt);
+        await audit.Append(caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix, request.ExpiresAt }, cancel);
         return TypedResults.Created(
-            $"/v1/api-keys/{key.Id}", new NewApiKeyView(key.Id, request.Name, request.Member, request.Role, key.Prefix, key.Secret, key.CreatedAt));
+            $"/v1/api-keys/{key.Id}",
+            new NewApiKeyView(key.Id, request.Name, request.Member, request.Role, key.Prefix, key.Secret, key.CreatedAt, request.ExpiresAt));
+    }
+
+    /// <summary>Issues a key like another, which goes on working for a while so that every user of it can change over.</summary>
+    public static async Task<Results<Created<NewApiKeyView>, Problem>> RotateApiKey(
+        ApiKeyId id, RotateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory, CancellationToken cancel)
+    {
+        if (request.OverlapSeconds is < 0 or > LongestOverlap)
+        {
+            return Platform.Problems.Refused.At("/overlapSeconds", "out_of_range", $"0 to {LongestOverlap} seconds.");
+        }
+
+        var found = await db.Query<Rotated>(
+            $"select name, member, role, revoked_at is null and expires_at is null as lasts from onboarding.api_key where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update",
+            cancel);
+        if (found is not [var old])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        if (!old.Lasts)
+        {
+            return Platform.Problems.Conflict.With("The key was revoked, rotated before, or ends by itself.");
+        }
+
+        var key = await ApiKeys.Issue(db, caller.Tenant, old.Name, old.Member, old.Role, cancel);
+        var until = await db.Scalar<DateTimeOffset>(
+            $"""
+            update onboarding.api_key set expires_at = now() + make_interval(secs => {request.OverlapSeconds})
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value} returning expires_at as "Value"
+            """,
+            cancel);
+        await audit.Append(caller, "api_key.rotated", $"{id}", new { by = key.Id, key.Prefix, expiresAt = until }, cancel);
+        db.AfterCommit.Add(directory.Forget);
+        return TypedResults.Created($"/v1/api-keys/{key.Id}", new NewApiKeyView(key.Id, old.Name, old.Member, old.Role, key.Prefix, key.Secret, key.CreatedAt));
     }
 
     /// <summary>The tenant's keys, newest first, revoked ones too.</summary>
@@ -61,7 +120,7 @@ internal static class ManageKeys
             "api-keys",
             (below, take) => db.Query<ApiKeyView>(
                 $"""
-                select id, name, member, role, prefix, created_at, last_used_at, revoked_at from onboarding.api_key
+                select id, name, member, role, prefix, created_at, last_used_at, revoked_at, expires_at from onboarding.api_key
                 where tenant_id = {caller.Tenant.Value} and ({below}::uuid is null or id < {below}) order by id desc limit {take}
                 """,
                 cancel),
@@ -69,14 +128,14 @@ internal static class ManageKeys
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
-    /// <summary>Revokes a key. The last admin key stays, since nobody could issue another.</summary>
+    /// <summary>Revokes a key. The last lasting admin key stays, since nobody could issue another.</summary>
     public static async Task<Results<NoContent, Problem>> RevokeApiKey(
         ApiKeyId id, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory, CancellationToken cancel)
     {
         // Locked together, so that two revocations cannot each leave the other's key as the last.
         var admins = await db.Query<ApiKeyId>(
             $"""
-            select id from onboarding.api_key where tenant_id = {caller.Tenant.Value} and role = 'admin' and revoked_at is null order by id for update
+            select id from onboarding.api_key where tenant_id = {caller.Tenant.Value} and role = 'admin' and revoked_at is null and expires_at is null order by id for update
             """,
             cancel);
         if (admins is [var only] && only == id)
@@ -95,4 +154,6 @@ internal static class ManageKeys
         db.AfterCommit.Add(directory.Forget);
         return TypedResults.NoContent();
     }
+
+    private sealed record Rotated(string Name, string Member, MemberRole Role, bool Lasts);
 }
