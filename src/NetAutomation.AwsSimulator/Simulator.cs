@@ -9,6 +9,7 @@ using NetAutomation.AwsSimulator.Marketplace;
 using NetAutomation.AwsSimulator.Nlb;
 using NetAutomation.AwsSimulator.Sqs;
 using NetAutomation.AwsSimulator.State;
+using NetAutomation.AwsSimulator.Sts;
 using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator;
@@ -35,33 +36,40 @@ internal sealed class Simulator : IAsyncDisposable
     public static async Task<Simulator> StartAsync(SimulatorOptions options, TimeProvider? time = null)
     {
         var clock = time ?? TimeProvider.System;
-        var privateLink = new PrivateLink(options, clock);
+        var ec2Faults = new Ec2Faults(options, clock);
+        var privateLink = new PrivateLink(options, clock, ec2Faults);
         var loadBalancer = new LoadBalancer(options, clock);
         var marketplace = new State.Marketplace(options, clock);
-        var queues = options.Queues.ToDictionary(name => name, name => new MessageQueue(name, clock), StringComparer.Ordinal);
-        if (options.Marketplace.EventQueue is { } eventQueue)
+        var queues = options.Queues.ToDictionary(name => name, name => new MessageQueue(name, clock, options.QueueFaults.GetValueOrDefault(name) ?? new QueueFaults()), StringComparer.Ordinal);
+        foreach (var (setting, name) in NamedQueues(options).Where(named => !queues.ContainsKey(named.Name)))
         {
-            var queue = queues.GetValueOrDefault(eventQueue) ?? throw new ArgumentException($"marketplace.eventQueue names '{eventQueue}', which is not in queues.", nameof(options));
-            var events = new LifecycleEvents(options, clock);
-            marketplace.Changed = (subscription, detailType) =>
-            {
-                // EventBridge tells of products with concurrent agreements only.
-                if (subscription.LicenseArn is not null)
-                {
-                    queue.Send(events.Write(subscription, detailType));
-                }
-            };
+            throw new ArgumentException($"{setting} names '{name}', which is not in queues.", nameof(options));
         }
+        var (events, notices) = (new LifecycleEvents(options, clock), new LegacyNotices(clock));
+        marketplace.Changed = (subscription, detailType, form) =>
+        {
+            // EventBridge tells of products with concurrent agreements only, SNS of the others.
+            var (queue, message) = subscription.LicenseArn is not null
+                ? (options.Marketplace.EventQueue, events.Write(subscription, detailType))
+                : (options.Marketplace.NoticeQueue, notices.Write(subscription, detailType, form));
+            if (queue is not null && message is not null)
+            {
+                queues[queue].Deliver(message);
+            }
+        };
+        var notifications = new ConnectionNotifications(options, queues, clock);
+        privateLink.Happened = notifications.Tell;
 
-        var ec2 = new Dictionary<string, QueryOperation>(StringComparer.Ordinal);
-        new ProviderOperations(privateLink, options).AddTo(ec2);
-        new ConsumerOperations(privateLink).AddTo(ec2);
-        var elb = new Dictionary<string, QueryOperation>(StringComparer.Ordinal);
-        new TargetGroupOperations(loadBalancer, options).AddTo(elb);
-        var json = new Dictionary<string, JsonOperation>(StringComparer.Ordinal);
-        new QueueOperations(queues, options).AddTo(json);
-        new MeteringOperations(marketplace, options, clock).AddTo(json);
-        new EntitlementOperations(marketplace, options).AddTo(json);
+        var operations = new Operations();
+        new ProviderOperations(privateLink, options).AddTo(operations.Ec2);
+        new ConsumerOperations(privateLink).AddTo(operations.Ec2);
+        new NotificationOperations(notifications, privateLink, options).AddTo(operations.Ec2);
+        new TargetGroupOperations(loadBalancer, options).AddTo(operations.Elb);
+        IdentityOperations.AddTo(operations.Sts);
+        new QueueOperations(queues, options).AddTo(operations.Json);
+        new MeteringOperations(marketplace, options, clock).AddTo(operations.Json);
+        new EntitlementOperations(marketplace, options).AddTo(operations.Json);
+        var counts = new CallCounts(operations);
 
         var aws = Host(options.Urls);
         var control = Host(options.ControlUrls);
@@ -69,10 +77,10 @@ internal sealed class Simulator : IAsyncDisposable
         try
         {
             front.Start();
-            var endpoint = new AwsEndpoint(new Signature(options.Accounts, clock), ec2, elb, json, aws.Services.GetRequiredService<ILogger<AwsEndpoint>>());
+            var endpoint = new AwsEndpoint(new Signature(options.Accounts, clock), operations, ec2Faults, counts, aws.Services.GetRequiredService<ILogger<AwsEndpoint>>());
             aws.Run(endpoint.HandleAsync);
             await aws.StartAsync();
-            new ControlApi(options with { Urls = Address(aws).ToString().TrimEnd('/') }, privateLink, loadBalancer, marketplace, queues, front).Map(control);
+            new ControlApi(options with { Urls = Address(aws).ToString().TrimEnd('/') }, privateLink, ec2Faults, loadBalancer, marketplace, queues, front, counts).Map(control);
             await control.StartAsync();
         }
         catch
@@ -96,6 +104,15 @@ internal sealed class Simulator : IAsyncDisposable
         await _control.DisposeAsync();
         _stop.Dispose();
     }
+
+    private static IEnumerable<(string Setting, string Name)> NamedQueues(SimulatorOptions options) => new[]
+        {
+            ("marketplace.eventQueue", options.Marketplace.EventQueue),
+            ("marketplace.noticeQueue", options.Marketplace.NoticeQueue),
+        }
+        .Concat(options.Topics.Select(topic => ("topics", (string?)topic.Value)))
+        .Concat(options.QueueFaults.Keys.Select(name => ("queueFaults", (string?)name)))
+        .Where(named => named.Item2 is not null).Select(named => (named.Item1, named.Item2!));
 
     private static WebApplication Host(string url)
     {

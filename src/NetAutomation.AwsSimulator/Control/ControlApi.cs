@@ -9,12 +9,31 @@ namespace NetAutomation.AwsSimulator.Control;
 
 /// <summary>What AWS's own people and other accounts' consoles would do: seen by tests and the demo, never by the service.</summary>
 internal sealed class ControlApi(
-    SimulatorOptions options, PrivateLink privateLink, LoadBalancer loadBalancer, State.Marketplace marketplace,
-    IReadOnlyDictionary<string, MessageQueue> queues, Front front)
+    SimulatorOptions options, PrivateLink privateLink, Ec2Faults ec2Faults, LoadBalancer loadBalancer, State.Marketplace marketplace,
+    IReadOnlyDictionary<string, MessageQueue> queues, Front front, CallCounts counts)
 {
     public sealed record CreateSubscriptionRequest(string? Account, string? ProductCode, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
 
-    public sealed record CreateEndpointRequest(string? Account, string? Service, string? ListenAddress);
+    public sealed record AmendRequest(IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
+
+    public sealed record CreateEndpointRequest(string? Account, string? Service, string? ListenAddress, string? Region, int? VisibleAfterMilliseconds);
+
+    public sealed record CreateManyRequest(string? Account, IReadOnlyList<string>? Accounts, string? Service, int Count, string? Region, string? State, int? VisibleAfterMilliseconds);
+
+    /// <summary>Some endpoints, and what happens to them: an owner for recreate, a state for put, a code for faults.</summary>
+    public sealed record ChangeManyRequest(
+        IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States, int? VisibleAfterMilliseconds,
+        string? Owner, string? State, string? Code, int? Times)
+    {
+        internal EndpointChoice Choice => VpceIds is null && Share is null
+            ? throw new AwsException("InvalidRequest", "vpceIds or share is required.") : new EndpointChoice(VpceIds, Share, Seed, Account, States);
+
+        internal TimeSpan? VisibleAfter => Milliseconds(VisibleAfterMilliseconds);
+    }
+
+    public sealed record TxtRequest(bool Published, string? Value);
+
+    public sealed record OrderEc2FaultsRequest(string? Operation, IReadOnlyList<string>? Faults, int? Times);
 
     public sealed record SendMessageRequest(JsonElement? Body);
 
@@ -29,18 +48,31 @@ internal sealed class ControlApi(
         var control = app.MapGroup("/control");
         control.MapGet("/subscriptions", () => Results.Json(marketplace.Subscriptions().Select(View)));
         control.MapPost("/subscriptions", Subscribe);
-        control.MapPost("/subscriptions/{id}:activate", (string id) => Move(id, "active", LifecycleEvent.LicenseUpdated));
-        control.MapPost("/subscriptions/{id}:end", (string id) => Move(id, "ended", LifecycleEvent.AgreementEnded));
-        control.MapPost("/subscriptions/{id}:deprovision", (string id) => Move(id, "deprovisioned", LifecycleEvent.LicenseDeprovisioned));
+        control.MapPost("/subscriptions/{id}:activate", (string id, bool? raw, bool? pascalCase) => Move(id, "active", LifecycleEvent.LicenseUpdated, Form(raw, pascalCase)));
+        control.MapPost("/subscriptions/{id}:fail", (string id, bool? raw, bool? pascalCase) => Move(id, "failed", LifecycleEvent.SubscribeFailed, Form(raw, pascalCase)));
+        control.MapPost("/subscriptions/{id}:amend", Amend);
+        control.MapPost("/subscriptions/{id}:end", (string id, bool? raw, bool? pascalCase) => Move(id, "ended", LifecycleEvent.AgreementEnded, Form(raw, pascalCase)));
+        control.MapPost("/subscriptions/{id}:deprovision", (string id, bool? raw, bool? pascalCase) => Move(id, "deprovisioned", LifecycleEvent.LicenseDeprovisioned, Form(raw, pascalCase)));
         control.MapGet("/endpoints", () => Results.Json(privateLink.Snapshot().Select(View)));
         control.MapPost("/endpoints", CreateEndpoint);
-        control.MapGet("/endpoints/{id}", (string id) => Results.Json(View(Endpoint(id))));
+        control.MapPost("/endpoints:bulk", CreateMany);
+        control.MapPost("/endpoints:delete", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Delete(e.Owner, e.Id, request.VisibleAfter)));
+        control.MapPost("/endpoints:recreate", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Recreate(e, RequireAccount(request.Owner ?? e.Owner), request.VisibleAfter)));
+        control.MapPost("/endpoints:put", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Put(e, request.State ?? "", request.VisibleAfter)));
+        control.MapPost("/endpoints:fault", (ChangeManyRequest request) => ChangeMany(request, e => ec2Faults.OrderItems([e.Id], request.Code ?? "InternalError", request.Times ?? 1)));
+        control.MapGet("/endpoints/{id}", (string id) => Results.Json(View(privateLink.Endpoint(id))));
         control.MapDelete("/endpoints/{id}", DeleteEndpoint);
+        control.MapGet("/services", () => Results.Json(privateLink.Services.Select(View)));
+        control.MapPost("/services/{id}/txt", PublishTxt);
+        control.MapPut("/ec2", SetEc2);
+        control.MapPost("/ec2/faults", OrderEc2Faults);
+        control.MapGet("/calls", () => Results.Json(counts.All().Select(c => new { c.Operation, c.Calls, c.Refused })));
         control.MapGet("/metering", (string? account) => Results.Json(new { records = marketplace.Metered().Where(r => account is null || r.Account == account) }));
         control.MapPost("/metering", Report);
         control.MapPost("/metering/faults", OrderFaults);
         control.MapGet("/queues", () => Results.Json(queues.Values.Select(View)));
         control.MapPost("/queues/{name}/messages", SendMessage);
+        control.MapPut("/queues/{name}/faults", SetQueueFaults);
         control.MapGet("/nlb", () => Results.Json(Nlb()));
         app.MapFallback((HttpContext context) => Problem(404, "NotFound", $"There is no {context.Request.Method} {context.Request.Path}."));
     }
@@ -51,7 +83,12 @@ internal sealed class ControlApi(
         return Results.Json(View(subscription), statusCode: 201);
     }
 
-    private IResult Move(string id, string state, string detailType) => Results.Json(View(marketplace.Move(id, state, detailType)));
+    private IResult Move(string id, string state, string detailType, NoticeForm form) => Results.Json(View(marketplace.Move(id, state, detailType, form)));
+
+    private IResult Amend(string id, AmendRequest request, bool? raw, bool? pascalCase) =>
+        Results.Json(View(marketplace.Amend(id, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt, Form(raw, pascalCase))));
+
+    private NoticeForm Form(bool? raw, bool? pascalCase) => new(raw ?? marketplace.Product.RawNotices, pascalCase ?? marketplace.Product.PascalCaseNotices);
 
     private IResult CreateEndpoint(CreateEndpointRequest request)
     {
@@ -61,13 +98,69 @@ internal sealed class ControlApi(
         {
             throw new AwsException("InvalidRequest", $"listenAddress '{text}' is not an IP address.");
         }
-        var service = request.Service ?? (privateLink.Services.Count == 1 ? privateLink.Services.First().Id : throw new AwsException("InvalidRequest", "service is required: there is not exactly one endpoint service."));
-        return Results.Json(View(privateLink.Create(account, service, ConsumerSide.Unknown, address)), statusCode: 201);
+        var birth = new EndpointBirth(account, ServiceOf(request.Service), request.Region ?? options.Region) { Address = address, VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds) };
+        return Results.Json(View(privateLink.Create(birth)), statusCode: 201);
+    }
+
+    /// <summary>Endpoints without listeners, the accounts taking turns.</summary>
+    private IResult CreateMany(CreateManyRequest request)
+    {
+        var accounts = (request.Accounts ?? [request.Account!]).Select(RequireAccount).ToList();
+        if (accounts.Count == 0 || request.Count is < 1 or > 100_000)
+        {
+            throw new AwsException("InvalidRequest", "account or accounts is required, and a count from 1 to 100000.");
+        }
+        var service = ServiceOf(request.Service);
+        var created = Enumerable.Range(0, request.Count).Select(i => privateLink.Create(new EndpointBirth(accounts[i % accounts.Count], service, request.Region ?? options.Region)
+        {
+            Listens = false,
+            State = request.State,
+            VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds),
+        })).ToList();
+        return Results.Json(new { endpoints = created.Select(e => new { vpceId = e.Id, account = e.Owner }) }, statusCode: 201);
+    }
+
+    private IResult ChangeMany(ChangeManyRequest request, Action<VpcEndpoint> change)
+    {
+        var chosen = privateLink.Choose(request.Choice);
+        foreach (var endpoint in chosen)
+        {
+            change(endpoint);
+        }
+        return Results.Json(new { vpceIds = chosen.Select(e => e.Id) });
+    }
+
+    private string ServiceOf(string? asked) =>
+        asked ?? (privateLink.Services.Count == 1 ? privateLink.Services.First().Id : throw new AwsException("InvalidRequest", "service is required: there is not exactly one endpoint service."));
+
+    private IResult PublishTxt(string id, TxtRequest request)
+    {
+        var service = privateLink.Services.FirstOrDefault(s => s.Id == id) ?? throw new AwsException("NotFound", $"There is no endpoint service '{id}'.", 404);
+        privateLink.PublishTxt(service, request.Published ? request.Value ?? service.PrivateDns?.TxtValue : null);
+        return Results.Json(View(service));
+    }
+
+    private IResult SetEc2(Ec2Options request)
+    {
+        ec2Faults.Options = request;
+        return Results.Json(request);
+    }
+
+    private IResult SetQueueFaults(string name, QueueFaults request)
+    {
+        Queue(name).Faults = request;
+        return Results.Json(request);
+    }
+
+    private IResult OrderEc2Faults(OrderEc2FaultsRequest request)
+    {
+        ec2Faults.Order(request.Operation, request.Faults ?? [], request.Times ?? 1);
+        return Results.Json(new { ordered = (request.Faults?.Count ?? 0) * (request.Times ?? 1) }, statusCode: 201);
     }
 
     private IResult DeleteEndpoint(string id)
     {
-        var endpoint = Endpoint(id);
+        var endpoint = privateLink.Endpoint(id);
         if (privateLink.Delete(endpoint.Owner, id) is { } fault)
         {
             throw new AwsException("NotFound", fault.Message, 404);
@@ -95,13 +188,13 @@ internal sealed class ControlApi(
 
     private IResult SendMessage(string name, SendMessageRequest request)
     {
-        var queue = queues.GetValueOrDefault(name) ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
         var body = request.Body ?? throw new AwsException("InvalidRequest", "body is required.");
-        return Results.Json(new { messageId = queue.Send(body.ValueKind == JsonValueKind.String ? body.GetString()! : body.GetRawText()) }, statusCode: 201);
+        return Results.Json(new { messageId = Queue(name).Send(body.ValueKind == JsonValueKind.String ? body.GetString()! : body.GetRawText()) }, statusCode: 201);
     }
 
-    private VpcEndpoint Endpoint(string id) => privateLink.Snapshot().FirstOrDefault(e => e.Id == id)
-        ?? throw new AwsException("NotFound", $"There is no endpoint '{id}'.", 404);
+    private MessageQueue Queue(string name) => queues.GetValueOrDefault(name) ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
+
+    private static TimeSpan? Milliseconds(int? value) => value is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
 
     private static string RequireAccount(string? account) =>
         account is { Length: 12 } && account.All(char.IsAsciiDigit) ? account : throw new AwsException("InvalidRequest", "account must be a 12-digit account id.");
@@ -114,6 +207,7 @@ internal sealed class ControlApi(
         s.State,
         s.ProductCode,
         s.LicenseArn,
+        s.CustomerIdentifier,
         s.OfferId,
         s.RegistrationToken,
     };
@@ -127,8 +221,22 @@ internal sealed class ControlApi(
         serviceName = e.Service.Name,
         e.State,
         e.DnsName,
-        listenAddress = e.Address.ToString(),
-        addresses = options.LoadBalancer.Listeners.Select(l => new { l.Port, l.TargetGroup, address = new IPEndPoint(e.Address, l.Port).ToString() }),
+        e.Region,
+        shown = e.Shown,
+        listenAddress = e.Address?.ToString(),
+        addresses = options.LoadBalancer.Listeners.Where(_ => e.Address is not null).Select(l => new { l.Port, l.TargetGroup, address = new IPEndPoint(e.Address!, l.Port).ToString() }),
+    };
+
+    private object View(EndpointService s) => new
+    {
+        s.Id,
+        s.Name,
+        s.AcceptanceRequired,
+        principals = s.Principals.Keys,
+        privateDnsName = s.PrivateDns?.Name,
+        privateDnsState = s.PrivateDns is null ? null : privateLink.DnsState(s),
+        txtName = s.PrivateDns?.TxtName,
+        txtValue = s.PrivateDns?.TxtValue,
     };
 
     private object View(MessageQueue queue)

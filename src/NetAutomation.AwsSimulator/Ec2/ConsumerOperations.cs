@@ -33,7 +33,12 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
         var consumer = new ConsumerSide(form.Required("VpcId"), form.List("SubnetId"), form.List("SecurityGroupId"), form["ClientToken"]);
         var service = form.Required("ServiceName");
         StopIfDryRun(form);
-        var endpoint = privateLink.Create(form.Account, service, consumer);
+        // Across Regions the caller says where the service is.
+        if (form["ServiceRegion"] is { } region ? region != privateLink.Region : form.Region != privateLink.Region)
+        {
+            throw new AwsException("InvalidServiceName", $"The Vpc Endpoint Service '{service}' does not exist");
+        }
+        var endpoint = privateLink.Create(new EndpointBirth(form.Account, service, form.Region) { Consumer = consumer });
         return new XElement("result",
             new XElement("vpcEndpoint", View(endpoint)),
             consumer.ClientToken is { } token ? new XElement("clientToken", token) : null);
@@ -41,7 +46,7 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
 
     private XElement Describe(QueryForm form)
     {
-        var own = privateLink.Snapshot().Where(e => e.Owner == form.Account).ToList();
+        var own = privateLink.Snapshot().Where(e => e.Owner == form.Account && e.Region == form.Region).ToList();
         var ids = form.List("VpcEndpointId");
         foreach (var id in ids)
         {
@@ -81,5 +86,6 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
         new XElement("creationTimestamp", Time(e.Created)),
         Tags(),
         new XElement("ownerId", e.Owner),
+        new XElement("serviceRegion", e.Service.Region),
     ];
 }

@@ -8,14 +8,14 @@ namespace NetAutomation.AwsSimulator.Ec2;
 /// <summary>The endpoint service owner's side of PrivateLink.</summary>
 internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptions options)
 {
-    private static readonly Dictionary<string, Func<VpcEndpoint, string, bool>> ConnectionFilters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<(VpcEndpoint Endpoint, string State), string, bool>> ConnectionFilters = new(StringComparer.Ordinal)
     {
         ["ip-address-type"] = (_, v) => v == "ipv4",
-        ["service-id"] = (e, v) => e.Service.Id == v,
-        ["vpc-endpoint-owner"] = (e, v) => e.Owner == v,
-        ["vpc-endpoint-region"] = (e, v) => e.Region == v,
-        ["vpc-endpoint-state"] = (e, v) => e.State == v,
-        ["vpc-endpoint-id"] = (e, v) => e.Id == v,
+        ["service-id"] = (c, v) => c.Endpoint.Service.Id == v,
+        ["vpc-endpoint-owner"] = (c, v) => c.Endpoint.Owner == v,
+        ["vpc-endpoint-region"] = (c, v) => v == "cross-region" ? c.Endpoint.Region != c.Endpoint.Service.Region : c.Endpoint.Region == v,
+        ["vpc-endpoint-state"] = (c, v) => c.State == v,
+        ["vpc-endpoint-id"] = (c, v) => c.Endpoint.Id == v,
     };
 
     private static readonly Dictionary<string, Func<EndpointService, string, bool>> ServiceFilters = new(StringComparer.Ordinal)
@@ -40,25 +40,26 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         operations["DescribeVpcEndpointServiceConfigurations"] = DescribeServices;
         operations["DescribeVpcEndpointServicePermissions"] = DescribePermissions;
         operations["ModifyVpcEndpointServicePermissions"] = ModifyPermissions;
+        operations["StartVpcEndpointServicePrivateDnsVerification"] = StartDnsVerification;
     }
 
     private XElement DescribeConnections(QueryForm form)
     {
         StopIfDryRun(form);
-        var rows = form.Account == options.ProviderAccount ? privateLink.Snapshot() : [];
-        return Paged(form, "vpcEndpointConnectionSet", Filter(form, rows, ConnectionFilters), e => e.Sequence, e => new object[]
+        var rows = form.Account == options.ProviderAccount ? privateLink.Connections() : [];
+        return Paged(form, "vpcEndpointConnectionSet", Filter(form, rows, ConnectionFilters), c => c.Endpoint.Sequence, c => new object[]
         {
-            new XElement("serviceId", e.Service.Id),
-            new XElement("vpcEndpointId", e.Id),
-            new XElement("vpcEndpointOwner", e.Owner),
-            new XElement("vpcEndpointState", e.State),
-            new XElement("creationTimestamp", Time(e.Created)),
-            DnsEntries(e),
+            new XElement("serviceId", c.Endpoint.Service.Id),
+            new XElement("vpcEndpointId", c.Endpoint.Id),
+            new XElement("vpcEndpointOwner", c.Endpoint.Owner),
+            new XElement("vpcEndpointState", c.State),
+            new XElement("creationTimestamp", Time(c.Endpoint.Created)),
+            DnsEntries(c.Endpoint),
             Set("networkLoadBalancerArnSet", [LoadBalancer.ArnOf(options)]),
             new XElement("ipAddressType", "ipv4"),
-            new XElement("vpcEndpointConnectionId", e.ConnectionId),
+            new XElement("vpcEndpointConnectionId", c.Endpoint.ConnectionId),
             Tags(),
-            new XElement("vpcEndpointRegion", e.Region),
+            new XElement("vpcEndpointRegion", c.Endpoint.Region),
         });
     }
 
@@ -82,7 +83,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         var rows = ids.Count > 0 ? ids.Select(id => privateLink.ServiceOf(form.Account, id))
             : form.Account == options.ProviderAccount ? privateLink.Services : [];
         var numbered = Filter(form, rows, ServiceFilters).Select((s, i) => (Service: s, Position: (long)i));
-        return Paged(form, "serviceConfigurationSet", numbered, r => r.Position, r => new object[]
+        return Paged(form, "serviceConfigurationSet", numbered, r => r.Position, r => new object?[]
         {
             Set("serviceType", [new XElement("serviceType", "Interface")]),
             new XElement("serviceId", r.Service.Id),
@@ -94,8 +95,24 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
             Set("networkLoadBalancerArnSet", [LoadBalancer.ArnOf(options)]),
             Set("supportedIpAddressTypeSet", ["ipv4"]),
             Set("baseEndpointDnsNameSet", [r.Service.BaseDnsName]),
+            r.Service.PrivateDns is null ? null : new XElement("privateDnsName", r.Service.PrivateDns.Name),
+            r.Service.PrivateDns is null ? null : new XElement("privateDnsNameConfiguration",
+                new XElement("state", privateLink.DnsState(r.Service)),
+                new XElement("type", "TXT"),
+                new XElement("value", r.Service.PrivateDns.TxtValue),
+                new XElement("name", r.Service.PrivateDns.TxtName)),
             Tags(),
+            Set("supportedRegionSet", r.Service.FurtherRegions.Prepend(options.Region).Select(name => new object[] { new XElement("region", name), new XElement("serviceState", "Available") })),
+            new XElement("remoteAccessEnabled", r.Service.FurtherRegions.Count > 0),
         });
+    }
+
+    private XElement StartDnsVerification(QueryForm form)
+    {
+        var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
+        StopIfDryRun(form);
+        privateLink.StartDnsVerification(service);
+        return new XElement("result", new XElement("return", true));
     }
 
     private XElement DescribePermissions(QueryForm form)
@@ -124,6 +141,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
 
     private static string PrincipalType(string principal) =>
         principal == "*" ? "All" :
+        principal.Contains(":organizations:", StringComparison.Ordinal) ? "OrganizationUnit" :
         principal.Contains(":role/", StringComparison.Ordinal) ? "Role" :
         principal.Contains(":user/", StringComparison.Ordinal) ? "User" : "Account";
 }

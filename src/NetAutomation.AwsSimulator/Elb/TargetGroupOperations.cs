@@ -51,7 +51,7 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
     [
         new XElement("TargetGroupArn", group.Arn),
         new XElement("TargetGroupName", group.Name),
-        new XElement("Protocol", "TCP"),
+        new XElement("Protocol", group.Protocol),
         new XElement("Port", group.Port),
         new XElement("VpcId", "vpc-00000000000000001"),
         new XElement("HealthCheckProtocol", group.HealthCheck.Protocol),
@@ -63,7 +63,7 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
         new XElement("UnhealthyThresholdCount", group.HealthCheck.UnhealthyThreshold),
         group.HealthCheck.Protocol == "TCP" ? null : new XElement("HealthCheckPath", group.HealthCheck.Path),
         new XElement("LoadBalancerArns", group.InUse ? Member(LoadBalancer.ArnOf(options)) : null),
-        new XElement("TargetType", "ip"),
+        new XElement("TargetType", group.TargetType),
         new XElement("IpAddressType", "ipv4"),
     ];
 

@@ -12,25 +12,30 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
 
     private JsonObject Get(AwsCall call, JsonObject body)
     {
-        if (JsonFields.Required(body, "ProductCode") != marketplace.Product.ProductCode || call.Account != options.ProviderAccount)
+        var product = JsonFields.Required(body, "ProductCode");
+        var legacy = marketplace.Product.LegacyProducts.Contains(product, StringComparer.Ordinal);
+        if ((product != marketplace.Product.ProductCode && !legacy) || call.Account != options.ProviderAccount)
         {
             throw new AwsException("InvalidParameterException", "The product code is invalid.");
         }
         var filter = body["Filter"] as JsonObject ?? [];
-        if (filter.ContainsKey("CUSTOMER_IDENTIFIER"))
+        if (filter.ContainsKey("CUSTOMER_IDENTIFIER") && (!legacy || filter.ContainsKey("CUSTOMER_AWS_ACCOUNT_ID")))
         {
-            throw new AwsException("InvalidParameterException", "The product identifies customers by CUSTOMER_AWS_ACCOUNT_ID and LICENSE_ARN.");
+            throw new AwsException("InvalidParameterException", legacy
+                ? "CUSTOMER_IDENTIFIER and CUSTOMER_AWS_ACCOUNT_ID are mutually exclusive."
+                : "The product identifies customers by CUSTOMER_AWS_ACCOUNT_ID and LICENSE_ARN.");
         }
         var size = JsonFields.Integer(body, "MaxResults") ?? 25;
         if (size is < 1 or > 25)
         {
             throw new AwsException("InvalidParameterException", "MaxResults must be between 1 and 25.");
         }
-        var rows = marketplace.Subscriptions().Where(s => s.State == "active" && s.ProductCode == marketplace.Product.ProductCode)
+        var rows = marketplace.Subscriptions().Where(s => s.State == "active" && s.ProductCode == product)
             .SelectMany(s => s.Entitlements.Select(e => (Subscription: s, Dimension: e.Key, e.Value)))
             .Select((row, i) => (row.Subscription, row.Dimension, row.Value, Position: (long)i))
             .Where(row => Passes(filter, "CUSTOMER_AWS_ACCOUNT_ID", row.Subscription.Account)
-                && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn!));
+                && Passes(filter, "CUSTOMER_IDENTIFIER", row.Subscription.CustomerIdentifier)
+                && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn));
         var (items, next) = Page.Cut(rows, row => row.Position, (int)size, JsonFields.Text(body, "NextToken"), "InvalidParameterException");
         var reply = new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
         if (next is not null)
@@ -40,16 +45,23 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
         return reply;
     }
 
-    private JsonObject View(Subscription subscription, string dimension, int value)
+    private static JsonObject View(Subscription subscription, string dimension, int value)
     {
         var view = new JsonObject
         {
-            ["ProductCode"] = marketplace.Product.ProductCode,
+            ["ProductCode"] = subscription.ProductCode,
             ["Dimension"] = dimension,
             ["CustomerAWSAccountId"] = subscription.Account,
-            ["LicenseArn"] = subscription.LicenseArn,
             ["Value"] = new JsonObject { ["IntegerValue"] = value },
         };
+        if (subscription.LicenseArn is { } license)
+        {
+            view["LicenseArn"] = license;
+        }
+        if (subscription.CustomerIdentifier is { } identifier)
+        {
+            view["CustomerIdentifier"] = identifier;
+        }
         if (subscription.ExpiresAt is { } expires)
         {
             view["ExpirationDate"] = expires.ToUnixTimeMilliseconds() / 1000.0;
@@ -57,6 +69,6 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
         return view;
     }
 
-    private static bool Passes(JsonObject filter, string key, string value) =>
+    private static bool Passes(JsonObject filter, string key, string? value) =>
         filter[key] is not JsonArray values || values.Any(v => v is JsonValue text && text.TryGetValue(out string? s) && s == value);
 }

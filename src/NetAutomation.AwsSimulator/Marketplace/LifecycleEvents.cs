@@ -31,11 +31,11 @@ internal sealed class LifecycleEvents(SimulatorOptions options, TimeProvider clo
             detail["agreement"] = new JsonObject
             {
                 ["id"] = subscription.AgreementId,
-                ["intent"] = "NEW",
-                ["status"] = detailType == LifecycleEvent.AgreementCreated ? "ACTIVE" : "CANCELLED",
+                ["intent"] = detailType == LifecycleEvent.AgreementAmended ? "AMEND" : "NEW",
+                ["status"] = detailType == LifecycleEvent.AgreementEnded ? "CANCELLED" : "ACTIVE",
                 ["acceptanceTime"] = Time(subscription.Created),
                 ["startTime"] = Time(subscription.Created),
-                ["endTime"] = detailType == LifecycleEvent.AgreementCreated ? "9999-01-01T00:00:00Z" : Time(now),
+                ["endTime"] = detailType == LifecycleEvent.AgreementEnded ? Time(now) : subscription.ExpiresAt is { } end ? Time(end) : "9999-01-01T00:00:00Z",
             };
         }
         return new JsonObject

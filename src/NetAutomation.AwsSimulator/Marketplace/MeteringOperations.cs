@@ -27,6 +27,10 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         {
             resolved["LicenseArn"] = license;
         }
+        if (subscription.CustomerIdentifier is { } identifier)
+        {
+            resolved["CustomerIdentifier"] = identifier;
+        }
         return resolved;
     }
 
@@ -120,15 +124,23 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
 
     private (string Account, string? License) Customer(JsonObject record, string? code)
     {
-        if (JsonFields.Text(record, "CustomerIdentifier") is not null)
+        var legacy = code is not null && marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal);
+        var license = JsonFields.Text(record, "LicenseArn");
+        if (legacy && license is not null)
         {
-            throw new AwsException("InvalidCustomerIdentifierException", "The product identifies customers by CustomerAWSAccountId and LicenseArn.");
+            throw new AwsException("InvalidLicenseException", "The product has no concurrent agreements.");
+        }
+        if (JsonFields.Text(record, "CustomerIdentifier") is { } identifier)
+        {
+            var known = legacy && record["CustomerAWSAccountId"] is null
+                ? marketplace.Subscriptions().FirstOrDefault(s => s.ProductCode == code && s.CustomerIdentifier == identifier) : null;
+            return known is not null ? (known.Account, null)
+                : throw new AwsException("InvalidCustomerIdentifierException", "You have metered usage for a CustomerIdentifier that does not exist, or the product identifies customers by CustomerAWSAccountId and LicenseArn.");
         }
         var account = JsonFields.Required(record, "CustomerAWSAccountId");
-        var license = JsonFields.Text(record, "LicenseArn");
-        if (code is not null && marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal))
+        if (legacy)
         {
-            return license is null ? (account, null) : throw new AwsException("InvalidLicenseException", "The product has no concurrent agreements.");
+            return (account, null);
         }
         license = license
             ?? throw new AwsException("InvalidLicenseException", "The LicenseArn is required for a product with concurrent agreements.");

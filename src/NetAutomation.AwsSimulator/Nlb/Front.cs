@@ -57,12 +57,12 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
         {
             foreach (var listener in options.LoadBalancer.Listeners)
             {
-                opened.Add(FrontListener.Open(new IPEndPoint(endpoint.Address, listener.Port), listener.Port, loadBalancer.GroupNamed(listener.TargetGroup), endpoint));
+                opened.Add(FrontListener.Open(new IPEndPoint(endpoint.Address!, listener.Port), listener.Port, loadBalancer.GroupNamed(listener.TargetGroup), endpoint));
             }
         }
         catch (SocketException error)
         {
-            LogCannotListen(log, endpoint.Address, error.Message);
+            LogCannotListen(log, endpoint.Address!, error.Message);
             opened.ForEach(l => l.Socket.Dispose());
             return false;
         }
@@ -72,6 +72,10 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
 
     private void Cut(VpcEndpoint endpoint, bool close)
     {
+        if (endpoint.Address is null)
+        {
+            return;
+        }
         foreach (var listener in _listeners.Keys.Where(l => close && l.Endpoint == endpoint))
         {
             _listeners.TryRemove(listener, out _);

@@ -1,16 +1,62 @@
+using System.Security.Cryptography;
+
 namespace NetAutomation.AwsSimulator.State;
 
-internal sealed class EndpointService(string id, string region, bool acceptanceRequired)
+internal sealed class EndpointService(ServiceOptions options, string region)
 {
-    public string Id => id;
-    public string Name => $"com.amazonaws.vpce.{region}.{id}";
-    public string BaseDnsName => $"{id}.{region}.vpce.amazonaws.com";
-    public bool AcceptanceRequired => acceptanceRequired;
+    private readonly Dictionary<string, int> _admitted = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, string> _principals = new(StringComparer.Ordinal);
+
+    public string Id => options.Id;
+    public string Region => region;
+    public string Name => $"com.amazonaws.vpce.{region}.{Id}";
+    public string BaseDnsName => $"{Id}.{region}.vpce.amazonaws.com";
+    public bool AcceptanceRequired => options.AcceptanceRequired;
+    public IReadOnlyList<string> FurtherRegions => options.SupportedRegions;
+
+    /// <summary>Null where the service has no private name.</summary>
+    public PrivateDnsName? PrivateDns { get; } = options.PrivateDnsName is { } name ? new PrivateDnsName(name) : null;
 
     /// <summary>Principal ARN to permission id.</summary>
-    public SortedDictionary<string, string> Principals { get; } = new(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, string> Principals => _principals;
 
-    /// <summary>Which role or user of an account holds a key is not modelled, so any principal of the account admits it.</summary>
-    public bool Admits(string account) =>
-        Principals.Keys.Any(p => p == "*" || (p.Split(':') is { Length: >= 6 } arn && arn[4] == account));
+    public bool Allow(string principal, string permissionId)
+    {
+        var added = _principals.TryAdd(principal, permissionId);
+        if (added)
+        {
+            _admitted[Admitted(principal)] = _admitted.GetValueOrDefault(Admitted(principal)) + 1;
+        }
+        return added;
+    }
+
+    public void Disallow(string principal)
+    {
+        if (_principals.Remove(principal))
+        {
+            _admitted[Admitted(principal)]--;
+        }
+    }
+
+    /// <summary>
+    /// Which role or user of an account holds a key is not modelled, so any principal of the account admits it; nor are
+    /// organizations, so a unit admits nobody.
+    /// </summary>
+    public bool Admits(string account) => _admitted.GetValueOrDefault("*") > 0 || _admitted.GetValueOrDefault(account) > 0;
+
+    public bool Reaches(string from) => from == region || FurtherRegions.Contains(from, StringComparer.Ordinal);
+
+    private static string Admitted(string principal) =>
+        principal == "*" ? "*" : principal.Split(':') is [_, _, "iam", _, var account, ..] ? account : "nobody";
+}
+
+/// <summary>pendingVerification -> (verification asked for) verified | failed, by what the public TXT record says then.</summary>
+internal sealed class PrivateDnsName(string name)
+{
+    public string Name => name;
+    public string TxtName { get; } = "_" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 19);
+    public string TxtValue { get; } = "vpce:" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
+    public string State { get; set; } = "pendingVerification";
+    public string? Published { get; set; }
+    public DateTimeOffset? LooksAt { get; set; }
 }

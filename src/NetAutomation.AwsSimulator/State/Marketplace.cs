@@ -11,8 +11,8 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     private readonly Dictionary<(string Account, string Key, string Dimension, DateTimeOffset Hour), MeteringRecord> _records = [];
     private readonly List<MeteringRecord> _inOrder = [];
 
-    /// <summary>Told of every change with the event AWS sends for it.</summary>
-    public Action<Subscription, string> Changed { get; set; } = (_, _) => { };
+    /// <summary>Told of every change with the event AWS sends for it, and how a notice of it is written.</summary>
+    public Action<Subscription, string, NoticeForm> Changed { get; set; } = (_, _, _) => { };
 
     public MarketplaceOptions Product => options.Marketplace;
 
@@ -53,26 +53,41 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
             Created = clock.GetUtcNow(),
             Entitlements = entitlements,
             ExpiresAt = expiresAt,
+            CustomerIdentifier = legacy ? RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 11) : null,
         };
         lock (_gate)
         {
             _subscriptions.Add(subscription);
         }
-        Changed(subscription, LifecycleEvent.AgreementCreated);
+        Changed(subscription, LifecycleEvent.AgreementCreated, new NoticeForm(Product.RawNotices, Product.PascalCaseNotices));
+        return subscription;
+    }
+
+    /// <summary>The buyer or AWS changes what the agreement grants.</summary>
+    public Subscription Amend(string agreementId, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt, NoticeForm form)
+    {
+        var subscription = Find(agreementId);
+        lock (_gate)
+        {
+            (subscription.Entitlements, subscription.ExpiresAt) = (entitlements, expiresAt);
+        }
+        Changed(subscription, LifecycleEvent.AgreementAmended, form);
+        if (subscription.LicenseArn is not null)
+        {
+            Changed(subscription, LifecycleEvent.LicenseUpdated, form);
+        }
         return subscription;
     }
 
     /// <summary>Moves the subscription on and sends the event; a repeated step sends its event again, as at-least-once delivery does.</summary>
-    public Subscription Move(string agreementId, string state, string detailType)
+    public Subscription Move(string agreementId, string state, string detailType, NoticeForm form)
     {
-        Subscription? subscription;
+        var subscription = Find(agreementId);
         lock (_gate)
         {
-            subscription = _subscriptions.Find(s => s.AgreementId == agreementId)
-                ?? throw new AwsException("NotFound", $"There is no subscription '{agreementId}'.", 404);
             subscription.State = state;
         }
-        Changed(subscription, detailType);
+        Changed(subscription, detailType, form);
         return subscription;
     }
 
@@ -104,6 +119,14 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         }
     }
 
+    private Subscription Find(string agreementId)
+    {
+        lock (_gate)
+        {
+            return _subscriptions.Find(s => s.AgreementId == agreementId) ?? throw new AwsException("NotFound", $"There is no subscription '{agreementId}'.", 404);
+        }
+    }
+
     private static string NewId(int length) => RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", length);
 }
 
@@ -111,7 +134,16 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
 internal static class LifecycleEvent
 {
     public const string AgreementCreated = "Purchase Agreement Created - Proposer";
+    public const string AgreementAmended = "Purchase Agreement Amended - Proposer";
     public const string AgreementEnded = "Purchase Agreement Ended - Proposer";
     public const string LicenseUpdated = "License Updated - Manufacturer";
     public const string LicenseDeprovisioned = "License Deprovisioned - Manufacturer";
+
+    /// <summary>Of products without concurrent agreements only; EventBridge has no such event.</summary>
+    public const string SubscribeFailed = "Subscribe Failed";
 }
+
+/// <summary>How a notice of a product without concurrent agreements is written.</summary>
+/// <param name="Raw">Without the envelope of SNS.</param>
+/// <param name="PascalCase">With the member names of older documentation.</param>
+internal sealed record NoticeForm(bool Raw, bool PascalCase);

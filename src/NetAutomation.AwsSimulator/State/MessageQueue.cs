@@ -5,7 +5,7 @@ namespace NetAutomation.AwsSimulator.State;
 internal sealed record ReceivedMessage(string Id, string Receipt, string Body, int ReceiveCount, DateTimeOffset Sent, DateTimeOffset FirstReceived);
 
 /// <summary>A standard SQS queue: at least once, hidden for the visibility timeout after each receive.</summary>
-internal sealed class MessageQueue(string name, TimeProvider clock)
+internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults faults)
 {
     private sealed class Entry(string body, DateTimeOffset sent)
     {
@@ -20,6 +20,8 @@ internal sealed class MessageQueue(string name, TimeProvider clock)
     private readonly Lock _gate = new();
     private readonly List<Entry> _entries = [];
     private TaskCompletionSource _arrived = NewSignal();
+    private QueueFaults _faults = faults;
+    private Random _chance = new(faults.Seed);
 
     public string Name => name;
 
@@ -32,16 +34,45 @@ internal sealed class MessageQueue(string name, TimeProvider clock)
         }
     }
 
+    public QueueFaults Faults
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _faults;
+            }
+        }
+
+        set
+        {
+            lock (_gate)
+            {
+                _faults = value;
+                _chance = new(value.Seed);
+            }
+        }
+    }
+
     public string Send(string body, int delaySeconds = 0)
     {
         lock (_gate)
         {
-            var entry = new Entry(body, clock.GetUtcNow());
-            entry.VisibleAt = entry.Sent.AddSeconds(delaySeconds);
-            _entries.Add(entry);
-            _arrived.TrySetResult();
-            _arrived = NewSignal();
-            return entry.Id;
+            return Put(body, TimeSpan.FromSeconds(delaySeconds), _entries.Count);
+        }
+    }
+
+    /// <summary>A message of SNS or EventBridge, which may get lost, come twice, late, or before an earlier one.</summary>
+    public void Deliver(string body)
+    {
+        lock (_gate)
+        {
+            var copies = Happens(_faults.DropPercent) ? 0 : Happens(_faults.DuplicatePercent) ? 2 : 1;
+            for (var i = 0; i < copies; i++)
+            {
+                var delay = Happens(_faults.DelayPercent) ? _chance.Next(_faults.DelayMilliseconds + 1) : 0;
+                Put(body, TimeSpan.FromMilliseconds(delay), Happens(_faults.ReorderPercent) ? _chance.Next(_entries.Count + 1) : _entries.Count);
+            }
         }
     }
 
@@ -81,9 +112,21 @@ internal sealed class MessageQueue(string name, TimeProvider clock)
         }
         lock (_gate)
         {
-            _entries.RemoveAll(e => Receipt(e) == receipt);
+            _entries.RemoveAll(e => e.Id == parts[0] && Receipt(e) == receipt);
             return true;
         }
+    }
+
+    private bool Happens(int percent) => percent > 0 && _chance.Next(100) < percent;
+
+    private string Put(string body, TimeSpan delay, int at)
+    {
+        var entry = new Entry(body, clock.GetUtcNow());
+        entry.VisibleAt = entry.Sent + delay;
+        _entries.Insert(at, entry);
+        _arrived.TrySetResult();
+        _arrived = NewSignal();
+        return entry.Id;
     }
 
     private static ReceivedMessage Take(Entry entry, DateTimeOffset now, int visibilitySeconds)

@@ -13,16 +13,18 @@ internal sealed partial class PrivateLink
     private readonly Lock _gate = new();
     private readonly SimulatorOptions _options;
     private readonly TimeProvider _clock;
+    private readonly Ec2Faults _faults;
     private readonly Dictionary<string, EndpointService> _services;
-    private readonly List<VpcEndpoint> _endpoints = [];
+    private readonly Dictionary<string, VpcEndpoint> _byId = new(StringComparer.Ordinal);
+    private readonly PriorityQueue<VpcEndpoint, DateTimeOffset> _due = new();
+    private List<VpcEndpoint> _endpoints = [];
     private long _sequence;
     private uint _nextAddress;
 
-    public PrivateLink(SimulatorOptions options, TimeProvider clock)
+    public PrivateLink(SimulatorOptions options, TimeProvider clock, Ec2Faults faults)
     {
-        _options = options;
-        _clock = clock;
-        _services = options.Services.ToDictionary(s => s.Id, s => new EndpointService(s.Id, options.Region, s.AcceptanceRequired), StringComparer.Ordinal);
+        (_options, _clock, _faults) = (options, clock, faults);
+        _services = options.Services.ToDictionary(s => s.Id, s => new EndpointService(s, options.Region), StringComparer.Ordinal);
         foreach (var service in options.Services)
         {
             ModifyPrincipals(_services[service.Id], service.AllowedPrincipals, []);
@@ -35,69 +37,65 @@ internal sealed partial class PrivateLink
     /// <summary>Called when an endpoint loses its open flows; the flag says whether its listeners go too.</summary>
     public Action<VpcEndpoint, bool> Cutting { get; set; } = (_, _) => { };
 
+    /// <summary>Called with the event that notifications tell: Connect, Accept, Reject, Delete.</summary>
+    public Action<VpcEndpoint, string> Happened { get; set; } = (_, _) => { };
+
     public IReadOnlyCollection<EndpointService> Services => _services.Values;
+
+    public string Region => _options.Region;
 
     public EndpointService ServiceOf(string account, string id) =>
         account == _options.ProviderAccount && _services.TryGetValue(id, out var service) ? service :
         throw new AwsException("InvalidVpcEndpointServiceId.NotFound", $"The VpcEndpointService Id '{id}' does not exist");
 
-    /// <summary>All rows in order of creation, transitions that are due applied first.</summary>
-    public IReadOnlyList<VpcEndpoint> Snapshot()
-    {
-        lock (_gate)
-        {
-            Advance();
-            return [.. _endpoints];
-        }
-    }
+    /// <summary>All rows in order of creation, as their owners see them; transitions that are due are applied first.</summary>
+    public IReadOnlyList<VpcEndpoint> Snapshot() => Read(() => (IReadOnlyList<VpcEndpoint>)[.. _endpoints]);
 
-    public bool IsAvailable(VpcEndpoint endpoint)
+    /// <summary>What the provider's Describe shows, in order of creation: later than the owners see it, where a lag is configured.</summary>
+    public IReadOnlyList<(VpcEndpoint Endpoint, string State)> Connections() => Read(() =>
     {
-        lock (_gate)
+        var now = _clock.GetUtcNow();
+        var shown = new List<(VpcEndpoint, string)>(_endpoints.Count);
+        foreach (var endpoint in _endpoints)
         {
-            Advance();
-            return endpoint.State == EndpointState.Available;
+            while (endpoint.Showing.TryPeek(out var next) && next.At <= now)
+            {
+                endpoint.Shown = endpoint.Showing.Dequeue().State;
+            }
+            if (endpoint.Shown is { } state)
+            {
+                shown.Add((endpoint, state));
+            }
         }
-    }
+        return (IReadOnlyList<(VpcEndpoint, string)>)shown;
+    });
 
-    public VpcEndpoint Create(string account, string serviceName, ConsumerSide consumer, IPAddress? address = null)
+    public bool IsAvailable(VpcEndpoint endpoint) => Read(() => endpoint.State == EndpointState.Available);
+
+    public VpcEndpoint Endpoint(string id) => Read(() => _byId.GetValueOrDefault(id)) ?? throw new AwsException("NotFound", $"There is no endpoint '{id}'.", 404);
+
+    public VpcEndpoint Create(EndpointBirth birth)
     {
         lock (_gate)
         {
-            var service = _services.Values.FirstOrDefault(s => (s.Name == serviceName || s.Id == serviceName) && s.Admits(account))
-                ?? throw new AwsException("InvalidServiceName", $"The Vpc Endpoint Service '{serviceName}' does not exist");
-            if (consumer.ClientToken is { } token && _endpoints.Find(e => e.Owner == account && e.Consumer.ClientToken == token) is { } known)
+            var service = _services.Values.FirstOrDefault(s => (s.Name == birth.Service || s.Id == birth.Service) && s.Admits(birth.Account) && s.Reaches(birth.Region))
+                ?? throw new AwsException("InvalidServiceName", $"The Vpc Endpoint Service '{birth.Service}' does not exist");
+            if (birth.Consumer.ClientToken is { } token && _endpoints.Find(e => e.Owner == birth.Account && e.Consumer.ClientToken == token) is { } known)
             {
                 return known;
             }
-            var endpoint = new VpcEndpoint
-            {
-                Sequence = ++_sequence,
-                Id = "vpce-" + NewId(),
-                ConnectionId = "vpce-con-" + NewId(),
-                Owner = account,
-                Service = service,
-                Created = _clock.GetUtcNow(),
-                Address = address ?? NextAddress(),
-                Consumer = consumer,
-                Region = _options.Region,
-            };
-            var tries = 1000;
-            while (!Opening(endpoint))
-            {
-                // Another simulator on this machine may hold the address.
-                if (address is not null || --tries == 0)
-                {
-                    throw new AwsException("AddressInUse", $"The endpoint cannot listen on {endpoint.Address}.", 409);
-                }
-                endpoint.Address = NextAddress();
-            }
-            _endpoints.Add(endpoint);
-            if (!service.AcceptanceRequired)
-            {
-                Move(endpoint, EndpointState.Pending, EndpointState.Available);
-            }
-            return endpoint;
+            return Add(birth, service, "vpce-" + NewId());
+        }
+    }
+
+    /// <summary>The same id with another owner, which AWS never does: whoever trusts an id alone is found out.</summary>
+    public VpcEndpoint Recreate(VpcEndpoint old, string owner, TimeSpan? visibleAfter)
+    {
+        lock (_gate)
+        {
+            Advance();
+            Forget(old);
+            return Add(new EndpointBirth(owner, old.Service.Id, old.Region) { Listens = false, VisibleAfter = visibleAfter }, old.Service, old.Id);
         }
     }
 
@@ -109,6 +107,7 @@ internal sealed partial class PrivateLink
             return WrongState(endpoint);
         }
         Move(endpoint, EndpointState.Pending, EndpointState.Available);
+        Happened(endpoint, "Accept");
         return null;
     });
 
@@ -120,25 +119,55 @@ internal sealed partial class PrivateLink
         }
         Move(endpoint, EndpointState.Rejected);
         Cutting(endpoint, false);
+        Happened(endpoint, "Reject");
         return null;
     });
 
-    public AwsException? Delete(string account, string id)
+    public AwsException? Delete(string account, string id, TimeSpan? visibleAfter = null)
     {
         lock (_gate)
         {
             Advance();
-            if (_endpoints.Find(e => e.Id == id && e.Owner == account) is not { } endpoint || endpoint.State == EndpointState.Deleted)
+            if (!_byId.TryGetValue(id, out var endpoint) || endpoint.Owner != account || endpoint.State == EndpointState.Deleted)
             {
                 return new AwsException("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
             }
             if (endpoint.State != EndpointState.Deleting)
             {
-                Move(endpoint, EndpointState.Deleting, EndpointState.Deleted);
+                Move(endpoint, EndpointState.Deleting, EndpointState.Deleted, visibleAfter);
                 Cutting(endpoint, true);
+                Happened(endpoint, "Delete");
             }
             return null;
         }
+    }
+
+    /// <summary>A change that AWS makes by itself.</summary>
+    public void Put(VpcEndpoint endpoint, string state, TimeSpan? visibleAfter)
+    {
+        if (state is not (EndpointState.PendingAcceptance or EndpointState.Available or EndpointState.Rejected or EndpointState.Failed or EndpointState.Expired or EndpointState.Deleted))
+        {
+            throw new AwsException("InvalidRequest", $"An endpoint cannot be put into state '{state}'.");
+        }
+        lock (_gate)
+        {
+            Advance();
+            Move(endpoint, state, null, visibleAfter);
+            if (state != EndpointState.Available)
+            {
+                Cutting(endpoint, state == EndpointState.Deleted);
+            }
+        }
+    }
+
+    public IReadOnlyList<VpcEndpoint> Choose(EndpointChoice choice)
+    {
+        Random chance = new(choice.Seed ?? 1);
+        var asked = choice.VpceIds?.ToHashSet(StringComparer.Ordinal);
+        return [.. Snapshot().Where(e => (asked is null || asked.Contains(e.Id))
+            && (choice.Account is null || e.Owner == choice.Account)
+            && (choice.States is null || choice.States.Contains(e.State, StringComparer.Ordinal))
+            && (choice.Share is not { } share || chance.NextDouble() < share))];
     }
 
     /// <summary>Set algebra: adding a present or removing a missing principal changes nothing. Answers what was added.</summary>
@@ -150,12 +179,12 @@ internal sealed partial class PrivateLink
         }
         lock (_gate)
         {
-            var added = add.Distinct(StringComparer.Ordinal).Where(p => service.Principals.TryAdd(p, "vpce-svc-perm-" + NewId())).ToList();
+            var added = add.Distinct(StringComparer.Ordinal).Select(p => KeyValuePair.Create(p, "vpce-svc-perm-" + NewId())).Where(p => service.Allow(p.Key, p.Value)).ToList();
             foreach (var principal in remove)
             {
-                service.Principals.Remove(principal);
+                service.Disallow(principal);
             }
-            return [.. service.Principals.Where(p => added.Contains(p.Key))];
+            return added;
         }
     }
 
@@ -167,6 +196,40 @@ internal sealed partial class PrivateLink
         }
     }
 
+    /// <summary>AWS looks at the TXT record a moment after it was asked to, and only then.</summary>
+    public void StartDnsVerification(EndpointService service)
+    {
+        lock (_gate)
+        {
+            var dns = DnsOf(service);
+            dns.State = "pendingVerification";
+            dns.LooksAt = _clock.GetUtcNow().AddMilliseconds(_options.TransitionMilliseconds);
+        }
+    }
+
+    /// <param name="value">Null takes the record away.</param>
+    public void PublishTxt(EndpointService service, string? value)
+    {
+        lock (_gate)
+        {
+            DnsOf(service).Published = value;
+        }
+    }
+
+    public string DnsState(EndpointService service)
+    {
+        lock (_gate)
+        {
+            var dns = DnsOf(service);
+            if (dns.LooksAt <= _clock.GetUtcNow())
+            {
+                dns.State = dns.Published == dns.TxtValue ? "verified" : "failed";
+                dns.LooksAt = null;
+            }
+            return dns.State;
+        }
+    }
+
     public static void RequireEndpointId(string id)
     {
         if (!EndpointId().IsMatch(id))
@@ -175,39 +238,142 @@ internal sealed partial class PrivateLink
         }
     }
 
+    private static PrivateDnsName DnsOf(EndpointService service) => service.PrivateDns
+        ?? throw new AwsException("InvalidParameter", $"The VpcEndpointService Id '{service.Id}' has no private DNS name");
+
+    private T Read<T>(Func<T> read)
+    {
+        lock (_gate)
+        {
+            Advance();
+            return read();
+        }
+    }
+
+    private VpcEndpoint Add(EndpointBirth birth, EndpointService service, string id)
+    {
+        var endpoint = new VpcEndpoint
+        {
+            Sequence = ++_sequence,
+            Id = id,
+            ConnectionId = "vpce-con-" + NewId(),
+            Owner = birth.Account,
+            Service = service,
+            Created = _clock.GetUtcNow(),
+            Consumer = birth.Consumer,
+            Region = birth.Region,
+        };
+        if (birth.Listens)
+        {
+            Open(endpoint, birth.Address);
+        }
+        _endpoints.Add(endpoint);
+        _byId[id] = endpoint;
+        if (birth.State is { } state)
+        {
+            Move(endpoint, state, null, birth.VisibleAfter);
+        }
+        else if (service.AcceptanceRequired)
+        {
+            Move(endpoint, EndpointState.PendingAcceptance, null, birth.VisibleAfter);
+        }
+        else
+        {
+            Move(endpoint, EndpointState.Pending, EndpointState.Available, birth.VisibleAfter);
+        }
+        Happened(endpoint, "Connect");
+        return endpoint;
+    }
+
+    private void Open(VpcEndpoint endpoint, IPAddress? address)
+    {
+        endpoint.Address = address ?? NextAddress();
+        var tries = 1000;
+        while (!Opening(endpoint))
+        {
+            // Another simulator on this machine may hold the address.
+            if (address is not null || --tries == 0)
+            {
+                throw new AwsException("AddressInUse", $"The endpoint cannot listen on {endpoint.Address}.", 409);
+            }
+            endpoint.Address = NextAddress();
+        }
+    }
+
     private AwsException? Change(EndpointService service, string id, Func<VpcEndpoint, AwsException?> change)
     {
         lock (_gate)
         {
             Advance();
-            return _endpoints.Find(e => e.Id == id && e.Service == service && e.State != EndpointState.Deleted) is { } endpoint
-                ? change(endpoint)
-                : new AwsException("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist");
+            return !_byId.TryGetValue(id, out var endpoint) || endpoint.Service != service || endpoint.State == EndpointState.Deleted
+                ? new AwsException("InvalidVpcEndpoint.NotFound", $"The Vpc Endpoint Id '{id}' does not exist")
+                : _faults.Item(id) ?? change(endpoint);
         }
     }
 
-    private void Move(VpcEndpoint endpoint, string state, string? next = null)
+    private void Move(VpcEndpoint endpoint, string state, string? next = null, TimeSpan? visibleAfter = null)
+    {
+        var now = _clock.GetUtcNow();
+        Enter(endpoint, state, now, visibleAfter);
+        if (next is not null)
+        {
+            Plan(endpoint, next, now.AddMilliseconds(_options.TransitionMilliseconds));
+        }
+    }
+
+    private void Enter(VpcEndpoint endpoint, string state, DateTimeOffset at, TimeSpan? visibleAfter)
     {
         endpoint.State = state;
-        endpoint.Next = next is null ? null : (next, _clock.GetUtcNow().AddMilliseconds(_options.TransitionMilliseconds));
+        endpoint.Next = null;
+        endpoint.Showing.Enqueue((state, at + (visibleAfter ?? TimeSpan.FromMilliseconds(_faults.Options.VisibilityMilliseconds))));
+        if (state == EndpointState.Deleted)
+        {
+            Plan(endpoint, "", at + DeletedStaysListed);
+        }
+    }
+
+    private void Plan(VpcEndpoint endpoint, string state, DateTimeOffset at)
+    {
+        endpoint.Next = (state, at);
+        _due.Enqueue(endpoint, at);
     }
 
     private void Advance()
     {
         var now = _clock.GetUtcNow();
-        foreach (var endpoint in _endpoints)
+        var gone = false;
+        while (_due.TryPeek(out var endpoint, out var at) && at <= now)
         {
-            if (endpoint.Next is { } next && next.At <= now)
+            _due.Dequeue();
+            if (endpoint.Next is not { } next || next.At != at)
             {
-                endpoint.State = next.State;
-                endpoint.Next = null;
-                if (next.State == EndpointState.Deleted)
+                continue;
+            }
+            if (next.State.Length > 0)
+            {
+                Enter(endpoint, next.State, at, null);
+            }
+            else
+            {
+                endpoint.State = "";
+                gone = true;
+                if (_byId.GetValueOrDefault(endpoint.Id) == endpoint)
                 {
-                    endpoint.Next = ("", now + DeletedStaysListed);
+                    _byId.Remove(endpoint.Id);
                 }
             }
         }
-        _endpoints.RemoveAll(e => e.State.Length == 0);
+        if (gone)
+        {
+            _endpoints = _endpoints.FindAll(e => e.State.Length > 0);
+        }
+    }
+
+    private void Forget(VpcEndpoint endpoint)
+    {
+        endpoint.Next = null;
+        _endpoints.Remove(endpoint);
+        Cutting(endpoint, true);
     }
 
     private IPAddress NextAddress()
@@ -226,6 +392,6 @@ internal sealed partial class PrivateLink
     [GeneratedRegex("^vpce-[0-9a-f]{8}([0-9a-f]{9})?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex EndpointId();
 
-    [GeneratedRegex(@"^arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/[^/]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^arn:aws[a-z-]*:(iam::\d{12}:(root|(role|user)/[^/]+)|organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex PrincipalArn();
 }

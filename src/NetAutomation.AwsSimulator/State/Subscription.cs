@@ -12,8 +12,11 @@ internal sealed class Subscription
     public required string? LicenseArn { get; init; }
     public required string RegistrationToken { get; init; }
     public required DateTimeOffset Created { get; init; }
-    public required IReadOnlyDictionary<string, int> Entitlements { get; init; }
-    public DateTimeOffset? ExpiresAt { get; init; }
+    public required IReadOnlyDictionary<string, int> Entitlements { get; set; }
+    public DateTimeOffset? ExpiresAt { get; set; }
+
+    /// <summary>How a product without concurrent agreements names its customer; null for others.</summary>
+    public required string? CustomerIdentifier { get; init; }
     public string State { get; set; } = "created";
 
     /// <summary>The hour of final usage lies between the end of the agreement and the licence's deprovisioning.</summary>

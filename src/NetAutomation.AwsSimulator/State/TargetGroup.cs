@@ -13,6 +13,8 @@ internal sealed class TargetGroup(TargetGroupOptions options, string arn)
     public string Name => options.Name;
     public string Arn => arn;
     public int Port => options.Port;
+    public string Protocol => options.Protocol;
+    public string TargetType => options.TargetType;
     public HealthCheckOptions HealthCheck => options.HealthCheck;
     public List<Target> Targets { get; } = [];
 
@@ -25,7 +27,7 @@ internal sealed class TargetGroup(TargetGroupOptions options, string arn)
         [DeregistrationDelay] = options.DeregistrationDelaySeconds.ToString(CultureInfo.InvariantCulture),
         [DeregistrationCuts] = "false",
         [UnhealthyCuts] = "true",
-        ["preserve_client_ip.enabled"] = "false",
+        ["preserve_client_ip.enabled"] = options.PreserveClientIp ? "true" : "false",
         ["stickiness.enabled"] = "false",
         ["stickiness.type"] = "source_ip",
         ["load_balancing.cross_zone.enabled"] = "use_load_balancer_configuration",

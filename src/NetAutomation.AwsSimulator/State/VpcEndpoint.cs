@@ -11,11 +11,21 @@ internal sealed class VpcEndpoint
     public required string Owner { get; init; }
     public required EndpointService Service { get; init; }
     public required DateTimeOffset Created { get; init; }
-    public required IPAddress Address { get; set; }
+
+    /// <summary>Where its listeners are; null for an endpoint without any.</summary>
+    public IPAddress? Address { get; set; }
     public required ConsumerSide Consumer { get; init; }
+
+    /// <summary>Where the consumer is.</summary>
     public required string Region { get; init; }
     public string State { get; set; } = EndpointState.PendingAcceptance;
     public (string State, DateTimeOffset At)? Next { get; set; }
+
+    /// <summary>What the provider's Describe says; null while it does not list the endpoint.</summary>
+    public string? Shown { get; set; }
+
+    /// <summary>States that the provider's Describe does not show yet, in order.</summary>
+    public Queue<(string State, DateTimeOffset At)> Showing { get; } = new();
 
     public string DnsName => $"{Id}-{ConnectionId[^8..]}.{Service.Id}.{Region}.vpce.amazonaws.com";
 }
@@ -28,7 +38,7 @@ internal sealed record ConsumerSide(string VpcId, IReadOnlyList<string> SubnetId
 
 /// <summary>
 /// create -> pendingAcceptance -> (accept) pending -> available; create -> pending -> available without acceptance;
-/// (reject) pendingAcceptance | pending | available -> rejected; (consumer deletes) any -> deleting -> deleted.
+/// (reject) pendingAcceptance | pending | available -> rejected; (consumer deletes) any -> deleting -> deleted; AWS: any -> failed | expired.
 /// </summary>
 internal static class EndpointState
 {
@@ -38,4 +48,21 @@ internal static class EndpointState
     public const string Rejected = "rejected";
     public const string Deleting = "deleting";
     public const string Deleted = "deleted";
+    public const string Failed = "failed";
+    public const string Expired = "expired";
+}
+
+/// <summary>Some endpoints: by id, and of those a share that the seed decides.</summary>
+internal sealed record EndpointChoice(IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States);
+
+/// <summary>How an endpoint comes into being where no consumer calls.</summary>
+internal sealed record EndpointBirth(string Account, string Service, string Region)
+{
+    public IPAddress? Address { get; init; }
+
+    /// <summary>False: an endpoint that nobody can connect through, of which there may be tens of thousands.</summary>
+    public bool Listens { get; init; } = true;
+    public string? State { get; init; }
+    public TimeSpan? VisibleAfter { get; init; }
+    public ConsumerSide Consumer { get; init; } = ConsumerSide.Unknown;
 }

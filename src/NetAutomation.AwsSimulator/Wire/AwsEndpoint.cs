@@ -8,18 +8,25 @@ internal delegate XElement QueryOperation(QueryForm form);
 
 internal delegate Task<JsonObject> JsonOperation(AwsCall call, JsonObject body);
 
+/// <summary>What the simulator offers; JSON operations carry their service in their name.</summary>
+internal sealed class Operations
+{
+    public Dictionary<string, QueryOperation> Ec2 { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, QueryOperation> Elb { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, QueryOperation> Sts { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, JsonOperation> Json { get; } = new(StringComparer.Ordinal);
+
+    public IEnumerable<string> Names() => Ec2.Keys.Select(a => "ec2." + a).Concat(Elb.Keys.Select(a => "elb." + a)).Concat(Sts.Keys.Select(a => "sts." + a)).Concat(Json.Keys);
+}
+
 /// <summary>One port for all services, told apart as AWS endpoints are by the signing name and the target header.</summary>
-internal sealed partial class AwsEndpoint(
-    Signature signature,
-    IReadOnlyDictionary<string, QueryOperation> ec2,
-    IReadOnlyDictionary<string, QueryOperation> elb,
-    IReadOnlyDictionary<string, JsonOperation> json,
-    ILogger<AwsEndpoint> log)
+internal sealed partial class AwsEndpoint(Signature signature, Operations operations, State.Ec2Faults faults, CallCounts counts, ILogger<AwsEndpoint> log)
 {
 #pragma warning disable S5332 // XML namespaces, not addresses.
     private static readonly XNamespace Ec2 = "http://ec2.amazonaws.com/doc/2016-11-15/";
     private static readonly XNamespace Elb = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 #pragma warning restore S5332
+    private static readonly XNamespace Sts = "https://sts.amazonaws.com/doc/2011-06-15/";
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -31,7 +38,8 @@ internal sealed partial class AwsEndpoint(
             await (call.Service switch
             {
                 "ec2" => Ec2Async(context, call, requestId),
-                "elasticloadbalancing" => ElbAsync(context, call, requestId),
+                "elasticloadbalancing" => ResultAsync(context, call, "elb", operations.Elb, Elb, requestId),
+                "sts" => ResultAsync(context, call, "sts", operations.Sts, Sts, requestId),
                 "sqs" or "aws-marketplace" => JsonAsync(context, call),
                 _ => throw new AwsException("InvalidAction", $"The service '{call.Service}' is not simulated."),
             });
@@ -57,38 +65,40 @@ internal sealed partial class AwsEndpoint(
         }
     }
 
-    private Task Ec2Async(HttpContext context, AwsCall call, string requestId)
+    private async Task Ec2Async(HttpContext context, AwsCall call, string requestId)
     {
         var form = new QueryForm(call);
         var action = form.Required("Action");
-        var result = Find(ec2, action)(form);
+        var operation = Find(operations.Ec2, action);
+        var result = await counts.CountAsync("ec2." + action, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
         result.Name = action + "Response";
         result.AddFirst(new XElement("requestId", requestId));
-        return WriteXmlAsync(context, result, Ec2, 200);
+        await WriteXmlAsync(context, result, Ec2, 200);
     }
 
-    private Task ElbAsync(HttpContext context, AwsCall call, string requestId)
+    private async Task ResultAsync(HttpContext context, AwsCall call, string service, Dictionary<string, QueryOperation> offered, XNamespace space, string requestId)
     {
         var form = new QueryForm(call);
         var action = form.Required("Action");
-        var result = Find(elb, action)(form);
+        var operation = Find(offered, action);
+        var result = await counts.CountAsync($"{service}.{action}", () => Task.FromResult(operation(form)));
         result.Name = action + "Result";
-        return WriteXmlAsync(context, new XElement(action + "Response", result, new XElement("ResponseMetadata", new XElement("RequestId", requestId))), Elb, 200);
+        await WriteXmlAsync(context, new XElement(action + "Response", result, new XElement("ResponseMetadata", new XElement("RequestId", requestId))), space, 200);
     }
 
     private async Task JsonAsync(HttpContext context, AwsCall call)
     {
         var target = call.Http.Headers["X-Amz-Target"].ToString();
         var body = JsonNode.Parse(call.Body.Length == 0 ? "{}"u8 : call.Body) as JsonObject ?? throw new JsonException();
-        if (!json.TryGetValue(target, out var operation))
+        if (!operations.Json.TryGetValue(target, out var operation))
         {
             throw new AwsException("UnknownOperationException", $"The operation '{target}' is not simulated.");
         }
-        await WriteJsonAsync(context, await operation(call, body), 200);
+        await WriteJsonAsync(context, await counts.CountAsync(target, () => operation(call, body)), 200);
     }
 
-    private static QueryOperation Find(IReadOnlyDictionary<string, QueryOperation> operations, string action) =>
-        operations.TryGetValue(action, out var operation) ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
+    private static QueryOperation Find(Dictionary<string, QueryOperation> offered, string action) =>
+        offered.TryGetValue(action, out var operation) ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
 
     private static Task WriteFaultAsync(HttpContext context, AwsException fault, string requestId)
     {
@@ -104,8 +114,9 @@ internal sealed partial class AwsEndpoint(
             }
             return WriteJsonAsync(context, new JsonObject { ["__type"] = $"{prefix}#{type}", ["message"] = fault.Message }, fault.Status);
         }
-        return context.Request.Headers.Authorization.ToString().Contains("/elasticloadbalancing/", StringComparison.Ordinal)
-            ? WriteXmlAsync(context, new XElement("ErrorResponse", new XElement("Error", new XElement("Type", fault.Status < 500 ? "Sender" : "Receiver"), error), new XElement("RequestId", requestId)), Elb, fault.Status)
+        var space = Signature.ServiceOf(context.Request) switch { "elasticloadbalancing" => Elb, "sts" => Sts, _ => XNamespace.None };
+        return space != XNamespace.None
+            ? WriteXmlAsync(context, new XElement("ErrorResponse", new XElement("Error", new XElement("Type", fault.Status < 500 ? "Sender" : "Receiver"), error), new XElement("RequestId", requestId)), space, fault.Status)
             : WriteXmlAsync(context, new XElement("Response", new XElement("Errors", new XElement("Error", error)), new XElement("RequestID", requestId)), XNamespace.None, fault.Status);
     }
 

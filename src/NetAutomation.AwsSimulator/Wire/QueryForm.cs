@@ -7,13 +7,18 @@ namespace NetAutomation.AwsSimulator.Wire;
 /// <summary>Parameters of the AWS Query protocol: flat keys such as <c>Filter.1.Value.2</c>.</summary>
 internal sealed class QueryForm(AwsCall call)
 {
-    private readonly Dictionary<string, string> _values = Encoding.UTF8.GetString(call.Body)
+    private readonly Dictionary<string, string> _values = (call.Http.Method == "GET" ? call.Http.QueryString.Value?.TrimStart('?') ?? "" : Encoding.UTF8.GetString(call.Body))
         .Split('&', StringSplitOptions.RemoveEmptyEntries)
         .Select(pair => pair.Split('=', 2))
         .DistinctBy(pair => pair[0], StringComparer.Ordinal)
         .ToDictionary(pair => WebUtility.UrlDecode(pair[0]), pair => pair.Length == 2 ? WebUtility.UrlDecode(pair[1]) : "", StringComparer.Ordinal);
 
+    public AccountOptions Caller => call.Key;
+
     public string Account => call.Account;
+
+    /// <summary>The Region whose endpoint was called, as the signature names it.</summary>
+    public string Region => call.Region;
 
     public string? this[string name] => _values.GetValueOrDefault(name);
 
