@@ -18,9 +18,14 @@ internal static class OnboardingModule
         var services = builder.Services;
         services.AddOptions<OnboardingOptions>().BindConfiguration("Onboarding").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<TenantDirectory>();
-        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config()));
+        services.AddSingleton<BindingBell>();
+        services.AddHostedService(provider => provider.GetRequiredService<BindingBell>());
+        // Who calls repeats what was throttled, in its own pace; repetition by the client would hide it.
+        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0 }));
         services.AddSingleton<ReconcileSignal>();
+        services.AddSingleton<ConnectionMetrics>();
         services.AddScoped<EndpointServiceApi>();
+        services.AddScoped<AllowedPrincipals>();
         services.AddScoped<Reconcile>();
         services.AddScoped<ApplyEvents>();
         services.AddScoped<RegistrationSession>();
@@ -31,7 +36,7 @@ internal static class OnboardingModule
     /// <summary>The scheduler role: follows AWS.</summary>
     public static void AddOnboardingLoops(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<EventLoop>();
+        builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<NotificationLoop>().AddHostedService<EventLoop>();
         builder.Services.AddQuartz(quartz => quartz.ScheduleJob<SweepEvents>(trigger => trigger.WithIdentity("sweep-events").StartNow().WithSchedule(
             SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(1)).RepeatForever())));
     }
@@ -53,8 +58,9 @@ internal static class OnboardingModule
         staff.MapGet("/endpoint-connections", OperateConnections.List);
         staff.MapPost("/endpoint-connections/{id}:accept", OperateConnections.Accept);
         staff.MapPost("/endpoint-connections/{id}:reject", OperateConnections.Reject);
-        staff.MapGet("/acceptance-policies", OperatePolicy.List);
+        staff.MapGet("/acceptance-policies", OperatePolicy.Show);
         staff.MapPut("/acceptance-policies", OperatePolicy.Replace);
+        staff.MapPost("/acceptance-policies:try", OperatePolicy.Try);
         staff.MapGet("/tenants", OperateTenants.List);
         staff.MapGet("/tenants/{id}", OperateTenants.Get);
         staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);

@@ -11,6 +11,12 @@ internal sealed class OnboardingOptions : IValidatableObject
     /// <summary>Name that customers connect to (com.amazonaws.vpce.REGION.vpce-svc-…).</summary>
     public string ServiceName { get; set; } = "";
 
+    /// <summary>The Region of the endpoint service, by its name. EC2 shows an endpoint's own Region only where it is another one.</summary>
+    public string Region => ServiceName.Split('.') is [_, _, _, var region, ..] ? region : "";
+
+    /// <summary>The queue that tells of endpoint connections (SNS in front of it); empty where EC2 is only polled.</summary>
+    public string NotificationQueueUrl { get; set; } = "";
+
     /// <summary>Between two looks at EC2 while nothing is on its way.</summary>
     public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -19,6 +25,9 @@ internal sealed class OnboardingOptions : IValidatableObject
 
     /// <summary>How long a tenant may still read after its agreement ended.</summary>
     public TimeSpan ReadsAfterEnd { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long a suspended tenant keeps its endpoints; zero: until the agreement ends.</summary>
+    public TimeSpan RejectSuspendedAfter { get; set; }
 
     /// <summary>False only where a browser reaches the registration page without TLS.</summary>
     public bool SecureCookie { get; set; } = true;

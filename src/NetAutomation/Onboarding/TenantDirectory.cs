@@ -8,6 +8,9 @@ namespace NetAutomation.Onboarding;
 /// <param name="Suspended">True where only reads and cancels are allowed.</param>
 internal sealed record KeyHolder(TenantId Tenant, ApiKeyId Key, string Member, MemberRole Role, bool Suspended);
 
+/// <summary>What an endpoint is bound to. An endpoint bound anew has another binding.</summary>
+internal sealed record EndpointBinding(Guid Id, TenantId Tenant);
+
 /// <summary>
 /// Which tenant an endpoint or a key names now. The database is asked; answers are kept for less than a second, so a binding or key that
 /// ends is refused within one.
@@ -15,30 +18,43 @@ internal sealed record KeyHolder(TenantId Tenant, ApiKeyId Key, string Member, M
 internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider time)
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromMilliseconds(900);
-    private readonly Recent<TenantId?> _endpoints = new(time, _fresh);
+    private readonly Recent<EndpointBinding?> _endpoints = new(time, _fresh);
     private readonly Recent<KeyHolder?> _keys = new(time, _fresh);
 
     /// <summary>Told of endpoints that connected and are bound to no tenant; a reconcile may have missed them.</summary>
     public Action<string>? Unbound { get; set; }
 
     /// <summary>Null where the endpoint is bound to no tenant that may call.</summary>
-    public ValueTask<TenantId?> ByEndpoint(string endpointId, CancellationToken cancel) => _endpoints.Get(endpointId, async () =>
+    public ValueTask<EndpointBinding?> ByEndpoint(string endpointId, CancellationToken cancel) => _endpoints.Get(endpointId, async () =>
     {
         await using var scope = scopes.CreateAsyncScope();
         var rows = await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<Found>(
             $"""
-            select t.tenant_id from onboarding.binding b join onboarding.tenant t using (tenant_id)
+            select b.id, t.tenant_id from onboarding.binding b join onboarding.tenant t using (tenant_id)
             where b.endpoint_id = {endpointId} and b.ended_at is null and (t.state in ('active', 'suspended') or t.reads_until > now())
             """,
             cancel);
         if (rows is [var row])
         {
-            return new TenantId(row.TenantId);
+            return new EndpointBinding(row.Id, new TenantId(row.TenantId));
         }
 
         Unbound?.Invoke(endpointId);
         return null;
     });
+
+    /// <summary>Which of these endpoints are bound to a tenant that may call, by which binding. Never an answer of before.</summary>
+    public async Task<Dictionary<string, Guid>> Bindings(string[] endpoints, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var rows = await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<Alive>(
+            $"""
+            select b.endpoint_id, b.id from onboarding.binding b join onboarding.tenant t using (tenant_id)
+            where b.endpoint_id = any ({endpoints}) and b.ended_at is null and (t.state in ('active', 'suspended') or t.reads_until > now())
+            """,
+            cancel);
+        return rows.ToDictionary(row => row.EndpointId, row => row.Id, StringComparer.Ordinal);
+    }
 
     /// <summary>Null where the key is unknown or revoked, or its tenant may not call.</summary>
     public ValueTask<KeyHolder?> ByKey(string key, CancellationToken cancel)
@@ -69,7 +85,9 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
         _keys.Clear();
     }
 
-    private sealed record Found(Guid TenantId);
+    private sealed record Found(Guid Id, Guid TenantId);
+
+    private sealed record Alive(string EndpointId, Guid Id);
 
     private sealed record FoundKey(Guid TenantId, Guid Id, string Member, MemberRole Role, bool Suspended);
 
@@ -77,6 +95,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
     {
         private const int Most = 20_000;
         private readonly ConcurrentDictionary<string, (long At, T Value)> _answers = new(StringComparer.Ordinal);
+        private int _cleared;
 
         public async ValueTask<T> Get(string name, Func<Task<T>> read)
         {
@@ -87,6 +106,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
                 return known.Value;
             }
 
+            var cleared = Volatile.Read(ref _cleared);
             var value = await read();
             if (_answers.Count >= Most)
             {
@@ -94,9 +114,19 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
             }
 
             _answers[name] = (now, value);
+            if (cleared != Volatile.Read(ref _cleared))
+            {
+                // What was asked before everything was forgotten may be what had to be forgotten.
+                _answers.TryRemove(name, out _);
+            }
+
             return value;
         }
 
-        public void Clear() => _answers.Clear();
+        public void Clear()
+        {
+            Interlocked.Increment(ref _cleared);
+            _answers.Clear();
+        }
     }
 }

@@ -23,4 +23,21 @@ internal sealed class AuditLog(NetAutomationDb db)
             """,
             cancel);
     }
+
+    /// <summary>The same deed of the service itself to many subjects, in one statement.</summary>
+    public Task Append(string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> deeds, CancellationToken cancel)
+    {
+        Guid[] ids = [.. deeds.Select(_ => Guid.CreateVersion7())];
+        Guid[] tenants = [.. deeds.Select(each => each.Tenant.Value)];
+        string?[] endpoints = [.. deeds.Select(each => each.Endpoint)];
+        string[] subjects = [.. deeds.Select(each => each.Subject)];
+        return deeds.Count == 0 ? Task.CompletedTask : db.Query<Guid>(
+            $"""
+            insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
+            select d.id, d.tenant_id, {principal}, {principal}, d.endpoint_id, {action}, d.subject, jsonb_build_object()
+            from unnest({ids}, {tenants}, {endpoints}, {subjects}) as d(id, tenant_id, endpoint_id, subject)
+            returning id
+            """,
+            cancel);
+    }
 }

@@ -104,12 +104,18 @@ public sealed class OnboardingTests(PostgresServer postgres) : IAsyncLifetime
         using var staff = _service.Operator();
         var rejected = await staff.PostAsJsonAsync($"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:reject", new { reason = "Unpaid since May." });
         rejected.StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
         await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "rejected");
         await PageShows(browser, "Unpaid since May.");
         // EC2 never takes a rejected one back; the item's failure is shown and breaks nothing.
-        (await staff.PostAsJsonAsync($"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:accept", new { reason = "Paid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        var accept = $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:accept";
+        (await staff.PostAsJsonAsync(accept, new { reason = "Paid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
+        await SimulatedCloud.EventuallyAsync(async () => (await Connection(endpoint)).GetProperty("advice").GetString()?.Contains("creates it anew", StringComparison.Ordinal) == true);
+        await PageShows(browser, "Delete this endpoint and create it anew");
+        var again = await staff.PostAsJsonAsync(accept, new { reason = "Paid." });
+        again.StatusCode.ShouldBe(HttpStatusCode.Conflict);
+        (await again.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/endpoint_connection_rejected");
     }
 
     [Fact]

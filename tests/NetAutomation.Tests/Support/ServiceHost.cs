@@ -124,12 +124,14 @@ public sealed class ServiceHost : IAsyncDisposable
         await OpenTenant.Activate(db, tenant, agreement, CancellationToken.None);
         await BillingAccounts.Set(db, tenant, BillingChannel.Marketplace, null, account, "prod-test", CancellationToken.None);
         var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
-        var connection = await EndpointConnections.Store(db, seen, CancellationToken.None);
-        await EndpointConnections.Bind(db, connection, endpoint, tenant, CancellationToken.None);
+        await EndpointConnections.Store(db, seen.ServiceId, [seen], CancellationToken.None);
+        var connection = await db.Scalar<Guid>($"select id from onboarding.endpoint_connection where endpoint_id = {endpoint} and owner = {account}");
+        await Decisions.Write(db, [new Made(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test", CancellationToken.None);
+        await EndpointConnections.Bind(db, seen.ServiceId, CancellationToken.None);
         var key = await ApiKeys.Issue(db, tenant, "test", "test", role, CancellationToken.None);
         await transaction.CommitAsync();
         Services.GetRequiredService<TenantDirectory>().Forget();
-        return new TestTenant(tenant, agreement, connection, account, endpoint, key.Secret, Customer(endpoint, key.Secret));
+        return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
     }
 
     /// <summary>Another key of the tenant.</summary>

@@ -1,59 +1,98 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 using NetAutomation.Onboarding;
+using NetAutomation.Platform;
 
 namespace NetAutomation.Edge.Listeners;
 
 /// <summary>
-/// Closes open connections of an endpoint once it is bound to no tenant. Requests are checked one by one anyway; this ends streams that
-/// were let in before.
+/// The open connections of this process by endpoint. Once an endpoint's binding ends they are closed, whatever runs on them: when another
+/// process tells so, and every few seconds in case nobody did. Requests are checked one by one anyway; this ends what was let in before.
 /// </summary>
-internal sealed partial class LiveConnections(TenantDirectory tenants, EdgeMetrics metrics, TimeProvider time, ILogger<LiveConnections> log) : BackgroundService
+internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBell bell, EdgeMetrics metrics, ILogger<LiveConnections> log) : BackgroundService
 {
     private static readonly TimeSpan _period = TimeSpan.FromSeconds(2);
-    private readonly ConcurrentDictionary<ConnectionContext, string> _open = new();
+    private readonly ConcurrentDictionary<OpenConnection, bool> _open = new();
 
-    public IDisposable Add(string endpointId, ConnectionContext connection)
+    /// <summary>Dispose when the connection has ended.</summary>
+    public OpenConnection Open(string endpointId, Listener listener, ConnectionContext connection)
     {
-        _open[connection] = endpointId;
-        return new Entry(this, connection);
+        var open = new OpenConnection(this, tenants, endpointId, listener, connection);
+        _open[open] = true;
+        return open;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(_period, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                foreach (var endpoint in _open.Values.Distinct(StringComparer.Ordinal))
+                if (await bell.Wait(_period, stoppingToken))
                 {
-                    if (await tenants.ByEndpoint(endpoint, stoppingToken) is null)
-                    {
-                        Close(endpoint);
-                    }
+                    tenants.Forget();
                 }
+
+                await Sweep(stoppingToken);
             }
-            catch (Exception fault) when (fault is not OperationCanceledException)
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
             {
                 // An unreachable database proves nothing about a binding.
                 Log.Unchecked(log, fault);
             }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
-    private void Close(string endpoint)
+    private async Task Sweep(CancellationToken cancel)
     {
-        foreach (var (connection, _) in _open.Where(each => each.Value == endpoint))
+        // Taken before the question: what is bound anew meanwhile is judged next time.
+        var open = _open.Keys.Select(each => (Connection: each, Binding: each.Binding?.Id)).ToList();
+        if (open.Count == 0)
         {
-            metrics.Refused(Platform.Listener.Customer, "binding_ended");
-            connection.Abort(new ConnectionAbortedException("The endpoint is bound to no tenant."));
+            return;
+        }
+
+        var alive = await tenants.Bindings([.. open.Select(each => each.Connection.EndpointId).Distinct(StringComparer.Ordinal)], cancel);
+        foreach (var (connection, binding) in open)
+        {
+            if (!alive.TryGetValue(connection.EndpointId, out var now) || (binding ?? now) != now)
+            {
+                metrics.Refused(connection.Listener, "binding_ended");
+                connection.Abort();
+            }
         }
     }
 
-    private sealed record Entry(LiveConnections Owner, ConnectionContext Connection) : IDisposable
+    /// <summary>A connection through an endpoint. It stays with the binding that its first request found: bound anew, the endpoint may be somebody else's.</summary>
+    internal sealed class OpenConnection(LiveConnections owner, TenantDirectory tenants, string endpointId, Listener listener, ConnectionContext connection) : IDisposable
     {
-        public void Dispose() => Owner._open.TryRemove(Connection, out _);
+        private EndpointBinding? _binding;
+
+        public string EndpointId => endpointId;
+
+        public Listener Listener => listener;
+
+        public EndpointBinding? Binding => Volatile.Read(ref _binding);
+
+        /// <summary>Null where the endpoint is bound to no tenant, or not by the connection's binding.</summary>
+        public async ValueTask<TenantId?> Tenant(CancellationToken cancel)
+        {
+            if (await tenants.ByEndpoint(endpointId, cancel) is not { } now)
+            {
+                return null;
+            }
+
+            var first = Interlocked.CompareExchange(ref _binding, now, null) ?? now;
+            return first.Id == now.Id ? now.Tenant : null;
+        }
+
+        public void Abort() => connection.Abort(new ConnectionAbortedException("The endpoint's binding ended."));
+
+        public void Dispose() => owner._open.TryRemove(this, out _);
     }
 
     private static partial class Log

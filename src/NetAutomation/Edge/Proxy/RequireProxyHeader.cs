@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Listeners;
-using NetAutomation.Onboarding;
 using NetAutomation.Platform;
 
 namespace NetAutomation.Edge.Proxy;
@@ -15,7 +14,7 @@ namespace NetAutomation.Edge.Proxy;
 /// strips, so a second header is the client's own and is never believed.
 /// </summary>
 internal sealed class RequireProxyHeader(
-    IOptions<EdgeOptions> options, TenantDirectory tenants, LiveConnections live, EdgeMetrics metrics, TimeProvider time)
+    IOptions<EdgeOptions> options, LiveConnections live, EdgeMetrics metrics, TimeProvider time)
 {
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(5);
     private readonly IPNetwork[] _trusted = [.. options.Value.TrustedPeers.Select(IPNetwork.Parse)];
@@ -44,13 +43,9 @@ internal sealed class RequireProxyHeader(
 
         connection.RemoteEndPoint = header.Source ?? connection.RemoteEndPoint;
         connection.LocalEndPoint = header.Destination ?? connection.LocalEndPoint;
-        var endpoint = header.EndpointId;
-        connection.Features.Set(new EndpointFeature(
-            endpoint, cancel => endpoint is null ? ValueTask.FromResult<TenantId?>(null) : tenants.ByEndpoint(endpoint, cancel)));
-        using (endpoint is null ? null : live.Add(endpoint, connection))
-        {
-            await next(connection);
-        }
+        using var open = header.EndpointId is { } endpoint ? live.Open(endpoint, listener, connection) : null;
+        connection.Features.Set(new EndpointFeature(header.EndpointId, cancel => open is null ? ValueTask.FromResult<TenantId?>(null) : open.Tenant(cancel)));
+        await next(connection);
     }
 
     private async Task<(ProxyHeader? Header, string? Fault)> Read(PipeReader input)

@@ -1,20 +1,30 @@
 using Amazon.EC2;
 using Amazon.EC2.Model;
+using Amazon.Runtime;
 using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Onboarding.Connections;
 
-/// <summary>The EC2 calls about our endpoint service (EC2 API Reference, PrivateLink).</summary>
-internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOptions> options)
+/// <summary>
+/// The EC2 calls about our endpoint service (EC2 API Reference, PrivateLink). A call that EC2 throttles is repeated until the round's
+/// deadline, ever more slowly, so what was done before it is not done again. EC2's limits are shared with the whole organization.
+/// </summary>
+internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOptions> options, ConnectionMetrics metrics, TimeProvider time)
 {
     private const int PageSize = 1000;
-    private const int AtOnce = 25;
+    private const int MostPrincipals = 100;
+    private const int MostFailures = 3;
+    private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(20);
+
+    /// <summary>Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.</summary>
+    public const int AtOnce = 100;
 
     private string ServiceId => options.Value.ServiceId;
 
-    public async Task<List<Observed>> Connections(CancellationToken cancel)
+    /// <summary>All connections of the service, page by page.</summary>
+    public async IAsyncEnumerable<List<Observed>> Connections([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
-        var found = new List<Observed>();
         string? next = null;
         do
         {
@@ -24,12 +34,11 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
                 NextToken = next,
                 Filters = [new Filter { Name = "service-id", Values = [ServiceId] }],
             };
-            var page = await ec2.DescribeVpcEndpointConnectionsAsync(request, cancel);
-            found.AddRange((page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).Select(Read));
+            var page = await Patiently(() => ec2.DescribeVpcEndpointConnectionsAsync(request, cancel), cancel);
+            yield return [.. (page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).Select(Read)];
             next = page.NextToken;
         }
         while (!string.IsNullOrEmpty(next));
-        return found;
     }
 
     public async Task<HashSet<string>> Principals(CancellationToken cancel)
@@ -38,8 +47,8 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
         string? next = null;
         do
         {
-            var page = await ec2.DescribeVpcEndpointServicePermissionsAsync(
-                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next }, cancel);
+            var request = new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next };
+            var page = await Patiently(() => ec2.DescribeVpcEndpointServicePermissionsAsync(request, cancel), cancel);
             found.UnionWith((page.AllowedPrincipals ?? []).Select(each => each.Principal!));
             next = page.NextToken;
         }
@@ -47,68 +56,92 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
         return found;
     }
 
-    public Task ChangePrincipals(List<string> add, List<string> remove, CancellationToken cancel) => ec2.ModifyVpcEndpointServicePermissionsAsync(
-        new ModifyVpcEndpointServicePermissionsRequest
-        {
-            ServiceId = ServiceId,
-            AddAllowedPrincipals = add.Count == 0 ? null : add,
-            RemoveAllowedPrincipals = remove.Count == 0 ? null : remove,
-        },
-        cancel);
+    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    public Task<Dictionary<string, string>> Allow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
+        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, AddAllowedPrincipals = some }, cancel), null, cancel);
+
+    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    public Task<Dictionary<string, string>> Disallow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
+        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = some }, cancel), null, cancel);
 
     /// <summary>Accepts or rejects; answers the code of each item that EC2 did not do. A 200 says nothing about the items.</summary>
-    public async Task<Dictionary<string, string>> Decide(bool accept, IReadOnlyList<string> endpoints, CancellationToken cancel)
+    public Task<Dictionary<string, string>> Decide(bool accept, IReadOnlyCollection<string> endpoints, CancellationToken cancel) => accept
+        ? Each(
+            endpoints, AtOnce, some => ec2.AcceptVpcEndpointConnectionsAsync(
+                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel)
+        : Each(
+            endpoints, AtOnce, some => ec2.RejectVpcEndpointConnectionsAsync(
+                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel);
+
+    private async Task<Dictionary<string, string>> Each<T>(
+        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful, CancellationToken cancel)
     {
         var faults = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var chunk in endpoints.Chunk(AtOnce))
+        var open = new Stack<string[]>(items.Chunk(most).Reverse());
+        while (open.TryPop(out var some))
         {
             try
             {
-                await Call(accept, chunk, faults, cancel);
-            }
-            catch (AmazonEC2Exception fault) when (chunk.Length > 1 && (int)fault.StatusCode == 400)
-            {
-                // One bad item refused the whole request; each is tried alone so that it holds up no other.
-                foreach (var endpoint in chunk)
+                var answer = await Patiently(() => call([.. some]), cancel);
+                foreach (var item in unsuccessful?.Invoke(answer) ?? [])
                 {
-                    await CallAlone(accept, endpoint, faults, cancel);
+                    faults[item.ResourceId ?? some[0]] = item.Error?.Code ?? "unknown";
                 }
             }
-            catch (AmazonEC2Exception fault) when ((int)fault.StatusCode == 400)
+            catch (AmazonEC2Exception fault) when (IsOfItem(fault) && some.Length > 1)
             {
-                faults[chunk[0]] = fault.ErrorCode;
+                // One bad item refuses the whole request; it is found by halves, so that it holds up no other.
+                open.Push(some[(some.Length / 2)..]);
+                open.Push(some[..(some.Length / 2)]);
+            }
+            catch (AmazonEC2Exception fault) when (IsOfItem(fault))
+            {
+                faults[some[0]] = fault.ErrorCode;
             }
         }
 
         return faults;
     }
 
-    private async Task CallAlone(bool accept, string endpoint, Dictionary<string, string> faults, CancellationToken cancel)
+    private async Task<T> Patiently<T>(Func<Task<T>> call, CancellationToken cancel)
     {
-        try
+        var (throttled, failed) = (0, 0);
+        while (true)
         {
-            await Call(accept, [endpoint], faults, cancel);
-        }
-        catch (AmazonEC2Exception fault) when ((int)fault.StatusCode == 400)
-        {
-            faults[endpoint] = fault.ErrorCode;
+            try
+            {
+                return await call();
+            }
+            catch (AmazonServiceException fault) when (IsThrottle(fault))
+            {
+                throttled++;
+                metrics.Throttled(fault.ErrorCode ?? "unknown");
+            }
+            catch (Exception fault) when (IsPassing(fault) && failed < MostFailures && !cancel.IsCancellationRequested)
+            {
+                failed++;
+            }
+
+            var wait = Math.Min(_first.TotalMilliseconds * Math.Pow(2, Math.Min(throttled + failed, 10)), _longest.TotalMilliseconds);
+            await Task.Delay(TimeSpan.FromMilliseconds(wait * (0.5 + (Random.Shared.NextDouble() / 2))), time, cancel);
         }
     }
 
-    private async Task Call(bool accept, string[] endpoints, Dictionary<string, string> faults, CancellationToken cancel)
-    {
-        var items = accept
-            ? (await ec2.AcceptVpcEndpointConnectionsAsync(
-                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = [.. endpoints] }, cancel)).Unsuccessful
-            : (await ec2.RejectVpcEndpointConnectionsAsync(
-                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = [.. endpoints] }, cancel)).Unsuccessful;
-        foreach (var item in items ?? [])
-        {
-            faults[item.ResourceId ?? endpoints[0]] = item.Error?.Code ?? "unknown";
-        }
-    }
+    private static bool IsOfItem(AmazonEC2Exception fault) =>
+        (int)fault.StatusCode == 400 && !fault.ErrorCode.StartsWith("InvalidVpcEndpointService", StringComparison.Ordinal) && fault.ErrorCode != "MissingParameter";
+
+    private static bool IsThrottle(AmazonServiceException fault) =>
+        fault.ErrorCode is { } code && (code is "RequestLimitExceeded" or "EC2ThrottledException" or "SlowDown" || code.StartsWith("Throttl", StringComparison.Ordinal));
+
+    private static bool IsPassing(Exception fault) => fault is HttpRequestException or IOException || (fault is AmazonServiceException service && (int)service.StatusCode >= 500);
 
     private static Observed Read(VpcEndpointConnection each) => new(
         each.ServiceId!, each.VpcEndpointId!, each.VpcEndpointOwner!, new DateTimeOffset(each.CreationTimestamp!.Value.ToUniversalTime()),
-        each.VpcEndpointState?.Value ?? "unknown", each.VpcEndpointConnectionId, each.VpcEndpointRegion);
+        each.VpcEndpointState?.Value ?? "unknown", each.VpcEndpointConnectionId, each.VpcEndpointRegion)
+    {
+        Tags = (each.Tags ?? []).Where(tag => tag.Key is not null).GroupBy(tag => tag.Key!, StringComparer.Ordinal)
+            .ToDictionary(same => same.Key, same => same.Last().Value ?? "", StringComparer.Ordinal),
+    };
 }

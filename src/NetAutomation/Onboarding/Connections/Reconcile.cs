@@ -1,203 +1,253 @@
+using System.Text.Json;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
+using NetAutomation.Platform;
 
 namespace NetAutomation.Onboarding.Connections;
 
 /// <summary>
-/// One round of making EC2 and the database agree. It assumes nothing about the round before: what EC2 shows now is stored, decided and
-/// acted upon, and what EC2 refused is looked at again next time.
+/// One round of making EC2 and the database agree. It assumes nothing about the round before and may end anywhere: what EC2 shows now is
+/// stored, decided and acted upon, each step by itself, and what EC2 refused is looked at again later.
 /// </summary>
-internal sealed partial class Reconcile(SystemDb db, EndpointServiceApi api, IOptions<OnboardingOptions> options, TenantDirectory directory, ILogger<Reconcile> log)
+internal sealed partial class Reconcile(
+    SystemDb db,
+    EndpointServiceApi api,
+    AllowedPrincipals principals,
+    IOptions<OnboardingOptions> options,
+    TenantDirectory directory,
+    BindingBell bell,
+    ConnectionMetrics metrics,
+    TimeProvider time,
+    ILogger<Reconcile> log)
 {
-    // EC2 is eventually consistent, so a connection is gone only when several complete listings lack it.
-    private const int MissedUntilGone = 3;
+    private const int AtOnce = 1000;
 
-    /// <summary>True while something is on its way and the next look should come soon.</summary>
-    public async Task<bool> Run(CancellationToken cancel)
+    // What was listed before is old by then: endings must not wait for a long queue of acceptances.
+    private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _lag = TimeSpan.FromSeconds(30);
+
+    private string Service => options.Value.ServiceId;
+
+    /// <summary>Answers after what pause the next look is due.</summary>
+    public async Task<TimeSpan> Run(CancellationToken cancel)
     {
-        var waiting = await AllowPrincipals(cancel);
-        await Store(await api.Connections(cancel), cancel);
+        var seen = new List<Observed>();
+        await foreach (var page in api.Connections(cancel))
+        {
+            await EndpointConnections.Store(db, Service, page, cancel);
+            seen.AddRange(page);
+        }
+
+        var listed = time.GetTimestamp();
+        await EndpointConnections.Miss(db, Service, seen, cancel);
+        await EndBindings(cancel);
+        await Decide(cancel);
+        await RejectWhatIsOver(cancel);
+        await EndBindings(cancel);
         await using (var transaction = await db.Database.BeginTransactionAsync(cancel))
         {
-            await EndBindings(cancel);
-            await Decide(cancel);
-            await Bind(cancel);
+            await EndpointConnections.Bind(db, Service, cancel);
             await transaction.CommitAsync(cancel);
         }
 
         directory.Forget();
-        await Act(cancel);
-        return waiting || await db.Scalar<bool>(
-            $"""
-            select exists (select from onboarding.endpoint_connection
-                           where service_id = {options.Value.ServiceId} and lower(state) in ('pendingacceptance', 'pending') and missed = 0)
-            """,
-            cancel);
-    }
-
-    // Removing a principal may cut its connections, so tenants that only read keep theirs.
-    private async Task<bool> AllowPrincipals(CancellationToken cancel)
-    {
-        var wanted = (await db.Query<string>(
-            $"""
-            select distinct a.account from onboarding.tenant_account a join onboarding.tenant t using (tenant_id)
-            where a.active and (t.state in ('active', 'suspended') or t.reads_until > now())
-            """,
-            cancel)).ToDictionary(account => $"arn:aws:iam::{account}:root", StringComparer.Ordinal);
-        var present = await api.Principals(cancel);
-        var add = wanted.Keys.Where(arn => !present.Contains(arn)).ToList();
-        // Principals of other forms were allowed by a person and are left alone.
-        var remove = present.Where(arn => arn.StartsWith("arn:aws:iam::", StringComparison.Ordinal) && arn.EndsWith(":root", StringComparison.Ordinal) && !wanted.ContainsKey(arn)).ToList();
-        if (add.Count + remove.Count > 0)
-        {
-            await api.ChangePrincipals(add, remove, cancel);
-            Log.Principals(log, add.Count, remove.Count);
-        }
-
-        string[] accounts = [.. wanted.Values];
-        await db.Execute($"update onboarding.tenant_account set allowed_at = now() where active and allowed_at is null and account = any ({accounts})", cancel);
-        return add.Count > 0;
-    }
-
-    private async Task Store(List<Observed> seen, CancellationToken cancel)
-    {
-        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        var ids = new List<Guid>(seen.Count);
-        foreach (var each in seen)
-        {
-            ids.Add((await EndpointConnections.Store(db, each, cancel)).Value);
-        }
-
-        Guid[] all = [.. ids];
-        await db.Execute(
-            $"update onboarding.endpoint_connection set missed = missed + 1 where service_id = {options.Value.ServiceId} and not (id = any ({all})) and missed < {MissedUntilGone}",
-            cancel);
-        await transaction.CommitAsync(cancel);
+        await principals.Keep(cancel);
+        return await Act(listed, cancel) ? await Pause(cancel) : TimeSpan.Zero;
     }
 
     private async Task EndBindings(CancellationToken cancel)
     {
-        var ended = await db.Execute(
-            $"""
-            with ending as (
-              select c.id, case when lower(c.state) <> 'available' then c.state when c.missed >= {MissedUntilGone} then 'gone'
-                                when c.missed > 0 and exists (select from onboarding.endpoint_connection n
-                                                              where n.service_id = c.service_id and n.endpoint_id = c.endpoint_id and n.missed = 0) then 'replaced' end as reason
-              from onboarding.endpoint_connection c where c.service_id = {options.Value.ServiceId}
-            )
-            update onboarding.binding b set ended_at = now(), end_reason = e.reason
-            from ending e where e.id = b.connection and b.ended_at is null and e.reason is not null
-            """,
-            cancel);
+        var ended = await EndpointConnections.EndBindings(db, Service, cancel);
         if (ended > 0)
         {
+            directory.Forget();
+            bell.Ring();
+            metrics.Unbound(ended);
             Log.Ended(log, ended);
         }
     }
 
-    /// <summary>A person's decision stands; the policy's is made again until the connection is settled.</summary>
+    /// <summary>
+    /// A person's decision stands; the policy's is made again until the connection is settled. One that the policy rejected may be taken
+    /// back, as after a reactivation; one that somebody else rejected is left alone.
+    /// </summary>
     private async Task Decide(CancellationToken cancel)
     {
-        var policy = await AcceptancePolicy.Load(db, cancel);
         var open = await db.Query<Open>(
             $"""
-            select c.id, c.owner, d.verdict, d.rule, d.bound_tenant
-            from onboarding.endpoint_connection c
-            left join lateral (select * from onboarding.acceptance_decision d where d.connection = c.id order by d.id desc limit 1) d on true
-            where c.service_id = {options.Value.ServiceId} and c.missed = 0
-              and (lower(c.state) = 'pendingacceptance' or (lower(c.state) in ('pending', 'available') and coalesce(d.verdict, 'leave') = 'leave'))
-              and coalesce(d.made_by, 'policy') = 'policy'
+            select c.id, c.owner, c.region, c.tags::text as tags, c.state, c.decision, d.verdict, d.rule, d.bound_tenant
+            from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
+            where c.service_id = {Service} and c.missed = 0 and coalesce(d.made_by, 'policy') = 'policy'
+              and (lower(c.state) = 'pendingacceptance' or (lower(c.state) in ('pending', 'available') and coalesce(d.verdict, 'leave') = 'leave')
+                or (lower(c.state) = 'rejected' and d.verdict = 'reject'))
+            order by c.endpoint_created_at, c.id
             """,
             cancel);
+        if (open.Count == 0)
+        {
+            return;
+        }
+
+        var policy = await AcceptancePolicy.Load(db, time.GetUtcNow(), cancel);
+        var made = new List<Made>();
         foreach (var each in open)
         {
-            var decision = policy.Decide(each.Owner);
-            if (decision.Verdict != each.Verdict || decision.Rule != each.Rule || decision.BoundTenant != each.BoundTenant)
+            var tags = JsonSerializer.Deserialize<Dictionary<string, string>>(each.Tags, Json.Api)!;
+            var decision = policy.Decide(new Candidate(each.Owner, each.Region ?? options.Value.Region, tags, each.Id));
+            if ((decision.Verdict != each.Verdict || decision.Rule != each.Rule || decision.BoundTenant != each.BoundTenant)
+                && (each.Verdict != Verdict.Reject || decision.Verdict == Verdict.Accept || !IsRejected(each.State)))
             {
-                await Decisions.Write(db, new(each.Id), decision, "policy", cancel);
-                Log.Decided(log, new EndpointConnectionId(each.Id), decision.Verdict, decision.Rule);
+                made.Add(new Made(each.Id, each.Decision, IsRejected(each.State) || each.Verdict == Verdict.Reject, decision));
             }
         }
 
-        // Reading after the end is over: the endpoint goes as well.
-        var over = await db.Query<Guid>(
-            $"""
-            select b.connection from onboarding.binding b join onboarding.tenant t using (tenant_id)
-            where b.ended_at is null and t.state = 'ended' and t.reads_until <= now()
-            """,
-            cancel);
-        foreach (var connection in over)
-        {
-            await Decisions.Write(db, new(connection), new(Verdict.Reject, "agreement_ended", "The agreement has ended.", null), "policy", cancel);
-            await EndpointConnections.Unbind(db, new(connection), "agreement_ended", cancel);
-        }
+        await Write(made, cancel);
     }
 
-    private async Task Bind(CancellationToken cancel)
+    /// <summary>Reading after the end, or the grace of a suspension, is over: the endpoint goes as well. So do those of an account that was taken away.</summary>
+    private async Task RejectWhatIsOver(CancellationToken cancel)
     {
-        var accepted = await db.Query<Accepted>(
+        TimeSpan? grace = options.Value.RejectSuspendedAfter > TimeSpan.Zero ? options.Value.RejectSuspendedAfter : null;
+        var over = await db.Query<Over>(
             $"""
-            select c.id, c.endpoint_id, d.bound_tenant from onboarding.endpoint_connection c
-            join lateral (select * from onboarding.acceptance_decision d where d.connection = c.id order by d.id desc limit 1) d on true
+            select c.id, c.decision, case t.state when 'ended' then 'agreement_ended' when 'suspended' then 'agreement_suspended' else 'account_removed' end as rule
+            from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
             join onboarding.tenant t on t.tenant_id = d.bound_tenant
-            where c.service_id = {options.Value.ServiceId} and c.missed = 0 and lower(c.state) = 'available' and d.verdict = 'accept'
-              and (t.state in ('active', 'suspended') or t.reads_until > now())
-              and not exists (select from onboarding.binding b where b.connection = c.id and b.ended_at is null)
+            left join onboarding.tenant_account a on a.tenant_id = t.tenant_id and a.account = c.owner
+            where c.service_id = {Service} and c.missed < {EndpointConnections.MissedUntilGone} and d.verdict = 'accept'
+              and lower(c.state) in ('pendingacceptance', 'pending', 'available')
+              and ((t.state = 'ended' and t.reads_until <= now()) or (t.state = 'suspended' and t.changed_at + {grace}::interval <= now())
+                or (not a.active and d.at < coalesce(a.removed_at, 'infinity')))
             """,
             cancel);
-        foreach (var each in accepted)
+        await Write(
+            [
+                .. over.Select(each => new Made(each.Id, each.Decision, false, new Decision(
+                    Verdict.Reject,
+                    each.Rule,
+                    each.Rule switch
+                    {
+                        "agreement_ended" => "The agreement has ended.",
+                        "agreement_suspended" => "The agreement is suspended.",
+                        _ => "The account is no longer one of the tenant's.",
+                    },
+                    null))),
+            ],
+            cancel);
+    }
+
+    private async Task Write(List<Made> made, CancellationToken cancel)
+    {
+        foreach (var some in made.Chunk(AtOnce))
         {
-            await EndpointConnections.Bind(db, new(each.Id), each.EndpointId, new(each.BoundTenant), cancel);
-            await new Platform.AuditLog(db).Append(
-                new(each.BoundTenant), "service", "service", each.EndpointId, "endpoint.bound", $"{new EndpointConnectionId(each.Id)}", null, cancel);
+            await Decisions.Write(db, some, "policy", cancel);
+        }
+
+        foreach (var group in made.GroupBy(each => (each.Decision.Verdict, each.Decision.Rule)))
+        {
+            metrics.Decided(group.Key.Verdict, group.Count());
+            Log.Decided(log, group.Count(), group.Key.Verdict, group.Key.Rule);
         }
     }
 
-    private async Task Act(CancellationToken cancel)
+    /// <summary>False where the round left something for the next one.</summary>
+    private async Task<bool> Act(long listed, CancellationToken cancel)
     {
         var due = await db.Query<Due>(
             $"""
-            select c.id, c.endpoint_id, d.verdict from onboarding.endpoint_connection c
-            join lateral (select * from onboarding.acceptance_decision d where d.connection = c.id order by d.id desc limit 1) d on true
-            where c.service_id = {options.Value.ServiceId} and c.missed = 0
-              and ((d.verdict = 'accept' and lower(c.state) = 'pendingacceptance')
+            select c.id, c.endpoint_id, c.decision, d.verdict
+            from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
+            where c.service_id = {Service} and c.missed = 0
+              and ((d.verdict = 'accept' and (lower(c.state) = 'pendingacceptance' or (lower(c.state) = 'rejected' and d.takes_back)))
                 or (d.verdict = 'reject' and lower(c.state) in ('pendingacceptance', 'pending', 'available')))
+              and (c.asked is distinct from c.decision or c.ask_at is null or c.ask_at <= now())
+            order by d.verdict desc, c.attempts, c.id
             """,
             cancel);
         foreach (var group in due.GroupBy(each => each.Verdict))
         {
-            var faults = await api.Decide(group.Key == Verdict.Accept, [.. group.Select(each => each.EndpointId)], cancel);
-            foreach (var each in group)
+            foreach (var some in group.Chunk(EndpointServiceApi.AtOnce))
             {
-                // Whatever the code: the state changed under us, and the next round looks again.
-                var fault = faults.GetValueOrDefault(each.EndpointId);
-                await db.Execute($"update onboarding.endpoint_connection set fault = {fault} where id = {each.Id} and fault is distinct from {fault}", cancel);
-                if (fault is not null)
+                if (time.GetElapsedTime(listed) > _fresh)
                 {
-                    Log.Unsuccessful(log, each.EndpointId, group.Key, fault);
+                    return false;
                 }
+
+                await Ask(group.Key, some, cancel);
             }
+        }
+
+        return true;
+    }
+
+    /// <summary>EC2 may show the state of before for a while, so what it did is not asked for again at once.</summary>
+    private async Task Ask(Verdict verdict, Due[] some, CancellationToken cancel)
+    {
+        var faults = await api.Decide(verdict == Verdict.Accept, [.. some.Select(each => each.EndpointId)], cancel);
+        Guid[] ids = [.. some.Select(each => each.Id)];
+        Guid[] decisions = [.. some.Select(each => each.Decision)];
+        // Whatever the code: the state changed under us, or never lets it happen; a later round looks again.
+        string?[] codes = [.. some.Select(each => faults.GetValueOrDefault(each.EndpointId))];
+        await db.Query<Guid>(
+            $"""
+            update onboarding.endpoint_connection c
+            set asked = r.decision, fault = r.code, attempts = case when r.code is null then 0 else c.attempts + 1 end,
+                ask_at = now() + case when r.code is null then {_lag} else least({options.Value.PendingInterval} * power(2, least(c.attempts, 20)), interval '1 hour') * (0.75 + random() / 4) end
+            from unnest({ids}, {decisions}, {codes}) as r(id, decision, code) where c.id = r.id and c.decision = r.decision
+            returning c.id
+            """,
+            cancel);
+        if (faults.Count > 0)
+        {
+            metrics.Refused(faults.Count);
+            var (endpoint, code) = faults.First();
+            Log.Unsuccessful(log, faults.Count, verdict, endpoint, code);
         }
     }
 
-    private sealed record Open(Guid Id, string Owner, Verdict? Verdict, string? Rule, Guid? BoundTenant);
+    private async Task<TimeSpan> Pause(CancellationToken cancel)
+    {
+        var row = (await db.Query<Rest>(
+            $"""
+            select count(*) filter (where moving or waiting) as pending, coalesce(bool_or(moving and fault is null), false) as is_moving,
+                   coalesce(bool_or(waiting), false) as is_waiting, min(ask_at) filter (where moving and fault is not null) - now() as again,
+                   coalesce(now() - min(first_seen_at) filter (where state = 'pendingacceptance'), interval '0') as oldest
+            from (select lower(c.state) as state, c.first_seen_at, c.fault, c.ask_at,
+                         (d.verdict = 'accept' and lower(c.state) in ('pendingacceptance', 'pending'))
+                           or (d.verdict = 'accept' and lower(c.state) = 'rejected' and d.takes_back)
+                           or (d.verdict = 'reject' and lower(c.state) in ('pendingacceptance', 'pending', 'available'))
+                           or (c.missed > 0 and lower(c.state) in ('pendingacceptance', 'pending', 'available')) as moving,
+                         coalesce(d.verdict, 'leave') = 'leave' and lower(c.state) in ('pendingacceptance', 'pending') as waiting
+                  from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
+                  where c.service_id = {Service} and c.missed < {EndpointConnections.MissedUntilGone}) c
+            """,
+            cancel))[0];
+        metrics.Waiting(row.Pending, row.Oldest);
+        var (soon, late) = (options.Value.PendingInterval, options.Value.ReconcileInterval);
+        var pause = row.IsMoving ? soon : row.IsWaiting ? soon * 6 : late;
+        var again = row.Again is { } ask && ask < pause ? ask : pause;
+        return again < soon ? soon : again > late ? late : again;
+    }
 
-    private sealed record Accepted(Guid Id, string EndpointId, Guid BoundTenant);
+    private static bool IsRejected(string state) => state.Equals("rejected", StringComparison.OrdinalIgnoreCase);
 
-    private sealed record Due(Guid Id, string EndpointId, Verdict Verdict);
+    private sealed record Open(Guid Id, string Owner, string? Region, string Tags, string State, Guid? Decision, Verdict? Verdict, string? Rule, Guid? BoundTenant);
+
+    private sealed record Over(Guid Id, Guid? Decision, string Rule);
+
+    private sealed record Due(Guid Id, string EndpointId, Guid Decision, Verdict Verdict);
+
+    private sealed record Rest(long Pending, bool IsMoving, bool IsWaiting, TimeSpan? Again, TimeSpan Oldest);
 
     private static partial class Log
     {
-        [LoggerMessage(301, LogLevel.Information, "Allowed principals: {Added} added, {Removed} removed")]
-        public static partial void Principals(ILogger logger, int added, int removed);
-
         [LoggerMessage(302, LogLevel.Information, "{Count} bindings ended with their connections")]
         public static partial void Ended(ILogger logger, int count);
 
-        [LoggerMessage(303, LogLevel.Information, "{Connection}: {Verdict} by rule {Rule}")]
-        public static partial void Decided(ILogger logger, EndpointConnectionId connection, Verdict verdict, string rule);
+        [LoggerMessage(303, LogLevel.Information, "{Count} connections: {Verdict} by rule {Rule}")]
+        public static partial void Decided(ILogger logger, int count, Verdict verdict, string rule);
 
-        [LoggerMessage(304, LogLevel.Warning, "EC2 did not {Verdict} {Endpoint}: {Code}")]
-        public static partial void Unsuccessful(ILogger logger, string endpoint, Verdict verdict, string code);
+        [LoggerMessage(304, LogLevel.Warning, "EC2 did not {Verdict} {Count} connections, such as {Endpoint}: {Code}")]
+        public static partial void Unsuccessful(ILogger logger, int count, Verdict verdict, string endpoint, string code);
     }
 }

@@ -3,17 +3,19 @@ using Npgsql;
 
 namespace NetAutomation.Onboarding.Connections;
 
-/// <summary>Runs rounds, one process at a time: soon while something is on its way, rarely otherwise, ever more rarely while EC2 refuses.</summary>
+/// <summary>Runs rounds, one process at a time: soon while something is on its way, rarely otherwise, ever more rarely while they fail.</summary>
 internal sealed partial class ReconcileLoop(
     IServiceScopeFactory scopes,
     [FromKeyedServices("system")] NpgsqlDataSource database,
     ReconcileSignal signal,
     TenantDirectory directory,
     IOptions<OnboardingOptions> options,
+    ConnectionMetrics metrics,
+    TimeProvider time,
     ILogger<ReconcileLoop> log) : BackgroundService
 {
     private const int MostDoublings = 5;
-    private static readonly TimeSpan _round = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan _round = TimeSpan.FromMinutes(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -28,16 +30,22 @@ internal sealed partial class ReconcileLoop(
         while (!stoppingToken.IsCancellationRequested)
         {
             TimeSpan pause;
+            var begun = time.GetTimestamp();
             try
             {
-                pause = await Round(stoppingToken) ? settings.PendingInterval : settings.ReconcileInterval;
+                pause = await Round(begun, stoppingToken);
                 failures = 0;
             }
             catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
             {
                 Log.Failed(log, fault);
+                metrics.Round(succeeded: false, time.GetElapsedTime(begun));
                 failures = Math.Min(failures + 1, MostDoublings);
                 pause = settings.PendingInterval * (1 << failures);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
 
             await Pause(pause, wakeable: failures == 0, stoppingToken);
@@ -52,11 +60,11 @@ internal sealed partial class ReconcileLoop(
         {
             if (wakeable)
             {
-                await signal.Wait(spread, cancel);
+                await signal.Wait(spread, options.Value.PendingInterval / 2, cancel);
             }
             else
             {
-                await Task.Delay(spread, cancel);
+                await Task.Delay(spread, time, cancel);
             }
         }
         catch (OperationCanceledException)
@@ -65,7 +73,7 @@ internal sealed partial class ReconcileLoop(
         }
     }
 
-    private async Task<bool> Round(CancellationToken stopping)
+    private async Task<TimeSpan> Round(long begun, CancellationToken stopping)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         deadline.CancelAfter(_round);
@@ -73,13 +81,15 @@ internal sealed partial class ReconcileLoop(
         await using var @lock = new NpgsqlCommand("select pg_try_advisory_lock(7205759404)", alone);
         if (await @lock.ExecuteScalarAsync(deadline.Token) is not true)
         {
-            return true;
+            return options.Value.PendingInterval;
         }
 
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            return await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
+            var pause = await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
+            metrics.Round(succeeded: true, time.GetElapsedTime(begun));
+            return pause;
         }
         finally
         {

@@ -42,5 +42,17 @@ internal sealed class ReconcileSignal(TimeProvider time) : IDisposable
 
     public void Dispose() => _waiting.Dispose();
 
-    public Task Wait(TimeSpan longest, CancellationToken cancel) => _waiting.WaitAsync(longest, cancel);
+    /// <summary>Until a signal, or this long; a storm of signals makes one round at a time.</summary>
+    /// <param name="apart">Least time between two rounds.</param>
+    public async Task Wait(TimeSpan longest, TimeSpan apart, CancellationToken cancel)
+    {
+        var begun = time.GetTimestamp();
+        if (await _waiting.WaitAsync(longest, cancel) && apart - time.GetElapsedTime(begun) is { } rest && rest > TimeSpan.Zero)
+        {
+            await Task.Delay(rest, time, cancel);
+        }
+
+        // What was signalled until here, the next round sees.
+        _waiting.Wait(0, cancel);
+    }
 }

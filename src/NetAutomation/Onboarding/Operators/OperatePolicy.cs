@@ -1,54 +1,99 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
+using NetAutomation.Platform.Http;
 
 namespace NetAutomation.Onboarding.Operators;
 
-/// <summary>One acceptance rule; the first that fits decides.</summary>
-/// <param name="Name">Shown with every decision it makes.</param>
-/// <param name="Owner">one_active_tenant, several_active_tenants, inactive_tenant, stranger or anyone.</param>
-/// <param name="Account">Only this AWS account.</param>
-/// <param name="Verdict">accept (only for one_active_tenant), reject or leave.</param>
-/// <param name="Reason">Shown to the customer.</param>
-public sealed record AcceptanceRuleView(string Name, string Owner, string? Account, string Verdict, string Reason);
+/// <summary>The acceptance policy that decides now.</summary>
+/// <param name="Version">Stands with every decision it makes, and in the ETag.</param>
+/// <param name="Rules">In the order they are asked.</param>
+public sealed record AcceptancePolicyView(int Version, IReadOnlyList<AcceptanceRule> Rules);
+
+/// <summary>Replaces the acceptance policy.</summary>
+/// <param name="Rules">All rules, in the order they are asked.</param>
+public sealed record ReplaceAcceptancePolicyRequest(IReadOnlyList<AcceptanceRule> Rules);
+
+/// <summary>An endpoint connection that might come.</summary>
+/// <param name="Owner">AWS account of the endpoint.</param>
+/// <param name="Region">Its Region; that of the service where it is left out.</param>
+/// <param name="Tags">Tags on the connection.</param>
+/// <param name="TenantId">Ask as if the account were this tenant's alone.</param>
+public sealed record TryAcceptanceRequest(string Owner, string? Region = null, IReadOnlyDictionary<string, string>? Tags = null, TenantId? TenantId = null);
+
+/// <summary>What would be decided.</summary>
+/// <param name="Verdict">accept, reject or leave.</param>
+/// <param name="Rule">The rule that decides; no_rule where none fits.</param>
+/// <param name="Reason">What the customer would read.</param>
+/// <param name="PolicyVersion">The policy that was asked.</param>
+/// <param name="TenantId">Whose the connection would be.</param>
+/// <param name="PassedOver">The rules before, each with the first condition that does not hold.</param>
+public sealed record TriedAcceptanceView(string Verdict, string Rule, string Reason, int PolicyVersion, TenantId? TenantId, IReadOnlyList<PassedOver> PassedOver);
 
 internal static class OperatePolicy
 {
-    public static async Task<Ok<List<AcceptanceRuleView>>> List(SystemDb db, CancellationToken cancel) => TypedResults.Ok(await Find(db, cancel));
-
-    /// <summary>Replaces all rules, in the order given.</summary>
-    public static async Task<Results<Ok<List<AcceptanceRuleView>>, Problem>> Replace(
-        List<AcceptanceRuleView> rules, SystemDb db, ReconcileSignal signal, CancellationToken cancel)
+    public static async Task<Ok<AcceptancePolicyView>> Show(SystemDb db, HttpContext http, CancellationToken cancel)
     {
-        await db.Execute($"delete from onboarding.acceptance_policy", cancel);
-        for (var i = 0; i < rules.Count; i++)
-        {
-            var rule = rules[i];
-            if (Fault(rule) is { } fault)
-            {
-                return Platform.Problems.Refused.At($"/{i}/{fault}", "not_allowed", "This value, or this combination, is not allowed.");
-            }
+        var (version, rules) = await AcceptancePolicy.Current(db, cancel);
+        ETags.Show(http, version);
+        return TypedResults.Ok(new AcceptancePolicyView(version, rules));
+    }
 
-            await db.Execute(
-                $"""
-                insert into onboarding.acceptance_policy (position, name, owner, account, verdict, reason)
-                values ({(i + 1) * 100}, {rule.Name}, {rule.Owner}, {rule.Account}, {rule.Verdict}, {rule.Reason})
-                """,
-                cancel);
+    /// <summary>Pending connections are decided anew; what is settled stays.</summary>
+    public static async Task<Results<Ok<AcceptancePolicyView>, Problem>> Replace(
+        ReplaceAcceptancePolicyRequest request, SystemDb db, OperatorCaller caller, ReconcileSignal signal, HttpContext http, CancellationToken cancel)
+    {
+        var (version, _) = await AcceptancePolicy.Current(db, cancel);
+        if (ETags.Check(http, version) is { } stale)
+        {
+            return stale;
+        }
+
+        if (AcceptanceRule.Faults(request.Rules, "/rules") is { Count: > 0 } faults)
+        {
+            return new Problem(Platform.Problems.Refused, null, faults);
+        }
+
+        var rules = JsonSerializer.Serialize(request.Rules, Json.Api);
+        var written = await db.Execute(
+            $"""
+            insert into onboarding.acceptance_policy_version (version, rules, made_by)
+            values ({version + 1}, {rules}::jsonb, {$"operator:{caller.Name}"}) on conflict (version) do nothing
+            """,
+            cancel);
+        if (written == 0)
+        {
+            return Platform.Problems.PreconditionFailed.With();
         }
 
         db.AfterCommit.Add(signal.Nudge);
-        return TypedResults.Ok(await Find(db, cancel));
+        ETags.Show(http, version + 1);
+        return TypedResults.Ok(new AcceptancePolicyView(version + 1, request.Rules));
     }
 
-    private static string? Fault(AcceptanceRuleView rule) =>
-        !Wire.TryValue<OwnerKind>(rule.Owner, out var owner) ? "owner"
-        : !Wire.TryValue<Verdict>(rule.Verdict, out var verdict) || (verdict == Verdict.Accept && owner != OwnerKind.OneActiveTenant) ? "verdict"
-        : rule.Account is { } account && (account.Length != 12 || !account.All(char.IsAsciiDigit)) ? "account"
-        : rule.Name.Length is < 1 or > 100 ? "name"
-        : null;
+    /// <summary>Says what the policy would decide now about such a connection; decides nothing.</summary>
+    public static async Task<Results<Ok<TriedAcceptanceView>, Problem>> Try(
+        TryAcceptanceRequest request, SystemDb db, IOptions<OnboardingOptions> options, TimeProvider time, CancellationToken cancel)
+    {
+        if (request.Owner.Length != 12 || !request.Owner.All(char.IsAsciiDigit))
+        {
+            return Platform.Problems.Refused.At("/owner", "not_allowed", "An AWS account has 12 digits.");
+        }
 
-    private static Task<List<AcceptanceRuleView>> Find(SystemDb db, CancellationToken cancel) =>
-        db.Query<AcceptanceRuleView>($"select name, owner, account, verdict, reason from onboarding.acceptance_policy order by position", cancel);
+        if (request.TenantId is { } tenant && await db.Scalar<int>($"select count(*)::int from onboarding.tenant where tenant_id = {tenant.Value}", cancel) == 0)
+        {
+            return Platform.Problems.Refused.At("/tenantId", "unknown", "There is no such tenant.");
+        }
+
+        var policy = await AcceptancePolicy.Load(db, time.GetUtcNow(), cancel);
+        var passed = new List<PassedOver>();
+        var candidate = new Candidate(request.Owner, request.Region ?? options.Value.Region, request.Tags ?? new Dictionary<string, string>(StringComparer.Ordinal));
+        var decision = policy.Decide(candidate, request.TenantId?.Value, passed);
+        return TypedResults.Ok(new TriedAcceptanceView(
+            Wire.Name(decision.Verdict), decision.Rule, decision.Reason, decision.PolicyVersion!.Value,
+            decision.BoundTenant is { } bound ? new TenantId(bound) : null, passed));
+    }
 }

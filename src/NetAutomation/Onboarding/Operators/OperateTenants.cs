@@ -23,6 +23,10 @@ public sealed record TenantView(
 /// <param name="Reason">Why; it stands in the tenant's audit.</param>
 public sealed record IssueTenantKeyRequest(string Member, string Reason);
 
+/// <summary>Who of an account may connect.</summary>
+/// <param name="Principals">ARNs of roles and users, without paths; everyone of the account where it is left out.</param>
+public sealed record TenantAccountRequest(string[]? Principals = null);
+
 /// <summary>Suspends a tenant.</summary>
 /// <param name="Reason">Why; it stands in the tenant's audit.</param>
 public sealed record SuspendTenantRequest(string Reason);
@@ -69,17 +73,26 @@ internal static class OperateTenants
 
     /// <summary>Another AWS account of the tenant, which the provider has proven by its own means.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> AddAccount(
-        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
+        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel, TenantAccountRequest? request = null)
     {
         if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
         {
             return Platform.Problems.NotFound.With();
         }
 
+        var principals = request?.Principals ?? [];
+        for (var i = 0; i < principals.Length; i++)
+        {
+            if (!IsPrincipal(principals[i], account))
+            {
+                return Platform.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:aws:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
+            }
+        }
+
         await db.Execute(
             $"""
-            insert into onboarding.tenant_account (tenant_id, account, proven_by) values ({id.Value}, {account}, 'operator')
-            on conflict (tenant_id, account) do update set active = true
+            insert into onboarding.tenant_account (tenant_id, account, proven_by, principals) values ({id.Value}, {account}, 'operator', {principals})
+            on conflict (tenant_id, account) do update set active = true, removed_at = null, principals = excluded.principals
             """,
             cancel);
         await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.added", account, null, cancel);
@@ -91,7 +104,7 @@ internal static class OperateTenants
         TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
     {
         var changed = await db.Execute(
-            $"update onboarding.tenant_account set active = false, allowed_at = null where tenant_id = {id.Value} and account = {account} and active", cancel);
+            $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {id.Value} and account = {account} and active", cancel);
         if (changed == 0)
         {
             return Platform.Problems.NotFound.With();
@@ -122,6 +135,10 @@ internal static class OperateTenants
         db.AfterCommit.Add(directory.Forget);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
     }
+
+    private static bool IsPrincipal(string arn, string account) =>
+        Array.Exists([$"arn:aws:iam::{account}:role/", $"arn:aws:iam::{account}:user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
+            && arn.Length - form.Length is >= 1 and <= 64 && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
 
     private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<TenantView>(
         $"""

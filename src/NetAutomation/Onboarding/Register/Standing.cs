@@ -23,10 +23,12 @@ internal sealed record Standing(string State, bool MayConnect, bool HasKey, stri
             cancel))[0];
         var connections = await db.Query<Connection>(
             $"""
-            select c.endpoint_id, c.owner, case when c.missed >= 3 then 'gone' else c.state end as state, d.reason
+            select c.endpoint_id, c.owner, case when c.missed >= 3 then 'gone' else c.state end as state,
+                   case when d.verdict = 'accept' and lower(c.state) = 'rejected' and c.fault is not null
+                        then 'AWS does not take this connection back. Delete this endpoint and create it anew.' else d.reason end as reason
             from onboarding.endpoint_connection c
             join onboarding.tenant_account a on a.account = c.owner and a.tenant_id = {tenant.Value} and a.active
-            left join lateral (select * from onboarding.acceptance_decision d where d.connection = c.id order by d.id desc limit 1) d on true
+            left join onboarding.acceptance_decision d on d.id = c.decision
             where c.missed < 3 order by c.id desc limit 50
             """,
             cancel);
