@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text.Json;
+using NetAutomation.Bench;
+
+var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.Ordinal)
+{
+    ["reconcile-10k"] = ReconcileTenThousand.Run,
+};
+
+var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());
+for (var i = 0; i < args.Length; i++)
+{
+    if (args[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < args.Length)
+    {
+        folders[args[i][2..]] = args[++i];
+    }
+    else
+    {
+        names.Add(args[i]);
+    }
+}
+
+if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
+{
+    await Console.Error.WriteLineAsync($"There is no bench '{unknown}'; known are {string.Join(", ", benches.Keys)}.");
+    return 2;
+}
+
+var results = new List<Result>();
+foreach (var name in names.Count > 0 ? names : [.. benches.Keys])
+{
+    await using var stack = new Stack(folders["database"], folders["service"], folders["simulator"], folders["blocks"]);
+    results.Add(await benches[name](stack));
+}
+
+foreach (var result in results)
+{
+    foreach (var (figure, value) in result.Figures)
+    {
+        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{result.Bench,-20} {figure,-24} {value}"));
+    }
+}
+
+foreach (var result in results)
+{
+    await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new Dictionary<string, object>(result.Figures.Prepend(new("bench", result.Bench)))));
+}
+
+return results.TrueForAll(result => result.Held) ? 0 : 1;

@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// 10,000 pending connections of 5,000 tenants and 500 strangers, a fifth of which flaps while they are decided: deleted, made again by
+/// another owner, rejected or failed by AWS, refused as items. EC2 throttles and shows everything half a second late. Meanwhile a customer
+/// goes on calling at the same rate as before. In the end bindings are compared with what the simulator itself holds.
+/// </summary>
+internal static class ReconcileTenThousand
+{
+    private const int Connections = 10_000;
+    private const int Tenants = 5_000;
+    private const int Strangers = 500;
+    private const double Limit = 60;
+    private const int Rate = 100;
+    private static readonly string[] _accounts = [.. Enumerable.Range(0, Tenants + Strangers).Select(i => $"{600_000_000_000 + i}")];
+
+    public static async Task<Result> Run(Stack stack)
+    {
+        Stack.Say("starting simulator, service and database");
+        await stack.StartSimulator(new { visibilityMilliseconds = 500, bucketCapacity = 30, refillPerSecond = 8 });
+        await stack.CreateDatabase();
+        await stack.Sql(
+            """
+            with made as (
+              insert into onboarding.tenant (tenant_id, name, state) select gen_random_uuid(), a, 'active' from unnest($1) a returning tenant_id, name
+            )
+            insert into onboarding.tenant_account (tenant_id, account, proven_by) select tenant_id, name, 'operator' from made
+            """,
+            (object)_accounts[..Tenants]);
+        await stack.StartService("api");
+        await stack.StartService("scheduler", "Onboarding:ReconcileInterval=00:00:02", "Onboarding:PendingInterval=00:00:05");
+
+        // Both processes have done everything once before anything is measured.
+        var warm = await Make(stack, 500);
+        await Until(stack, warm.Count, TimeSpan.FromMinutes(3));
+        using var client = await Customer(stack);
+        await Measure(client, TimeSpan.FromSeconds(5));
+        Stack.Say("measuring the customer without endpoints on their way");
+        var before = await Measure(client, TimeSpan.FromSeconds(20));
+
+        Stack.Say($"{Connections} endpoints ask");
+        await Make(stack, Connections);
+        await stack.Control(HttpMethod.Post, "/control/endpoints:fault", new { share = 0.05, seed = 1, states = new[] { "pendingAcceptance" }, code = "InvalidState", times = 2 });
+        var begun = Stopwatch.GetTimestamp();
+        using var decided = new CancellationTokenSource();
+        var during = new Load(client, "/v1/me", Rate);
+        var calling = during.Run(decided.Token);
+        await Flap(stack);
+        await Until(stack, Connections, TimeSpan.FromMinutes(5));
+        var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        await decided.CancelAsync();
+        await calling;
+
+        var (wrong, missing, bound) = await Compare(stack);
+        var ratio = during.Percentile(0.99) / before.Percentile(0.99);
+        var calls = (await stack.Control(HttpMethod.Get, "/control/calls")).EnumerateArray().ToList();
+        return new Result(
+            "reconcile-10k",
+            seconds <= Limit && wrong == 0 && missing == 0,
+            [
+                new("seconds", Math.Round(seconds, 1)),
+                new("limit", Limit),
+                new("wrongBindings", wrong),
+                new("missingBindings", missing),
+                new("bound", bound),
+                new("calls", calls.Sum(call => call.GetProperty("calls").GetInt32())),
+                new("throttled", calls.Sum(call => call.GetProperty("refused").GetInt32())),
+                new("p99Before", Math.Round(before.Percentile(0.99), 1)),
+                new("p99During", Math.Round(during.Percentile(0.99), 1)),
+                new("p99Ratio", Math.Round(ratio, 2)),
+                new("requests", during.Count),
+                new("failedRequests", during.Failed),
+            ]);
+    }
+
+    private static async Task<Load> Measure(HttpClient client, TimeSpan time)
+    {
+        using var end = new CancellationTokenSource(time);
+        var load = new Load(client, "/v1/me", Rate);
+        await load.Run(end.Token);
+        return load;
+    }
+
+    private static async Task<List<string>> Make(Stack stack, int count) =>
+        [.. (await stack.Control(HttpMethod.Post, "/control/endpoints:bulk", new { accounts = _accounts, count })).GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
+
+    /// <summary>15 % in the course of six seconds, besides the 5 % whose decisions fail.</summary>
+    private static async Task Flap(Stack stack)
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await stack.Control(HttpMethod.Post, "/control/endpoints:delete", new { share = 0.005, seed = 10 + i });
+            await stack.Control(HttpMethod.Post, "/control/endpoints:recreate", new { share = 0.005, seed = 20 + i, owner = _accounts[i % 2 == 0 ? i : ^(i + 1)] });
+            await stack.Control(HttpMethod.Post, "/control/endpoints:put", new { share = 0.005, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed", states = new[] { "available", "pendingAcceptance" } });
+            await Task.Delay(600);
+        }
+    }
+
+    /// <summary>Until so many were seen and none of them is on its way any more.</summary>
+    private static async Task Until(Stack stack, int seen, TimeSpan most)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        for (var quiet = 0; quiet < 2;)
+        {
+            if (Stopwatch.GetElapsedTime(begun) > most)
+            {
+                throw new TimeoutException("The connections were not decided.");
+            }
+
+            await Task.Delay(250);
+            var open = await stack.Value<long>(
+                """
+                select count(*) from onboarding.endpoint_connection c
+                where missed = 0 and lower(state) in ('pendingacceptance', 'pending')
+                """);
+            var known = await stack.Value<long>("select count(*) from onboarding.endpoint_connection");
+            quiet = known >= seen && open == 0 && await Compare(stack) is (0, 0, _) ? quiet + 1 : 0;
+        }
+    }
+
+    /// <summary>Bindings that should not be, and those that should: by the simulator's own state.</summary>
+    private static async Task<(int Wrong, int Missing, int Bound)> Compare(Stack stack)
+    {
+        var truth = (await stack.Control(HttpMethod.Get, "/control/endpoints")).EnumerateArray()
+            .ToDictionary(each => each.GetProperty("vpceId").GetString()!, each => (Account: each.GetProperty("account").GetString()!, State: each.GetProperty("state").GetString()!));
+        var bound = new Dictionary<string, string>(StringComparer.Ordinal);
+        await using var command = stack.Database.CreateCommand(
+            "select b.endpoint_id, t.name from onboarding.binding b join onboarding.tenant t using (tenant_id) where b.ended_at is null and t.name <> 'customer'");
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            bound.Add(reader.GetString(0), reader.GetString(1));
+        }
+
+        var tenants = _accounts[..Tenants].ToHashSet(StringComparer.Ordinal);
+        var wrong = bound.Count(each => !truth.TryGetValue(each.Key, out var is_) || is_.State != "available" || is_.Account != each.Value);
+        var missing = truth.Count(each => each.Value.State == "available" && tenants.Contains(each.Value.Account) && !bound.ContainsKey(each.Key));
+        return (wrong, missing, bound.Count);
+    }
+
+    /// <summary>A customer with a bound endpoint and a key.</summary>
+    private static async Task<HttpClient> Customer(Stack stack)
+    {
+        const string Endpoint = "vpce-0123456789abcdef0";
+        var (key, tenant) = ($"nak_{Convert.ToHexString(RandomNumberGenerator.GetBytes(21))}", Guid.NewGuid());
+        await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'customer', 'active')", tenant);
+        await stack.Sql(
+            """
+            with c as (
+              insert into onboarding.endpoint_connection (id, service_id, endpoint_id, owner, endpoint_created_at, state) values ($1, 'other', $2, '999999999999', now(), 'available') returning id
+            )
+            insert into onboarding.binding (tenant_id, id, connection, endpoint_id) select $1, $1, id, $2 from c
+            """,
+            tenant, Endpoint);
+        await stack.Sql(
+            "insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role) values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')",
+            tenant, SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+        return stack.Client(Endpoint, key);
+    }
+}
