@@ -72,6 +72,211 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root", "arn:aws:iam::999999999999:role/consultant", "*"], ignoreOrder: true);
     }
 
+    [Fact]
+    public async Task What_always_fails_is_asked_ever_more_rarely_and_holds_up_no_other()
+    {
+        var tenant = await _service.CreateTenant();
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMinutes(1) };
+        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
+        _ec2.Unsuccessful["vpce-0aaaaaaaaaaaaaaa1"] = "SomethingNew";
+        (await Round(settings)).ShouldBeGreaterThan(TimeSpan.FromSeconds(30));
+        _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1"]);
+        _ec2.Connections.Add(Connection("vpce-0aaaaaaaaaaaaaaa2", tenant.Account, "pendingAcceptance"));
+        await Round(settings);
+        _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1", "vpce-0aaaaaaaaaaaaaaa2"]);
+        // A state that changed is another matter.
+        _ec2.Connections[0] = Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pending");
+        await Round(settings);
+        (await Faults()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refused_request_is_halved_until_the_bad_item_is_alone()
+    {
+        var tenant = await _service.CreateTenant();
+        string[] ids = [.. Enumerable.Range(1, 250).Select(i => $"vpce-0bbbbbbbbbbbb{i:x4}")];
+        _ec2.Connections = [.. ids.Select(id => Connection(id, tenant.Account, "pendingAcceptance")), Bound(tenant)];
+        _ec2.Malformed = ids[17];
+        await Round();
+        _ec2.Accepted.Order().ShouldBe(ids.Where(id => id != ids[17]).Order());
+        (await Faults()).ShouldBe(["InvalidVpcEndpointId.Malformed"]);
+        _ec2.Calls.ShouldBeLessThan(25);
+    }
+
+    [Fact]
+    public async Task A_throttled_call_is_repeated_where_it_was()
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
+        _ec2.Throttles = 3;
+        await Round();
+        // Two pages, one of them asked again.
+        _ec2.Pages.ShouldBe([null, null, null, null, "second"]);
+        _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1"]);
+    }
+
+    [Fact]
+    public async Task What_was_shown_as_deleted_never_comes_back_by_a_late_answer()
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Connections = [Connection(tenant.EndpointId, tenant.Account, "deleting", DateTime.UnixEpoch)];
+        await Round();
+        (await Alive(tenant.EndpointId)).ShouldBeNull();
+        _ec2.Connections = [Bound(tenant)];
+        await Round();
+        (await Alive(tenant.EndpointId)).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("rejected")]
+    [InlineData("failed")]
+    [InlineData("deleted")]
+    [InlineData("never heard of")]
+    public async Task A_connection_that_is_over_loses_its_binding_in_that_round(string state)
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Connections = [Connection(tenant.EndpointId, tenant.Account, state, DateTime.UnixEpoch)];
+        await Round();
+        (await Alive(tenant.EndpointId)).ShouldBeNull();
+        _ec2.Accepted.ShouldBeEmpty("somebody else ended it");
+    }
+
+    [Fact]
+    public async Task Suspended_for_longer_than_the_grace_is_rejected_and_taken_back_when_active_again()
+    {
+        var tenant = await _service.CreateTenant();
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
+        await Round(settings);
+        _ec2.Connections[0] = Connection("vpce-0ccccccccccccccc1", tenant.Account, "available");
+        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '6 days' where tenant_id = {tenant.Id.Value}");
+        await Round(settings);
+        (await Alive("vpce-0ccccccccccccccc1")).ShouldBe(tenant.Id, "suspended tenants read");
+        await Sql($"update onboarding.tenant set changed_at = now() - interval '8 days' where tenant_id = {tenant.Id.Value}");
+        await Round();
+        _ec2.Rejected.ShouldBeEmpty("without the setting they keep their endpoints");
+        await Round(settings);
+        _ec2.Rejected.ShouldBe(["vpce-0ccccccccccccccc1", tenant.EndpointId], ignoreOrder: true);
+        (await Alive("vpce-0ccccccccccccccc1")).ShouldBeNull();
+        (await Shown("vpce-0ccccccccccccccc1")).GetProperty("rule").GetString().ShouldBe("agreement_suspended");
+
+        _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "rejected"), Connection(tenant.EndpointId, tenant.Account, "rejected", DateTime.UnixEpoch)];
+        await Round(settings);
+        _ec2.Accepted.Clear();
+        await Sql($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {tenant.Id.Value}");
+        _ec2.Unsuccessful[tenant.EndpointId] = "InvalidState";
+        await Round(settings);
+        _ec2.Accepted.ShouldBe(["vpce-0ccccccccccccccc1", tenant.EndpointId], ignoreOrder: true);
+        (await Shown(tenant.EndpointId)).GetProperty("advice").GetString()!.ShouldContain("creates it anew");
+        _ec2.Connections[0] = Connection("vpce-0ccccccccccccccc1", tenant.Account, "available");
+        await Round(settings);
+        (await Alive("vpce-0ccccccccccccccc1")).ShouldBe(tenant.Id);
+        (await Alive(tenant.EndpointId)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task An_account_that_is_taken_away_loses_its_endpoints_before_its_permission()
+    {
+        var tenant = await _service.CreateTenant();
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/accounts/888888888888")).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Connections = [Connection("vpce-0ddddddddddddddd1", "888888888888", "pendingAcceptance"), Bound(tenant)];
+        await Round();
+        _ec2.Connections[0] = Connection("vpce-0ddddddddddddddd1", "888888888888", "available");
+        await Round();
+        (await Alive("vpce-0ddddddddddddddd1")).ShouldBe(tenant.Id);
+        (await staff.Call("DELETE", $"/operator/v1/tenants/{tenant.Id}/accounts/888888888888")).Must(System.Net.HttpStatusCode.OK);
+        await Round();
+        (await Alive("vpce-0ddddddddddddddd1")).ShouldBeNull();
+        _ec2.Rejected.ShouldBe(["vpce-0ddddddddddddddd1"]);
+        _ec2.Principals.ShouldContain("arn:aws:iam::888888888888:root");
+        _ec2.Connections[0] = Connection("vpce-0ddddddddddddddd1", "888888888888", "rejected");
+        await Round();
+        _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root"]);
+        (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id);
+    }
+
+    [Fact]
+    public async Task An_account_may_be_held_to_roles_and_a_bad_principal_holds_up_no_other()
+    {
+        var (tenant, other) = (await _service.CreateTenant(), await _service.CreateTenant());
+        var role = $"arn:aws:iam::{tenant.Account}:role/network";
+        using var staff = _service.Operator();
+        var path = $"/operator/v1/tenants/{tenant.Id}/accounts/{tenant.Account}";
+        (await staff.Call("PUT", path, new { principals = new[] { role, $"arn:aws:iam::{tenant.Account}:role/with/path" } })).Faults.ShouldBe(["/principals/1 not_allowed"]);
+        (await staff.Call("PUT", path, new { principals = new[] { $"arn:aws:iam::{other.Account}:role/network" } })).Faults.ShouldBe(["/principals/0 not_allowed"]);
+        (await staff.Call("PUT", path, new { principals = new[] { role } })).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Connections = [Bound(tenant), Bound(other)];
+        _ec2.Principals = ["arn:aws:iam::999999999999:role/consultant"];
+        _ec2.Malformed = role;
+        await Round();
+        _ec2.Principals.ShouldBe([$"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
+        _ec2.Malformed = null;
+        await Round();
+        _ec2.Principals.ShouldBe([role, $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
+        (await staff.Call("PUT", path, new { principals = Array.Empty<string>() })).Must(System.Net.HttpStatusCode.OK);
+        await Round();
+        _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task An_account_of_two_tenants_waits_for_a_person_endpoint_by_endpoint()
+    {
+        var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{other.Id}/accounts/{mine.Account}")).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Connections = [Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "pendingAcceptance"), Connection("vpce-0eeeeeeeeeeeeeee2", mine.Account, "pendingAcceptance"), Bound(mine), Bound(other)];
+        await Round();
+        _ec2.Accepted.ShouldBeEmpty();
+        (await Listed("?waiting=true")).ShouldBe(["vpce-0eeeeeeeeeeeeeee1", "vpce-0eeeeeeeeeeeeeee2"], ignoreOrder: true);
+        var first = (await Shown("vpce-0eeeeeeeeeeeeeee1")).GetProperty("id").GetString();
+        var accept = $"/operator/v1/endpoint-connections/{first}:accept";
+        (await staff.Call("POST", accept, new { reason = "They said so." })).Must(System.Net.HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("tenant_required");
+        (await staff.Call("POST", accept, new { reason = "They said so.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
+        (await staff.Call("POST", accept, new { reason = "They said so.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
+        await using (var scope = _service.Services.CreateAsyncScope())
+        {
+            (await scope.ServiceProvider.GetRequiredService<SystemDb>().Scalar<long>(
+                $"select count(*) from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection where c.endpoint_id = 'vpce-0eeeeeeeeeeeeeee1'"))
+                .ShouldBe(2, "said twice, it is one decision after the policy's");
+        }
+
+        await Round();
+        _ec2.Accepted.ShouldBe(["vpce-0eeeeeeeeeeeeeee1"]);
+        _ec2.Connections[0] = Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "available");
+        await Round();
+        (await Alive("vpce-0eeeeeeeeeeeeeee1")).ShouldBe(other.Id);
+        (await Alive("vpce-0eeeeeeeeeeeeeee2")).ShouldBeNull();
+        (await Listed("?waiting=true")).ShouldBe(["vpce-0eeeeeeeeeeeeeee2"]);
+        (await Listed($"?tenantId={other.Id}")).ShouldBe(["vpce-0eeeeeeeeeeeeeee1", other.EndpointId], ignoreOrder: true);
+        (await Listed($"?owner={mine.Account}&state=PENDINGACCEPTANCE")).ShouldBe(["vpce-0eeeeeeeeeeeeeee2"]);
+        (await Listed($"?owner={mine.Account}&verdict=accept")).ShouldBe([mine.EndpointId, "vpce-0eeeeeeeeeeeeeee1"], ignoreOrder: true);
+        (await staff.Call("GET", "/operator/v1/endpoint-connections?verdict=maybe")).Status.ShouldBe(System.Net.HttpStatusCode.UnprocessableEntity);
+
+        // Once it is over, nothing can be decided about it.
+        _ec2.Connections[0] = Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "deleted");
+        await Round();
+        (await staff.Call("POST", accept, new { reason = "Again.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
+        (await staff.Call("POST", $"/operator/v1/endpoint-connections/{first}:reject", new { reason = "Again." })).Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
+    }
+
+    [Fact]
+    public async Task Of_more_connections_than_a_rule_allows_the_first_are_accepted()
+    {
+        var tenant = await _service.CreateTenant();
+        using var staff = _service.Operator();
+        object rule = new { name = "three", owner = "one_active_tenant", verdict = "accept", reason = "r", maxConnections = 3 };
+        object other = new { name = "more", owner = "anyone", verdict = "reject", reason = "Three endpoints are included." };
+        (await staff.Call("PUT", "/operator/v1/acceptance-policies", new { rules = new[] { rule, other } }, "*")).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Connections = [Bound(tenant), .. Enumerable.Range(1, 4).Select(i => Connection($"vpce-0fffffffffffffff{i}", tenant.Account, "pendingAcceptance", _created.AddMinutes(i)))];
+        await Round();
+        await Round();
+        _ec2.Accepted.Distinct().ShouldBe(["vpce-0fffffffffffffff1", "vpce-0fffffffffffffff2"], ignoreOrder: true);
+        _ec2.Rejected.Distinct().ShouldBe(["vpce-0fffffffffffffff3", "vpce-0fffffffffffffff4"], ignoreOrder: true);
+        var shown = await Shown("vpce-0fffffffffffffff4");
+        (shown.GetProperty("rule").GetString(), shown.GetProperty("policyVersion").GetInt32()).ShouldBe(("more", 2));
+    }
+
     private async Task<TimeSpan> Round(OnboardingOptions? settings = null)
     {
         await using var scope = _service.Services.CreateAsyncScope();
@@ -94,6 +299,26 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     {
         await using var scope = _service.Services.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<string>($"select fault from onboarding.endpoint_connection where fault is not null");
+    }
+
+    private async Task Sql(FormattableString sql)
+    {
+        await using var scope = _service.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<SystemDb>().Execute(sql);
+    }
+
+    private async Task<List<string>> Listed(string query)
+    {
+        using var staff = _service.Operator();
+        return [.. (await staff.Call("GET", $"/operator/v1/endpoint-connections{query}")).Must(System.Net.HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
+            .Select(each => each.GetProperty("endpointId").GetString()!)];
+    }
+
+    private async Task<System.Text.Json.JsonElement> Shown(string endpoint)
+    {
+        using var staff = _service.Operator();
+        return (await staff.Call("GET", "/operator/v1/endpoint-connections?limit=200")).Json.GetProperty("items").EnumerateArray()
+            .Single(each => each.GetProperty("endpointId").GetString() == endpoint);
     }
 
     private static VpcEndpointConnection Bound(TestTenant tenant) => Connection(tenant.EndpointId, tenant.Account, "available", DateTime.UnixEpoch);
@@ -122,9 +347,28 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 
         public List<string> Accepted { get; } = [];
 
+        public List<string> Rejected { get; } = [];
+
+        /// <summary>An endpoint or principal that makes EC2 refuse the whole request.</summary>
+        public string? Malformed { get; set; }
+
+        /// <summary>So many calls are throttled first.</summary>
+        public int Throttles { get; set; }
+
+        public int Calls { get; private set; }
+
+        /// <summary>Tokens of the pages that were asked for.</summary>
+        public List<string?> Pages { get; } = [];
+
         public override Task<DescribeVpcEndpointConnectionsResponse> DescribeVpcEndpointConnectionsAsync(
             DescribeVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default)
         {
+            Pages.Add(request.NextToken);
+            if (Throttles-- > 0)
+            {
+                throw new AmazonEC2Exception("Request limit exceeded.", errorCode: "RequestLimitExceeded", statusCode: System.Net.HttpStatusCode.ServiceUnavailable);
+            }
+
             // Two pages, whatever was asked for.
             var half = Connections.Count / 2;
             return Task.FromResult(request.NextToken is null
@@ -139,6 +383,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         public override Task<ModifyVpcEndpointServicePermissionsResponse> ModifyVpcEndpointServicePermissionsAsync(
             ModifyVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default)
         {
+            Refuse(request.AddAllowedPrincipals ?? [], "InvalidPrincipal");
             Principals.UnionWith(request.AddAllowedPrincipals ?? []);
             Principals.ExceptWith(request.RemoveAllowedPrincipals ?? []);
             return Task.FromResult(new ModifyVpcEndpointServicePermissionsResponse { ReturnValue = true });
@@ -147,15 +392,28 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         public override Task<AcceptVpcEndpointConnectionsResponse> AcceptVpcEndpointConnectionsAsync(
             AcceptVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default)
         {
+            Calls++;
+            Refuse(request.VpcEndpointIds!, "InvalidVpcEndpointId.Malformed");
             Accepted.AddRange(request.VpcEndpointIds!);
-            return Task.FromResult(new AcceptVpcEndpointConnectionsResponse
+            return Task.FromResult(new AcceptVpcEndpointConnectionsResponse { Unsuccessful = Faults(request.VpcEndpointIds!) });
+        }
+
+        public override Task<RejectVpcEndpointConnectionsResponse> RejectVpcEndpointConnectionsAsync(
+            RejectVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default)
+        {
+            Rejected.AddRange(request.VpcEndpointIds!);
+            return Task.FromResult(new RejectVpcEndpointConnectionsResponse { Unsuccessful = Faults(request.VpcEndpointIds!) });
+        }
+
+        private List<UnsuccessfulItem> Faults(List<string> ids) =>
+            [.. ids.Where(Unsuccessful.ContainsKey).Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } })];
+
+        private void Refuse(List<string> items, string code)
+        {
+            if (Malformed is { } bad && items.Contains(bad))
             {
-                Unsuccessful =
-                [
-                    .. request.VpcEndpointIds!.Where(Unsuccessful.ContainsKey)
-                        .Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } }),
-                ],
-            });
+                throw new AmazonEC2Exception("Bad item.", errorCode: code, statusCode: System.Net.HttpStatusCode.BadRequest);
+            }
         }
     }
 }
