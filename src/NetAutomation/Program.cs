@@ -1,5 +1,6 @@
 using NetAutomation;
 using NetAutomation.Persistence;
+using NetAutomation.Platform;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "serve";
 var rest = verb == "serve" ? args : args[1..];
@@ -23,5 +24,13 @@ if (verb == "validate")
     return 0;
 }
 
-await app.RunAsync();
-return 0;
+try
+{
+    await app.RunAsync();
+    return 0;
+}
+catch (RefusedToStartException refused)
+{
+    await Console.Error.WriteLineAsync(refused.Message);
+    return 2;
+}

@@ -55,6 +55,7 @@ internal static class Service
         app.UsePlatform();
         app.UseEdge();
         var routes = app.MapApi();
+        routes.MapEdge();
         routes.MapCatalog();
         routes.MapPurchasing();
         routes.MapInventory();

@@ -45,6 +45,10 @@ public class AmazonEC2Client : AmazonServiceClient, IAmazonEC2
     public virtual Task<RejectVpcEndpointConnectionsResponse> RejectVpcEndpointConnectionsAsync(RejectVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<RejectVpcEndpointConnectionsResponse>(request, cancellationToken);
 
+    /// <inheritdoc/>
+    public virtual Task<StartVpcEndpointServicePrivateDnsVerificationResponse> StartVpcEndpointServicePrivateDnsVerificationAsync(StartVpcEndpointServicePrivateDnsVerificationRequest request, CancellationToken cancellationToken = default) =>
+        CallAsync<StartVpcEndpointServicePrivateDnsVerificationResponse>(request, cancellationToken);
+
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline)
     {
         Pipeline.Complete(pipeline);

@@ -28,4 +28,7 @@ public interface IAmazonEC2 : IAmazonService, IDisposable
 
     /// <summary>Rejects endpoint connections, also available ones; a 200 may still list unsuccessful items (EC2 API Reference, RejectVpcEndpointConnections).</summary>
     Task<RejectVpcEndpointConnectionsResponse> RejectVpcEndpointConnectionsAsync(RejectVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Has the TXT record of a private DNS name looked for (EC2 API Reference, StartVpcEndpointServicePrivateDnsVerification).</summary>
+    Task<StartVpcEndpointServicePrivateDnsVerificationResponse> StartVpcEndpointServicePrivateDnsVerificationAsync(StartVpcEndpointServicePrivateDnsVerificationRequest request, CancellationToken cancellationToken = default);
 }

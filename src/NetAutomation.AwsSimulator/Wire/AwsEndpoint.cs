@@ -53,7 +53,7 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         {
             await WriteFaultAsync(context, new AwsException("SerializationException", "The request body is not valid JSON for this operation."), requestId);
         }
-        catch (OperationCanceledException)
+        catch (Exception gone) when (gone is OperationCanceledException or BadHttpRequestException)
         {
             // The caller went away, or an operation cuts the connection.
             context.Abort();

@@ -12,5 +12,8 @@ internal sealed class EdgeAddresses
 
     public IPEndPoint Of(Listener listener) => _bound[listener].IPEndPoint!;
 
+    /// <summary>False where this process has no such listener.</summary>
+    public bool Has(Listener listener) => _bound.ContainsKey(listener);
+
     public void Add(Listener listener, ListenOptions listen) => _bound[listener] = listen;
 }

@@ -1,3 +1,5 @@
+using Amazon.ElasticLoadBalancingV2;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -5,6 +7,7 @@ using NetAutomation.Edge.Authenticate;
 using NetAutomation.Edge.Certificates;
 using NetAutomation.Edge.Listeners;
 using NetAutomation.Edge.Proxy;
+using NetAutomation.Edge.Targets;
 using NetAutomation.Platform;
 
 namespace NetAutomation.Edge;
@@ -29,6 +32,17 @@ internal static class EdgeModule
         services.AddSingleton<LiveConnections>();
         services.AddHostedService(provider => provider.GetRequiredService<LiveConnections>());
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelListeners>();
+        services.AddOptions<TargetsOptions>().BindConfiguration("Targets").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<HostOptions>().Configure<IOptions<TargetsOptions>>((host, targets) =>
+            host.ShutdownTimeout += targets.Value.Groups().Any() ? TargetMembership.Farewell + TimeSpan.FromSeconds(targets.Value.DrainSeconds) : TimeSpan.Zero);
+        // A call that hangs is not worth its time: whoever makes it tries again.
+        services.AddSingleton<IAmazonElasticLoadBalancingV2>(_ => new AmazonElasticLoadBalancingV2Client(new AmazonElasticLoadBalancingV2Config { Timeout = TimeSpan.FromSeconds(5), MaxErrorRetry = 1 }));
+        services.AddSingleton<TargetGroups>();
+        if (builder.Configuration.GetSection("Targets").Get<TargetsOptions>()?.Groups().Any() == true && Roles.Of(builder.Configuration).Api)
+        {
+            services.AddHostedService<TargetMembership>();
+        }
+
         if (!Roles.Of(builder.Configuration).Api)
         {
             services.PostConfigure<EdgeOptions>(options => (options.Listeners.Customer, options.Listeners.Operator, options.Listeners.Registration) = ("", "", ""));
@@ -44,6 +58,21 @@ internal static class EdgeModule
     /// <summary>Call after routing and before anything is mapped: nothing behind this is reached without its listener's proof.</summary>
     public static void UseEdge(this WebApplication app)
     {
+        var life = app.Services.GetRequiredService<IHostApplicationLifetime>();
+        app.Use((context, next) =>
+        {
+            // What was asked is answered, and the next request comes to another process.
+            context.Response.OnStarting(() =>
+            {
+                if (life.ApplicationStopping.IsCancellationRequested)
+                {
+                    context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+                }
+
+                return Task.CompletedTask;
+            });
+            return next(context);
+        });
         var customer = app.Services.GetRequiredService<CustomerAuthentication>();
         var staff = app.Services.GetRequiredService<OperatorAuthentication>();
         app.Use((context, next) => Health.IsPath(context.Request.Path)
@@ -57,6 +86,8 @@ internal static class EdgeModule
             });
         Health.Map(app);
     }
+
+    public static void MapEdge(this ApiRoutes routes) => routes.Operator.MapGet("/targets", ShowTargets.List).WithMetadata(new OwnTransaction());
 
     private static PeerListener PeerListenerOf(IServiceProvider provider) => new(
         provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners.Peer,

@@ -17,9 +17,12 @@ internal static class EndpointListener
         listen.UseServerCertificate(services, protocols);
     }
 
-    /// <summary>The connector listener: HTTP/2 only.</summary>
-    public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services) =>
-        listen.UseEndpointIdentity(services, Listener.Connector, HttpProtocols.Http2);
+    /// <summary>The connector listener. Load balancers ask for health in HTTP/1.1; connectors speak HTTP/2.</summary>
+    public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services)
+    {
+        services.GetRequiredService<EdgeAddresses>().Add(Listener.Connector, listen);
+        listen.UseEndpointIdentity(services, Listener.Connector, HttpProtocols.Http1AndHttp2);
+    }
 
     public static void UseServerCertificate(this ListenOptions listen, IServiceProvider services, HttpProtocols protocols)
     {

@@ -59,6 +59,8 @@ internal static class OnboardingModule
         staff.MapPost("/endpoint-connections/{id}:accept", OperateConnections.Accept);
         staff.MapPost("/endpoint-connections/{id}:reject", OperateConnections.Reject);
         staff.MapGet("/acceptance-policies", OperatePolicy.Show);
+        staff.MapGet("/endpoint-service", OperateEndpointService.Show).WithMetadata(new OwnTransaction());
+        staff.MapPost("/endpoint-service:verify-private-dns", OperateEndpointService.VerifyPrivateDns).WithMetadata(new OwnTransaction());
         staff.MapPut("/acceptance-policies", OperatePolicy.Replace);
         staff.MapPost("/acceptance-policies:try", OperatePolicy.Try);
         staff.MapGet("/tenants", OperateTenants.List);

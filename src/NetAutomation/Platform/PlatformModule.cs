@@ -17,9 +17,11 @@ internal static class PlatformModule
     public static void AddPlatform(this WebApplicationBuilder builder)
     {
         builder.Host.UseDefaultServiceProvider(options => options.ValidateOnBuild = options.ValidateScopes = true);
+        builder.Services.AddOptions<CellOptions>().BindConfiguration("Cell").ValidateDataAnnotations().ValidateOnStart();
         var logger = new LoggerConfiguration()
             .ReadFrom.Configuration(builder.Configuration)
             .Enrich.FromLogContext()
+            .Enrich.WithProperty("Cell", builder.Configuration["Cell:Name"] ?? new CellOptions().Name)
             .WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: Serilog.Events.LogEventLevel.Verbose)
             .CreateLogger();
         builder.Logging.ClearProviders().AddSerilog(logger, dispose: true);

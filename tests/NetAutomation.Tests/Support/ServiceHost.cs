@@ -112,10 +112,10 @@ public sealed class ServiceHost : IAsyncDisposable
     }
 
     /// <summary>An active tenant with an accepted endpoint and a key of this role, made by the module's own code.</summary>
-    internal async Task<TestTenant> CreateTenant(MemberRole role = MemberRole.Admin)
+    internal async Task<TestTenant> CreateTenant(MemberRole role = MemberRole.Admin, string? endpointId = null)
     {
         var number = Interlocked.Increment(ref _endpoints);
-        var (account, endpoint) = ($"{100_000_000_000 + number}", $"vpce-{number:x17}");
+        var (account, endpoint) = ($"{100_000_000_000 + number}", endpointId ?? $"vpce-{number:x17}");
         await using var scope = _app.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync();

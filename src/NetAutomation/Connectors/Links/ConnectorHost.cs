@@ -34,6 +34,17 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
         });
         _app = builder.Build();
         _app.UseRouting();
+        _app.Use((http, next) =>
+        {
+            if (HttpProtocol.IsHttp2(http.Request.Protocol) || http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))
+            {
+                return next(http);
+            }
+
+            // A proof belongs to a connection that carries streams.
+            http.Response.StatusCode = StatusCodes.Status505HttpVersionNotsupported;
+            return Task.CompletedTask;
+        });
         _app.MapGet("/healthz/live", () => Results.Ok());
         _app.MapGet("/healthz/ready", () => hub.Draining ? Results.StatusCode(StatusCodes.Status503ServiceUnavailable) : Results.Ok());
         api.Map(_app);

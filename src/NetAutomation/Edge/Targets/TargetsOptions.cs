@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using NetAutomation.Platform;
+
+namespace NetAutomation.Edge.Targets;
+
+/// <summary>The target groups that this process puts itself into; section <c>Targets</c>.</summary>
+internal sealed class TargetsOptions : IValidatableObject
+{
+    /// <summary>ARN of the target group of the customer listener; empty where somebody else registers targets.</summary>
+    public string Customer { get; set; } = "";
+
+    /// <summary>ARN of the target group of the connector listener.</summary>
+    public string Connector { get; set; } = "";
+
+    /// <summary>Where the load balancer reaches this process; empty for the address the operating system would use.</summary>
+    public string Address { get; set; } = "";
+
+    /// <summary>False only where connections carry PROXY headers that the target group did not put there.</summary>
+    public bool RequireProxyProtocol { get; set; } = true;
+
+    /// <summary>How long AWS may fail to answer at start.</summary>
+    [Range(1, 3600)]
+    public int StartSeconds { get; set; } = 60;
+
+    /// <summary>The longest wait for the load balancer to let go of a process that ends; give the group a shorter deregistration delay.</summary>
+    [Range(0, 3600)]
+    public int DrainSeconds { get; set; } = 120;
+
+    public IEnumerable<(Listener Listener, string Arn)> Groups() =>
+        new[] { (Listener.Customer, Customer), (Listener.Connector, Connector) }.Where(group => group.Item2.Length > 0);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Address.Length == 0 || IPAddress.TryParse(Address, out _) ? [] : [new($"Targets:Address is an IP address, not '{Address}'.")];
+}
