@@ -225,6 +225,7 @@ service_settings() { # further settings
     "Onboarding__ReconcileInterval=00:00:05"
     "Onboarding__PendingInterval=00:00:01"
     "Onboarding__SecureCookie=false"
+    "Onboarding__StsUrl=http://127.0.0.1:$port_aws"
     "Operator__Keys__0__Name=local"
     "Operator__Keys__0__Sha256=$(printf %s "$operator_key" | sha256sum | cut -d' ' -f1)"
     "Connectors__Listener=127.0.0.1:$port_connector"

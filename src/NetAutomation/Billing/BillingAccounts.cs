@@ -68,4 +68,16 @@ internal static class BillingAccounts
         where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount} and closed_at is null
         """,
         cancel);
+
+    /// <summary>What was bought by contract may have changed: AWS is asked soon.</summary>
+    public static Task ReadContracts(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
+        $"""
+        update billing.payer set contracts_at = null
+        where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount}
+        """,
+        cancel);
+
+    /// <summary>A person says that the customer is subscribed, whatever AWS answered before: usage may come to be again.</summary>
+    public static Task Forgive(SystemDb db, TenantId tenant, CancellationToken cancel) =>
+        db.Execute($"update billing.payer set refused_at = null where tenant_id = {tenant.Value} and refused_at is not null", cancel);
 }

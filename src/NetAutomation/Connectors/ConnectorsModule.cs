@@ -33,6 +33,7 @@ internal static class ConnectorsModule
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();
         services.AddSingleton<ConnectorReleases>();
+        services.AddSingleton<NewestRelease>();
         services.AddSingleton<DeviceDialler>();
         services.AddSingleton<LinkApi>();
         services.AddSingleton<ClusterKey>();

@@ -1,10 +1,11 @@
+using System.Globalization;
 using Amazon.SQS;
 using Amazon.SQS.Model;
 using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Marketplace;
 
-/// <summary>The queue of notices. A message is deleted only after it was taken, so one that fails comes again.</summary>
+/// <summary>The queue of notices. A message is deleted only after it was taken, so one that fails comes again, and holds up no other.</summary>
 internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider time)
 {
     public bool IsConfigured => options.Value.QueueUrl.Length > 0;
@@ -15,11 +16,34 @@ internal sealed class LifecycleQueue(IServiceProvider services, IOptions<Marketp
         var queue = services.GetRequiredService<IAmazonSQS>();
         var url = options.Value.QueueUrl;
         var received = await queue.ReceiveMessageAsync(
-            new ReceiveMessageRequest { QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20, VisibilityTimeout = 60 }, cancel);
+            new ReceiveMessageRequest
+            {
+                QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20, VisibilityTimeout = 60,
+                MessageSystemAttributeNames = [MessageSystemAttributeName.SentTimestamp.Value],
+            },
+            cancel);
+        List<Exception> faults = [];
         foreach (var message in received.Messages ?? [])
         {
-            await take(LifecycleEvent.Read(message.MessageId!, message.Body ?? "", time.GetUtcNow()));
-            await queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel);
+            try
+            {
+                await take(LifecycleEvent.Read(message.MessageId!, message.Body ?? "", SentAt(message)));
+                await queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel);
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                faults.Add(fault);
+            }
+        }
+
+        if (faults.Count > 0)
+        {
+            throw new AggregateException($"{faults.Count} messages could not be taken.", faults);
         }
     }
+
+    private DateTimeOffset SentAt(Message message) =>
+        long.TryParse(message.Attributes?.GetValueOrDefault(MessageSystemAttributeName.SentTimestamp.Value), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : time.GetUtcNow();
 }

@@ -1,4 +1,5 @@
 using Amazon.EC2;
+using NetAutomation.Onboarding.Accounts;
 using NetAutomation.Onboarding.Agreements;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Keys;
@@ -28,7 +29,13 @@ internal static class OnboardingModule
         services.AddScoped<AllowedPrincipals>();
         services.AddScoped<Reconcile>();
         services.AddScoped<ApplyEvents>();
+        services.AddScoped<TenantStanding>();
+        services.AddScoped<Suspension>();
+        services.AddScoped<Offboard>();
+        services.AddScoped<Registration>();
         services.AddScoped<RegistrationSession>();
+        services.AddSingleton<CallerIdentity>();
+        services.AddScoped<ProveAccount>();
         services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
         services.AddSingleton(ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
     }
@@ -37,14 +44,31 @@ internal static class OnboardingModule
     public static void AddOnboardingLoops(this IHostApplicationBuilder builder)
     {
         builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<NotificationLoop>().AddHostedService<EventLoop>();
-        builder.Services.AddQuartz(quartz => quartz.ScheduleJob<SweepEvents>(trigger => trigger.WithIdentity("sweep-events").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(1)).RepeatForever())));
+        builder.Services.AddQuartz(quartz =>
+        {
+            Every<SweepEvents>(quartz, "sweep-events", TimeSpan.FromMinutes(1));
+            Every<ConfirmContracts>(quartz, "confirm-contracts", TimeSpan.FromMinutes(1));
+            Every<SuspendRefused>(quartz, "suspend-refused", TimeSpan.FromSeconds(30));
+            Every<OffboardEnded>(quartz, "offboard-ended", TimeSpan.FromSeconds(15));
+        });
+
+        static void Every<T>(IQuartzBuilder quartz, string name, TimeSpan interval)
+            where T : IJob => quartz.ScheduleJob<T>(trigger => trigger.WithIdentity(name).StartNow().WithSchedule(
+                SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()));
     }
 
     public static void MapOnboarding(this ApiRoutes routes)
     {
         var customer = routes.Customer.WithTags("Tenant");
         customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe");
+        var accounts = customer.MapGroup("/aws-accounts");
+        accounts.MapGet("", ManageAccounts.List).WithName("ListAwsAccounts");
+        accounts.MapPost("", ManageAccounts.Claim).WithName("ClaimAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.AccountKnown, Problems.TooManyAccounts));
+        accounts.MapPost("/{account}:prove", ManageAccounts.Prove).WithName("ProveAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new OwnTransaction(), new Refuses(Problems.NoChallenge, Problems.BadProof, Problems.StsUnavailable));
+        accounts.MapDelete("/{account}", ManageAccounts.Remove).WithName("RemoveAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAccount));
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
         customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
         customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction()).Produces<string>(200, ExportTenant.MediaType);
@@ -68,6 +92,9 @@ internal static class OnboardingModule
         staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);
         staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
         staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
+        staff.MapPost("/tenants/{id}:offboard", OperateOffboarding.Start);
+        staff.MapGet("/tenants/{id}/offboarding", OperateOffboarding.Get);
+        staff.MapGet("/account-claims", OperateClaims.List);
         staff.MapPost("/tenants/{id}:issue-key", OperateTenants.IssueKey);
         staff.MapPut("/tenants/{id}/accounts/{account}", OperateTenants.AddAccount);
         staff.MapDelete("/tenants/{id}/accounts/{account}", OperateTenants.RemoveAccount);
@@ -78,6 +105,9 @@ internal static class OnboardingModule
 
         routes.Registration.MapGet("/registration", RegistrationPage.Show);
         routes.Registration.MapPost("/registration", RegisterBuyer.Handle);
+        routes.Registration.MapGet("/registration/status", RegistrationPage.Status);
         routes.Registration.MapPost("/registration/key", RegistrationPage.IssueFirstKey);
+        routes.Registration.MapPost("/registration/accounts", RegistrationPage.ClaimAccount);
+        routes.Registration.MapPost("/registration/accounts/prove", RegistrationPage.ProveClaim);
     }
 }

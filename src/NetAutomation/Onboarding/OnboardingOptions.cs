@@ -17,6 +17,9 @@ internal sealed class OnboardingOptions : IValidatableObject
     /// <summary>The queue that tells of endpoint connections (SNS in front of it); empty where EC2 is only polled.</summary>
     public string NotificationQueueUrl { get; set; } = "";
 
+    /// <summary>The endpoint service's private DNS name is Edge:ServerName and verified, so that customers may switch private DNS on.</summary>
+    public bool PrivateDns { get; set; }
+
     /// <summary>Between two looks at EC2 while nothing is on its way.</summary>
     public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -29,6 +32,9 @@ internal sealed class OnboardingOptions : IValidatableObject
     /// <summary>How long a suspended tenant keeps its endpoints; zero: until the agreement ends.</summary>
     public TimeSpan RejectSuspendedAfter { get; set; }
 
+    /// <summary>Where requests that prove an account are sent to; empty for AWS itself, anything else only with a simulated AWS.</summary>
+    public string StsUrl { get; set; } = "";
+
     /// <summary>False only where a browser reaches the registration page without TLS.</summary>
     public bool SecureCookie { get; set; } = true;
 
@@ -37,6 +43,11 @@ internal sealed class OnboardingOptions : IValidatableObject
         if (ServiceId.Length > 0 && ServiceName.Length == 0)
         {
             yield return new("Onboarding:ServiceName is needed with Onboarding:ServiceId: customers are shown it.");
+        }
+
+        if (StsUrl.Length > 0 && !Uri.TryCreate(StsUrl, UriKind.Absolute, out _))
+        {
+            yield return new("Onboarding:StsUrl is a URL or empty.");
         }
 
         if (ReconcileInterval <= TimeSpan.Zero || PendingInterval <= TimeSpan.Zero)

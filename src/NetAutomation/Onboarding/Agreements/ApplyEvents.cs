@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Marketplace;
 using NetAutomation.Onboarding.Tenants;
@@ -7,140 +6,149 @@ using NetAutomation.Platform;
 
 namespace NetAutomation.Onboarding.Agreements;
 
+/// <summary>What an event, a buyer or an agreement is known by.</summary>
+internal sealed record AgreementKey(string? LicenseArn, string? AgreementId, string? ProductCode, string? Account, string? CustomerIdentifier)
+{
+    public static AgreementKey Of(LifecycleEvent each) => new(each.LicenseArn, each.AgreementId, each.ProductCode, each.Account, each.CustomerIdentifier);
+
+    public static AgreementKey Of(Buyer buyer) => new(buyer.LicenseArn, null, buyer.ProductCode, buyer.Account, buyer.CustomerIdentifier);
+}
+
 /// <summary>
-/// Applies stored Marketplace events to agreements. They come in any order, more than once, and before the buyer registers: what fits no
-/// agreement yet stays stored and is applied when one is there.
+/// Stores what AWS Marketplace says and makes agreements what all of it says together (<see cref="AgreementFold"/>). What fits no agreement
+/// yet stays stored until one is there, and what no longer fits the state is no harm.
 /// </summary>
-internal sealed class ApplyEvents(SystemDb db, IOptions<OnboardingOptions> options)
+internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
 {
     public Task Store(LifecycleEvent received, CancellationToken cancel) => db.Execute(
         $"""
-        insert into onboarding.marketplace_event (id, kind, at, license_arn, agreement_id, account, product_code, body)
-        values ({received.Id}, {received.Name}, {received.At.ToUniversalTime()}, {received.LicenseArn}, {received.AgreementId}, {received.Account},
-                {received.ProductCode}, {received.Body}::jsonb)
+        insert into onboarding.marketplace_event (id, kind, at, status, license_arn, agreement_id, account, customer_identifier, product_code, body)
+        values ({received.Id}, {received.Name}, {received.At}, {received.Status}, {received.LicenseArn}, {received.AgreementId}, {received.Account},
+                {received.CustomerIdentifier}, {received.ProductCode}, {received.Body})
         on conflict (id) do nothing
         """,
         cancel);
 
-    /// <summary>Applies what is stored for the agreement this licence or agreement id names; nothing where there is none yet. In the caller's transaction.</summary>
-    public async Task Apply(string? licenseArn, string? agreementId, CancellationToken cancel)
+    /// <summary>
+    /// Computes anew each agreement that is meant; nothing where there is none yet. In the caller's transaction. True where one ended or is
+    /// ending, whose last usage is due at once.
+    /// </summary>
+    public async Task<bool> Apply(AgreementKey key, CancellationToken cancel)
     {
+        // An agreement event names no licence: which ones it is about, the licence events say.
         var found = await db.Query<Row>(
             $"""
-            select tenant_id, id, account, license_arn, product_code, agreement_id, state, channel, last_event_at from onboarding.agreement
-            where license_arn = {licenseArn} or agreement_id = {agreementId} for update
+            select tenant_id, id, account, customer_identifier, license_arn, product_code, agreement_id, state, channel, activated_at, ended_at, last_event_at, by_contract, since
+            from onboarding.agreement
+            where retired_at is null and (
+              license_arn = {key.LicenseArn} or agreement_id = {key.AgreementId}
+              or license_arn in (select license_arn from onboarding.marketplace_event where agreement_id = {key.AgreementId})
+              or (license_arn is null and product_code = {key.ProductCode} and (account = {key.Account} or customer_identifier = {key.CustomerIdentifier})))
+            order by id for update
             """,
             cancel);
+        var due = false;
         foreach (var agreement in found)
         {
-            await Apply(agreement, cancel);
+            due |= await Apply(agreement, cancel);
         }
+
+        return due;
     }
 
-    /// <summary>Agreements for which something stored waits: it came while their registration was not committed yet.</summary>
-    public Task<List<Named>> Left(CancellationToken cancel) => db.Query<Named>(
+    /// <summary>Agreements of which something is stored that was never counted: it came while their registration was not committed yet.</summary>
+    public Task<List<AgreementKey>> Left(CancellationToken cancel) => db.Query<AgreementKey>(
         $"""
-        select a.license_arn, a.agreement_id from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn where e.applied_at is null
-        union
-        select a.license_arn, a.agreement_id from onboarding.marketplace_event e join onboarding.agreement a on a.agreement_id = e.agreement_id where e.applied_at is null
+        select distinct e.license_arn, e.agreement_id, e.product_code, e.account, e.customer_identifier
+        from onboarding.marketplace_event e join onboarding.agreement a on a.retired_at is null and (
+          a.license_arn = e.license_arn or a.agreement_id = e.agreement_id
+          or a.license_arn in (select l.license_arn from onboarding.marketplace_event l where l.agreement_id = e.agreement_id)
+          or (a.license_arn is null and a.product_code = e.product_code and (a.account = e.account or a.customer_identifier = e.customer_identifier)))
+        where e.applied_at is null limit 1000
         """,
         cancel);
 
-    private async Task Apply(Row agreement, CancellationToken cancel)
+    private async Task<bool> Apply(Row agreement, CancellationToken cancel)
     {
-        // A licence event teaches the agreement id, under which more may be waiting.
-        var known = agreement;
-        while (true)
-        {
-            var waiting = await db.Query<Waiting>(
-                $"""
-                select id, kind, at, agreement_id, body -> 'detail' -> 'agreement' ->> 'status' as status from onboarding.marketplace_event
-                where applied_at is null and (license_arn = {known.LicenseArn} or agreement_id = {known.AgreementId})
-                order by at, received_at
-                """,
-                cancel);
-            if (waiting.Count == 0)
-            {
-                return;
-            }
-
-            foreach (var each in waiting)
-            {
-                known = await Apply(known, each, cancel);
-            }
-        }
-    }
-
-    private async Task<Row> Apply(Row agreement, Waiting each, CancellationToken cancel)
-    {
-        await db.Execute($"update onboarding.marketplace_event set applied_at = now() where id = {each.Id}", cancel);
-        var kind = LifecycleEvent.KindOf(each.Kind, each.Status);
-        // A renewed licence is of another agreement, whose predecessor may still be heard to end.
-        if (kind == LifecycleKind.Other
-            || (kind == LifecycleKind.AgreementEnded && agreement.AgreementId is { } current && each.AgreementId is { } ended && ended != current))
-        {
-            return agreement;
-        }
-
-        var learnt = agreement with { AgreementId = agreement.AgreementId ?? each.AgreementId };
-        if (each.At < agreement.LastEventAt)
-        {
-            return learnt;
-        }
-
-        if (kind == LifecycleKind.LicenseUpdated)
-        {
-            learnt = learnt with { AgreementId = each.AgreementId ?? agreement.AgreementId };
-        }
-
+        var stored = await db.Query<Stored>(
+            $"""
+            select id, kind, status, at, agreement_id, applied_at is not null as applied from onboarding.marketplace_event
+            where license_arn = {agreement.LicenseArn}
+              or (license_arn is null and agreement_id in (
+                select {agreement.AgreementId} union select agreement_id from onboarding.marketplace_event where license_arn = {agreement.LicenseArn}))
+              or ({agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode}
+                  and (account = {agreement.Account} or customer_identifier = {agreement.CustomerIdentifier}))
+            """,
+            cancel);
+        var fresh = stored.Where(each => !each.Applied).Select(each => each.Id).ToArray();
+        await db.Execute($"update onboarding.marketplace_event set applied_at = now() where id = any ({fresh})", cancel);
+        var fold = AgreementFold.Of(stored.Where(each => each.At >= agreement.Since).Select(
+            each => new Heard(each.Id, LifecycleEvent.KindOf(each.Kind, each.Status), each.At, each.AgreementId, each.Kind == LifecycleEvent.Listed)));
         var (tenant, id) = (new TenantId(agreement.TenantId), new AgreementId(agreement.Id));
-        await db.Execute(
+        var changed = await db.Execute(
             $"""
-            update onboarding.agreement set agreement_id = {learnt.AgreementId}, last_event_at = {each.At}
+            update onboarding.agreement set state = {fold.State}, agreement_id = {fold.AgreementId}, activated_at = {fold.ActivatedAt}, ended_at = {fold.EndedAt},
+              last_event_at = {fold.AmendedAt}, by_contract = {fold.ByContract}, asked_at = case when last_event_at is distinct from {fold.AmendedAt} then null else asked_at end,
+              version = version + 1
             where tenant_id = {agreement.TenantId} and id = {agreement.Id}
+              and (state, agreement_id, activated_at, ended_at, last_event_at, by_contract)
+                is distinct from ({fold.State}, {fold.AgreementId}, {fold.ActivatedAt}, {fold.EndedAt}, {fold.AmendedAt}, {fold.ByContract})
             """,
             cancel);
-        if (kind == LifecycleKind.LicenseUpdated)
+        if (changed == 0)
         {
-            await OpenTenant.Activate(db, tenant, id, cancel);
-            await BillingAccounts.Activate(db, tenant, agreement.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
-        }
-        else
-        {
-            await End(agreement, each.At, cancel);
+            return false;
         }
 
-        await new AuditLog(db).Append(
-            tenant, "marketplace", "AWS Marketplace", null, kind == LifecycleKind.LicenseUpdated ? "agreement.activated" : "agreement.ended", $"{id}", new { @event = each.Id }, cancel);
-        return learnt with { LastEventAt = each.At };
+        // Before what is locked of its billing, as everyone does who settles a tenant.
+        await db.Execute($"select from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
+        await Bill(agreement, fold, tenant, cancel);
+        await standing.Settle(tenant, cancel);
+        if (fold.State != agreement.State)
+        {
+            await new AuditLog(db).Append(
+                tenant, "marketplace", "AWS Marketplace", null, $"agreement.{(fold.State == AgreementFold.Active ? "activated" : fold.State)}", $"{id}",
+                new { agreementId = fold.AgreementId, at = fold.EndedAt ?? fold.ActivatedAt }, cancel);
+        }
+
+        return fold.State is AgreementFold.Ending or AgreementFold.Ended && fold.State != agreement.State;
     }
 
-    private async Task End(Row agreement, DateTimeOffset at, CancellationToken cancel)
+    private async Task Bill(Row agreement, AgreementFold fold, TenantId tenant, CancellationToken cancel)
     {
-        await db.Execute(
-            $"""
-            update onboarding.agreement set state = 'ended', ended_at = {at}, version = version + 1
-            where tenant_id = {agreement.TenantId} and id = {agreement.Id} and state <> 'ended'
-            """,
-            cancel);
-        if (await db.Execute(
-            $"""
-            update onboarding.tenant t set state = 'ended', reads_until = now() + {options.Value.ReadsAfterEnd}, changed_at = now()
-            where tenant_id = {agreement.TenantId} and state <> 'ended'
-              and not exists (select from onboarding.agreement a where a.tenant_id = t.tenant_id and a.state <> 'ended')
-            """,
-            cancel) > 0)
+        var (license, account, product) = (agreement.LicenseArn, agreement.Account, agreement.ProductCode);
+        if (fold.ActivatedAt is not null && (fold.ActivatedAt != agreement.ActivatedAt || (fold.State == AgreementFold.Active && agreement.State != AgreementFold.Active)))
         {
-            await BillingAccounts.Stop(db, new TenantId(agreement.TenantId), stopped: true, cancel);
+            await BillingAccounts.Activate(db, tenant, agreement.Channel, license, account, product, cancel);
+        }
+        else if (fold.AmendedAt != agreement.LastEventAt)
+        {
+            await BillingAccounts.ReadContracts(db, tenant, license, account, product, cancel);
         }
 
-        await BillingAccounts.Close(db, new TenantId(agreement.TenantId), agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
-    }
+        if (fold.State is AgreementFold.Ending or AgreementFold.Ended)
+        {
+            await BillingAccounts.Close(db, tenant, license, account, product, cancel);
+        }
 
-    internal sealed record Named(string? LicenseArn, string? AgreementId);
+        // Of several agreements in force the newest pays, and after all of them the newest owes what is left.
+        var paying = await db.Query<Payer>(
+            $"""
+            select channel, license_arn, account, product_code from onboarding.agreement
+            where tenant_id = {tenant.Value} and activated_at is not null order by state = 'active' desc, activated_at desc, id desc limit 1
+            """,
+            cancel);
+        if (paying is [var newest])
+        {
+            await BillingAccounts.Set(db, tenant, newest.Channel, newest.LicenseArn, newest.Account, newest.ProductCode, cancel);
+        }
+    }
 
     private sealed record Row(
-        Guid TenantId, Guid Id, string Account, string? LicenseArn, string ProductCode, string? AgreementId, string State, BillingChannel Channel, DateTimeOffset? LastEventAt);
+        Guid TenantId, Guid Id, string Account, string? CustomerIdentifier, string? LicenseArn, string ProductCode, string? AgreementId, string State, BillingChannel Channel,
+        DateTimeOffset? ActivatedAt, DateTimeOffset? EndedAt, DateTimeOffset? LastEventAt, bool ByContract, DateTimeOffset Since);
 
-    private sealed record Waiting(string Id, string Kind, DateTimeOffset At, string? AgreementId, string? Status);
+    private sealed record Payer(BillingChannel Channel, string? LicenseArn, string Account, string ProductCode);
+
+    private sealed record Stored(string Id, string Kind, string? Status, DateTimeOffset At, string? AgreementId, bool Applied);
 }

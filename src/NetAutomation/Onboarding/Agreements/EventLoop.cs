@@ -40,15 +40,23 @@ internal sealed partial class EventLoop(
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         var events = scope.ServiceProvider.GetRequiredService<ApplyEvents>();
         await events.Store(received, cancel);
-        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        await events.Apply(received.LicenseArn, received.AgreementId, cancel);
-        await transaction.CommitAsync(cancel);
-        Log.Taken(log, received.Name, received.Id);
-        directory.Forget();
-        signal.Nudge();
-        if (received.Kind is LifecycleKind.AgreementEnded or LifecycleKind.LicenseDeprovisioned)
+        try
         {
-            await Flush(scope.ServiceProvider, cancel);
+            await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+            var due = await events.Apply(AgreementKey.Of(received), cancel);
+            await transaction.CommitAsync(cancel);
+            Log.Taken(log, received.Name, received.Id);
+            directory.Forget();
+            signal.Nudge();
+            if (due)
+            {
+                await Flush(scope.ServiceProvider, cancel);
+            }
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            // It is stored, and the sweep finds it.
+            Log.NotApplied(log, received.Id, fault);
         }
     }
 
@@ -71,6 +79,9 @@ internal sealed partial class EventLoop(
     {
         [LoggerMessage(313, LogLevel.Warning, "The last usage of an agreement could not be reported at once")]
         public static partial void NotFlushed(ILogger logger, Exception exception);
+
+        [LoggerMessage(315, LogLevel.Error, "Marketplace event {Id} is stored and could not be applied")]
+        public static partial void NotApplied(ILogger logger, string id, Exception exception);
 
         [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
         public static partial void Taken(ILogger logger, string name, string id);

@@ -11,18 +11,18 @@ internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, Tenan
 
     public async Task Run(CancellationToken cancel)
     {
-        foreach (var (license, agreement) in await events.Left(cancel))
+        foreach (var key in await events.Left(cancel))
         {
             try
             {
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-                await events.Apply(license, agreement, cancel);
+                await events.Apply(key, cancel);
                 await transaction.CommitAsync(cancel);
                 directory.Forget();
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.Failed(log, license ?? agreement, fault);
+                Log.Failed(log, key, fault);
             }
         }
     }
@@ -30,6 +30,6 @@ internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, Tenan
     private static partial class Log
     {
         [LoggerMessage(314, LogLevel.Error, "Marketplace events that wait for {Agreement} could not be applied")]
-        public static partial void Failed(ILogger logger, string? agreement, Exception exception);
+        public static partial void Failed(ILogger logger, AgreementKey agreement, Exception exception);
     }
 }

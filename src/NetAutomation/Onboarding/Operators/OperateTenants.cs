@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Keys;
+using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 
@@ -15,8 +16,20 @@ namespace NetAutomation.Onboarding.Operators;
 /// <param name="Accounts">AWS accounts from which it may open endpoints.</param>
 /// <param name="Endpoints">VPC endpoints bound to it now.</param>
 /// <param name="CreatedAt">When it registered.</param>
+/// <param name="SuspendedBy">The operator, or marketplace where AWS Marketplace does not know the customer; null for none.</param>
+/// <param name="SuspendedReason">Why.</param>
+/// <param name="OffboardedAt">When its leaving was done.</param>
 public sealed record TenantView(
-    TenantId Id, string Name, string State, DateTimeOffset? ReadsUntil, string[] Accounts, string[] Endpoints, DateTimeOffset CreatedAt);
+    TenantId Id,
+    string Name,
+    string State,
+    DateTimeOffset? ReadsUntil,
+    string[] Accounts,
+    string[] Endpoints,
+    DateTimeOffset CreatedAt,
+    string? SuspendedBy,
+    string? SuspendedReason,
+    DateTimeOffset? OffboardedAt);
 
 /// <summary>Issues a key to a tenant that lost its last one.</summary>
 /// <param name="Member">The person it is for.</param>
@@ -43,13 +56,43 @@ internal static class OperateTenants
         await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Platform.Problems.NotFound.With();
 
     /// <summary>Reads and cancels only, from now on.</summary>
-    public static Task<Results<Ok<TenantView>, Problem>> Suspend(
-        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel) =>
-        Move(id, "active", "suspended", request.Reason, db, caller, directory, cancel);
+    public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
+        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, CancellationToken cancel)
+    {
+        if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
+        {
+            return Platform.Problems.NotFound.With();
+        }
 
-    public static Task<Results<Ok<TenantView>, Problem>> Reactivate(
-        TenantId id, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel) =>
-        Move(id, "suspended", "active", null, db, caller, directory, cancel);
+        if (tenant.State != "active")
+        {
+            return Platform.Problems.Conflict.With("The tenant is not active.");
+        }
+
+        await suspension.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel);
+        db.AfterCommit.Add(directory.Forget);
+        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+    }
+
+    /// <summary>Lifts the suspension, also one that AWS Marketplace caused: if it refuses the customer again, it comes back.</summary>
+    public static async Task<Results<Ok<TenantView>, Problem>> Reactivate(
+        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, CancellationToken cancel)
+    {
+        if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
+        {
+            return Platform.Problems.NotFound.With();
+        }
+
+        if (tenant.State != "suspended")
+        {
+            return Platform.Problems.Conflict.With("The tenant is not suspended.");
+        }
+
+        await BillingAccounts.Forgive(db, id, cancel);
+        await suspension.End(id, $"operator:{caller.Name}", caller.Name, cancel);
+        db.AfterCommit.Add(directory.Forget);
+        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+    }
 
     public static async Task<Results<Created<NewApiKeyView>, Problem>> IssueKey(
         TenantId id, IssueTenantKeyRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
@@ -92,9 +135,11 @@ internal static class OperateTenants
         await db.Execute(
             $"""
             insert into onboarding.tenant_account (tenant_id, account, proven_by, principals) values ({id.Value}, {account}, 'operator', {principals})
-            on conflict (tenant_id, account) do update set active = true, removed_at = null, principals = excluded.principals
+            on conflict (tenant_id, account) do update set active = true, removed_at = null, principals = excluded.principals,
+              proven_by = case when onboarding.tenant_account.active then onboarding.tenant_account.proven_by else 'operator' end
             """,
             cancel);
+        await db.Execute($"delete from onboarding.account_challenge where tenant_id = {id.Value} and account = {account}", cancel);
         await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.added", account, null, cancel);
         db.AfterCommit.Add(signal.Nudge);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
@@ -115,34 +160,13 @@ internal static class OperateTenants
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
     }
 
-    private static async Task<Results<Ok<TenantView>, Problem>> Move(
-        TenantId id, string from, string to, string? reason, SystemDb db, OperatorCaller caller, TenantDirectory directory, CancellationToken cancel)
-    {
-        if (await Find(db, id.Value, null, 1, cancel) is not [_])
-        {
-            return Platform.Problems.NotFound.With();
-        }
-
-        var moved = await db.Execute(
-            $"update onboarding.tenant set state = {to}, changed_at = now() where tenant_id = {id.Value} and state = {from}", cancel);
-        if (moved == 0)
-        {
-            return Platform.Problems.Conflict.With($"The tenant is not {from}.");
-        }
-
-        await BillingAccounts.Stop(db, id, stopped: to != "active", cancel);
-        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, $"tenant.{to}", $"{id}", new { reason }, cancel);
-        db.AfterCommit.Add(directory.Forget);
-        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
-    }
-
     private static bool IsPrincipal(string arn, string account) =>
         Array.Exists([$"arn:aws:iam::{account}:role/", $"arn:aws:iam::{account}:user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
             && arn.Length - form.Length is >= 1 and <= 64 && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
 
     private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<TenantView>(
         $"""
-        select t.tenant_id as id, t.name, t.state, t.reads_until, t.created_at,
+        select t.tenant_id as id, t.name, t.state, t.reads_until, t.created_at, t.suspended_by, t.suspended_reason, t.offboarded_at,
                array(select a.account from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.active order by 1) as accounts,
                array(select b.endpoint_id from onboarding.binding b where b.tenant_id = t.tenant_id and b.ended_at is null order by 1) as endpoints
         from onboarding.tenant t

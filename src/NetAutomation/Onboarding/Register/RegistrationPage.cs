@@ -1,129 +1,117 @@
-using System.Globalization;
-using System.Net;
-using System.Text;
 using Microsoft.Extensions.Options;
+using NetAutomation.Connectors;
+using NetAutomation.Onboarding.Accounts;
 using NetAutomation.Persistence;
+using NetAutomation.Platform;
 
 namespace NetAutomation.Onboarding.Register;
 
-/// <summary>Tells the buyer where the registration stands and what to do next. Plain HTML that loads nothing.</summary>
+/// <summary>How a registration stands, for the page's script.</summary>
+/// <param name="Step">The step to do next.</param>
+internal sealed record RegistrationStatus(string State, string Step, IReadOnlyList<Standing.Connection> Connections);
+
+/// <summary>Leads the buyer from the subscription to the first run.</summary>
 internal static class RegistrationPage
 {
-    private const string AskMarketplace = "This page is opened from AWS Marketplace with “Set up your account”.";
-
     public static async Task<IResult> Show(
-        HttpContext http, SystemDb db, RegistrationSession session, IOptions<OnboardingOptions> options, CancellationToken cancel)
+        HttpContext http, SystemDb db, RegistrationSession session, IOptions<OnboardingOptions> options, ServerCertificate certificate, NewestRelease release,
+        CancellationToken cancel)
     {
         if (await session.Tenant(http, cancel) is not { } tenant)
         {
-            return Message(StatusCodes.Status200OK, AskMarketplace);
+            return PageHtml.Message(StatusCodes.Status200OK, "Registration", PageHtml.FromMarketplace);
         }
 
         var standing = await Standing.Read(db, tenant, cancel);
-        var body = new StringBuilder();
-        body.Append(CultureInfo.InvariantCulture, $"<p>Tenant <code id=\"tenant\">{tenant}</code>: <b id=\"state\">{Text(standing.State)}</b></p>");
-        if (standing.State == "pending")
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Html(tenant, standing, Facts(options, certificate, release)), standing.Step);
+    }
+
+    public static async Task<IResult> Status(HttpContext http, SystemDb db, RegistrationSession session, CancellationToken cancel)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        if (await session.Tenant(http, cancel) is not { } tenant)
         {
-            body.Append("<p>Waiting for AWS Marketplace to confirm the subscription. This takes a minute or two.</p>");
-        }
-        else if (!standing.MayConnect)
-        {
-            body.Append("<p>Preparing access for your AWS account.</p>");
-        }
-        else
-        {
-            AppendConnect(body, options.Value.ServiceName, standing);
+            return Results.StatusCode(StatusCodes.Status401Unauthorized);
         }
 
-        return Page(StatusCodes.Status200OK, body.ToString(), refresh: !standing.IsConnected);
+        var standing = await Standing.Read(db, tenant, cancel);
+        return Results.Json(new RegistrationStatus(standing.State, standing.Step, standing.Connections));
     }
 
     /// <summary>Issues the tenant's first key and shows it this once.</summary>
     public static async Task<IResult> IssueFirstKey(
-        HttpContext http, SystemDb db, RegistrationSession session, CancellationToken cancel)
+        HttpContext http, SystemDb db, RegistrationSession session, IOptions<OnboardingOptions> options, ServerCertificate certificate, NewestRelease release,
+        CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         if (await session.Tenant(http, cancel) is not { } tenant)
         {
-            return Message(StatusCodes.Status400BadRequest, AskMarketplace);
+            return NoSession();
         }
 
         await db.Execute($"select from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
         var standing = await Standing.Read(db, tenant, cancel);
         if (!standing.IsConnected || standing.State != "active")
         {
-            return Message(StatusCodes.Status409Conflict, "The first key is issued once an endpoint is connected.");
+            return PageHtml.Message(StatusCodes.Status409Conflict, "Not yet", "The first key is issued once an endpoint is connected.");
         }
 
         if (standing.HasKey)
         {
-            return Message(StatusCodes.Status409Conflict, "The first key was issued before. Who holds it can issue more; if it is lost, ask us for another.");
+            return PageHtml.Message(
+                StatusCodes.Status409Conflict, "The first key was issued before", "Who holds it can issue more; if it is lost, ask us for another.");
         }
 
         var key = await ApiKeys.Issue(db, tenant, "first key", "registration", MemberRole.Admin, cancel);
-        await new Platform.AuditLog(db).Append(tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.Prefix }, cancel);
+        await new AuditLog(db).Append(tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.Prefix }, cancel);
         await transaction.CommitAsync(cancel);
-        return Page(
-            StatusCodes.Status200OK,
-            $"<p>Your first API key, with the role admin. It is shown this once:</p><pre id=\"api-key\">{key.Secret}</pre><p>Use it through your endpoint.</p>",
-            refresh: false);
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, standing, Facts(options, certificate, release)));
     }
 
-    public static IResult Message(int status, string text) => Page(status, $"<p>{Text(text)}</p>", refresh: false);
-
-    private static void AppendConnect(StringBuilder body, string service, Standing standing)
+    /// <summary>Claims another AWS account; a customer without an endpoint cannot ask the API.</summary>
+    public static async Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, RegistrationSession session, CancellationToken cancel)
     {
-        var name = Text(service);
-        body.Append(CultureInfo.InvariantCulture, $"<p>Endpoint service: <code id=\"service-name\">{name}</code></p>");
-        body.Append(CultureInfo.InvariantCulture, $"<p>AWS accounts that may connect: <code>{Text(string.Join(", ", standing.Accounts))}</code></p>");
-        body.Append("<p>Create an interface endpoint in your VPC, with a security group that lets your hosts reach TCP 8443 and 8444:</p>");
-        body.Append(
-            CultureInfo.InvariantCulture,
-            $"<pre>aws ec2 create-vpc-endpoint --vpc-endpoint-type Interface \\\n  --service-name {name} \\\n  --vpc-id vpc-… --subnet-ids subnet-… --security-group-ids sg-…</pre>");
-        body.Append("<table><tr><th>Endpoint</th><th>Account</th><th>State</th><th>Reason</th></tr>");
-        foreach (var each in standing.Connections)
+        if (await session.Tenant(http, cancel) is not { } tenant || !http.Request.HasFormContentType)
         {
-            body.Append(
-                CultureInfo.InvariantCulture,
-                $"<tr><td><code>{Text(each.EndpointId)}</code></td><td>{Text(each.Owner)}</td><td>{Text(each.State)}</td><td>{Text(each.Reason ?? "")}</td></tr>");
+            return NoSession();
         }
 
-        body.Append("</table>");
-        if (standing.HasKey)
+        var account = (await http.Request.ReadFormAsync(cancel))["account"].ToString().Trim();
+        await using var transaction = await db.Begin(tenant, cancel);
+        if ((await AccountChallenges.Claim(db, Buyer(tenant), account, cancel)).Refused(out var problem, out _))
         {
-            body.Append("<p>The first API key was issued.</p>");
+            return Refusal(problem);
         }
-        else if (standing.IsConnected)
-        {
-            body.Append(CultureInfo.InvariantCulture, $"<form method=\"post\" action=\"{RegisterBuyer.Path}/key\"><button>Show my first API key</button></form>");
-        }
-        else
-        {
-            body.Append("<p>Once an endpoint is available, your first API key can be fetched here.</p>");
-        }
+
+        await transaction.CommitAsync(cancel);
+        return Back(http);
     }
 
-    private static Html Page(int status, string body, bool refresh) => new Html(
-        status,
-        $$"""
-        <!doctype html><html lang="en"><head><meta charset="utf-8"><title>NetAutomation registration</title>{{(refresh ? "<meta http-equiv=\"refresh\" content=\"10\">" : "")}}
-        </head><body><h1>NetAutomation</h1>{{body}}</body></html>
-        """);
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
-
-    private sealed record Html(int Status, string Body) : IResult
+    public static async Task<IResult> ProveClaim(HttpContext http, ProveAccount prove, RegistrationSession session, CancellationToken cancel)
     {
-        public Task ExecuteAsync(HttpContext httpContext)
+        if (await session.Tenant(http, cancel) is not { } tenant || !http.Request.HasFormContentType)
         {
-            var response = httpContext.Response;
-            response.StatusCode = Status;
-            response.ContentType = "text/html; charset=utf-8";
-            response.Headers.CacheControl = "no-store";
-            response.Headers.ContentSecurityPolicy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-            response.Headers["Referrer-Policy"] = "no-referrer";
-            response.Headers.XContentTypeOptions = "nosniff";
-            return response.WriteAsync(Body, httpContext.RequestAborted);
+            return NoSession();
         }
+
+        var form = await http.Request.ReadFormAsync(cancel);
+        var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);
+        return problem is null ? Back(http) : Refusal(problem);
+    }
+
+    private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
+
+    private static GuideFacts Facts(IOptions<OnboardingOptions> options, ServerCertificate certificate, NewestRelease release) =>
+        new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns, release.Version);
+
+    private static IResult NoSession() => PageHtml.Message(StatusCodes.Status400BadRequest, "Registration", PageHtml.FromMarketplace);
+
+    private static IResult Refusal(Problem problem) => PageHtml.Message(
+        problem.Type.Status, problem.Type.Title, $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
+
+    private static IResult Back(HttpContext http)
+    {
+        http.Response.Headers.Location = RegisterBuyer.Path;
+        return Results.StatusCode(StatusCodes.Status303SeeOther);
     }
 }

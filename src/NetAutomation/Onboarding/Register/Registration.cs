@@ -1,0 +1,54 @@
+using NetAutomation.Marketplace;
+using NetAutomation.Onboarding.Agreements;
+using NetAutomation.Onboarding.Tenants;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Onboarding.Register;
+
+/// <summary>Finds or makes the tenant of a buyer, whatever was heard of the subscription before and will be heard after.</summary>
+internal sealed class Registration(SystemDb db, ApplyEvents events)
+{
+    /// <summary>In the caller's transaction, which is followed by <see cref="CatchUp"/>.</summary>
+    public async Task<TenantId> Register(Buyer buyer, CancellationToken cancel)
+    {
+        var (account, product, license, customer) = buyer;
+        // Two clicks at once are one registration.
+        var name = $"register/{license ?? $"{account}/{product}"}";
+        await db.Execute($"select pg_advisory_xact_lock(hashtextextended({name}, 0))", cancel);
+        var known = await db.Query<Known>(
+            $"""
+            select tenant_id, id, retired_at from onboarding.agreement
+            where license_arn = {license} or ({license}::text is null and license_arn is null and account = {account} and product_code = {product})
+            order by retired_at desc nulls first
+            """,
+            cancel);
+        TenantId tenant;
+        if (known is [{ RetiredAt: null } agreement, ..])
+        {
+            tenant = new TenantId(agreement.TenantId);
+            await db.Execute(
+                $"""
+                update onboarding.agreement set customer_identifier = {customer}
+                where tenant_id = {tenant.Value} and id = {agreement.Id} and {customer}::text is not null and customer_identifier is distinct from {customer}
+                """,
+                cancel);
+        }
+        else
+        {
+            (tenant, _) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.RetiredAt), cancel);
+        }
+
+        await events.Apply(AgreementKey.Of(buyer), cancel);
+        return tenant;
+    }
+
+    /// <summary>Applies what was stored while the registration was not committed yet: neither side could see the other.</summary>
+    public async Task CatchUp(Buyer buyer, CancellationToken cancel)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        await events.Apply(AgreementKey.Of(buyer), cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
+    private sealed record Known(Guid TenantId, Guid Id, DateTimeOffset? RetiredAt);
+}

@@ -1,0 +1,60 @@
+using NetAutomation.Persistence;
+using Quartz;
+
+namespace NetAutomation.Onboarding.Tenants;
+
+/// <summary>Begins with those whose time to read is over, and goes on with those that were begun. One that fails holds up no other.</summary>
+[DisallowConcurrentExecution]
+internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILogger<OffboardEnded> log) : IJob
+{
+    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
+
+    public async Task Run(CancellationToken cancel)
+    {
+        var due = await db.Query<TenantId>(
+            $"""
+            select tenant_id from onboarding.tenant where state = 'ended' and offboarded_at is null and (offboarding_at is not null or reads_until <= now())
+            order by reads_until limit 100
+            """,
+            cancel);
+        foreach (var tenant in due)
+        {
+            try
+            {
+                await using (var transaction = await db.Database.BeginTransactionAsync(cancel))
+                {
+                    // Looked at again under the lock: it may have subscribed again.
+                    var begin = await db.Scalar<bool>(
+                        $"select state = 'ended' and (offboarding_at is not null or reads_until <= now()) as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update",
+                        cancel);
+                    if (!begin || !await offboard.Begin(tenant, "service", "service", "The agreement ended.", cancel))
+                    {
+                        continue;
+                    }
+
+                    await transaction.CommitAsync(cancel);
+                    db.AfterCommit.ForEach(each => each());
+                    db.AfterCommit.Clear();
+                }
+
+                if (await offboard.Go(tenant, cancel))
+                {
+                    Log.Done(log, tenant);
+                }
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                Log.Failed(log, tenant, fault);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(316, LogLevel.Information, "Tenant {Tenant} is offboarded")]
+        public static partial void Done(ILogger logger, TenantId tenant);
+
+        [LoggerMessage(317, LogLevel.Error, "Tenant {Tenant} could not be offboarded yet")]
+        public static partial void Failed(ILogger logger, TenantId tenant, Exception exception);
+    }
+}
