@@ -84,6 +84,69 @@ public sealed class AwsCommandLine
         (await FailAsync(cloud, SimulatedCloud.Provider, $"sqs receive-message --queue-url {cloud.QueueUrl}-other")).ShouldContain("(AWS.SimpleQueueService.NonExistentQueue)");
     }
 
+    /// <summary>One command for each operation; what a command answers under a name is what later ones say in braces.</summary>
+    private static readonly (string Operation, string Command, string? Name, string[] Path)[] Commands =
+    [
+        ("sts.GetCallerIdentity", "sts get-caller-identity", null, []),
+        ("ec2.CreateVpcEndpoint", Create, "endpoint", ["VpcEndpoint", "VpcEndpointId"]),
+        ("ec2.DescribeVpcEndpoints", "ec2 describe-vpc-endpoints --vpc-endpoint-ids {endpoint}", null, []),
+        ("ec2.DescribeVpcEndpointConnections", "ec2 describe-vpc-endpoint-connections --filters Name=vpc-endpoint-region,Values=us-east-1 --page-size 5", null, []),
+        ("ec2.AcceptVpcEndpointConnections", "ec2 accept-vpc-endpoint-connections --service-id {service} --vpc-endpoint-ids {endpoint}", null, []),
+        ("ec2.RejectVpcEndpointConnections", "ec2 reject-vpc-endpoint-connections --service-id {service} --vpc-endpoint-ids {endpoint}", null, []),
+        ("ec2.DeleteVpcEndpoints", "ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint}", null, []),
+        ("ec2.DescribeVpcEndpointServiceConfigurations", "ec2 describe-vpc-endpoint-service-configurations --service-ids {service}", null, []),
+        ("ec2.StartVpcEndpointServicePrivateDnsVerification", "ec2 start-vpc-endpoint-service-private-dns-verification --service-id {service}", null, []),
+        ("ec2.ModifyVpcEndpointServicePermissions", "ec2 modify-vpc-endpoint-service-permissions --service-id {service} --add-allowed-principals *", null, []),
+        ("ec2.DescribeVpcEndpointServicePermissions", "ec2 describe-vpc-endpoint-service-permissions --service-id {service}", null, []),
+        ("ec2.CreateVpcEndpointConnectionNotification", "ec2 create-vpc-endpoint-connection-notification --service-id {service} --connection-notification-arn {topic} --connection-events Accept Connect", "notification", ["ConnectionNotification", "ConnectionNotificationId"]),
+        ("ec2.DescribeVpcEndpointConnectionNotifications", "ec2 describe-vpc-endpoint-connection-notifications --connection-notification-id {notification}", null, []),
+        ("ec2.DeleteVpcEndpointConnectionNotifications", "ec2 delete-vpc-endpoint-connection-notifications --connection-notification-ids {notification}", null, []),
+        ("elb.DescribeTargetGroups", "elbv2 describe-target-groups --names customer", "group", ["TargetGroups", "TargetGroupArn"]),
+        ("elb.RegisterTargets", "elbv2 register-targets --target-group-arn {group} --targets Id=127.0.0.1,Port=9", null, []),
+        ("elb.DescribeTargetHealth", "elbv2 describe-target-health --target-group-arn {group}", null, []),
+        ("elb.DeregisterTargets", "elbv2 deregister-targets --target-group-arn {group} --targets Id=127.0.0.1,Port=9", null, []),
+        ("elb.DescribeTargetGroupAttributes", "elbv2 describe-target-group-attributes --target-group-arn {group}", null, []),
+        ("elb.ModifyTargetGroupAttributes", "elbv2 modify-target-group-attributes --target-group-arn {group} --attributes Key=deregistration_delay.timeout_seconds,Value=1", null, []),
+        ("AmazonSQS.SendMessage", "sqs send-message --queue-url {queue} --message-body hello", null, []),
+        ("AmazonSQS.ReceiveMessage", "sqs receive-message --queue-url {queue}", "receipt", ["Messages", "ReceiptHandle"]),
+        ("AmazonSQS.DeleteMessage", "sqs delete-message --queue-url {queue} --receipt-handle {receipt}", null, []),
+        ("AWSMPMeteringService.ResolveCustomer", "meteringmarketplace resolve-customer --registration-token {token}", null, []),
+        ("AWSMPMeteringService.BatchMeterUsage", "meteringmarketplace batch-meter-usage --usage-records Timestamp={now},CustomerAWSAccountId={customer},LicenseArn={license},Dimension=runs,Quantity=1", null, []),
+        ("AWSMPEntitlementService.GetEntitlements", "marketplace-entitlement get-entitlements --product-code pc", null, []),
+    ];
+
+    [Fact]
+    public async Task Every_operation_is_called()
+    {
+        RequireAws();
+        const string Topic = $"arn:aws:sns:us-east-1:{SimulatedCloud.Provider}:endpoints";
+        var options = SimulatedCloud.Options();
+        await using var cloud = await SimulatedCloud.StartAsync(options with
+        {
+            Services = [options.Services[0] with { PrivateDnsName = "api.example.com" }],
+            Topics = new Dictionary<string, string> { [Topic] = "events" },
+        });
+        var offered = (await cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray().Select(call => call.GetProperty("operation").GetString());
+        Commands.Select(each => each.Operation).ShouldBe(offered, ignoreOrder: true);
+
+        var bought = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
+        var known = new Dictionary<string, string>
+        {
+            ["service"] = SimulatedCloud.ServiceId, ["topic"] = Topic, ["queue"] = cloud.QueueUrl, ["customer"] = SimulatedCloud.Customer,
+            ["now"] = $"{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}",
+            ["token"] = bought.GetProperty("registrationToken").GetString()!, ["license"] = bought.GetProperty("licenseArn").GetString()!,
+        };
+        foreach (var (operation, command, name, path) in Commands)
+        {
+            var account = operation is "ec2.CreateVpcEndpoint" or "ec2.DescribeVpcEndpoints" or "ec2.DeleteVpcEndpoints" ? SimulatedCloud.Customer : SimulatedCloud.Provider;
+            var answer = await RunAsync(cloud, account, known.Aggregate(command, (text, value) => text.Replace($"{{{value.Key}}}", value.Value, StringComparison.Ordinal)));
+            if (name is not null)
+            {
+                known[name] = path.Aggregate(answer, (part, member) => part.GetProperty(member) is { ValueKind: JsonValueKind.Array } list ? list[0] : part.GetProperty(member)).GetString()!;
+            }
+        }
+    }
+
     private const string Create = "ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id vpc-1 --subnet-ids subnet-1 --service-name " + SimulatedCloud.ServiceName;
 
     private static void RequireAws() => Assert.SkipUnless(Aws is not null, "The aws command line is not installed.");

@@ -6,16 +6,19 @@ namespace NetAutomation.Tests.AwsSimulator;
 /// <summary>boto3 is the judge of everything the simulator offers: its models write every request and parse every answer.</summary>
 public sealed class PublicClient
 {
-    private static readonly string? _python = Environment.GetEnvironmentVariable("PATH")?.Split(':').Select(d => Path.Combine(d, "python3")).FirstOrDefault(HasBoto3);
-
     [Fact]
     public async Task Every_operation_is_called_by_boto3_and_both_answers_and_refuses()
     {
-        Assert.SkipUnless(_python is not null, "No python3 on the PATH has boto3 with the newer operations.");
+        var python = await PythonWithBoto3();
+        if (python is null)
+        {
+            Assert.Skip("No python3 on the PATH has boto3 with the newer operations.");
+        }
+
         using var target = new TcpTarget();
         await using var cloud = await SimulatedCloud.StartAsync(Options());
         using var script = new ServiceProcess(
-            _python!,
+            python,
             [Path.Combine(Support.PostgresServer.RepositoryRoot(), "tests/NetAutomation.Tests/AwsSimulator/public_client.py"), Url(cloud.AwsUrl), Url(cloud.ControlUrl), $"{target.Address.Port}"]);
         (await script.Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, script.Output);
 
@@ -51,15 +54,18 @@ public sealed class PublicClient
 
     private static string Url(Uri address) => address.ToString().TrimEnd('/');
 
-    private static bool HasBoto3(string python)
+    private static async Task<string?> PythonWithBoto3()
     {
-        if (!File.Exists(python))
+        foreach (var python in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, "python3")).Where(File.Exists))
         {
-            return false;
+            // Debian's packages are of 2022 and lack fields of newer operations.
+            using var asked = new ServiceProcess(python, ["-c", "import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split('.')[:2])) < (1, 36))"]);
+            if (await asked.Ended(TimeSpan.FromMinutes(1)) == 0)
+            {
+                return python;
+            }
         }
 
-        // Debian's packages are of 2022 and lack fields of newer operations.
-        using var asked = new ServiceProcess(python, ["-c", "import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split('.')[:2])) < (1, 36))"]);
-        return asked.Ended(TimeSpan.FromMinutes(1)).GetAwaiter().GetResult() == 0;
+        return null;
     }
 }

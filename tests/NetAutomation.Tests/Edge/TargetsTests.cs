@@ -41,7 +41,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var (id, front) = (endpoint.GetProperty("vpceId").GetString()!, IPAddress.Parse(endpoint.GetProperty("listenAddress").GetString()!));
         (await cloud.DecideAsync("Accept", id)).ShouldBeEmpty();
         var tenant = await host.CreateTenant(endpointId: id);
-        var (a, b) = (Serve(cloud, database, "a"), Serve(cloud, database, "b"));
+        var (a, b) = (await Serve(cloud, database, "a"), await Serve(cloud, database, "b"));
         foreach (var group in (string[])["customer", "connector"])
         {
             await Until(async () => (await Targets(cloud, group)).Count(target => target.State == "healthy") == 2, $"two healthy targets of {group}");
@@ -53,13 +53,9 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         all.Where(target => target.GetProperty("thisProcess").GetBoolean()).Select(target => target.GetProperty("port").GetInt32()).ShouldBe([a.Customer, a.Connector], ignoreOrder: true);
         all.ShouldAllBe(target => target.GetProperty("state").GetString() == "healthy");
 
-        // A request that takes as long as it is told to.
-        using var client = Through(host, front, tenant.Key);
-        var slow = new SlowSite();
-        var asked = client.PostAsync("/v1/sites", slow);
-        await Until(async () => (await Targets(cloud, "customer")).Any(target => target.OpenFlows == 1), "the slow request to arrive");
-        var leaving = (await Targets(cloud, "customer")).Single(target => target.OpenFlows == 1).Port == a.Customer ? a : b;
-        var staying = leaving == a ? b : a;
+        // A request that takes as long as it is told to, at the process that has the connector.
+        var (leaving, staying) = await Replica(tenant, connector) == "a" ? (a, b) : (b, a);
+        var (client, slow, asked) = await SlowRequest(cloud, host, front, tenant, leaving);
         leaving.Process.Signal(ServiceProcess.Terminate);
         await Until(async () => await Ready(host, leaving) != HttpStatusCode.OK, "the process to be not ready");
         await Until(async () => (await Targets(cloud, "customer")).Single(target => target.Port == leaving.Customer).State == "draining", "the target to drain");
@@ -74,6 +70,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         asked.IsCompleted.ShouldBeFalse();
         slow.Finish();
         using var answer = await asked;
+        using var done = client;
         answer.StatusCode.ShouldBe(HttpStatusCode.Created, await answer.Content.ReadAsStringAsync());
         answer.Headers.ConnectionClose.ShouldBe(true, "the next request shall come to another process");
 
@@ -211,13 +208,13 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             });
     }
 
-    private Served Serve(SimulatedCloud cloud, TestDatabase database, string name)
+    private async Task<Served> Serve(SimulatedCloud cloud, TestDatabase database, string name)
     {
         var (customer, connector, staff) = (Routers.FreePort(), Routers.FreePort(), Routers.FreePort());
         var process = Start(cloud.AwsUrl.ToString(),
         [
             .. Settings(), $"Database:App={database.App}", $"Database:System={database.System}", $"Edge:Listeners:Customer=127.0.0.1:{customer}", $"Edge:Listeners:Operator=127.0.0.1:{staff}",
-            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={Arn(cloud, "customer").Result}", $"Targets:Connector={Arn(cloud, "connector").Result}",
+            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={await Arn(cloud, "customer")}", $"Targets:Connector={await Arn(cloud, "connector")}",
         ]);
         _processes.Add(process);
         return new Served(process, customer, connector, staff);
@@ -265,6 +262,28 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var id = made.GetProperty("id").GetString()!;
         await Until(async () => await Replica(tenant, id) is not null, "the connector to attach");
         return id;
+    }
+
+    /// <summary>Asks until the load balancer chooses this process.</summary>
+    private async Task<(HttpClient Client, SlowSite Body, Task<HttpResponseMessage> Answer)> SlowRequest(SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, Served process)
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var (client, body) = (Through(host, front, tenant.Key), new SlowSite($"slow-{i}"));
+            var answer = client.PostAsync("/v1/sites", body);
+            await Until(async () => (await Targets(cloud, "customer")).Sum(target => target.OpenFlows) == 1, "the slow request to arrive");
+            if ((await Targets(cloud, "customer")).Single(target => target.OpenFlows == 1).Port == process.Customer)
+            {
+                return (client, body, answer);
+            }
+
+            body.Finish();
+            using var unwanted = await answer;
+            client.Dispose();
+            await Until(async () => (await Targets(cloud, "customer")).All(target => target.OpenFlows == 0), "the connection to end");
+        }
+
+        throw new InvalidOperationException("The load balancer never chose the process.");
     }
 
     private static async Task<string?> Replica(TestTenant tenant, string connector) =>
@@ -330,7 +349,13 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     {
         private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public SlowSite() => Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        private readonly string _name;
+
+        public SlowSite(string name)
+        {
+            _name = name;
+            Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
 
         public void Finish() => _end.TrySetResult();
 
@@ -344,7 +369,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
                 await stream.FlushAsync();
             }
 
-            await stream.WriteAsync("\"name\":\"slow\"}"u8.ToArray());
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"\"name\":\"{_name}\"}}"));
         }
 
         protected override bool TryComputeLength(out long length)
