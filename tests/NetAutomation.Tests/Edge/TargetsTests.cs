@@ -121,6 +121,18 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
+    public async Task A_process_ends_in_time_although_AWS_does_not_answer()
+    {
+        var cloud = await SimulatedCloud.StartAsync(Options());
+        var served = await Serve(cloud, await postgres.Create(), "a", "Targets:DrainSeconds=1", "Connectors:DrainSeconds=1");
+        await Until(async () => (await Targets(cloud, "customer")).Any(target => target.State == "healthy"), "the process to be registered");
+        await cloud.DisposeAsync();
+        served.Process.Signal(ServiceProcess.Terminate);
+        (await served.Process.Ended(_limit)).ShouldBe(0, served.Process.Output);
+        served.Process.Output.ShouldContain("This process could not be taken out yet");
+    }
+
+    [Fact]
     public async Task A_group_without_proxy_protocol_is_served_where_the_operator_says_so()
     {
         var options = Options();
@@ -208,13 +220,13 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             });
     }
 
-    private async Task<Served> Serve(SimulatedCloud cloud, TestDatabase database, string name)
+    private async Task<Served> Serve(SimulatedCloud cloud, TestDatabase database, string name, params string[] settings)
     {
         var (customer, connector, staff) = (Routers.FreePort(), Routers.FreePort(), Routers.FreePort());
         var process = Start(cloud.AwsUrl.ToString(),
         [
             .. Settings(), $"Database:App={database.App}", $"Database:System={database.System}", $"Edge:Listeners:Customer=127.0.0.1:{customer}", $"Edge:Listeners:Operator=127.0.0.1:{staff}",
-            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={await Arn(cloud, "customer")}", $"Targets:Connector={await Arn(cloud, "connector")}",
+            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={await Arn(cloud, "customer")}", $"Targets:Connector={await Arn(cloud, "connector")}", .. settings,
         ]);
         _processes.Add(process);
         return new Served(process, customer, connector, staff);

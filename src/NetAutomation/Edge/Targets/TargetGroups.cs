@@ -62,8 +62,8 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         return ((IPEndPoint)socket.LocalEndPoint!).Address;
     }
 
-    /// <summary>This process as a target of each group; the listeners have to be open.</summary>
-    public List<OwnTarget> Own() => [.. options.Value.Groups().Select(group =>
+    /// <summary>This process as a target of each group to which it listens.</summary>
+    public List<OwnTarget> Own() => [.. options.Value.Groups().Where(group => addresses.Has(group.Listener)).Select(group =>
     {
         var bound = addresses.Of(group.Listener);
         return new OwnTarget(group.Arn, new TargetDescription { Id = $"{OwnAddress(bound.Address)}", Port = bound.Port });
@@ -76,14 +76,25 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         elb.DeregisterTargetsAsync(new DeregisterTargetsRequest { TargetGroupArn = own.Group, Targets = [own.Target] }, cancel);
 
     /// <summary>The load balancer still keeps connections to a target that was taken out.</summary>
-    public async Task<bool> Drains(OwnTarget own, CancellationToken cancel) =>
-        (await Health(own.Group, [own.Target], cancel)).Exists(each => each.TargetHealth?.State is { } state && (state == TargetHealthStateEnum.Draining || state == TargetHealthStateEnum.UnhealthyDraining));
+    public async Task<bool> Drains(OwnTarget own, CancellationToken cancel)
+    {
+        try
+        {
+            return (await Health(own.Group, [own.Target], cancel))
+                .Exists(each => each.TargetHealth?.State is { } state && (state == TargetHealthStateEnum.Draining || state == TargetHealthStateEnum.UnhealthyDraining));
+        }
+        catch (InvalidTargetException)
+        {
+            // Forgotten already.
+            return false;
+        }
+    }
 
     /// <summary>All targets of the configured groups.</summary>
     public async Task<List<TargetView>> Describe(CancellationToken cancel)
     {
         var all = new List<TargetView>();
-        var own = addresses.Has(Listener.Customer) ? Own() : [];
+        var own = Own();
         foreach (var (listener, arn) in options.Value.Groups())
         {
             var name = (await elb.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()?.TargetGroupName;

@@ -17,7 +17,7 @@ internal sealed partial class TargetMembership(
     /// <summary>For the call that takes the process out, however short the drain.</summary>
     public static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
     private readonly CancellationTokenSource _stop = new();
-    private readonly List<OwnTarget> _registered = [];
+    private List<OwnTarget> _own = [];
     private Task _registering = Task.CompletedTask;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
@@ -54,10 +54,10 @@ internal sealed partial class TargetMembership(
         await _registering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         using var farewell = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         farewell.CancelAfter(Farewell);
-        await Task.WhenAll(_registered.Select(own => Deregister(own, farewell.Token)));
+        await Task.WhenAll(_own.Select(own => Deregister(own, farewell.Token)));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(options.Value.DrainSeconds));
-        await Task.WhenAll(_registered.Select(own => Drained(own, patience.Token)));
+        await Task.WhenAll(_own.Select(own => Drained(own, patience.Token)));
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -109,10 +109,11 @@ internal sealed partial class TargetMembership(
             {
                 if (await health.Fault() is null)
                 {
-                    foreach (var own in groups.Own().Where(own => !_registered.Exists(done => done.Group == own.Group)))
+                    // Kept before the first call: one whose answer is lost may have been done.
+                    _own = groups.Own();
+                    foreach (var own in _own)
                     {
                         await groups.Register(own, stop);
-                        _registered.Add(own);
                         Log.Registered(log, own.Target.Id!, own.Target.Port!.Value, own.Group);
                     }
 
