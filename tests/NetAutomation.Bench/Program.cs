@@ -8,15 +8,16 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());
-for (var i = 0; i < args.Length; i++)
+var left = new Queue<string>(args);
+while (left.TryDequeue(out var word))
 {
-    if (args[i].StartsWith("--", StringComparison.Ordinal) && i + 1 < args.Length)
+    if (word.StartsWith("--", StringComparison.Ordinal) && left.TryDequeue(out var value))
     {
-        folders[args[i][2..]] = args[++i];
+        folders[word[2..]] = value;
     }
     else
     {
-        names.Add(args[i]);
+        names.Add(word);
     }
 }
 

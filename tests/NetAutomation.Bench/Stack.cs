@@ -187,7 +187,10 @@ internal sealed class Stack(string socket, string service, string simulator, str
             lock (said)
             {
                 // Only the beginning is of interest, should it not start.
-                _ = said.Length < 20_000 ? said.AppendLine(line.Data) : said;
+                if (said.Length < 20_000)
+                {
+                    said.AppendLine(line.Data);
+                }
             }
         };
         process.EnableRaisingEvents = true;

@@ -58,7 +58,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
         await using var connection = await database.OpenConnectionAsync(cancel);
         connection.Notification += (_, _) => Release(_heard);
         await using var listen = new NpgsqlCommand("listen na_bindings", connection);
-        while (true)
+        while (!cancel.IsCancellationRequested)
         {
             // Repeated, since a dead connection is only noticed by using it.
             await listen.ExecuteNonQueryAsync(cancel);
@@ -72,7 +72,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
 
     private async Task Speak(CancellationToken cancel)
     {
-        while (true)
+        while (!cancel.IsCancellationRequested)
         {
             await _tell.WaitAsync(cancel);
             await using var command = database.CreateCommand("notify na_bindings");

@@ -4,7 +4,6 @@ using Amazon.EC2.Model;
 using Amazon.Runtime;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using NetAutomation.AwsSimulator;
@@ -87,14 +86,12 @@ internal sealed class ConnectionGround : IAsyncDisposable
     /// <summary>Rounds until nothing is on its way; those that wait for a person may stay.</summary>
     public async Task Settle(int most = 60)
     {
-        for (var quiet = 0; quiet < 4; quiet++)
+        var quiet = 0;
+        while (quiet < 4)
         {
             (most-- > 0).ShouldBeTrue("It never came to rest.");
             Clock.Advance(TimeSpan.FromSeconds(2));
-            if (await Attempt() is not { } pause || pause < Settings.PendingInterval * 6)
-            {
-                quiet = -1;
-            }
+            quiet = await Attempt() is { } pause && pause >= Settings.PendingInterval * 6 ? quiet + 1 : 0;
         }
     }
 

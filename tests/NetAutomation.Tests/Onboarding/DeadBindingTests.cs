@@ -159,7 +159,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<string> CreateEndpoint(string account) =>
         (await _cloud.ControlAsync(HttpMethod.Post, "/control/endpoints", new { account }, 201)).GetProperty("vpceId").GetString()!;
 
-    private Task Tell(object body) => _cloud.ControlAsync(HttpMethod.Post, "/control/queues/connections/messages", new { body }, 201);
+    private Task<System.Text.Json.JsonElement> Tell(object body) => _cloud.ControlAsync(HttpMethod.Post, "/control/queues/connections/messages", new { body }, 201);
 
     private async Task<int> Rounds() => (await _cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray()
         .Where(call => call.GetProperty("operation").GetString()!.EndsWith("DescribeVpcEndpointConnections", StringComparison.Ordinal)).Select(call => call.GetProperty("calls").GetInt32()).FirstOrDefault();

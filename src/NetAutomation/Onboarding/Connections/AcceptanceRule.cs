@@ -10,7 +10,7 @@ namespace NetAutomation.Onboarding.Connections;
 /// <param name="Verdict">accept (only for one_active_tenant), reject or leave.</param>
 /// <param name="Reason">Shown to the customer.</param>
 /// <param name="Accounts">The endpoint's account is one of these.</param>
-/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ended.</param>
+/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ending, ended.</param>
 /// <param name="Regions">The endpoint is in one of these AWS Regions.</param>
 /// <param name="Tags">The connection carries all of these tags; they are the provider's own.</param>
 /// <param name="MaxConnections">The tenant has fewer accepted connections than this.</param>
@@ -32,7 +32,7 @@ public sealed record AcceptanceRule(
     AcceptanceHours? Hours = null)
 {
     private const int Most = 1000;
-    private static readonly string[] _agreements = ["pending", "active", "ended"];
+    private static readonly string[] _agreements = ["pending", "active", "ending", "ended"];
 
     /// <summary>Everything that is wrong with a policy, by JSON pointer below <paramref name="at"/>.</summary>
     internal static List<ProblemError> Faults(IReadOnlyList<AcceptanceRule> rules, string at)
@@ -84,7 +84,7 @@ public sealed record AcceptanceRule(
         }
 
         foreach (var fault in Each("accounts", Accounts, account => account.Length == 12 && account.All(char.IsAsciiDigit), "An AWS account has 12 digits.")
-            .Concat(Each("agreement", Agreement, _agreements.Contains, "pending, active or ended."))
+            .Concat(Each("agreement", Agreement, _agreements.Contains, "pending, active, ending or ended."))
             .Concat(Each("regions", Regions, region => region.Length is > 0 and <= 40 && region.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), "An AWS Region such as eu-central-1.")))
         {
             yield return fault;

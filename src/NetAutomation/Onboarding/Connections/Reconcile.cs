@@ -116,7 +116,7 @@ internal sealed partial class Reconcile(
             left join onboarding.tenant_account a on a.tenant_id = t.tenant_id and a.account = c.owner
             where c.service_id = {Service} and c.missed < {EndpointConnections.MissedUntilGone} and d.verdict = 'accept'
               and lower(c.state) in ('pendingacceptance', 'pending', 'available')
-              and ((t.state = 'ended' and t.reads_until <= now()) or (t.state = 'suspended' and t.changed_at + {grace}::interval <= now())
+              and ((t.state = 'ended' and t.reads_until <= now()) or (t.state = 'suspended' and coalesce(t.suspended_at, t.changed_at) + {grace}::interval <= now())
                 or (not a.active and d.at < coalesce(a.removed_at, 'infinity')))
             """,
             cancel);

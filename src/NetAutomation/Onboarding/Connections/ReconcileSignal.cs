@@ -53,6 +53,6 @@ internal sealed class ReconcileSignal(TimeProvider time) : IDisposable
         }
 
         // What was signalled until here, the next round sees.
-        _waiting.Wait(0, cancel);
+        await _waiting.WaitAsync(TimeSpan.Zero, cancel);
     }
 }
