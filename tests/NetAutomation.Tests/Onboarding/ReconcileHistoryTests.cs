@@ -12,7 +12,7 @@ namespace NetAutomation.Tests.Onboarding;
 /// </summary>
 public sealed class ReconcileHistoryTests(PostgresServer postgres)
 {
-    private const int Histories = 24;
+    private const int Histories = 16;
     private static readonly string[] _faults = ["throttle", "unavailable", "internal", "cut", "kept_then_failed", "kept_then_cut"];
 
     [Fact]
