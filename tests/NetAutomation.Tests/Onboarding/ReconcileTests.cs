@@ -277,6 +277,77 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         (shown.GetProperty("rule").GetString(), shown.GetProperty("policyVersion").GetInt32()).ShouldBe(("more", 2));
     }
 
+    [Fact]
+    public async Task An_endpoint_that_was_rejected_is_given_back_to_its_own_tenant_and_never_to_another_of_the_account()
+    {
+        var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{other.Id}/accounts/{mine.Account}")).Must(System.Net.HttpStatusCode.OK);
+        const string Endpoint = "vpce-0ddddddddddddddd7";
+        await Show("pendingAcceptance");
+        (await staff.Call("POST", await Accept(), new { reason = "They said so.", tenantId = $"{mine.Id}" })).Must(System.Net.HttpStatusCode.OK);
+        await Show("available");
+        (await Alive(Endpoint)).ShouldBe(mine.Id);
+
+        // Suspended, it still counts: nothing of the account goes to the other by itself, and a person must name whom it goes to.
+        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {mine.Id.Value}");
+        _ec2.Connections.Add(Connection("vpce-0ddddddddddddddd8", mine.Account, "pendingAcceptance"));
+        await Show("available");
+        _ec2.Rejected.ShouldContain(Endpoint);
+        (await Shown("vpce-0ddddddddddddddd8")).GetProperty("verdict").GetString().ShouldBe("leave");
+        (await staff.Call("POST", $"/operator/v1/endpoint-connections/{(await Shown("vpce-0ddddddddddddddd8")).GetProperty("id").GetString()}:accept", new { reason = "x" }))
+            .Must(System.Net.HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("tenant_required");
+        await Show("rejected");
+        await Show("rejected");
+        (await Alive(Endpoint)).ShouldBeNull();
+        (await Shown(Endpoint)).GetProperty("verdict").GetString().ShouldBe("reject");
+
+        await Sql($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {mine.Id.Value}");
+        _ec2.Accepted.Clear();
+        await Show("rejected");
+        _ec2.Accepted.ShouldBe([Endpoint]);
+        await Show("available");
+        (await Alive(Endpoint)).ShouldBe(mine.Id);
+
+        // Moved by a person, it leaves the one at once and not with the next round.
+        (await staff.Call("POST", await Accept(), new { reason = "Sold.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
+        (await Alive(Endpoint)).ShouldBeNull();
+        await Show("available");
+        (await Alive(Endpoint)).ShouldBe(other.Id);
+
+        async Task<string> Accept() => $"/operator/v1/endpoint-connections/{(await Shown(Endpoint)).GetProperty("id").GetString()}:accept";
+
+        async Task Show(string state)
+        {
+            _ec2.Connections = [Connection(Endpoint, mine.Account, state), .. _ec2.Connections.Where(each => each.VpcEndpointId == "vpce-0ddddddddddddddd8"), Bound(mine), Bound(other)];
+            await Round(settings);
+        }
+    }
+
+    [Fact]
+    public async Task A_rejection_that_ec2_did_not_hear_of_is_dropped_when_the_tenant_is_active_again()
+    {
+        var tenant = await _service.CreateTenant();
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromHours(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        const string Endpoint = "vpce-0ddddddddddddddd9";
+        _ec2.Connections = [Connection(Endpoint, tenant.Account, "pendingAcceptance"), Bound(tenant)];
+        await Round(settings);
+        _ec2.Connections = [Connection(Endpoint, tenant.Account, "available"), Bound(tenant)];
+        await Round(settings);
+        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {tenant.Id.Value}");
+        _ec2.Unsuccessful[Endpoint] = _ec2.Unsuccessful[tenant.EndpointId] = "InternalError";
+        await Round(settings);
+        (await Alive(Endpoint)).ShouldBeNull();
+        await Sql($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {tenant.Id.Value}");
+        _ec2.Unsuccessful.Clear();
+        _ec2.Rejected.Clear();
+        await Round(settings);
+        await Round(settings);
+        _ec2.Rejected.ShouldBeEmpty();
+        (await Alive(Endpoint)).ShouldBe(tenant.Id);
+    }
+
     private async Task<TimeSpan> Round(OnboardingOptions? settings = null)
     {
         await using var scope = _service.Services.CreateAsyncScope();

@@ -21,6 +21,7 @@ internal enum OwnerKind
 }
 
 /// <summary>What was decided about a connection, and for which tenant.</summary>
+/// <param name="BoundTenant">Whose it is; of a rejected one, whose it was.</param>
 /// <param name="PolicyVersion">The policy that holds the rule; null where no policy decided.</param>
 internal sealed record Decision(Verdict Verdict, string Rule, string Reason, Guid? BoundTenant, int? PolicyVersion = null);
 
@@ -47,7 +48,7 @@ internal sealed class AcceptancePolicy(
         var (version, rules) = await Current(db, cancel);
         var accounts = await db.Query<AccountTenant>(
             $"""
-            select a.account, a.tenant_id, t.state = 'active' as active,
+            select a.account, a.tenant_id, t.state = 'active' as active, t.state in ('active', 'suspended') as serves,
                    array(select distinct g.state from onboarding.agreement g where g.tenant_id = t.tenant_id) as agreements
             from onboarding.tenant_account a join onboarding.tenant t using (tenant_id) where a.active
             """,
@@ -80,10 +81,11 @@ internal sealed class AcceptancePolicy(
             ? accounts.SelectMany(each => each).Where(each => each.TenantId == only).Take(1).ToList()
             : accounts[candidate.Owner].ToList();
         var active = tenants.Where(each => each.Active).ToList();
-        var kind = active.Count switch
+        // A suspended tenant still has its endpoints: beside it another one is not the only one.
+        var kind = (active.Count, tenants.Count(each => each.Serves)) switch
         {
-            1 => OwnerKind.OneActiveTenant,
-            > 1 => OwnerKind.SeveralActiveTenants,
+            (1, 1) => OwnerKind.OneActiveTenant,
+            ( > 0, _) => OwnerKind.SeveralActiveTenants,
             _ => tenants.Count > 0 ? OwnerKind.InactiveTenant : OwnerKind.Stranger,
         };
         foreach (var rule in rules)
@@ -140,7 +142,7 @@ internal sealed class AcceptancePolicy(
         }
     }
 
-    internal sealed record AccountTenant(string Account, Guid TenantId, bool Active, string[] Agreements);
+    internal sealed record AccountTenant(string Account, Guid TenantId, bool Active, bool Serves, string[] Agreements);
 
     private sealed record Taken(Guid Connection, Guid Tenant);
 

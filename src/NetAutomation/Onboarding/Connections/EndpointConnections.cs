@@ -99,6 +99,7 @@ internal static class EndpointConnections
             where c.service_id = {service} and c.missed = 0 and lower(c.state) = 'available' and d.verdict = 'accept'
               and (t.state in ('active', 'suspended') or t.reads_until > now())
               and not exists (select from onboarding.binding b where b.connection = c.id and b.ended_at is null)
+            for share of c -- Read again after whoever decides it now.
             on conflict (endpoint_id) where ended_at is null do nothing
             returning tenant_id, connection, endpoint_id
             """,

@@ -31,6 +31,8 @@ internal sealed partial class Reconcile(
     /// <summary>Answers after what pause the next look is due.</summary>
     public async Task<TimeSpan> Run(CancellationToken cancel)
     {
+        // What the listing before stored counts, also where a later page of it never came.
+        await EndBindings(cancel);
         var seen = new List<Observed>();
         await foreach (var page in api.Connections(cancel))
         {
@@ -69,17 +71,22 @@ internal sealed partial class Reconcile(
 
     /// <summary>
     /// A person's decision stands; the policy's is made again until the connection is settled. One that the policy rejected may be taken
-    /// back, as after a reactivation; one that somebody else rejected is left alone.
+    /// back; one that somebody else rejected is left alone. What was rejected while it was a tenant's is taken back for that tenant or not at
+    /// all: the account may be another tenant's too, and nobody but a person gives one tenant's endpoint to another.
     /// </summary>
     private async Task Decide(CancellationToken cancel)
     {
         var open = await db.Query<Open>(
             $"""
-            select c.id, c.owner, c.region, c.tags::text as tags, c.state, c.decision, d.verdict, d.rule, d.bound_tenant
+            select c.id, c.owner, c.region, c.tags::text as tags, c.state, c.decision, d.verdict, d.rule, d.bound_tenant, coalesce(d.takes_back, false) as takes_back
             from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
+              left join onboarding.tenant t on t.tenant_id = d.bound_tenant
+              left join onboarding.tenant_account a on a.tenant_id = d.bound_tenant and a.account = c.owner
             where c.service_id = {Service} and c.missed = 0 and coalesce(d.made_by, 'policy') = 'policy'
-              and (lower(c.state) = 'pendingacceptance' or (lower(c.state) in ('pending', 'available') and coalesce(d.verdict, 'leave') = 'leave')
-                or (lower(c.state) = 'rejected' and d.verdict = 'reject'))
+              and lower(c.state) in ('pendingacceptance', 'pending', 'available', 'rejected')
+              and case when d.verdict = 'reject' and d.bound_tenant is not null then t.state = 'active' and a.active is distinct from false
+                       else lower(c.state) = 'pendingacceptance' or (lower(c.state) in ('pending', 'available') and coalesce(d.verdict, 'leave') = 'leave')
+                         or (lower(c.state) = 'rejected' and (d.verdict = 'reject' or (d.verdict = 'leave' and d.takes_back))) end
             order by c.endpoint_created_at, c.id
             """,
             cancel);
@@ -93,11 +100,17 @@ internal sealed partial class Reconcile(
         foreach (var each in open)
         {
             var tags = JsonSerializer.Deserialize<Dictionary<string, string>>(each.Tags, Json.Api)!;
-            var decision = policy.Decide(new Candidate(each.Owner, each.Region ?? options.Value.Region, tags, each.Id));
+            var own = each.Verdict == Verdict.Reject ? each.BoundTenant : null;
+            var decision = policy.Decide(new Candidate(each.Owner, each.Region ?? options.Value.Region, tags, each.Id), own);
+            if (own is not null && decision.Verdict != Verdict.Accept)
+            {
+                continue;
+            }
+
             if ((decision.Verdict != each.Verdict || decision.Rule != each.Rule || decision.BoundTenant != each.BoundTenant)
                 && (each.Verdict != Verdict.Reject || decision.Verdict == Verdict.Accept || !IsRejected(each.State)))
             {
-                made.Add(new Made(each.Id, each.Decision, IsRejected(each.State) || each.Verdict == Verdict.Reject, decision));
+                made.Add(new Made(each.Id, each.Decision, each.TakesBack || IsRejected(each.State) || each.Verdict == Verdict.Reject, decision));
             }
         }
 
@@ -110,14 +123,14 @@ internal sealed partial class Reconcile(
         TimeSpan? grace = options.Value.RejectSuspendedAfter > TimeSpan.Zero ? options.Value.RejectSuspendedAfter : null;
         var over = await db.Query<Over>(
             $"""
-            select c.id, c.decision, case t.state when 'ended' then 'agreement_ended' when 'suspended' then 'agreement_suspended' else 'account_removed' end as rule
+            select c.id, c.decision, t.tenant_id, case t.state when 'ended' then 'agreement_ended' when 'suspended' then 'agreement_suspended' else 'account_removed' end as rule
             from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
             join onboarding.tenant t on t.tenant_id = d.bound_tenant
             left join onboarding.tenant_account a on a.tenant_id = t.tenant_id and a.account = c.owner
             where c.service_id = {Service} and c.missed < {EndpointConnections.MissedUntilGone} and d.verdict = 'accept'
               and lower(c.state) in ('pendingacceptance', 'pending', 'available')
               and ((t.state = 'ended' and t.reads_until <= now()) or (t.state = 'suspended' and coalesce(t.suspended_at, t.changed_at) + {grace}::interval <= now())
-                or (not a.active and d.at < coalesce(a.removed_at, 'infinity')))
+                or (not a.active and (d.made_by = 'policy' or d.at < coalesce(a.removed_at, 'infinity'))))
             """,
             cancel);
         await Write(
@@ -131,7 +144,7 @@ internal sealed partial class Reconcile(
                         "agreement_suspended" => "The agreement is suspended.",
                         _ => "The account is no longer one of the tenant's.",
                     },
-                    null))),
+                    each.TenantId))),
             ],
             cancel);
     }
@@ -231,9 +244,9 @@ internal sealed partial class Reconcile(
 
     private static bool IsRejected(string state) => state.Equals("rejected", StringComparison.OrdinalIgnoreCase);
 
-    private sealed record Open(Guid Id, string Owner, string? Region, string Tags, string State, Guid? Decision, Verdict? Verdict, string? Rule, Guid? BoundTenant);
+    private sealed record Open(Guid Id, string Owner, string? Region, string Tags, string State, Guid? Decision, Verdict? Verdict, string? Rule, Guid? BoundTenant, bool TakesBack);
 
-    private sealed record Over(Guid Id, Guid? Decision, string Rule);
+    private sealed record Over(Guid Id, Guid? Decision, Guid TenantId, string Rule);
 
     private sealed record Due(Guid Id, string EndpointId, Guid Decision, Verdict Verdict);
 

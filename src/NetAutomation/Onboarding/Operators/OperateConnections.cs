@@ -77,7 +77,14 @@ internal static class OperateConnections
     }
 
     public static async Task<Results<Ok<EndpointConnectionView>, Problem>> Accept(
-        EndpointConnectionId id, AcceptConnectionRequest request, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
+        EndpointConnectionId id,
+        AcceptConnectionRequest request,
+        SystemDb db,
+        OperatorCaller caller,
+        ReconcileSignal signal,
+        TenantDirectory directory,
+        BindingBell bell,
+        CancellationToken cancel)
     {
         if (await Lock(db, id, cancel) is not { } connection)
         {
@@ -95,16 +102,24 @@ internal static class OperateConnections
         }
 
         var wanted = request.TenantId?.Value;
-        var tenants = await db.Query<Guid>(
+        // A suspended tenant of the account still has its endpoints: then the other one must be named.
+        var tenants = await db.Query<Named>(
             $"""
-            select t.tenant_id from onboarding.tenant t
-            where t.state = 'active' and (t.tenant_id = {wanted}
+            select t.tenant_id, t.state = 'active' as active from onboarding.tenant t
+            where t.state in ('active', 'suspended') and (t.tenant_id = {wanted}
               or ({wanted}::uuid is null and exists (select from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.account = {connection.Owner} and a.active)))
             """,
             cancel);
-        if (tenants is not [var tenant])
+        if (tenants is not [(var tenant, true)])
         {
             return Problems.NoTenantForEndpoint.With();
+        }
+
+        // Whoever had it is out now, not with the next round.
+        if (connection.TenantId is { } holder && holder.Value != tenant && await EndpointConnections.Unbind(db, id, "moved", cancel) > 0)
+        {
+            db.AfterCommit.Add(directory.Forget);
+            db.AfterCommit.Add(bell.Ring);
         }
 
         return await Decide(db, connection, new Decision(Verdict.Accept, "operator", request.Reason, tenant), new(tenant), caller, signal, cancel);
@@ -137,7 +152,7 @@ internal static class OperateConnections
             db.AfterCommit.Add(bell.Ring);
         }
 
-        return await Decide(db, connection, new Decision(Verdict.Reject, "operator", request.Reason, null), connection.TenantId, caller, signal, cancel);
+        return await Decide(db, connection, new Decision(Verdict.Reject, "operator", request.Reason, connection.TenantId?.Value ?? connection.DecidedFor), connection.TenantId, caller, signal, cancel);
     }
 
     /// <summary>EC2 is called by the reconcile loop, never inside a request's transaction.</summary>
@@ -151,9 +166,9 @@ internal static class OperateConnections
 
         var (id, madeBy) = (new EndpointConnectionId(connection.Id), $"operator:{caller.Name}");
         // Said again, it is the same decision.
-        if (connection.DecidedBy != madeBy || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason || connection.AcceptedFor != decision.BoundTenant)
+        if (connection.DecidedBy != madeBy || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason || connection.DecidedFor != decision.BoundTenant)
         {
-            var back = connection.Verdict == Verdict.Reject || connection.State.Equals("rejected", StringComparison.OrdinalIgnoreCase);
+            var back = connection.TakesBack || connection.Verdict == Verdict.Reject || connection.State.Equals("rejected", StringComparison.OrdinalIgnoreCase);
             await Decisions.Write(db, [new Made(connection.Id, connection.Decision, back, decision)], madeBy, cancel);
             if (tenant is { } told)
             {
@@ -172,7 +187,7 @@ internal static class OperateConnections
         var rows = await db.Query<Locked>(
             $"""
             select c.id, c.endpoint_id, c.owner, case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else c.state end as state, c.decision, c.fault,
-                   d.verdict, d.reason, d.made_by as decided_by, d.bound_tenant as accepted_for, b.tenant_id,
+                   d.verdict, d.reason, d.made_by as decided_by, d.bound_tenant as decided_for, coalesce(d.takes_back, false) as takes_back, b.tenant_id,
                    case when d.verdict = 'accept' and lower(c.state) = 'rejected' and c.fault is not null then 'recreate' end as advice
             from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
             left join onboarding.binding b on b.connection = c.id and b.ended_at is null
@@ -197,12 +212,14 @@ internal static class OperateConnections
           and ({filter.Verdict}::text is null or d.verdict = {filter.Verdict}) and ({filter.Owner}::text is null or c.owner = {filter.Owner})
           and ({filter.TenantId?.Value}::uuid is null or b.tenant_id = {filter.TenantId?.Value} or d.bound_tenant = {filter.TenantId?.Value})
           and (not {filter.Waiting} or (c.missed < {EndpointConnections.MissedUntilGone} and coalesce(d.verdict, 'leave') = 'leave'
-            and lower(c.state) in ('pendingacceptance', 'pending', 'available') and b.id is null))
+            and (lower(c.state) in ('pendingacceptance', 'pending', 'available') or (lower(c.state) = 'rejected' and d.takes_back)) and b.id is null))
         order by c.id desc limit {take}
         """,
         cancel);
 
     private sealed record Locked(
-        Guid Id, string EndpointId, string Owner, string State, Guid? Decision, string? Fault, Verdict? Verdict, string? Reason, string? DecidedBy, Guid? AcceptedFor,
-        TenantId? TenantId, string? Advice);
+        Guid Id, string EndpointId, string Owner, string State, Guid? Decision, string? Fault, Verdict? Verdict, string? Reason, string? DecidedBy, Guid? DecidedFor,
+        bool TakesBack, TenantId? TenantId, string? Advice);
+
+    private sealed record Named(Guid TenantId, bool Active);
 }

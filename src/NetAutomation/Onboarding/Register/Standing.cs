@@ -50,7 +50,7 @@ internal sealed record Standing(string State, bool MayConnect, bool HasKey, stri
             from onboarding.endpoint_connection c
             join onboarding.tenant_account a on a.account = c.owner and a.tenant_id = {tenant.Value} and a.active
             left join onboarding.acceptance_decision d on d.id = c.decision
-            where c.missed < 3 order by c.id desc limit 50
+            where c.missed < 3 and coalesce(d.bound_tenant, {tenant.Value}) = {tenant.Value} order by c.id desc limit 50
             """,
             cancel);
         var claims = await db.Query<Challenge>(

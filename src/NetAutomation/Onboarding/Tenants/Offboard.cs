@@ -97,9 +97,9 @@ internal sealed class Offboard(
                 // The reconcile loop rejects them; what EC2 shows is what counts.
                 return !await db.Scalar<bool>(
                     $"""
-                    select exists (
-                      select from onboarding.binding b join onboarding.endpoint_connection c on c.id = b.connection
-                      where b.tenant_id = {tenant.Value} and (b.ended_at is null or (c.missed < 3 and not (lower(c.state) = any ({_gone})))))
+                    select exists (select from onboarding.binding where tenant_id = {tenant.Value} and ended_at is null) or exists (
+                      select from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
+                      where d.bound_tenant = {tenant.Value} and c.missed < 3 and not (lower(c.state) = any ({_gone})))
                     """,
                     cancel);
             case "principals" when HasService:
