@@ -112,14 +112,14 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var subscription = await market.Subscribe();
         await market.Say(subscription, "activate");
         var browser = await market.Register(subscription);
-        (await market.Post(browser, "/accounts", ("account", "abc"))).Page.ShouldContain("12 digits");
-        (await market.Post(browser, "/accounts", ("account", Other))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        (await Market.Post(browser, "/accounts", ("account", "abc"))).Page.ShouldContain("12 digits");
+        (await Market.Post(browser, "/accounts", ("account", Other))).Status.ShouldBe(HttpStatusCode.SeeOther);
         var snippet = Snippet().Match(await Market.Page(browser)).Groups["code"].Value;
         snippet.ShouldContain("generate_presigned_url");
         var url = await Python(snippet.Replace("https://sts.us-east-1.amazonaws.com", market.Cloud.AwsUrl.ToString().TrimEnd('/'), StringComparison.Ordinal));
         Assert.SkipWhen(url is null, "Needs boto3.");
-        (await market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain("does not prove");
-        (await market.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain("does not prove");
+        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status.ShouldBe(HttpStatusCode.SeeOther);
         await SimulatedCloud.EventuallyAsync(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
         (await Market.Page(browser)).ShouldNotContain("is not proven yet");
     }
@@ -170,7 +170,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     {
         var start = new ProcessStartInfo("python3", ["-"])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
             Environment = { ["AWS_ACCESS_KEY_ID"] = "AKIA" + Other, ["AWS_SECRET_ACCESS_KEY"] = "secret-of-" + Other, ["AWS_EC2_METADATA_DISABLED"] = "true" },
         };
         using var process = Process.Start(start)!;

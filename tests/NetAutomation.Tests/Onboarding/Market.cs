@@ -87,7 +87,7 @@ internal sealed partial class Market : IAsyncDisposable
     public Task Say(Subscription subscription, string what, string query = "") =>
         Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{subscription.Id}:{what}{query}");
 
-    public async Task<(HttpStatusCode Status, string Page)> Post(HttpClient browser, string path, params (string Name, string Value)[] fields)
+    public static async Task<(HttpStatusCode Status, string Page)> Post(HttpClient browser, string path, params (string Name, string Value)[] fields)
     {
         using var form = new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value)));
         var answer = await browser.PostAsync($"/marketplace/registration{path}", form);

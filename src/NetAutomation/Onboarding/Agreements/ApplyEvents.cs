@@ -40,10 +40,12 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
             $"""
             select tenant_id, id, account, customer_identifier, license_arn, product_code, agreement_id, state, channel, activated_at, ended_at, last_event_at, by_contract, since
             from onboarding.agreement
-            where retired_at is null and (
-              license_arn = {key.LicenseArn} or agreement_id = {key.AgreementId}
-              or license_arn in (select license_arn from onboarding.marketplace_event where agreement_id = {key.AgreementId})
-              or (license_arn is null and product_code = {key.ProductCode} and (account = {key.Account} or customer_identifier = {key.CustomerIdentifier})))
+            where retired_at is null and id in (
+              select id from onboarding.agreement where license_arn = {key.LicenseArn}
+              union all select id from onboarding.agreement where agreement_id = {key.AgreementId}
+              union all select a.id from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn where e.agreement_id = {key.AgreementId}
+              union all select id from onboarding.agreement where license_arn is null and product_code = {key.ProductCode} and account = {key.Account}
+              union all select id from onboarding.agreement where license_arn is null and product_code = {key.ProductCode} and customer_identifier = {key.CustomerIdentifier})
             order by id for update
             """,
             cancel);
@@ -59,12 +61,14 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
     /// <summary>Agreements of which something is stored that was never counted: it came while their registration was not committed yet.</summary>
     public Task<List<AgreementKey>> Left(CancellationToken cancel) => db.Query<AgreementKey>(
         $"""
-        select distinct e.license_arn, e.agreement_id, e.product_code, e.account, e.customer_identifier
-        from onboarding.marketplace_event e join onboarding.agreement a on a.retired_at is null and (
-          a.license_arn = e.license_arn or a.agreement_id = e.agreement_id
-          or a.license_arn in (select l.license_arn from onboarding.marketplace_event l where l.agreement_id = e.agreement_id)
-          or (a.license_arn is null and a.product_code = e.product_code and (a.account = e.account or a.customer_identifier = e.customer_identifier)))
-        where e.applied_at is null limit 1000
+        with left_over as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.marketplace_event where applied_at is null),
+        there as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.agreement where retired_at is null)
+        select e.* from left_over e join there a on a.license_arn = e.license_arn
+        union select e.* from left_over e join there a on a.agreement_id = e.agreement_id
+        union select e.* from left_over e join onboarding.marketplace_event l on l.agreement_id = e.agreement_id join there a on a.license_arn = l.license_arn
+        union select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.account = e.account
+        union select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.customer_identifier = e.customer_identifier
+        limit 1000
         """,
         cancel);
 
@@ -72,12 +76,15 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
     {
         var stored = await db.Query<Stored>(
             $"""
-            select id, kind, status, at, agreement_id, applied_at is not null as applied from onboarding.marketplace_event
-            where license_arn = {agreement.LicenseArn}
-              or (license_arn is null and agreement_id in (
-                select {agreement.AgreementId} union select agreement_id from onboarding.marketplace_event where license_arn = {agreement.LicenseArn}))
-              or ({agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode}
-                  and (account = {agreement.Account} or customer_identifier = {agreement.CustomerIdentifier}))
+            select id, kind, status, at, agreement_id, applied_at is not null as applied from onboarding.marketplace_event where id in (
+              select id from onboarding.marketplace_event where license_arn = {agreement.LicenseArn}
+              union all select id from onboarding.marketplace_event where license_arn is null and agreement_id = {agreement.AgreementId}
+              union all select e.id from onboarding.marketplace_event l join onboarding.marketplace_event e on e.agreement_id = l.agreement_id and e.license_arn is null
+                where l.license_arn = {agreement.LicenseArn}
+              union all select id from onboarding.marketplace_event
+                where {agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode} and account = {agreement.Account}
+              union all select id from onboarding.marketplace_event
+                where {agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode} and customer_identifier = {agreement.CustomerIdentifier})
             """,
             cancel);
         var fresh = stored.Where(each => !each.Applied).Select(each => each.Id).ToArray();

@@ -78,6 +78,11 @@ internal static class RegistrationPage
 
         var account = (await http.Request.ReadFormAsync(cancel))["account"].ToString().Trim();
         await using var transaction = await db.Begin(tenant, cancel);
+        if (!await MayClaim(db, tenant, cancel))
+        {
+            return Refusal(Platform.Problems.TenantSuspended.With());
+        }
+
         if ((await AccountChallenges.Claim(db, Buyer(tenant), account, cancel)).Refused(out var problem, out _))
         {
             return Refusal(problem);
@@ -98,6 +103,9 @@ internal static class RegistrationPage
         var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);
         return problem is null ? Back(http) : Refusal(problem);
     }
+
+    private static Task<bool> MayClaim(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
+        db.Scalar<bool>($"select state in ('pending', 'active') as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value}", cancel);
 
     private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
 
