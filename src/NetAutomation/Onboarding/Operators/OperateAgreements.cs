@@ -13,7 +13,7 @@ namespace NetAutomation.Onboarding.Operators;
 /// <param name="LicenseArn">The licence that usage is metered to.</param>
 /// <param name="ProductCode">The product.</param>
 /// <param name="AgreementId">The agreement's id at Marketplace, once it is known.</param>
-/// <param name="State">pending, active or ended.</param>
+/// <param name="State">pending, active, ending (its last usage is taken) or ended.</param>
 /// <param name="Channel">Who collects the money: marketplace, or direct by contract.</param>
 /// <param name="CreatedAt">When the buyer registered.</param>
 /// <param name="EndedAt">When it ended.</param>

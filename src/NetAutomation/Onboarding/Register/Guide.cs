@@ -132,10 +132,10 @@ internal static class Guide
         SITE=$(na /v1/sites -X POST --json '{"name":"main"}' | jq -r .id)
         na /v1/connectors -X POST --json '{"name":"main-1","siteId":"'$SITE'"}' > connector.json
         jq -r .caPem connector.json > ca.pem; jq -r .joinToken connector.json > join-token; rm connector.json
-        na /v1/connector-releases/{{facts.Release ?? "VERSION"}}/linux-x64 -o netautomation-connector && chmod +x netautomation-connector
+        {{(facts.Release is { } release ? $"na /v1/connector-releases/{release}/linux-x64 -o netautomation-connector && chmod +x netautomation-connector" : "# netautomation-connector is the program that you got from us.")}}
         sudo ./netautomation-connector join --endpoint "$ENDPOINT:8444" --server-name {{facts.ServerName}} \
           --ca ca.pem --token-file join-token --state /var/lib/netautomation-connector; rm join-token
-        echo '10.0.0.0/8 22' > allow-list   # what it may reach: yours to narrow, nothing else is opened
+        echo '10.0.0.1/32 22' > allow-list   # your devices: it reaches nothing else
         sudo ./netautomation-connector run --state /var/lib/netautomation-connector --allow-list allow-list
         """;
 
@@ -146,10 +146,10 @@ internal static class Guide
         CREDENTIAL=$(jq -n --arg p "$PASSWORD" '{name:"lab",kind:"password",username:"admin",password:$p}' | na /v1/credentials -X POST --json @- | jq -r .id)
         DEVICE=$(na /v1/devices -X POST --json '{"name":"router-1","siteId":"'$SITE'","address":"10.0.0.1","port":22,"platform":"frr","credentialId":"'$CREDENTIAL'","labels":{},"enabled":true}' | jq -r .id)
         na /v1/devices/$DEVICE:test -X POST
-        na /v1/purchases -X POST -H "Idempotency-Key: $(uuidgen)" --json '{"block":"config-backup","kind":"pay_per_use"}'
-        RUN=$(na /v1/runs -X POST -H "Idempotency-Key: $(uuidgen)" --json '{"block":"config-backup","targets":{"deviceIds":["'$DEVICE'"]},"input":{}}' | jq -r .id)
+        na /v1/purchases -X POST -H 'Idempotency-Key: first-purchase-01' --json '{"block":"config-backup","kind":"pay_per_use"}'
+        RUN=$(na /v1/runs -X POST -H 'Idempotency-Key: first-run-of-ours' --json '{"block":"config-backup","targets":{"deviceIds":["'$DEVICE'"]},"input":{}}' | jq -r .id)
         na "/v1/runs/$RUN?wait=60" | jq '{state, summary, charged}'
-        """) + "<p>It only reads. The documentation of all calls is at <code>/swagger</code> on your endpoint.</p>";
+        """) + "<p>The test pins the device's host key and must say that it is reachable. The run only reads. The documentation of all calls is at <code>/swagger</code> on your endpoint.</p>";
 
     private static string Setup(Standing standing, GuideFacts facts)
     {
