@@ -29,5 +29,9 @@ internal sealed class TenantRuns(NetAutomationDb db, RunJournal journal, RunSign
         return !left;
     }
 
+    /// <summary>What runs brought home from devices, such as their configuration. Receipts keep the hashes.</summary>
+    public static Task<int> DeleteArtifacts(SystemDb db, TenantId tenant, CancellationToken cancel) =>
+        db.Execute($"delete from runs.artifact where tenant_id = {tenant.Value}", cancel);
+
     private sealed record Open(Guid Id, string State);
 }

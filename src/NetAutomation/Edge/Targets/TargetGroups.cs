@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Amazon.ElasticLoadBalancingV2;
@@ -12,6 +13,7 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
 {
     private const string ProxyProtocol = "proxy_protocol_v2.enabled";
     private const string PreserveClientIp = "preserve_client_ip.enabled";
+    private const string Delay = "deregistration_delay.timeout_seconds";
 
     // Nothing is sent there (RFC 5737): connecting a datagram socket only asks for the route.
     private static readonly IPEndPoint _outside = new(IPAddress.Parse("192.0.2.1"), 9);
@@ -39,6 +41,11 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         if (attributes.GetValueOrDefault(PreserveClientIp) == "true")
         {
             notes.Add($"{name} has {PreserveClientIp}=true: connections that do not come through an endpoint show their own address, which Edge:TrustedPeers refuses.");
+        }
+
+        if (int.TryParse(attributes.GetValueOrDefault(Delay), CultureInfo.InvariantCulture, out var delay) && delay > options.Value.DrainSeconds)
+        {
+            notes.Add($"{name} lets go after {delay} s ({Delay}), and this process waits {options.Value.DrainSeconds} s for it (Targets:DrainSeconds): connections that last longer are cut.");
         }
 
         return notes;
@@ -75,13 +82,14 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
     public Task Deregister(OwnTarget own, CancellationToken cancel) =>
         elb.DeregisterTargetsAsync(new DeregisterTargetsRequest { TargetGroupArn = own.Group, Targets = [own.Target] }, cancel);
 
-    /// <summary>The load balancer still keeps connections to a target that was taken out.</summary>
-    public async Task<bool> Drains(OwnTarget own, CancellationToken cancel)
+    /// <summary>
+    /// The load balancer may still send something: the target is draining, or is not shown as taken out yet, as reads lag behind writes.
+    /// </summary>
+    public async Task<bool> Serves(OwnTarget own, CancellationToken cancel)
     {
         try
         {
-            return (await Health(own.Group, [own.Target], cancel))
-                .Exists(each => each.TargetHealth?.State is { } state && (state == TargetHealthStateEnum.Draining || state == TargetHealthStateEnum.UnhealthyDraining));
+            return (await Health(own.Group, [own.Target], cancel)).Exists(each => each.TargetHealth?.State != TargetHealthStateEnum.Unused);
         }
         catch (InvalidTargetException)
         {

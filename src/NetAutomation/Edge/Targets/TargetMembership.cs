@@ -14,6 +14,9 @@ internal sealed partial class TargetMembership(
 {
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
+    // The load balancer's nodes hear of it one after another.
+    private static readonly TimeSpan _heard = TimeSpan.FromSeconds(2);
+
     /// <summary>For the call that takes the process out, however short the drain.</summary>
     public static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
     private readonly CancellationTokenSource _stop = new();
@@ -31,7 +34,7 @@ internal sealed partial class TargetMembership(
         {
             try
             {
-                groups.OwnAddress(System.Net.IPEndPoint.Parse(edge.Value.Listeners.Customer).Address);
+                groups.OwnAddress(System.Net.IPEndPoint.TryParse(edge.Value.Listeners.Customer, out var bound) ? bound.Address : System.Net.IPAddress.Any);
             }
             catch (System.Net.Sockets.SocketException fault)
             {
@@ -57,7 +60,8 @@ internal sealed partial class TargetMembership(
         await Task.WhenAll(_own.Select(own => Deregister(own, farewell.Token)));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(options.Value.DrainSeconds));
-        await Task.WhenAll(_own.Select(own => Drained(own, patience.Token)));
+        await Task.WhenAll(_own.Select(own => Drained(own, patience.Token)).Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_heard, time, patience.Token)))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -153,7 +157,7 @@ internal sealed partial class TargetMembership(
         {
             try
             {
-                if (!await groups.Drains(own, cancel))
+                if (!await groups.Serves(own, cancel))
                 {
                     Log.Drained(log, own.Group);
                     return;

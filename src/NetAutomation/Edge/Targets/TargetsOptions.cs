@@ -23,9 +23,12 @@ internal sealed class TargetsOptions : IValidatableObject
     [Range(1, 3600)]
     public int StartSeconds { get; set; } = 60;
 
-    /// <summary>The longest wait for the load balancer to let go of a process that ends; give the group a shorter deregistration delay.</summary>
+    /// <summary>
+    /// The longest wait for the load balancer to let go of a process that ends; give the group a shorter deregistration delay. With what
+    /// comes after it has to fit into the time the orchestrator gives (Amazon ECS on Fargate: 120 s at most).
+    /// </summary>
     [Range(0, 3600)]
-    public int DrainSeconds { get; set; } = 120;
+    public int DrainSeconds { get; set; } = 60;
 
     public IEnumerable<(Listener Listener, string Arn)> Groups() =>
         new[] { (Listener.Customer, Customer), (Listener.Connector, Connector) }.Where(group => group.Item2.Length > 0);

@@ -11,14 +11,15 @@ using NetAutomation.Scheduling;
 namespace NetAutomation.Onboarding.Tenants;
 
 /// <summary>
-/// Takes from a tenant all it had but its bills, receipts and audit. There is no way back: who subscribes again is a new tenant. Each step is
-/// one transaction that says so, so it goes on where a process died, and any number of processes may do it.
+/// Takes from a tenant all access, its secrets and what its devices gave out; bills, receipts, inventory and audit stay, and logs until
+/// their time is over. There is no way back: who subscribes again is a new tenant. Each step is one transaction that says so, so it goes on
+/// where a process died, and any number of processes may do it.
 /// </summary>
 internal sealed class Offboard(
     SystemDb db, TenantRuns runs, IServiceProvider services, IOptions<OnboardingOptions> options, TenantDirectory directory, ReconcileSignal signal)
 {
     /// <summary>Their order: nothing may run on when the secrets go, and EC2 rejects a connection before its account loses the permission.</summary>
-    public static readonly string[] Steps = ["registrations", "api_keys", "schedules", "runs", "connectors", "secrets", "connections", "principals", "accounts"];
+    public static readonly string[] Steps = ["registrations", "api_keys", "schedules", "runs", "artifacts", "connectors", "secrets", "connections", "principals", "accounts"];
 
     private static readonly string[] _gone = ["rejected", "deleting", "deleted", "failed", "expired"];
 
@@ -124,6 +125,7 @@ internal sealed class Offboard(
         "registrations" => db.Execute($"delete from onboarding.registration_session where tenant_id = {tenant.Value}", cancel),
         "api_keys" => db.Execute($"update onboarding.api_key set revoked_at = now() where tenant_id = {tenant.Value} and revoked_at is null", cancel),
         "schedules" => TenantSchedules.Disable(db, tenant, cancel),
+        "artifacts" => TenantRuns.DeleteArtifacts(db, tenant, cancel),
         "connectors" => TenantConnectors.Revoke(db, tenant, cancel),
         "secrets" => TenantSecrets.Destroy(db, tenant, cancel),
         "connections" => db.Execute($"update onboarding.binding set ended_at = now(), end_reason = 'offboarded' where tenant_id = {tenant.Value} and ended_at is null", cancel),
