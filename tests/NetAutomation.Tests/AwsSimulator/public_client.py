@@ -174,7 +174,7 @@ def targets():
     elb.get_waiter("target_in_service").wait(TargetGroupArn=arn, Targets=target, WaiterConfig={"Delay": 1, "MaxAttempts": 40})
     refused("InvalidTarget", elb.register_targets, TargetGroupArn=arn, Targets=[{"Id": "nowhere"}])
     refused("TargetGroupNotFound", elb.describe_target_health, TargetGroupArn=arn + "0")
-    set_ = {"deregistration_delay.timeout_seconds": "1", "proxy_protocol_v2.enabled": "false"}
+    set_ = {"deregistration_delay.timeout_seconds": "5", "proxy_protocol_v2.enabled": "false"}
     changed = elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value} for key, value in set_.items()])
     assert set_.items() <= {each["Key"]: each["Value"] for each in changed["Attributes"]}.items()
     assert set_.items() <= {each["Key"]: each["Value"] for each in elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]}.items()

@@ -58,7 +58,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var (client, slow, asked) = await SlowRequest(cloud, host, front, tenant, leaving);
         leaving.Process.Signal(ServiceProcess.Terminate);
         await Until(async () => await Ready(host, leaving) != HttpStatusCode.OK, "the process to be not ready");
-        await Until(async () => (await Targets(cloud, "customer")).Single(target => target.Port == leaving.Customer).State == "draining", "the target to drain");
+        await Until(async () => (await Targets(cloud, "customer")).All(target => target.Port != leaving.Customer || target.State == "draining"), "the target to drain");
         for (var i = 0; i < 10; i++)
         {
             using var other = Through(host, front, tenant.Key);
@@ -115,7 +115,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var groups = (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray().ToDictionary(each => each.GetProperty("name").GetString()!, each => each.GetProperty("arn").GetString()!);
         var arn = groups.GetValueOrDefault(group) ?? groups["customer"];
         var url = group == "unreachable" ? $"http://127.0.0.1:{Routers.FreePort()}" : cloud.AwsUrl.ToString();
-        using var process = Start(url, [.. Settings(), "Database:App=Host=127.0.0.1;Port=1", "Database:System=Host=127.0.0.1;Port=1", setting.Replace("{customer}", arn, StringComparison.Ordinal), "Targets:StartSeconds=2"]);
+        using var process = Start(url, [.. Settings(), "Database:App=Host=127.0.0.1;Port=1", "Database:System=Host=127.0.0.1;Port=1", setting.Replace("{customer}", arn, StringComparison.Ordinal), $"Targets:StartSeconds={(group == "unreachable" ? 2 : 120)}"]);
         (await process.Ended(_limit)).ShouldBe(2, process.Output);
         process.Output.ShouldContain(told);
     }
@@ -200,7 +200,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             LoadBalancer = options.LoadBalancer with
             {
                 Listeners = [new ListenerOptions(8443, "customer"), new ListenerOptions(8444, "connector")],
-                TargetGroups = [.. new[] { ("customer", 8443), ("connector", 8444) }.Select(group => new TargetGroupOptions(group.Item1, group.Item2) { DeregistrationDelaySeconds = 5, HealthCheck = check })],
+                TargetGroups = [.. new[] { ("customer", 8443), ("connector", 8444) }.Select(group => new TargetGroupOptions(group.Item1, group.Item2) { DeregistrationDelaySeconds = 10, HealthCheck = check })],
             },
         };
     }
