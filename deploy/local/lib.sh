@@ -220,6 +220,7 @@ service_settings() { # further settings
     "Marketplace__Region=$region"
     "Marketplace__Dimension=usd"
     "Marketplace__QueueUrl=http://127.0.0.1:$port_aws/$provider/marketplace-events"
+    "Marketplace__ProductCodes__0=$product"
     "Onboarding__ServiceId=$service_id"
     "Onboarding__ServiceName=com.amazonaws.vpce.$region.$service_id"
     "Onboarding__ReconcileInterval=00:00:05"

@@ -1,5 +1,6 @@
 using Amazon.AWSMarketplaceMetering;
 using Amazon.AWSMarketplaceMetering.Model;
+using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Marketplace;
 
@@ -14,10 +15,13 @@ internal enum TokenState
     Valid,
     Invalid,
     Expired,
+
+    /// <summary>Of another product of the seller.</summary>
+    Other,
 }
 
 /// <summary>Turns the token a buyer's browser brings from Marketplace into the buyer (AWS Marketplace Metering API, ResolveCustomer).</summary>
-internal sealed class Buyers(IAmazonAWSMarketplaceMetering metering)
+internal sealed class Buyers(IAmazonAWSMarketplaceMetering metering, IOptions<MarketplaceOptions> options)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(15);
 
@@ -29,9 +33,15 @@ internal sealed class Buyers(IAmazonAWSMarketplaceMetering metering)
         try
         {
             var buyer = await metering.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = token }, deadline.Token);
-            return buyer is { CustomerAWSAccountId: { } account, ProductCode: { } product }
+            if (buyer is not { CustomerAWSAccountId: { } account, ProductCode: { } product })
+            {
+                return (TokenState.Invalid, null);
+            }
+
+            // AWS resolves the token of any product of the seller.
+            return options.Value.ProductCodes.Contains(product, StringComparer.Ordinal)
                 ? (TokenState.Valid, new Buyer(account, product, buyer.LicenseArn, buyer.CustomerIdentifier))
-                : (TokenState.Invalid, null);
+                : (TokenState.Other, null);
         }
         catch (InvalidTokenException)
         {

@@ -7,10 +7,13 @@ using Amazon.SQS;
 namespace NetAutomation.Marketplace;
 
 /// <summary>The AWS side of a sale; section <c>Marketplace</c>. Credentials and endpoints come by the SDK's own chain.</summary>
-internal sealed class MarketplaceOptions
+internal sealed class MarketplaceOptions : IValidatableObject
 {
     /// <summary>The queue that EventBridge or SNS fills; empty where the product is sold without Marketplace.</summary>
     public string QueueUrl { get; set; } = "";
+
+    /// <summary>The products that are this service. Who bought another one of the same seller is no customer of it.</summary>
+    public string[] ProductCodes { get; set; } = [];
 
     /// <summary>The product's Region for metering. Usage is deduplicated per Region, so it never changes.</summary>
     public string Region { get; set; } = "us-east-1";
@@ -24,6 +27,19 @@ internal sealed class MarketplaceOptions
 
     /// <summary>What a contract dimension of the product is a right to, by the dimension's name.</summary>
     public Dictionary<string, ContractBlock> Contracts { get; } = new(StringComparer.Ordinal);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (QueueUrl.Length > 0 && ProductCodes.Length == 0)
+        {
+            yield return new("Marketplace:ProductCodes is needed with Marketplace:QueueUrl: the seller's other products come by the same queue.");
+        }
+
+        if (Array.Exists(ProductCodes, string.IsNullOrWhiteSpace))
+        {
+            yield return new("Marketplace:ProductCodes has an empty one.");
+        }
+    }
 }
 
 /// <summary>A major version of a block.</summary>

@@ -1,4 +1,5 @@
 using Amazon.EC2;
+using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Onboarding.Accounts;
 using NetAutomation.Onboarding.Agreements;
 using NetAutomation.Onboarding.Connections;
@@ -103,6 +104,7 @@ internal static class OnboardingModule
         staff.MapPatch("/agreements/{id}", OperateAgreements.Patch);
         staff.MapGet("/audit", ReadAudit.ListAllAudit);
 
+        routes.Registration.WithMetadata(new RequestSizeLimitAttribute(RegistrationForm.LargestBody));
         routes.Registration.MapGet("/registration", RegistrationPage.Show);
         routes.Registration.MapPost("/registration", RegisterBuyer.Handle);
         routes.Registration.MapGet("/registration/status", RegistrationPage.Status);

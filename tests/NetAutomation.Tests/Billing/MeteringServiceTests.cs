@@ -23,7 +23,7 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
         await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);
         await using var service = await ServiceHost.Start(
             ground.Database,
-            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
+            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", "Marketplace:ProductCodes:0=pc", $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
             builder =>
             {
                 builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));

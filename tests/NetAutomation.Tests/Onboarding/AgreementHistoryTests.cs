@@ -47,6 +47,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         ("legacy: failed", "subscribe-fail", "", "ended[- ended none]"),
         ("legacy: failed first", "subscribe-fail subscribe-success", "", "active[- active open]"),
         ("legacy: leaving", "subscribe-success unsubscribe-pending", "", "active[- ending closed]"),
+        ("legacy: leaving what it never had", "unsubscribe-pending", "", "pending[- pending]"),
         ("legacy: left", "subscribe-success unsubscribe-pending unsubscribe-success", "", "ended[- ended closed]"),
         ("legacy: stays after all", "subscribe-success unsubscribe-pending subscribe-success", "", "active[- active open]"),
         ("legacy: back again", "subscribe-success unsubscribe-pending unsubscribe-success subscribe-success", "", "active[- active open]"),
@@ -103,6 +104,17 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                 (end, whole).ShouldBe((each.End, ends[each.Name]), $"{each.Name}, seed {seed}, way {way}");
             }
         })));
+    }
+
+    [Fact]
+    public async Task An_agreement_that_is_over_closes_no_other_payer()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:1=api"]);
+        // Of one account and product, by product code and by licence; that the first was ever in force is heard last.
+        var buyer = new Buyers("C:X U:1:X subscribe-success unsubscribe-success", " 1");
+        var messages = buyer.Messages().ToArray();
+        await Play(host, [.. buyer.Registrations, messages[0], messages[1], messages[3], messages[2]], 1);
+        (await buyer.End(host)).End.ShouldBe("active[1 active X open] ended[- ended closed]");
     }
 
     private static async Task Play(ServiceHost host, Func<IServiceProvider, Task>[] deeds, int processes) =>
@@ -242,7 +254,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
             var rows = await db.Query<Row>(
                 $"""
-                select a.tenant_id, t.state as tenant, (extract(epoch from t.reads_until - {_start}) / 60)::int as until, right(coalesce(a.license_arn, '-'), 1) as license, a.state,
+                select a.tenant_id, t.state as tenant, t.reads_until > now() + interval '29 days' as until, right(coalesce(a.license_arn, '-'), 1) as license, a.state,
                   right(a.agreement_id, 1) as agreement, (extract(epoch from a.activated_at - {_start}) / 60)::int as active, (extract(epoch from a.ended_at - {_start}) / 60)::int as ended,
                   case when p.id is null then 'none' when p.closed_at is null then 'open' else 'closed' end as payer, b.payer_id = p.id as paying,
                   b.channel, b.stopped_at is not null as stopped,
@@ -281,7 +293,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         }
 
         private sealed record Row(
-            Guid TenantId, string Tenant, int? Until, string License, string State, string? Agreement, int? Active, int? Ended, string Payer, bool? Paying, string? Channel,
+            Guid TenantId, string Tenant, bool? Until, string License, string State, string? Agreement, int? Active, int? Ended, string Payer, bool? Paying, string? Channel,
             bool? Stopped, string? Accounts, long Rights);
     }
 }

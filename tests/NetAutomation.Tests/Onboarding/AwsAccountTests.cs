@@ -63,6 +63,12 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         }
 
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
+        // Claimed anew, the tries count on until the first challenge would have ended.
+        nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
+        (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
+        await market.Sql("update onboarding.account_challenge set expires_at = now() - interval '1 second'");
+        (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
+        (await Prove(client, market.Presign(Other, "wrong"))).Problem.ShouldBe("bad_proof");
         nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
         await market.Sql("update onboarding.account_challenge set expires_at = now() - interval '1 second'");
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");

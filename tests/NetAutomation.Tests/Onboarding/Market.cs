@@ -12,6 +12,7 @@ using Amazon.Runtime;
 using Amazon.SQS;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.AwsSimulator;
+using NetAutomation.Onboarding.Agreements;
 using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 using Npgsql;
@@ -62,6 +63,8 @@ internal sealed partial class Market : IAsyncDisposable
                 "Onboarding:SecureCookie=false",
                 $"Onboarding:StsUrl={url}",
                 $"Marketplace:QueueUrl={cloud.QueueUrl}",
+                "Marketplace:ProductCodes:0=pc",
+                $"Marketplace:ProductCodes:1={Legacy}",
                 .. settings,
             ],
             builder =>
@@ -128,6 +131,13 @@ internal sealed partial class Market : IAsyncDisposable
         (await Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}")).GetProperty("state").GetString()!;
 
     public Task Becomes(TenantId tenant, string state) => SimulatedCloud.EventuallyAsync(async () => await State(tenant) == state);
+
+    /// <summary>Events that wait, applied now.</summary>
+    public async Task Sweep()
+    {
+        await using var scope = Service.Services.CreateAsyncScope();
+        await ActivatorUtilities.CreateInstance<SweepEvents>(scope.ServiceProvider).Run(default);
+    }
 
     /// <summary>ARNs that EC2 lets see the endpoint service.</summary>
     public async Task<List<string>> Principals() => SimulatedCloud.Values(

@@ -79,6 +79,9 @@ public sealed class OffboardingTests(PostgresServer postgres)
         kept.ShouldContain("\"invoice\"");
         kept.ShouldNotContain("hunter2");
 
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", new { member = "m", reason = "r" })).Must(HttpStatusCode.Conflict);
+        (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);
+
         // Again changes nothing, and what AWS still says of it neither.
         var audits = await market.Value<long>("select count(*) from platform.audit_event where action like 'tenant.offboard%'");
         await Run();
@@ -121,6 +124,77 @@ public sealed class OffboardingTests(PostgresServer postgres)
         await market.Say(subscription, "activate");
         await market.Becomes(fresh, "active");
         (await market.State(old)).ShouldBe("ended");
+    }
+
+    [Fact]
+    public async Task Who_subscribed_again_before_the_old_tenant_was_offboarded_is_active_and_who_hears_late_of_an_end_may_read()
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe(product: Market.Legacy);
+        await market.Say(subscription, "activate");
+        var old = await Market.Tenant(await market.Register(subscription));
+        await market.Becomes(old, "active");
+        await market.Say(subscription, "deprovision");
+        await market.Becomes(old, "ended");
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{old}:offboard", new { reason = "asked for it" })).Must(HttpStatusCode.Accepted);
+        // All of it long ago, and the new subscription between the end and the offboarding; its end is heard only with the registration.
+        await market.Sql("update onboarding.marketplace_event set at = at - interval '90 days'");
+        await market.Sql("update onboarding.agreement set ended_at = ended_at - interval '90 days'");
+        await market.Sql(
+            """
+            insert into onboarding.marketplace_event (id, kind, at, customer_identifier, product_code, body)
+            select 'again-' || kind, kind, at + case kind when 'subscribe-success' then interval '1 day' else interval '2 days' end, customer_identifier, product_code, '{}'
+            from (select max(at) as at, min(customer_identifier) as customer_identifier, min(product_code) as product_code from onboarding.marketplace_event) e,
+                 (values ('subscribe-success'), ('unsubscribe-success')) v (kind)
+            """);
+        var fresh = await Market.Tenant(await market.Register(subscription));
+        (await market.State(fresh)).ShouldBe("ended");
+        (await market.Value<bool>("select reads_until > now() + interval '29 days' from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
+        await market.Say(subscription, "activate");
+        await market.Becomes(fresh, "active");
+        (await market.Value<bool>("select reads_until is null from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_end_that_was_announced_and_never_came_is_one_after_two_hours()
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe(product: Market.Legacy);
+        await market.Say(subscription, "activate");
+        var tenant = await Market.Tenant(await market.Register(subscription));
+        await market.Becomes(tenant, "active");
+        await market.Say(subscription, "end");
+        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select ending_at is not null from onboarding.agreement"));
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
+        await market.Sql("update onboarding.agreement set ending_at = now() - interval '121 minutes'");
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
+        (await market.State(tenant)).ShouldBe("ended");
+        (await market.Value<string>("select state from onboarding.agreement")).ShouldBe("ended");
+    }
+
+    [Fact]
+    public async Task A_role_that_a_person_allowed_at_EC2_holds_up_nothing()
+    {
+        await using var market = await Market.Start(postgres);
+        const string Role = $"arn:aws:iam::{SimulatedCloud.Customer}:role/network";
+        (await market.Cloud.QueryAsync(
+            SimulatedCloud.Provider, "ec2",
+            $"Action=ModifyVpcEndpointServicePermissions&Version=2016-11-15&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1={Uri.EscapeDataString(Role)}")).Status.ShouldBe(200);
+        var subscription = await market.Subscribe();
+        await market.Say(subscription, "activate");
+        var tenant = await Market.Tenant(await market.Register(subscription));
+        await market.Becomes(tenant, "active");
+        (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Customer}", new { principals = new[] { Role } })).Must(HttpStatusCode.OK);
+        await market.Say(subscription, "end");
+        await market.Becomes(tenant, "ended");
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
+        await SimulatedCloud.EventuallyAsync(async () =>
+        {
+            await using var scope = market.Service.Services.CreateAsyncScope();
+            await ActivatorUtilities.CreateInstance<OffboardEnded>(scope.ServiceProvider).Run(default);
+            return await market.Value<bool>("select offboarded_at is not null from onboarding.tenant");
+        });
+        (await market.Principals()).ShouldBe([Role]);
     }
 
     // A connection of a dead binding may be closed instead of answered.

@@ -33,6 +33,7 @@ public sealed class OnboardingTests(PostgresServer postgres) : IAsyncLifetime
                 "Onboarding:ReconcileInterval=00:00:00.5",
                 "Onboarding:SecureCookie=false",
                 $"Marketplace:QueueUrl={_cloud.QueueUrl}",
+                "Marketplace:ProductCodes:0=pc",
             ],
             builder =>
             {

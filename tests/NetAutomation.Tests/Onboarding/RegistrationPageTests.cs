@@ -81,6 +81,50 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task What_no_browser_sends_is_answered_and_no_fault()
+    {
+        await using var market = await Market.Start(postgres);
+        using var browser = await market.Register(await market.Subscribe());
+        var form = "application/x-www-form-urlencoded";
+        (string Type, string Body)[] odd =
+        [
+            ("multipart/form-data", "x"),
+            ("multipart/form-data; boundary=b", "--b\r\nbroken"),
+            (form, string.Join('&', Enumerable.Range(0, 1100).Select(i => $"k{i}=v"))),
+            (form, $"{new string('k', 3000)}=v"),
+            (form, $"account={new string('1', 70_000)}"),
+            ("text/plain", "account=1"),
+        ];
+        foreach (var (type, body) in odd)
+        {
+            foreach (var path in (string[])["", "/accounts", "/accounts/prove"])
+            {
+                using var content = new StringContent(body);
+                content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
+                (await browser.PostAsync($"/marketplace/registration{path}", content)).StatusCode.ShouldBe(HttpStatusCode.BadRequest, $"{path} {type} {body[..Math.Min(20, body.Length)]}");
+            }
+        }
+
+        // U+0000, which PostgreSQL does not take.
+        (await Parts("", "x-amzn-marketplace-token", "\0")).ShouldBe(HttpStatusCode.BadRequest);
+        (await Parts("/accounts", "account", "22222222222\0")).ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await Parts("/accounts/prove", "account", "22222222222\0")).ShouldBe(HttpStatusCode.Conflict);
+        (await Market.Post(browser, "/accounts", ("account", "22222222222\0"))).Status.ShouldBe(HttpStatusCode.BadRequest);
+
+        (await Market.Post(browser, "/accounts", ("account", "666666666666"))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        await market.Sql("update onboarding.tenant set state = 'ended', reads_until = now() + interval '1 day'");
+        (await Market.Post(browser, "/accounts", ("account", "777777777777"))).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(HttpStatusCode.Forbidden);
+
+        async Task<HttpStatusCode> Parts(string path, string name, string value)
+        {
+            using var parts = new MultipartFormDataContent { { new StringContent(value), name } };
+            return (await browser.PostAsync($"/marketplace/registration{path}", parts)).StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Faults_of_AWS_are_told_apart()
     {
         await using var expired = await Market.Start(postgres, market => market with { TokenHours = 0 });

@@ -25,7 +25,7 @@ internal static class AccountChallenges
 
     public static bool IsAccount(string text) => text.Length == 12 && text.All(char.IsAsciiDigit);
 
-    /// <summary>A new challenge; an earlier one of the account is void. In the caller's transaction.</summary>
+    /// <summary>A new challenge; an earlier one of the account is void, but the tries of it count until it would have expired. In the caller's transaction.</summary>
     public static async Task<Outcome<Challenge>> Claim(NetAutomationDb db, Claimant by, string account, CancellationToken cancel)
     {
         if (!IsAccount(account))
@@ -55,7 +55,9 @@ internal static class AccountChallenges
             $"""
             insert into onboarding.account_challenge (tenant_id, account, nonce, expires_at, requested_by)
             values ({tenant}, {account}, {nonce}, now() + {_life}, {by.Member})
-            on conflict (tenant_id, account) do update set nonce = excluded.nonce, expires_at = excluded.expires_at, attempts = 0
+            on conflict (tenant_id, account) do update set nonce = excluded.nonce,
+              attempts = case when account_challenge.expires_at > now() then account_challenge.attempts else 0 end,
+              expires_at = case when account_challenge.expires_at > now() and account_challenge.attempts = 10 then account_challenge.expires_at else excluded.expires_at end
             returning account, nonce, expires_at
             """,
             cancel))[0];

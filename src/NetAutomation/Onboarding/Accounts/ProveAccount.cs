@@ -10,6 +10,11 @@ internal sealed class ProveAccount(NetAutomationDb db, CallerIdentity identity, 
     /// <summary>Null where the account is proven now.</summary>
     public async Task<Problem?> Prove(Claimant by, string account, string url, CancellationToken cancel)
     {
+        if (!AccountChallenges.IsAccount(account))
+        {
+            return Problems.NoChallenge.With();
+        }
+
         Challenge challenge;
         await using (var transaction = await db.Begin(by.Tenant, cancel))
         {

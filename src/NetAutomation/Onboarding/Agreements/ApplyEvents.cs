@@ -58,16 +58,24 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
         return due;
     }
 
-    /// <summary>Agreements of which something is stored that was never counted: it came while their registration was not committed yet.</summary>
+    /// <summary>
+    /// Agreements of which something is stored that was never counted: it came while their registration was not committed yet. The oldest
+    /// first, and only what <see cref="Apply(Row, CancellationToken)"/> would count, else it would come again for ever.
+    /// </summary>
     public Task<List<AgreementKey>> Left(CancellationToken cancel) => db.Query<AgreementKey>(
         $"""
-        with left_over as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.marketplace_event where applied_at is null),
-        there as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.agreement where retired_at is null)
-        select e.* from left_over e join there a on a.license_arn = e.license_arn
-        union select e.* from left_over e join there a on a.agreement_id = e.agreement_id
-        union select e.* from left_over e join onboarding.marketplace_event l on l.agreement_id = e.agreement_id join there a on a.license_arn = l.license_arn
-        union select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.account = e.account
-        union select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.customer_identifier = e.customer_identifier
+        with left_over as (select license_arn, agreement_id, product_code, account, customer_identifier, received_at from onboarding.marketplace_event where applied_at is null),
+        there as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.agreement where retired_at is null),
+        meant as (
+          select e.* from left_over e join there a on a.license_arn = e.license_arn
+          union all select e.* from left_over e join there a on a.agreement_id = e.agreement_id where e.license_arn is null
+          union all select e.* from left_over e join onboarding.marketplace_event l on l.agreement_id = e.agreement_id join there a on a.license_arn = l.license_arn
+            where e.license_arn is null
+          union all select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.account = e.account
+            where e.license_arn is null
+          union all select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.customer_identifier = e.customer_identifier
+            where e.license_arn is null)
+        select license_arn, agreement_id, product_code, account, customer_identifier from meant group by 1, 2, 3, 4, 5 order by min(received_at)
         limit 1000
         """,
         cancel);
@@ -89,17 +97,17 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
             cancel);
         var fresh = stored.Where(each => !each.Applied).Select(each => each.Id).ToArray();
         await db.Execute($"update onboarding.marketplace_event set applied_at = now() where id = any ({fresh})", cancel);
-        var fold = AgreementFold.Of(stored.Where(each => each.At >= agreement.Since).Select(
+        var fold = AgreementFold.Of(stored.Where(each => each.At > agreement.Since).Select(
             each => new Heard(each.Id, LifecycleEvent.KindOf(each.Kind, each.Status), each.At, each.AgreementId, each.Kind == LifecycleEvent.Listed)));
         var (tenant, id) = (new TenantId(agreement.TenantId), new AgreementId(agreement.Id));
         var changed = await db.Execute(
             $"""
-            update onboarding.agreement set state = {fold.State}, agreement_id = {fold.AgreementId}, activated_at = {fold.ActivatedAt}, ended_at = {fold.EndedAt},
+            update onboarding.agreement set state = {fold.State}, agreement_id = {fold.AgreementId}, activated_at = {fold.ActivatedAt}, ending_at = {fold.EndingAt}, ended_at = {fold.EndedAt},
               last_event_at = {fold.AmendedAt}, by_contract = {fold.ByContract}, asked_at = case when last_event_at is distinct from {fold.AmendedAt} then null else asked_at end,
               version = version + 1
             where tenant_id = {agreement.TenantId} and id = {agreement.Id}
-              and (state, agreement_id, activated_at, ended_at, last_event_at, by_contract)
-                is distinct from ({fold.State}, {fold.AgreementId}, {fold.ActivatedAt}, {fold.EndedAt}, {fold.AmendedAt}, {fold.ByContract})
+              and (state, agreement_id, activated_at, ending_at, ended_at, last_event_at, by_contract)
+                is distinct from ({fold.State}, {fold.AgreementId}, {fold.ActivatedAt}, {fold.EndingAt}, {fold.EndedAt}, {fold.AmendedAt}, {fold.ByContract})
             """,
             cancel);
         if (changed == 0)
@@ -124,7 +132,12 @@ internal sealed class ApplyEvents(SystemDb db, TenantStanding standing)
     private async Task Bill(Row agreement, AgreementFold fold, TenantId tenant, CancellationToken cancel)
     {
         var (license, account, product) = (agreement.LicenseArn, agreement.Account, agreement.ProductCode);
-        if (fold.ActivatedAt is not null && (fold.ActivatedAt != agreement.ActivatedAt || (fold.State == AgreementFold.Active && agreement.State != AgreementFold.Active)))
+        if (fold.State != AgreementFold.Active && fold.ActivatedAt is not null && fold.ActivatedAt != agreement.ActivatedAt)
+        {
+            // It was in force and is over: that takes nothing from a payer that is.
+            await BillingAccounts.Set(db, tenant, agreement.Channel, license, account, product, cancel);
+        }
+        else if (fold.State == AgreementFold.Active && (fold.ActivatedAt != agreement.ActivatedAt || agreement.State != AgreementFold.Active))
         {
             await BillingAccounts.Activate(db, tenant, agreement.Channel, license, account, product, cancel);
         }

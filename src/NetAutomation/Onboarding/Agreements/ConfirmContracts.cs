@@ -7,13 +7,17 @@ namespace NetAutomation.Onboarding.Agreements;
 
 /// <summary>
 /// Asks AWS for the contracts of agreements that wait for their confirmation, and of those that one confirmed: a contract of a product
-/// without concurrent agreements sends no other notice of its beginning and none of its end. What AWS answers is stored as one more event.
+/// without concurrent agreements sends no other notice of its beginning and none of its end. One that ended
+/// may be listed again. What AWS answers is stored as one more event.
 /// </summary>
 [DisallowConcurrentExecution]
 internal sealed partial class ConfirmContracts(
     SystemDb db, NetAutomation.Marketplace.Contracts contracts, ApplyEvents events, IOptions<MarketplaceOptions> product, TenantDirectory directory,
     ILogger<ConfirmContracts> log) : IJob
 {
+    private const int EmptyAnswers = 3;
+    private static readonly TimeSpan _emptyFor = TimeSpan.FromMinutes(3);
+
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
     public async Task Run(CancellationToken cancel)
@@ -30,7 +34,8 @@ internal sealed partial class ConfirmContracts(
             update onboarding.agreement set asked_at = now()
             where retired_at is null and (
               (state = 'pending' and (asked_at is null or asked_at < now() - greatest(interval '1 minute', (now() - created_at) / 10)))
-              or (state = 'active' and by_contract and (asked_at is null or asked_at < now() - interval '1 hour')))
+              or (state in ('active', 'ended') and by_contract
+                  and (asked_at is null or asked_at < now() - case when unlisted > 0 then interval '2 minutes' else interval '1 hour' end)))
             returning id, state, account, customer_identifier, license_arn, product_code, asked_at
             """,
             cancel);
@@ -50,7 +55,17 @@ internal sealed partial class ConfirmContracts(
     private async Task Ask(Row agreement, CancellationToken cancel)
     {
         var listed = (await contracts.Read(agreement.ProductCode, agreement.LicenseArn, agreement.Account, cancel)).Count > 0;
-        if (listed == (agreement.State == AgreementFold.Active))
+        // One empty answer may be a fault of AWS; one that lasts is the end.
+        var empty = !listed && agreement.State == AgreementFold.Active;
+        var unlisted = await db.Scalar<bool>(
+            $"""
+            update onboarding.agreement set unlisted = case when {empty} then unlisted + 1 else 0 end,
+              unlisted_since = case when {empty} then coalesce(unlisted_since, {agreement.AskedAt}) end
+            where id = {agreement.Id}
+            returning unlisted >= {EmptyAnswers} and unlisted_since <= {agreement.AskedAt} - {_emptyFor} as "Value"
+            """,
+            cancel);
+        if (listed == (agreement.State == AgreementFold.Active) || (empty && !unlisted))
         {
             return;
         }

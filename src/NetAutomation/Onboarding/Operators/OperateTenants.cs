@@ -46,6 +46,8 @@ public sealed record SuspendTenantRequest(string Reason);
 
 internal static class OperateTenants
 {
+    private const string Leaving = "The tenant is being offboarded, or was.";
+
     public static async Task<Results<Ok<Page<TenantView>>, Problem>> List(SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
     {
         var read = await page.Read("tenants", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
@@ -55,7 +57,7 @@ internal static class OperateTenants
     public static async Task<Results<Ok<TenantView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
         await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Platform.Problems.NotFound.With();
 
-    /// <summary>Reads and cancels only, from now on.</summary>
+    /// <summary>Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
         TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, CancellationToken cancel)
     {
@@ -64,7 +66,7 @@ internal static class OperateTenants
             return Platform.Problems.NotFound.With();
         }
 
-        if (tenant.State != "active")
+        if (tenant is not ({ State: "active" } or { State: "suspended", SuspendedBy: Suspension.Marketplace }))
         {
             return Platform.Problems.Conflict.With("The tenant is not active.");
         }
@@ -107,6 +109,11 @@ internal static class OperateTenants
             return Platform.Problems.NotFound.With();
         }
 
+        if (await Leaves(db, id, cancel))
+        {
+            return Platform.Problems.Conflict.With(Leaving);
+        }
+
         var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
         await new AuditLog(db).Append(
             id, $"operator:{caller.Name}", caller.Name, null, "api_key.created", $"{key.Id}", new { request.Member, request.Reason, key.Prefix }, cancel);
@@ -130,6 +137,11 @@ internal static class OperateTenants
             {
                 return Platform.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:aws:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
             }
+        }
+
+        if (await Leaves(db, id, cancel))
+        {
+            return Platform.Problems.Conflict.With(Leaving);
         }
 
         await db.Execute(
@@ -159,6 +171,10 @@ internal static class OperateTenants
         db.AfterCommit.Add(signal.Nudge);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
     }
+
+    // What is given to a tenant after that would never be taken back.
+    private static Task<bool> Leaves(SystemDb db, TenantId id, CancellationToken cancel) =>
+        db.Scalar<bool>($"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {id.Value} for update", cancel);
 
     private static bool IsPrincipal(string arn, string account) =>
         Array.Exists([$"arn:aws:iam::{account}:role/", $"arn:aws:iam::{account}:user/"], form => arn.StartsWith(form, StringComparison.Ordinal)

@@ -18,8 +18,7 @@ internal static class RegisterBuyer
     public static async Task<IResult> Handle(
         HttpContext http, SystemDb db, Buyers buyers, Registration registration, RegistrationSession session, ReconcileSignal signal, CancellationToken cancel)
     {
-        if (!http.Request.HasFormContentType
-            || (await http.Request.ReadFormAsync(cancel))[TokenField].ToString() is not { Length: > 0 and <= LongestToken } token)
+        if (await RegistrationForm.Read(http, cancel) is not { } form || form[TokenField].ToString() is not { Length: > 0 and <= LongestToken } token)
         {
             return PageHtml.Message(StatusCodes.Status400BadRequest, "No registration token", PageHtml.FromMarketplace);
         }
@@ -39,13 +38,13 @@ internal static class RegisterBuyer
 
         if (resolved.Buyer is not { } buyer)
         {
-            return resolved.State == TokenState.Expired
-                ? PageHtml.Message(
-                    StatusCodes.Status400BadRequest, "This registration has expired",
-                    "Your subscription stands. Go back to AWS Marketplace, open the subscription and choose “Set up your account” again.")
-                : PageHtml.Message(
-                    StatusCodes.Status400BadRequest, "This registration is not valid",
-                    "AWS Marketplace does not know it, or it is for another product. Go back to AWS Marketplace and choose “Set up your account” again.");
+            var (title, text) = resolved.State switch
+            {
+                TokenState.Expired => ("This registration has expired", "Your subscription stands. Go back to AWS Marketplace, open the subscription and choose “Set up your account” again."),
+                TokenState.Other => ("This registration is for another product", "Go back to AWS Marketplace, open the subscription of this product and choose “Set up your account” there."),
+                _ => ("This registration is not valid", "AWS Marketplace does not know it. Go back to AWS Marketplace and choose “Set up your account” again."),
+            };
+            return PageHtml.Message(StatusCodes.Status400BadRequest, title, text);
         }
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);

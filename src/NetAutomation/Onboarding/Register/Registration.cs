@@ -17,9 +17,10 @@ internal sealed class Registration(SystemDb db, ApplyEvents events)
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({name}, 0))", cancel);
         var known = await db.Query<Known>(
             $"""
-            select tenant_id, id, retired_at from onboarding.agreement
+            select tenant_id, id, retired_at, ended_at from onboarding.agreement
             where license_arn = {license} or ({license}::text is null and license_arn is null and account = {account} and product_code = {product})
             order by retired_at desc nulls first
+            for update
             """,
             cancel);
         TenantId tenant;
@@ -28,14 +29,14 @@ internal sealed class Registration(SystemDb db, ApplyEvents events)
             tenant = new TenantId(agreement.TenantId);
             await db.Execute(
                 $"""
-                update onboarding.agreement set customer_identifier = {customer}
-                where tenant_id = {tenant.Value} and id = {agreement.Id} and {customer}::text is not null and customer_identifier is distinct from {customer}
+                update onboarding.agreement set customer_identifier = coalesce({customer}, customer_identifier), asked_at = case when state <> 'pending' then asked_at end
+                where tenant_id = {tenant.Value} and id = {agreement.Id}
                 """,
                 cancel);
         }
         else
         {
-            (tenant, _) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.RetiredAt), cancel);
+            (tenant, _) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.EndedAt), cancel);
         }
 
         await events.Apply(AgreementKey.Of(buyer), cancel);
@@ -50,5 +51,5 @@ internal sealed class Registration(SystemDb db, ApplyEvents events)
         await transaction.CommitAsync(cancel);
     }
 
-    private sealed record Known(Guid TenantId, Guid Id, DateTimeOffset? RetiredAt);
+    private sealed record Known(Guid TenantId, Guid Id, DateTimeOffset? RetiredAt, DateTimeOffset? EndedAt);
 }

@@ -71,18 +71,18 @@ internal static class RegistrationPage
     /// <summary>Claims another AWS account; a customer without an endpoint cannot ask the API.</summary>
     public static async Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, RegistrationSession session, CancellationToken cancel)
     {
-        if (await session.Tenant(http, cancel) is not { } tenant || !http.Request.HasFormContentType)
+        if (await session.Tenant(http, cancel) is not { } tenant || await RegistrationForm.Read(http, cancel) is not { } form)
         {
             return NoSession();
         }
 
-        var account = (await http.Request.ReadFormAsync(cancel))["account"].ToString().Trim();
-        await using var transaction = await db.Begin(tenant, cancel);
-        if (!await MayClaim(db, tenant, cancel))
+        if (!await session.MayClaim(tenant, cancel))
         {
             return Refusal(Platform.Problems.TenantSuspended.With());
         }
 
+        var account = form["account"].ToString().Trim();
+        await using var transaction = await db.Begin(tenant, cancel);
         if ((await AccountChallenges.Claim(db, Buyer(tenant), account, cancel)).Refused(out var problem, out _))
         {
             return Refusal(problem);
@@ -94,18 +94,19 @@ internal static class RegistrationPage
 
     public static async Task<IResult> ProveClaim(HttpContext http, ProveAccount prove, RegistrationSession session, CancellationToken cancel)
     {
-        if (await session.Tenant(http, cancel) is not { } tenant || !http.Request.HasFormContentType)
+        if (await session.Tenant(http, cancel) is not { } tenant || await RegistrationForm.Read(http, cancel) is not { } form)
         {
             return NoSession();
         }
 
-        var form = await http.Request.ReadFormAsync(cancel);
+        if (!await session.MayClaim(tenant, cancel))
+        {
+            return Refusal(Platform.Problems.TenantSuspended.With());
+        }
+
         var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);
         return problem is null ? Back(http) : Refusal(problem);
     }
-
-    private static Task<bool> MayClaim(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
-        db.Scalar<bool>($"select state in ('pending', 'active') as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value}", cancel);
 
     private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
 

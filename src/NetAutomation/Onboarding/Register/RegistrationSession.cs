@@ -43,5 +43,9 @@ internal sealed class RegistrationSession(SystemDb db, IOptions<OnboardingOption
         return found is [var tenant] ? new TenantId(tenant) : null;
     }
 
+    /// <summary>Who is suspended or has ended adds no accounts.</summary>
+    public Task<bool> MayClaim(TenantId tenant, CancellationToken cancel) =>
+        db.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {tenant.Value} and state in ('pending', 'active'))", cancel);
+
     private static byte[] Hash(string value) => SHA256.HashData(Encoding.UTF8.GetBytes(value));
 }

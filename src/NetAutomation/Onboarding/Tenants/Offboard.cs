@@ -25,23 +25,34 @@ internal sealed class Offboard(
 
     private bool HasService => options.Value.ServiceId.Length > 0;
 
-    /// <summary>In the caller's transaction; false where an agreement is still in force. Begun before: changes nothing.</summary>
+    /// <summary>
+    /// In the caller's transaction; false where an agreement is still in force, which one that was announced to end is for two hours. Begun
+    /// before: changes nothing.
+    /// </summary>
     public async Task<bool> Begin(TenantId tenant, string principal, string by, string reason, CancellationToken cancel)
     {
+        // Agreements before their tenant, as whoever applies events.
+        await Lock(db, tenant, cancel);
         var begun = await db.Scalar<bool>($"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
         if (begun)
         {
             return true;
         }
 
-        if (await db.Scalar<bool>($"select exists (select from onboarding.agreement where tenant_id = {tenant.Value} and state in ('active', 'ending'))", cancel))
+        if (await db.Scalar<bool>(
+            $"""
+            select exists (
+              select from onboarding.agreement
+              where tenant_id = {tenant.Value} and (state = 'active' or (state = 'ending' and coalesce(ending_at, now()) > now() - interval '2 hours')))
+            """,
+            cancel))
         {
             return false;
         }
 
         await db.Execute(
             $"""
-            update onboarding.agreement set retired_at = now(), state = 'ended', ended_at = coalesce(ended_at, now()), version = version + 1 where tenant_id = {tenant.Value}
+            update onboarding.agreement set retired_at = now(), state = 'ended', ended_at = coalesce(ended_at, now()), ending_at = null, version = version + 1 where tenant_id = {tenant.Value}
             """,
             cancel);
         await db.Execute(
@@ -57,6 +68,9 @@ internal sealed class Offboard(
         db.AfterCommit.Add(signal.Nudge);
         return true;
     }
+
+    public static Task Lock(SystemDb db, TenantId tenant, CancellationToken cancel) =>
+        db.Execute($"select from onboarding.agreement where tenant_id = {tenant.Value} order by id for update", cancel);
 
     /// <summary>Does what is left; false while something has to be waited for.</summary>
     public async Task<bool> Go(TenantId tenant, CancellationToken cancel)
@@ -106,13 +120,20 @@ internal sealed class Offboard(
             case "principals" when HasService:
                 // Made only where there is an endpoint service, since it needs credentials and a Region.
                 var allowed = await services.GetRequiredService<EndpointServiceApi>().Principals(cancel);
-                // What another tenant has as well stays allowed for that one.
+                // What another tenant has as well stays allowed for that one, or while its endpoint is in the account; and what a person allowed in
+                // EC2 is not ours to take back.
                 return !(await db.Query<string>(
                     $"""
                     select p from onboarding.tenant_account a cross join lateral unnest(a.principals || format('arn:aws:iam::%s:root', a.account)) p
-                    where a.tenant_id = {tenant.Value} and not exists (
-                      select from onboarding.tenant_account o join onboarding.tenant t on t.tenant_id = o.tenant_id
-                      where o.account = a.account and o.active and o.tenant_id <> a.tenant_id and (t.state in ('active', 'suspended') or t.reads_until > now()))
+                    where a.tenant_id = {tenant.Value}
+                      and (p like '%:root' or exists (
+                        select from onboarding.allowed_principal w where w.service_id = {options.Value.ServiceId} and w.principal = p))
+                      and not exists (
+                        select from onboarding.endpoint_connection c join onboarding.binding b on b.connection = c.id
+                        where c.owner = a.account and c.missed < 3 and lower(c.state) in ('pending', 'available') and b.ended_at is null and b.tenant_id <> a.tenant_id)
+                      and not exists (
+                        select from onboarding.tenant_account o join onboarding.tenant t on t.tenant_id = o.tenant_id
+                        where o.account = a.account and o.active and o.tenant_id <> a.tenant_id and (t.state in ('active', 'suspended') or t.reads_until > now()))
                     """,
                     cancel)).Exists(allowed.Contains);
             default:

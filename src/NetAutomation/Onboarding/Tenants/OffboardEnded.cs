@@ -11,10 +11,13 @@ internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILog
 
     public async Task Run(CancellationToken cancel)
     {
+        // Who was tried longest ago first: any number that waits for something holds up no other.
         var due = await db.Query<TenantId>(
             $"""
-            select tenant_id from onboarding.tenant where state = 'ended' and offboarded_at is null and (offboarding_at is not null or reads_until <= now())
-            order by reads_until limit 100
+            update onboarding.tenant set offboarding_tried_at = now() where tenant_id in (
+              select tenant_id from onboarding.tenant where state = 'ended' and offboarded_at is null and (offboarding_at is not null or reads_until <= now())
+              order by offboarding_tried_at nulls first, reads_until limit 100)
+            returning tenant_id
             """,
             cancel);
         foreach (var tenant in due)
@@ -23,6 +26,7 @@ internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILog
             {
                 await using (var transaction = await db.Database.BeginTransactionAsync(cancel))
                 {
+                    await Offboard.Lock(db, tenant, cancel);
                     // Looked at again under the lock: it may have subscribed again.
                     var begin = await db.Scalar<bool>(
                         $"select state = 'ended' and (offboarding_at is not null or reads_until <= now()) as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update",

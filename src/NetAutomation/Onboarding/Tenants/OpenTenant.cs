@@ -5,7 +5,7 @@ namespace NetAutomation.Onboarding.Tenants;
 /// <summary>What a subscription says about its buyer.</summary>
 /// <param name="LicenseArn">Null for products that are metered by product code.</param>
 /// <param name="CustomerIdentifier">How the notices of such products name the buyer.</param>
-/// <param name="Since">What happened before belongs to an earlier subscription.</param>
+/// <param name="Since">The end of an earlier subscription: what happened until then belongs to that one.</param>
 internal sealed record Subscription(string Account, string ProductCode, string? LicenseArn, string? CustomerIdentifier = null, DateTimeOffset? Since = null);
 
 /// <summary>Makes a pending tenant of a subscription. The buyer's account is the first from which it may open endpoints.</summary>

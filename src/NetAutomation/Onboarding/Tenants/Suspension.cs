@@ -13,7 +13,8 @@ internal sealed class Suspension(SystemDb db, TenantStanding standing)
     {
         await db.Execute(
             $"""
-            update onboarding.tenant set suspended_at = now(), suspended_by = {by}, suspended_reason = {reason} where tenant_id = {tenant.Value} and suspended_at is null
+            update onboarding.tenant set suspended_at = now(), suspended_by = {by}, suspended_reason = {reason}
+            where tenant_id = {tenant.Value} and (suspended_at is null or (suspended_by = {Marketplace} and {by} <> {Marketplace}))
             """,
             cancel);
         await standing.Settle(tenant, cancel);
@@ -22,8 +23,18 @@ internal sealed class Suspension(SystemDb db, TenantStanding standing)
 
     public async Task End(TenantId tenant, string principal, string by, CancellationToken cancel)
     {
-        await db.Execute(
-            $"update onboarding.tenant set suspended_at = null, suspended_by = null, suspended_reason = null where tenant_id = {tenant.Value}", cancel);
+        // What an operator took over meanwhile is not Marketplace's to lift.
+        var ended = await db.Execute(
+            $"""
+            update onboarding.tenant set suspended_at = null, suspended_by = null, suspended_reason = null
+            where tenant_id = {tenant.Value} and ({by} <> {Marketplace} or suspended_by = {Marketplace})
+            """,
+            cancel);
+        if (ended == 0)
+        {
+            return;
+        }
+
         await standing.Settle(tenant, cancel);
         await new AuditLog(db).Append(tenant, principal, by, null, "tenant.active", $"{tenant}", null, cancel);
     }

@@ -30,12 +30,17 @@ internal sealed class TenantStanding(SystemDb db, IOptions<OnboardingOptions> op
         var agreements = await db.Query<Agreement>($"select state, ended_at from onboarding.agreement where tenant_id = {tenant.Value}", cancel);
         var live = agreements.Exists(each => each.State is AgreementFold.Active or AgreementFold.Ending);
         var ended = live ? null : agreements.Max(each => each.EndedAt);
-        var readsUntil = ended + options.Value.ReadsAfterEnd;
+        var reads = options.Value.ReadsAfterEnd;
         var state = live ? row.Suspended ? "suspended" : "active" : ended is null ? "pending" : "ended";
+        // Counted from when it is known here: who registers long after an end, or hears of it late, has the whole time.
         await db.Execute(
             $"""
-            update onboarding.tenant set state = {state}, reads_until = {readsUntil}, changed_at = now()
-            where tenant_id = {tenant.Value} and (state, reads_until) is distinct from ({state}, {readsUntil})
+            with settled as (
+              select tenant_id, case when {ended}::timestamptz is not null then greatest(
+                {ended}::timestamptz + {reads}, case when state = 'ended' then reads_until else now() + {reads} end) end as reads_until
+              from onboarding.tenant where tenant_id = {tenant.Value})
+            update onboarding.tenant t set state = {state}, reads_until = s.reads_until, changed_at = now() from settled s
+            where t.tenant_id = s.tenant_id and (t.state, t.reads_until) is distinct from ({state}, s.reads_until)
             """,
             cancel);
         // In the hour of its last usage a tenant starts nothing more that costs.

@@ -22,6 +22,13 @@ alter table onboarding.agreement
   add column since timestamptz not null default '-infinity';
 alter table onboarding.agreement no force row level security;
 update onboarding.agreement set activated_at = created_at where state = 'active';
+-- The version before began a second agreement where the first had ended: the newest goes on, and what ended is the others'.
+with ranked as (
+  select tenant_id, id, row_number() over newest_first as place, max(ended_at) over (newest_first rows between 1 following and unbounded following) as before
+  from onboarding.agreement where license_arn is null
+  window newest_first as (partition by account, product_code order by state <> 'ended' desc, created_at desc, id desc))
+update onboarding.agreement a set retired_at = case when r.place > 1 then now() end, since = coalesce(case when r.place = 1 then r.before end, a.since)
+from ranked r where a.tenant_id = r.tenant_id and a.id = r.id and (r.place > 1 or r.before is not null);
 alter table onboarding.agreement force row level security;
 
 drop index onboarding.agreement_license_arn_idx;
