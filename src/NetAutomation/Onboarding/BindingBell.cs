@@ -2,11 +2,12 @@ using Npgsql;
 
 namespace NetAutomation.Onboarding;
 
-/// <summary>
-/// Tells every process that bindings ended, by LISTEN and NOTIFY after the commit. It says only "look now" and may be lost: who has open
-/// connections looks every few seconds anyway.
-/// </summary>
-internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataSource database, TimeProvider time, ILogger<BindingBell> log) : BackgroundService
+/// <summary>Tells every process that bindings ended. Who has open connections looks every few seconds anyway.</summary>
+internal sealed class BindingBell([FromKeyedServices("app")] NpgsqlDataSource database, TimeProvider time, ILogger<BindingBell> log)
+    : Bell("na_bindings", database, time, log);
+
+/// <summary>Tells other processes by LISTEN and NOTIFY, after the commit. It says only "look now" and may be lost.</summary>
+internal abstract partial class Bell(string channel, NpgsqlDataSource database, TimeProvider time, ILogger log) : BackgroundService
 {
     private static readonly TimeSpan _apart = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _again = TimeSpan.FromSeconds(1);
@@ -14,11 +15,24 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
     private readonly SemaphoreSlim _heard = new(0, 1);
     private readonly SemaphoreSlim _tell = new(0, 1);
 
+    /// <summary>This process waits for the bell.</summary>
+    protected virtual bool Listens => true;
+
+    /// <summary>This process rings for others.</summary>
+    protected virtual bool Speaks => true;
+
     /// <summary>Call after the commit.</summary>
     public void Ring()
     {
-        Release(_heard);
-        Release(_tell);
+        if (Listens)
+        {
+            Release(_heard);
+        }
+
+        if (Speaks)
+        {
+            Release(_tell);
+        }
     }
 
     /// <summary>True once it rings, false after this long.</summary>
@@ -31,7 +45,8 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
         _tell.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Repeat(Listen, stoppingToken), Repeat(Speak, stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        Listens ? Repeat(Listen, stoppingToken) : Task.CompletedTask, Speaks ? Repeat(Speak, stoppingToken) : Task.CompletedTask);
 
     private async Task Repeat(Func<CancellationToken, Task> work, CancellationToken cancel)
     {
@@ -43,7 +58,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.Broken(log, fault);
+                Log.Broken(log, channel, fault);
                 await Task.Delay(_again, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (OperationCanceledException)
@@ -57,7 +72,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         connection.Notification += (_, _) => Release(_heard);
-        await using var listen = new NpgsqlCommand("listen na_bindings", connection);
+        await using var listen = new NpgsqlCommand($"listen {channel}", connection);
         while (!cancel.IsCancellationRequested)
         {
             // Repeated, since a dead connection is only noticed by using it.
@@ -75,7 +90,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
         while (!cancel.IsCancellationRequested)
         {
             await _tell.WaitAsync(cancel);
-            await using var command = database.CreateCommand("notify na_bindings");
+            await using var command = database.CreateCommand($"notify {channel}");
             await command.ExecuteNonQueryAsync(cancel);
             await Task.Delay(_apart, time, cancel);
         }
@@ -95,7 +110,7 @@ internal sealed partial class BindingBell([FromKeyedServices("app")] NpgsqlDataS
 
     private static partial class Log
     {
-        [LoggerMessage(308, LogLevel.Warning, "Endings of bindings are not told between processes; looking for them instead")]
-        public static partial void Broken(ILogger logger, Exception exception);
+        [LoggerMessage(308, LogLevel.Warning, "Processes cannot ring {Channel} for each other; they look now and then instead")]
+        public static partial void Broken(ILogger logger, string channel, Exception exception);
     }
 }

@@ -19,12 +19,16 @@ internal static class OnboardingModule
     {
         var services = builder.Services;
         services.AddOptions<OnboardingOptions>().BindConfiguration("Onboarding").ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<TenantDirectory>();
+        services.AddSingleton(provider => new TenantDirectory(provider.GetRequiredService<IServiceScopeFactory>(), provider.GetRequiredService<TimeProvider>())
+        {
+            Unbound = provider.GetRequiredService<ReconcileSignal>().Unbound,
+        });
         services.AddSingleton<BindingBell>();
         services.AddHostedService(provider => provider.GetRequiredService<BindingBell>());
         // Who calls repeats what was throttled, in its own pace; repetition by the client would hide it.
         services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0 }));
         services.AddSingleton<ReconcileSignal>();
+        services.AddHostedService(provider => provider.GetRequiredService<ReconcileSignal>());
         services.AddSingleton<ConnectionMetrics>();
         services.AddScoped<EndpointServiceApi>();
         services.AddScoped<AllowedPrincipals>();
@@ -32,6 +36,7 @@ internal static class OnboardingModule
         services.AddScoped<ApplyEvents>();
         services.AddScoped<TenantStanding>();
         services.AddScoped<Suspension>();
+        services.AddSingleton<FeedWaiters>();
         services.AddScoped<Offboard>();
         services.AddScoped<Registration>();
         services.AddScoped<RegistrationSession>();
@@ -77,7 +82,7 @@ internal static class OnboardingModule
         customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
         customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
         customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAdminKey));
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
 
         var staff = routes.Operator;
         staff.MapGet("/endpoint-connections", OperateConnections.List);

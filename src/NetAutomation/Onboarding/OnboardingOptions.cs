@@ -12,7 +12,10 @@ internal sealed class OnboardingOptions : IValidatableObject
     public string ServiceName { get; set; } = "";
 
     /// <summary>The Region of the endpoint service, by its name. EC2 shows an endpoint's own Region only where it is another one.</summary>
-    public string Region => ServiceName.Split('.') is [_, _, _, var region, ..] ? region : "";
+    public string Region => ServiceName.Split('.') is [.., "vpce", var region, _] ? region : "";
+
+    /// <summary>The partition of that Region, which stands in every ARN.</summary>
+    public string Partition => Region.StartsWith("cn-", StringComparison.Ordinal) ? "aws-cn" : Region.StartsWith("us-gov-", StringComparison.Ordinal) ? "aws-us-gov" : "aws";
 
     /// <summary>The queue that tells of endpoint connections (SNS in front of it); empty where EC2 is only polled.</summary>
     public string NotificationQueueUrl { get; set; } = "";
@@ -25,6 +28,9 @@ internal sealed class OnboardingOptions : IValidatableObject
 
     /// <summary>Between two looks while a connection is on its way.</summary>
     public TimeSpan PendingInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>For how long EC2 must have listed a connection no more until it is gone; three complete listings must lack it as well.</summary>
+    public TimeSpan GoneAfter { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a tenant may still read after its agreement ended.</summary>
     public TimeSpan ReadsAfterEnd { get; set; } = TimeSpan.FromDays(30);

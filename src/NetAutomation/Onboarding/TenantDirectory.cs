@@ -22,7 +22,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
     private readonly Recent<KeyHolder?> _keys = new(time, _fresh);
 
     /// <summary>Told of endpoints that connected and are bound to no tenant; a reconcile may have missed them.</summary>
-    public Action<string>? Unbound { get; set; }
+    public Action<string>? Unbound { get; init; }
 
     /// <summary>Null where the endpoint is bound to no tenant that may call.</summary>
     public ValueTask<EndpointBinding?> ByEndpoint(string endpointId, CancellationToken cancel) => _endpoints.Get(endpointId, async () =>

@@ -1,6 +1,9 @@
+using System.Collections;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace NetAutomation.Platform;
 
@@ -30,7 +33,24 @@ internal static class Json
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
         options.Converters.Add(new InstantConverter());
         options.Converters.Add(new TextConverter());
+        options.TypeInfoResolver = (options.TypeInfoResolver ?? new DefaultJsonTypeInfoResolver()).WithAddedModifier(RefuseNullElements);
         return options;
+    }
+
+    // RespectNullableAnnotations looks at members only, and no collection of the API means anything by null.
+    private static void RefuseNullElements(JsonTypeInfo info)
+    {
+        if (info.Kind is JsonTypeInfoKind.Enumerable or JsonTypeInfoKind.Dictionary && info.ElementType is { IsValueType: false } element
+            && element != typeof(object) && !element.IsAssignableTo(typeof(JsonNode)))
+        {
+            info.OnDeserialized = value =>
+            {
+                if ((value is IDictionary pairs ? pairs.Values : (IEnumerable)value).Cast<object?>().Contains(null))
+                {
+                    throw new JsonException("None of the values may be null.");
+                }
+            };
+        }
     }
 
     /// <summary>RFC 3339 in UTC with milliseconds.</summary>
@@ -53,14 +73,19 @@ internal static class Json
                 throw new JsonException();
             }
 
-            var text = reader.GetString()!;
-            return text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException("A string holds U+0000.") : text;
+            return Text(ref reader);
         }
 
         public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
 
-        public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString()!;
+        public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Text(ref reader);
 
         public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WritePropertyName(value);
+
+        private static string Text(ref Utf8JsonReader reader)
+        {
+            var text = reader.GetString()!;
+            return text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException("A string holds U+0000.") : text;
+        }
     }
 }

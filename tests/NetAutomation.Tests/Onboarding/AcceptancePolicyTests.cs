@@ -55,6 +55,33 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task No_collection_holds_null_and_no_text_holds_U0000()
+    {
+        string[] bad =
+        [
+            """{"rules":[null]}""", """{"rules":[{"name":"n","owner":"anyone","verdict":"leave","reason":"r","accounts":[null]}]}""",
+            """{"rules":[{"name":"n","owner":"anyone","verdict":"leave","reason":"r","regions":[null]}]}""",
+            """{"rules":[{"name":"n","owner":"anyone","verdict":"leave","reason":"r","tags":{"a":null}}]}""",
+            """{"rules":[{"name":"n","owner":"anyone","verdict":"leave","reason":"r","tags":{"\u0000":"a"}}]}""",
+        ];
+        foreach (var body in bad)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Put, Path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+            var answer = await _staff.SendAsync(request);
+            answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest, body);
+            (await answer.Content.ReadAsStringAsync()).ShouldContain("\"/rules");
+        }
+
+        var account = $"/operator/v1/tenants/{_tenant.Id}/accounts/{_tenant.Account}";
+        (await _staff.Call("PUT", account, new { principals = new string?[] { null } })).Faults.ShouldBe(["/principals unreadable"]);
+        foreach (var query in new[] { "owner", "state" })
+        {
+            (await _staff.GetAsync($"/operator/v1/endpoint-connections?{query}=%00")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        }
+    }
+
+    [Fact]
     public async Task Accounts()
     {
         await Replace(Rule("listed", "accept", new { accounts = new[] { "999999999999", _tenant.Account } }));

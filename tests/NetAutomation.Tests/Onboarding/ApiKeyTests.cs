@@ -113,9 +113,11 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var tenant = await _service.CreateTenant();
         using var staff = _service.Operator();
+        var (leaked, _) = await Create(tenant.Client, "viewer");
         (await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:suspend", new { reason = "Unpaid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await tenant.Client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await tenant.Client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await tenant.Client.DeleteAsync($"/v1/api-keys/{leaked}")).StatusCode.ShouldBe(HttpStatusCode.NoContent, "a leaked key is revoked at any time");
         (await staff.PostAsync($"/operator/v1/tenants/{tenant.Id}:reactivate", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
         await Create(tenant.Client, "viewer");
         (await staff.PostAsync($"/operator/v1/tenants/{tenant.Id}:reactivate", null)).StatusCode.ShouldBe(HttpStatusCode.Conflict);

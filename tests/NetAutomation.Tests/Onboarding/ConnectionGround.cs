@@ -49,7 +49,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public OnboardingOptions Settings { get; set; } = new()
     {
-        ServiceId = SimulatedCloud.ServiceId, ServiceName = SimulatedCloud.ServiceName, PendingInterval = TimeSpan.FromMilliseconds(1),
+        ServiceId = SimulatedCloud.ServiceId, ServiceName = SimulatedCloud.ServiceName, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero,
     };
 
     public static async Task<ConnectionGround> Start(PostgresServer postgres, Ec2Options? ec2 = null)

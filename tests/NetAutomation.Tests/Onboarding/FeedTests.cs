@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -61,6 +62,40 @@ public sealed class FeedTests(PostgresServer postgres)
         var waiting = viewer.GetAsync($"/v1/feed?after={start.Next}&wait=60");
         await ground.Sql("update onboarding.api_key set revoked_at = now() where role = 'viewer'");
         (await waiting).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task Of_one_tenant_ten_readers_wait_in_a_process_and_the_next_is_told_to_come_back()
+    {
+        await using var service = await ServiceHost.Start(await postgres.Create());
+        var (tenant, other) = (await service.CreateTenant(), await service.CreateTenant());
+        var after = (await Read(tenant.Client, "after=now")).Next;
+        var waiting = Enumerable.Range(0, 10).Select(_ => tenant.Client.GetAsync($"/v1/feed?after={after}&wait=60")).ToList();
+        HttpResponseMessage refused;
+        while ((refused = await tenant.Client.GetAsync($"/v1/feed?after={after}&wait=1")).StatusCode == HttpStatusCode.OK)
+        {
+            // Not all of the ten have come in yet.
+        }
+
+        refused.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+        refused.Headers.RetryAfter!.Delta!.Value.ShouldBe(TimeSpan.FromSeconds(1));
+        await Read(tenant.Client, $"after={after}");
+        await Read(other.Client, "after=now&wait=1");
+        (await tenant.Client.PostAsJsonAsync("/v1/sites", new { name = "rotterdam" })).StatusCode.ShouldBe(HttpStatusCode.Created);
+        (await Task.WhenAll(waiting)).ShouldAllBe(each => each.StatusCode == HttpStatusCode.OK);
+        (await tenant.Client.GetAsync($"/v1/feed?wait=1")).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task A_position_ahead_of_the_server_is_refused()
+    {
+        await using var service = await ServiceHost.Start(await postgres.Create());
+        var tenant = await service.CreateTenant();
+        var position = Base64Url.DecodeFromChars((await Read(tenant.Client, "after=now")).Next);
+        position[3]++;
+        var ahead = await tenant.Client.GetAsync($"/v1/feed?after={Base64Url.EncodeToString(position)}");
+        ahead.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await ahead.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/cursor_mismatch");
     }
 
     /// <summary>Transactions that commit in another order than they began in: what a reader saw never gets a predecessor.</summary>

@@ -145,7 +145,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Suspended_for_longer_than_the_grace_is_rejected_and_taken_back_when_active_again()
     {
         var tenant = await _service.CreateTenant();
-        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero, RejectSuspendedAfter = TimeSpan.FromDays(7) };
         _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
         await Round(settings);
         _ec2.Connections[0] = Connection("vpce-0ccccccccccccccc1", tenant.Account, "available");
@@ -215,6 +215,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         await Round();
         _ec2.Principals.ShouldBe([role, $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
         (await staff.Call("PUT", path, new { principals = Array.Empty<string>() })).Must(System.Net.HttpStatusCode.OK);
+        await Round();
+        // The whole account is seen before the role is let go.
         await Round();
         _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
     }
@@ -348,10 +350,154 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         (await Alive(Endpoint)).ShouldBe(tenant.Id);
     }
 
+    [Fact]
+    public async Task A_round_whose_permissions_or_rejections_fail_still_accepts()
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Connection("vpce-0aaaaaaaaaaaaaaa2", "999999999999", "available"), Bound(tenant)];
+        using var staff = _service.Operator();
+        object[] rules = [new { name = "own", owner = "one_active_tenant", verdict = "accept", reason = "r" }, new { name = "others", owner = "stranger", verdict = "reject", reason = "r" }];
+        (await staff.Call("PUT", "/operator/v1/acceptance-policies", new { rules }, "*")).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Failing.UnionWith(["permissions", "reject"]);
+        (await Should.ThrowAsync<AmazonEC2Exception>(() => Round())).ErrorCode.ShouldBe("UnauthorizedOperation");
+        _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1"]);
+        (await Faults()).ShouldBeEmpty("none of the items was at fault");
+        _ec2.Failing.Clear();
+        await Round();
+        _ec2.Rejected.ShouldBe(["vpce-0aaaaaaaaaaaaaaa2"]);
+        _ec2.Principals.ShouldContain($"arn:aws:iam::{tenant.Account}:root");
+    }
+
+    [Fact]
+    public async Task An_empty_listing_ends_nothing_unless_the_service_is_ours_and_a_while_has_passed()
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Failing.Add("permissions");
+        for (var round = 0; round < 5; round++)
+        {
+            await Should.ThrowAsync<AmazonEC2Exception>(() => Round());
+        }
+
+        (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id);
+        _ec2.Failing.Clear();
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1) };
+        await Round(settings);
+        (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id, "it was here a moment ago");
+        await Sql($"update onboarding.endpoint_connection set missed_at = missed_at - interval '3 minutes'");
+        await Round(settings);
+        (await Alive(tenant.EndpointId)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_row_that_lacks_its_time_is_passed_over_and_counts_as_listed()
+    {
+        var tenant = await _service.CreateTenant();
+        var bad = Bound(tenant);
+        bad.CreationTimestamp = null;
+        _ec2.Connections = [bad, Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance")];
+        for (var round = 0; round < 4; round++)
+        {
+            await Round();
+        }
+
+        _ec2.Accepted.ShouldContain("vpce-0aaaaaaaaaaaaaaa1");
+        (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id);
+    }
+
+    [Theory]
+    [InlineData("RequestExpired", 1)]
+    [InlineData("AuthFailure", 1)]
+    [InlineData("SomethingNew", 30)]
+    public async Task What_is_wrong_with_the_request_is_no_fault_of_an_item(string code, int calls)
+    {
+        var tenant = await _service.CreateTenant();
+        _ec2.Connections = [.. Enumerable.Range(1, 100).Select(i => Connection($"vpce-0bbbbbbbbbbbb{i:x4}", tenant.Account, "pendingAcceptance")), Bound(tenant)];
+        _ec2.AcceptCode = code;
+        (await Should.ThrowAsync<AmazonEC2Exception>(() => Round())).ErrorCode.ShouldBe(code);
+        (await Faults()).ShouldBeEmpty();
+        _ec2.Calls.ShouldBeLessThanOrEqualTo(calls);
+        _ec2.AcceptCode = null;
+        await Round();
+        _ec2.Accepted.Count.ShouldBe(100);
+    }
+
+    [Fact]
+    public async Task A_refused_principal_is_asked_for_ever_more_rarely_and_holds_up_no_other()
+    {
+        var (closed, other) = (await _service.CreateTenant(), await _service.CreateTenant());
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMinutes(1), GoneAfter = TimeSpan.Zero };
+        _ec2.Connections = [Bound(closed), Bound(other)];
+        _ec2.Malformed = $"arn:aws:iam::{closed.Account}:root";
+        await Round(settings);
+        _ec2.Principals.ShouldBe([$"arn:aws:iam::{other.Account}:root"]);
+        (await Allowed(closed), await Allowed(other)).ShouldBe((false, true));
+        var calls = _ec2.PermissionCalls;
+        await Round(settings);
+        _ec2.PermissionCalls.ShouldBe(calls);
+        _ec2.Malformed = null;
+        await Sql($"update onboarding.allowed_principal set ask_at = now() where ask_at is not null");
+        await Round(settings);
+        (await Allowed(closed)).ShouldBeTrue();
+        _ec2.Principals.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task An_account_that_is_held_to_roles_keeps_its_permission_while_it_is_connected()
+    {
+        var tenant = await _service.CreateTenant();
+        var (root, role) = ($"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{tenant.Account}:role/network");
+        _ec2.Connections = [Bound(tenant)];
+        await Round();
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/accounts/{tenant.Account}", new { principals = new[] { role } })).Must(System.Net.HttpStatusCode.OK);
+        _ec2.Malformed = role;
+        await Round();
+        _ec2.Principals.ShouldBe([root]);
+        _ec2.Connections = [Connection(tenant.EndpointId, tenant.Account, "deleted", DateTime.UnixEpoch)];
+        await Round();
+        _ec2.Principals.ShouldBe([root], "nothing has taken its place");
+        (_ec2.Malformed, _ec2.Connections) = (null, [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "available")]);
+        await Round();
+        await Round();
+        _ec2.Principals.ShouldBe([root, role], ignoreOrder: true, "it is connected");
+        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "deleted")];
+        await Round();
+        _ec2.Principals.ShouldBe([role]);
+    }
+
+    [Fact]
+    public async Task A_connection_that_stays_pending_is_looked_at_less_often()
+    {
+        var tenant = await _service.CreateTenant();
+        var settings = new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromSeconds(10) };
+        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pending"), Bound(tenant)];
+        (await Round(settings)).ShouldBe(TimeSpan.FromSeconds(10));
+        await Sql($"update onboarding.endpoint_connection set state_at = state_at - interval '20 minutes'");
+        (await Round(settings)).ShouldBe(TimeSpan.FromSeconds(10), "it was decided just now");
+        await Sql(
+            $"""
+            with made as (
+              insert into onboarding.acceptance_decision (id, connection, verdict, rule, reason, made_by, bound_tenant, at)
+              select gen_random_uuid(), id, 'accept', 'operator', 'Long ago.', 'operator:olga', {tenant.Id.Value}, now() - interval '20 minutes'
+              from onboarding.endpoint_connection where lower(state) = 'pending'
+              returning id, connection
+            )
+            update onboarding.endpoint_connection c set decision = made.id from made where c.id = made.connection
+            """);
+        (await Round(settings)).ShouldBeInRange(TimeSpan.FromSeconds(115), TimeSpan.FromSeconds(150));
+    }
+
+    private async Task<bool> Allowed(TestTenant tenant)
+    {
+        await using var scope = _service.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<SystemDb>().Scalar<bool>(
+            $"select allowed_at is not null as \"Value\" from onboarding.tenant_account where tenant_id = {tenant.Id.Value}");
+    }
+
     private async Task<TimeSpan> Round(OnboardingOptions? settings = null)
     {
         await using var scope = _service.Services.CreateAsyncScope();
-        var (services, options) = (scope.ServiceProvider, Options.Create(settings ?? new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1) }));
+        var (services, options) = (scope.ServiceProvider, Options.Create(settings ?? new OnboardingOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero }));
         var (db, metrics) = (services.GetRequiredService<SystemDb>(), services.GetRequiredService<ConnectionMetrics>());
         var api = new EndpointServiceApi(_ec2, options, metrics, TimeProvider.System);
         return await new Reconcile(
@@ -423,6 +569,14 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         /// <summary>An endpoint or principal that makes EC2 refuse the whole request.</summary>
         public string? Malformed { get; set; }
 
+        /// <summary>Operations that EC2 does not allow us: permissions, reject.</summary>
+        public HashSet<string> Failing { get; } = [];
+
+        /// <summary>The code with which EC2 refuses to accept anything.</summary>
+        public string? AcceptCode { get; set; }
+
+        public int PermissionCalls { get; private set; }
+
         /// <summary>So many calls are throttled first.</summary>
         public int Throttles { get; set; }
 
@@ -448,12 +602,13 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         }
 
         public override Task<DescribeVpcEndpointServicePermissionsResponse> DescribeVpcEndpointServicePermissionsAsync(
-            DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default) =>
+            DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default) => Fail("permissions") ??
             Task.FromResult(new DescribeVpcEndpointServicePermissionsResponse { AllowedPrincipals = [.. Principals.Select(each => new AllowedPrincipal { Principal = each })] });
 
         public override Task<ModifyVpcEndpointServicePermissionsResponse> ModifyVpcEndpointServicePermissionsAsync(
             ModifyVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default)
         {
+            PermissionCalls++;
             Refuse(request.AddAllowedPrincipals ?? [], "InvalidPrincipal");
             Principals.UnionWith(request.AddAllowedPrincipals ?? []);
             Principals.ExceptWith(request.RemoveAllowedPrincipals ?? []);
@@ -465,6 +620,11 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         {
             Calls++;
             Refuse(request.VpcEndpointIds!, "InvalidVpcEndpointId.Malformed");
+            if (AcceptCode is { } code)
+            {
+                throw new AmazonEC2Exception("Not now.", errorCode: code, statusCode: System.Net.HttpStatusCode.BadRequest);
+            }
+
             Accepted.AddRange(request.VpcEndpointIds!);
             return Task.FromResult(new AcceptVpcEndpointConnectionsResponse { Unsuccessful = Faults(request.VpcEndpointIds!) });
         }
@@ -472,12 +632,17 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         public override Task<RejectVpcEndpointConnectionsResponse> RejectVpcEndpointConnectionsAsync(
             RejectVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default)
         {
+            Fail("reject");
             Rejected.AddRange(request.VpcEndpointIds!);
             return Task.FromResult(new RejectVpcEndpointConnectionsResponse { Unsuccessful = Faults(request.VpcEndpointIds!) });
         }
 
         private List<UnsuccessfulItem> Faults(List<string> ids) =>
             [.. ids.Where(Unsuccessful.ContainsKey).Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } })];
+
+        private Task<DescribeVpcEndpointServicePermissionsResponse>? Fail(string operation) => Failing.Contains(operation)
+            ? throw new AmazonEC2Exception("You are not authorized.", errorCode: "UnauthorizedOperation", statusCode: System.Net.HttpStatusCode.Forbidden)
+            : null;
 
         private void Refuse(List<string> items, string code)
         {

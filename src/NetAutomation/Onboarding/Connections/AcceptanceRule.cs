@@ -10,7 +10,7 @@ namespace NetAutomation.Onboarding.Connections;
 /// <param name="Verdict">accept (only for one_active_tenant), reject or leave.</param>
 /// <param name="Reason">Shown to the customer.</param>
 /// <param name="Accounts">The endpoint's account is one of these.</param>
-/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ending, ended.</param>
+/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ending (its last hour: it still serves, and is no longer active), ended.</param>
 /// <param name="Regions">The endpoint is in one of these AWS Regions.</param>
 /// <param name="Tags">The connection carries all of these tags; they are the provider's own.</param>
 /// <param name="MaxConnections">The tenant has fewer accepted connections than this.</param>

@@ -15,6 +15,7 @@ internal sealed class ConnectionMetrics
     private readonly Counter<long> _unbound;
     private readonly Gauge<long> _pending;
     private readonly Gauge<double> _oldest;
+    private readonly Gauge<double> _locked;
 
     public ConnectionMetrics(IMeterFactory meters)
     {
@@ -27,6 +28,7 @@ internal sealed class ConnectionMetrics
         _unbound = meter.CreateCounter<long>("netautomation.connections.unbound");
         _pending = meter.CreateGauge<long>("netautomation.connections.pending");
         _oldest = meter.CreateGauge<double>("netautomation.connections.oldest_undecided", "s");
+        _locked = meter.CreateGauge<double>("netautomation.connections.lock_wait", "s");
     }
 
     public void Round(bool succeeded, TimeSpan took)
@@ -43,6 +45,9 @@ internal sealed class ConnectionMetrics
     public void Throttled(string code) => _throttled.Add(1, new KeyValuePair<string, object?>("code", code));
 
     public void Unbound(int count) => _unbound.Add(count);
+
+    /// <summary>For how long this process has been kept from reconciling by another one that holds the lock.</summary>
+    public void Locked(TimeSpan waited) => _locked.Record(waited.TotalSeconds);
 
     /// <param name="pending">Connections that are not settled.</param>
     /// <param name="oldest">For how long the oldest of those waits that nobody accepted or rejected yet.</param>

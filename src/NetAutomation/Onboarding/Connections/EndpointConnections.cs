@@ -14,7 +14,7 @@ internal sealed record Observed(
 /// <summary>The rows behind endpoint connections and bindings. Thousands change at once, so each statement takes all of them.</summary>
 internal static class EndpointConnections
 {
-    /// <summary>EC2 is eventually consistent, so a connection is gone only when this many complete listings in a row lack it.</summary>
+    /// <summary>EC2 is eventually consistent, so a connection is gone only when this many complete listings in a row lack it, over a while.</summary>
     public const int MissedUntilGone = 3;
 
     /// <summary>Stores what changed. A connection that was once shown as deleted never comes back, whatever a late answer shows.</summary>
@@ -35,7 +35,7 @@ internal static class EndpointConnections
             ), changed as (
               update onboarding.endpoint_connection c
               set state = s.state, connection_id = coalesce(s.connection_id, c.connection_id), region = coalesce(s.region, c.region), tags = s.tags,
-                  last_seen_at = now(), missed = 0,
+                  last_seen_at = now(), missed = 0, state_at = case when c.state = s.state then c.state_at else now() end,
                   fault = case when c.state = s.state then c.fault end, attempts = case when c.state = s.state then c.attempts else 0 end,
                   ask_at = case when c.state = s.state then c.ask_at end
               from seen s
@@ -55,19 +55,35 @@ internal static class EndpointConnections
             cancel);
     }
 
-    /// <summary>Counts a complete listing against the connections it lacks.</summary>
-    public static Task Miss(SystemDb db, string service, IReadOnlyCollection<Observed> seen, CancellationToken cancel)
+    /// <summary>Counts a complete listing against the connections it lacks; answers those of which it was the last one needed.</summary>
+    /// <param name="unreadable">Endpoints that the listing has, though not in a form that can be stored.</param>
+    public static async Task<Guid[]> Miss(
+        SystemDb db, string service, IReadOnlyCollection<Observed> seen, IReadOnlyCollection<string> unreadable, TimeSpan goneAfter, CancellationToken cancel)
     {
         var (endpoints, owners, created) = Keys(seen);
-        return db.Execute(
+        string[] others = [.. unreadable];
+        var missing = await db.Query<Missing>(
             $"""
-            update onboarding.endpoint_connection c set missed = missed + 1
-            where c.service_id = {service} and c.missed < {MissedUntilGone}
+            select c.id, c.missed = {MissedUntilGone - 1} and c.missed_at <= now() - {goneAfter}::interval as gone from onboarding.endpoint_connection c
+            where c.service_id = {service} and c.missed < {MissedUntilGone} and not (c.endpoint_id = any ({others}))
               and not exists (select from unnest({endpoints}, {owners}, {created}) as s(endpoint_id, owner, created)
                               where s.endpoint_id = c.endpoint_id and s.owner = c.owner and s.created = c.endpoint_created_at)
             """,
             cancel);
+        Guid[] ids = [.. missing.Select(each => each.Id)];
+        await db.Execute(
+            $"""
+            update onboarding.endpoint_connection
+            set missed_at = case when missed > 0 then coalesce(missed_at, now()) else now() end, missed = least(missed + 1, {MissedUntilGone - 1})
+            where id = any ({ids}) and missed < {MissedUntilGone} and (missed < {MissedUntilGone - 1} or missed_at is null)
+            """,
+            cancel);
+        return [.. missing.Where(each => each.Gone == true).Select(each => each.Id)];
     }
+
+    /// <summary>The connections are gone, unless they were seen meanwhile.</summary>
+    public static Task Lose(SystemDb db, Guid[] gone, CancellationToken cancel) => db.Execute(
+        $"update onboarding.endpoint_connection set missed = {MissedUntilGone} where id = any ({gone}) and missed = {MissedUntilGone - 1}", cancel);
 
     /// <summary>Ends bindings whose connection is over or was decided otherwise; answers how many.</summary>
     public static Task<int> EndBindings(SystemDb db, string service, CancellationToken cancel) => db.Execute(
@@ -113,6 +129,8 @@ internal static class EndpointConnections
 
     private static (string[] Endpoints, string[] Owners, DateTime[] Created) Keys(IReadOnlyCollection<Observed> seen) =>
         ([.. seen.Select(each => each.EndpointId)], [.. seen.Select(each => each.Owner)], [.. seen.Select(each => each.CreatedAt.UtcDateTime)]);
+
+    private sealed record Missing(Guid Id, bool? Gone);
 
     private sealed record Bound(Guid TenantId, Guid Connection, string EndpointId);
 }

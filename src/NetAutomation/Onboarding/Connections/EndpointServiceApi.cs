@@ -14,8 +14,17 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
     private const int PageSize = 1000;
     private const int MostPrincipals = 100;
     private const int MostFailures = 3;
+    private const int MostAlone = 5;
     private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(20);
+
+    // Codes that say nothing of an item (EC2 API Reference, error codes common to all actions).
+    private static readonly string[] _ofRequest =
+    [
+        "AuthFailure", "Blocked", "DryRunOperation", "ExpiredToken", "IdempotentParameterMismatch", "IncompleteSignature", "InvalidAction",
+        "InvalidClientTokenId", "InvalidQueryParameter", "InvalidSecurity", "InvalidVpcEndpointService", "MalformedQueryString", "Missing", "OptInRequired",
+        "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter", "UnsupportedProtocol",
+    ];
 
     /// <summary>Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.</summary>
     public const int AtOnce = 100;
@@ -23,7 +32,8 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
     private string ServiceId => options.Value.ServiceId;
 
     /// <summary>All connections of the service, page by page.</summary>
-    public async IAsyncEnumerable<List<Observed>> Connections([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    /// <param name="unreadable">Gets the endpoints that lack what a connection is known by.</param>
+    public async IAsyncEnumerable<List<Observed>> Connections(List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         string? next = null;
         do
@@ -35,7 +45,9 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
                 Filters = [new Filter { Name = "service-id", Values = [ServiceId] }],
             };
             var page = await Patiently(() => ec2.DescribeVpcEndpointConnectionsAsync(request, cancel), cancel);
-            yield return [.. (page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).Select(Read)];
+            var ours = (page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).ToLookup(IsReadable);
+            unreadable.AddRange(ours[false].Select(each => each.VpcEndpointId ?? ""));
+            yield return [.. ours[true].Select(Read)];
             next = page.NextToken;
         }
         while (!string.IsNullOrEmpty(next));
@@ -78,6 +90,7 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
     private async Task<Dictionary<string, string>> Each<T>(
         IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful, CancellationToken cancel)
     {
+        var alone = 0;
         var faults = new Dictionary<string, string>(StringComparer.Ordinal);
         var open = new Stack<string[]>(items.Chunk(most).Reverse());
         while (open.TryPop(out var some))
@@ -85,6 +98,7 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
             try
             {
                 var answer = await Patiently(() => call([.. some]), cancel);
+                alone = 0;
                 foreach (var item in unsuccessful?.Invoke(answer) ?? [])
                 {
                     faults[item.ResourceId ?? some[0]] = item.Error?.Code ?? "unknown";
@@ -99,6 +113,11 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
             catch (AmazonEC2Exception fault) when (IsOfItem(fault))
             {
                 faults[some[0]] = fault.ErrorCode;
+                // A code that names no item and comes for one after the other is about the request after all.
+                if (++alone > 1 && alone == Math.Min(items.Count, MostAlone) && !fault.ErrorCode.StartsWith("Invalid", StringComparison.Ordinal))
+                {
+                    throw;
+                }
             }
         }
 
@@ -130,12 +149,14 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<OnboardingOpti
     }
 
     private static bool IsOfItem(AmazonEC2Exception fault) =>
-        (int)fault.StatusCode == 400 && !fault.ErrorCode.StartsWith("InvalidVpcEndpointService", StringComparison.Ordinal) && fault.ErrorCode != "MissingParameter";
+        (int)fault.StatusCode == 400 && fault.ErrorCode is { } code && !Array.Exists(_ofRequest, start => code.StartsWith(start, StringComparison.Ordinal));
 
     private static bool IsThrottle(AmazonServiceException fault) =>
         fault.ErrorCode is { } code && (code is "RequestLimitExceeded" or "EC2ThrottledException" or "SlowDown" || code.StartsWith("Throttl", StringComparison.Ordinal));
 
     private static bool IsPassing(Exception fault) => fault is HttpRequestException or IOException || (fault is AmazonServiceException service && (int)service.StatusCode >= 500);
+
+    private static bool IsReadable(VpcEndpointConnection each) => each is { VpcEndpointId.Length: > 0, VpcEndpointOwner.Length: > 0, CreationTimestamp: not null };
 
     private static Observed Read(VpcEndpointConnection each) => new(
         each.ServiceId!, each.VpcEndpointId!, each.VpcEndpointOwner!, new DateTimeOffset(each.CreationTimestamp!.Value.ToUniversalTime()),

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
@@ -26,6 +27,14 @@ internal sealed partial class Reconcile(
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _lag = TimeSpan.FromSeconds(30);
 
+    // What a throttled EC2 may take of a round that has accepted nothing yet, and of one that has.
+    private static readonly TimeSpan _verify = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _keep = TimeSpan.FromMinutes(1);
+
+    // A connection that stays on its way is looked at less often.
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
+    private ExceptionDispatchInfo? _fault;
+
     private string Service => options.Value.ServiceId;
 
     /// <summary>Answers after what pause the next look is due.</summary>
@@ -33,15 +42,25 @@ internal sealed partial class Reconcile(
     {
         // What the listing before stored counts, also where a later page of it never came.
         await EndBindings(cancel);
-        var seen = new List<Observed>();
-        await foreach (var page in api.Connections(cancel))
+        var (seen, unreadable) = (new List<Observed>(), new List<string>());
+        await foreach (var page in api.Connections(unreadable, cancel))
         {
             await EndpointConnections.Store(db, Service, page, cancel);
             seen.AddRange(page);
         }
 
         var listed = time.GetTimestamp();
-        await EndpointConnections.Miss(db, Service, seen, cancel);
+        if (unreadable.Count > 0)
+        {
+            Log.Unreadable(log, unreadable.Count, unreadable[0]);
+        }
+
+        if (!unreadable.Contains("") && await EndpointConnections.Miss(db, Service, seen, unreadable, options.Value.GoneAfter, cancel) is { Length: > 0 } gone)
+        {
+            // To a stranger EC2 lists nothing and calls it success; what only the service's owner may ask tells the two apart.
+            await Attempt(_verify, async soon => await api.Principals(soon), () => EndpointConnections.Lose(db, gone, cancel), cancel);
+        }
+
         await EndBindings(cancel);
         await Decide(cancel);
         await RejectWhatIsOver(cancel);
@@ -53,8 +72,32 @@ internal sealed partial class Reconcile(
         }
 
         directory.Forget();
-        await principals.Keep(cancel);
-        return await Act(listed, cancel) ? await Pause(cancel) : TimeSpan.Zero;
+        var done = await Act(listed, cancel);
+        await Attempt(_keep, principals.Keep, null, cancel);
+        var pause = done ? await Pause(cancel) : TimeSpan.Zero;
+        _fault?.Throw();
+        return pause;
+    }
+
+    /// <summary>A step that may fail by itself: the others are done all the same, and the round counts as failed.</summary>
+    private async Task Attempt(TimeSpan longest, Func<CancellationToken, Task> step, Func<Task>? then, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(longest);
+        try
+        {
+            await step(limit.Token);
+            await (then?.Invoke() ?? Task.CompletedTask);
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            if (_fault is not null)
+            {
+                Log.AlsoFailed(log, fault);
+            }
+
+            _fault ??= ExceptionDispatchInfo.Capture(fault);
+        }
     }
 
     private async Task EndBindings(CancellationToken cancel)
@@ -177,20 +220,30 @@ internal sealed partial class Reconcile(
             order by d.verdict desc, c.attempts, c.id
             """,
             cancel);
+        var done = true;
         foreach (var group in due.GroupBy(each => each.Verdict))
         {
-            foreach (var some in group.Chunk(EndpointServiceApi.AtOnce))
-            {
-                if (time.GetElapsedTime(listed) > _fresh)
+            // Rejecting that fails keeps nobody waiting to be accepted.
+            await Attempt(
+                Timeout.InfiniteTimeSpan,
+                async _ =>
                 {
-                    return false;
-                }
+                    foreach (var some in group.Chunk(EndpointServiceApi.AtOnce))
+                    {
+                        if (time.GetElapsedTime(listed) > _fresh)
+                        {
+                            done = false;
+                            return;
+                        }
 
-                await Ask(group.Key, some, cancel);
-            }
+                        await Ask(group.Key, some, cancel);
+                    }
+                },
+                null,
+                cancel);
         }
 
-        return true;
+        return done;
     }
 
     /// <summary>EC2 may show the state of before for a while, so what it did is not asked for again at once.</summary>
@@ -222,10 +275,10 @@ internal sealed partial class Reconcile(
     {
         var row = (await db.Query<Rest>(
             $"""
-            select count(*) filter (where moving or waiting) as pending, coalesce(bool_or(moving and fault is null), false) as is_moving,
+            select count(*) filter (where moving or waiting) as pending, min(now() - since) filter (where moving and fault is null) as moving_for,
                    coalesce(bool_or(waiting), false) as is_waiting, min(ask_at) filter (where moving and fault is not null) - now() as again,
                    coalesce(now() - min(first_seen_at) filter (where state = 'pendingacceptance'), interval '0') as oldest
-            from (select lower(c.state) as state, c.first_seen_at, c.fault, c.ask_at,
+            from (select lower(c.state) as state, c.first_seen_at, c.fault, c.ask_at, greatest(c.state_at, d.at, c.missed_at) as since,
                          (d.verdict = 'accept' and lower(c.state) in ('pendingacceptance', 'pending'))
                            or (d.verdict = 'accept' and lower(c.state) = 'rejected' and d.takes_back)
                            or (d.verdict = 'reject' and lower(c.state) in ('pendingacceptance', 'pending', 'available'))
@@ -237,7 +290,8 @@ internal sealed partial class Reconcile(
             cancel))[0];
         metrics.Waiting(row.Pending, row.Oldest);
         var (soon, late) = (options.Value.PendingInterval, options.Value.ReconcileInterval);
-        var pause = row.IsMoving ? soon : row.IsWaiting ? soon * 6 : late;
+        var rest = row.IsWaiting ? soon * 6 : late;
+        var pause = row.MovingFor is not { } age ? rest : age < _patience || age / 10 < soon ? soon : age / 10 < rest ? age / 10 : rest;
         var again = row.Again is { } ask && ask < pause ? ask : pause;
         return again < soon ? soon : again > late ? late : again;
     }
@@ -250,7 +304,7 @@ internal sealed partial class Reconcile(
 
     private sealed record Due(Guid Id, string EndpointId, Guid Decision, Verdict Verdict);
 
-    private sealed record Rest(long Pending, bool IsMoving, bool IsWaiting, TimeSpan? Again, TimeSpan Oldest);
+    private sealed record Rest(long Pending, TimeSpan? MovingFor, bool IsWaiting, TimeSpan? Again, TimeSpan Oldest);
 
     private static partial class Log
     {
@@ -259,6 +313,12 @@ internal sealed partial class Reconcile(
 
         [LoggerMessage(303, LogLevel.Information, "{Count} connections: {Verdict} by rule {Rule}")]
         public static partial void Decided(ILogger logger, int count, Verdict verdict, string rule);
+
+        [LoggerMessage(319, LogLevel.Warning, "EC2 lists {Count} connections without an id, owner or time, such as {Endpoint}; they are passed over")]
+        public static partial void Unreadable(ILogger logger, int count, string endpoint);
+
+        [LoggerMessage(320, LogLevel.Warning, "Another step of the round failed as well")]
+        public static partial void AlsoFailed(ILogger logger, Exception exception);
 
         [LoggerMessage(304, LogLevel.Warning, "EC2 did not {Verdict} {Count} connections, such as {Endpoint}: {Code}")]
         public static partial void Unsuccessful(ILogger logger, int count, Verdict verdict, string endpoint, string code);

@@ -8,7 +8,6 @@ internal sealed partial class ReconcileLoop(
     IServiceScopeFactory scopes,
     [FromKeyedServices("system")] NpgsqlDataSource database,
     ReconcileSignal signal,
-    TenantDirectory directory,
     IOptions<OnboardingOptions> options,
     ConnectionMetrics metrics,
     TimeProvider time,
@@ -16,6 +15,11 @@ internal sealed partial class ReconcileLoop(
 {
     private const int MostDoublings = 5;
     private static readonly TimeSpan _round = TimeSpan.FromMinutes(5);
+
+    // A process that stands still in a round longer than it may take loses the lock, by the server.
+    private static readonly TimeSpan _held = _round + TimeSpan.FromMinutes(1);
+    private long? _waitingSince;
+    private bool _warned;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,7 +29,6 @@ internal sealed partial class ReconcileLoop(
             return;
         }
 
-        directory.Unbound = signal.Unbound;
         var failures = 0;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -81,9 +84,14 @@ internal sealed partial class ReconcileLoop(
         await using var @lock = new NpgsqlCommand("select pg_try_advisory_lock(7205759404)", alone);
         if (await @lock.ExecuteScalarAsync(deadline.Token) is not true)
         {
+            Waited(time.GetElapsedTime(_waitingSince ??= begun, begun));
             return options.Value.PendingInterval;
         }
 
+        (_waitingSince, _warned) = (null, false);
+        metrics.Locked(TimeSpan.Zero);
+        await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_held.TotalMilliseconds}ms'", alone);
+        await limit.ExecuteNonQueryAsync(deadline.Token);
         try
         {
             await using var scope = scopes.CreateAsyncScope();
@@ -93,13 +101,26 @@ internal sealed partial class ReconcileLoop(
         }
         finally
         {
-            await using var unlock = new NpgsqlCommand("select pg_advisory_unlock(7205759404)", alone);
-            await unlock.ExecuteScalarAsync(CancellationToken.None);
+            await using var unlock = new NpgsqlCommand("reset idle_session_timeout; select pg_advisory_unlock(7205759404)", alone);
+            await unlock.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+    }
+
+    private void Waited(TimeSpan waited)
+    {
+        metrics.Locked(waited);
+        if (waited > _held && !_warned)
+        {
+            _warned = true;
+            Log.Locked(log, waited);
         }
     }
 
     private static partial class Log
     {
+        [LoggerMessage(321, LogLevel.Warning, "Another process holds the lock of the reconcile loop, for {Waited} by now")]
+        public static partial void Locked(ILogger logger, TimeSpan waited);
+
         [LoggerMessage(305, LogLevel.Warning, "Endpoint connections could not be reconciled")]
         public static partial void Failed(ILogger logger, Exception exception);
     }

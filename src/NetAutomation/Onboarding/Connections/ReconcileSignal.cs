@@ -1,34 +1,46 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using NetAutomation.Platform;
+using Npgsql;
 
 namespace NetAutomation.Onboarding.Connections;
 
-/// <summary>Wakes the reconcile loop early. Losing a signal costs time only.</summary>
-internal sealed class ReconcileSignal(TimeProvider time) : IDisposable
+/// <summary>Wakes the reconcile loop early, that of other processes where this one has none. Losing a signal costs time only.</summary>
+internal sealed class ReconcileSignal(
+    [FromKeyedServices("app")] NpgsqlDataSource database,
+    IOptions<OnboardingOptions> options,
+    IConfiguration configuration,
+    TimeProvider time,
+    ILogger<ReconcileSignal> log) : Bell("na_reconcile", database, time, log)
 {
-    private static readonly TimeSpan _again = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _first = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _anew = TimeSpan.FromHours(1);
     private const int Most = 1000;
-    private readonly SemaphoreSlim _waiting = new(0, 1);
-    private readonly ConcurrentDictionary<string, long> _asked = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time = time;
+    private readonly bool _reconciles = options.Value.ServiceId.Length > 0 && Roles.Of(configuration).Scheduler;
+    private readonly ConcurrentDictionary<string, (long At, TimeSpan Again)> _asked = new(StringComparer.Ordinal);
 
-    public void Nudge()
-    {
-        try
-        {
-            _waiting.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // Already awake.
-        }
-    }
+    protected override bool Listens => _reconciles;
 
-    /// <summary>An endpoint without a binding connected: EC2 may know more by now. Asked for once in a while per endpoint.</summary>
+    // A process that reconciles need not wake the others.
+    protected override bool Speaks => !_reconciles;
+
+    public void Nudge() => Ring();
+
+    /// <summary>An endpoint without a binding connected: EC2 may know more by now. Asked for ever more rarely, since it may never have one.</summary>
     public void Unbound(string endpointId)
     {
-        var now = time.GetTimestamp();
-        if (_asked.TryGetValue(endpointId, out var before) && time.GetElapsedTime(before, now) < _again)
+        var now = _time.GetTimestamp();
+        var again = _first;
+        if (_asked.TryGetValue(endpointId, out var before) && _time.GetElapsedTime(before.At, now) is var passed && passed < _anew)
         {
-            return;
+            if (passed < before.Again)
+            {
+                return;
+            }
+
+            again = before.Again * 2 < _longest ? before.Again * 2 : _longest;
         }
 
         if (_asked.Count >= Most)
@@ -36,23 +48,21 @@ internal sealed class ReconcileSignal(TimeProvider time) : IDisposable
             _asked.Clear();
         }
 
-        _asked[endpointId] = now;
+        _asked[endpointId] = (now, again);
         Nudge();
     }
-
-    public void Dispose() => _waiting.Dispose();
 
     /// <summary>Until a signal, or this long; a storm of signals makes one round at a time.</summary>
     /// <param name="apart">Least time between two rounds.</param>
     public async Task Wait(TimeSpan longest, TimeSpan apart, CancellationToken cancel)
     {
-        var begun = time.GetTimestamp();
-        if (await _waiting.WaitAsync(longest, cancel) && apart - time.GetElapsedTime(begun) is { } rest && rest > TimeSpan.Zero)
+        var begun = _time.GetTimestamp();
+        if (await Wait(longest, cancel) && apart - _time.GetElapsedTime(begun) is { } rest && rest > TimeSpan.Zero)
         {
-            await Task.Delay(rest, time, cancel);
+            await Task.Delay(rest, _time, cancel);
         }
 
         // What was signalled until here, the next round sees.
-        await _waiting.WaitAsync(TimeSpan.Zero, cancel);
+        await Wait(TimeSpan.Zero, cancel);
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Keys;
@@ -59,7 +60,8 @@ internal static class OperateTenants
 
     /// <summary>Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
-        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, CancellationToken cancel)
+        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal,
+        CancellationToken cancel)
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
         {
@@ -73,12 +75,13 @@ internal static class OperateTenants
 
         await suspension.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel);
         db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(signal.Nudge);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
     }
 
     /// <summary>Lifts the suspension, also one that AWS Marketplace caused: if it refuses the customer again, it comes back.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Reactivate(
-        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, CancellationToken cancel)
+        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal, CancellationToken cancel)
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
         {
@@ -93,6 +96,7 @@ internal static class OperateTenants
         await BillingAccounts.Forgive(db, id, cancel);
         await suspension.End(id, $"operator:{caller.Name}", caller.Name, cancel);
         db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(signal.Nudge);
         return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
     }
 
@@ -123,19 +127,20 @@ internal static class OperateTenants
 
     /// <summary>Another AWS account of the tenant, which the provider has proven by its own means.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> AddAccount(
-        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel, TenantAccountRequest? request = null)
+        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, IOptions<OnboardingOptions> options, CancellationToken cancel,
+        TenantAccountRequest? request = null)
     {
         if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
         {
             return Platform.Problems.NotFound.With();
         }
 
-        var principals = request?.Principals ?? [];
+        var (principals, partition) = (request?.Principals ?? [], options.Value.Partition);
         for (var i = 0; i < principals.Length; i++)
         {
-            if (!IsPrincipal(principals[i], account))
+            if (!IsPrincipal(principals[i], $"arn:{partition}:iam::{account}:"))
             {
-                return Platform.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:aws:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
+                return Platform.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
             }
         }
 
@@ -177,7 +182,7 @@ internal static class OperateTenants
         db.Scalar<bool>($"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {id.Value} for update", cancel);
 
     private static bool IsPrincipal(string arn, string account) =>
-        Array.Exists([$"arn:aws:iam::{account}:role/", $"arn:aws:iam::{account}:user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
+        Array.Exists([$"{account}role/", $"{account}user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
             && arn.Length - form.Length is >= 1 and <= 64 && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
 
     private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<TenantView>(

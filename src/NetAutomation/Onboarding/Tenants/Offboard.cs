@@ -124,7 +124,7 @@ internal sealed class Offboard(
                 // EC2 is not ours to take back.
                 return !(await db.Query<string>(
                     $"""
-                    select p from onboarding.tenant_account a cross join lateral unnest(a.principals || format('arn:aws:iam::%s:root', a.account)) p
+                    select p from onboarding.tenant_account a cross join lateral unnest(a.principals || format('arn:%s:iam::%s:root', {options.Value.Partition}::text, a.account)) p
                     where a.tenant_id = {tenant.Value}
                       and (p like '%:root' or exists (
                         select from onboarding.allowed_principal w where w.service_id = {options.Value.ServiceId} and w.principal = p))

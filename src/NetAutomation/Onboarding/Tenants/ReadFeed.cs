@@ -26,7 +26,10 @@ public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
 
 /// <summary>
 /// One place to learn what happened, for systems that cannot be called. Every event is in it once, in one order for all readers, and none
-/// comes in before one that was read: an event is shown when every transaction older than its own has ended.
+/// comes in before one that was read: an event is shown when every transaction older than its own has ended. That holds as long as the
+/// server's transaction numbers only grow: over restarts, over a restore of the whole cluster and over a failover that loses nothing. Where
+/// the numbers fell back, a position ahead of them is refused, and its reader begins anew; events that were loaded from a dump into a younger
+/// cluster are shown once its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
 /// </summary>
 internal static class ReadFeed
 {
@@ -34,10 +37,11 @@ internal static class ReadFeed
     private const int Most = 200;
     private const string Now = "now";
     private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _rarely = TimeSpan.FromSeconds(3);
 
     /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
     public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
-        NetAutomationDb db, Caller caller, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http, CancellationToken cancel,
+        NetAutomationDb db, Caller caller, FeedWaiters waiters, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http, CancellationToken cancel,
         [Description("Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after = null,
         [Description("Seconds to wait for an event, up to 60.")] int wait = 0,
         [Description("Events in an answer, 1 to 200.")] int limit = Most)
@@ -58,13 +62,26 @@ internal static class ReadFeed
             return Platform.Problems.CursorMismatch.With();
         }
 
+        using var place = wait > 0 ? waiters.Enter(caller.Tenant) : null;
+        if (wait > 0 && place is null)
+        {
+            return new Problem(Platform.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.") { RetryAfter = TimeSpan.FromSeconds(wait) };
+        }
+
         var until = clock.GetUtcNow().AddSeconds(wait);
+        var pause = _look;
         while (true)
         {
             List<Row> rows;
             await using (await db.Begin(caller.Tenant, cancel))
             {
-                position ??= Position.Before((await db.Scalar<string>($"select pg_snapshot_xmin(pg_current_snapshot())::text as \"Value\"", cancel))!);
+                var ends = (await db.Query<Ends>($"select pg_snapshot_xmin(pg_current_snapshot())::text as oldest, pg_snapshot_xmax(pg_current_snapshot())::text as next", cancel))[0];
+                position ??= Position.Before(ends.Oldest);
+                if (position.Xid > Position.Before(ends.Next).Xid)
+                {
+                    return Platform.Problems.CursorMismatch.With();
+                }
+
                 rows = await Read(db, caller.Tenant, position, limit, cancel);
             }
 
@@ -73,7 +90,9 @@ internal static class ReadFeed
                 return TypedResults.Ok(new FeedPage([.. rows.Select(View)], (rows.Count == 0 ? position : rows[^1].At()).Text(caller.Tenant)));
             }
 
-            await Task.Delay(_look, clock, cancel);
+            var left = until - clock.GetUtcNow();
+            await Task.Delay(left < pause && left > TimeSpan.Zero ? left : pause, clock, cancel);
+            pause = pause * 1.25 < _rarely ? pause * 1.25 : _rarely;
             if (!await check.StillValid(http))
             {
                 return Platform.Problems.Unauthorized.With();
@@ -93,6 +112,8 @@ internal static class ReadFeed
         var subject = row.Subject ?? $"{new RunId(row.Key)}";
         return new(row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member, JsonElement.Parse(row.Data));
     }
+
+    private sealed record Ends(string Oldest, string Next);
 
     private sealed record Row(string Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, string Data)
     {

@@ -1,3 +1,4 @@
+using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
 using Quartz;
@@ -42,7 +43,7 @@ internal sealed class Suspension(SystemDb db, TenantStanding standing)
 
 /// <summary>Suspends whom AWS Marketplace refuses as CustomerNotSubscribed, until it takes their usage again or confirms the agreement anew.</summary>
 [DisallowConcurrentExecution]
-internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory) : IJob
+internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory, ReconcileSignal signal) : IJob
 {
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
@@ -63,6 +64,7 @@ internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantD
 
             await transaction.CommitAsync(cancel);
             directory.Forget();
+            signal.Nudge();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
+using Npgsql;
 
 namespace NetAutomation.Platform.Http;
 
@@ -46,6 +47,9 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
+        // U+0000 on a way that nobody looked at.
+        _ when (exception as PostgresException ?? exception.InnerException as PostgresException)
+            is { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } => Problems.Malformed.With("A string holds U+0000."),
         _ when Persistence.DatabaseAway.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
