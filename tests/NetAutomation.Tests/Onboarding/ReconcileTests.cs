@@ -602,8 +602,11 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         }
 
         public override Task<DescribeVpcEndpointServicePermissionsResponse> DescribeVpcEndpointServicePermissionsAsync(
-            DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default) => Fail("permissions") ??
-            Task.FromResult(new DescribeVpcEndpointServicePermissionsResponse { AllowedPrincipals = [.. Principals.Select(each => new AllowedPrincipal { Principal = each })] });
+            DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default)
+        {
+            Fail("permissions");
+            return Task.FromResult(new DescribeVpcEndpointServicePermissionsResponse { AllowedPrincipals = [.. Principals.Select(each => new AllowedPrincipal { Principal = each })] });
+        }
 
         public override Task<ModifyVpcEndpointServicePermissionsResponse> ModifyVpcEndpointServicePermissionsAsync(
             ModifyVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default)
@@ -640,9 +643,13 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         private List<UnsuccessfulItem> Faults(List<string> ids) =>
             [.. ids.Where(Unsuccessful.ContainsKey).Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } })];
 
-        private Task<DescribeVpcEndpointServicePermissionsResponse>? Fail(string operation) => Failing.Contains(operation)
-            ? throw new AmazonEC2Exception("You are not authorized.", errorCode: "UnauthorizedOperation", statusCode: System.Net.HttpStatusCode.Forbidden)
-            : null;
+        private void Fail(string operation)
+        {
+            if (Failing.Contains(operation))
+            {
+                throw new AmazonEC2Exception("You are not authorized.", errorCode: "UnauthorizedOperation", statusCode: System.Net.HttpStatusCode.Forbidden);
+            }
+        }
 
         private void Refuse(List<string> items, string code)
         {

@@ -39,7 +39,7 @@ public sealed record IssueTenantKeyRequest(string Member, string Reason);
 
 /// <summary>Who of an account may connect.</summary>
 /// <param name="Principals">ARNs of roles and users, without paths; everyone of the account where it is left out.</param>
-public sealed record TenantAccountRequest(string[]? Principals = null);
+public sealed record TenantAccountRequest(IReadOnlyList<string>? Principals = null);
 
 /// <summary>Suspends a tenant.</summary>
 /// <param name="Reason">Why; it stands in the tenant's audit.</param>
@@ -135,7 +135,8 @@ internal static class OperateTenants
             return Platform.Problems.NotFound.With();
         }
 
-        var (principals, partition) = (request?.Principals ?? [], options.Value.Partition);
+        string[] principals = [.. request?.Principals ?? []];
+        var partition = options.Value.Partition;
         for (var i = 0; i < principals.Length; i++)
         {
             if (!IsPrincipal(principals[i], $"arn:{partition}:iam::{account}:"))
