@@ -65,29 +65,6 @@ public sealed class FeedTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Of_one_tenant_ten_readers_wait_in_a_process_and_the_next_is_told_to_come_back()
-    {
-        await using var service = await ServiceHost.Start(await postgres.Create());
-        var (tenant, other) = (await service.CreateTenant(), await service.CreateTenant());
-        var after = (await Read(tenant.Client, "after=now")).Next;
-        var waiting = Enumerable.Range(0, 10).Select(_ => tenant.Client.GetAsync($"/v1/feed?after={after}&wait=60")).ToList();
-        var refused = await tenant.Client.GetAsync($"/v1/feed?after={after}&wait=1");
-        while (refused.StatusCode == HttpStatusCode.OK)
-        {
-            // Not all of the ten have come in yet.
-            refused = await tenant.Client.GetAsync($"/v1/feed?after={after}&wait=1");
-        }
-
-        refused.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
-        refused.Headers.RetryAfter!.Delta!.Value.ShouldBe(TimeSpan.FromSeconds(1));
-        await Read(tenant.Client, $"after={after}");
-        await Read(other.Client, "after=now&wait=1");
-        (await tenant.Client.PostAsJsonAsync("/v1/sites", new { name = "rotterdam" })).StatusCode.ShouldBe(HttpStatusCode.Created);
-        (await Task.WhenAll(waiting)).ShouldAllBe(each => each.StatusCode == HttpStatusCode.OK);
-        (await tenant.Client.GetAsync($"/v1/feed?wait=1")).StatusCode.ShouldBe(HttpStatusCode.OK);
-    }
-
-    [Fact]
     public async Task A_position_ahead_of_the_server_is_refused()
     {
         await using var service = await ServiceHost.Start(await postgres.Create());
