@@ -26,7 +26,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{created}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         var actions = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().Select(row => row.GetProperty("action").GetString());
-        actions.ShouldBe(["api_key.revoked", "api_key.created"]);
+        actions.ShouldBe(["api_key.revoked", "api_key.created", "endpoint.bound"]);
     }
 
     [Fact]
@@ -142,8 +142,8 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         patched.GetProperty("channel").GetString().ShouldBe("direct");
 
         var audit = (await anna.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().ToList();
-        audit.Select(row => row.GetProperty("action").GetString()).ShouldBe(["agreement.channel_changed", "api_key.created"]);
-        audit.ShouldAllBe(row => row.GetProperty("principal").GetString() == $"operator:{ServiceHost.OperatorName}");
+        audit.Select(row => row.GetProperty("action").GetString()).ShouldBe(["agreement.channel_changed", "api_key.created", "endpoint.bound"]);
+        audit.SkipLast(1).ShouldAllBe(row => row.GetProperty("principal").GetString() == $"operator:{ServiceHost.OperatorName}");
     }
 
     private static async Task<JsonElement> Rotate(HttpClient client, string id, object body)

@@ -76,6 +76,27 @@ public sealed class FeedTests(PostgresServer postgres)
         (await ahead.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/cursor_mismatch");
     }
 
+    [Fact]
+    public async Task A_tenant_has_ten_waiting_readers_and_the_next_comes_again_later()
+    {
+        await using var service = await ServiceHost.Start(await postgres.Create());
+        var (tenant, other) = (await service.CreateTenant(), await service.CreateTenant());
+        var after = (await Read(tenant.Client, "after=now")).Next;
+        var asked = Enumerable.Range(0, 15).Select(_ => tenant.Client.GetAsync($"/v1/feed?after={after}&wait=60")).ToList();
+        var refused = new List<HttpResponseMessage>();
+        while (refused.Count < 5)
+        {
+            var answered = await Task.WhenAny(asked);
+            asked.Remove(answered);
+            refused.Add(await answered);
+        }
+
+        refused.ShouldAllBe(answer => answer.StatusCode == HttpStatusCode.TooManyRequests && answer.Headers.RetryAfter != null);
+        (await other.Client.GetAsync("/v1/feed")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await tenant.Client.PostAsJsonAsync("/v1/sites", new { name = "rotterdam" })).StatusCode.ShouldBe(HttpStatusCode.Created);
+        (await Task.WhenAll(asked)).ShouldAllBe(answer => answer.StatusCode == HttpStatusCode.OK);
+    }
+
     /// <summary>Transactions that commit in another order than they began in: what a reader saw never gets a predecessor.</summary>
     [Fact]
     public async Task Nothing_comes_in_late_and_nothing_twice()
