@@ -28,7 +28,7 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         await ground.Post(tenant.Client, "/v1/schedules", new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = ground.Apply("10.9.0.0/16") });
         await ground.Post(tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
 
-        var ids = new Dictionary<string, string>(StringComparer.Ordinal) { ["/v1/quotes"] = quote["id"]!.GetValue<string>() };
+        var ids = new Dictionary<string, string>(StringComparer.Ordinal) { ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account };
         foreach (var list in operations.Where(each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))
         {
             if ((await RunGround.Get(tenant.Client, list.Path))["items"] is JsonArray { Count: > 0 } items && items[0]!["id"] is { } id)
