@@ -100,7 +100,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","color":"red"}""", 400)]
     [InlineData("""{"name":null,"siteId":"x","address":"a","credentialId":"x"}""", 400)]
     [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","port":"22"}""", 400)]
-    [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","labels":{"a":null}}""", 422)]
+    [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","labels":{"a":null}}""", 400)]
     [InlineData("""{"name":"a\u0000","siteId":"x","address":"a","credentialId":"x"}""", 400)]
     public async Task Body_that_is_no_device_is_refused(string body, int status)
     {
