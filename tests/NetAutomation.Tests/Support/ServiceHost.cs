@@ -12,6 +12,7 @@ using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
 using NetAutomation.Platform;
+using Npgsql;
 
 namespace NetAutomation.Tests.Support;
 
@@ -28,7 +29,9 @@ public sealed class ServiceHost : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-    private ServiceHost(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
+    private readonly string _system;
+
+    private ServiceHost(WebApplication app, DirectoryInfo folder, string system) => (_app, _folder, _system) = (app, folder, system);
 
     public IServiceProvider Services => _app.Services;
 
@@ -57,7 +60,7 @@ public sealed class ServiceHost : IAsyncDisposable
         ];
         var app = Service.Build([.. own.Concat(settings ?? []).Select(setting => $"--{setting}")], configure);
         await app.StartAsync();
-        return new ServiceHost(app, folder);
+        return new ServiceHost(app, folder, database.System);
     }
 
     internal IPEndPoint Address(Listener listener) => _app.Services.GetRequiredService<EdgeAddresses>().Of(listener);
@@ -149,6 +152,12 @@ public sealed class ServiceHost : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
+        // Quartz opens its connections by their text, in a pool that outlives the host and its database.
+        await using (var quartz = new NpgsqlConnection(_system))
+        {
+            NpgsqlConnection.ClearPool(quartz);
+        }
+
         _folder.Delete(recursive: true);
     }
 
