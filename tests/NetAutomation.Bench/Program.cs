@@ -27,10 +27,18 @@ if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
     return 2;
 }
 
+var app = folders["app"];
+var parts = new Parts(
+    folders["repository"],
+    folders["database"],
+    $"{app}/NetAutomation/NetAutomation",
+    $"{app}/NetAutomation.AwsSimulator/NetAutomation.AwsSimulator",
+    $"{app}/NetAutomation.Connector/netautomation-connector",
+    int.Parse(folders.GetValueOrDefault("rounds", "5"), CultureInfo.InvariantCulture));
 var results = new List<Result>();
 foreach (var name in names.Count > 0 ? names : [.. benches.Keys])
 {
-    await using var stack = new Stack(folders["database"], folders["service"], folders["simulator"], folders["blocks"]);
+    await using var stack = new Stack(parts);
     results.Add(await benches[name](stack));
 }
 

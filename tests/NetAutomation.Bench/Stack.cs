@@ -12,7 +12,7 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>Processes of the product on a database of their own: the simulator, the service in any roles, and clients of both.</summary>
-internal sealed class Stack(string socket, string service, string simulator, string blocks) : IAsyncDisposable
+internal sealed class Stack(Parts parts) : IAsyncDisposable
 {
     public const string Provider = "111111111111";
     public const string ServiceId = "vpce-svc-0123456789abcdef0";
@@ -21,6 +21,8 @@ internal sealed class Stack(string socket, string service, string simulator, str
     private readonly List<Process> _processes = [];
     private readonly HttpClient _control = new() { Timeout = TimeSpan.FromMinutes(2) };
     private NpgsqlDataSource? _database;
+
+    public Parts Parts => parts;
 
     public NpgsqlDataSource Database => _database!;
 
@@ -38,10 +40,10 @@ internal sealed class Stack(string socket, string service, string simulator, str
             services = new[] { new { id = ServiceId, allowedPrincipals = new[] { "*" } } },
             ec2,
         }));
-        var ready = await Launch(simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
-        var parts = ready.Split(' ').Skip(1).Select(part => part.Split('=', 2)[1]).ToArray();
-        _control.BaseAddress = new Uri(parts[1]);
-        _environment["AWS_ENDPOINT_URL"] = parts[0].TrimEnd('/');
+        var ready = await Launch(parts.Simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
+        var urls = ready.Split(' ').Skip(1).Select(part => part.Split('=', 2)[1]).ToArray();
+        _control.BaseAddress = new Uri(urls[1]);
+        _environment["AWS_ENDPOINT_URL"] = urls[0].TrimEnd('/');
     }
 
     private readonly Dictionary<string, string> _environment = new(StringComparer.Ordinal)
@@ -60,7 +62,7 @@ internal sealed class Stack(string socket, string service, string simulator, str
             await create.ExecuteNonQueryAsync();
         }
 
-        using var migrate = Start(service, ["migrate", $"--Database:Owner={Connection(_name, "postgres")}"]);
+        using var migrate = Start(parts.Service, ["migrate", $"--Database:Owner={Connection(_name, "postgres")}"]);
         await migrate.WaitForExitAsync();
         if (migrate.ExitCode != 0)
         {
@@ -87,12 +89,12 @@ internal sealed class Stack(string socket, string service, string simulator, str
             $"--Edge:CertificateDirectory={_folder.FullName}/{role}",
             $"--Inventory:KeyDirectory={_folder.FullName}/keys",
             "--Connectors:Listener=127.0.0.1:0",
-            $"--Catalog:BlocksDirectory={blocks}",
+            $"--Catalog:BlocksDirectory={parts.Repository}/src/Blocks",
             $"--Onboarding:ServiceId={ServiceId}",
             $"--Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.{ServiceId}",
             "--Serilog:MinimumLevel:Default=Information",
         ];
-        await Launch(service, [.. own, .. settings.Select(setting => $"--{setting}")], "Application started");
+        await Launch(parts.Service, [.. own, .. settings.Select(setting => $"--{setting}")], "Application started");
         if (role == "api")
         {
             Customer = new IPEndPoint(IPAddress.Loopback, port);
@@ -158,7 +160,7 @@ internal sealed class Stack(string socket, string service, string simulator, str
         _folder.Delete(recursive: true);
     }
 
-    private string Connection(string database, string role) => $"Host={socket};Username={role};Database={database}";
+    private string Connection(string database, string role) => $"Host={parts.Database};Username={role};Database={database}";
 
     private Process Start(string program, IEnumerable<string> arguments)
     {
