@@ -10,10 +10,10 @@ _execute = importlib.machinery.SourceFileLoader.exec_module
 def _exec_module(loader, module):
     _execute(loader, module)
     if loader.path.endswith("/ansible/netcommon/plugins/connection/network_cli.py"):
-        _guard(module)
+        guard(module)
 
 
-def _guard(module):
+def guard(module):
     connection, lost = module.Connection, module.AnsibleConnectionFailure
     receive, send = connection.receive, connection.send
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
-JSON lines. stderr: diagnostics. Nothing secret is ever in an argument or an environment variable."""
+JSON lines. stderr: diagnostics. Nothing secret is ever in an argument or an environment variable. With --warm Ansible is imported
+before the job is read, so that it can wait for one."""
 import base64
 import concurrent.futures
 import hashlib
@@ -15,6 +16,11 @@ import subprocess
 import sys
 import threading
 
+warm = None
+if sys.argv[1:] == ["--warm"]:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import warm
+
 LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
 PLATFORMS = {
     "frr": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "frr.frr.frr"},
@@ -22,7 +28,7 @@ PLATFORMS = {
 KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
              ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
 _events = os.dup(1)
-_child, _stopped = None, []
+_ansible, _stopped = None, []
 _lock = threading.Lock()
 
 
@@ -185,16 +191,57 @@ def run(job):
     private(f"{HOME}/.ssh/known_hosts", "".join(line for line in lines if line))
     inventory = private(f"{HOME}/job/inventory.json", json.dumps({"all": {"hosts": {d["name"]: variables(d) for d in devices}}}))
     extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
-    arguments = [job["ansiblePlaybook"], "-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(min(len(devices), job["forks"]))]
+    arguments = ["-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(min(len(devices), job["forks"]))]
     if job["check"]:
         arguments.append("--check")
-    # A warm, already imported Ansible takes the place of this one call.
-    global _child
-    _child = subprocess.Popen([*arguments, "/run/block/playbook.yml"], stdin=subprocess.DEVNULL, stdout=2, pass_fds=(_events,),
-                             cwd="/run/block", env={**os.environ, "NETAUTOMATION_EVENTS": str(_events), "PYTHONPATH": "/opt/ansible/patch"})
-    if _stopped:
-        _child.kill()
-    return _child.wait()
+    return _ansible.play([*arguments, f"{job['block']}/playbook.yml"], job["block"])
+
+
+class Stock:
+    """ansible-playbook as it is installed, a program of its own."""
+
+    def __init__(self, program):
+        self._program, self._process = program, None
+
+    def play(self, arguments, directory):
+        self._process = subprocess.Popen(
+            [self._program, *arguments], stdin=subprocess.DEVNULL, stdout=2, pass_fds=(_events,), cwd=directory,
+            env={**os.environ, "NETAUTOMATION_EVENTS": str(_events), "PYTHONPATH": "/opt/ansible/patch"})
+        if _stopped:
+            self._process.kill()
+        return self._process.wait()
+
+    def stop(self):
+        if self._process:
+            self._process.send_signal(signal.SIGUSR1)
+
+
+class Warm:
+    """Ansible in a fork of this process, made while it has no thread and knows nothing of a job."""
+
+    def __init__(self):
+        reader, self._writer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._writer)
+            # Until the playbook runs there is nothing that a stop could spoil.
+            signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+            with os.fdopen(reader) as lines:
+                line = lines.readline()
+            os._exit(warm.play(*json.loads(line), _events) if line else 0)
+        os.close(reader)
+
+    def play(self, arguments, directory):
+        if not _stopped:
+            os.write(self._writer, json.dumps([arguments, directory]).encode() + b"\n")
+        os.close(self._writer)
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+    def stop(self):
+        try:
+            os.kill(self._pid, signal.SIGUSR1)
+        except ProcessLookupError:
+            pass
 
 
 def obey():
@@ -202,8 +249,8 @@ def obey():
     for command in sys.stdin:
         if command.strip() == "stop":
             _stopped.append(True)
-            if _child:
-                _child.send_signal(signal.SIGUSR1)
+            if _ansible:
+                _ansible.stop()
     os._exit(1)
 
 
@@ -244,9 +291,17 @@ def private_key(text):
 
 
 def main():
+    global _ansible
     os.umask(0o077)
-    job = json.loads(sys.stdin.readline())
     os.dup2(2, 1)  # whatever prints goes to the diagnostics, never between the events
+    if warm:
+        warm.load("/opt/ansible/patch")
+        _ansible = Warm()
+    line = sys.stdin.readline()
+    if not line:
+        return
+    job = json.loads(line)
+    _ansible = _ansible or Stock(job.get("ansiblePlaybook"))
     threading.stack_size(256 << 10)
     listen()
     threading.Thread(target=obey, daemon=True).start()

@@ -22,6 +22,13 @@ internal sealed class ExecutionOptions
     [Required]
     public string AnsiblePlaybook { get; set; } = "/usr/bin/ansible-playbook";
 
+    /// <summary>False runs the stock <c>ansible-playbook</c>: slower by far, and free of what <c>sandbox/warm.py</c> changes in Ansible.</summary>
+    public bool Warm { get; set; } = true;
+
+    /// <summary>Sandboxes a worker keeps ready, with Ansible imported; each is used for one run. About 60 MB each.</summary>
+    [Range(0, 100)]
+    public int Spares { get; set; } = 2;
+
     [Required]
     public string Bubblewrap { get; set; } = "/usr/bin/bwrap";
 

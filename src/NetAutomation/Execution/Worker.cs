@@ -11,7 +11,7 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
@@ -48,6 +48,7 @@ internal sealed partial class Worker(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        launcher.KeepReady();
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {
             await _room.WaitAsync(stoppingToken);

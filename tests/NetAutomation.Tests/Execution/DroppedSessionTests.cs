@@ -9,7 +9,7 @@ using NetAutomation.Execution.Sandbox;
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against an imitation router that hangs up in the middle.</summary>
-public sealed class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
     [Theory]
     [InlineData("config-backup", "{}", "show running-config")]
@@ -54,3 +54,6 @@ public sealed class DroppedSessionTests(SandboxGround ground) : IClassFixture<Sa
         }
     }
 }
+
+/// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+public sealed class StockDroppedSessionTests(StockGround ground) : DroppedSessionTests(ground), IClassFixture<StockGround>;

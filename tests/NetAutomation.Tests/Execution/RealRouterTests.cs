@@ -4,7 +4,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against real FRR routers.</summary>
 [Trait("Requires", "root-lab")]
-public sealed class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixture<RouterLab>, IClassFixture<SandboxGround>
+public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixture<RouterLab>, IClassFixture<SandboxGround>
 {
     private const string Routes = """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";
 
@@ -165,3 +165,7 @@ public sealed class RealRouterTests(RouterLab lab, SandboxGround ground) : IClas
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
         "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Options.BlocksDirectory, block), check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 }
+
+/// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+[Trait("Requires", "root-lab")]
+public sealed class StockRealRouterTests(RouterLab lab, StockGround ground) : RealRouterTests(lab, ground), IClassFixture<StockGround>;

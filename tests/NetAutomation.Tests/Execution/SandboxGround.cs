@@ -5,11 +5,16 @@ using NetAutomation.Execution.Sandbox;
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>A directory any user can read, with the real Ansible side and the real blocks, and a launcher over it.</summary>
-public sealed class SandboxGround : IDisposable
+public class SandboxGround : IAsyncDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("na-t").FullName;
 
     public SandboxGround()
+        : this(warm: true)
+    {
+    }
+
+    protected SandboxGround(bool warm)
     {
         // The checkout may lie in a home directory that the sandbox's user cannot enter.
         File.SetUnixFileMode(_root, (UnixFileMode)0b111_101_101);
@@ -20,6 +25,7 @@ public sealed class SandboxGround : IDisposable
             AnsibleDirectory = Path.Combine(_root, "ansible"),
             BlocksDirectory = Path.Combine(_root, "blocks"),
             WorkDirectory = Path.Combine(_root, "w"),
+            Warm = warm,
             SandboxUid = Environment.IsPrivilegedProcess ? 64123 : null,
         };
         Launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(Options), TimeProvider.System);
@@ -67,7 +73,12 @@ public sealed class SandboxGround : IDisposable
         return (await run.Completion, events);
     }
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public async ValueTask DisposeAsync()
+    {
+        await ((BubblewrapLauncher)Launcher).DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     private static void Copy(string from, string to)
     {
@@ -86,3 +97,6 @@ public sealed class SandboxGround : IDisposable
         }
     }
 }
+
+/// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+public sealed class StockGround() : SandboxGround(warm: false);

@@ -5,7 +5,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real sandboxes with real Ansible, but with blocks that work inside the sandbox instead of on a device.</summary>
 [Trait("Requires", "sandbox")]
-public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
     private const string Canary = "canary-7f3a9c-secret";
 
@@ -17,7 +17,7 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
           gather_facts: false
           vars: { ansible_connection: local }
           tasks:
-            - ansible.builtin.command: { argv: [/usr/bin/python3, /run/block/escape.py, "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
+            - ansible.builtin.command: { argv: [/usr/bin/python3, "{{ playbook_dir }}/escape.py", "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
               register: tried
             - ansible.builtin.set_fact:
                 block_result: "{{ tried.stdout | from_json }}"
@@ -41,7 +41,7 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
         attempt("root home", lambda: os.listdir("/root") and None)
         attempt("write usr", lambda: open("/usr/mine", "w").close())
         attempt("write root", lambda: open("/mine", "w").close())
-        attempt("write block", lambda: open("/run/block/mine", "w").close())
+        attempt("write block", lambda: open(os.path.dirname(os.path.abspath(__file__)) + "/mine", "w").close())
         attempt("write plugins", lambda: open("/opt/ansible/callback/mine.py", "w").close())
         attempt("replace link", lambda: os.unlink("/run/link/sock"))
         attempt("metadata", lambda: connect("169.254.169.254", 80))
@@ -103,8 +103,9 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
             }
         }
 
+        var program = ground.Options.Warm ? "sandbox/init.py" : "ansible-playbook";
         var sandbox = Descendants().ToList();
-        var seesAnsible = sandbox.Any(pid => Holds(pid, "cmdline", "ansible-playbook"));
+        var seesAnsible = sandbox.Any(pid => Holds(pid, "cmdline", program));
         var exposed = sandbox.Where(pid => Holds(pid, "cmdline", Canary) || Holds(pid, "environ", Canary)).ToList();
         var stop = run.Stop(TimeSpan.Zero);
         var rest = await Drain(run);
@@ -112,7 +113,7 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
         var result = await run.Completion;
 
         seesAnsible.ShouldBeTrue();
-        sandbox.Where(pid => Holds(pid, "cmdline", "ansible-playbook")).ShouldBeEmpty();
+        sandbox.Where(pid => Holds(pid, "cmdline", program)).ShouldBeEmpty();
         exposed.ShouldBeEmpty();
         result.Gone.ShouldBeTrue();
         result.Fault.ShouldBeNull();
@@ -299,3 +300,6 @@ public sealed class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGr
         }
     }
 }
+
+/// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+public sealed class StockSandboxTests(StockGround ground) : SandboxTests(ground), IClassFixture<StockGround>;

@@ -182,7 +182,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             await Host.DisposeAsync();
         }
 
-        _ground.Dispose();
+        await _ground.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 

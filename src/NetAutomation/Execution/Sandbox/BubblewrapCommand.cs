@@ -7,13 +7,18 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>The command line of a sandbox. It holds paths and limits only; whatever is secret goes through stdin.</summary>
 internal static class BubblewrapCommand
 {
+    /// <summary>Where blocks are inside.</summary>
+    public const string Blocks = "/run/blocks";
     private const int InnerUid = 1000;
 
     // The shell opens the descriptors bubblewrap wants and stays its parent: "die with parent" follows the thread that
     // forked, and a thread of the runtime's pool may end at any time.
     private const string Shell = "exec 9<\"$1\" 8>\"$2\"; shift 2; \"$@\"; exit $?";
 
-    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? blockDirectory, IReadOnlyList<string>? program = null)
+    /// <summary>The program that waits for a job or a probe on its stdin.</summary>
+    public static string[] Init(ExecutionOptions options, bool warm) => [options.Python, "-I", "/opt/ansible/sandbox/init.py", .. warm ? ["--warm"] : Array.Empty<string>()];
+
+    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? blocks, IReadOnlyList<string> program)
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
@@ -45,10 +50,10 @@ internal static class BubblewrapCommand
 #pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
             "--ro-bind", linkDirectory, "/run/link",
-            .. blockDirectory is null ? Array.Empty<string>() : ["--ro-bind", blockDirectory, "/run/block"],
+            .. blocks is null ? Array.Empty<string>() : ["--ro-bind", blocks, Blocks],
             .. Environment(),
             "--chdir", "/home/run", "--remount-ro", "/", "--",
-            .. program ?? [options.Python, "-I", "/opt/ansible/sandbox/init.py"],
+            .. program,
         ];
         foreach (var argument in arguments)
         {

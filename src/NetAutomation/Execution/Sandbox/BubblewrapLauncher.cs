@@ -1,47 +1,77 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>Runs each job in namespaces of its own, made by bubblewrap.</summary>
-internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider time) : ISandboxLauncher
+internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider time) : ISandboxLauncher, IAsyncDisposable
 {
+    private static readonly TimeSpan _again = TimeSpan.FromSeconds(10);
     private readonly ExecutionOptions _options = options.Value;
     private readonly Lock _filterLock = new();
+    private readonly ConcurrentQueue<Spare> _spares = new();
+    private readonly CancellationTokenSource _ending = new();
+    private readonly SemaphoreSlim _taken = new(0);
+    private Task _making = Task.CompletedTask;
     private string? _filter;
+
+    public void KeepReady()
+    {
+        if (_options.Warm && _options.Spares > 0 && _making.IsCompleted)
+        {
+            _taken.Release(_options.Spares);
+            _making = Task.Run(MakeSpares);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        await _making.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (_spares.TryDequeue(out var spare))
+        {
+            await spare.DisposeAsync();
+        }
+
+        _ending.Dispose();
+        _taken.Dispose();
+    }
 
     public SandboxRun Start(SandboxJob job, Dial dial)
     {
         Validate(job);
         var input = Marked(job.Input);
-        var filter = Filter();
-        var place = new SandboxPlace(_options, job.Id);
+        var blocks = Path.GetDirectoryName(job.BlockDirectory)!;
+        var (place, process) = Take(blocks) ?? Make(job.Id, blocks);
         var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
-        var start = BubblewrapCommand.Build(_options, filter, place.InfoPath, place.LinkDirectory, job.BlockDirectory);
         var line = FirstLine(job.Devices, link, writer =>
         {
             writer.WriteString("mode", "run");
             writer.WriteBoolean("check", job.Check);
             writer.WriteNumber("forks", _options.Forks);
             writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
+            writer.WriteString("block", $"{BubblewrapCommand.Blocks}/{Path.GetFileName(job.BlockDirectory)}");
             writer.WritePropertyName("input");
             writer.WriteRawValue(input);
         });
-        return new SandboxRun(job, link, place, start, line, time);
+        return new SandboxRun(job, link, place, process, line, time);
     }
 
     public async Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
         await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blockDirectory: null);
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks: null, BubblewrapCommand.Init(_options, warm: false));
         var line = FirstLine([device], link, writer =>
         {
             writer.WriteString("mode", "probe");
             writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
         });
-        await using var process = await SandboxProcess.Start(start, place.InfoPath, line, time);
+        await using var process = SandboxProcess.Start(start, place.InfoPath, time);
+        await process.Give(line);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
         await using var kill = limit.Token.Register(process.Kill);
@@ -56,6 +86,47 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
 
         cancel.ThrowIfCancellationRequested();
         return result ?? Silent(link, device.Name, limit.IsCancellationRequested);
+    }
+
+    private Spare? Take(string blocks)
+    {
+        while (Path.TrimEndingDirectorySeparator(_options.BlocksDirectory) == blocks && _spares.TryDequeue(out var spare))
+        {
+            _taken.Release();
+            if (!spare.Process.HasExited)
+            {
+                return spare;
+            }
+
+            _ = spare.DisposeAsync();
+        }
+
+        return null;
+    }
+
+    private Spare Make(string id, string blocks)
+    {
+        var place = new SandboxPlace(_options, id);
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks, BubblewrapCommand.Init(_options, _options.Warm));
+        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, time));
+    }
+
+    private async Task MakeSpares()
+    {
+        while (true)
+        {
+            await _taken.WaitAsync(_ending.Token);
+            try
+            {
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", Path.TrimEndingDirectorySeparator(_options.BlocksDirectory)));
+            }
+            catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
+            {
+                // Runs make their own sandbox, and say what is wrong with it.
+                _taken.Release();
+                await Task.Delay(_again, time, _ending.Token);
+            }
+        }
     }
 
     private static ProbeResult Read(JsonElement message, SandboxLink link, string device)
@@ -148,6 +219,16 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         if (job.Devices.Any(device => string.IsNullOrEmpty(device.HostKeySha256)))
         {
             throw new ArgumentException("A device without a pinned host key cannot be part of a run.", nameof(job));
+        }
+    }
+
+    /// <summary>A sandbox that waits for its job.</summary>
+    private sealed record Spare(SandboxPlace Place, SandboxProcess Process) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await Process.DisposeAsync();
+            Place.Dispose();
         }
     }
 }

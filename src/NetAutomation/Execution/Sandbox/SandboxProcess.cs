@@ -36,21 +36,23 @@ internal sealed class SandboxProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<SandboxProcess> Start(ProcessStartInfo start, string infoPath, ReadOnlyMemory<byte> firstLine, TimeProvider time)
+    public static SandboxProcess Start(ProcessStartInfo start, string infoPath, TimeProvider time) =>
+        new(Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start."), infoPath, time);
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Gives it its job.</summary>
+    public async Task Give(ReadOnlyMemory<byte> firstLine)
     {
-        var process = Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start.");
-        var sandbox = new SandboxProcess(process, infoPath, time);
         try
         {
-            await process.StandardInput.BaseStream.WriteAsync(firstLine);
-            await process.StandardInput.BaseStream.FlushAsync();
+            await _process.StandardInput.BaseStream.WriteAsync(firstLine);
+            await _process.StandardInput.BaseStream.FlushAsync();
         }
         catch (IOException)
         {
             // It is gone already; its exit and its diagnostics say why.
         }
-
-        return sandbox;
     }
 
     public IAsyncEnumerable<byte[]?> Lines() => LineReader.Read(_process.StandardOutput.BaseStream, LineLimit);

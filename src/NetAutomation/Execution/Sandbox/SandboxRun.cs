@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -19,7 +18,8 @@ internal sealed class SandboxRun
     private readonly Dictionary<string, DeviceProgress> _devices;
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Task<SandboxProcess> _process;
+    private readonly SandboxProcess _process;
+    private readonly byte[] _firstLine;
     private long _lastEvent;
     private volatile string? _stopCode;
     private volatile bool _stopped;
@@ -27,7 +27,7 @@ internal sealed class SandboxRun
     private bool _ended;
     private int _exitCode;
 
-    public SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace place, ProcessStartInfo start, byte[] firstLine, TimeProvider time)
+    public SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace place, SandboxProcess process, byte[] firstLine, TimeProvider time)
     {
         _job = job;
         _link = link;
@@ -36,7 +36,8 @@ internal sealed class SandboxRun
         _lastEvent = time.GetTimestamp();
         _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
         _devices = job.Devices.ToDictionary(device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
-        _process = SandboxProcess.Start(start, place.InfoPath, firstLine, time);
+        _process = process;
+        _firstLine = firstLine;
         Completion = Task.Run(Run, CancellationToken.None);
     }
 
@@ -50,17 +51,15 @@ internal sealed class SandboxRun
     public async Task Stop(TimeSpan grace)
     {
         _stopped = true;
-        await ((Task)_process).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_process.IsCompletedSuccessfully && !Completion.IsCompleted)
+        if (!Completion.IsCompleted)
         {
-            var process = await _process;
             if (grace > TimeSpan.Zero)
             {
-                await process.AskToStop();
+                await _process.AskToStop();
                 await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
             }
 
-            Kill(process);
+            Kill(_process);
         }
 
         await Completion;
@@ -72,7 +71,8 @@ internal sealed class SandboxRun
         var gone = false;
         try
         {
-            await using var process = await _process;
+            await using var process = _process;
+            await process.Give(_firstLine);
             using var over = new CancellationTokenSource();
             var watch = Watch(process, over.Token);
             await foreach (var line in process.Lines())

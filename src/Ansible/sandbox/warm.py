@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible inside the first program of a sandbox: imported before the job is known, run in a fork of that program when it is.
+
+Two things cost ansible-core 2.14 most on network devices: importing itself, and a new Python for the connection of every task of every
+host (ansible-connection, also for tasks that touch no device). Both are gone here; what the playbook does is the same. The patches
+lean on internals of ansible-core: with Execution:Warm=false the stock ansible-playbook runs instead, and tests run both."""
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import os
+import pickle
+import signal
+import sys
+
+# Loaded ahead: what network_cli runs need. What is missing here is imported by the run itself, only later.
+AHEAD = (
+    "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free", "ansible.plugins.action.normal",
+    "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail", "ansible.modules.setup",
+    "ansible.cli.scripts.ansible_connection_cli_stub", "jinja2.nodes", "paramiko", "yaml",
+    "ansible_collections.ansible.netcommon.plugins.connection.network_cli", "ansible_collections.ansible.netcommon.plugins.action.network",
+    "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.action.cli_config",
+    "ansible_collections.ansible.netcommon.plugins.modules.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_config",
+    "ansible_collections.frr.frr.plugins.terminal.frr", "ansible_collections.frr.frr.plugins.cliconf.frr",
+    "ansible_collections.frr.frr.plugins.modules.frr_bgp", "ansible_collections.frr.frr.plugins.modules.frr_facts",
+)
+# Tasks that touch no device.
+LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_vars", "pause", "set_fact", "set_stats", "validate_argument_spec"}
+
+
+def load(patch):
+    """Imports and patches Ansible. In the process that will be forked, before it has any thread."""
+    # Ansible looks for its other programs beside this one.
+    sys.argv = ["/usr/bin/ansible-playbook"]
+    spec = importlib.util.spec_from_file_location("netautomation_patch", patch + "/sitecustomize.py")
+    guard = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(guard)
+    import ansible.cli.playbook  # noqa: F401  brings the collections' importer
+    for name in AHEAD:
+        try:
+            importlib.import_module(name)
+        except ImportError as fault:
+            print(f"not loaded ahead: {name}: {fault}", file=sys.stderr)
+    guard.guard(sys.modules["ansible_collections.ansible.netcommon.plugins.connection.network_cli"])
+    from ansible.plugins import loader
+    loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
+    loader.connection_loader.get("ssh", class_only=True)
+    loader.strategy_loader.get("free", class_only=True)
+    loader.callback_loader.get("netautomation", class_only=True)
+    for plugins in (loader.filter_loader, loader.test_loader):
+        list(plugins.all())
+    _patch()
+    gc.collect()
+    gc.freeze()
+
+
+def play(arguments, directory, events):
+    """ansible-playbook with these arguments, in this process; its exit code."""
+    from ansible.cli.playbook import PlaybookCLI
+    os.chdir(directory)
+    os.environ["NETAUTOMATION_EVENTS"] = str(events)
+    sys.argv = ["/usr/bin/ansible-playbook", *arguments]
+    try:
+        cli = PlaybookCLI(sys.argv)
+        cli.parse()
+        return cli.run() or 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException as fault:
+        # As ansible-playbook itself: the message on stderr, and a code that is no count of hosts.
+        print(f"ERROR! {fault}", file=sys.stderr)
+        return 250
+
+
+def _patch():
+    import ansible.executor.task_executor as executor
+    from ansible.plugins.loader import action_loader
+
+    stock = executor.TaskExecutor._execute
+    find = executor.TaskExecutor._get_action_handler_with_module_context
+
+    def execute(self, variables=None):
+        # A worker is forked for each task and host, so this reaches no other task.
+        local = self._task.action.rsplit(".", 1)[-1] in LOCAL
+        executor.start_connection = (lambda *_: None) if local else _connection
+        return stock(self, variables)
+
+    def handler(self, connection, templar):
+        found, module = find(self, connection, templar)
+        # Modules of a platform without an action of its own would each be packed and run by a new Python. netcommon's action runs
+        # them in the worker, as it does those of the platforms that have one.
+        if type(found).__module__ == "ansible.plugins.action.normal" and self._task.action.startswith("frr.frr."):
+            found = action_loader.get(
+                "ansible.netcommon.network", task=self._task, connection=connection, play_context=self._play_context, loader=self._loader,
+                templar=templar, shared_loader_obj=self._shared_loader_obj)
+        return found, module
+
+    executor.TaskExecutor._execute = execute
+    executor.TaskExecutor._get_action_handler_with_module_context = handler
+
+
+def _connection(play_context, options, task_uuid):
+    """Takes the place of ansible.executor.task_executor.start_connection: finds the host's connection process, or forks it from here."""
+    from ansible import constants
+    from ansible.cli.scripts import ansible_connection_cli_stub as stub
+    from ansible.errors import AnsibleError
+    from ansible.module_utils.connection import Connection, ConnectionError
+    from ansible.playbook.play_context import PlayContext
+    from ansible.plugins.loader import connection_loader
+    from ansible.utils.path import makedirs_safe, unfrackpath
+
+    playbook = str(os.getppid())
+    directory = unfrackpath(constants.PERSISTENT_CONTROL_PATH_DIR)
+    makedirs_safe(directory)
+    control = connection_loader.get("ssh", class_only=True)._create_control_path(
+        play_context.remote_addr, play_context.port, play_context.remote_user, play_context.connection, playbook)
+    path = unfrackpath(control % {"directory": directory})
+    context = play_context.serialize()
+    if os.path.exists(path):
+        connection = Connection(path)
+        try:
+            connection.set_options(direct=options)
+            connection.update_play_context(pickle.dumps(context, protocol=0).decode())
+            connection.set_check_prompt(task_uuid)
+        except ConnectionError as fault:
+            # Only network_cli has the last two.
+            if getattr(fault, "code", None) != -32601:
+                raise AnsibleError(str(fault)) from fault
+        connection.pop_messages()
+        return path
+
+    reader, writer = os.pipe()
+    own = PlayContext()
+    own.deserialize(context)
+    if stub.fork_process() == 0:
+        _serve(stub, own, options, path, task_uuid, playbook, writer)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        text = answer.read()
+    result = json.loads(text) if text else {"error": "the connection process ended early"}
+    if "error" in result:
+        raise AnsibleError(result["error"])
+    return path
+
+
+def _serve(stub, context, options, path, task_uuid, playbook, writer):
+    """The connection process of one host. Never returns."""
+    # What is open here belongs to the worker. It is covered and not closed: objects that own a number would close it later, when it is
+    # another's.
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if number > 2 and number not in (writer, null):
+            try:
+                os.dup2(null, number, inheritable=False)
+            except OSError:
+                pass
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+    sys.stdout = io.StringIO()
+    code = 0
+    try:
+        process = stub.ConnectionProcess(os.fdopen(writer, "w"), context, path, os.getcwd(), task_uuid, playbook)
+        process.start(options)
+        process.run()
+    except BaseException:
+        code = 1
+    os._exit(code)
