@@ -4,6 +4,11 @@ using NetAutomation.Bench;
 
 var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.Ordinal)
 {
+    ["run-1"] = RunOnRouters.With(1, wallLimit: 0.5),
+    ["run-10"] = RunOnRouters.With(10, wallLimit: 0.2),
+    ["run-50"] = RunOnRouters.With(50, wallLimit: 0.15, cpuLimit: 0.2),
+    ["run-100"] = RunOnRouters.With(100, wallLimit: 0.12),
+    ["run-overhead"] = RunOnRouters.Overhead,
     ["reconcile-10k"] = ReconcileTenThousand.Run,
 };
 

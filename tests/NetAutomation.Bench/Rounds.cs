@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace NetAutomation.Bench;
 
@@ -52,7 +53,7 @@ internal sealed class Rounds
     public double Ratio(string of, string to) => Median(Ratios(of, to));
 
     /// <summary>The smallest and the largest ratio of a round.</summary>
-    public string Spread(string of, string to) => Ratios(of, to).ToList() is var ratios ? FormattableString.Invariant($"{ratios.Min():G3}..{ratios.Max():G3}") : "";
+    public string Spread(string of, string to) => Ratios(of, to).ToList() is var ratios ? string.Create(CultureInfo.InvariantCulture, $"{ratios.Min():G3}..{ratios.Max():G3}") : "";
 
     private IEnumerable<double> Ratios(string of, string to) => _values[of].Zip(_values[to], (value, reference) => value / reference);
 

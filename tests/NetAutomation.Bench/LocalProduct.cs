@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+
+namespace NetAutomation.Bench;
+
+/// <summary>The whole product as deploy/local/up starts it: real routers, connector, load balancer, database. Needs root.</summary>
+internal sealed class LocalProduct : IAsyncDisposable
+{
+    // Its own transit net, state and ports, so that a stack that is up stays as it is.
+    private const int Index = 221;
+    private const string ServerName = "netautomation.internal";
+    private readonly string _repository;
+    private readonly string _state = $"{Path.GetTempPath()}netautomation-bench-{Guid.NewGuid().ToString("n")[..8]}";
+    private HttpClient? _http;
+
+    private LocalProduct(string repository) => _repository = repository;
+
+    public static string Vpc { get; } = $"t{Index}";
+
+    /// <summary>The address of each router, by its name.</summary>
+    public IReadOnlyList<(string Name, string Address, string HostKey)> Routers { get; private set; } = [];
+
+    public string Username { get; private set; } = "";
+
+    public string Password { get; private set; } = "";
+
+    /// <summary>The devices' ids in the order of <see cref="Routers"/>.</summary>
+    public IReadOnlyList<string> Devices { get; private set; } = [];
+
+    public static async Task<LocalProduct> Start(string repository, int routers)
+    {
+        var product = new LocalProduct(repository);
+        try
+        {
+            Stack.Say($"starting the product with {routers} routers");
+            await product.Script("deploy/local/up", "--devices", routers.ToString(CultureInfo.InvariantCulture), "--index", $"{Index}");
+            await product.Meet();
+            return product;
+        }
+        catch
+        {
+            await product.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Counts what the service, its database, the load balancer and the connector use, and all they start; the routers not.</summary>
+    public void CountIn(CpuAccount account)
+    {
+        foreach (var file in Directory.GetFiles($"{_state}/pids"))
+        {
+            account.Add(int.Parse(File.ReadAllText(file).Split(' ')[0], CultureInfo.InvariantCulture));
+        }
+
+        var data = File.ReadLines($"{_state}/stack").First().Split(' ').First(part => part.StartsWith("data=", StringComparison.Ordinal))[5..];
+        account.Add(int.Parse(File.ReadLines($"{data}/pg/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
+    }
+
+    public async Task<JsonElement> Get(string path)
+    {
+        using var answer = await _http!.GetAsync(path);
+        return await Read(answer);
+    }
+
+    public async Task<JsonElement> Post(string path, object body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
+        request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
+        using var answer = await _http!.SendAsync(request);
+        return await Read(answer);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http?.Dispose();
+        await Script("deploy/local/down");
+    }
+
+    private async Task Meet()
+    {
+        var lab = JsonElement.Parse(await Script("deploy/local/lab", "inventory", "--vpc", Vpc));
+        var login = JsonElement.Parse(await File.ReadAllTextAsync(lab.GetProperty("login").GetString()!));
+        (Username, Password) = (login.GetProperty("username").GetString()!, login.GetProperty("password").GetString()!);
+        Routers = [.. lab.GetProperty("devices").EnumerateArray().Select(router => router.GetProperty("name").GetString()!)
+            .Zip(lab.GetProperty("devices").EnumerateArray(), (name, router) => (name, router.GetProperty("address").GetString()!, File.ReadAllText($"/run/na-lab/{Vpc}/{name}/hostkey.pub")))];
+
+        var tenant = JsonElement.Parse(await File.ReadAllTextAsync($"{_state}/tenant1/tenant.json"));
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPem(await File.ReadAllTextAsync($"{_state}/ca.pem"));
+        var front = IPAddress.Parse(tenant.GetProperty("front").GetString()!);
+        var handler = new SocketsHttpHandler
+        {
+            SslOptions = { TargetHost = ServerName, CertificateChainPolicy = policy },
+            ConnectCallback = async (_, cancel) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await socket.ConnectAsync(front, 8443, cancel);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        _http = new HttpClient(handler) { BaseAddress = new Uri($"https://{ServerName}:8443"), Timeout = TimeSpan.FromSeconds(90) };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync($"{_state}/tenant1/key")).Trim());
+
+        var ids = (await Get("/v1/devices?limit=200")).GetProperty("items").EnumerateArray()
+            .ToDictionary(device => device.GetProperty("name").GetString()!, device => device.GetProperty("id").GetString()!);
+        Devices = [.. Routers.Select(router => ids[router.Name])];
+        await Post("/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+    }
+
+    private static async Task<JsonElement> Read(HttpResponseMessage answer)
+    {
+        var text = await answer.Content.ReadAsStringAsync();
+        return answer.IsSuccessStatusCode ? JsonElement.Parse(text) : throw new InvalidOperationException($"{answer.RequestMessage?.RequestUri}: {text}");
+    }
+
+    private async Task<string> Script(string script, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(_repository, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true };
+        foreach (var (name, value) in new[] { ("NETAUTOMATION_STATE", _state), ("NETAUTOMATION_LOCAL", _state), ("NETAUTOMATION_HIDE_KEYS", "1") })
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{script} ended with {process.ExitCode}.");
+    }
+}

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// The block static-routes, four routes, on real FRR routers: once as a customer's run, from POST until it is settled, through load
+/// balancer, database, sandbox, tunnel and connector; once by the stock ansible-playbook with its defaults in the routers' own network,
+/// with the same playbook; and once as the bare SSH sessions that push the same lines. Each side has routes of its own, which it adds in
+/// one round and removes in the next.
+/// </summary>
+internal sealed class RunOnRouters : IDisposable
+{
+    private const string Product = "product";
+    private const string Stock = "stock";
+    private const string Ssh = "ssh";
+    private static readonly string[] _sides = [Product, Stock, Ssh];
+    private readonly LocalProduct _product;
+    private readonly string _repository;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
+    private readonly Dictionary<string, CpuAccount> _cpu = _sides.ToDictionary(side => side, side => new CpuAccount(side), StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _turns = _sides.ToDictionary(side => side, _ => 0, StringComparer.Ordinal);
+
+    private RunOnRouters(LocalProduct product, string repository)
+    {
+        (_product, _repository) = (product, repository);
+        Directory.CreateDirectory($"{_folder.FullName}/.ssh");
+        File.WriteAllLines($"{_folder.FullName}/.ssh/known_hosts", product.Routers.Select(router => $"{router.Address} {string.Join(' ', router.HostKey.Split(' ').Take(2))}"));
+        product.CountIn(_cpu[Product]);
+    }
+
+    /// <summary>Wall and CPU time with so many devices. At most a hundred.</summary>
+    public static Func<Stack, Task<Result>> With(int devices, double wallLimit, double? cpuLimit = null) => async stack =>
+    {
+        await using var product = await LocalProduct.Start(stack.Parts.Repository, devices);
+        using var bench = new RunOnRouters(product, stack.Parts.Repository);
+        return await bench.Compare($"run-{devices}", stack.Parts.Rounds, wallLimit, cpuLimit);
+    };
+
+    /// <summary>From POST to the first task on a device, and from the command to its first task.</summary>
+    public static async Task<Result> Overhead(Stack stack)
+    {
+        await using var product = await LocalProduct.Start(stack.Parts.Repository, 1);
+        using var bench = new RunOnRouters(product, stack.Parts.Repository);
+        await bench.Run();
+        var rounds = await Rounds.Measure("run-overhead", stack.Parts.Rounds, (Product, async () => (await bench.Run()).FirstTask), (Stock, async () => (await bench.Playbook()).FirstTask));
+        var ratio = rounds.Ratio(Product, Stock);
+        return new Result("run-overhead", ratio <= 1,
+        [
+            new("productSeconds", Math.Round(rounds.Median(Product), 3)), new("stockSeconds", Math.Round(rounds.Median(Stock), 3)),
+            new("ratio", Math.Round(ratio, 3)), new("ratioSpread", rounds.Spread(Product, Stock)), new("ratioLimit", 1.0), new("rounds", stack.Parts.Rounds), new("noise", rounds.Noise),
+        ]);
+    }
+
+    public void Dispose()
+    {
+        foreach (var account in _cpu.Values)
+        {
+            account.Dispose();
+        }
+
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<Result> Compare(string name, int count, double wallLimit, double? cpuLimit)
+    {
+        await Run();
+        var cpu = new List<(string Side, double Seconds)>();
+        Func<Task<double>> Metered(string side, Func<Task<double>> measure) => async () =>
+        {
+            var before = _cpu[side].Seconds;
+            var seconds = await measure();
+            cpu.Add((side, _cpu[side].Seconds - before));
+            return seconds;
+        };
+        var rounds = await Rounds.Measure(
+            name,
+            count,
+            (Product, Metered(Product, async () => (await Run()).Seconds)),
+            (Stock, Metered(Stock, async () => (await Playbook()).Seconds)),
+            (Ssh, Metered(Ssh, Push)));
+        cpu.ForEach(used => rounds.Add($"{used.Side} cpu", used.Seconds));
+        var (wall, processor) = (rounds.Ratio(Product, Stock), rounds.Ratio($"{Product} cpu", $"{Stock} cpu"));
+        return new Result(name, wall <= wallLimit && (cpuLimit is null || processor <= cpuLimit),
+        [
+            new("productSeconds", Math.Round(rounds.Median(Product), 2)), new("stockSeconds", Math.Round(rounds.Median(Stock), 2)), new("sshSeconds", Math.Round(rounds.Median(Ssh), 2)),
+            new("wallRatio", Math.Round(wall, 3)), new("wallSpread", rounds.Spread(Product, Stock)), new("wallLimit", wallLimit),
+            new("productCpu", Math.Round(rounds.Median($"{Product} cpu"), 2)), new("stockCpu", Math.Round(rounds.Median($"{Stock} cpu"), 2)), new("sshCpu", Math.Round(rounds.Median($"{Ssh} cpu"), 2)),
+            new("cpuRatio", Math.Round(processor, 3)), new("cpuSpread", rounds.Spread($"{Product} cpu", $"{Stock} cpu")), .. cpuLimit is { } limit ? [new("cpuLimit", limit)] : Array.Empty<KeyValuePair<string, object>>(),
+            new("toSshWall", Math.Round(rounds.Ratio(Product, Ssh), 1)), new("toSshCpu", Math.Round(rounds.Ratio($"{Product} cpu", $"{Ssh} cpu"), 1)),
+            new("rounds", count), new("noise", rounds.Noise),
+        ]);
+    }
+
+    /// <summary>The side's own four prefixes, and whether it is their turn to come.</summary>
+    private (string[] Prefixes, bool Add) Turn(string side) =>
+        ([.. Enumerable.Range(0, 4).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.{100 + Array.IndexOf(_sides, side)}.{i}.0/24"))], _turns[side]++ % 2 == 0);
+
+    private static object Input((string[] Prefixes, bool Add) turn) =>
+        new { state = turn.Add ? "present" : "absent", routes = turn.Prefixes.Select(prefix => new { prefix, nextHop = "10.66.0.1" }) };
+
+    private async Task<(double Seconds, double FirstTask)> Run()
+    {
+        var body = new { block = "static-routes", mode = "apply", targets = new { deviceIds = _product.Devices }, input = Input(Turn(Product)), timeoutSeconds = 3600 };
+        var (posted, begun) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        var run = await _product.Post("/v1/runs", body);
+        var id = run.GetProperty("id").GetString();
+        while (!run.GetProperty("terminal").GetBoolean())
+        {
+            run = await _product.Get($"/v1/runs/{id}?wait=60");
+        }
+
+        var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        // Final is settled: both are one transaction.
+        if (run.GetProperty("charged").ValueKind != JsonValueKind.Object || run.GetProperty("summary").GetProperty("changed").GetInt32() != _product.Devices.Count)
+        {
+            throw new InvalidOperationException($"The run did not do its work: {run}");
+        }
+
+        var first = (await _product.Get($"/v1/runs/{id}/events?after=0&limit=50")).GetProperty("items").EnumerateArray()
+            .First(happened => happened.GetProperty("type").GetString() == "device_started").GetProperty("time").GetDateTimeOffset();
+        return (seconds, (first - posted).TotalSeconds);
+    }
+
+    private async Task<(double Seconds, double FirstTask)> Playbook()
+    {
+        var inventory = Private("inventory.json", new
+        {
+            all = new
+            {
+                hosts = _product.Routers.Take(_product.Devices.Count).ToDictionary(router => router.Name, router => new
+                {
+                    ansible_host = router.Address, ansible_connection = "ansible.netcommon.network_cli", ansible_network_os = "frr.frr.frr",
+                    ansible_user = _product.Username, ansible_password = _product.Password,
+                }),
+            },
+        });
+        var input = Private("input.json", new { block_input = Input(Turn(Stock)) });
+        var (begun, first) = (Stopwatch.GetTimestamp(), 0.0);
+        using var process = Start(_cpu[Stock], ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/src/Blocks/static-routes/playbook.yml"]);
+        process.StandardInput.Close();
+        var recap = "";
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (first == 0 && line.StartsWith("TASK [", StringComparison.Ordinal))
+            {
+                first = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            }
+
+            recap = line.Length > 0 ? line : recap;
+        }
+
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? (Stopwatch.GetElapsedTime(begun).TotalSeconds, first) : throw new InvalidOperationException($"ansible-playbook ended with {process.ExitCode}. {recap}");
+    }
+
+    private async Task<double> Push()
+    {
+        var (prefixes, add) = Turn(Ssh);
+        var begun = Stopwatch.GetTimestamp();
+        using var process = Start(_cpu[Ssh], ["/usr/bin/python3", $"{_repository}/tests/bench/push.py"]);
+        await process.StandardInput.WriteAsync(JsonSerializer.Serialize(new
+        {
+            hosts = _product.Routers.Take(_product.Devices.Count).Select(router => new { address = router.Address, key = router.HostKey }),
+            username = _product.Username, password = _product.Password, sessions = 32,
+            lines = prefixes.Select(prefix => $"{(add ? "" : "no ")}ip route {prefix} 10.66.0.1"),
+        }));
+        process.StandardInput.Close();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(begun).TotalSeconds : throw new InvalidOperationException($"push.py ended with {process.ExitCode}.");
+    }
+
+    private string Private(string name, object content)
+    {
+        var path = $"{_folder.FullName}/{name}";
+        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        JsonSerializer.Serialize(file, content);
+        return path;
+    }
+
+    /// <summary>A program in the routers' network, in the account from its first moment.</summary>
+    private Process Start(CpuAccount account, string[] command)
+    {
+        string[] all = ["-c", "echo $$ > \"$1\"; shift; exec \"$@\"", "bench", account.Members, "ip", "netns", "exec", $"na-{LocalProduct.Vpc}", .. command];
+        var start = new ProcessStartInfo("/bin/sh", all) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = _folder.FullName };
+        start.Environment["HOME"] = _folder.FullName;
+        start.Environment["ANSIBLE_FILTER_PLUGINS"] = $"{_repository}/src/Ansible/filter";
+        return Process.Start(start)!;
+    }
+}
