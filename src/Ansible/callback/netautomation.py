@@ -9,6 +9,7 @@ options: {}
 """
 import base64
 import difflib
+import fcntl
 import json
 import os
 import signal
@@ -57,12 +58,16 @@ class CallbackModule(CallbackBase):
         self._fd = int(os.environ["NETAUTOMATION_EVENTS"])
         # Neither modules nor connection processes may hold it: its end is how the reader learns that the run is over.
         os.set_inheritable(self._fd, False)
+        # A run may be spread over several processes, and what is longer than PIPE_BUF is not written in one piece.
+        self._lock = open(os.path.expanduser("~/events.lock"), "w")
         _soft_stop()
 
     def _put(self, event, **members):
         line = json.dumps({"event": event, **members}, cls=AnsibleJSONEncoder, separators=(",", ":")).encode() + b"\n"
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         while line:
             line = line[os.write(self._fd, line):]
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _result(self, status, result, **members):
         host, task, values = result._host.get_name(), result._task, result._result

@@ -25,6 +25,8 @@ LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
 PLATFORMS = {
     "frr": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "frr.frr.frr"},
 }
+# Devices of one process, and the exit codes of ansible-playbook that tell of failed and unreachable devices.
+SHARE, FARED = 25, 14
 KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
              ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
 _events = os.dup(1)
@@ -191,10 +193,12 @@ def run(job):
     private(f"{HOME}/.ssh/known_hosts", "".join(line for line in lines if line))
     inventory = private(f"{HOME}/job/inventory.json", json.dumps({"all": {"hosts": {d["name"]: variables(d) for d in devices}}}))
     extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
-    arguments = ["-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(min(len(devices), job["forks"]))]
+    # Every device has a process of its own from the first task on: one that is slow or dead holds up no other. A worker that has
+    # sent its result may take a moment to end, hence the few more.
+    arguments = ["-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(len(devices) + 8)]
     if job["check"]:
         arguments.append("--check")
-    return _ansible.play([*arguments, f"{job['block']}/playbook.yml"], job["block"])
+    return _ansible.play([*arguments, f"{job['block']}/playbook.yml"], job["block"], [device["name"] for device in devices])
 
 
 class Stock:
@@ -203,7 +207,7 @@ class Stock:
     def __init__(self, program):
         self._program, self._process = program, None
 
-    def play(self, arguments, directory):
+    def play(self, arguments, directory, _):
         self._process = subprocess.Popen(
             [self._program, *arguments], stdin=subprocess.DEVNULL, stdout=2, pass_fds=(_events,), cwd=directory,
             env={**os.environ, "NETAUTOMATION_EVENTS": str(_events), "PYTHONPATH": "/opt/ansible/patch"})
@@ -217,31 +221,44 @@ class Stock:
 
 
 class Warm:
-    """Ansible in a fork of this process, made while it has no thread and knows nothing of a job."""
+    """Ansible in forks of this process, made while it has no thread. Devices are shared out between them: one process hands out the
+    tasks of a few dozen devices as fast as they are done, not those of a hundred."""
 
-    def __init__(self):
-        reader, self._writer = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            os.close(self._writer)
-            # Until the playbook runs there is nothing that a stop could spoil.
-            signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
-            with os.fdopen(reader) as lines:
-                line = lines.readline()
-            os._exit(warm.play(*json.loads(line), _events) if line else 0)
-        os.close(reader)
+    def __init__(self, devices):
+        self._plays = [self._fork() for _ in range(min(os.cpu_count() or 1, -(-devices // SHARE)))]
 
-    def play(self, arguments, directory):
-        if not _stopped:
-            os.write(self._writer, json.dumps([arguments, directory]).encode() + b"\n")
-        os.close(self._writer)
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+    @staticmethod
+    def _fork():
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(reader)
+            return pid, writer
+        os.close(writer)
+        # Until the playbook runs there is nothing that a stop could spoil.
+        signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+        with os.fdopen(reader) as lines:
+            line = lines.readline()
+        os._exit(warm.play(*json.loads(line), _events) if line else 0)
+
+    def play(self, arguments, directory, devices):
+        for number, (_, writer) in enumerate(self._plays):
+            own = devices[number::len(self._plays)]
+            if own and not _stopped:
+                # All know all devices; each plays on its own.
+                limit = private(f"{HOME}/job/limit-{number}", "\n".join(own))
+                os.write(writer, json.dumps([["--limit", f"@{limit}", *arguments], directory]).encode() + b"\n")
+            os.close(writer)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid, _ in self._plays]
+        # Codes of bits only say how the devices fared.
+        return next((code for code in codes if code & ~FARED), max(codes))
 
     def stop(self):
-        try:
-            os.kill(self._pid, signal.SIGUSR1)
-        except ProcessLookupError:
-            pass
+        for pid, _ in self._plays:
+            try:
+                os.kill(pid, signal.SIGUSR1)
+            except ProcessLookupError:
+                pass
 
 
 def obey():
@@ -296,12 +313,11 @@ def main():
     os.dup2(2, 1)  # whatever prints goes to the diagnostics, never between the events
     if warm:
         warm.load("/opt/ansible/patch")
-        _ansible = Warm()
     line = sys.stdin.readline()
     if not line:
         return
     job = json.loads(line)
-    _ansible = _ansible or Stock(job.get("ansiblePlaybook"))
+    _ansible = Warm(len(job["devices"])) if warm else Stock(job.get("ansiblePlaybook"))
     threading.stack_size(256 << 10)
     listen()
     threading.Thread(target=obey, daemon=True).start()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible inside the first program of a sandbox: imported before the job is known, run in a fork of that program when it is.
+"""Ansible inside the first program of a sandbox: imported before the job is known, run in forks of that program when it is.
 
-Two things cost ansible-core 2.14 most on network devices: importing itself, and a new Python for the connection of every task of every
-host (ansible-connection, also for tasks that touch no device). Both are gone here; what the playbook does is the same. The patches
-lean on internals of ansible-core: with Execution:Warm=false the stock ansible-playbook runs instead, and tests run both."""
+What costs ansible-core 2.14 most on network devices is gone here: importing itself, a new Python for the connection of every task of
+every host (ansible-connection, also for tasks that touch no device), a look at every host each millisecond, and a process for tasks
+that only compute. What the playbook does is the same. The patches lean on internals of ansible-core: with Execution:Warm=false the
+stock ansible-playbook runs instead, and tests run both."""
+import collections
 import gc
 import importlib
 import importlib.util
@@ -13,6 +15,8 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
 
 # Loaded ahead: what network_cli runs need. What is missing here is imported by the run itself, only later.
 AHEAD = (
@@ -27,6 +31,8 @@ AHEAD = (
 )
 # Tasks that touch no device.
 LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_vars", "pause", "set_fact", "set_stats", "validate_argument_spec"}
+# Of these, those that only compute.
+COMPUTED = {"assert", "debug", "fail", "set_fact"}
 
 
 def load(patch):
@@ -98,6 +104,91 @@ def _patch():
 
     executor.TaskExecutor._execute = execute
     executor.TaskExecutor._get_action_handler_with_module_context = handler
+    _compute_here(executor.TaskExecutor)
+    _wait_for_results()
+    _leave_at_once()
+
+
+def _compute_here(executor):
+    """Tasks that only compute need no process: a fork of this one costs more than they do."""
+    from ansible.executor.process.worker import WorkerProcess
+    forked = WorkerProcess.start
+
+    def start(self):
+        if self._task.action.rsplit(".", 1)[-1] not in COMPUTED:
+            return forked(self)
+        # What a worker changes dies with it: here it works on copies.
+        task = self._task.copy(exclude_parent=True, exclude_tasks=True)
+        task._parent = self._task._parent
+        with open(os.devnull) as stdin:
+            result = executor(
+                self._host, task, dict(self._task_vars), self._play_context, stdin, self._loader, self._shared_loader_obj, self._final_q).run()
+        self._final_q.send_task_result(self._host.name, self._task._uuid, result, task_fields=task.dump_attrs())
+
+    WorkerProcess.start = start
+
+
+def _wait_for_results():
+    """Strategies look at every host once in a millisecond. Here they sleep until a result has come."""
+    import ansible.plugins.strategy as base
+    import ansible.plugins.strategy.free as free
+    from ansible import constants
+    came = threading.Event()
+
+    class Results(collections.deque):
+        def append(self, result):
+            super().append(result)
+            came.set()
+
+        def popleft(self):
+            result = super().popleft()
+            # Whoever deals with a result looks for the host's next task before it sleeps.
+            came.set()
+            return result
+
+    class Time:
+        def __getattr__(self, name):
+            return getattr(time, name)
+
+        def sleep(self, seconds):
+            if seconds != constants.DEFAULT_INTERNAL_POLL_INTERVAL:
+                return time.sleep(seconds)
+            # Not for long: a worker that died sends no result, a stop is none, and neither is the end of the last host.
+            came.wait(0.02)
+            came.clear()
+
+    meta = base.StrategyBase._execute_meta
+
+    def execute_meta(self, *args, **options):
+        # Done at once, so that no result will come.
+        came.set()
+        return meta(self, *args, **options)
+
+    base.StrategyBase._execute_meta = execute_meta
+    base.deque = Results
+    base.time = free.time = Time()
+
+
+def _leave_at_once():
+    """A play ends by closing its sessions one after the other. Here none waits for another."""
+    from concurrent.futures import ThreadPoolExecutor
+    from ansible.module_utils.connection import Connection, ConnectionError
+    from ansible.plugins.strategy import StrategyBase
+    stock = StrategyBase.cleanup
+
+    def close(path):
+        try:
+            Connection(path).reset()
+        except ConnectionError:
+            pass  # it is closed already
+
+    def cleanup(self):
+        with ThreadPoolExecutor(32) as pool:
+            list(pool.map(close, self._active_connections.values()))
+        self._active_connections = {}
+        stock(self)
+
+    StrategyBase.cleanup = cleanup
 
 
 def _connection(play_context, options, task_uuid):

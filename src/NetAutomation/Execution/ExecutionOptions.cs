@@ -6,6 +6,7 @@ namespace NetAutomation.Execution;
 internal sealed class ExecutionOptions
 {
     public const string Section = "Execution";
+    private const int DeviceMemory = 20 << 20;
 
     /// <summary>The directory with <c>ansible.cfg</c>, <c>callback</c>, <c>filter</c>, <c>sandbox</c>.</summary>
     [Required]
@@ -39,9 +40,14 @@ internal sealed class ExecutionOptions
     [Range(1, 100)]
     public int Concurrency { get; set; } = 4;
 
-    /// <summary>Devices a run works on at the same time.</summary>
+    /// <summary>
+    /// Devices a run works on at the same time; more of them follow batch by batch. Without it, as many as this machine's memory holds
+    /// for every run it may execute, at 20 MB each, and a hundred at most.
+    /// </summary>
     [Range(1, 200)]
-    public int Forks { get; set; } = 50;
+    public int? Forks { get; set; }
+
+    public int DevicesAtOnce => Forks ?? (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Concurrency / DeviceMemory, 10, 100);
 
     /// <summary>How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped.</summary>
     [Range(10, 86400)]

@@ -13,8 +13,6 @@ namespace NetAutomation.Execution;
 internal sealed partial class RunExecution(
     Journals journals, DeviceDialler dialler, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
 {
-    /// <summary>Devices of one sandbox at most.</summary>
-    private const int Shard = 100;
     private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
 
     // By then the session rows of a replica that died are no longer taken for live ones.
@@ -81,7 +79,7 @@ internal sealed partial class RunExecution(
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
         var job = new SandboxJob("", block.Directory, run.Mode == RunMode.Check, run.Input, [], run.Timeout, TimeSpan.FromSeconds(options.Value.IdleSeconds));
-        foreach (var batch in devices.Chunk(Math.Min(Shard, run.Rollout?.BatchSize ?? Shard)))
+        foreach (var batch in devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
             var rest = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : left <= TimeSpan.Zero ? DeviceCode.HardTimeout

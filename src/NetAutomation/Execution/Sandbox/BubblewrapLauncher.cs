@@ -51,7 +51,6 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         {
             writer.WriteString("mode", "run");
             writer.WriteBoolean("check", job.Check);
-            writer.WriteNumber("forks", _options.Forks);
             writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
             writer.WriteString("block", $"{BubblewrapCommand.Blocks}/{Path.GetFileName(job.BlockDirectory)}");
             writer.WritePropertyName("input");

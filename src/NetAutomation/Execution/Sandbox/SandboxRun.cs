@@ -8,6 +8,9 @@ namespace NetAutomation.Execution.Sandbox;
 internal sealed class SandboxRun
 {
     private const int OutputLimit = 4 * 1024;
+
+    // Bits of ansible-playbook's exit code that tell of failed and unreachable hosts alone.
+    private const int HostsFailed = 2 | 4 | 8;
     private static readonly TimeSpan ReaderPatience = TimeSpan.FromSeconds(5);
     private readonly Channel<SandboxEvent> _events = Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly SandboxJob _job;
@@ -117,7 +120,7 @@ internal sealed class SandboxRun
         }
 
         // Ansible's code also tells that hosts failed; without its count of them it did not get as far as that.
-        return _stopped || _stopCode is not null || (_ended && (_exitCode == 0 || _failures.Count > 0)) ? null
+        return _stopped || _stopCode is not null || (_ended && (_exitCode == 0 || ((_exitCode & ~HostsFailed) == 0 && _failures.Count > 0))) ? null
             : $"The sandbox ended early. {_scrubber.Text(process.Diagnostics, OutputLimit)}";
     }
 
