@@ -4,10 +4,15 @@ using System.Diagnostics;
 namespace NetAutomation.Bench;
 
 /// <summary>Requests at a fixed rate, whatever the answers take, so that a slow answer slows nothing but itself.</summary>
-internal sealed class Load(HttpClient client, string path, int perSecond)
+internal sealed class Load(Func<Task<HttpResponseMessage>> ask, int perSecond)
 {
     private readonly ConcurrentBag<double> _milliseconds = [];
     private int _failed;
+
+    public Load(HttpClient client, string path, int perSecond)
+        : this(() => client.GetAsync(path), perSecond)
+    {
+    }
 
     public int Failed => _failed;
 
@@ -41,7 +46,7 @@ internal sealed class Load(HttpClient client, string path, int perSecond)
     {
         try
         {
-            using var answer = await client.GetAsync(path);
+            using var answer = await ask();
             answer.EnsureSuccessStatusCode();
             _milliseconds.Add(Stopwatch.GetElapsedTime(due).TotalMilliseconds);
         }

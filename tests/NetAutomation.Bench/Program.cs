@@ -10,6 +10,12 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
     ["run-100"] = RunOnRouters.With(100, wallLimit: 0.12),
     ["run-overhead"] = RunOnRouters.Overhead,
     ["reconcile-10k"] = ReconcileTenThousand.Run,
+    ["launch"] = Launch.Run,
+    ["dispatch"] = Dispatch.Run,
+    ["events"] = Events.Run,
+    ["sse-lag"] = SseLag.Run,
+    ["settle"] = Settle.Run,
+    ["api"] = Api.Run,
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace NetAutomation.Bench;
 
@@ -40,7 +38,7 @@ internal static class ReconcileTenThousand
         // Both processes have done everything once before anything is measured.
         var warm = await Make(stack, 500);
         await Until(stack, warm.Count, TimeSpan.FromMinutes(3));
-        using var client = await Customer(stack);
+        using var client = (await Customer.Make(stack)).Client;
         await Measure(client, TimeSpan.FromSeconds(5));
         Stack.Say("measuring the customer while no endpoint is on its way");
         var before = await Measure(client, TimeSpan.FromSeconds(20));
@@ -146,25 +144,5 @@ internal static class ReconcileTenThousand
         var wrong = bound.Count(each => !truth.TryGetValue(each.Key, out var is_) || is_.State != "available" || is_.Account != each.Value);
         var missing = truth.Count(each => each.Value.State == "available" && tenants.Contains(each.Value.Account) && !bound.ContainsKey(each.Key));
         return (wrong, missing, bound.Count);
-    }
-
-    /// <summary>A customer with a bound endpoint and a key.</summary>
-    private static async Task<HttpClient> Customer(Stack stack)
-    {
-        const string Endpoint = "vpce-0123456789abcdef0";
-        var (key, tenant) = ($"nak_{Convert.ToHexString(RandomNumberGenerator.GetBytes(21))}", Guid.NewGuid());
-        await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'customer', 'active')", tenant);
-        await stack.Sql(
-            """
-            with c as (
-              insert into onboarding.endpoint_connection (id, service_id, endpoint_id, owner, endpoint_created_at, state) values ($1, 'other', $2, '999999999999', now(), 'available') returning id
-            )
-            insert into onboarding.binding (tenant_id, id, connection, endpoint_id) select $1, $1, id, $2 from c
-            """,
-            tenant, Endpoint);
-        await stack.Sql(
-            "insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role) values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')",
-            tenant, SHA256.HashData(Encoding.UTF8.GetBytes(key)));
-        return stack.Client(Endpoint, key);
     }
 }

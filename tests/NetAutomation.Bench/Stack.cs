@@ -26,7 +26,13 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
 
     public NpgsqlDataSource Database => _database!;
 
+    /// <summary>How the owner of the schema, whom no policy holds, reaches the database.</summary>
+    public string Owner => Connection(_name, "postgres");
+
     public IPEndPoint Customer { get; private set; } = null!;
+
+    /// <summary>The processor time of all processes so far.</summary>
+    public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
     public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{Environment.TickCount64 / 1000 % 10000,4} s] {text}"));
 
@@ -76,7 +82,15 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     public async Task StartService(string role, params string[] settings)
     {
         var port = FreePort();
-        string[] own =
+        await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
+        if (role == "api")
+        {
+            Customer = new IPEndPoint(IPAddress.Loopback, port);
+        }
+    }
+
+    /// <summary>The configuration of a process with this role.</summary>
+    public IEnumerable<string> Settings(string role, int port) =>
         [
             $"--Database:App={Connection(_name, "na_app")}",
             $"--Database:System={Connection(_name, "na_system")}",
@@ -94,15 +108,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             $"--Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.{ServiceId}",
             "--Serilog:MinimumLevel:Default=Information",
         ];
-        await Launch(parts.Service, [.. own, .. settings.Select(setting => $"--{setting}")], "Application started");
-        if (role == "api")
-        {
-            Customer = new IPEndPoint(IPAddress.Loopback, port);
-        }
-    }
 
     /// <summary>A customer's client through this endpoint.</summary>
-    public HttpClient Client(string endpoint, string key)
+    public HttpClient Client(string endpoint, string key, bool http2 = false)
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.ImportFromPem(File.ReadAllText(Path.Combine(_folder.FullName, "api", "ca.pem")));
@@ -110,6 +118,11 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         handler.SslOptions.CertificateChainPolicy = policy;
         var client = new HttpClient(handler) { BaseAddress = new Uri("https://netautomation.internal") };
         client.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        if (http2)
+        {
+            (client.DefaultRequestVersion, client.DefaultVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        }
+
         return client;
     }
 

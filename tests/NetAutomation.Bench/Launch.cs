@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// Accepted launches by customers over HTTP/2 on connections that stay open, through PROXY header and TLS, with all that a launch does, while no
+/// worker runs. Its reference writes the same rows by SQL alone.
+/// </summary>
+internal static class Launch
+{
+    private const int Customers = 8;
+    private const int Parallel = 16;
+    private const int Rate = 220;
+    private const double Limit = 200;
+    private const double P99Limit = 150;
+    private static readonly TimeSpan _time = TimeSpan.FromSeconds(3);
+
+    /// <summary>Until the runtime has compiled what is hot.</summary>
+    public static readonly TimeSpan Warm = TimeSpan.FromSeconds(10);
+
+    public static async Task<Result> Run(Stack stack)
+    {
+        Stack.Say("launch: starting service and database");
+        await stack.CreateDatabase();
+        await stack.StartService("api");
+        var customers = await Customer.Equip(stack, Customers, 100);
+        await customers[0].Post("/v1/runs", customers[0].Run());
+        var copies = await Copies.Of(stack, customers[0].Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customers[0].Tenant));
+        await using var source = NpgsqlDataSource.Create($"{stack.Owner};Max Auto Prepare=50;Auto Prepare Min Usages=1");
+        var (next, slowest, refused, cpu) = (0, 0.0, 0, new List<double>());
+
+        async Task<double> Product(int devices, TimeSpan time)
+        {
+            var (begun, first) = (stack.Cpu, Volatile.Read(ref next));
+            var rate = await Parallelly(Parallel, time, async () =>
+            {
+                using var answer = await Start(customers[Interlocked.Increment(ref next) % Customers], devices);
+                answer.EnsureSuccessStatusCode();
+            });
+            if (devices == 1)
+            {
+                cpu.Add((stack.Cpu - begun).TotalMilliseconds / (next - first));
+            }
+
+            return rate;
+        }
+
+        await Product(1, Warm);
+        var rounds = await Rounds.Measure(
+            "launch", stack.Parts.Rounds,
+            ("launches", () => Product(1, _time)),
+            ("p99", async () =>
+            {
+                var load = new Load(() => Start(customers[Interlocked.Increment(ref next) % Customers], 1), Rate);
+                using var end = new CancellationTokenSource(_time * 2);
+                await load.Run(end.Token);
+                refused += load.Failed;
+                slowest = Math.Max(slowest, load.Percentile(0.99));
+                return load.Percentile(0.99);
+            }),
+            ("sql", () => Parallelly(Parallel / 2, _time, async () =>
+            {
+                await using var connection = await source.OpenConnectionAsync();
+                await copies.Write(connection, [Guid.CreateVersion7()]);
+            })),
+            ("launches10", () => Product(10, _time)),
+            ("launches100", () => Product(100, _time)));
+        return new Result("launch", rounds.Median("launches") >= Limit && rounds.Median("p99") < P99Limit && refused == 0,
+        [
+            new("median", Math.Round(rounds.Median("launches"))),
+            new("unit", "launches/s"),
+            new("limit", Limit),
+            new("p99", Math.Round(rounds.Median("p99"), 1)),
+            new("p99Worst", Math.Round(slowest, 1)),
+            new("p99Limit", P99Limit),
+            new("p99Rate", Rate),
+            new("reference", "the same rows by SQL"),
+            new("referenceMedian", Math.Round(rounds.Median("sql"))),
+            new("ratio", Math.Round(rounds.Ratio("launches", "sql"), 2)),
+            new("spread", rounds.Spread("launches", "sql")),
+            new("with10Devices", Math.Round(rounds.Median("launches10"))),
+            new("with100Devices", Math.Round(rounds.Median("launches100"))),
+            new("cpuMilliseconds", Math.Round(cpu.Order().ElementAt(cpu.Count / 2), 2)),
+            new("refused", refused),
+            new("noise", rounds.Noise),
+        ]);
+
+        static Task<HttpResponseMessage> Start(Customer customer, int devices) => customer.Send("/v1/runs", customer.Run(devices));
+    }
+
+    /// <summary>How often a second, when so many do it one after the other.</summary>
+    public static async Task<double> Parallelly(int loops, TimeSpan time, Func<Task> work)
+    {
+        var (begun, done) = (Stopwatch.GetTimestamp(), 0);
+        await Task.WhenAll(Enumerable.Range(0, loops).Select(_ => Task.Run(async () =>
+        {
+            while (Stopwatch.GetElapsedTime(begun) < time)
+            {
+                await work();
+                Interlocked.Increment(ref done);
+            }
+        })));
+        return done / Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    }
+}

@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using NetAutomation.Execution;
+using NetAutomation.Runs;
+using NetAutomation.Runs.Dispatch;
+
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// What a worker does with its database, by the service's own code in this process: it claims runs, records their events and ends them.
+/// Devices and Ansible are left out.
+/// </summary>
+internal sealed class Product : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
+
+    public Product(Stack stack)
+    {
+        _app = Service.Build([.. stack.Settings("worker", 0), "--Serilog:MinimumLevel:Default=Error"]);
+        Journals = _app.Services.GetRequiredService<Journals>();
+    }
+
+    public Journals Journals { get; }
+
+    /// <summary>Other processes hear of what is written here, as they do of a worker.</summary>
+    public Task Ring() => _app.Services.GetServices<IHostedService>().OfType<RunBells>().Single().StartAsync(CancellationToken.None);
+
+    public Task<ClaimedRun?> Claim() => Journals.Claim("bench");
+
+    /// <summary>Claims until there is nothing left, with so many workers.</summary>
+    public async Task<IReadOnlyList<ClaimedRun>> ClaimAll(int workers)
+    {
+        var claimed = await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => Task.Run(async () =>
+        {
+            var runs = new List<ClaimedRun>();
+            while (await Claim() is { } run)
+            {
+                runs.Add(run);
+            }
+
+            return runs;
+        })));
+        return [.. claimed.SelectMany(runs => runs)];
+    }
+
+    public Task Start(ClaimedRun run) => Done(journal => journal.Start(run, CancellationToken.None));
+
+    /// <summary>Every device is configured.</summary>
+    public Task Work(ClaimedRun run) => Done(journal => journal.Write(
+        run, 0,
+        [
+            .. run.Devices.Select(device => new RunEvent(DateTimeOffset.UtcNow, "device_started", device.Id, "{}")),
+            .. run.Devices.Select(device => RunEvent.Of(DateTimeOffset.UtcNow, new DeviceReport(
+                device.Id, DeviceOutcome.Changed, true, true, null, null, "{}", "+ ip route 10.9.0.0/16 10.66.0.1", null, null, []))),
+        ],
+        CancellationToken.None));
+
+    public Task Finish(ClaimedRun run) => Done(journal => journal.Finish(run, false, null, CancellationToken.None));
+
+    public RunRecorder Record(ClaimedRun run) => new(
+        run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var bells in _app.Services.GetServices<IHostedService>().OfType<RunBells>())
+        {
+            await bells.StopAsync(CancellationToken.None);
+        }
+
+        await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task Done(Func<RunJournal, Task<bool>> write)
+    {
+        if (!await Journals.Outlast(write))
+        {
+            throw new InvalidOperationException("The run is not this worker's any more.");
+        }
+    }
+}
