@@ -48,7 +48,9 @@ def load(patch):
             importlib.import_module(name)
         except ImportError as fault:
             print(f"not loaded ahead: {name}: {fault}", file=sys.stderr)
-    guard.guard(sys.modules["ansible_collections.ansible.netcommon.plugins.connection.network_cli"])
+    network_cli = sys.modules["ansible_collections.ansible.netcommon.plugins.connection.network_cli"]
+    guard.guard(network_cli)
+    _answer_at_once(network_cli.Connection)
     from ansible.plugins import loader
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
@@ -167,6 +169,28 @@ def _wait_for_results():
     base.StrategyBase._execute_meta = execute_meta
     base.deque = Results
     base.time = free.time = Time()
+
+
+def _answer_at_once(connection):
+    """After every prompt network_cli waits whether more comes, as an answer may contain what looks like one. Nothing needs waiting for
+    where the answer is only the command's echo and then, letter for letter, a prompt that silence has confirmed before."""
+    receive, find = connection.receive, connection._find_prompt
+
+    def timed_receive(self, command=None, *args, **options):
+        self.asked, self.confirmed = command, getattr(self, "confirmed", set())
+        answer = receive(self, command, *args, **options)
+        if self._matched_prompt:
+            self.confirmed.add(self._last_recv_window.rpartition(b"\n")[2])
+        return answer
+
+    def find_prompt(self, window):
+        found = find(self, window)
+        echo, _, prompt = window.rpartition(b"\n")
+        if found and self.asked and echo.strip() == self.asked.strip() and prompt in self.confirmed:
+            self._buffer_read_timeout = 0.0
+        return found
+
+    connection.receive, connection._find_prompt = timed_receive, find_prompt
 
 
 def _leave_at_once():
