@@ -73,7 +73,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public Task StartApi(string name) => StartService(name, "Roles:0=api", "Connectors:DrainSeconds=240");
 
-    public Task StartWorker(string name, params string[] settings) => StartService(name, ["Roles:0=worker", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
+    public Task StartWorker(string name, params string[] settings) => StartService(name, ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
 
     /// <summary>True while the worker has the run in hand.</summary>
     public bool Carries(string worker, string run) => Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
