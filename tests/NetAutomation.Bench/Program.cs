@@ -16,6 +16,11 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
     ["sse-lag"] = SseLag.Run,
     ["settle"] = Settle.Run,
     ["api"] = Api.Run,
+    ["tunnel-bulk"] = TunnelBulk.Run,
+    ["tunnel-rtt"] = TunnelRoundTrip.Run,
+    ["tunnel-open"] = TunnelOpen.Run,
+    ["proxy-v2"] = ProxyHeader.Run,
+    ["tunnel-idle"] = TunnelIdle.Run,
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());

@@ -53,7 +53,12 @@ internal sealed class Rounds
     public double Ratio(string of, string to) => Median(Ratios(of, to));
 
     /// <summary>The smallest and the largest ratio of a round.</summary>
-    public string Spread(string of, string to) => Ratios(of, to).ToList() is var ratios ? string.Create(CultureInfo.InvariantCulture, $"{ratios.Min():G3}..{ratios.Max():G3}") : "";
+    public string Spread(string of, string to) => Spread(Ratios(of, to).ToList());
+
+    /// <summary>The smallest and the largest value of a side that is a ratio itself.</summary>
+    public string Spread(string of) => Spread(_values[of]);
+
+    private static string Spread(IReadOnlyCollection<double> ratios) => string.Create(CultureInfo.InvariantCulture, $"{ratios.Min():G3}..{ratios.Max():G3}");
 
     private IEnumerable<double> Ratios(string of, string to) => _values[of].Zip(_values[to], (value, reference) => value / reference);
 

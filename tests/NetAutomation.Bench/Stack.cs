@@ -15,6 +15,7 @@ namespace NetAutomation.Bench;
 internal sealed class Stack(Parts parts) : IAsyncDisposable
 {
     public const string Provider = "111111111111";
+    public const string ServerName = "netautomation.internal";
     public const string ServiceId = "vpce-svc-0123456789abcdef0";
     private readonly string _name = $"bench_{Guid.NewGuid():n}";
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
@@ -23,6 +24,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     private NpgsqlDataSource? _database;
 
     public Parts Parts => parts;
+
+    /// <summary>The program of <c>NetAutomation.Bench.Inside</c>.</summary>
+    public string Inside => $"{parts.Repository}/tests/NetAutomation.Bench.Inside/bin/Release/net10.0/NetAutomation.Bench.Inside";
 
     public NpgsqlDataSource Database => _database!;
 
@@ -39,20 +43,21 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     public async Task StartSimulator(object ec2)
     {
         var file = Path.Combine(_folder.FullName, "simulator.json");
-        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new
+        await System.IO.File.WriteAllTextAsync(file, JsonSerializer.Serialize(new
         {
             providerAccount = Provider,
             accounts = new[] { new { account = Provider, accessKey = "AKIAPROVIDER", secret = "simulated-provider" } },
             services = new[] { new { id = ServiceId, allowedPrincipals = new[] { "*" } } },
             ec2,
         }));
-        var ready = await Launch(parts.Simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
+        var (_, ready) = await Launch(parts.Simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
         var urls = ready.Split(' ').Skip(1).Select(part => part.Split('=', 2)[1]).ToArray();
         _control.BaseAddress = new Uri(urls[1]);
-        _environment["AWS_ENDPOINT_URL"] = urls[0].TrimEnd('/');
+        Variables["AWS_ENDPOINT_URL"] = urls[0].TrimEnd('/');
     }
 
-    private readonly Dictionary<string, string> _environment = new(StringComparer.Ordinal)
+    /// <summary>Environment of the processes that are started from now on.</summary>
+    public Dictionary<string, string> Variables { get; } = new(StringComparer.Ordinal)
     {
         ["AWS_REGION"] = "us-east-1",
         ["AWS_ACCESS_KEY_ID"] = "AKIAPROVIDER",
@@ -68,25 +73,21 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             await create.ExecuteNonQueryAsync();
         }
 
-        using var migrate = Start(parts.Service, ["migrate", $"--Database:Owner={Connection(_name, "postgres")}"]);
-        await migrate.WaitForExitAsync();
-        if (migrate.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"The schema could not be made. {await migrate.StandardError.ReadToEndAsync()}");
-        }
-
+        await Finish(parts.Service, "migrate", $"--Database:Owner={Connection(_name, "postgres")}");
         _database = NpgsqlDataSource.Create(Connection(_name, "postgres"));
     }
 
     /// <summary>A process of the service with one role; answers once it serves.</summary>
-    public async Task StartService(string role, params string[] settings)
+    public async Task<Process> StartService(string role, params string[] settings)
     {
         var port = FreePort();
-        await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
+        var (process, _) = await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
         if (role == "api")
         {
             Customer = new IPEndPoint(IPAddress.Loopback, port);
         }
+
+        return process;
     }
 
     /// <summary>The configuration of a process with this role.</summary>
@@ -109,14 +110,24 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             "--Serilog:MinimumLevel:Default=Information",
         ];
 
+    /// <summary>The service with the role api and with what <c>NetAutomation.Bench.Inside</c> opens in its process.</summary>
+    public async Task<Process> StartOpened(object openings, params string[] settings)
+    {
+        Variables["DOTNET_STARTUP_HOOKS"] = $"{Inside}.dll";
+        Variables["NETAUTOMATION_BENCH_OPENINGS"] = JsonSerializer.Serialize(openings);
+        var service = await StartService("api", ["Serilog:MinimumLevel:Override:Microsoft=Warning", "Serilog:MinimumLevel:Override:Microsoft.Hosting.Lifetime=Information", .. settings]);
+        Variables.Remove("DOTNET_STARTUP_HOOKS");
+        return service;
+    }
+
     /// <summary>A customer's client through this endpoint.</summary>
     public HttpClient Client(string endpoint, string key, bool http2 = false)
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.ImportFromPem(File.ReadAllText(Path.Combine(_folder.FullName, "api", "ca.pem")));
+        policy.CustomTrustStore.ImportFromPem(System.IO.File.ReadAllText(Path.Combine(_folder.FullName, "api", "ca.pem")));
         var handler = new SocketsHttpHandler { ConnectCallback = (_, cancel) => ProxyV2.Connect(Customer, ProxyV2.Header(endpoint), cancel) };
         handler.SslOptions.CertificateChainPolicy = policy;
-        var client = new HttpClient(handler) { BaseAddress = new Uri("https://netautomation.internal") };
+        var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{ServerName}") };
         client.DefaultRequestHeaders.Authorization = new("Bearer", key);
         if (http2)
         {
@@ -124,6 +135,18 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         }
 
         return client;
+    }
+
+    /// <summary>A path in the bench's own folder.</summary>
+    public string File(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>A file in it that none but the bench's user may read.</summary>
+    public string File(string name, string text)
+    {
+        var path = File(name);
+        System.IO.File.WriteAllText(path, text);
+        System.IO.File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return path;
     }
 
     public async Task<JsonElement> Control(HttpMethod method, string path, object? body = null)
@@ -154,7 +177,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         {
             if (!process.HasExited)
             {
-                process.Kill();
+                process.Kill(entireProcessTree: true);
                 await process.WaitForExitAsync();
             }
 
@@ -178,7 +201,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     private Process Start(string program, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.FullName };
-        foreach (var (name, value) in _environment)
+        foreach (var (name, value) in Variables)
         {
             start.Environment[name] = value;
         }
@@ -186,15 +209,27 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         return Process.Start(start)!;
     }
 
-    /// <summary>Answers the line that says it is ready.</summary>
-    private async Task<string> Launch(string program, IEnumerable<string> arguments, string ready)
+    /// <summary>Runs a program to its end.</summary>
+    public async Task Finish(string program, params string[] arguments)
+    {
+        using var process = Start(program, arguments);
+        var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program} failed. {string.Concat(said)}");
+        }
+    }
+
+    /// <summary>A process that lives as long as the bench, and the line that said it is ready; without such a line it is not waited for.</summary>
+    public async Task<(Process Process, string Said)> Launch(string program, IEnumerable<string> arguments, string? ready)
     {
         var process = Start(program, arguments);
         _processes.Add(process);
         var (said, heard) = (new StringBuilder(), new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
         DataReceivedEventHandler hear = (_, line) =>
         {
-            if (line.Data?.Contains(ready, StringComparison.Ordinal) == true)
+            if (ready is not null && line.Data?.Contains(ready, StringComparison.Ordinal) == true)
             {
                 heard.TrySetResult(line.Data);
             }
@@ -214,10 +249,10 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         process.Exited += (_, _) => heard.TrySetException(new InvalidOperationException($"{program} ended. {said}"));
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return await heard.Task.WaitAsync(TimeSpan.FromMinutes(2));
+        return (process, ready is null ? "" : await heard.Task.WaitAsync(TimeSpan.FromMinutes(2)));
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

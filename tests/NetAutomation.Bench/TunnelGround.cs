@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// Devices and three ways to them, each of two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
+/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH; TCP. <see cref="Relay"/>: TCP all
+/// the way, through two relays that copy as the product does.
+/// </summary>
+internal sealed class TunnelGround : IDisposable
+{
+    private const int DeviceCount = 6;
+
+    // Of what OpenSSH offers, the fastest here and the same as TLS takes.
+    private const string Cipher = "aes128-gcm@openssh.com";
+    private readonly Devices _devices = new(DeviceCount);
+
+    private TunnelGround()
+    {
+    }
+
+    public Way Product { get; private set; } = null!;
+
+    public Way Ssh { get; private set; } = null!;
+
+    public Way Relay { get; private set; } = null!;
+
+    /// <summary>The service's process.</summary>
+    public Process Service { get; private set; } = null!;
+
+    public Process Connector { get; private set; } = null!;
+
+    public int ConnectorPort { get; private set; }
+
+    public Guid Tenant { get; } = Guid.CreateVersion7();
+
+    public Guid Site { get; } = Guid.CreateVersion7();
+
+    public static async Task<TunnelGround> Start(Stack stack, int links = 1)
+    {
+        var ground = new TunnelGround();
+        await ground.StartProduct(stack, links);
+        await ground.StartSsh(stack);
+        await ground.StartRelay(stack);
+        foreach (var way in new[] { ground.Product, ground.Ssh, ground.Relay })
+        {
+            await way.Ready();
+        }
+
+        return ground;
+    }
+
+    public void Dispose() => _devices.Dispose();
+
+    /// <summary>A connector of the site that may join with this token.</summary>
+    public async Task<string> Enrol(Stack stack)
+    {
+        var token = $"njt_{Convert.ToHexString(RandomNumberGenerator.GetBytes(20))}";
+        await stack.Sql(
+            """
+            with c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $2::text) returning 1)
+            insert into connectors.join_token (tenant_id, sha256, connector_id, expires_at) values ($1, $4, $2, now() + interval '1 hour')
+            """,
+            Tenant, Guid.CreateVersion7(), Site, SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        return token;
+    }
+
+    private async Task StartProduct(Stack stack, int links)
+    {
+        Stack.Say("starting service, connector and database");
+        await stack.CreateDatabase();
+        var (device, run, ports) = (Guid.CreateVersion7(), Guid.CreateVersion7(), _devices.Ports.Select(port => new[] { NetAutomation.Bench.Stack.FreePort(), port }).ToArray());
+        await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'bench', 'active')", Tenant);
+        await stack.Sql("insert into inventory.site (tenant_id, id, name, version) values ($1, $2, 'bench', 1)", Tenant, Site);
+        // A run that goes on for ever. What it was ordered and paid by does not matter to its streams.
+        await stack.Sql(
+            """
+            set session_replication_role = replica;
+            insert into runs.run (tenant_id, id, state, terminal, transition, attempt, fence, quote_id, block, version, digest, effect, mode, targets, input, input_hash, timeout_seconds,
+                                  ceiling_micros, created_by)
+              values ('{0}', '{2}', 'running', false, 1, 1, 1, '{2}', 'bench', '1', '', 'unsafe', 'apply', '{{}}', '{{}}', '', 86400, 0, '{2}');
+            insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence) values ('{0}', '{1}', '{2}', 1, 1);
+            set session_replication_role = origin;
+            """.Replace("{{}}", "{}", StringComparison.Ordinal).Replace("{0}", $"{Tenant}", StringComparison.Ordinal).Replace("{1}", $"{device}", StringComparison.Ordinal)
+                .Replace("{2}", $"{run}", StringComparison.Ordinal));
+        ConnectorPort = NetAutomation.Bench.Stack.FreePort();
+        Service = await stack.StartOpened(new { Tenant, Site, Device = device, Run = run, Doors = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
+        Connector = await StartConnector(stack, links);
+        Product = new Way("product", [.. ports.Select(pair => pair[0])], () => [Service.Id, Connector.Id]);
+    }
+
+    private async Task<Process> StartConnector(Stack stack, int links)
+    {
+        var (token, list, state) = (stack.File("join-token", await Enrol(stack)), stack.File("allow-list", string.Join('\n', _devices.Ports.Select(port => $"127.0.0.1/32 {port}"))), stack.File("connector"));
+        await stack.Finish(stack.Parts.Connector, "join", "--endpoint", $"nowhere.invalid:{ConnectorPort}", "--address", "127.0.0.1", "--server-name", NetAutomation.Bench.Stack.ServerName, "--ca", stack.File("api/ca.pem"),
+            "--token-file", token, "--state", state);
+        var (connector, _) = await stack.Launch(
+            stack.Parts.Connector,
+            ["run", "--state", state, "--allow-list", list, "--links", links.ToString(CultureInfo.InvariantCulture), "--device-sessions", "256", "--device-rate", "1000", "--rate", "10000"],
+            "attached session");
+        return connector;
+    }
+
+    /// <summary>Both ends of OpenSSH with keys and settings of their own.</summary>
+    private async Task StartSsh(Stack stack)
+    {
+        Stack.Say("starting sshd and ssh -R");
+        var (port, doors) = (NetAutomation.Bench.Stack.FreePort(), _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList());
+        foreach (var key in new[] { "ssh-host", "ssh-user" })
+        {
+            await stack.Finish("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stack.File(key));
+        }
+
+        var settings = stack.File("sshd.conf",
+            $"""
+            ListenAddress 127.0.0.1
+            Port {port}
+            HostKey {stack.File("ssh-host")}
+            AuthorizedKeysFile {stack.File("ssh-user.pub")}
+            PidFile none
+            StrictModes no
+            UsePAM no
+            PasswordAuthentication no
+            KbdInteractiveAuthentication no
+            PermitRootLogin prohibit-password
+
+            """);
+        // Where sshd puts those who have not proven anything yet, if it is started by root.
+        if (Environment.IsPrivilegedProcess)
+        {
+            Directory.CreateDirectory("/run/sshd");
+        }
+
+        var known = stack.File("known-hosts", $"[127.0.0.1]:{port} {(await File.ReadAllTextAsync(stack.File("ssh-host.pub"))).Trim()}\n");
+        var (server, _) = await stack.Launch("/usr/sbin/sshd", ["-D", "-e", "-f", settings], "Server listening");
+        string[] forwards = [.. doors.SelectMany(each => new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") })];
+        var (client, _) = await stack.Launch(
+            "ssh",
+            [
+                "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o", $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
+                "-c", Cipher, .. forwards, $"{Environment.UserName}@127.0.0.1",
+            ],
+            null);
+        Ssh = new Way("ssh", [.. doors.Select(each => each.Door)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
+    }
+
+    private async Task StartRelay(Stack stack)
+    {
+        var chain = _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Middle: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList();
+        var (second, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Middle}:{each.Device}")], "ready");
+        var (first, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Door}:{each.Middle}")], "ready");
+        Relay = new Way("relay", [.. chain.Select(each => each.Door)], () => [first.Id, second.Id]);
+    }
+}

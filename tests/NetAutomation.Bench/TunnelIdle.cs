@@ -1,0 +1,76 @@
+using System.Diagnostics;
+
+namespace NetAutomation.Bench;
+
+/// <summary>What it costs to hold streams on which nothing happens, and connectors of which nothing is asked: the growth of memory, once.</summary>
+internal static class TunnelIdle
+{
+    private const int Streams = 1000;
+    private const int Connectors = 1000;
+
+    // One link carries 256.
+    private const int Links = 5;
+    private const double Megabyte = 1e6;
+
+    public static async Task<Result> Run(Stack stack)
+    {
+        using var ground = await TunnelGround.Start(stack, Links);
+        foreach (var way in new[] { ground.Product, ground.Ssh })
+        {
+            way.Greeting(100);
+            way.Bulk(Devices.Send, 1, 1 << 20);
+        }
+
+        Stack.Say($"opening {Streams} streams");
+        var alone = ProcessFigures.Memory(ground.Connector.Id);
+        var (stream, sshStream) = (await Hold(ground.Product), await Hold(ground.Ssh));
+        Stack.Say($"attaching {Connectors} connectors");
+        var (before, begun) = (ProcessFigures.Memory(ground.Service.Id), Stopwatch.GetTimestamp());
+        await Attach(stack, ground);
+        var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        var cpu = ProcessFigures.CpuSeconds([ground.Service.Id]);
+        await Task.Delay(TimeSpan.FromSeconds(10));
+        return new Result(
+            "tunnel-idle",
+            Held: true,
+            [
+                new("serviceMBPer1000Streams", Math.Round(stream.Service, 1)),
+                new("connectorMBPer1000Streams", Math.Round(stream.Connector, 1)),
+                new("sshMBPer1000Streams", Math.Round(sshStream.All, 1)),
+                new("ratio", Math.Round(stream.All / sshStream.All, 2)),
+                new("serviceMBPer1000Connectors", Math.Round((ProcessFigures.Memory(ground.Service.Id) - before) / Megabyte, 1)),
+                new("serviceCpuPercent", Math.Round((ProcessFigures.CpuSeconds([ground.Service.Id]) - cpu) * 10, 1)),
+                new("joinedAndAttachedPerSecond", Math.Round(Connectors / seconds)),
+                new("connectorMB", Math.Round(alone / Megabyte, 1)),
+            ]);
+
+        async Task<(double All, double Service, double Connector)> Hold(Way way)
+        {
+            var (all, service, connector) = Now(way);
+            var sockets = Enumerable.Range(0, Streams).Select(way.Open).ToList();
+            await Task.Delay(TimeSpan.FromSeconds(3));
+            var with = Now(way);
+            sockets.ForEach(socket => socket.Dispose());
+            return (with.All - all, with.Service - service, with.Connector - connector);
+        }
+
+        (double All, double Service, double Connector) Now(Way way) =>
+            (way.Memory() / Megabyte, ProcessFigures.Memory(ground.Service.Id) / Megabyte, ProcessFigures.Memory(ground.Connector.Id) / Megabyte);
+    }
+
+    private static async Task Attach(Stack stack, TunnelGround ground)
+    {
+        var tokens = new List<string>();
+        for (var i = 0; i < Connectors; i++)
+        {
+            tokens.Add(await ground.Enrol(stack));
+        }
+
+        var (file, folder) = (stack.File("crowd-tokens", string.Join('\n', tokens)), Directory.CreateDirectory(stack.File("crowd")).FullName);
+        await stack.Launch(stack.Inside, ["crowd", $"{ground.ConnectorPort}", Stack.ServerName, stack.File("api/ca.pem"), folder, file], "ready");
+        while (await stack.Value<long>("select count(*) from connectors.connector_session where state = 'attached'") < Connectors + Links)
+        {
+            await Task.Delay(200);
+        }
+    }
+}

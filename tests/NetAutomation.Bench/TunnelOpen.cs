@@ -1,0 +1,51 @@
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// How long it takes from the wish for a stream to the first byte: of a device that speaks first, and of one that answers what is sent at
+/// once. With its defaults, <c>ssh -R</c> lets the latter wait for a delayed acknowledgement of TCP.
+/// </summary>
+internal static class TunnelOpen
+{
+    private const int Opens = 40;
+
+    // Over ssh -R, where the device answers.
+    private const double RatioLimit = 0.05;
+
+    public static async Task<Result> Run(Stack stack)
+    {
+        using var ground = await TunnelGround.Start(stack);
+        Stack.Say("warming up");
+        foreach (var way in new[] { ground.Product, ground.Product, ground.Product, ground.Relay, ground.Ssh })
+        {
+            way.Greeting(Opens);
+            way.Answer(Opens);
+        }
+
+        var rounds = await Rounds.Measure(
+            "tunnel-open",
+            stack.Parts.Rounds,
+            ("answer", () => Task.FromResult(ground.Product.Answer(Opens))),
+            ("ssh answer", () => Task.FromResult(ground.Ssh.Answer(Opens))),
+            ("relay answer", () => Task.FromResult(ground.Relay.Answer(Opens))),
+            ("greeting", () => Task.FromResult(ground.Product.Greeting(Opens))),
+            ("ssh greeting", () => Task.FromResult(ground.Ssh.Greeting(Opens))),
+            ("relay greeting", () => Task.FromResult(ground.Relay.Greeting(Opens))));
+        var ratio = rounds.Ratio("answer", "ssh answer");
+        return new Result(
+            "tunnel-open",
+            ratio <= RatioLimit,
+            [
+                new("answerMilliseconds", Math.Round(rounds.Median("answer"), 2)),
+                new("sshAnswer", Math.Round(rounds.Median("ssh answer"), 2)),
+                new("relayAnswer", Math.Round(rounds.Median("relay answer"), 2)),
+                new("answerRatio", Math.Round(ratio, 3)),
+                new("answerRatioLimit", RatioLimit),
+                new("answerSpread", rounds.Spread("answer", "ssh answer")),
+                new("greetingMilliseconds", Math.Round(rounds.Median("greeting"), 2)),
+                new("sshGreeting", Math.Round(rounds.Median("ssh greeting"), 2)),
+                new("relayGreeting", Math.Round(rounds.Median("relay greeting"), 2)),
+                new("greetingRatio", Math.Round(rounds.Ratio("greeting", "ssh greeting"), 2)),
+                new("noise", rounds.Noise),
+            ]);
+    }
+}

@@ -1,0 +1,86 @@
+namespace NetAutomation.Bench;
+
+/// <summary>
+/// How long 64 bytes take to a device and back: alone, beside four streams that carry all they can, and beside 32 of which each is full
+/// and stalled by its reader.
+/// </summary>
+internal static class TunnelRoundTrip
+{
+    private const int Trips = 2000;
+    private const int Busy = 4;
+    private const int Stalled = 32;
+
+    // Over ssh -R.
+    private const double RatioLimit = 0.5;
+
+    // With over without.
+    private const double StalledLimit = 1.25;
+
+    public static async Task<Result> Run(Stack stack)
+    {
+        using var ground = await TunnelGround.Start(stack);
+        var p99 = new List<(string Side, double Value)>();
+        var sides = new (string, Func<Task<double>>)[]
+        {
+            ("product", () => Task.FromResult(Trip("product", ground.Product, Trips))),
+            ("ssh", () => Task.FromResult(Trip("ssh", ground.Ssh, Trips))),
+            ("relay", () => Task.FromResult(Trip("relay", ground.Relay, Trips))),
+            ("busy", () => Task.FromResult(Beside("busy", ground.Product))),
+            ("ssh busy", () => Task.FromResult(Beside("ssh busy", ground.Ssh))),
+            ("stalled", async () =>
+            {
+                using var stalled = await ground.Product.Stalled(Stalled);
+                return Trip("stalled", ground.Product, Trips);
+            }),
+        };
+        Stack.Say("warming up");
+        for (var i = 0; i < 3; i++)
+        {
+            foreach (var (_, measure) in sides)
+            {
+                await measure();
+            }
+        }
+
+        p99.Clear();
+        var rounds = await Rounds.Measure("tunnel-rtt", stack.Parts.Rounds, sides);
+        p99.ForEach(each => rounds.Add(each.Side, each.Value));
+        var (ratio, beside) = (rounds.Ratio("product", "ssh"), rounds.Ratio("stalled", "product"));
+        return new Result(
+            "tunnel-rtt",
+            ratio <= RatioLimit && beside <= StalledLimit,
+            [
+                new("p50", Math.Round(rounds.Median("product"))),
+                new("sshP50", Math.Round(rounds.Median("ssh"))),
+                new("relayP50", Math.Round(rounds.Median("relay"))),
+                new("ratio", Math.Round(ratio, 2)),
+                new("ratioLimit", RatioLimit),
+                new("spread", rounds.Spread("product", "ssh")),
+                new("p99", Math.Round(rounds.Median("product p99"))),
+                new("sshP99", Math.Round(rounds.Median("ssh p99"))),
+                new("busyP50", Math.Round(rounds.Median("busy"))),
+                new("sshBusyP50", Math.Round(rounds.Median("ssh busy"))),
+                new("busyP99", Math.Round(rounds.Median("busy p99"))),
+                new("sshBusyP99", Math.Round(rounds.Median("ssh busy p99"))),
+                new("busyRatio", Math.Round(rounds.Ratio("busy", "ssh busy"), 2)),
+                new("stalledP50", Math.Round(rounds.Median("stalled"))),
+                new("stalledP99", Math.Round(rounds.Median("stalled p99"))),
+                new("stalledRatio", Math.Round(beside, 2)),
+                new("stalledRatioLimit", StalledLimit),
+                new("noise", rounds.Noise),
+            ]);
+
+        double Trip(string side, Way way, int count)
+        {
+            var times = way.RoundTrips(count);
+            p99.Add(($"{side} p99", times[count * 99 / 100]));
+            return times[count / 2];
+        }
+
+        double Beside(string side, Way way)
+        {
+            using var busy = way.Busy(Busy);
+            return Trip(side, way, Trips / 10);
+        }
+    }
+}
