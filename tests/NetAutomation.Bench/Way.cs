@@ -28,14 +28,15 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
     /// <summary>Until streams can be had.</summary>
     public async Task Ready()
     {
-        for (var (tries, device) = (0, 0); device < ports.Length - 1; tries++)
+        var left = 300;
+        for (var device = 0; device < ports.Length - 1;)
         {
             try
             {
                 Open(device).Dispose();
                 device++;
             }
-            catch (Exception e) when (e is IOException or SocketException && tries < 300)
+            catch (Exception e) when (e is IOException or SocketException && left-- > 0)
             {
                 await Task.Delay(100);
             }
