@@ -23,7 +23,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         if (_options.Warm && _options.Spares > 0 && _making.IsCompleted)
         {
             _taken.Release(_options.Spares);
-            _making = Task.Run(MakeSpares);
+            _making = Task.Run(MakeSpares, CancellationToken.None);
         }
     }
 
@@ -97,7 +97,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
                 return spare;
             }
 
-            _ = spare.DisposeAsync();
+            _ = spare.DisposeAsync().AsTask();
         }
 
         return null;
@@ -112,7 +112,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
 
     private async Task MakeSpares()
     {
-        while (true)
+        while (!_ending.IsCancellationRequested)
         {
             await _taken.WaitAsync(_ending.Token);
             try

@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Net.Sockets;
+using NetAutomation.Execution.Sandbox;
+using NetAutomation.Tests.Fleet;
+
+namespace NetAutomation.Tests.Execution;
+
+/// <summary>More devices than one process of Ansible plays on.</summary>
+public sealed class ManyDevicesTests(SandboxGround ground) : IClassFixture<SandboxGround>
+{
+    private const int Count = 40;
+    private const string Slow = "d07";
+
+    [Fact]
+    public async Task Every_device_gets_its_outcome_and_a_slow_one_holds_up_no_other()
+    {
+        Assert.SkipUnless(await SandboxProbe.Check(ground.Options, CancellationToken.None) is [], "needs namespaces");
+        var folder = Directory.CreateTempSubdirectory("na-many");
+        try
+        {
+            using var routers = await Routers.Start(folder.FullName, Count);
+            await Play(folder.FullName, routers);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private async Task Play(string folder, Routers routers)
+    {
+        // Twice in a run: before and after the change.
+        routers.Slow(($"{Slow} show", 12));
+        var devices = Enumerable.Range(1, Count).Select(i => new SandboxDevice(
+            Routers.Name(i), "frr", routers.Port, Routers.Username, routers.Password, null, null, routers.HostKey(i),
+            string.Join(' ', File.ReadAllText(Path.Combine(folder, $"{Routers.Name(i)}.key.pub")).Split(' ').Take(2)))).ToList();
+        var job = new SandboxJob(
+            Guid.NewGuid().ToString("n"), Path.Combine(ground.Options.BlocksDirectory, "static-routes"), false,
+            SandboxGround.Json("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"}]}"""), devices, TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5));
+
+        var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(job, async (device, cancel) =>
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(Routers.Address(int.Parse(device[1..], CultureInfo.InvariantCulture)), routers.Port, cancel);
+            return new NetworkStream(socket, ownsSocket: true);
+        }));
+
+        result.Fault.ShouldBeNull();
+        result.Devices.ShouldAllBe(device => device.Outcome == SandboxOutcome.Changed);
+        events.Where(happened => happened.Type == "output").ShouldBeEmpty();
+        var outcomes = events.Where(happened => happened.Type == "device_outcome").Select(happened => happened.Device).ToList();
+        outcomes.Order(StringComparer.Ordinal).ShouldBe(devices.Select(device => device.Name));
+        outcomes[^1].ShouldBe(Slow);
+    }
+}
