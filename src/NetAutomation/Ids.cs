@@ -1,5 +1,5 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -31,20 +31,18 @@ public readonly record struct Id<TKind>(Guid Value) : IParsable<Id<TKind>>, ICom
 
     public int CompareTo(Id<TKind> other) => Value.CompareTo(other.Value);
 
-    public override string ToString()
+    public override string ToString() => string.Create(TKind.Prefix.Length + Digits, Value, static (text, value) =>
     {
         Span<byte> bytes = stackalloc byte[16];
-        Value.TryWriteBytes(bytes, bigEndian: true, out _);
-        var number = new BigInteger(bytes, isUnsigned: true, isBigEndian: true);
-        Span<char> text = stackalloc char[Digits];
-        for (var i = Digits - 1; i >= 0; i--)
+        value.TryWriteBytes(bytes, bigEndian: true, out _);
+        var number = BinaryPrimitives.ReadUInt128BigEndian(bytes);
+        TKind.Prefix.CopyTo(text);
+        for (var i = text.Length - 1; i >= TKind.Prefix.Length; i--)
         {
             text[i] = Alphabet[(int)(number & 31)];
             number >>= 5;
         }
-
-        return string.Concat(TKind.Prefix, text);
-    }
+    });
 
     public static Id<TKind> Parse(string s) => TryRead(s, out var id) ? id : None;
 
@@ -65,27 +63,21 @@ public readonly record struct Id<TKind>(Guid Value) : IParsable<Id<TKind>>, ICom
             return false;
         }
 
-        var number = BigInteger.Zero;
+        var number = UInt128.Zero;
         foreach (var c in text.AsSpan(TKind.Prefix.Length))
         {
             var digit = Alphabet.IndexOf(c, StringComparison.Ordinal);
-            if (digit < 0)
+            if (digit < 0 || number >> 123 != 0)
             {
                 return false;
             }
 
-            number = (number << 5) | digit;
+            number = (number << 5) | (uint)digit;
         }
 
-        Span<byte> bytes = stackalloc byte[17];
-        bytes.Clear();
-        if (number.GetByteCount(isUnsigned: true) > 16)
-        {
-            return false;
-        }
-
-        number.TryWriteBytes(bytes[(16 - number.GetByteCount(isUnsigned: true))..16], out _, isUnsigned: true, isBigEndian: true);
-        id = new Id<TKind>(new Guid(bytes[..16], bigEndian: true));
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, number);
+        id = new Id<TKind>(new Guid(bytes, bigEndian: true));
         return true;
     }
 }

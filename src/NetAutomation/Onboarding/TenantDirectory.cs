@@ -33,7 +33,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
             select b.id, t.tenant_id from onboarding.binding b join onboarding.tenant t using (tenant_id)
             where b.endpoint_id = {endpointId} and b.ended_at is null and (t.state in ('active', 'suspended') or t.reads_until > now())
             """,
-            cancel);
+            CancellationToken.None);
         if (rows is [var row])
         {
             return new EndpointBinding(row.Id, new TenantId(row.TenantId));
@@ -41,7 +41,7 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
 
         Unbound?.Invoke(endpointId);
         return null;
-    });
+    }, cancel);
 
     /// <summary>Which of these endpoints are bound to a tenant that may call, by which binding. Never an answer of before.</summary>
     public async Task<Dictionary<string, Guid>> Bindings(string[] endpoints, CancellationToken cancel)
@@ -73,9 +73,9 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
                 from onboarding.api_key k join onboarding.tenant t using (tenant_id)
                 where k.sha256 = {hash} and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and (t.state in ('active', 'suspended') or t.reads_until > now())
                 """,
-                cancel);
+                CancellationToken.None);
             return rows is [var row] ? new KeyHolder(new(row.TenantId), new(row.Id), row.Member, row.Role, row.Suspended) : null;
-        });
+        }, cancel);
     }
 
     /// <summary>Forgets every answer, after a change made by this process.</summary>
@@ -94,39 +94,58 @@ internal sealed class TenantDirectory(IServiceScopeFactory scopes, TimeProvider 
     private sealed class Recent<T>(TimeProvider time, TimeSpan fresh)
     {
         private const int Most = 20_000;
-        private readonly ConcurrentDictionary<string, (long At, T Value)> _answers = new(StringComparer.Ordinal);
-        private int _cleared;
+        private readonly ConcurrentDictionary<string, Asked> _answers = new(StringComparer.Ordinal);
 
-        public async ValueTask<T> Get(string name, Func<Task<T>> read)
+        /// <summary>Whoever asks while the database has not answered yet waits for the same answer.</summary>
+        public ValueTask<T> Get(string name, Func<Task<T>> read, CancellationToken cancel)
         {
             // Taken before the read: an answer is as old as its question.
             var now = time.GetTimestamp();
-            if (_answers.TryGetValue(name, out var known) && time.GetElapsedTime(known.At, now) < fresh)
+            while (true)
             {
-                return known.Value;
-            }
+                var known = _answers.GetValueOrDefault(name);
+                if (known is not null && time.GetElapsedTime(known.At, now) < fresh)
+                {
+                    return new(known.Answer.Task.WaitAsync(cancel));
+                }
 
-            var cleared = Volatile.Read(ref _cleared);
-            var value = await read();
-            if (_answers.Count >= Most)
-            {
-                _answers.Clear();
-            }
+                if (_answers.Count >= Most)
+                {
+                    _answers.Clear();
+                }
 
-            _answers[name] = (now, value);
-            if (cleared != Volatile.Read(ref _cleared))
-            {
-                // What was asked before everything was forgotten may be what had to be forgotten.
-                _answers.TryRemove(name, out _);
+                var asked = new Asked(now);
+                if (known is null ? _answers.TryAdd(name, asked) : _answers.TryUpdate(name, asked, known))
+                {
+                    return Ask(name, asked, read);
+                }
             }
-
-            return value;
         }
 
-        public void Clear()
+        public void Clear() => _answers.Clear();
+
+        private async ValueTask<T> Ask(string name, Asked asked, Func<Task<T>> read)
         {
-            Interlocked.Increment(ref _cleared);
-            _answers.Clear();
+            try
+            {
+                var value = await read();
+                asked.Answer.SetResult(value);
+                return value;
+            }
+            catch (Exception fault)
+            {
+                _answers.TryRemove(new(name, asked));
+                asked.Answer.SetException(fault);
+                _ = asked.Answer.Task.Exception;
+                throw;
+            }
+        }
+
+        private sealed class Asked(long at)
+        {
+            public long At => at;
+
+            public TaskCompletionSource<T> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 }

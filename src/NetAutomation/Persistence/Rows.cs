@@ -1,119 +1,87 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Globalization;
+using System.Linq.Expressions;
 using System.Reflection;
-using System.Runtime.CompilerServices;
-using System.Text.Json;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
+using NetAutomation.Platform;
 
 namespace NetAutomation.Persistence;
 
 /// <summary>
-/// Reads rows into records by column name. <c>SqlQuery</c> of EF Core does not do it: rows that are no entity know neither the conventions
-/// nor the converters of the model.
+/// Rows as records by column name, by code compiled once for each record. <c>SqlQuery</c> of EF Core does not do it: rows that are no entity
+/// know neither the conventions nor the converters of the model.
 /// </summary>
-internal static class Rows
+/// <typeparam name="T">One value, or a record: its longest constructor and then its settable members.</typeparam>
+internal static class Rows<T>
 {
-    private static readonly ConcurrentDictionary<Type, Func<DbDataReader, object?>> _shapes = new();
-    private static readonly ConcurrentDictionary<Type, Dictionary<string, object>> _enums = new();
+    private static readonly (string[] Columns, Func<DbDataReader, int[], T> Row) _shape = ShapeOf();
 
-    public static async Task<List<T>> Read<T>(DatabaseFacade database, FormattableString sql, CancellationToken cancel)
+    /// <summary>Reads the row a reader is at; made once for each result.</summary>
+    public static Func<DbDataReader, T> Of(DbDataReader result)
     {
-        var rows = new List<T>();
-        await foreach (var row in Stream<T>(database, sql, cancel))
-        {
-            rows.Add(row);
-        }
-
-        return rows;
+        var ordinals = Array.ConvertAll(_shape.Columns, result.GetOrdinal);
+        return reader => _shape.Row(reader, ordinals);
     }
 
-    /// <summary>Row by row, for results that do not fit into memory. The connection does nothing else meanwhile.</summary>
-    public static async IAsyncEnumerable<T> Stream<T>(DatabaseFacade database, FormattableString sql, [EnumeratorCancellation] CancellationToken cancel)
+    private static (string[] Columns, Func<DbDataReader, int[], T> Row) ShapeOf()
     {
-        await database.OpenConnectionAsync(cancel);
-        try
-        {
-            await using var command = ((NpgsqlConnection)database.GetDbConnection()).CreateCommand();
-            command.CommandTimeout = database.GetCommandTimeout() ?? command.CommandTimeout;
-            command.Transaction = (NpgsqlTransaction?)database.CurrentTransaction?.GetDbTransaction();
-            var arguments = sql.GetArguments();
-            object?[] names = [.. Enumerable.Range(0, arguments.Length).Select(i => $"@p{i}")];
-#pragma warning disable S2077 // Only the parameters' names are formatted in.
-            command.CommandText = string.Format(CultureInfo.InvariantCulture, sql.Format, names);
-#pragma warning restore S2077
-            for (var i = 0; i < arguments.Length; i++)
-            {
-                command.Parameters.Add(new NpgsqlParameter($"p{i}", arguments[i] ?? DBNull.Value));
-            }
-
-            await using var reader = await command.ExecuteReaderAsync(cancel);
-            var shape = _shapes.GetOrAdd(typeof(T), ShapeOf);
-            while (await reader.ReadAsync(cancel))
-            {
-                yield return (T)shape(reader)!;
-            }
-        }
-        finally
-        {
-            await database.CloseConnectionAsync();
-        }
-    }
-
-    /// <summary>One value, or a record by its longest constructor and then its settable members.</summary>
-    private static Func<DbDataReader, object?> ShapeOf(Type type)
-    {
+        var (type, reader, ordinals) = (typeof(T), Expression.Parameter(typeof(DbDataReader)), Expression.Parameter(typeof(int[])));
         if (IsSingle(Nullable.GetUnderlyingType(type) ?? type))
         {
-            return reader => Field(reader, 0, type);
+            return ([], Expression.Lambda<Func<DbDataReader, int[], T>>(Fields.Read(reader, Expression.Constant(0), type), reader, ordinals).Compile());
         }
 
+        var columns = new List<string>();
         var constructor = type.GetConstructors().MaxBy(each => each.GetParameters().Length) ?? throw new InvalidOperationException($"{type} has no public constructor.");
-        var parameters = Array.ConvertAll(constructor.GetParameters(), each => (each.ParameterType, Column: Conventions.Snake(each.Name!)));
+        var made = Expression.New(constructor, Array.ConvertAll(constructor.GetParameters(), each => Field(each.Name!, each.ParameterType)));
         var members = type.GetProperties()
-            .Where(each => each.SetMethod is not null && !constructor.GetParameters().Any(parameter => parameter.Name == each.Name)).ToArray();
-        return reader =>
-        {
-            var values = Array.ConvertAll(parameters, each => Field(reader, reader.GetOrdinal(each.Column), each.ParameterType));
-            var row = constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
-            foreach (var member in members)
-            {
-                member.SetValue(row, Field(reader, reader.GetOrdinal(Conventions.Snake(member.Name)), member.PropertyType));
-            }
+            .Where(each => each.SetMethod is not null && !constructor.GetParameters().Any(parameter => parameter.Name == each.Name))
+            .Select(each => Expression.Bind(each, Field(each.Name, each.PropertyType))).ToList();
+        return ([.. columns], Expression.Lambda<Func<DbDataReader, int[], T>>(Expression.MemberInit(made, members), reader, ordinals).Compile());
 
-            return row;
-        };
-    }
-
-    private static object? Field(DbDataReader reader, int ordinal, Type type)
-    {
-        var value = reader.GetValue(ordinal);
-        if (value is DBNull)
+        Expression Field(string name, Type of)
         {
-            return null;
+            columns.Add(Conventions.Snake(name));
+            return Fields.Read(reader, Expression.ArrayIndex(ordinals, Expression.Constant(columns.Count - 1)), of);
         }
-
-        var plain = Nullable.GetUnderlyingType(type) ?? type;
-        return (value, plain) switch
-        {
-            _ when plain.IsInstanceOfType(value) => value,
-            (string name, { IsEnum: true }) => _enums.GetOrAdd(plain, NamesOf)[name],
-            (long micros, _) when plain == typeof(Money) => new Money(micros),
-            (Guid id, _) when IsId(plain) => Activator.CreateInstance(plain, id),
-            (DateTime instant, _) when plain == typeof(DateTimeOffset) => new DateTimeOffset(instant),
-            (DateTime day, _) when plain == typeof(DateOnly) => DateOnly.FromDateTime(day),
-            _ => Convert.ChangeType(value, plain, CultureInfo.InvariantCulture),
-        };
     }
-
-    private static Dictionary<string, object> NamesOf(Type type) =>
-        Enum.GetValues(type).Cast<object>().ToDictionary(value => JsonNamingPolicy.SnakeCaseLower.ConvertName($"{value}"), StringComparer.Ordinal);
 
     private static bool IsSingle(Type type) =>
-        type.IsPrimitive || type.IsEnum || type.IsArray || type.Namespace == nameof(System) || type == typeof(Money) || IsId(type);
+        type.IsPrimitive || type.IsEnum || type.IsArray || type.Namespace == nameof(System) || type == typeof(Money) || Fields.IsId(type);
+}
 
-    private static bool IsId(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Id<>);
+/// <summary>How one value of a row is read.</summary>
+internal static class Fields
+{
+    private static readonly Type[] _plain = [typeof(Guid), typeof(bool), typeof(int), typeof(long)];
+    private static readonly MethodInfo _typed = typeof(DbDataReader).GetMethod(nameof(DbDataReader.GetFieldValue))!;
+
+    /// <summary>The value as this type; null, or the type's default, where there is none.</summary>
+    public static Expression Read(Expression reader, Expression ordinal, Type type) => Expression.Condition(
+        Expression.Call(reader, nameof(DbDataReader.IsDBNull), null, ordinal),
+        Expression.Default(type),
+        Expression.Convert(Value(reader, ordinal, Nullable.GetUnderlyingType(type) ?? type), type));
+
+    public static bool IsId(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Id<>);
+
+    private static Expression Value(Expression reader, Expression ordinal, Type type)
+    {
+        Expression Typed(Type of) => Expression.Call(reader, _typed.MakeGenericMethod(of), ordinal);
+        Expression Made(Type from) => Expression.New(type.GetConstructor([from])!, Typed(from));
+        return type switch
+        {
+            _ when _plain.Contains(type) => Typed(type),
+            { IsEnum: true } => Expression.Call(typeof(Wire), nameof(Wire.Value), [type], Typed(typeof(string))),
+            _ when type == typeof(Money) => Made(typeof(long)),
+            _ when IsId(type) => Made(typeof(Guid)),
+            _ when type == typeof(DateTimeOffset) => Made(typeof(DateTime)),
+            _ => Expression.Convert(Expression.Call(typeof(Fields), nameof(Other), null, reader, ordinal, Expression.Constant(type)), type),
+        };
+    }
+
+    private static object Other(DbDataReader reader, int ordinal, Type type) => reader.GetValue(ordinal) switch
+    {
+        var value when type.IsInstanceOfType(value) => value,
+        DateTime day when type == typeof(DateOnly) => DateOnly.FromDateTime(day),
+        var value => Convert.ChangeType(value, type, CultureInfo.InvariantCulture),
+    };
 }

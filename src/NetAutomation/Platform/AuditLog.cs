@@ -16,12 +16,18 @@ internal sealed class AuditLog(NetAutomationDb db)
         TenantId tenant, string principal, string member, string? endpoint, string action, string subject, object? data, CancellationToken cancel)
     {
         var body = JsonSerializer.Serialize(data ?? new { }, Json.Api);
-        return db.Execute(
+        FormattableString record =
             $"""
             insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
             values ({Guid.CreateVersion7()}, {tenant.Value}, {principal}, {member}, {endpoint}, {action}, {subject}, {body}::jsonb)
-            """,
-            cancel);
+            """;
+        if (db.Database.CurrentTransaction is null)
+        {
+            return db.Execute(record, cancel);
+        }
+
+        db.Later(record);
+        return Task.CompletedTask;
     }
 
     /// <summary>The same deed of the service itself to many subjects, in one statement.</summary>

@@ -139,8 +139,8 @@ internal sealed class MeteringGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource);
-        return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource).AddInterceptors(SendLater.Instance);
+        return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 
     public Reporter Reporter(TimeProvider clock, KillSwitch? kill = null, MeteringOptions? options = null, string dimension = Dimension) =>

@@ -152,8 +152,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system);
-        return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system).AddInterceptors(SendLater.Instance);
+        return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 
     public async ValueTask DisposeAsync()

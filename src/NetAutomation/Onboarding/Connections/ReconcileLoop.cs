@@ -90,10 +90,10 @@ internal sealed partial class ReconcileLoop(
 
         (_waitingSince, _warned) = (null, false);
         metrics.Locked(TimeSpan.Zero);
-        await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_held.TotalMilliseconds}ms'", alone);
-        await limit.ExecuteNonQueryAsync(deadline.Token);
         try
         {
+            await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_held.TotalMilliseconds}ms'", alone);
+            await limit.ExecuteNonQueryAsync(deadline.Token);
             await using var scope = scopes.CreateAsyncScope();
             var pause = await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
             metrics.Round(succeeded: true, time.GetElapsedTime(begun));
