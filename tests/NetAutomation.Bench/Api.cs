@@ -26,14 +26,20 @@ internal static class Api
             await customer.Post("/v1/runs:batch", new { runs = Enumerable.Repeat(customer.Run(3), 60) });
         }
 
-        var (next, failed) = (0, 0);
+        var (next, failed, cpu) = (0, 0, new Dictionary<string, double>(StringComparer.Ordinal));
 
-        Task<double> Most(string path, TimeSpan? time = null) => Launch.Parallelly(Parallel, time ?? _time, async () =>
+        async Task<double> Most(string path, TimeSpan? time = null)
         {
-            using var answer = await Get(path);
-            answer.EnsureSuccessStatusCode();
-            await answer.Content.ReadAsByteArrayAsync();
-        });
+            var (begun, first) = (stack.Cpu, Volatile.Read(ref next));
+            var rate = await Launch.Parallelly(Parallel, time ?? _time, async () =>
+            {
+                using var answer = await Get(path);
+                answer.EnsureSuccessStatusCode();
+                await answer.Content.ReadAsByteArrayAsync();
+            });
+            cpu[path] = Math.Round((stack.Cpu - begun).TotalMilliseconds / (next - first), 3);
+            return rate;
+        }
 
         async Task<double> P99(string path)
         {
@@ -66,6 +72,9 @@ internal static class Api
             new("p99Page", Math.Round(rounds.Median("p99Page"), 1)),
             new("p99Reference", Math.Round(rounds.Median("p99Live"), 1)),
             new("p99Limit", P99Limit),
+            new("cpuMilliseconds", cpu[Me]),
+            new("cpuMillisecondsPage", cpu[Page]),
+            new("cpuMillisecondsReference", cpu[Live]),
             new("failedRequests", failed),
             new("noise", rounds.Noise),
         ]);

@@ -51,19 +51,20 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             return refusal;
         }
 
-        foreach (var (line, free, amount) in holds)
-        {
-            var component = Wire.Name(line.Component);
-            await db.Execute(
-                $"""
-                insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
-                                                 price_version_id, channel)
-                values ({tenant.Value}, {Guid.CreateVersion7()}, {run.Value}, {component}, {line.Quantity}, {free}, {line.UnitPrice.Micros}, {amount.Micros},
-                        {Money.Currency}, {line.PriceVersionId.Value}, {channel})
-                """,
-                cancel);
-        }
-
+        Guid[] ids = [.. holds.Select(_ => Guid.CreateVersion7())];
+        string[] components = [.. holds.Select(hold => Wire.Name(hold.Line.Component))];
+        long[] quantities = [.. holds.Select(hold => hold.Line.Quantity)];
+        long[] free = [.. holds.Select(hold => hold.Free)];
+        long[] units = [.. holds.Select(hold => hold.Line.UnitPrice.Micros)];
+        long[] amounts = [.. holds.Select(hold => hold.Amount.Micros)];
+        Guid[] prices = [.. holds.Select(hold => hold.Line.PriceVersionId.Value)];
+        db.Later(
+            $"""
+            insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
+                                             price_version_id, channel)
+            select {tenant.Value}, i, {run.Value}, c, q, f, u, a, {Money.Currency}, p, {channel}
+            from unnest({ids}, {components}, {quantities}, {free}, {units}, {amounts}, {prices}) as h (i, c, q, f, u, a, p)
+            """);
         return null;
     }
 

@@ -66,7 +66,7 @@ internal static class OnboardingModule
     public static void MapOnboarding(this ApiRoutes routes)
     {
         var customer = routes.Customer.WithTags("Tenant");
-        customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe");
+        customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe").WithMetadata(new OwnTransaction());
         var accounts = customer.MapGroup("/aws-accounts");
         accounts.MapGet("", ManageAccounts.List).WithName("ListAwsAccounts");
         accounts.MapPost("", ManageAccounts.Claim).WithName("ClaimAwsAccount")

@@ -46,14 +46,14 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
-        await using var transaction = await db.Begin(dial.Tenant, cancel);
-        return await db.Scalar<bool>(
+        return (await db.QueryAlone<bool>(
+            dial.Tenant,
             $"""
             select exists (select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
                            where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state = 'running' and r.fence = {dial.Fence}
                              and h.device_id = {dial.Device.Value} and h.fence = r.fence and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,
-            cancel);
+            cancel))[0];
     }
 
     private void Remember((RunId, long, bool) key, long asked)

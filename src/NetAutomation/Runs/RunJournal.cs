@@ -57,19 +57,12 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         cancel);
 
     /// <summary>True where a cancel was asked for.</summary>
-    public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel)
-    {
-        await using var transaction = await db.Begin(run.Tenant, cancel);
-        return await db.Scalar<bool>(
-            $"select state = 'cancelling' as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}", cancel);
-    }
+    public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel) => (await db.QueryAlone<bool>(
+        run.Tenant, $"select state = 'cancelling' as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}", cancel)).FirstOrDefault();
 
     /// <summary>True where a device that is still to come is in a deny window now, or outside its allow windows.</summary>
-    public async Task<bool> OutsideWindows(ClaimedRun run, CancellationToken cancel)
-    {
-        await using var transaction = await db.Begin(run.Tenant, cancel);
-        return await db.Scalar<bool>($"select runs.outside_windows({run.Tenant.Value}, {run.Id.Value}, now()) as \"Value\"", cancel);
-    }
+    public async Task<bool> OutsideWindows(ClaimedRun run, CancellationToken cancel) => (await db.QueryAlone<bool>(
+        run.Tenant, $"select runs.outside_windows({run.Tenant.Value}, {run.Id.Value}, now()) as \"Value\"", cancel))[0];
 
     /// <summary>
     /// Writes events with the next numbers, without gaps, and what they say of devices, in one transaction guarded by the fence.
@@ -92,17 +85,16 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value).ToArray();
             if (started.Length > 0)
             {
-                await db.Execute(
+                db.Later(
                     $"""
                     update runs.run_device set phase = 'running', started_at = coalesce(started_at, now())
                     where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = any ({started}) and outcome is null
-                    """,
-                    cancel);
+                    """);
             }
 
             foreach (var report in events.Select(happened => happened.Report).OfType<DeviceReport>())
             {
-                await Outcome(run, report, cancel);
+                Outcome(run, report);
             }
 
             return true;
@@ -118,24 +110,26 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         run,
         async () =>
         {
-            if (!await Locked(run, cancel))
+            if (await Facts(run.Tenant, run.Id, $"and fence = {run.Fence} and not terminal for update of r", cancel) is not var (head, found))
             {
                 return false;
             }
 
-            var counts = await Close(run.Tenant, run.Id, rest, cancel);
-            if (counts.Unknown > 0)
+            Close(run.Tenant, run.Id, rest);
+            var devices = found.ConvertAll(device => device.Outcome is null ? device with { Outcome = "not_started", Code = rest } : device);
+            if (devices.Exists(device => device.Outcome == "unknown"))
             {
                 await Move(run, ["running", "cancelling"], "unknown", "device_unknown", cancel);
                 await db.Execute($"select runs.release_known({run.Tenant.Value}, {run.Id.Value})", cancel);
                 return true;
             }
 
-            var failed = counts.Total - counts.Good;
-            var state = failed == 0 ? "succeeded" : cancelled && counts.Unfinished > 0 ? "cancelled" : "failed";
-            var price = await Settle(run.Tenant, run.Id, NoDevices, cancel);
+            var failed = devices.Count(device => !device.Good);
+            var state = failed == 0 ? "succeeded"
+                : cancelled && devices.Exists(device => device.Outcome == "not_started" || device.Code == "cancelled") ? "cancelled" : "failed";
+            var price = await Settle(run.Tenant, run.Id, head, devices, NoDevices, cancel);
             return await Move(
-                run, ["running", "cancelling"], state, null, cancel, price, state == "failed" ? "devices_failed" : null, state == "failed" ? $"{failed} of {counts.Total}" : null);
+                run, ["running", "cancelling"], state, null, cancel, price, state == "failed" ? "devices_failed" : null, state == "failed" ? $"{failed} of {devices.Count}" : null);
         },
         cancel,
         frees: true);
@@ -158,7 +152,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             where tenant_id = {tenant.Value} and run_id = {run.Value} and verify and outcome is null
             """,
             cancel);
-        await Close(tenant, run, state, cancel);
+        Close(tenant, run, state);
         if (left > 0)
         {
             await db.Execute($"select runs.move({tenant.Value}, {run.Value}, null, {from}, 'unknown', {by}, {state})", cancel);
@@ -166,7 +160,8 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             return true;
         }
 
-        var price = await Settle(tenant, run, NoDevices, cancel);
+        var (head, devices) = (await Facts(tenant, run, $"", cancel))!.Value;
+        var price = await Settle(tenant, run, head, devices, NoDevices, cancel);
         return await db.Scalar<long?>(
             $"""
             select runs.move({tenant.Value}, {run.Value}, null, {from}, {state}, {by}, null, {price.Micros}, {(state == "expired" ? "start_by_passed" : null)}) as "Value"
@@ -204,35 +199,23 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         }
 
         await db.Execute($"update runs.run set resolution = {resolution}::jsonb where tenant_id = {tenant.Value} and id = {run.Value}", cancel);
-        var price = await Settle(tenant, run, unbilled, cancel);
+        var (head, devices) = (await Facts(tenant, run, $"", cancel))!.Value;
+        var price = await Settle(tenant, run, head, devices, unbilled, cancel);
         return await db.Scalar<long?>(
             $"select runs.move({tenant.Value}, {run.Value}, null, array['unknown'], 'resolved', {by}, null, {price.Micros}) as \"Value\"", cancel) is not null;
     }
 
-    private async Task<bool> Locked(ClaimedRun run, CancellationToken cancel) => (await db.Query<IdRow>(
-        $"select id from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and not terminal for update", cancel)).Count == 1;
+    /// <summary>The devices without an outcome were not started.</summary>
+    private void Close(TenantId tenant, RunId run, string? rest) => db.Later(
+        $"""
+        update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, code = {rest}, finished_at = now()
+        where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome is null
+        """);
 
-    private async Task<Counts> Close(TenantId tenant, RunId run, string? rest, CancellationToken cancel)
+    /// <summary>What the end of a run goes by; null where the run is not so. Minutes are those in which a worker had it: not the queue between attempts, and not a person's thinking.</summary>
+    private async Task<(Head Head, List<Device> Devices)?> Facts(TenantId tenant, RunId run, FormattableString so, CancellationToken cancel)
     {
-        await db.Execute(
-            $"""
-            update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, code = {rest}, finished_at = now()
-            where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome is null
-            """,
-            cancel);
-        return (await db.Query<Counts>(
-            $"""
-            select count(*) as total, count(*) filter (where outcome in ('ok', 'changed')) as good, count(*) filter (where outcome = 'unknown') as unknown,
-              count(*) filter (where outcome = 'not_started' or code = 'cancelled') as unfinished
-            from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value}
-            """,
-            cancel))[0];
-    }
-
-    /// <summary>Minutes are those in which a worker had the run: not the queue between attempts, and not a person's thinking.</summary>
-    private async Task<Money> Settle(TenantId tenant, RunId run, HashSet<DeviceId> unbilled, CancellationToken cancel)
-    {
-        var head = (await db.Query<Head>(
+        var (heads, devices) = await db.Query<Head, Device>(
             $"""
             select block, digest, input_hash, greatest(1, ceil((
               select coalesce(sum(extract(epoch from coalesce(e.at, now()) - s.at)), 0) from runs.run_transition s
@@ -240,48 +223,52 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
                   select n.at from runs.run_transition n
                   where n.tenant_id = s.tenant_id and n.run_id = s.run_id and n.seq > s.seq and n.to_state not in ('running', 'cancelling') order by n.seq limit 1) e on true
               where s.tenant_id = r.tenant_id and s.run_id = r.id and s.to_state = 'running') / 60))::int as minutes
-            from runs.run r where tenant_id = {tenant.Value} and id = {run.Value}
+            from runs.run r where tenant_id = {tenant.Value} and id = {run.Value} {so}
             """,
-            cancel))[0];
-        var devices = await db.Query<Device>(
             $"""
-            select device_id, outcome, diff, before_hash, after_hash from runs.run_device
+            select device_id, outcome, code, diff, before_hash, after_hash from runs.run_device
             where tenant_id = {tenant.Value} and run_id = {run.Value} order by position
             """,
             cancel);
-        var facts = new RunFacts(run, head.Block, head.Digest, head.InputHash, head.Minutes, [.. devices.Select(device => new DeviceFact(
-            new DeviceId(device.DeviceId), device.Outcome, device.Outcome is "ok" or "changed" && !unbilled.Contains(new DeviceId(device.DeviceId)),
-            device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
-            device.BeforeHash, device.AfterHash))]);
-        return await ledger.Settle(tenant, facts, cancel);
+        return heads is [var head] ? (head, devices) : null;
     }
 
-    private async Task Outcome(ClaimedRun run, DeviceReport report, CancellationToken cancel)
+    private Task<Money> Settle(TenantId tenant, RunId run, Head head, List<Device> devices, HashSet<DeviceId> unbilled, CancellationToken cancel) => ledger.Settle(
+        tenant,
+        new RunFacts(run, head.Block, head.Digest, head.InputHash, head.Minutes, devices.ConvertAll(device => new DeviceFact(
+            new DeviceId(device.DeviceId), device.Outcome!, device.Good && !unbilled.Contains(new DeviceId(device.DeviceId)),
+            device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
+            device.BeforeHash, device.AfterHash))),
+        cancel);
+
+    /// <summary>The first outcome of a device stands, and its files with it.</summary>
+    private void Outcome(ClaimedRun run, DeviceReport report)
     {
-        var outcome = Wire.Name(report.Outcome);
+        var (tenant, id, device, outcome) = (run.Tenant.Value, run.Id.Value, report.Device.Value, Wire.Name(report.Outcome));
         var result = report.ResultJson is { Length: <= LargestResult } small ? small : null;
-        if (await db.Execute(
+        FormattableString told =
             $"""
             update runs.run_device set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted}, code = {report.Code},
               message = {report.Message}, result = {result}::jsonb, diff = {report.Diff}, before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
-            where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = {report.Device.Value} and outcome is null
-            """,
-            cancel) == 0)
+            where tenant_id = {tenant} and run_id = {id} and device_id = {device} and outcome is null
+            """;
+        if (report.Artifacts.Count == 0)
         {
+            db.Later(told);
             return;
         }
 
-        foreach (var file in report.Artifacts)
-        {
-            await db.Execute(
-                $"""
-                insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
-                values ({run.Tenant.Value}, {run.Id.Value}, {report.Device.Value}, {file.Name}, {file.MediaType}, {(long)file.Content.Length},
-                        {SHA256.HashData(file.Content)}, {file.Content})
-                on conflict do nothing
-                """,
-                cancel);
-        }
+        string[] names = [.. report.Artifacts.Select(file => file.Name)];
+        string[] types = [.. report.Artifacts.Select(file => file.MediaType)];
+        byte[][] hashes = [.. report.Artifacts.Select(file => SHA256.HashData(file.Content))];
+        byte[][] contents = [.. report.Artifacts.Select(file => file.Content)];
+        db.Later(
+            $"""
+            with told as ({told} returning device_id)
+            insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
+            select {tenant}, {id}, t.device_id, n, m, octet_length(c), h, c from told t, unnest({names}, {types}, {hashes}, {contents}) as f (n, m, h, c)
+            on conflict do nothing
+            """);
     }
 
     private async Task<bool> AppendRows(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel)
@@ -331,11 +318,12 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         return true;
     }
 
-    private sealed record Counts(long Total, long Good, long Unknown, long Unfinished);
-
     private sealed record Head(string Block, string Digest, string InputHash, int Minutes);
 
-    private sealed record Device(Guid DeviceId, string Outcome, string? Diff, string? BeforeHash, string? AfterHash);
+    private sealed record Device(Guid DeviceId, string? Outcome, string? Code, string? Diff, string? BeforeHash, string? AfterHash)
+    {
+        public bool Good => Outcome is "ok" or "changed";
+    }
 
     private sealed record IdRow(Guid Id);
 }

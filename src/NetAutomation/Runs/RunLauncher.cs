@@ -42,7 +42,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         }
 
         var by = origin?.Schedule?.ToString() ?? caller.Key.ToString();
-        await Enqueue(caller, run, planned, body, origin, by, cancel);
+        Enqueue(caller, run, planned, body, origin, by);
         await windows.Refresh(caller.Tenant, cancel);
         await audit.Append(
             caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
@@ -94,7 +94,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     }
 
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
-        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(await QuoteRun.Store(db, caller, plan, cancel), plan);
+        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(QuoteRun.Store(db, caller, plan), plan);
 
     /// <summary>Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.</summary>
     private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
@@ -140,37 +140,32 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         return new Planned(id, plan with { Lines = lines, Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)! });
     }
 
-    private async Task Enqueue(
-        Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by, CancellationToken cancel)
+    private void Enqueue(Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by)
     {
         var plan = planned.Plan;
         var (tenant, mode, effect) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
-        await db.Execute(
+        db.Later(
             $"""
             insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
                                   start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
             values ({tenant}, {run.Value}, 'queued', false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
                     {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
-            """,
-            cancel);
-        await db.Execute(
-            $"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})", cancel);
-        await db.Execute(
+            """);
+        db.Later($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})");
+        db.Later(
             $"""
             insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
             select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', 'queued') from runs.run where tenant_id = {tenant} and id = {run.Value}
-            """,
-            cancel);
+            """);
         var (ids, names, sites) = (plan.Devices.Select(d => d.DeviceId.Value).ToArray(), plan.Devices.Select(d => d.Name).ToArray(), plan.Devices.Select(d => d.SiteId.Value).ToArray());
-        await db.Execute(
+        db.Later(
             $"""
             insert into runs.run_device (tenant_id, run_id, device_id, position, name, site_id)
             select {tenant}, {run.Value}, d, n, name, s from unnest({ids}, {names}, {sites}) with ordinality as t (d, name, s, n)
-            """,
-            cancel);
+            """);
     }
 
     private sealed record Planned(QuoteId Quote, RunPlan Plan);

@@ -60,20 +60,18 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     /// <summary>What the worker has claimed. Apart from the claim, since this may be repeated and that may not.</summary>
     public async Task<ClaimedRun> Read(RunClaim claim, CancellationToken cancel)
     {
-        await using var transaction = await tenantDb.Begin(claim.Tenant, cancel);
-        var run = (await tenantDb.Query<Row>(
+        var (runs, devices) = await tenantDb.Query<Row, DeviceRow>(
             $"""
             select block, version, mode, effect, input::text as input, timeout_seconds, rollout::text as rollout from runs.run
             where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
-            cancel))[0];
-        var devices = await tenantDb.Query<DeviceRow>(
             $"""
             select device_id, name, verify from runs.run_device
             where tenant_id = {claim.Tenant.Value} and run_id = {claim.Run.Value} and outcome is null order by position
             """,
-            cancel);
-        await transaction.CommitAsync(cancel);
+            cancel,
+            claim.Tenant);
+        var run = runs[0];
         return new ClaimedRun(
             claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
             run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),

@@ -36,7 +36,7 @@ internal static class RunsModule
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns").WithMetadata(new IdempotencyRequired());
         group.MapPost("/runs/{id}:relaunch", RelaunchRun.Handle).WithName("RelaunchRun").WithMetadata(new IdempotencyRequired());
-        group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns");
+        group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");
         group.MapGet("/runs/{id}/devices/{deviceId}", GetRunDevices.GetRunDevice).WithName("GetRunDevice");

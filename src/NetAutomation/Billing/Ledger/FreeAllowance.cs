@@ -23,14 +23,15 @@ internal static class FreeAllowance
 
     private static async Task<long> Left(NetAutomationDb db, TenantId tenant, PriceLine line, CancellationToken cancel)
     {
-        await db.Execute($"select pg_advisory_xact_lock(hashtextextended({$"free/{tenant}/{line.Sku}"}, 0))", cancel);
-        var taken = await db.Scalar<long>(
+        var name = $"free/{tenant}/{line.Sku}";
+        var (_, taken) = await db.Query<int, long>(
+            $"select 1 from pg_advisory_xact_lock(hashtextextended({name}, 0))",
             $"""
             select coalesce(sum(held + used), 0)::bigint as "Value" from billing.free_allowance
             where tenant_id = {tenant.Value} and sku = {line.Sku} and month = date_trunc('month', now() at time zone 'UTC')::date
             """,
             cancel);
-        return Math.Max(0, line.FreePerMonth - taken);
+        return Math.Max(0, line.FreePerMonth - taken[0]);
     }
 
     /// <summary>What one line holds.</summary>

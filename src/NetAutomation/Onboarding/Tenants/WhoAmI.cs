@@ -28,13 +28,15 @@ internal static class WhoAmI
     /// <summary>The tenant, endpoint and key this request was known by.</summary>
     public static async Task<Ok<WhoAmIView>> GetMe(NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
-        var tenant = (await db.Query<Row>($"select name, state, reads_until from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))[0];
-        var held = await db.Query<HeldBlock>(
+        var (tenants, held) = await db.Query<Row, HeldBlock>(
+            $"select name, state, reads_until from onboarding.tenant where tenant_id = {caller.Tenant.Value}",
             $"""
             select block, major, kind from purchasing.entitlement
             where tenant_id = {caller.Tenant.Value} and tstzrange(starts_at, ends_at) @> now() order by block, major, kind
             """,
-            cancel);
+            cancel,
+            alone: caller.Tenant);
+        var tenant = tenants[0];
         return TypedResults.Ok(new WhoAmIView(
             caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role, held));
     }

@@ -104,17 +104,18 @@ internal sealed class IdempotentRequest
     {
         var cancel = _http.RequestAborted;
         var name = $"{_caller.Tenant}/{_caller.Key}/{_key}";
-        if (!await _db.Scalar<bool>($"select pg_try_advisory_xact_lock(hashtextextended({name}, 0)) as \"Value\"", cancel))
-        {
-            return new Problem(Problems.IdempotencyInFlight) { RetryAfter = TimeSpan.FromSeconds(1) };
-        }
-
-        var rows = await _db.Query<Row>(
+        var (locked, rows) = await _db.Query<bool, Row>(
+            $"select pg_try_advisory_xact_lock(hashtextextended({name}, 0))",
             $"""
             select fingerprint, status, content_type, location, etag, body, secret from platform.idempotency_key
             where tenant_id = {_caller.Tenant.Value} and principal = {_caller.Key.Value} and key = {_key}
             """,
             cancel);
+        if (!locked[0])
+        {
+            return new Problem(Problems.IdempotencyInFlight) { RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+
         if (rows is not [var row])
         {
             return null;

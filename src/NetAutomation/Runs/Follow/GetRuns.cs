@@ -40,13 +40,7 @@ internal static class GetRuns
         while (true)
         {
             var news = signals.News(id);
-            RunView? view;
-            await using (await db.Begin(caller.Tenant, cancel))
-            {
-                view = await RunView.Find(db, caller.Tenant, id, cancel);
-            }
-
-            if (view is null)
+            if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } view)
             {
                 return Platform.Problems.NotFound.With();
             }

@@ -10,33 +10,33 @@ internal static class RunEvents
     private const int Most = 500;
     private const int MostBytes = 128 * 1024;
 
-    public static async Task<Outcome<RunEventPage>> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
-    {
-        await using var transaction = await db.Begin(tenant, cancel);
-        return await InTransaction(db, tenant, id, after, cancel);
-    }
+    public static async Task<Outcome<RunEventPage>> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
+        Page(await db.QueryAlone<Row>(tenant, Sql(tenant, id, Math.Max(0, after)), cancel), Math.Max(0, after));
 
     /// <summary>The same in the caller's transaction.</summary>
-    public static async Task<Outcome<RunEventPage>> InTransaction(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
+    public static async Task<Outcome<RunEventPage>> InTransaction(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
+        Page(await db.Query<Row>(Sql(tenant, id, Math.Max(0, after)), cancel), Math.Max(0, after));
+
+    // A run without events after the number is one row without event.
+    private static FormattableString Sql(TenantId tenant, RunId id, long after) =>
+        $"""
+        select r.last_seq, r.final_seq, e.seq, e.time, e.type, e.attempt, e.device_id, e.data
+        from runs.run r left join lateral (
+          select seq, time, type, attempt, device_id, data::text as data, sum(octet_length(data::text)) over (order by seq) as size from (
+            select * from runs.run_event
+            where tenant_id = r.tenant_id and run_id = r.id and run_day = r.created_day and seq > {after} and seq <= r.last_seq
+            order by seq limit {Most}) page) e on e.size <= {MostBytes} or e.seq = {after + 1}
+        where r.tenant_id = {tenant.Value} and r.id = {id.Value} order by e.seq
+        """;
+
+    private static Outcome<RunEventPage> Page(List<Row> rows, long after)
     {
-        after = Math.Max(0, after);
-        var heads = await db.Query<Head>($"select last_seq, final_seq, created_day from runs.run where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
-        if (heads is not [var head])
+        if (rows is not [var head, ..])
         {
             return Platform.Problems.NotFound.With();
         }
 
-        var rows = await db.Query<Row>(
-            $"""
-            select seq, time, type, attempt, device_id, data from (
-              select seq, time, type, attempt, device_id, data::text as data, sum(octet_length(data::text)) over (order by seq) as size from (
-                select * from runs.run_event
-                where tenant_id = {tenant.Value} and run_id = {id.Value} and run_day = {head.CreatedDay} and seq > {after} and seq <= {head.LastSeq}
-                order by seq limit {Most}) e) s
-            where size <= {MostBytes} or seq = {after + 1} order by seq
-            """,
-            cancel);
-        if (rows.Count == 0 && after < head.LastSeq)
+        if (head.Seq is null && after < head.LastSeq)
         {
             return new Problem(Problems.EventsDropped, "The run itself, its devices and its receipts are kept.")
             {
@@ -44,12 +44,10 @@ internal static class RunEvents
             };
         }
 
-        var items = rows.Select(row => new RunEventView(
-            row.Seq, row.Time, row.Type, row.Attempt, row.DeviceId is { } device ? new DeviceId(device) : null, JsonElement.Parse(row.Data))).ToList();
+        var items = rows.Where(row => row.Seq is not null).Select(row => new RunEventView(
+            row.Seq!.Value, row.Time!.Value, row.Type!, row.Attempt!.Value, row.DeviceId is { } device ? new DeviceId(device) : null, JsonElement.Parse(row.Data!))).ToList();
         return new RunEventPage(items, head.LastSeq, head.FinalSeq is { } final && (items.Count == 0 ? after : items[^1].Seq) >= final);
     }
 
-    private sealed record Head(long LastSeq, long? FinalSeq, DateOnly CreatedDay);
-
-    private sealed record Row(long Seq, DateTimeOffset Time, string Type, int Attempt, Guid? DeviceId, string Data);
+    private sealed record Row(long LastSeq, long? FinalSeq, long? Seq, DateTimeOffset? Time, string? Type, int? Attempt, Guid? DeviceId, string? Data);
 }

@@ -50,18 +50,16 @@ public sealed record RunView(
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
         (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
 
+    /// <summary>In the caller's transaction, or without one in one round trip.</summary>
     internal static async Task<List<RunView>> Read(NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
     {
-        var rows = await db.Query<Row>(
+        FormattableString sql =
             $"""
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
               r.ceiling_micros, r.charged_micros, r.failure_code, r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
               r.finished_at, r.final_seq, r.labels::text as labels, r.priority, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
             from (select * from runs.run r
-                  where tenant_id = {tenant.Value} and ({filter.Id}::uuid is null or id = {filter.Id}) and ({filter.State}::text is null or state = {filter.State})
-                    and ({filter.Block}::text is null or block = {filter.Block}) and ({filter.CreatedAfter}::timestamptz is null or created_at > {filter.CreatedAfter})
-                    and ({filter.Device}::uuid is null or exists (select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {filter.Device}))
-                    and ({filter.Schedule}::uuid is null or schedule_id = {filter.Schedule}) and ({below}::uuid is null or id < {below})
+                  where tenant_id = {tenant.Value} {filter.Condition()} {(below is null ? $"" : (FormattableString)$"and id < {below}")}
                   order by id desc limit {take}) r
             cross join lateral (
               select count(*) as total, count(*) filter (where outcome is null) as pending, count(*) filter (where outcome = 'ok') as ok,
@@ -70,8 +68,8 @@ public sealed record RunView(
                 count(*) filter (where outcome = 'unknown') as unknown
               from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id) d
             order by r.id desc
-            """,
-            cancel);
+            """;
+        var rows = await (db.Database.CurrentTransaction is null ? db.QueryAlone<Row>(tenant, sql, cancel) : db.Query<Row>(sql, cancel));
         return [.. rows.Select(row => row.View())];
     }
 
@@ -91,4 +89,37 @@ public sealed record RunView(
 }
 
 /// <summary>Which runs of a list.</summary>
-internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter, Guid? Schedule = null);
+internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter, Guid? Schedule = null)
+{
+    /// <summary>Only what is asked for: a plan that is made once must not be one for everything that could be.</summary>
+    public FormattableString Condition()
+    {
+        FormattableString all = $"";
+        if (Id is not null)
+        {
+            all = $"{all} and id = {Id}";
+        }
+
+        if (State is not null)
+        {
+            all = $"{all} and state = {State}";
+        }
+
+        if (Block is not null)
+        {
+            all = $"{all} and block = {Block}";
+        }
+
+        if (CreatedAfter is not null)
+        {
+            all = $"{all} and created_at > {CreatedAfter}";
+        }
+
+        if (Device is not null)
+        {
+            all = $"{all} and exists (select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {Device})";
+        }
+
+        return Schedule is null ? all : $"{all} and schedule_id = {Schedule}";
+    }
+}

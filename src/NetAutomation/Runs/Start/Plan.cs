@@ -44,7 +44,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
             return unpaid;
         }
 
-        var block = exact ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
+        var block = exact || named.Major == right.Major ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
         if (ReadMode(body.Mode, block.Effect).Refused(out var refusedMode, out var mode))
         {
             return refusedMode;

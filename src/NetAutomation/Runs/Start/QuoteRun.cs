@@ -48,7 +48,7 @@ internal static class QuoteRun
             };
         }
 
-        var quote = await Store(db, caller, plan, cancel);
+        var quote = Store(db, caller, plan);
         return TypedResults.Created($"/v1/quotes/{quote}", (await View(db, caller.Tenant, quote, cancel))!);
     }
 
@@ -56,20 +56,19 @@ internal static class QuoteRun
     public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
 
-    public static async Task<QuoteId> Store(NetAutomationDb db, Caller caller, RunPlan plan, CancellationToken cancel)
+    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan)
     {
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
         var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
-        await db.Execute(
+        db.Later(
             $"""
             insert into runs.quote (tenant_id, id, block, version, digest, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
                                     ceiling_micros, plan_digest, timeout_seconds, expires_at)
             values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode}, {targets}::jsonb, {devices},
                     {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
                     {plan.TimeoutSeconds}, now() + {Lifetime})
-            """,
-            cancel);
+            """);
         return id;
     }
 
