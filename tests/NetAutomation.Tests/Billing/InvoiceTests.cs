@@ -216,7 +216,13 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await books.Damage("delete from billing.invoice_line");
         await using var scope = books.Ground.Host.Services.CreateAsyncScope();
         var charge = await books.Ground.Scalar<Guid>("select id from billing.charge");
-        await InvoiceDraft.Add(scope.ServiceProvider.GetRequiredService<SystemDb>(), books.Ground.Tenant.Id, charge, "direct", new Money(1_000_000), default);
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        await using (var transaction = await db.Database.BeginTransactionAsync())
+        {
+            await InvoiceDraft.Add(db, books.Ground.Tenant.Id, charge, "direct", new Money(1_000_000), default);
+            await transaction.CommitAsync();
+        }
+
         var draft = await books.Draft();
         (draft.Text("periodStart"), draft.Micros("total")).ShouldBe(($"{DateTime.UtcNow:yyyy-MM}-01", 1_000_000));
     }

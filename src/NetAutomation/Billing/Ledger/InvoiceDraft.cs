@@ -9,8 +9,7 @@ internal static class InvoiceDraft
     public static async Task Add(
         NetAutomationDb db, TenantId tenant, Guid charge, string channel, Money amount, CancellationToken cancel, Guid? beside = null)
     {
-        var direct = channel == "direct";
-        if (direct && beside is not null && await db.Execute(
+        if (channel == "direct" && beside is not null && await db.Execute(
             $"""
             insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
             select i.tenant_id, {charge}, i.id, i.currency, {amount.Micros}
@@ -22,44 +21,51 @@ internal static class InvoiceDraft
             return;
         }
 
+        await Add(db, tenant, [charge], channel, cancel);
+    }
+
+    /// <summary>The same for charges of one time, none of which corrects another.</summary>
+    public static async Task Add(NetAutomationDb db, TenantId tenant, Guid[] charges, string channel, CancellationToken cancel)
+    {
         // Where the month was issued after this transaction began, a line goes to the month of the clock. A Marketplace charge has that month
         // already (trigger charge_month).
-        if (!await Open(db, tenant, charge, direct, amount, late: false, cancel) && !(direct && await Open(db, tenant, charge, direct, amount, late: true, cancel)))
+        var direct = channel == "direct";
+        if (!await Open(db, tenant, charges, direct, late: false, cancel) && !(direct && await Open(db, tenant, charges, direct, late: true, cancel)))
         {
             throw new InvalidOperationException("The month of this charge is closed.");
         }
     }
 
-    /// <summary>False where the month is closed. The share lock holds off its issue until the charge can be seen.</summary>
-    private static async Task<bool> Open(NetAutomationDb db, TenantId tenant, Guid charge, bool direct, Money amount, bool late, CancellationToken cancel)
+    /// <summary>False where the month is closed. The share lock holds off its issue until the charges can be seen.</summary>
+    private static async Task<bool> Open(NetAutomationDb db, TenantId tenant, Guid[] charges, bool direct, bool late, CancellationToken cancel)
     {
         var kind = direct ? "invoice" : "statement";
-        await db.Execute(
+        Guid[] ids = [.. charges.Select(_ => Guid.CreateVersion7())];
+        db.Later(
             $"""
             insert into billing.invoice (tenant_id, id, kind, currency, period)
-            select {tenant.Value}, {Guid.CreateVersion7()}, {kind}, {Money.Currency}, daterange(m, (m + interval '1 month')::date)
-            from (select date_trunc('month', case when {late} then clock_timestamp() else occurred_at end at time zone 'UTC')::date
-                  from billing.charge where tenant_id = {tenant.Value} and id = {charge}) as month (m)
+            select distinct on (m) {tenant.Value}, id, {kind}, {Money.Currency}, daterange(m, (m + interval '1 month')::date)
+            from (select n.id, date_trunc('month', case when {late} then clock_timestamp() else c.occurred_at end at time zone 'UTC')::date
+                  from unnest({charges}, {ids}) as n (charge, id) join billing.charge c on c.tenant_id = {tenant.Value} and c.id = n.charge) as month (id, m)
             on conflict do nothing
-            """,
-            cancel);
+            """);
         if (!direct)
         {
-            return await db.Scalar<Guid?>(
+            return (await db.Query<Guid>(
                 $"""
-                select i.id as "Value" from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id and i.period @> (c.occurred_at at time zone 'UTC')::date
-                where c.tenant_id = {tenant.Value} and c.id = {charge} and i.kind = {kind} and i.state = 'draft' for share of i
+                select c.id as "Value" from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id and i.period @> (c.occurred_at at time zone 'UTC')::date
+                where c.tenant_id = {tenant.Value} and c.id = any ({charges}) and i.kind = {kind} and i.state = 'draft' for share of i
                 """,
-                cancel) is not null;
+                cancel)).Count == charges.Length;
         }
 
         return await db.Execute(
             $"""
             insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
-            select i.tenant_id, c.id, i.id, i.currency, {amount.Micros} from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id
+            select i.tenant_id, c.id, i.id, i.currency, c.amount_micros from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id
               and i.period @> (case when {late} then clock_timestamp() else c.occurred_at end at time zone 'UTC')::date
-            where c.tenant_id = {tenant.Value} and c.id = {charge} and i.kind = {kind} and i.state = 'draft' for share of i
+            where c.tenant_id = {tenant.Value} and c.id = any ({charges}) and i.kind = {kind} and i.state = 'draft' for share of i
             """,
-            cancel) == 1;
+            cancel) == charges.Length;
     }
 }

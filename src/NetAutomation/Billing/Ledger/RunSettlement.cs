@@ -15,7 +15,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         // In the order in which a launch locks their free allowances.
         var reservations = await db.Query<Reserved>(
             $"""
-            select r.id, r.component, r.quantity, r.free_quantity, r.amount_micros, r.price_version_id, r.channel, r.unit_micros, p.sku
+            select r.id, r.component, r.quantity, r.free_quantity, r.price_version_id, r.channel, r.unit_micros, p.sku
             from billing.reservation r join billing.price_version p on p.id = r.price_version_id
             where r.tenant_id = {tenant.Value} and r.run_id = {facts.Run.Value}
             order by array_position(array['run', 'device', 'minute'], r.component)
@@ -23,73 +23,88 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             cancel);
         var billable = facts.Devices.Count(device => device.Billable);
         var minutes = Math.Min(facts.Minutes, reservations.Single(reservation => reservation.Component == "minute").Quantity);
-        var total = Money.Zero;
-        foreach (var reservation in reservations)
+        var parts = reservations.ConvertAll(reservation => Of(reservation, reservation.Component switch
         {
-            var quantity = reservation.Component switch
-            {
-                _ when billable == 0 => 0,
-                "run" => 1,
-                "device" => billable,
-                _ => minutes,
-            };
-            total += await Settle(reservation, quantity, cancel);
+            _ when billable == 0 => 0,
+            "run" => 1,
+            "device" => billable,
+            _ => minutes,
+        }));
+        WriteSettlements(parts);
+        if (parts.FindAll(part => part.Charge is not null) is { Count: > 0 } charged)
+        {
+            WriteCharges(charged);
+            await InvoiceDraft.Add(db, tenant, [.. charged.Select(part => part.Charge!.Value)], charged[0].Reservation.Channel, cancel);
         }
 
-        await WriteUsage(billable, minutes, cancel);
+        if (billable > 0)
+        {
+            WriteUsage(minutes);
+        }
+
         await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == "device"), cancel);
-        return total;
+        return parts.Aggregate(Money.Zero, (sum, part) => sum + part.Amount);
     }
 
-    private async Task<Money> Settle(Reserved reservation, long quantity, CancellationToken cancel)
+    private static Part Of(Reserved reservation, long quantity)
     {
         var free = Math.Min(quantity, reservation.FreeQuantity);
         var amount = new Money(reservation.UnitMicros) * (quantity - free);
-        var (kind, charge) = (quantity > 0 ? "post" : "void", amount > Money.Zero ? Guid.CreateVersion7() : (Guid?)null);
-        await db.Execute(
+        return new Part(reservation, quantity, free, amount, amount > Money.Zero ? Guid.CreateVersion7() : null);
+    }
+
+    // What is reserved is read where it is written, so that no number takes a way of its own.
+    private void WriteSettlements(List<Part> parts)
+    {
+        Guid[] reservations = [.. parts.Select(part => part.Reservation.Id)];
+        string[] kinds = [.. parts.Select(part => part.Quantity > 0 ? "post" : "void")];
+        long[] quantities = [.. parts.Select(part => part.Quantity)];
+        long[] free = [.. parts.Select(part => part.Free)];
+        long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
+        Guid?[] charges = [.. parts.Select(part => part.Charge)];
+        db.Later(
             $"""
             insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free, unit_micros,
                                             reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
-            values ({tenant.Value}, {reservation.Id}, {facts.Run.Value}, {reservation.Component}, {kind}, {quantity}, {free}, {reservation.Quantity},
-                    {reservation.FreeQuantity}, {reservation.UnitMicros}, {reservation.AmountMicros}, {amount.Micros}, {Money.Currency},
-                    {reservation.PriceVersionId}, {reservation.Channel}, {charge})
-            """,
-            cancel);
-        if (charge is { } id)
-        {
-            var description = $"{facts.Block}: {quantity - free} × {reservation.Component}";
-            await db.Execute(
-                $"""
-                insert into billing.charge (tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-                values ({tenant.Value}, {id}, {reservation.Id}, {reservation.Sku}, {description}, {quantity - free}, {amount.Micros}, {Money.Currency},
-                        {reservation.PriceVersionId}, {reservation.Channel})
-                """,
-                cancel);
-            await InvoiceDraft.Add(db, tenant, id, reservation.Channel, amount, cancel);
-        }
-
-        return amount;
+            select r.tenant_id, r.id, r.run_id, r.component, p.kind, p.quantity, p.free, r.quantity, r.free_quantity, r.unit_micros,
+                   r.amount_micros, p.amount, r.currency, r.price_version_id, r.channel, p.charge
+            from unnest({reservations}, {kinds}, {quantities}, {free}, {amounts}, {charges}) with ordinality as p (id, kind, quantity, free, amount, charge, n)
+              join billing.reservation r on r.tenant_id = {tenant.Value} and r.id = p.id
+            order by p.n
+            """);
     }
 
-    private async Task WriteUsage(int billable, long minutes, CancellationToken cancel)
+    private void WriteCharges(List<Part> parts)
     {
-        if (billable == 0)
-        {
-            return;
-        }
+        Guid[] charges = [.. parts.Select(part => part.Charge!.Value)];
+        Guid[] reservations = [.. parts.Select(part => part.Reservation.Id)];
+        string[] skus = [.. parts.Select(part => part.Reservation.Sku)];
+        string[] descriptions = [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {part.Reservation.Component}")];
+        long[] quantities = [.. parts.Select(part => part.Quantity - part.Free)];
+        long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
+        db.Later(
+            $"""
+            insert into billing.charge (tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
+            select r.tenant_id, p.charge, r.id, p.sku, p.description, p.quantity, p.amount, r.currency, r.price_version_id, r.channel
+            from unnest({charges}, {reservations}, {skus}, {descriptions}, {quantities}, {amounts}) with ordinality as p (charge, id, sku, description, quantity, amount, n)
+              join billing.reservation r on r.tenant_id = {tenant.Value} and r.id = p.id
+            order by p.n
+            """);
+    }
 
+    private void WriteUsage(long minutes)
+    {
         var devices = facts.Devices.Where(device => device.Billable).Select(device => device.Device.Value).ToArray();
         string[] meters = ["run", "minute", .. devices.Select(_ => "device")];
         Guid?[] ids = [null, null, .. devices.Select(id => (Guid?)id)];
         long[] quantities = [1, minutes, .. devices.Select(_ => 1L)];
         Guid[] events = [.. meters.Zip(ids, EventId)];
-        await db.Execute(
+        db.Later(
             $"""
             insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block)
             select {tenant.Value}, {Source}, e, {facts.Run.Value}, m, d, q, {facts.Block}
             from unnest({events}, {meters}, {ids}, {quantities}) as u (e, m, d, q)
-            """,
-            cancel);
+            """);
     }
 
     /// <summary>The same fact always has the same id (RFC 9562 UUIDv8 over run, meter and device), whoever reports it and however often.</summary>
@@ -101,8 +116,11 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
         return new Guid(hash[..16], bigEndian: true);
     }
+
+    /// <summary>What one reservation came to.</summary>
+    private sealed record Part(Reserved Reservation, long Quantity, long Free, Money Amount, Guid? Charge);
 }
 
 /// <summary>A reservation with the price it is pinned to.</summary>
 internal sealed record Reserved(
-    Guid Id, string Component, long Quantity, long FreeQuantity, long AmountMicros, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);
+    Guid Id, string Component, long Quantity, long FreeQuantity, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);

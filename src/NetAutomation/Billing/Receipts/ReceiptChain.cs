@@ -11,31 +11,40 @@ internal static class ReceiptChain
 {
     public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, Reserved devicePrice, CancellationToken cancel)
     {
-        await db.Execute(
-            $"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing", cancel);
+        db.Later($"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing");
         var head = (await db.Query<Head>(
             $"select seq, hash, date_trunc('milliseconds', now()) as settled_at from billing.receipt_head where tenant_id = {tenant.Value} for update", cancel))[0];
-        var (seq, previous) = (head.Seq, head.Hash);
         var free = devicePrice.FreeQuantity;
-        foreach (var device in facts.Devices)
+        // The first billable devices are those the free allowance pays for, so that the receipts of a run add up to its device charge.
+        var prices = facts.Devices.Select(device => device.Billable && free-- <= 0 ? devicePrice.UnitMicros : 0).ToArray();
+        var hashes = new byte[prices.Length][];
+        for (var i = 0; i < prices.Length; i++)
         {
-            // The first billable devices are those the free allowance pays for, so that the receipts of a run add up to its device charge.
-            var price = new Money(device.Billable && free-- <= 0 ? devicePrice.UnitMicros : 0);
-            var hash = Hash(new Canonical(
-                ++seq, facts.Run, device.Device, device.Outcome, facts.BlockDigest, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
-                price, new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(previous)));
-            await db.Execute(
-                $"""
-                insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash,
-                                             price_micros, price_version_id, settled_at, previous_hash, hash)
-                values ({tenant.Value}, {seq}, {facts.Run.Value}, {device.Device.Value}, {device.Outcome}, {facts.BlockDigest}, {facts.InputHash},
-                        {device.DiffHash}, {device.BeforeHash}, {device.AfterHash}, {price.Micros}, {devicePrice.PriceVersionId}, {head.SettledAt}, {previous}, {hash})
-                """,
-                cancel);
-            previous = hash;
+            var device = facts.Devices[i];
+            hashes[i] = Hash(new Canonical(
+                head.Seq + i + 1, facts.Run, device.Device, device.Outcome, facts.BlockDigest, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
+                new Money(prices[i]), new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(i == 0 ? head.Hash : hashes[i - 1])));
         }
 
-        await db.Execute($"update billing.receipt_head set seq = {seq}, hash = {previous} where tenant_id = {tenant.Value}", cancel);
+        if (hashes is not [.., var last])
+        {
+            return;
+        }
+
+        Guid[] devices = [.. facts.Devices.Select(device => device.Device.Value)];
+        string[] outcomes = [.. facts.Devices.Select(device => device.Outcome)];
+        string?[] diffs = [.. facts.Devices.Select(device => device.DiffHash)];
+        string?[] before = [.. facts.Devices.Select(device => device.BeforeHash)];
+        string?[] after = [.. facts.Devices.Select(device => device.AfterHash)];
+        byte[][] previous = [head.Hash, .. hashes[..^1]];
+        db.Later(
+            $"""
+            insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash,
+                                         price_micros, price_version_id, settled_at, previous_hash, hash)
+            select {tenant.Value}, {head.Seq} + n, {facts.Run.Value}, d, o, {facts.BlockDigest}, {facts.InputHash}, f, b, a, m, {devicePrice.PriceVersionId}, {head.SettledAt}, p, h
+            from unnest({devices}, {outcomes}, {diffs}, {before}, {after}, {prices}, {previous}, {hashes}) with ordinality as r (d, o, f, b, a, m, p, h, n)
+            """);
+        db.Later($"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
     }
 
     public static string Text(byte[] hash) => $"sha256:{Convert.ToHexStringLower(hash)}";
