@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -129,7 +130,8 @@ internal static class Events
             return customers.Count * Each / Stopwatch.GetElapsedTime(begun).TotalSeconds;
         }
 
-        static string Data(int n) => FormattableString.Invariant(
+        static string Data(int n) => string.Create(
+            CultureInfo.InvariantCulture,
             $$"""{"n":{{n}},"task":"Make static routes present","line":"changed: [r0001] => (item=10.9.0.0/16 via 10.66.0.1) in the running configuration"}""");
     }
 

@@ -83,7 +83,7 @@ internal static class SseLag
                 {
                     var n = Interlocked.Increment(ref number);
                     Interlocked.Increment(ref sent);
-                    await recorder.Add(new(DateTimeOffset.UtcNow, "output", null, FormattableString.Invariant($$"""{"n":{{n}},"at":{{Stopwatch.GetTimestamp()}}}""")));
+                    await recorder.Add(new(DateTimeOffset.UtcNow, "output", null, string.Create(CultureInfo.InvariantCulture, $$"""{"n":{{n}},"at":{{Stopwatch.GetTimestamp()}}}""")));
                     await Task.Delay(_between);
                 }
             })));
