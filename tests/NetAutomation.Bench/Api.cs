@@ -28,10 +28,10 @@ internal static class Api
 
         var (next, failed, cpu) = (0, 0, new Dictionary<string, double>(StringComparer.Ordinal));
 
-        async Task<double> Most(string path, TimeSpan? time = null)
+        async Task<double> Most(string path)
         {
             var (begun, first) = (stack.Cpu, Volatile.Read(ref next));
-            var rate = await Launch.Parallelly(Parallel, time ?? _time, async () =>
+            var rate = await Launch.Parallelly(Parallel, _time, async () =>
             {
                 using var answer = await Get(path);
                 answer.EnsureSuccessStatusCode();
@@ -52,8 +52,8 @@ internal static class Api
 
         Task<HttpResponseMessage> Get(string path) => customers[Interlocked.Increment(ref next) % Customers].Client.GetAsync(path);
 
-        await Most(Me, Launch.Warm);
-        await Most(Page, Launch.Warm);
+        await Launch.Warm(() => Most(Me), () => next);
+        await Launch.Warm(() => Most(Page), () => next);
         var rounds = await Rounds.Measure(
             "api", stack.Parts.Rounds,
             ("me", () => Most(Me)), ("page", () => Most(Page)), ("live", () => Most(Live)), ("p99Me", () => P99(Me)), ("p99Page", () => P99(Page)), ("p99Live", () => P99(Live)));
