@@ -55,7 +55,16 @@ var results = new List<Result>();
 foreach (var name in names.Count > 0 ? names : [.. benches.Keys])
 {
     await using var stack = new Stack(parts);
-    results.Add(await benches[name](stack));
+    try
+    {
+        results.Add(await benches[name](stack));
+    }
+    catch (Exception fault)
+    {
+        // What the others measured is not lost.
+        Stack.Say($"{name} broke off: {fault}");
+        results.Add(new Result(name, false, [new("fault", fault.Message)]));
+    }
 }
 
 foreach (var result in results)
