@@ -14,7 +14,8 @@ using NetAutomation.Platform;
 /// The runtime calls this before the published service's own Main where DOTNET_STARTUP_HOOKS names this assembly, so that what is measured
 /// is that program with nothing changed but what NETAUTOMATION_BENCH_OPENINGS asks for.
 /// </summary>
-[SuppressMessage("Design", "CA1050", Justification = "The runtime asks for this name.")]
+[SuppressMessage("Design", "MA0047", Justification = "The runtime asks for this name.")]
+[SuppressMessage("Major Bug", "S3903", Justification = "The same.")]
 internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
     private readonly Openings _openings = JsonSerializer.Deserialize<Openings>(Environment.GetEnvironmentVariable("NETAUTOMATION_BENCH_OPENINGS")!)!;
