@@ -7,9 +7,10 @@ using System.Text.Json;
 namespace NetAutomation.Bench;
 
 /// <summary>A customer: a tenant with a bound endpoint and a key, and what it runs on.</summary>
+/// <param name="Endpoint">Id of its endpoint.</param>
 /// <param name="Client">Through its endpoint, with its key.</param>
 /// <param name="Devices">In name order.</param>
-internal sealed record Customer(Guid Tenant, HttpClient Client, IReadOnlyList<string> Devices)
+internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client, IReadOnlyList<string> Devices)
 {
     public const string Block = "static-routes";
 
@@ -29,7 +30,7 @@ internal sealed record Customer(Guid Tenant, HttpClient Client, IReadOnlyList<st
         await stack.Sql(
             "insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role) values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')",
             tenant, SHA256.HashData(Encoding.UTF8.GetBytes(key)));
-        return new(tenant, stack.Client(endpoint, key, http2), []);
+        return new(tenant, endpoint, stack.Client(endpoint, key, http2), []);
     }
 
     /// <summary>Customers that bought a block and have devices at a site with a connector.</summary>

@@ -21,6 +21,7 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
     ["tunnel-open"] = TunnelOpen.Run,
     ["proxy-v2"] = ProxyHeader.Run,
     ["tunnel-idle"] = TunnelIdle.Run,
+    ["workers-2"] = TwoWorkers.Run,
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());

@@ -55,14 +55,18 @@ def _pump(source, target):
         pass
 
 
+def dial(link, where):
+    link.connect(LINK)
+    link.sendall(f"{where}\n".encode())
+    if link.recv(1) != b"+":
+        raise OSError("refused")
+
+
 def _forward(client):
     address, port = client.getsockname()
     link = socket.socket(socket.AF_UNIX)
     try:
-        link.connect(LINK)
-        link.sendall(f"{address} {port}\n".encode())
-        if link.recv(1) != b"+":
-            raise OSError("refused")
+        dial(link, f"{address} {port}")
     except OSError:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: the dialler sees it at once
         client.close()
@@ -100,7 +104,9 @@ def open_transport(device, types, timeout):
     import paramiko
     connection = None
     try:
-        connection = socket.create_connection((device["address"], PORT), timeout=timeout)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        dial(connection, f"{device['address']} {PORT} key")
         transport = paramiko.Transport(connection)
         transport.banner_timeout = transport.handshake_timeout = timeout
         known = transport.get_security_options().key_types

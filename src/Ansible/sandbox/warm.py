@@ -272,7 +272,8 @@ def _serve(stub, context, options, path, task_uuid, playbook, writer):
                 pass
     for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    sys.stdout = io.StringIO()
+    # A worker is forked with the lock of Display held, which guards both streams: whatever thread here wrote to one would wait for ever.
+    sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
     code = 0
     try:
         process = stub.ConnectionProcess(os.fdopen(writer, "w"), context, path, os.getcwd(), task_uuid, playbook)

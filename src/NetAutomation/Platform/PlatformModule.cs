@@ -34,12 +34,15 @@ internal static class PlatformModule
         services.AddExceptionHandler<RequestFaults>();
         services.AddProblemDetails();
         services.AddScoped<AuditLog>();
+        // Exports alone: what is small costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
+        services.AddResponseCompression(options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));
         services.AddApiDocument();
     }
 
     /// <summary>Middleware in front of every route. Call before anything is mapped.</summary>
     public static void UsePlatform(this WebApplication app)
     {
+        app.UseResponseCompression();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => RequestFaults.OfStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.Use(async (context, next) =>

@@ -206,6 +206,20 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     }
 
     [Fact]
+    public async Task Devices_whose_streams_are_refused_say_why_and_make_nobody_wait()
+    {
+        await SkipUnlessPossible();
+        var devices = Enumerable.Range(1, 6).Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
+        var job = new SandboxJob(
+            _id, Path.Combine(ground.Options.BlocksDirectory, "config-backup"), false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
+
+        var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
+
+        // A task that hangs would end by Ansible's own limit, and with another code.
+        result.Devices.ShouldAllBe(device => device.Outcome == SandboxOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false && !device.Contacted);
+    }
+
+    [Fact]
     public async Task Host_without_namespaces_is_refused_with_the_setting_to_change()
     {
         var refusing = Path.Combine(ground.Options.AnsibleDirectory, "refusing-bwrap");

@@ -22,7 +22,7 @@ public sealed class CancelTests(PostgresServer postgres)
         var id = await fleet.StartRun(body);
         await fleet.Journal(journal => s_slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
         var run = await Cancelled(fleet, id);
-        var story = $"{run}\n{await fleet.Outcomes(id)}\n{fleet.Said()}";
+        var story = $"{run}\n{await fleet.Outcomes(id)}\n{await fleet.Client.GetStringAsync($"/v1/runs/{id}/events")}\n{fleet.Said()}";
         run["state"]!.GetValue<string>().ShouldBe("cancelled", story);
         var devices = await fleet.Devices(id);
         foreach (var name in s_all)

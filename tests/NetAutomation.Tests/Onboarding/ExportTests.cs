@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Text.Json;
 using NetAutomation.Runs;
@@ -54,6 +55,20 @@ public sealed class ExportTests(PostgresServer postgres)
             """);
         var deeds = (await Lines(ground.Tenant.Client, "/v1/export")).Where(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "test.done");
         deeds.Select(row => row.Data.GetProperty("subject").GetString()).Distinct().Count().ShouldBe(450);
+    }
+
+    [Fact]
+    public async Task An_export_is_compressed_for_those_who_ask_and_a_small_answer_is_not()
+    {
+        await using var ground = await RunGround.Start(postgres, devices: 0);
+        var plain = await ground.Tenant.Client.GetStringAsync("/v1/usage/focus.csv");
+        ground.Tenant.Client.DefaultRequestHeaders.AcceptEncoding.ParseAdd("gzip");
+        using var packed = await ground.Tenant.Client.GetAsync("/v1/usage/focus.csv");
+        packed.Content.Headers.ContentEncoding.ShouldBe(["gzip"]);
+        await using var unpacked = new GZipStream(await packed.Content.ReadAsStreamAsync(), CompressionMode.Decompress);
+        (await new StreamReader(unpacked).ReadToEndAsync()).ShouldBe(plain);
+        using var small = await ground.Tenant.Client.GetAsync("/v1/me");
+        small.Content.Headers.ContentEncoding.ShouldBeEmpty();
     }
 
     private static async Task<List<(string Kind, JsonElement Data)>> Lines(HttpClient client, string path)

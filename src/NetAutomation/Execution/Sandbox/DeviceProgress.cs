@@ -120,10 +120,11 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 
     private SandboxDeviceResult Failure()
     {
-        var refusal = _code == DeviceCode.ConnectTimeout && !_taskDone ? link.Refusal(name) : null;
+        // Ansible has many words for a stream that is refused. Where the block never had one, whoever refused it knows why.
+        var refusal = !link.Opened(name) ? link.Refusal(name) : null;
         var code = refusal?.Code ?? _code ?? DeviceCode.TaskFailed;
         var message = refusal?.Message ?? FailureText.Describe(code, _message);
-        var reached = _taskDone || (_code != DeviceCode.ConnectTimeout);
+        var reached = refusal is null && (_taskDone || _code != DeviceCode.ConnectTimeout);
         return Make(reached ? SandboxOutcome.Failed : SandboxOutcome.Unreachable, code, message);
     }
 

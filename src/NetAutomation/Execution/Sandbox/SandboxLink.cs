@@ -7,7 +7,8 @@ namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
 /// The only way out of a sandbox: one unix socket. A program inside says <c>address port\n</c>, and if that is one of the
-/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed.
+/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed. <c>address port key\n</c> is for a look at the
+/// device's host key, before anything of the block has begun.
 /// </summary>
 internal sealed class SandboxLink : IAsyncDisposable
 {
@@ -45,6 +46,9 @@ internal sealed class SandboxLink : IAsyncDisposable
 
     public bool Contacted(string device) => _byName[device].Contacted;
 
+    /// <summary>True once the block itself had a stream to the device.</summary>
+    public bool Opened(string device) => _byName[device].Opened;
+
     /// <summary>Why the last dial of this device was refused, if whoever dialled said so.</summary>
     public DialRefusedException? Refusal(string device) => _byName[device].Refusal;
 
@@ -77,7 +81,7 @@ internal sealed class SandboxLink : IAsyncDisposable
         using var inside = new NetworkStream(socket, ownsSocket: true);
         try
         {
-            if (await Handshake(inside) is not { } entry || Interlocked.Increment(ref entry.Open) is var open && open > StreamsPerDevice)
+            if (await Handshake(inside) is not var (entry, key) || Interlocked.Increment(ref entry.Open) is var open && open > StreamsPerDevice)
             {
                 return;
             }
@@ -87,6 +91,7 @@ internal sealed class SandboxLink : IAsyncDisposable
                 await using var outside = await DialDevice(entry);
                 if (outside is not null)
                 {
+                    entry.Opened |= !key;
                     await inside.WriteAsync("+"u8.ToArray(), _closed.Token);
                     await Carry(inside, socket, outside);
                 }
@@ -102,7 +107,7 @@ internal sealed class SandboxLink : IAsyncDisposable
         }
     }
 
-    private async Task<Entry?> Handshake(NetworkStream inside)
+    private async Task<(Entry Entry, bool Key)?> Handshake(NetworkStream inside)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
         limit.CancelAfter(HandshakeTimeout);
@@ -114,7 +119,7 @@ internal sealed class SandboxLink : IAsyncDisposable
             if (buffer[length] == '\n')
             {
                 var parts = Encoding.ASCII.GetString(buffer, 0, length).Split(' ');
-                return parts is [var address, "2222"] ? _byAddress.GetValueOrDefault(address) : null;
+                return parts is [var address, "2222", .. var rest] && rest is [] or ["key"] && _byAddress.TryGetValue(address, out var entry) ? (entry, rest is ["key"]) : null;
             }
 
             length++;
@@ -188,6 +193,8 @@ internal sealed class SandboxLink : IAsyncDisposable
         public int Open;
 
         public volatile bool Contacted;
+
+        public volatile bool Opened;
 
         public volatile DialRefusedException? Refusal;
 
