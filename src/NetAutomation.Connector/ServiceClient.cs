@@ -23,12 +23,20 @@ internal sealed class ServiceClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler
         {
             ConnectCallback = Connect,
-            SslOptions = new SslClientAuthenticationOptions { TargetHost = state.ServerName, CertificateChainPolicy = Trust(state) },
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                TargetHost = state.ServerName,
+                CertificateChainPolicy = Trust(state),
+                // In order of speed.
+                CipherSuitesPolicy = new CipherSuitesPolicy(
+                    [TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256]),
+            },
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
             ActivityHeadersPropagator = null,
             EnableMultipleHttp2Connections = false,
+            InitialHttp2StreamWindowSize = TunnelProtocol.StreamWindow,
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
             KeepAlivePingDelay = TunnelProtocol.PingDelay,
@@ -82,7 +90,7 @@ internal sealed class ServiceClient : IDisposable
                 await socket.ConnectAsync(_state.Endpoint, _state.Port, ct);
             }
 
-            return new NetworkStream(socket, ownsSocket: true);
+            return new BulkStream(socket);
         }
         catch
         {

@@ -6,8 +6,9 @@ using System.Text;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Devices and three ways to them, each of two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
-/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH; TCP. <see cref="Relay"/>: TCP all
+/// Devices and four ways to them, each of two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
+/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH; TCP, with
+/// the fastest cipher; <see cref="SshDefaults"/>: the same with the settings it comes with. <see cref="Relay"/>: TCP all
 /// the way, through two relays that copy as the product does.
 /// </summary>
 internal sealed class TunnelGround : IDisposable
@@ -25,6 +26,8 @@ internal sealed class TunnelGround : IDisposable
     public Way Product { get; private set; } = null!;
 
     public Way Ssh { get; private set; } = null!;
+
+    public Way SshDefaults { get; private set; } = null!;
 
     public Way Relay { get; private set; } = null!;
 
@@ -45,7 +48,7 @@ internal sealed class TunnelGround : IDisposable
         await ground.StartProduct(stack, links);
         await ground.StartSsh(stack);
         await ground.StartRelay(stack);
-        foreach (var way in new[] { ground.Product, ground.Ssh, ground.Relay })
+        foreach (var way in new[] { ground.Product, ground.Ssh, ground.SshDefaults, ground.Relay })
         {
             await way.Ready();
         }
@@ -108,7 +111,7 @@ internal sealed class TunnelGround : IDisposable
     private async Task StartSsh(Stack stack)
     {
         Stack.Say("starting sshd and ssh -R");
-        var (port, doors) = (NetAutomation.Bench.Stack.FreePort(), _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList());
+        var port = NetAutomation.Bench.Stack.FreePort();
         foreach (var key in new[] { "ssh-host", "ssh-user" })
         {
             await stack.Finish("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stack.File(key));
@@ -136,15 +139,21 @@ internal sealed class TunnelGround : IDisposable
 
         var known = stack.File("known-hosts", $"[127.0.0.1]:{port} {(await File.ReadAllTextAsync(stack.File("ssh-host.pub"))).Trim()}\n");
         var (server, _) = await stack.Launch("/usr/sbin/sshd", ["-D", "-e", "-f", settings], "Server listening");
-        string[] forwards = [.. doors.SelectMany(each => new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") })];
-        var (client, _) = await stack.Launch(
-            "ssh",
-            [
-                "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o", $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
-                "-c", Cipher, .. forwards, $"{Environment.UserName}@127.0.0.1",
-            ],
-            null);
-        Ssh = new Way("ssh", [.. doors.Select(each => each.Door)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
+        Ssh = await Reverse("ssh", "-c", Cipher);
+        SshDefaults = await Reverse("ssh defaults");
+
+        async Task<Way> Reverse(string name, params string[] options)
+        {
+            var doors = _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList();
+            var (client, _) = await stack.Launch(
+                "ssh",
+                [
+                    "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o", $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
+                    .. options, .. doors.SelectMany(each => new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") }), $"{Environment.UserName}@127.0.0.1",
+                ],
+                null);
+            return new Way(name, [.. doors.Select(each => each.Door)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
+        }
     }
 
     private async Task StartRelay(Stack stack)

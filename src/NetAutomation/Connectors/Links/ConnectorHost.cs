@@ -26,7 +26,6 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
@@ -34,6 +33,8 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
             kestrel.AddServerHeader = false;
             kestrel.Listen(IPEndPoint.Parse(options.Value.Listener), listen => transport(listen));
         });
+        // After Kestrel's own, which would come before it.
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         _app = builder.Build();
         _app.UseRouting();
         _app.Use((http, next) =>
@@ -70,6 +71,7 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
         limits.Http2.MaxStreamsPerConnection = TunnelProtocol.MaxTunnels + 50;
         limits.Http2.InitialStreamWindowSize = TunnelProtocol.StreamWindow;
         limits.Http2.InitialConnectionWindowSize = TunnelProtocol.ConnectionWindow;
+        limits.MaxResponseBufferSize = 256 * 1024;
         limits.Http2.KeepAlivePingDelay = TunnelProtocol.PingDelay;
         limits.Http2.KeepAlivePingTimeout = TunnelProtocol.PingTimeout;
         // Idle tunnels and stalled readers are normal here; dead peers are found by PING.

@@ -30,7 +30,6 @@ internal sealed class PeerHost(PeerApi api, PeerListener listener, PeerIdentity 
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
@@ -38,6 +37,8 @@ internal sealed class PeerHost(PeerApi api, PeerListener listener, PeerIdentity 
             kestrel.AddServerHeader = false;
             kestrel.Listen(IPEndPoint.Parse(listener.Address), listen => listener.Transport(listen));
         });
+        // After Kestrel's own, which would come before it.
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         _app = builder.Build();
         _app.UseRouting();
         _app.MapGet("/healthz/live", http => http.Response.WriteAsync("live", http.RequestAborted));
