@@ -38,12 +38,6 @@ while (left.TryDequeue(out var word))
     }
 }
 
-if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
-{
-    await Console.Error.WriteLineAsync($"There is no bench '{unknown}'; known are {string.Join(", ", benches.Keys)}.");
-    return 2;
-}
-
 var app = folders["app"];
 var parts = new Parts(
     folders["repository"],
@@ -51,7 +45,7 @@ var parts = new Parts(
     $"{app}/NetAutomation/NetAutomation",
     $"{app}/NetAutomation.AwsSimulator/NetAutomation.AwsSimulator",
     $"{app}/NetAutomation.Connector/netautomation-connector",
-    int.Parse(folders.GetValueOrDefault("rounds", "5"), CultureInfo.InvariantCulture));
+    int.Parse(folders["rounds"], CultureInfo.InvariantCulture));
 var results = new List<Result>();
 foreach (var name in names.Count > 0 ? names : [.. benches.Keys])
 {

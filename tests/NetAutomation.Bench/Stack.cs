@@ -38,7 +38,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>The processor time of all processes so far.</summary>
     public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
-    public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{Environment.TickCount64 / 1000 % 10000,4} s] {text}"));
+    public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)(DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds,4} s] {text}"));
 
     public async Task StartSimulator(object ec2)
     {

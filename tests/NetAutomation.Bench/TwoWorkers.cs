@@ -73,7 +73,7 @@ internal sealed class TwoWorkers : IDisposable
         [
             $"Edge:CertificateDirectory={_stack.File("api")}", "Inventory:AllowLoopback=true", $"Peer:ClusterKeyFile={_stack.File("cluster.key", Convert.ToHexString(RandomNumberGenerator.GetBytes(32)))}",
         ];
-        await _stack.StartService("api", [.. Peers(), $"Connectors:Listener=127.0.0.1:{_connectorPort}", $"Catalog:ContentDirectory={_stack.File("content")}"]);
+        await _stack.StartService("api", [.. Peers(), $"Connectors:Listener=127.0.0.1:{_connectorPort}", $"Catalog:ContentDirectory={_work.FullName}/content"]);
         _customer = await Customer.Make(_stack);
         await _stack.Sql("insert into billing.account (tenant_id, channel) values ($1, 'direct')", _customer.Tenant);
         var site = (await _customer.Post("/v1/sites", new { name = "ams" })).GetProperty("id").GetString();
@@ -142,10 +142,10 @@ internal sealed class TwoWorkers : IDisposable
         {
             for (var i = 0; i < workers; i++)
             {
-                var folder = _work.CreateSubdirectory($"{++_workers}").FullName;
+                var folder = _work.CreateSubdirectory($"worker-{++_workers}").FullName;
                 processes.Add(await _stack.StartService("worker",
                 [
-                    .. Peers(), $"Execution:WorkDirectory={folder}", "Execution:Concurrency=2", $"Catalog:ContentDirectory={_stack.File("content")}",
+                    .. Peers(), $"Execution:WorkDirectory={folder}", "Execution:Concurrency=2", $"Catalog:ContentDirectory={_work.FullName}/content",
                     .. Environment.IsPrivilegedProcess ? [$"Execution:SandboxUid={SandboxUser}"] : Array.Empty<string>(),
                 ]));
             }
@@ -166,7 +166,8 @@ internal sealed class TwoWorkers : IDisposable
     private async Task<JsonElement> Complete(object body)
     {
         var run = await _customer.Post("/v1/runs", body);
-        while (!run.GetProperty("terminal").GetBoolean())
+        // Unknown is not final, but nothing more will come.
+        while (!run.GetProperty("terminal").GetBoolean() && run.GetProperty("state").GetString() != "unknown")
         {
             run = await _customer.Client.GetFromJsonAsync<JsonElement>($"/v1/runs/{run.GetProperty("id").GetString()}?wait=60");
         }

@@ -55,7 +55,8 @@ def load(patch):
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
     loader.strategy_loader.get("free", class_only=True)
-    loader.callback_loader.get("netautomation", class_only=True)
+    for plugins in (loader.become_loader, loader.cache_loader, loader.callback_loader, loader.connection_loader, loader.inventory_loader, loader.vars_loader):
+        list(plugins.all(class_only=True))
     for plugins in (loader.filter_loader, loader.test_loader):
         list(plugins.all())
     _patch()

@@ -11,6 +11,7 @@ internal class NetAutomationDb : DbContext
 {
     private readonly List<(FormattableString Sql, bool Rows)> _later = [];
     private IDbContextTransaction? _laterOf;
+    private bool _unsure;
 
     public NetAutomationDb(DbContextOptions<NetAutomationDb> options)
         : base(options)
@@ -57,6 +58,7 @@ internal class NetAutomationDb : DbContext
         await using var batch = Batch(out _, null, sql);
         Sending?.Invoke();
         await batch.ExecuteNonQueryAsync(cancel);
+        _unsure = false;
         return batch.BatchCommands[^1].RecordsAffected;
     }
 
@@ -118,14 +120,19 @@ internal class NetAutomationDb : DbContext
             await using var batch = Batch(out _, null);
             Sending?.Invoke();
             await batch.ExecuteNonQueryAsync(cancel);
+            _unsure = false;
         }
     }
 
     /// <summary>What was not sent is rolled back.</summary>
-    internal void Forget() => _later.Clear();
+    internal void Forget()
+    {
+        _later.Clear();
+        _unsure = false;
+    }
 
     /// <summary>Something waits for the next statement of this transaction.</summary>
-    internal bool IsLater => _later.Count > 0 && ReferenceEquals(_laterOf, Database.CurrentTransaction);
+    internal bool IsLater => (_unsure || _later.Count > 0) && ReferenceEquals(_laterOf, Database.CurrentTransaction);
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.ApplyConfigurationsFromAssembly(typeof(NetAutomationDb).Assembly);
 
@@ -144,9 +151,10 @@ internal class NetAutomationDb : DbContext
         return rows;
     }
 
-    private static async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, int results, CancellationToken cancel)
+    private async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, int results, CancellationToken cancel)
     {
         var reader = await batch.ExecuteReaderAsync(cancel);
+        _unsure = false;
         for (; results > 0; results--)
         {
             await reader.NextResultAsync(cancel);
@@ -160,7 +168,7 @@ internal class NetAutomationDb : DbContext
         var transaction = Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it with.");
         if (!ReferenceEquals(_laterOf, transaction))
         {
-            _later.Clear();
+            Forget();
             _laterOf = transaction;
         }
 
@@ -187,6 +195,12 @@ internal class NetAutomationDb : DbContext
         results = 0;
         if (IsLater)
         {
+            if (_unsure)
+            {
+                throw new InvalidOperationException("Nobody knows whether what was to be sent with an earlier statement was: only a rollback is left.");
+            }
+
+            _unsure = true;
             foreach (var (sql, rows) in _later)
             {
                 batch.BatchCommands.Add(Command(sql));

@@ -110,13 +110,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     public async Task A_product_without_licences_begins_anew_after_it()
     {
         await using var market = await Market.Start(postgres);
-        var subscription = await market.Subscribe(product: Market.Legacy);
-        await market.Say(subscription, "activate");
-        var old = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(old, "active");
-        await market.Say(subscription, "deprovision");
-        await market.Becomes(old, "ended");
-        (await market.Staff.Call("POST", $"/operator/v1/tenants/{old}:offboard", new { reason = "asked for it" })).Must(HttpStatusCode.Accepted);
+        var (subscription, old) = await Offboarded(market);
         var fresh = await Market.Tenant(await market.Register(subscription));
         fresh.ShouldNotBe(old);
         // That it once ended is the other's.
@@ -130,13 +124,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     public async Task Who_subscribed_again_before_the_old_tenant_was_offboarded_is_active_and_who_hears_late_of_an_end_may_read()
     {
         await using var market = await Market.Start(postgres);
-        var subscription = await market.Subscribe(product: Market.Legacy);
-        await market.Say(subscription, "activate");
-        var old = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(old, "active");
-        await market.Say(subscription, "deprovision");
-        await market.Becomes(old, "ended");
-        (await market.Staff.Call("POST", $"/operator/v1/tenants/{old}:offboard", new { reason = "asked for it" })).Must(HttpStatusCode.Accepted);
+        var (subscription, old) = await Offboarded(market);
         // All of it long ago, and the new subscription between the end and the offboarding; its end is heard only with the registration.
         await market.Sql("update onboarding.marketplace_event set at = at - interval '90 days'");
         await market.Sql("update onboarding.agreement set ended_at = ended_at - interval '90 days'");
@@ -195,6 +183,18 @@ public sealed class OffboardingTests(PostgresServer postgres)
             return await market.Value<bool>("select offboarded_at is not null from onboarding.tenant");
         });
         (await market.Principals()).ShouldBe([Role]);
+    }
+
+    private static async Task<(Market.Subscription Subscription, TenantId Tenant)> Offboarded(Market market)
+    {
+        var subscription = await market.Subscribe(product: Market.Legacy);
+        await market.Say(subscription, "activate");
+        var tenant = await Market.Tenant(await market.Register(subscription));
+        await market.Becomes(tenant, "active");
+        await market.Say(subscription, "deprovision");
+        await market.Becomes(tenant, "ended");
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "asked for it" })).Must(HttpStatusCode.Accepted);
+        return (subscription, tenant);
     }
 
     // A connection of a dead binding may be closed instead of answered.

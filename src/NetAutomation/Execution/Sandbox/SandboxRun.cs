@@ -22,7 +22,7 @@ internal sealed class SandboxRun
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SandboxProcess _process;
-    private readonly byte[] _firstLine;
+    private readonly Task _given;
     private long _lastEvent;
     private volatile string? _stopCode;
     private volatile bool _stopped;
@@ -40,7 +40,7 @@ internal sealed class SandboxRun
         _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
         _devices = job.Devices.ToDictionary(device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
         _process = process;
-        _firstLine = firstLine;
+        _given = process.Give(firstLine);
         Completion = Task.Run(Run, CancellationToken.None);
     }
 
@@ -58,7 +58,7 @@ internal sealed class SandboxRun
         {
             if (grace > TimeSpan.Zero)
             {
-                await _process.AskToStop();
+                _ = AskToStop();
                 await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
             }
 
@@ -68,6 +68,13 @@ internal sealed class SandboxRun
         await Completion;
     }
 
+    // The job is the first line it reads, whole.
+    private async Task AskToStop()
+    {
+        await _given.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _process.AskToStop();
+    }
+
     private async Task<SandboxResult> Run()
     {
         string? fault = null;
@@ -75,7 +82,7 @@ internal sealed class SandboxRun
         try
         {
             await using var process = _process;
-            await process.Give(_firstLine);
+            await _given;
             using var over = new CancellationTokenSource();
             var watch = Watch(process, over.Token);
             await foreach (var line in process.Lines())
