@@ -22,6 +22,7 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
     ["proxy-v2"] = ProxyHeader.Run,
     ["tunnel-idle"] = TunnelIdle.Run,
     ["workers-2"] = TwoWorkers.Run,
+    ["growth"] = Growth.Run,
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());

@@ -17,6 +17,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     public const string Provider = "111111111111";
     public const string ServerName = "netautomation.internal";
     public const string ServiceId = "vpce-svc-0123456789abcdef0";
+    private static readonly long _begun = Stopwatch.GetTimestamp();
     private readonly string _name = $"bench_{Guid.NewGuid():n}";
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
     private readonly List<Process> _processes = [];
@@ -38,7 +39,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>The processor time of all processes so far.</summary>
     public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
-    public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)(DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds,4} s] {text}"));
+    public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)Stopwatch.GetElapsedTime(_begun).TotalSeconds,4} s] {text}"));
 
     public async Task StartSimulator(object ec2)
     {

@@ -44,6 +44,32 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     [Fact]
+    public async Task Of_very_many_tenants_the_only_one_with_room_is_found_and_then_each_is_served_once()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var tenants = new List<Guid>();
+        for (var i = 0; i < 70; i++)
+        {
+            var (template, devices, _) = await Another(ground, 1);
+            await ground.Queue(template, new WaitingRun([devices[0]]), new WaitingRun([devices[0]], false));
+            tenants.Add(template.Tenant.Value);
+        }
+
+        await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) select t, 0 from unnest($1) t on conflict (tenant_id) do update set max_running = 0", tenants.Take(69).ToArray());
+        var only = (await ground.Claim())!;
+        only.Tenant.Value.ShouldBe(tenants[69]);
+        (await ground.Claim()).ShouldBeNull();
+        await ground.Sql("update runs.tenant_quota set max_running = 20");
+        var served = new List<Guid> { only.Tenant.Value };
+        while (await ground.Claim() is { } run)
+        {
+            served.Add(run.Tenant.Value);
+        }
+
+        served.ShouldBe(tenants, ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task A_run_that_waits_is_looked_at_once_until_what_it_waits_for_ends()
     {
         await using var ground = await RunGround.Start(postgres, 3);
