@@ -124,7 +124,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     public async Task Who_subscribed_again_before_the_old_tenant_was_offboarded_is_active_and_who_hears_late_of_an_end_may_read()
     {
         await using var market = await Market.Start(postgres);
-        var (subscription, old) = await Offboarded(market);
+        var (subscription, _) = await Offboarded(market);
         // All of it long ago, and the new subscription between the end and the offboarding; its end is heard only with the registration.
         await market.Sql("update onboarding.marketplace_event set at = at - interval '90 days'");
         await market.Sql("update onboarding.agreement set ended_at = ended_at - interval '90 days'");
