@@ -7,8 +7,8 @@ namespace NetAutomation.Bench;
 
 /// <summary>
 /// Devices and four ways to them, each of two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
-/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH; TCP, with
-/// the fastest cipher; <see cref="SshDefaults"/>: the same with the settings it comes with. <see cref="Relay"/>: TCP all
+/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH with its
+/// fastest cipher; TCP. <see cref="SshDefaults"/>: the same with the settings it comes with. <see cref="Relay"/>: TCP all
 /// the way, through two relays that copy as the product does.
 /// </summary>
 internal sealed class TunnelGround : IDisposable
