@@ -6,10 +6,10 @@ using System.Text;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Devices and four ways to them, each of two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
+/// Devices and the ways to them over two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
 /// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH with its
 /// fastest cipher; TCP. <see cref="SshDefaults"/>: the same with the settings it comes with. <see cref="Relay"/>: TCP all
-/// the way, through two relays that copy as the product does.
+/// the way, through two relays that copy as the product does. <see cref="Direct"/>: nobody in between.
 /// </summary>
 internal sealed class TunnelGround : IDisposable
 {
@@ -31,6 +31,8 @@ internal sealed class TunnelGround : IDisposable
 
     public Way Relay { get; private set; } = null!;
 
+    public Way Direct { get; private set; } = null!;
+
     /// <summary>The service's process.</summary>
     public Process Service { get; private set; } = null!;
 
@@ -48,6 +50,7 @@ internal sealed class TunnelGround : IDisposable
         await ground.StartProduct(stack, links);
         await ground.StartSsh(stack);
         await ground.StartRelay(stack);
+        ground.Direct = new Way("direct", [.. ground._devices.Ports], () => []);
         foreach (var way in new[] { ground.Product, ground.Ssh, ground.SshDefaults, ground.Relay })
         {
             await way.Ready();

@@ -25,6 +25,7 @@ internal static class TunnelRoundTrip
             ("product", () => Task.FromResult(Trip("product", ground.Product, Trips))),
             ("ssh", () => Task.FromResult(Trip("ssh", ground.Ssh, Trips))),
             ("relay", () => Task.FromResult(Trip("relay", ground.Relay, Trips))),
+            ("direct", () => Task.FromResult(Trip("direct", ground.Direct, Trips))),
             ("busy", () => Task.FromResult(Beside("busy", ground.Product))),
             ("ssh busy", () => Task.FromResult(Beside("ssh busy", ground.Ssh))),
             ("stalled", async () =>
@@ -53,6 +54,7 @@ internal static class TunnelRoundTrip
                 new("p50", Math.Round(rounds.Median("product"))),
                 new("sshP50", Math.Round(rounds.Median("ssh"))),
                 new("relayP50", Math.Round(rounds.Median("relay"))),
+                new("directP50", Math.Round(rounds.Median("direct"))),
                 new("ratio", Math.Round(ratio, 2)),
                 new("ratioLimit", RatioLimit),
                 new("spread", rounds.Spread("product", "ssh")),

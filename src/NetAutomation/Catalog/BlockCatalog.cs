@@ -9,6 +9,9 @@ namespace NetAutomation.Catalog;
 /// <summary>Finds the block version a quote or run names.</summary>
 internal sealed class BlockCatalog(BlockFiles files)
 {
+    /// <summary>The directory that holds every <see cref="BlockVersion.Directory"/>.</summary>
+    public string Content => files.Root;
+
     /// <param name="version">Exact (<c>1.2.0</c>), a major (<c>1</c>), or null for the newest.</param>
     /// <param name="major">With no <paramref name="version"/>: the newest of this major.</param>
     public async Task<Outcome<BlockVersion>> Find(

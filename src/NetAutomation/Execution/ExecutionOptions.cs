@@ -12,10 +12,6 @@ internal sealed class ExecutionOptions
     [Required]
     public string AnsibleDirectory { get; set; } = Path.Combine(AppContext.BaseDirectory, "ansible");
 
-    /// <summary>One directory per block, named by its slug.</summary>
-    [Required]
-    public string BlocksDirectory { get; set; } = Path.Combine(AppContext.BaseDirectory, "blocks");
-
     /// <summary>One directory per live run. Keep it short: a unix socket's path holds 107 bytes.</summary>
     [Required, MaxLength(48)]
     public string WorkDirectory { get; set; } = Path.Combine(Path.GetTempPath(), "netautomation");

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using NetAutomation.Catalog;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
@@ -11,7 +12,7 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, BlockCatalog blocks, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
@@ -48,11 +49,11 @@ internal sealed partial class Worker(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        launcher.KeepReady();
+        launcher.KeepReady(blocks.Content);
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {
             await _room.WaitAsync(stoppingToken);
-            ClaimedRun? run = null;
+            var (work, run) = (signals.Work, (ClaimedRun?)null);
             try
             {
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
@@ -70,7 +71,7 @@ internal sealed partial class Worker(
             if (run is null)
             {
                 _room.Release();
-                await signals.Work(Poll, clock, stoppingToken);
+                await signals.Wait(work, Poll, clock, stoppingToken);
                 continue;
             }
 

@@ -47,7 +47,8 @@ internal sealed class RunSignals(IHostApplicationLifetime life)
     /// <summary>Take the task before reading, so that what happens between reading and waiting is not missed.</summary>
     public Task News(RunId run) => Of(run).Next;
 
-    public Task Work(TimeSpan atMost, TimeProvider clock, CancellationToken cancel) => Wait(_work.Next, atMost, clock, cancel);
+    /// <summary>The same for whoever claims.</summary>
+    public Task Work => _work.Next;
 
     /// <summary>What to tell the other processes: whether there is work, and which runs have news.</summary>
     public (bool Work, IReadOnlyList<RunId> News) Take()

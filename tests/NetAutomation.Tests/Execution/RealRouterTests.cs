@@ -92,7 +92,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
     public async Task A_refused_line_fails_the_device_and_leaves_it_usable()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var broken = ground.Block(await File.ReadAllTextAsync(Path.Combine(ground.Options.BlocksDirectory, "static-routes", "playbook.yml")) is var playbook
+        var broken = ground.Block(await File.ReadAllTextAsync(Path.Combine(ground.Blocks, "static-routes", "playbook.yml")) is var playbook
             ? playbook.Replace("config: \"{{ todo | join('\\n') }}\"", "config: \"{{ todo | join('\\n') }}\\nip bogus 1.2.3.4\"") : "");
 
         var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(
@@ -163,7 +163,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
 
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Options.BlocksDirectory, block), check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Blocks, block), check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>

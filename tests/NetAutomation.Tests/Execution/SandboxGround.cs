@@ -23,7 +23,6 @@ public class SandboxGround : IAsyncDisposable
         Options = new ExecutionOptions
         {
             AnsibleDirectory = Path.Combine(_root, "ansible"),
-            BlocksDirectory = Path.Combine(_root, "blocks"),
             WorkDirectory = Path.Combine(_root, "w"),
             Warm = warm,
             SandboxUid = Environment.IsPrivilegedProcess ? 64123 : null,
@@ -34,6 +33,8 @@ public class SandboxGround : IAsyncDisposable
     internal ExecutionOptions Options { get; }
 
     internal ISandboxLauncher Launcher { get; }
+
+    internal string Blocks => Path.Combine(_root, "blocks");
 
     public static string RepositoryRoot
     {

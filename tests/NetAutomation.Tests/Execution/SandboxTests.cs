@@ -211,7 +211,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         await SkipUnlessPossible();
         var devices = Enumerable.Range(1, 6).Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
         var job = new SandboxJob(
-            _id, Path.Combine(ground.Options.BlocksDirectory, "config-backup"), false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
+            _id, Path.Combine(ground.Blocks, "config-backup"), false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
 
         var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 

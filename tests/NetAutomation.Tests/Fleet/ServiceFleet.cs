@@ -78,6 +78,9 @@ internal sealed class ServiceFleet : IAsyncDisposable
     /// <summary>True while the worker has the run in hand.</summary>
     public bool Carries(string worker, string run) => Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
 
+    /// <summary>The sandboxes that the worker keeps ready.</summary>
+    public string[] Spares(string worker) => Directory.GetDirectories($"{_ground.Options.WorkDirectory}/{worker}", "spare-*");
+
     /// <summary>What the process says of itself; null where it does not answer.</summary>
     public async Task<HttpStatusCode?> Ready(string name)
     {
@@ -246,7 +249,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             $"Database:App={Database.App}", $"Database:System={Database.System}", .. _shared, "Edge:TrustedPeers:0=127.0.0.1/32", $"Edge:Listeners:Customer=127.0.0.1:{ports.Customer}",
             "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}", $"Peer:Url=https://127.0.0.1:{ports.Peer}",
             $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}", $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
-            $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}", $"Execution:BlocksDirectory={_ground.Options.BlocksDirectory}",
+            $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}",
             .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), "Serilog:MinimumLevel:Default=Warning", .. settings,
         ];
         if (_processes.Remove(name, out var before))

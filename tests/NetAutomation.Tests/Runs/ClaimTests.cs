@@ -402,9 +402,10 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         {
             while (!stop.IsCancellationRequested)
             {
+                var work = signals.Work;
                 if (await ground.Claim($"w{worker}") is not { } run)
                 {
-                    await signals.Work(TimeSpan.FromMilliseconds(500), TimeProvider.System, default);
+                    await signals.Wait(work, TimeSpan.FromMilliseconds(500), TimeProvider.System, default);
                     continue;
                 }
 

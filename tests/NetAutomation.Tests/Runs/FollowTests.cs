@@ -42,7 +42,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var (starts, news) = (new List<double>(), new List<double>());
         foreach (var device in ground.Devices)
         {
-            var work = there.Work(TimeSpan.FromSeconds(60), TimeProvider.System, default);
+            var work = there.Work.WaitAsync(TimeSpan.FromSeconds(60));
             var run = await ground.StartRun(On(device));
             await work;
             await using var scope = other.Services.CreateAsyncScope();

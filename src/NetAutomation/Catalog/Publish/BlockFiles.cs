@@ -15,6 +15,8 @@ internal sealed class BlockFiles(IOptions<CatalogOptions> options) : IDisposable
         ? Directory.CreateDirectory(configured).FullName
         : Directory.CreateTempSubdirectory("netautomation-blocks-").FullName);
 
+    public string Root => _root.Value;
+
     public async Task<string> Unpacked(NetAutomationDb db, BlockVersionRow version, CancellationToken cancel)
     {
         if (_unpacked.TryGetValue(version.Digest, out var known))

@@ -16,14 +16,16 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private readonly CancellationTokenSource _ending = new();
     private readonly SemaphoreSlim _taken = new(0);
     private Task _making = Task.CompletedTask;
+    private string? _ready;
     private string? _filter;
 
-    public void KeepReady()
+    public void KeepReady(string blocks)
     {
-        if (_options.Warm && _options.Spares > 0 && _making.IsCompleted)
+        if (_options.Warm && _options.Spares > 0 && _ready is null)
         {
+            _ready = Path.TrimEndingDirectorySeparator(blocks);
             _taken.Release(_options.Spares);
-            _making = Task.Run(MakeSpares, CancellationToken.None);
+            _making = Task.Run(() => MakeSpares(_ready), CancellationToken.None);
         }
     }
 
@@ -45,7 +47,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         Validate(job);
         var input = Marked(job.Input);
         var blocks = Path.GetDirectoryName(job.BlockDirectory)!;
-        var (place, process) = Take(blocks) ?? Make(job.Id, blocks);
+        var (place, process) = Take(job.Id, blocks) ?? Make(job.Id, blocks);
         var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
         var line = FirstLine(job.Devices, link, writer =>
         {
@@ -69,7 +71,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             writer.WriteString("mode", "probe");
             writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
         });
-        await using var process = SandboxProcess.Start(start, place.InfoPath, time);
+        await using var process = SandboxProcess.Start(start, place, time);
         await process.Give(line);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
@@ -87,13 +89,14 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return result ?? Silent(link, device.Name, limit.IsCancellationRequested);
     }
 
-    private Spare? Take(string blocks)
+    private Spare? Take(string id, string blocks)
     {
-        while (Path.TrimEndingDirectorySeparator(_options.BlocksDirectory) == blocks && _spares.TryDequeue(out var spare))
+        while (_ready == blocks && _spares.TryDequeue(out var spare))
         {
             _taken.Release();
             if (!spare.Process.HasExited)
             {
+                spare.Place.Become(id);
                 return spare;
             }
 
@@ -107,17 +110,17 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         var place = new SandboxPlace(_options, id);
         var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks, BubblewrapCommand.Init(_options, _options.Warm));
-        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, time));
+        return new Spare(place, SandboxProcess.Start(start, place, time));
     }
 
-    private async Task MakeSpares()
+    private async Task MakeSpares(string blocks)
     {
         while (!_ending.IsCancellationRequested)
         {
             await _taken.WaitAsync(_ending.Token);
             try
             {
-                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", Path.TrimEndingDirectorySeparator(_options.BlocksDirectory)));
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", blocks));
             }
             catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
             {

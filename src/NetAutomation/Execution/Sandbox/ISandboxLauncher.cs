@@ -9,8 +9,8 @@ internal interface ISandboxLauncher
     /// <summary>Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end: a run waits for its reader until its hard timeout.</summary>
     SandboxRun Start(SandboxJob job, Dial dial);
 
-    /// <summary>From now on places are kept ready, so that a job starts at once.</summary>
-    void KeepReady();
+    /// <summary>From now on places are kept ready, so that a job whose block is in this directory starts at once.</summary>
+    void KeepReady(string blocks);
 
     /// <summary>Connects once; sends the credential only if the host key matches the pin, or there is no pin yet.</summary>
     Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default);

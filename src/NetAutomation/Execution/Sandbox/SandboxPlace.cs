@@ -6,13 +6,12 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>The directory of one live sandbox on the host: the link's socket and the sandbox's first pid, nothing secret.</summary>
 internal sealed class SandboxPlace : IDisposable
 {
-    private readonly string _directory;
+    private string _directory;
 
     public SandboxPlace(ExecutionOptions options, string id)
     {
         _directory = Path.Combine(options.WorkDirectory, id);
         Prepare(options.WorkDirectory, (UnixFileMode)0b111_001_001);
-        // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.
         Dispose();
         Prepare(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.CreateDirectory(LinkDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -29,11 +28,23 @@ internal sealed class SandboxPlace : IDisposable
 
     public string InfoPath => Path.Combine(_directory, "info.json");
 
-    public void Dispose()
+    /// <summary>A spare's place becomes that of a job, whose id it has from then on.</summary>
+    public void Become(string id)
+    {
+        var directory = Path.Combine(Path.GetDirectoryName(_directory)!, id);
+        Delete(directory);
+        Directory.Move(_directory, directory);
+        _directory = directory;
+    }
+
+    public void Dispose() => Delete(_directory);
+
+    // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.
+    private static void Delete(string directory)
     {
         try
         {
-            Directory.Delete(_directory, recursive: true);
+            Directory.Delete(directory, recursive: true);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -1,0 +1,25 @@
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Fleet;
+
+[Collection("fleet"), Trait("Requires", "sandbox")]
+public sealed class SpareTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Each_run_takes_a_sandbox_that_was_kept_ready_and_none_takes_it_again()
+    {
+        await using var fleet = await ServiceFleet.Start(postgres, 1);
+        await fleet.StartWorker("worker");
+        var taken = new HashSet<string>();
+        for (var number = 1; number <= 2; number++)
+        {
+            await ServiceFleet.Until(() => Task.FromResult(fleet.Spares("worker").Length == 1), "a spare", fleet.Said);
+            var spare = fleet.Spares("worker").Single();
+            taken.Add(spare).ShouldBeTrue();
+            var id = await fleet.StartRun(fleet.Routes([Routers.Name(1)], number));
+            (await fleet.Ended(id))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Said());
+            fleet.Spares("worker").ShouldNotContain(spare);
+            await ServiceFleet.Until(() => Task.FromResult(!fleet.Carries("worker", id)), "the run's place to go", fleet.Said);
+        }
+    }
+}
