@@ -71,7 +71,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             writer.WriteString("mode", "probe");
             writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
         });
-        await using var process = SandboxProcess.Start(start, place, time);
+        await using var process = SandboxProcess.Start(start, place.InfoPath, time);
         await process.Give(line);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
@@ -96,7 +96,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             _taken.Release();
             if (!spare.Process.HasExited)
             {
-                spare.Place.Become(id);
+                spare.Place.Name(id);
                 return spare;
             }
 
@@ -110,7 +110,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         var place = new SandboxPlace(_options, id);
         var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks, BubblewrapCommand.Init(_options, _options.Warm));
-        return new Spare(place, SandboxProcess.Start(start, place, time));
+        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, time));
     }
 
     private async Task MakeSpares(string blocks)

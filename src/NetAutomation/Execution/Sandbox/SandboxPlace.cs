@@ -6,7 +6,8 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>The directory of one live sandbox on the host: the link's socket and the sandbox's first pid, nothing secret.</summary>
 internal sealed class SandboxPlace : IDisposable
 {
-    private string _directory;
+    private readonly string _directory;
+    private string? _name;
 
     public SandboxPlace(ExecutionOptions options, string id)
     {
@@ -28,16 +29,24 @@ internal sealed class SandboxPlace : IDisposable
 
     public string InfoPath => Path.Combine(_directory, "info.json");
 
-    /// <summary>A spare's place becomes that of a job, whose id it has from then on.</summary>
-    public void Become(string id)
+    /// <summary>A spare's place is found under its job's id, too. It keeps its path, as bubblewrap may be about to mount it.</summary>
+    public void Name(string id)
     {
-        var directory = Path.Combine(Path.GetDirectoryName(_directory)!, id);
-        Delete(directory);
-        Directory.Move(_directory, directory);
-        _directory = directory;
+        var name = Path.Combine(Path.GetDirectoryName(_directory)!, id);
+        Delete(name);
+        Directory.CreateSymbolicLink(name, _directory);
+        _name = name;
     }
 
-    public void Dispose() => Delete(_directory);
+    public void Dispose()
+    {
+        if (_name is { } name)
+        {
+            Delete(name);
+        }
+
+        Delete(_directory);
+    }
 
     // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.
     private static void Delete(string directory)

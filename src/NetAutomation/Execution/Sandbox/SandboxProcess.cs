@@ -11,15 +11,15 @@ internal sealed class SandboxProcess : IAsyncDisposable
     private const int DiagnosticsLimit = 16 * 1024;
     private static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(15);
     private readonly Process _process;
-    private readonly SandboxPlace _place;
+    private readonly string _infoPath;
     private readonly TimeProvider _time;
     private readonly StringBuilder _diagnostics = new();
     private readonly Task _drained;
 
-    private SandboxProcess(Process process, SandboxPlace place, TimeProvider time)
+    private SandboxProcess(Process process, string infoPath, TimeProvider time)
     {
         _process = process;
-        _place = place;
+        _infoPath = infoPath;
         _time = time;
         _drained = Task.Run(DrainDiagnostics);
     }
@@ -36,8 +36,8 @@ internal sealed class SandboxProcess : IAsyncDisposable
         }
     }
 
-    public static SandboxProcess Start(ProcessStartInfo start, SandboxPlace place, TimeProvider time) =>
-        new(Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start."), place, time);
+    public static SandboxProcess Start(ProcessStartInfo start, string infoPath, TimeProvider time) =>
+        new(Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start."), infoPath, time);
 
     public bool HasExited => _process.HasExited;
 
@@ -135,7 +135,7 @@ internal sealed class SandboxProcess : IAsyncDisposable
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(_place.InfoPath)).RootElement.GetProperty("child-pid").GetInt32();
+            return JsonDocument.Parse(File.ReadAllBytes(_infoPath)).RootElement.GetProperty("child-pid").GetInt32();
         }
         catch (Exception fault) when (fault is IOException or JsonException)
         {

@@ -1,0 +1,52 @@
+using NetAutomation.Execution.Sandbox;
+
+namespace NetAutomation.Tests.Execution;
+
+/// <summary>Sandboxes that are kept ready, with a block that needs no device.</summary>
+[Trait("Requires", "sandbox")]
+public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
+{
+    private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    private const string Fingerprint = "SHA256:kmYcvdi2GkPeWxB6XLjrZB8JHsy2Hm8luHMFp9GMvqk";
+
+    [Fact]
+    public async Task Jobs_take_sandboxes_that_have_only_just_been_begun()
+    {
+        var faults = await SandboxProbe.Check(ground.Options);
+        Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
+        var block = ground.Block("""
+            - hosts: all
+              gather_facts: false
+              tasks:
+                - ansible.builtin.set_fact: { block_result: done }
+
+            """);
+        await using var launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(ground.Options), TimeProvider.System);
+        launcher.KeepReady(Path.GetDirectoryName(block)!);
+        var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
+        while (taken.Count < 4)
+        {
+            var spare = Spares().FirstOrDefault(each => File.Exists($"{each}/info.json") && !taken.Contains(each));
+            if (spare is null)
+            {
+                await Task.Yield();
+                continue;
+            }
+
+            taken.Add(spare);
+            var device = new SandboxDevice("dev_1", "frr", 22, "netops", "secret", null, null, Fingerprint, HostKey);
+            runs.Add(SandboxGround.Finish(launcher.Start(
+                new SandboxJob($"job-{taken.Count}", block, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
+        }
+
+        foreach (var (result, _) in await Task.WhenAll(runs))
+        {
+            result.Fault.ShouldBeNull();
+            result.Devices.Single().Outcome.ShouldBe(SandboxOutcome.Ok);
+        }
+
+        Directory.GetDirectories(ground.Options.WorkDirectory, "job-*").ShouldBeEmpty();
+    }
+
+    private string[] Spares() => Directory.Exists(ground.Options.WorkDirectory) ? Directory.GetDirectories(ground.Options.WorkDirectory, "spare-*") : [];
+}
