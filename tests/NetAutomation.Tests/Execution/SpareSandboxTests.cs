@@ -24,8 +24,10 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
         await using var launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(ground.Options), TimeProvider.System);
         launcher.KeepReady(Path.GetDirectoryName(block)!);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (taken.Count < 4)
         {
+            limit.Token.ThrowIfCancellationRequested();
             var spare = Spares().FirstOrDefault(each => File.Exists($"{each}/info.json") && !taken.Contains(each));
             if (spare is null)
             {
