@@ -1,6 +1,6 @@
 using NetAutomation;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "serve";
 var rest = verb == "serve" ? args : args[1..];

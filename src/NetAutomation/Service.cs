@@ -7,10 +7,10 @@ using NetAutomation.Inventory;
 using NetAutomation.Marketplace;
 using NetAutomation.Onboarding;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Purchasing;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling;
+using NetAutomation.Web;
 
 namespace NetAutomation;
 
@@ -21,7 +21,7 @@ internal static class Service
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        builder.AddPlatform();
+        builder.AddWeb();
         builder.AddPersistence();
         builder.AddMarketplace();
         builder.AddOnboarding();
@@ -52,7 +52,7 @@ internal static class Service
         configure?.Invoke(builder);
 
         var app = builder.Build();
-        app.UsePlatform();
+        app.UseWeb();
         app.UseEdge();
         var routes = app.MapApi();
         routes.MapEdge();

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 using NetAutomation;
 using NetAutomation.Bench.Inside;
 using NetAutomation.Edge;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 /// <summary>
 /// The runtime calls this before the published service's own Main where DOTNET_STARTUP_HOOKS names this assembly, so that what is measured

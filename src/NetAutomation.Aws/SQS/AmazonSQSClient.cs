@@ -1,6 +1,6 @@
-using Amazon.SQS.Model;
 using Amazon.Runtime;
 using Amazon.Runtime.Internal;
+using Amazon.SQS.Model;
 using NetAutomation.Aws.Wire;
 
 namespace Amazon.SQS;

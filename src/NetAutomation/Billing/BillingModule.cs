@@ -8,7 +8,7 @@ using NetAutomation.Billing.Prices;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Billing;

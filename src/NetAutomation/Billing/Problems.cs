@@ -1,4 +1,4 @@
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing;
 
@@ -14,5 +14,5 @@ internal static class Problems
     public static readonly ProblemType DocumentUsed = new("document_used", 409, "Another correction has this document key");
     public static readonly ProblemType NotReconciled = new("not_reconciled", 409, "The books do not add up: nothing was issued for these tenants");
 
-    public static Problem BadMonth(string pointer) => Platform.Problems.Refused.At(pointer, "month", "A month is yyyy-mm.");
+    public static Problem BadMonth(string pointer) => Web.Problems.Refused.At(pointer, "month", "A month is yyyy-mm.");
 }

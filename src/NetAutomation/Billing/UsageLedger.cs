@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing;
 
@@ -116,7 +116,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             cancel);
         return rows switch
         {
-            [{ Stopped: true }] => Platform.Problems.TenantSuspended.With(),
+            [{ Stopped: true }] => Web.Problems.TenantSuspended.With(),
             [{ Shut: true }] => Problems.NotSubscribed.With(),
             [{ Owed: null, Channel: var channel }] => channel,
             [var late] => new Problem(Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")

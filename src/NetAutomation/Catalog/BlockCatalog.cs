@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Catalog.Model;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
 
@@ -33,8 +33,8 @@ internal sealed class BlockCatalog(BlockFiles files)
         if (found is null)
         {
             return await rows.AnyAsync(cancel)
-                ? Platform.Problems.Refused.At("/version", "unknown_version", "The block has no such version.")
-                : Platform.Problems.Refused.At("/block", "unknown_block", "There is no such block.");
+                ? Web.Problems.Refused.At("/version", "unknown_version", "The block has no such version.")
+                : Web.Problems.Refused.At("/block", "unknown_block", "There is no such block.");
         }
 
         if (found.State == VersionState.Withdrawn)

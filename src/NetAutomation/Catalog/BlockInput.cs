@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using NJsonSchema;
 using NJsonSchema.Validation;
 

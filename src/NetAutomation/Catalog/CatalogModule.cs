@@ -1,6 +1,6 @@
 using NetAutomation.Catalog.Browse;
 using NetAutomation.Catalog.Publish;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
 

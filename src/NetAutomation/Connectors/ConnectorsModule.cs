@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 

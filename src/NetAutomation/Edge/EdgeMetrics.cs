@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 

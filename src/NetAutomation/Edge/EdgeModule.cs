@@ -8,7 +8,7 @@ using NetAutomation.Edge.Certificates;
 using NetAutomation.Edge.Listeners;
 using NetAutomation.Edge.Proxy;
 using NetAutomation.Edge.Targets;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 

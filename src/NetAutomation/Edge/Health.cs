@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Edge;

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Execution.Probe;
 using NetAutomation.Execution.Sandbox;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution;
 

@@ -4,8 +4,8 @@ using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution;
 

@@ -5,7 +5,7 @@ using NetAutomation.Inventory.KeepCredentials;
 using NetAutomation.Inventory.KeepDevices;
 using NetAutomation.Inventory.KeepSites;
 using NetAutomation.Inventory.Seal;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory;
 
@@ -67,7 +67,7 @@ internal static class InventoryModule
         devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
         devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice").WithMetadata(new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken, new Refuses(Platform.Problems.BodyTooLarge, Platform.Problems.UnsupportedMediaType))
+            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken, new Refuses(Web.Problems.BodyTooLarge, Web.Problems.UnsupportedMediaType))
             .AddOpenApiOperationTransformer((operation, _, _) =>
             {
                 operation.RequestBody = new OpenApiRequestBody

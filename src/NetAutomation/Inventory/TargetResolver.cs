@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory;
 
@@ -18,7 +18,7 @@ internal static class TargetResolver
     {
         if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1 || targets.All == false)
         {
-            return Platform.Problems.Refused.At("/targets", "one_of", "Exactly one of deviceIds, selector and all: true.");
+            return Web.Problems.Refused.At("/targets", "one_of", "Exactly one of deviceIds, selector and all: true.");
         }
 
         if (targets.DeviceIds is { } ids)
@@ -32,7 +32,7 @@ internal static class TargetResolver
             at = "/targets/selector";
             if (Selector.Read(targets.Selector, out var fault) is not { } selector)
             {
-                return Platform.Problems.Refused.At(at, "selector", fault!);
+                return Web.Problems.Refused.At(at, "selector", fault!);
             }
 
             query = db.Set<Device>().FromSql(selector.Query()).AsNoTracking();
@@ -42,13 +42,13 @@ internal static class TargetResolver
         if (found.Count is 0 or > Most)
         {
             return found.Count == 0
-                ? Platform.Problems.Refused.At(at, "no_targets", "No device is selected.")
-                : Platform.Problems.Refused.At(at, "too_many", $"At most {Most} devices.");
+                ? Web.Problems.Refused.At(at, "no_targets", "No device is selected.")
+                : Web.Problems.Refused.At(at, "too_many", $"At most {Most} devices.");
         }
 
         var disabled = found.Where(device => !device.Enabled).Select(device => device.Target.Name).ToList();
         return disabled.Count > 0
-            ? Platform.Problems.Refused.At(at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
+            ? Web.Problems.Refused.At(at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
             : found.Select(device => device.Target).ToArray();
     }
 
@@ -56,13 +56,13 @@ internal static class TargetResolver
     public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
         Selector.Read(selector, out var fault) is { } read
             ? (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel)).Select(id => id.Value).ToArray()
-            : Platform.Problems.Refused.At("/selector", "selector", fault!);
+            : Web.Problems.Refused.At("/selector", "selector", fault!);
 
     private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
     {
         if (ids.Count is 0 or > Most)
         {
-            return Platform.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
+            return Web.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
         }
 
         var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(s_found).ToDictionaryAsync(device => device.Target.DeviceId, cancel);
@@ -83,7 +83,7 @@ internal static class TargetResolver
         }
 
         return faults.Count > 0
-            ? new Problem(Platform.Problems.Refused, "Some targets cannot be used.", faults)
+            ? new Problem(Web.Problems.Refused, "Some targets cannot be used.", faults)
             : found.Values.Select(device => device.Target).OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
     }
 

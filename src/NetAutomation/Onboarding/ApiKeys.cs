@@ -17,7 +17,7 @@ internal static class ApiKeys
         var created = await db.Scalar<DateTimeOffset>(
             $"""
             insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role, expires_at)
-            values ({tenant.Value}, {id.Value}, {KeySecret.Hash(secret)}, {KeySecret.Prefix(secret)}, {name}, {member}, {Platform.Wire.Name(role)}, {expiresAt})
+            values ({tenant.Value}, {id.Value}, {KeySecret.Hash(secret)}, {KeySecret.Prefix(secret)}, {name}, {member}, {Web.Wire.Name(role)}, {expiresAt})
             returning created_at as "Value"
             """,
             cancel);

@@ -7,7 +7,7 @@ using NetAutomation.Onboarding.Keys;
 using NetAutomation.Onboarding.Operators;
 using NetAutomation.Onboarding.Register;
 using NetAutomation.Onboarding.Tenants;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Onboarding;

@@ -1,4 +1,4 @@
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding;
 

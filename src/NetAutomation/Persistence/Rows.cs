@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Persistence;
 

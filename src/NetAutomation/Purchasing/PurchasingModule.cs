@@ -1,7 +1,7 @@
-using NetAutomation.Platform;
 using NetAutomation.Purchasing.Buy;
 using NetAutomation.Purchasing.Contracts;
 using NetAutomation.Purchasing.Rights;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Purchasing;

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
 

@@ -2,8 +2,8 @@ using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Start;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
 
@@ -69,27 +69,27 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             bool[] given = [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
             if (PlannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
             {
-                return new Problem(Platform.Problems.Refused, "The quote already says this.", [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
+                return new Problem(Web.Problems.Refused, "The quote already says this.", [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
             }
         }
 
         if (body.StartBy <= clock.GetUtcNow())
         {
-            return Platform.Problems.Refused.At("/startBy", "in_the_past", "The time has passed.");
+            return Web.Problems.Refused.At("/startBy", "in_the_past", "The time has passed.");
         }
 
         if (body.Rollout is { BatchSize: < 1 } or { MaxFailures: < 0 })
         {
-            return Platform.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0.");
+            return Web.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0.");
         }
 
         if (body.Priority is < 0 or > 9)
         {
-            return Platform.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9.");
+            return Web.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9.");
         }
 
         return body.Labels is { } labels && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
-            ? Platform.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
+            ? Web.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
             : null;
     }
 
@@ -109,7 +109,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             cancel);
         if (rows is not [var quote])
         {
-            return Platform.Problems.Refused.At("/quoteId", "unknown_quote", "There is no such quote.");
+            return Web.Problems.Refused.At("/quoteId", "unknown_quote", "There is no such quote.");
         }
 
         if (quote.Used)

@@ -1,5 +1,4 @@
 using NetAutomation.Connectors;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Cancel;
 using NetAutomation.Runs.Dispatch;
 using NetAutomation.Runs.Explain;
@@ -7,6 +6,7 @@ using NetAutomation.Runs.Follow;
 using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
 using NetAutomation.Runs.Windows;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
 
@@ -43,9 +43,9 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff").Produces<string>(200, "text/plain");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
-            .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable));
+            .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream").WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/log", RunLog.Handle).WithName("GetRunLog").Produces<string>(200, "text/plain")
-            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Platform.Problems.RangeNotSatisfiable, Problems.EventsDropped));
+            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable, Problems.EventsDropped));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
             .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204).WithMetadata(new Refuses(Problems.EventsDropped));
         group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");

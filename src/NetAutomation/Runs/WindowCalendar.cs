@@ -1,4 +1,4 @@
-using NetAutomation.Platform.Calendar;
+using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Runs;
 

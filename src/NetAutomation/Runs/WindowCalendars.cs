@@ -1,6 +1,6 @@
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform.Calendar;
+using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Runs;
 

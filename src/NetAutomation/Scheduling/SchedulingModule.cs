@@ -1,8 +1,8 @@
-using NetAutomation.Platform;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling.Fire;
 using NetAutomation.Scheduling.Keep;
 using NetAutomation.Scheduling.Preview;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Scheduling;

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Connectors;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;
@@ -39,7 +39,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
             ["Serilog:MinimumLevel"] = "Fatal",
         });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.AddPlatform();
+        builder.AddWeb();
         builder.AddPersistence();
         builder.AddConnectors();
         builder.Services.AddScoped(_ => _caller);
@@ -52,7 +52,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
             context.Features.Set(new ListenerFeature(Listener.Customer));
             return next(context);
         });
-        _app.UsePlatform();
+        _app.UseWeb();
         _app.MapApi().MapConnectors();
         await _app.StartAsync();
         await using var owner = NpgsqlDataSource.Create(database.Owner);

@@ -13,8 +13,8 @@ using NetAutomation.Connector;
 using NetAutomation.Connectors;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;

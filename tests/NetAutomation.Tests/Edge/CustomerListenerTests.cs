@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Edge;
 

@@ -2,8 +2,8 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Edge;
 

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NetAutomation.AwsSimulator;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Onboarding;
-using NetAutomation.Platform;
 using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Tests.Onboarding;

@@ -3,9 +3,9 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using NetAutomation.EndToEnd;
-using NetAutomation.Platform;
 using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Onboarding;
 

@@ -11,7 +11,7 @@ using NetAutomation.Onboarding;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Tests.Support;

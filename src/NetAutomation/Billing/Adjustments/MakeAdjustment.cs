@@ -3,7 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Billing.Adjustments;
@@ -53,7 +53,7 @@ internal static class MakeAdjustment
     {
         if (Faults(request) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, "The correction cannot be made.", faults);
+            return new Problem(Web.Problems.Refused, "The correction cannot be made.", faults);
         }
 
         // Holds off other corrections and invoices of the tenant: their numbers have no gaps, and sums are of what is there.
@@ -61,7 +61,7 @@ internal static class MakeAdjustment
         var channel = await db.Scalar<string>($"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
         if (channel is null)
         {
-            return Platform.Problems.Refused.At("/tenantId", "unknown_tenant", "No such tenant has a billing account.");
+            return Web.Problems.Refused.At("/tenantId", "unknown_tenant", "No such tenant has a billing account.");
         }
 
         if (await ListAdjustments.Find(db, tenant, null, request.Document, null, 1, cancel) is [var known])
@@ -72,7 +72,7 @@ internal static class MakeAdjustment
         var target = request.ChargeId is { } charge ? await Target(db, tenant, charge, cancel) : null;
         if (request.Kind == Correction.Reversal && (target is null || target.Amount <= Money.Zero))
         {
-            return Platform.Problems.Refused.At("/chargeId", "unknown_charge", "The tenant has no such charge, or it is itself a credit.");
+            return Web.Problems.Refused.At("/chargeId", "unknown_charge", "The tenant has no such charge, or it is itself a credit.");
         }
 
         if (target?.Reversed == true)
@@ -87,7 +87,7 @@ internal static class MakeAdjustment
         }
         catch (PostgresException fault) when (fault.ConstraintName == "adjustment_bound")
         {
-            return Platform.Problems.Refused.At(target is null ? "/amount" : "/chargeId", "out_of_range", "More would be given back than was charged to the tenant in total.");
+            return Web.Problems.Refused.At(target is null ? "/amount" : "/chargeId", "out_of_range", "More would be given back than was charged to the tenant in total.");
         }
     }
 

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Billing.Budgets;
 
@@ -37,7 +37,7 @@ internal static class Budget
 
         if (body.Monthly < Money.Zero)
         {
-            return Platform.Problems.Refused.At("/monthly", "out_of_range", "A budget is not negative.");
+            return Web.Problems.Refused.At("/monthly", "out_of_range", "A budget is not negative.");
         }
 
         await db.Execute(

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Billing.Invoices;

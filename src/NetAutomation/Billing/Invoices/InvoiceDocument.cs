@@ -1,7 +1,7 @@
 using System.Text.Json;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Invoices;
 

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing.Receipts;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Invoices;
 

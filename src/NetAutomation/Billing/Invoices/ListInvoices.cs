@@ -2,7 +2,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Invoices;
 
@@ -116,23 +116,23 @@ internal static class ListInvoices
     /// <summary>One month.</summary>
     public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document) ? TypedResults.Ok(document.View(head)) : Platform.Problems.NotFound.With();
+        await Read(id, db, caller, options, cancel) is (var head, var document) ? TypedResults.Ok(document.View(head)) : Web.Problems.NotFound.With();
 
     /// <summary>The month as a page to print. It loads nothing from elsewhere.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document) ? InvoicePage.Show(http, head, document) : Platform.Problems.NotFound.With();
+        await Read(id, db, caller, options, cancel) is (var head, var document) ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
 
     /// <summary>The lines of the month as CSV, closed by rounding and total.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetCsv(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
         await Read(id, db, caller, options, cancel) is (_, var document)
-            ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Platform.Problems.NotFound.With();
+            ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Web.Problems.NotFound.With();
 
     /// <summary>The frozen bytes whose SHA-256 is the invoice's hash; a draft has none.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetDocument(InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [{ Document: { } frozen }]
-            ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Platform.Problems.NotFound.With();
+            ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Web.Problems.NotFound.With();
 
     private static async Task<(InvoiceHead Head, InvoiceDocument Document)?> Read(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>

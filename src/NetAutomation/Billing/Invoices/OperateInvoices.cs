@@ -3,7 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Invoices;
 
@@ -60,11 +60,11 @@ internal static class OperateInvoices
 
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Get(InvoiceId id, SystemDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
         await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
-            ? TypedResults.Ok(await View(db, head, options, cancel)) : Platform.Problems.NotFound.With();
+            ? TypedResults.Ok(await View(db, head, options, cancel)) : Web.Problems.NotFound.With();
 
     public static async Task<Results<ContentHttpResult, Problem>> GetHtml(InvoiceId id, SystemDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
         await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
-            ? InvoicePage.Show(http, head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : Platform.Problems.NotFound.With();
+            ? InvoicePage.Show(http, head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : Web.Problems.NotFound.With();
 
     /// <summary>Issues a month that is over, without waiting for the grace period. Issued already: shows it.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Issue(
@@ -72,7 +72,7 @@ internal static class OperateInvoices
     {
         if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (head.State == InvoiceState.Void || !head.Over)
@@ -103,7 +103,7 @@ internal static class OperateInvoices
     {
         if (Month(period) is not { } month)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (!await db.Scalar<bool>($"select {month.AddMonths(1)}::date <= (now() at time zone 'UTC')::date as \"Value\"", cancel))
@@ -121,12 +121,12 @@ internal static class OperateInvoices
     {
         if (request.Reason.Length is < 1 or > 500)
         {
-            return Platform.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
         }
 
         if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (head.State != InvoiceState.Void && await issue.Void(head, request.Reason, $"operator:{caller.Name}", cancel) is { } refused)
@@ -143,18 +143,18 @@ internal static class OperateInvoices
     {
         if (request.Reference.Length is < 1 or > 100)
         {
-            return Platform.Problems.Refused.At("/reference", "length", "1 to 100 characters.");
+            return Web.Problems.Refused.At("/reference", "length", "1 to 100 characters.");
         }
 
         if (request.Amount <= Money.Zero)
         {
-            return Platform.Problems.Refused.At("/amount", "out_of_range", "A payment is above zero.");
+            return Web.Problems.Refused.At("/amount", "out_of_range", "A payment is above zero.");
         }
 
         await db.Execute($"select from billing.invoice where id = {id.Value} for no key update", cancel);
         if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         var known = await db.Scalar<long?>(

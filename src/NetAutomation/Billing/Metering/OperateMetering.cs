@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Metering;
 
@@ -62,7 +62,7 @@ internal static class OperateMetering
     {
         if (state is not null && !Wire.TryValue<MeteringState>(state, out _))
         {
-            return Platform.Problems.Refused.At("/state", "unknown_state", "A state is sealed, accepted, parked or carried.");
+            return Web.Problems.Refused.At("/state", "unknown_state", "A state is sealed, accepted, parked or carried.");
         }
 
         var read = await page.Read($"metering-records?{state}", (below, take) => Find(db, null, state, below, take, cancel), view => view.Id.Value);
@@ -70,7 +70,7 @@ internal static class OperateMetering
     }
 
     public static async Task<Results<Ok<MeteringRecordView>, Problem>> Get(MeteringRecordId id, SystemDb db, CancellationToken cancel) =>
-        await Find(db, id.Value, null, null, 1, cancel) is [var record] ? TypedResults.Ok(record) : Platform.Problems.NotFound.With();
+        await Find(db, id.Value, null, null, 1, cancel) is [var record] ? TypedResults.Ok(record) : Web.Problems.NotFound.With();
 
     public static async Task<Ok<MeteringView>> Summary(SystemDb db, CancellationToken cancel)
     {
@@ -95,7 +95,7 @@ internal static class OperateMetering
 
         if (record.MayBeHeld)
         {
-            return Platform.Problems.Conflict.With("AWS may hold the record: confirm first what it holds.");
+            return Web.Problems.Conflict.With("AWS may hold the record: confirm first what it holds.");
         }
 
         await db.Execute(
@@ -118,7 +118,7 @@ internal static class OperateMetering
 
         if (request.AwsRecordId is { } told && (string.IsNullOrWhiteSpace(told) || told.Length > 200))
         {
-            return Platform.Problems.Refused.At("/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
+            return Web.Problems.Refused.At("/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
         }
 
         if (request.AwsRecordId is { } held)
@@ -154,13 +154,13 @@ internal static class OperateMetering
     {
         if (why.Length is < 1 or > 1000)
         {
-            return Platform.Problems.Refused.At(pointer, "length", "1 to 1000 characters.");
+            return Web.Problems.Refused.At(pointer, "length", "1 to 1000 characters.");
         }
 
         await db.Execute($"select from billing.metering_record where id = {id.Value} for no key update", cancel);
-        return await Find(db, id.Value, null, null, 1, cancel) is not [var record] ? Platform.Problems.NotFound.With()
+        return await Find(db, id.Value, null, null, 1, cancel) is not [var record] ? Web.Problems.NotFound.With()
             : record.State == MeteringState.Parked ? record
-            : Platform.Problems.Conflict.With($"The record is {Wire.Name(record.State)}, not parked.");
+            : Web.Problems.Conflict.With($"The record is {Wire.Name(record.State)}, not parked.");
     }
 
     private static async Task<Results<Ok<MeteringRecordView>, Problem>> Done(

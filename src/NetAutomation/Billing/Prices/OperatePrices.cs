@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Prices;
 
@@ -49,19 +49,19 @@ internal static class OperatePrices
     {
         if (await Faults(request, db, cancel) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, "The price cannot be set.", faults);
+            return new Problem(Web.Problems.Refused, "The price cannot be set.", faults);
         }
 
         var scope = request.TenantId?.Value ?? Guid.Empty;
         var (from, open) = await Boundary(db, request.Sku, scope, request.ValidFrom, cancel);
         if (from is not { } start)
         {
-            return Platform.Problems.Refused.At("/validFrom", "in_the_past", "A price begins now or later.");
+            return Web.Problems.Refused.At("/validFrom", "in_the_past", "A price begins now or later.");
         }
 
         if (open?.ValidFrom >= start)
         {
-            return Platform.Problems.Conflict.With($"A price is set from {open.ValidFrom:O} on; a new one begins after it.");
+            return Web.Problems.Conflict.With($"A price is set from {open.ValidFrom:O} on; a new one begins after it.");
         }
 
         if (open is not null)
@@ -86,23 +86,23 @@ internal static class OperatePrices
     {
         if (await Find(db, id.Value, null, null, null, 1, cancel) is not [var price])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (price.TenantId is null && !Array.Exists(Offers, part => price.Sku.EndsWith(part, StringComparison.Ordinal)))
         {
-            return Platform.Problems.Conflict.With("A run always has a general price; set another one instead.");
+            return Web.Problems.Conflict.With("A run always has a general price; set another one instead.");
         }
 
         var (at, open) = await Boundary(db, price.Sku, price.TenantId?.Value ?? Guid.Empty, request.At, cancel);
         if (at is not { } end)
         {
-            return Platform.Problems.Refused.At("/at", "in_the_past", "A price ends now or later.");
+            return Web.Problems.Refused.At("/at", "in_the_past", "A price ends now or later.");
         }
 
         if (open?.Id != id || price.ValidFrom >= end)
         {
-            return Platform.Problems.Conflict.With("The price has an end already, or begins later.");
+            return Web.Problems.Conflict.With("The price has an end already, or begins later.");
         }
 
         await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), {end}) where id = {id.Value}", cancel);

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Receipts;
 

@@ -1,5 +1,5 @@
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Usage;
 
@@ -24,14 +24,14 @@ internal static class GroupUsage
         var keys = groupBy.Split(',', StringSplitOptions.TrimEntries);
         if (keys.Except(_keys, StringComparer.Ordinal).Any() || keys.Distinct(StringComparer.Ordinal).Count() != keys.Length)
         {
-            return Platform.Problems.Refused.At("/groupBy", "group_by", "Any of block, device and day, once each.");
+            return Web.Problems.Refused.At("/groupBy", "group_by", "Any of block, device and day, once each.");
         }
 
         var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
         var (first, last) = ((from ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).UtcDateTime, (to ?? now).UtcDateTime);
         if (last - first > TimeSpan.FromDays(LongestDays))
         {
-            return Platform.Problems.Refused.At("/from", "out_of_range", $"At most {LongestDays} days.");
+            return Web.Problems.Refused.At("/from", "out_of_range", $"At most {LongestDays} days.");
         }
 
         var (byBlock, byDevice, byDay) = (keys.Contains("block", StringComparer.Ordinal), keys.Contains("device", StringComparer.Ordinal), keys.Contains("day", StringComparer.Ordinal));

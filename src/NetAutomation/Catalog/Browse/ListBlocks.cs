@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Billing;
 using NetAutomation.Catalog.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog.Browse;
 
@@ -37,7 +37,7 @@ internal static partial class ListBlocks
         {
             if (!Wire.TryValue<Effect>(filter.Effect, out var wanted))
             {
-                return Platform.Problems.Refused.At("/effect", "enum", "The effect is read, idempotent, transactional or unsafe.");
+                return Web.Problems.Refused.At("/effect", "enum", "The effect is read, idempotent, transactional or unsafe.");
             }
 
             effect = wanted;

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Billing;
 using NetAutomation.Catalog.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog.Browse;
 
@@ -34,7 +34,7 @@ internal static class ShowBlock
             .OrderByDescending(row => row.Major).ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch).ToListAsync(cancel);
         if (versions is not [var newest, ..])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         return TypedResults.Ok(new BlockDetail(

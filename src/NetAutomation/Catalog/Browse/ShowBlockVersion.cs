@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Billing;
 using NetAutomation.Catalog.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog.Browse;
 
@@ -45,7 +45,7 @@ internal static class ShowBlockVersion
         var row = await db.Set<BlockVersionRow>().AsNoTracking().FirstOrDefaultAsync(row => row.Slug == block && row.Version == version, cancel);
         if (row is null)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         return TypedResults.Ok(new BlockVersionDetail(

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Catalog.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Catalog.Publish;
 

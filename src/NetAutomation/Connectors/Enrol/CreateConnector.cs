@@ -5,8 +5,8 @@ using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 using Npgsql;
 
 namespace NetAutomation.Connectors.Enrol;
@@ -39,7 +39,7 @@ internal static class CreateConnector
     {
         if (request.Name.Length is < 1 or > 100)
         {
-            return Platform.Problems.Refused.At("/name", "out_of_range", "A name has 1 to 100 characters.");
+            return Web.Problems.Refused.At("/name", "out_of_range", "A name has 1 to 100 characters.");
         }
 
         var id = ConnectorId.New();
@@ -54,7 +54,7 @@ internal static class CreateConnector
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {
-            return Platform.Problems.Refused.At("/siteId", "unknown", "There is no such site.");
+            return Web.Problems.Refused.At("/siteId", "unknown", "There is no such site.");
         }
 
         var expires = await db.Scalar<DateTimeOffset>(

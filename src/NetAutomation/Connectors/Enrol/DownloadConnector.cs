@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Enrol;
 
@@ -13,7 +13,7 @@ internal static class DownloadConnector
     {
         if (releases.Find(version, rid) is not { } path)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         await using var file = File.OpenRead(path);

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Enrol;
 

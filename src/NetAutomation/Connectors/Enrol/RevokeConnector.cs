@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Connectors.Enrol;
 
@@ -17,7 +17,7 @@ internal static class RevokeConnector
             $"select state, row_version as revision from connectors.connector where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
         if (rows is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Revision) is { } stale)

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Connectors.Enrol;
 
@@ -62,7 +62,7 @@ internal static class ShowConnectors
             cancel);
         if (rows is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, row.Revision);

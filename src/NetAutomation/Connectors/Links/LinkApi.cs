@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Peers;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Links;
 

@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http.Features;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Links;
 

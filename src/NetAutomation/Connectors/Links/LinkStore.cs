@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Links;
 

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using NetAutomation.Connectors.Links;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
-using NetAutomation.Platform;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 

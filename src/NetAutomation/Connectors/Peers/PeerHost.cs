@@ -2,7 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Links;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 

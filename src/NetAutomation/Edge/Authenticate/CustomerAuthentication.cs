@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Connections.Features;
 using NetAutomation.Onboarding;
-using NetAutomation.Platform;
-using Problems = NetAutomation.Platform.Problems;
+using NetAutomation.Web;
+using Problems = NetAutomation.Web.Problems;
 
 namespace NetAutomation.Edge.Authenticate;
 

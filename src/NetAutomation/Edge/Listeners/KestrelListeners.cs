@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Listeners;
 

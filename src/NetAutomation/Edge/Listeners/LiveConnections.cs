@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 using NetAutomation.Onboarding;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Listeners;
 

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Listeners;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Proxy;
 

@@ -1,7 +1,7 @@
 using Amazon.ElasticLoadBalancingV2;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Targets;
 

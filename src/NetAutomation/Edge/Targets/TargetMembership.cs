@@ -1,6 +1,6 @@
 using Amazon.ElasticLoadBalancingV2.Model;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Targets;
 

@@ -3,7 +3,7 @@ using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution.Probe;
 
@@ -31,7 +31,7 @@ internal static class TestDevice
 
         if (device is null)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (!await dialler.HasLink(caller.Tenant, device.SiteId, cancel))

@@ -4,8 +4,8 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 
@@ -26,7 +26,7 @@ internal static class ChangeCredential
         using var secrets = body.Secrets();
         if (await db.Set<Credential>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } credential)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, credential.Version) is { } stale)
@@ -38,7 +38,7 @@ internal static class ChangeCredential
         credential.Username = body.Username ?? credential.Username;
         if (CredentialRules.Faults(credential.Name, credential.Username, credential.Kind, secrets) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, errors: faults);
+            return new Problem(Web.Problems.Refused, errors: faults);
         }
 
         if (secrets is not null)
@@ -65,7 +65,7 @@ internal static class ChangeCredential
     {
         if (await db.Set<Credential>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } credential)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, credential.Version) is { } stale)

@@ -3,8 +3,8 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 
@@ -17,7 +17,7 @@ internal static class CreateCredential
         using var secrets = body.Secrets();
         if (CredentialRules.Faults(body.Name, body.Username, body.Kind, secrets) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, errors: faults);
+            return new Problem(Web.Problems.Refused, errors: faults);
         }
 
         var credential = new Credential

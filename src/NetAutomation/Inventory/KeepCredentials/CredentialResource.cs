@@ -1,7 +1,7 @@
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Rules;
 using NetAutomation.Inventory.Seal;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 

@@ -2,8 +2,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 
@@ -25,7 +25,7 @@ internal static class ReadCredentials
     {
         if (await db.Set<Credential>().AsNoTracking().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } credential)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, credential.Version);

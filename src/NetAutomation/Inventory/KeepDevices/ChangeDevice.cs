@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -16,7 +16,7 @@ internal static class ChangeDevice
     {
         if (await db.Set<Device>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } device)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, device.Version) is { } stale)
@@ -49,7 +49,7 @@ internal static class ChangeDevice
     {
         if (await db.Set<Device>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } device)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, device.Version) is { } stale)

@@ -2,8 +2,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepDevices;
 

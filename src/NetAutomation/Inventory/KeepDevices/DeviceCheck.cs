@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -22,6 +22,6 @@ internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions>
             faults.Add(new ProblemError("/credentialId", "unknown_credential", "There is no such credential."));
         }
 
-        return faults.Count > 0 ? new Problem(Platform.Problems.Refused, errors: faults) : canonical;
+        return faults.Count > 0 ? new Problem(Web.Problems.Refused, errors: faults) : canonical;
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -37,7 +37,7 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
     {
         if (request.ContentType?.Split(';')[0].Trim() != MediaType)
         {
-            return Platform.Problems.UnsupportedMediaType.With($"The body must be {MediaType}.");
+            return Web.Problems.UnsupportedMediaType.With($"The body must be {MediaType}.");
         }
 
         var read = await ImportFile.Read(request.Body, cancel);
@@ -89,7 +89,7 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         await CheckAddresses(known.Values, cancel);
         if (_faults.Count > 0)
         {
-            return new Problem(Platform.Problems.Refused, "Nothing was imported.", [.. _faults.Take(1000)]);
+            return new Problem(Web.Problems.Refused, "Nothing was imported.", [.. _faults.Take(1000)]);
         }
 
         if (!dryRun)

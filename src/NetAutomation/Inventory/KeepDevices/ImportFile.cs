@@ -1,6 +1,6 @@
 using System.Text;
 using CsvHelper;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -16,11 +16,11 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
         try
         {
             var text = await reader.ReadToEndAsync(cancel);
-            return text.Contains('\0', StringComparison.Ordinal) ? Platform.Problems.Malformed.With("The file holds U+0000.") : Parse(text);
+            return text.Contains('\0', StringComparison.Ordinal) ? Web.Problems.Malformed.With("The file holds U+0000.") : Parse(text);
         }
         catch (DecoderFallbackException)
         {
-            return Platform.Problems.Malformed.With("The file is not UTF-8.");
+            return Web.Problems.Malformed.With("The file is not UTF-8.");
         }
     }
 
@@ -40,12 +40,12 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
             var header = csv.Headers.ToArray();
             if (Array.Find(header, name => !ImportRow.Columns.Contains(name)) is { } unknown)
             {
-                return Platform.Problems.Refused.At("/rows/1", "unknown_column", $"Row 1: there is no column '{unknown}'; the columns are {string.Join(", ", ImportRow.Columns)}.");
+                return Web.Problems.Refused.At("/rows/1", "unknown_column", $"Row 1: there is no column '{unknown}'; the columns are {string.Join(", ", ImportRow.Columns)}.");
             }
 
             if (!header.Contains("name", StringComparer.Ordinal) || header.Distinct(StringComparer.Ordinal).Count() != header.Length)
             {
-                return Platform.Problems.Refused.At("/rows/1", "columns", "Row 1: a column 'name' is needed, and each column once.");
+                return Web.Problems.Refused.At("/rows/1", "columns", "Row 1: a column 'name' is needed, and each column once.");
             }
 
             var rows = new List<ImportRow>();
@@ -55,7 +55,7 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
                 rows.Add(new ImportRow((int)csv.LineNumber, cells.ToDictionary(cell => cell.Name, cell => cell.Text, StringComparer.Ordinal)));
                 if (rows.Count > MostRows)
                 {
-                    return Platform.Problems.Refused.At("/rows", "too_many", $"At most {MostRows} rows.");
+                    return Web.Problems.Refused.At("/rows", "too_many", $"At most {MostRows} rows.");
                 }
             }
 
@@ -63,7 +63,7 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
         }
         catch (CsvFormatException fault)
         {
-            return Platform.Problems.Refused.At(
+            return Web.Problems.Refused.At(
                 $"/rows/{fault.LineNumber}", "unreadable", $"Row {fault.LineNumber}: as many cells as the header has, quoted as RFC 4180 says, are expected.");
         }
     }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using NetAutomation.Inventory.Model;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 

@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -25,7 +25,7 @@ internal static class ReadDevices
         {
             if (Selector.Read(filter.Selector, out var fault) is not { } selector)
             {
-                return Platform.Problems.Refused.At("/selector", "selector", fault!);
+                return Web.Problems.Refused.At("/selector", "selector", fault!);
             }
 
             devices = db.Set<Device>().FromSql(selector.Query());
@@ -50,7 +50,7 @@ internal static class ReadDevices
     {
         if (await db.Set<Device>().AsNoTracking().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } device)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, device.Version);

@@ -4,8 +4,8 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Rules;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepSites;
 
@@ -17,7 +17,7 @@ internal static class ChangeSite
     {
         if (await db.Set<Site>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } site)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, site.Version) is { } stale)
@@ -27,7 +27,7 @@ internal static class ChangeSite
 
         if (Names.Faults(body.Name, "/name").ToList() is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, errors: faults);
+            return new Problem(Web.Problems.Refused, errors: faults);
         }
 
         site.Name = body.Name;
@@ -48,7 +48,7 @@ internal static class ChangeSite
     {
         if (await db.Set<Site>().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } site)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, site.Version) is { } stale)

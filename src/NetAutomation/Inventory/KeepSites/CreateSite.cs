@@ -3,8 +3,8 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Rules;
 using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepSites;
 
@@ -16,7 +16,7 @@ internal static class CreateSite
     {
         if (Names.Faults(body.Name, "/name").ToList() is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, errors: faults);
+            return new Problem(Web.Problems.Refused, errors: faults);
         }
 
         var site = new Site { TenantId = caller.Tenant, Id = SiteId.New(), Name = body.Name, CreatedAt = time.GetUtcNow() };

@@ -2,8 +2,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepSites;
 
@@ -24,7 +24,7 @@ internal static class ReadSites
     {
         if (await db.Set<Site>().AsNoTracking().FirstOrDefaultAsync(site => site.Id == id, cancel) is not { } site)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, site.Version);

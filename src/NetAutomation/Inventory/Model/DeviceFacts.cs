@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using NetAutomation.Inventory.Rules;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Model;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Rules;
 

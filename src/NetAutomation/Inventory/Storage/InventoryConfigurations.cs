@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using NetAutomation.Inventory.Model;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Storage;
 

@@ -1,6 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Inventory.Storage;
@@ -20,7 +20,7 @@ internal static class Saving
         }
         catch (DbUpdateConcurrencyException)
         {
-            return Platform.Problems.PreconditionFailed.With();
+            return Web.Problems.PreconditionFailed.With();
         }
         catch (Exception fault) when ((fault as PostgresException ?? fault.InnerException as PostgresException) is { } refusal && Of(refusal, inUse) is { } type)
         {

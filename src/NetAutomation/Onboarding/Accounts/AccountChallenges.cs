@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Accounts;
 
@@ -30,7 +30,7 @@ internal static class AccountChallenges
     {
         if (!IsAccount(account))
         {
-            return Platform.Problems.Refused.At("/account", "not_an_account", "12 digits.");
+            return Web.Problems.Refused.At("/account", "not_an_account", "12 digits.");
         }
 
         var tenant = by.Tenant.Value;

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Accounts;
 

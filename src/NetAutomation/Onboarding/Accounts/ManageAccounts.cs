@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Accounts;
 
@@ -52,7 +52,7 @@ internal static class ManageAccounts
         var known = await Show();
         if (known is null)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (known.State == "active")
@@ -85,7 +85,7 @@ internal static class ManageAccounts
             $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {caller.Tenant.Value} and account = {account} and active", cancel);
         if (claims + removed == 0)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         await audit.Append(caller, "account.removed", account, null, cancel);

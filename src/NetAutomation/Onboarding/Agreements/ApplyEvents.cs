@@ -2,7 +2,7 @@ using NetAutomation.Billing;
 using NetAutomation.Marketplace;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Agreements;
 

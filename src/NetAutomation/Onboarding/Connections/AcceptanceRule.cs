@@ -1,6 +1,6 @@
 using System.Globalization;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Onboarding.Connections;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Npgsql;
 
 namespace NetAutomation.Onboarding.Connections;

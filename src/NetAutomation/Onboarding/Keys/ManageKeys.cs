@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Keys;
 
@@ -62,13 +62,13 @@ internal static class ManageKeys
         {
             if (text.Length is < 1 or > 100)
             {
-                return Platform.Problems.Refused.At(pointer, "length", "1 to 100 characters.");
+                return Web.Problems.Refused.At(pointer, "length", "1 to 100 characters.");
             }
         }
 
         if (request.ExpiresAt <= clock.GetUtcNow())
         {
-            return Platform.Problems.Refused.At("/expiresAt", "out_of_range", "A time to come.");
+            return Web.Problems.Refused.At("/expiresAt", "out_of_range", "A time to come.");
         }
 
         var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel, request.ExpiresAt);
@@ -84,7 +84,7 @@ internal static class ManageKeys
     {
         if (request.OverlapSeconds is < 0 or > LongestOverlap)
         {
-            return Platform.Problems.Refused.At("/overlapSeconds", "out_of_range", $"0 to {LongestOverlap} seconds.");
+            return Web.Problems.Refused.At("/overlapSeconds", "out_of_range", $"0 to {LongestOverlap} seconds.");
         }
 
         var found = await db.Query<Rotated>(
@@ -92,12 +92,12 @@ internal static class ManageKeys
             cancel);
         if (found is not [var old])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (!old.Lasts)
         {
-            return Platform.Problems.Conflict.With("The key was revoked, rotated before, or ends by itself.");
+            return Web.Problems.Conflict.With("The key was revoked, rotated before, or ends by itself.");
         }
 
         var key = await ApiKeys.Issue(db, caller.Tenant, old.Name, old.Member, old.Role, cancel);
@@ -147,7 +147,7 @@ internal static class ManageKeys
             $"update onboarding.api_key set revoked_at = coalesce(revoked_at, now()) where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
         if (known == 0)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         await audit.Append(caller, "api_key.revoked", $"{id}", null, cancel);

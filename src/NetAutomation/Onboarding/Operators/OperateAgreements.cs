@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -47,7 +47,7 @@ internal static class OperateAgreements
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var agreement])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, agreement.Version);
@@ -60,7 +60,7 @@ internal static class OperateAgreements
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var agreement])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, agreement.Version) is { } stale)
@@ -71,7 +71,7 @@ internal static class OperateAgreements
         // It would take the tenant's billing back from the agreement that followed it.
         if (agreement.State == "ended")
         {
-            return Platform.Problems.Conflict.With("The agreement has ended.");
+            return Web.Problems.Conflict.With("The agreement has ended.");
         }
 
         var changed = await db.Execute(
@@ -82,7 +82,7 @@ internal static class OperateAgreements
             cancel);
         if (changed == 0)
         {
-            return Platform.Problems.PreconditionFailed.With();
+            return Web.Problems.PreconditionFailed.With();
         }
 
         await BillingAccounts.Set(db, agreement.TenantId, request.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);

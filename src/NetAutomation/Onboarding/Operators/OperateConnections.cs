@@ -2,7 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -69,7 +69,7 @@ internal static class OperateConnections
     {
         if (filter.Verdict is { } verdict && !Wire.TryValue<Verdict>(verdict, out _))
         {
-            return Platform.Problems.Refused.At("/verdict", "not_allowed", "accept, reject or leave.");
+            return Web.Problems.Refused.At("/verdict", "not_allowed", "accept, reject or leave.");
         }
 
         var read = await page.Read($"endpoint-connections?{filter}", (below, take) => Find(db, null, filter, below, take, cancel), view => view.Id.Value);
@@ -88,7 +88,7 @@ internal static class OperateConnections
     {
         if (await Lock(db, id, cancel) is not { } connection)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (_over.Contains(connection.State, StringComparer.OrdinalIgnoreCase))
@@ -137,7 +137,7 @@ internal static class OperateConnections
     {
         if (await Lock(db, id, cancel) is not { } connection)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (_over.Contains(connection.State, StringComparer.OrdinalIgnoreCase))
@@ -161,7 +161,7 @@ internal static class OperateConnections
     {
         if (decision.Reason.Length is < 1 or > 500)
         {
-            return Platform.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
         }
 
         var (id, madeBy) = (new EndpointConnectionId(connection.Id), $"operator:{caller.Name}");

@@ -3,7 +3,7 @@ using Amazon.EC2.Model;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Onboarding.Connections;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -48,7 +48,7 @@ internal static class OperateEndpointService
     {
         if (id.Length == 0)
         {
-            return Platform.Problems.NotFound.With("Onboarding:ServiceId names no endpoint service.");
+            return Web.Problems.NotFound.With("Onboarding:ServiceId names no endpoint service.");
         }
 
         // A process without an endpoint service may know no Region, without which there is no client.
@@ -62,15 +62,15 @@ internal static class OperateEndpointService
 
             var found = await ec2.DescribeVpcEndpointServiceConfigurationsAsync(new DescribeVpcEndpointServiceConfigurationsRequest { ServiceIds = [id] }, cancel);
             var principals = await services.GetRequiredService<EndpointServiceApi>().Principals(cancel);
-            return found.ServiceConfigurations is [var service] ? TypedResults.Ok(View(cell, service, principals.Count)) : Platform.Problems.NotFound.With($"EC2 knows no endpoint service '{id}'.");
+            return found.ServiceConfigurations is [var service] ? TypedResults.Ok(View(cell, service, principals.Count)) : Web.Problems.NotFound.With($"EC2 knows no endpoint service '{id}'.");
         }
         catch (AmazonEC2Exception fault) when ((int)fault.StatusCode == 400)
         {
-            return Platform.Problems.Conflict.With($"EC2 refuses: {fault.Message}");
+            return Web.Problems.Conflict.With($"EC2 refuses: {fault.Message}");
         }
         catch (Exception fault) when (fault is AmazonEC2Exception or HttpRequestException or Amazon.Runtime.AmazonClientException)
         {
-            return Platform.Problems.Unavailable.With($"EC2 did not answer: {fault.Message}");
+            return Web.Problems.Unavailable.With($"EC2 did not answer: {fault.Message}");
         }
     }
 

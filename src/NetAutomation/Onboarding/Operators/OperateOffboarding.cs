@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -32,24 +32,24 @@ internal static class OperateOffboarding
     {
         if (request.Reason.Length is < 1 or > 500)
         {
-            return Platform.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
         }
 
         if (await View(db, id, cancel) is null)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (!await offboard.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel))
         {
-            return Platform.Problems.Conflict.With("An agreement of the tenant is in force: it ends at AWS Marketplace first.");
+            return Web.Problems.Conflict.With("An agreement of the tenant is in force: it ends at AWS Marketplace first.");
         }
 
         return TypedResults.Accepted($"/operator/v1/tenants/{id}/offboarding", await View(db, id, cancel));
     }
 
     public static async Task<Results<Ok<OffboardingView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
-        await View(db, id, cancel) is { } view ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
+        await View(db, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
     private static async Task<OffboardingView?> View(SystemDb db, TenantId id, CancellationToken cancel)
     {

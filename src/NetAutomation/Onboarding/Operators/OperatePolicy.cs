@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -54,7 +54,7 @@ internal static class OperatePolicy
 
         if (AcceptanceRule.Faults(request.Rules, "/rules") is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, null, faults);
+            return new Problem(Web.Problems.Refused, null, faults);
         }
 
         var rules = JsonSerializer.Serialize(request.Rules, Json.Api);
@@ -66,7 +66,7 @@ internal static class OperatePolicy
             cancel);
         if (written == 0)
         {
-            return Platform.Problems.PreconditionFailed.With();
+            return Web.Problems.PreconditionFailed.With();
         }
 
         db.AfterCommit.Add(signal.Nudge);
@@ -80,12 +80,12 @@ internal static class OperatePolicy
     {
         if (request.Owner.Length != 12 || !request.Owner.All(char.IsAsciiDigit))
         {
-            return Platform.Problems.Refused.At("/owner", "not_allowed", "An AWS account has 12 digits.");
+            return Web.Problems.Refused.At("/owner", "not_allowed", "An AWS account has 12 digits.");
         }
 
         if (request.TenantId is { } tenant && await db.Scalar<int>($"select count(*)::int from onboarding.tenant where tenant_id = {tenant.Value}", cancel) == 0)
         {
-            return Platform.Problems.Refused.At("/tenantId", "unknown", "There is no such tenant.");
+            return Web.Problems.Refused.At("/tenantId", "unknown", "There is no such tenant.");
         }
 
         var policy = await AcceptancePolicy.Load(db, time.GetUtcNow(), cancel);

@@ -5,7 +5,7 @@ using NetAutomation.Onboarding.Connections;
 using NetAutomation.Onboarding.Keys;
 using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Operators;
 
@@ -56,7 +56,7 @@ internal static class OperateTenants
     }
 
     public static async Task<Results<Ok<TenantView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
-        await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Platform.Problems.NotFound.With();
+        await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Web.Problems.NotFound.With();
 
     /// <summary>Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
@@ -65,12 +65,12 @@ internal static class OperateTenants
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (tenant is not ({ State: "active" } or { State: "suspended", SuspendedBy: Suspension.Marketplace }))
         {
-            return Platform.Problems.Conflict.With("The tenant is not active.");
+            return Web.Problems.Conflict.With("The tenant is not active.");
         }
 
         await suspension.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel);
@@ -85,12 +85,12 @@ internal static class OperateTenants
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (tenant.State != "suspended")
         {
-            return Platform.Problems.Conflict.With("The tenant is not suspended.");
+            return Web.Problems.Conflict.With("The tenant is not suspended.");
         }
 
         await BillingAccounts.Forgive(db, id, cancel);
@@ -105,17 +105,17 @@ internal static class OperateTenants
     {
         if (request.Member.Length is < 1 or > 100)
         {
-            return Platform.Problems.Refused.At("/member", "length", "1 to 100 characters.");
+            return Web.Problems.Refused.At("/member", "length", "1 to 100 characters.");
         }
 
         if (await Find(db, id.Value, null, 1, cancel) is not [_])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (await Leaves(db, id, cancel))
         {
-            return Platform.Problems.Conflict.With(Leaving);
+            return Web.Problems.Conflict.With(Leaving);
         }
 
         var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
@@ -132,7 +132,7 @@ internal static class OperateTenants
     {
         if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         string[] principals = [.. request?.Principals ?? []];
@@ -141,13 +141,13 @@ internal static class OperateTenants
         {
             if (!IsPrincipal(principals[i], $"arn:{partition}:iam::{account}:"))
             {
-                return Platform.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
+                return Web.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
             }
         }
 
         if (await Leaves(db, id, cancel))
         {
-            return Platform.Problems.Conflict.With(Leaving);
+            return Web.Problems.Conflict.With(Leaving);
         }
 
         await db.Execute(
@@ -170,7 +170,7 @@ internal static class OperateTenants
             $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {id.Value} and account = {account} and active", cancel);
         if (changed == 0)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.removed", account, null, cancel);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Connectors;
 using NetAutomation.Onboarding.Accounts;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Register;
 
@@ -78,7 +78,7 @@ internal static class RegistrationPage
 
         if (!await session.MayClaim(tenant, cancel))
         {
-            return Refusal(Platform.Problems.TenantSuspended.With());
+            return Refusal(Web.Problems.TenantSuspended.With());
         }
 
         var account = form["account"].ToString().Trim();
@@ -101,7 +101,7 @@ internal static class RegistrationPage
 
         if (!await session.MayClaim(tenant, cancel))
         {
-            return Refusal(Platform.Problems.TenantSuspended.With());
+            return Refusal(Web.Problems.TenantSuspended.With());
         }
 
         var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Tenants;
 
@@ -25,7 +25,7 @@ internal static class ExportTenant
     {
         if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value}) as \"Value\"", cancel))
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         await new AuditLog(system).Append(id, $"operator:{caller.Name}", caller.Name, null, "tenant.exported", $"{id}", null, cancel);

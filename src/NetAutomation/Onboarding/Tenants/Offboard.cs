@@ -4,9 +4,9 @@ using NetAutomation.Connectors;
 using NetAutomation.Inventory;
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Tenants;
 

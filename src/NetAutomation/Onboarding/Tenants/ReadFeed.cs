@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Onboarding.Tenants;
 
@@ -48,24 +48,24 @@ internal static class ReadFeed
     {
         if (wait is < 0 or > LongestWait)
         {
-            return Platform.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
         }
 
         if (limit is < 1 or > Most)
         {
-            return Platform.Problems.Refused.At("/limit", "out_of_range", $"The limit is 1 to {Most}.");
+            return Web.Problems.Refused.At("/limit", "out_of_range", $"The limit is 1 to {Most}.");
         }
 
         Position? position = after is null ? Position.Before("0") : after == Now ? null : Position.Read(after, caller.Tenant);
         if (position is null && after != Now)
         {
-            return Platform.Problems.CursorMismatch.With();
+            return Web.Problems.CursorMismatch.With();
         }
 
         using var place = wait > 0 ? waiters.Enter(caller.Tenant) : null;
         if (wait > 0 && place is null)
         {
-            return new Problem(Platform.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.") { RetryAfter = TimeSpan.FromSeconds(wait) };
+            return new Problem(Web.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.") { RetryAfter = TimeSpan.FromSeconds(wait) };
         }
 
         var until = clock.GetUtcNow().AddSeconds(wait);
@@ -79,7 +79,7 @@ internal static class ReadFeed
                 position ??= Position.Before(ends.Oldest);
                 if (position.Xid > Position.Before(ends.Next).Xid)
                 {
-                    return Platform.Problems.CursorMismatch.With();
+                    return Web.Problems.CursorMismatch.With();
                 }
 
                 rows = await Read(db, caller.Tenant, position, limit, cancel);
@@ -95,7 +95,7 @@ internal static class ReadFeed
             pause = pause * 1.25 < _rarely ? pause * 1.25 : _rarely;
             if (!await check.StillValid(http))
             {
-                return Platform.Problems.Unauthorized.With();
+                return Web.Problems.Unauthorized.With();
             }
         }
     }

@@ -1,6 +1,6 @@
 using NetAutomation.Onboarding.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Onboarding.Tenants;

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Purchasing.Buy;
 
@@ -35,17 +35,17 @@ internal static class BuyBlock
     {
         if (body.Kind == PurchaseKind.Contract)
         {
-            return Platform.Problems.Refused.At("/kind", "kind", "Contracts are bought in AWS Marketplace.");
+            return Web.Problems.Refused.At("/kind", "kind", "Contracts are bought in AWS Marketplace.");
         }
 
         if ((body.Kind == PurchaseKind.Rental) != body.Months is not null || body.Months is < 1 or > 36)
         {
-            return Platform.Problems.Refused.At("/months", "months", "A rental takes 1 to 36 months; nothing else takes any.");
+            return Web.Problems.Refused.At("/months", "months", "A rental takes 1 to 36 months; nothing else takes any.");
         }
 
         if (body.AutoRenew && body.Kind != PurchaseKind.Rental)
         {
-            return Platform.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
+            return Web.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
         }
 
         if ((await catalog.Find(db, body.Block, body.Major?.ToString(), null, cancel)).Refused(out var unknown, out var version))

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Purchasing.Buy;
 
@@ -15,7 +15,7 @@ internal static class ListPurchases
 
     /// <summary>One order.</summary>
     public static async Task<Results<Ok<PurchaseView>, Problem>> GetPurchase(PurchaseId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
-        await Read(db, caller.Tenant, id.Value, null, 1, cancel) is [var view] ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
+        await Read(db, caller.Tenant, id.Value, null, 1, cancel) is [var view] ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
     private static async Task<List<PurchaseView>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) =>
         [.. (await db.Query<Row>(

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Purchasing.Rights;
 
@@ -45,7 +45,7 @@ internal static class ListEntitlements
     {
         if (await Read(db, caller.Tenant, id.Value, null, 1, http.RequestAborted) is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, row.Version);
@@ -60,7 +60,7 @@ internal static class ListEntitlements
         await db.Execute($"select 1 from purchasing.entitlement where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
         if (await Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Version) is { } stale)
@@ -70,7 +70,7 @@ internal static class ListEntitlements
 
         if (body.AutoRenew && row.Kind != "rental")
         {
-            return Platform.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
+            return Web.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
         }
 
         await db.Execute(

@@ -1,8 +1,8 @@
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Purchasing.Buy;
+using NetAutomation.Web;
 using Quartz;
 
 namespace NetAutomation.Purchasing.Rights;

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Cancel;
 
@@ -17,7 +17,7 @@ internal static class CancelRun
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         var by = caller.Key.ToString();

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Explain;
 
@@ -27,7 +27,7 @@ internal static class ExplainRun
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (run.State != RunState.Queued)

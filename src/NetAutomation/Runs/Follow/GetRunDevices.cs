@@ -3,7 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -41,7 +41,7 @@ internal static class GetRunDevices
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is null)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         var read = await page.Read<Row>(
@@ -61,7 +61,7 @@ internal static class GetRunDevices
     {
         if (await Find(db, caller.Tenant, id, deviceId, cancel) is not { } row)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         return TypedResults.Ok(row.View(await Artifacts(db, caller.Tenant, id, deviceId, cancel), await Receipt.Find(db, id, deviceId, cancel)));
@@ -72,14 +72,14 @@ internal static class GetRunDevices
     {
         var rows = await db.Query<Diff>(
             $"select coalesce(diff, '') as text from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value}", cancel);
-        return rows is [var row] ? TypedResults.Text(row.Text, "text/plain; charset=utf-8") : Platform.Problems.NotFound.With();
+        return rows is [var row] ? TypedResults.Text(row.Text, "text/plain; charset=utf-8") : Web.Problems.NotFound.With();
     }
 
     /// <summary>The files a block made on a device.</summary>
     public static async Task<Results<Ok<Page<ArtifactView>>, Problem>> ListArtifacts(
         RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await Find(db, caller.Tenant, id, deviceId, cancel) is null
-            ? Platform.Problems.NotFound.With()
+            ? Web.Problems.NotFound.With()
             : TypedResults.Ok(new Page<ArtifactView>(await Artifacts(db, caller.Tenant, id, deviceId, cancel), null));
 
     /// <summary>One file, with its digest; ranges are honoured.</summary>
@@ -94,7 +94,7 @@ internal static class GetRunDevices
             http.RequestAborted);
         if (rows is not [var file])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         http.Response.Headers["Digest"] = $"sha-256={Convert.ToBase64String(file.Sha256)}";

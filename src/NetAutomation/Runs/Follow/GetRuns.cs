@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -18,7 +18,7 @@ internal static class GetRuns
     {
         if (state is not null && !Wire.TryValue<RunState>(state, out _))
         {
-            return Platform.Problems.Refused.At("/state", "unknown_state", "There is no such state.");
+            return Web.Problems.Refused.At("/state", "unknown_state", "There is no such state.");
         }
 
         var filter = new RunFilter(null, state, block, deviceId?.Value, createdAfter?.ToUniversalTime(), scheduleId?.Value);
@@ -33,7 +33,7 @@ internal static class GetRuns
     {
         if (wait is < 0 or > LongestWait)
         {
-            return Platform.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
         }
 
         var until = clock.GetUtcNow().AddSeconds(wait);
@@ -42,7 +42,7 @@ internal static class GetRuns
             var news = signals.News(id);
             if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } view)
             {
-                return Platform.Problems.NotFound.With();
+                return Web.Problems.NotFound.With();
             }
 
             if (view.Terminal || signals.Leaving || clock.GetUtcNow() >= until)

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -33,7 +33,7 @@ internal static class RunEvents
     {
         if (rows is not [var head, ..])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (head.Seq is null && after < head.LastSeq)

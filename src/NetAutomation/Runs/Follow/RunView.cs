@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Resolve;
 
@@ -41,7 +41,7 @@ internal static class ResolveRun
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (run.State != RunState.Unknown)
@@ -53,7 +53,7 @@ internal static class ResolveRun
             $"select device_id from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and outcome = 'unknown'", cancel);
         if (Faults(body, [.. unknown]) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, "The resolution does not fit the run.", faults);
+            return new Problem(Web.Problems.Refused, "The resolution does not fit the run.", faults);
         }
 
         var outcomes = (body.Devices ?? []).ToDictionary(device => device.DeviceId, device => device.Outcome);

@@ -3,8 +3,8 @@ using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Purchasing;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
@@ -53,7 +53,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
         var input = body.Input ?? EmptyInput;
         if (BlockInput.Validate(block, input) is { Count: > 0 } faults)
         {
-            return new Problem(Platform.Problems.Refused, "The input does not fit the block's schema.", faults);
+            return new Problem(Web.Problems.Refused, "The input does not fit the block's schema.", faults);
         }
 
         if ((await TargetResolver.Resolve(db, body.Targets!, cancel)).Refused(out var untargetable, out var devices))
@@ -63,13 +63,13 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
 
         if (Unfit(block, devices) is { Count: > 0 } unfit)
         {
-            return new Problem(Platform.Problems.Refused, "A device cannot be a target of this block.", unfit);
+            return new Problem(Web.Problems.Refused, "A device cannot be a target of this block.", unfit);
         }
 
         var timeout = body.TimeoutSeconds ?? UsualTimeout;
         if (timeout is < 10 or > 86400)
         {
-            return Platform.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
+            return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
         var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, (timeout + 59) / 60, cancel);
@@ -89,7 +89,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
             errors.Add(new ProblemError("/targets", "required", "The targets are required."));
         }
 
-        return errors.Count > 0 ? new Problem(Platform.Problems.Malformed, "A member is missing.", errors) : null;
+        return errors.Count > 0 ? new Problem(Web.Problems.Malformed, "A member is missing.", errors) : null;
     }
 
     private static (int? Major, bool Exact) ReadVersion(string? version) =>
@@ -102,7 +102,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
             return mode == RunMode.Check ? Problems.ModeNotSupported.At("/mode", "mode_not_supported", "A read block changes nothing, so there is nothing to check.") : RunMode.Apply;
         }
 
-        return mode is { } given ? given : new Problem(Platform.Problems.Malformed, "A member is missing.", [new ProblemError("/mode", "required", "check or apply is required.")]);
+        return mode is { } given ? given : new Problem(Web.Problems.Malformed, "A member is missing.", [new ProblemError("/mode", "required", "check or apply is required.")]);
     }
 
     private static List<ProblemError> Unfit(BlockVersion block, IReadOnlyList<TargetDevice> devices) =>

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
@@ -32,7 +32,7 @@ internal static class QuoteRun
     {
         if (body.QuoteId is not null)
         {
-            return Platform.Problems.Refused.At("/quoteId", "not_here", "A quote is not made from a quote.");
+            return Web.Problems.Refused.At("/quoteId", "not_here", "A quote is not made from a quote.");
         }
 
         if ((await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan))
@@ -54,7 +54,7 @@ internal static class QuoteRun
 
     /// <summary>One quote.</summary>
     public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
-        await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Platform.Problems.NotFound.With();
+        await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
     public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan)
     {

@@ -2,8 +2,8 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
@@ -20,7 +20,7 @@ internal static class RelaunchRun
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (!run.Terminal)
@@ -30,7 +30,7 @@ internal static class RelaunchRun
 
         if (body.Outcomes.Count == 0 || body.Outcomes.Any(outcome => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed))
         {
-            return Platform.Problems.Refused.At("/outcomes", "outcomes", "Any of failed, unreachable, not_started and unknown.");
+            return Web.Problems.Refused.At("/outcomes", "outcomes", "Any of failed, unreachable, not_started and unknown.");
         }
 
         var names = body.Outcomes.Select(Wire.Name).ToArray();
@@ -42,7 +42,7 @@ internal static class RelaunchRun
             cancel);
         if (devices.Count == 0)
         {
-            return Platform.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
+            return Web.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
         }
 
         var timeout = await db.Scalar<int>($"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 

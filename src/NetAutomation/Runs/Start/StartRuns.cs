@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
@@ -23,7 +23,7 @@ internal static class StartRuns
     {
         if (body.Runs.Count is 0 or > Most)
         {
-            return Platform.Problems.Refused.At("/runs", "out_of_range", $"1 to {Most} runs.");
+            return Web.Problems.Refused.At("/runs", "out_of_range", $"1 to {Most} runs.");
         }
 
         var started = new List<RunView>();

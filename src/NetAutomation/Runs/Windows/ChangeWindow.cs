@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Http;
 using Npgsql;
 
 namespace NetAutomation.Runs.Windows;
@@ -27,7 +27,7 @@ internal static class ChangeWindow
     {
         if (await Locked(id, db, caller, cancel) is not { } row)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Version) is { } stale)
@@ -74,7 +74,7 @@ internal static class ChangeWindow
     {
         if (await Locked(id, db, caller, cancel) is not { } row)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Version) is { } stale)

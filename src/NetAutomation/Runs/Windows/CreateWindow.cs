@@ -1,9 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
 
@@ -55,12 +55,12 @@ internal static class CreateWindow
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
         {
-            return Platform.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+            return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
         }
 
         if (WindowView.Minutes(body.Duration) is not (>= 1 and <= Longest))
         {
-            return Platform.Problems.Refused.At("/duration", "duration", "An ISO 8601 duration in days, hours and minutes, from PT1M to P7D.");
+            return Web.Problems.Refused.At("/duration", "duration", "An ISO 8601 duration in days, hours and minutes, from PT1M to P7D.");
         }
 
         if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone, anchor)).Refused(out var problem, out var starts))
@@ -70,7 +70,7 @@ internal static class CreateWindow
 
         if (!starts.After(clock.GetUtcNow()).Any())
         {
-            return Platform.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
+            return Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
         }
 
         return body.Selector is null ? null : (await TargetResolver.Matching(db, body.Selector, cancel)).Problem;

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
 
@@ -20,7 +20,7 @@ internal static class ReadWindows
     {
         if (await WindowView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, row.Version);

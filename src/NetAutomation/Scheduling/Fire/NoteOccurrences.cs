@@ -1,6 +1,6 @@
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Scheduling.Keep;
+using NetAutomation.Web;
 
 namespace NetAutomation.Scheduling.Fire;
 

@@ -1,8 +1,8 @@
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling.Keep;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
 using Npgsql;
 
 namespace NetAutomation.Scheduling.Fire;

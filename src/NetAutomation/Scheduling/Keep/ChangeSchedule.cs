@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
-using NetAutomation.Platform.Http;
 using NetAutomation.Runs;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Http;
 using Npgsql;
 
 namespace NetAutomation.Scheduling.Keep;
@@ -31,7 +31,7 @@ internal static class ChangeSchedule
     {
         if (await Locked(id, db, caller, cancel) is not { } row)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Version) is { } stale)
@@ -72,7 +72,7 @@ internal static class ChangeSchedule
     {
         if (await Locked(id, db, caller, cancel) is not { } row)
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         if (ETags.Check(http, row.Version) is { } stale)

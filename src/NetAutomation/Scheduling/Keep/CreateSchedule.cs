@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
-using NetAutomation.Platform.Http;
 using NetAutomation.Runs;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -64,7 +64,7 @@ internal static class CreateSchedule
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
         {
-            return Platform.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+            return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
         }
 
         if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone, anchor)).Refused(out var problem, out var times))
@@ -74,7 +74,7 @@ internal static class CreateSchedule
 
         return times.After(clock.GetUtcNow()).Select(at => (DateTimeOffset?)at).FirstOrDefault() is { } first
             ? first
-            : Platform.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
+            : Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
     }
 
     /// <summary>Why the run could not start now, with pointers below <c>/run</c>.</summary>
@@ -82,7 +82,7 @@ internal static class CreateSchedule
     {
         if (run.QuoteId is not null || run.StartBy is not null)
         {
-            return Platform.Problems.Refused.At(run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "It would hold for one occurrence only.");
+            return Web.Problems.Refused.At(run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "It would hold for one occurrence only.");
         }
 
         return (await launcher.Plan(caller, run, cancel)).Problem is { } problem

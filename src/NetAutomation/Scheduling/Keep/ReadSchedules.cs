@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Http;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -29,7 +29,7 @@ internal static class ReadSchedules
     {
         if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         ETags.Show(http, row.Version);
@@ -41,7 +41,7 @@ internal static class ReadSchedules
     {
         if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is [])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         var rows = await db.Query<Row>(

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
-using NetAutomation.Platform.Calendar;
 using NetAutomation.Runs;
+using NetAutomation.Web;
+using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Scheduling.Keep;
 

@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
-using NetAutomation.Platform;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling.Keep;
+using NetAutomation.Web;
 
 namespace NetAutomation.Scheduling.Preview;
 
@@ -23,12 +23,12 @@ internal static class PreviewSchedule
     {
         if (n is < 1 or > Most)
         {
-            return Platform.Problems.Refused.At("/n", "out_of_range", $"n is 1 to {Most}.");
+            return Web.Problems.Refused.At("/n", "out_of_range", $"n is 1 to {Most}.");
         }
 
         if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var schedule])
         {
-            return Platform.Problems.NotFound.With();
+            return Web.Problems.NotFound.With();
         }
 
         var upcoming = schedule.Times.After(clock.GetUtcNow()).Take(n);

@@ -1,0 +1,44 @@
+namespace NetAutomation.Web;
+
+/// <summary>Which of the service's listeners a connection came through, set on the connection before any byte of HTTP is read.</summary>
+public enum Listener
+{
+    Customer,
+    Connector,
+    Operator,
+    Registration,
+    Peer,
+}
+
+/// <summary>The connection feature, and the endpoint metadata that must match it: a route answers 404 on every other listener.</summary>
+internal sealed record ListenerFeature(Listener Listener);
+
+/// <summary>Marks a route that answers on every listener, such as health.</summary>
+internal sealed record AnyListener;
+
+/// <summary>The route groups a module maps its use cases on. Each carries its listener, caller check, transaction and problem types.</summary>
+/// <param name="Customer"><c>/v1</c> on the customer listener.</param>
+/// <param name="Operator"><c>/operator/v1</c> on the operator listener.</param>
+/// <param name="Registration">The buyer's browser, no caller identity.</param>
+internal sealed record ApiRoutes(RouteGroupBuilder Customer, RouteGroupBuilder Operator, RouteGroupBuilder Registration);
+
+/// <summary>The handler opens its own transactions, because it waits or streams.</summary>
+internal sealed record OwnTransaction;
+
+/// <summary>The POST costs money or touches a device, so the Idempotency-Key header is required.</summary>
+internal sealed record IdempotencyRequired;
+
+/// <summary>The answer holds a secret that is never stored: a repeat gets 409 and the id instead.</summary>
+internal sealed record SecretOnce;
+
+/// <summary>Allowed although the tenant is suspended.</summary>
+internal sealed record AllowedWhenSuspended;
+
+/// <summary>The least role a caller needs.</summary>
+internal sealed record RequiredRole(MemberRole Role);
+
+/// <summary>The resource carries no ETag: it can only be revoked, and a second time changes nothing.</summary>
+internal sealed record Unconditional;
+
+/// <summary>Refusals of this operation beyond those that the conventions bring; the API document lists them.</summary>
+internal sealed record Refuses(params ProblemType[] Types);

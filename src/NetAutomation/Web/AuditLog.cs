@@ -1,0 +1,49 @@
+using System.Text.Json;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Web;
+
+/// <summary>Append-only record of who did what, written in the transaction of the deed. The tenant's feed is a projection of it.</summary>
+internal sealed class AuditLog(NetAutomationDb db)
+{
+    /// <param name="action">Dotted verb, for example <c>device.created</c>.</param>
+    /// <param name="subject">Id of what was acted on.</param>
+    public Task Append(Caller caller, string action, string subject, object? data = null, CancellationToken cancel = default) =>
+        Append(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId, action, subject, data, cancel);
+
+    /// <param name="principal">Key, operator or service role that acted.</param>
+    public Task Append(
+        TenantId tenant, string principal, string member, string? endpoint, string action, string subject, object? data, CancellationToken cancel)
+    {
+        var body = JsonSerializer.Serialize(data ?? new { }, Json.Api);
+        FormattableString record =
+            $"""
+            insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
+            values ({Guid.CreateVersion7()}, {tenant.Value}, {principal}, {member}, {endpoint}, {action}, {subject}, {body}::jsonb)
+            """;
+        if (db.Database.CurrentTransaction is null)
+        {
+            return db.Execute(record, cancel);
+        }
+
+        db.Later(record);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The same deed of the service itself to many subjects, in one statement.</summary>
+    public Task Append(string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> deeds, CancellationToken cancel)
+    {
+        Guid[] ids = [.. deeds.Select(_ => Guid.CreateVersion7())];
+        Guid[] tenants = [.. deeds.Select(each => each.Tenant.Value)];
+        string?[] endpoints = [.. deeds.Select(each => each.Endpoint)];
+        string[] subjects = [.. deeds.Select(each => each.Subject)];
+        return deeds.Count == 0 ? Task.CompletedTask : db.Query<Guid>(
+            $"""
+            insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
+            select d.id, d.tenant_id, {principal}, {principal}, d.endpoint_id, {action}, d.subject, jsonb_build_object()
+            from unnest({ids}, {tenants}, {endpoints}, {subjects}) as d(id, tenant_id, endpoint_id, subject)
+            returning id
+            """,
+            cancel);
+    }
+}

@@ -1,0 +1,142 @@
+namespace NetAutomation.Web.Calendar;
+
+/// <summary>How often a rule repeats.</summary>
+internal enum Frequency
+{
+    Daily,
+    Weekly,
+    Monthly,
+    Yearly,
+}
+
+/// <summary>
+/// An RRULE (RFC 5545, 3.3.10) with FREQ from DAILY to YEARLY, INTERVAL, COUNT, UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYHOUR, BYMINUTE and
+/// BYSETPOS. Each period's days are filtered, so limiting and expanding parts are one thing here. Weeks start on Monday.
+/// </summary>
+internal sealed class RecurrenceRule : ILocalTimes
+{
+    private const int Years = 30;
+    private readonly DateTime _anchor;
+
+    internal RecurrenceRule(DateTime anchor) => _anchor = anchor;
+
+    public required Frequency Frequency { get; init; }
+
+    public int Interval { get; set; } = 1;
+
+    public int? Count { get; set; }
+
+    public DateTime? UntilLocal { get; set; }
+
+    public DateTimeOffset? UntilUtc { get; set; }
+
+    public int[] Months { get; set; } = [];
+
+    public int[] MonthDays { get; set; } = [];
+
+    /// <summary>Weekdays; an ordinal of 0 is every such day of the period.</summary>
+    public (int Ordinal, DayOfWeek Day)[] Days { get; set; } = [];
+
+    public int[] Hours { get; set; } = [];
+
+    public int[] Minutes { get; set; } = [];
+
+    public int[] Positions { get; set; } = [];
+
+    /// <summary>Null, and the reason, where it cannot be read or holds a part that is not supported.</summary>
+    public static RecurrenceRule? Read(string text, string timeZone, DateTime anchor, out string fault) => new RecurrenceRuleText(text, timeZone).Read(anchor, out fault);
+
+    public IEnumerable<DateTime> From(DateTime local)
+    {
+        var end = Math.Max(local.Year, _anchor.Year) + Years;
+        var seen = 0;
+        for (var period = First(local); period.Year < end; period = Next(period, Interval))
+        {
+            foreach (var time in Period(period).Where(time => time >= _anchor))
+            {
+                if (++seen > Count)
+                {
+                    yield break;
+                }
+
+                if (time >= local)
+                {
+                    yield return time;
+                }
+            }
+        }
+    }
+
+    /// <summary>The period of the anchor, or with no count to keep a later one in step with it.</summary>
+    private DateTime First(DateTime local)
+    {
+        var start = Start(_anchor);
+        if (Count is not null || local <= _anchor)
+        {
+            return start;
+        }
+
+        var passed = Frequency switch
+        {
+            Frequency.Daily => (local.Date - start).Days,
+            Frequency.Weekly => (local.Date - start).Days / 7,
+            Frequency.Monthly => ((local.Year - start.Year) * 12) + local.Month - start.Month,
+            _ => local.Year - start.Year,
+        };
+        return Next(start, passed / Interval * Interval);
+    }
+
+    private DateTime Start(DateTime time) => Frequency switch
+    {
+        Frequency.Daily => time.Date,
+        Frequency.Weekly => time.Date.AddDays(-(((int)time.DayOfWeek + 6) % 7)),
+        Frequency.Monthly => time.Date.AddDays(1 - time.Day),
+        _ => time.Date.AddDays(1 - time.DayOfYear),
+    };
+
+    private DateTime Next(DateTime start, int periods) => Frequency switch
+    {
+        Frequency.Daily => start.AddDays(periods),
+        Frequency.Weekly => start.AddDays(7 * periods),
+        Frequency.Monthly => start.AddMonths(periods),
+        _ => start.AddYears(periods),
+    };
+
+    private IEnumerable<DateTime> Period(DateTime start)
+    {
+        var (hours, minutes) = (Hours.Length > 0 ? Hours : [_anchor.Hour], Minutes.Length > 0 ? Minutes : [_anchor.Minute]);
+        var times = new List<DateTime>();
+        for (var (day, end) = (start, Next(start, 1)); day < end; day = day.AddDays(1))
+        {
+            if (Falls(day))
+            {
+                times.AddRange(hours.SelectMany(_ => minutes, (hour, minute) => day.AddMinutes((hour * 60) + minute)));
+            }
+        }
+
+        return Positions.Length == 0
+            ? times
+            : Positions.Select(position => position > 0 ? position - 1 : times.Count + position).Where(i => i >= 0 && i < times.Count).Distinct().Order().Select(i => times[i]);
+    }
+
+    private bool Falls(DateTime day)
+    {
+        var days = DateTime.DaysInMonth(day.Year, day.Month);
+        var free = Days.Length == 0 && MonthDays.Length == 0;
+        return (Months.Length == 0 ? !(Frequency == Frequency.Yearly && free) || day.Month == _anchor.Month : Months.Contains(day.Month))
+            && (MonthDays.Length == 0
+                ? !(Frequency >= Frequency.Monthly && free) || day.Day == _anchor.Day
+                : Array.Exists(MonthDays, wanted => day.Day == (wanted > 0 ? wanted : days + 1 + wanted)))
+            && (Days.Length == 0
+                ? Frequency != Frequency.Weekly || day.DayOfWeek == _anchor.DayOfWeek
+                : Array.Exists(Days, wanted => wanted.Day == day.DayOfWeek && InPlace(day, wanted.Ordinal)));
+    }
+
+    /// <summary>The day is the nth, or nth last, of its weekday in the month, or in the year for a yearly rule without months.</summary>
+    private bool InPlace(DateTime day, int ordinal)
+    {
+        var year = Frequency == Frequency.Yearly && Months.Length == 0;
+        var (place, length) = year ? (day.DayOfYear, DateTime.IsLeapYear(day.Year) ? 366 : 365) : (day.Day, DateTime.DaysInMonth(day.Year, day.Month));
+        return ordinal == 0 || (ordinal > 0 ? (place - 1) / 7 == ordinal - 1 : (length - place) / 7 == -ordinal - 1);
+    }
+}

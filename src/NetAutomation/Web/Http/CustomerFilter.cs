@@ -1,0 +1,71 @@
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Web.Http;
+
+/// <summary>
+/// Runs every <c>/v1</c> handler as one transaction of the caller's tenant: role check, row-level security, idempotency,
+/// commit before the first byte of the answer. A refusal rolls back.
+/// </summary>
+internal sealed class CustomerFilter : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        var caller = http.RequestServices.GetRequiredService<Caller>();
+        var metadata = http.GetEndpoint()!.Metadata;
+        if (Forbidden(http, caller, metadata) is { } forbidden)
+        {
+            return forbidden;
+        }
+
+        if (metadata.GetMetadata<OwnTransaction>() is not null)
+        {
+            return await next(context);
+        }
+
+        var db = http.RequestServices.GetRequiredService<NetAutomationDb>();
+        await using var transaction = await db.Begin(caller.Tenant, http.RequestAborted);
+        var idempotency = await IdempotentRequest.Open(http, caller, db, metadata);
+        if (idempotency.Refused(out var refused, out var request))
+        {
+            return refused;
+        }
+
+        if (request?.Replay is { } replay)
+        {
+            return replay;
+        }
+
+        var result = await next(context);
+        result = result is INestedHttpResult nested ? nested.Result : result;
+        if (result is Problem || result is IStatusCodeHttpResult { StatusCode: >= 400 })
+        {
+            return result;
+        }
+
+        if (request is not null)
+        {
+            result = await request.Store(result);
+        }
+
+        await transaction.CommitAsync(http.RequestAborted);
+        foreach (var after in db.AfterCommit)
+        {
+            after();
+        }
+
+        return result;
+    }
+
+    private static Problem? Forbidden(HttpContext http, Caller caller, EndpointMetadataCollection metadata)
+    {
+        var read = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
+        var required = metadata.GetMetadata<RequiredRole>()?.Role ?? (read ? MemberRole.Viewer : MemberRole.Operator);
+        if (caller.Role < required)
+        {
+            return Problems.RoleInsufficient.With($"The role {Wire.Name(required)} is needed.");
+        }
+
+        return caller.Suspended && !read && metadata.GetMetadata<AllowedWhenSuspended>() is null ? Problems.TenantSuspended.With() : null;
+    }
+}

@@ -1,0 +1,33 @@
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Web.Http;
+
+/// <summary>Runs every <c>/operator/v1</c> handler as one transaction under the system role. A refusal rolls back.</summary>
+internal sealed class OperatorFilter : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        http.RequestServices.GetRequiredService<OperatorCaller>();
+        if (http.GetEndpoint()!.Metadata.GetMetadata<OwnTransaction>() is not null)
+        {
+            return await next(context);
+        }
+
+        var db = http.RequestServices.GetRequiredService<SystemDb>();
+        await using var transaction = await db.Database.BeginTransactionAsync(http.RequestAborted);
+        var result = await next(context);
+        if (result is Problem || result is IStatusCodeHttpResult { StatusCode: >= 400 })
+        {
+            return result;
+        }
+
+        await transaction.CommitAsync(http.RequestAborted);
+        foreach (var after in db.AfterCommit)
+        {
+            after();
+        }
+
+        return result;
+    }
+}

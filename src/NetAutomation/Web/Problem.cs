@@ -1,0 +1,65 @@
+using System.Text.Json.Serialization;
+
+namespace NetAutomation.Web;
+
+/// <summary>One fault in a request body.</summary>
+/// <param name="Pointer">JSON pointer (RFC 6901) to the faulty value.</param>
+/// <param name="Code">Stable code of the fault.</param>
+/// <param name="Detail">What is wrong, for a person.</param>
+public sealed record ProblemError(string Pointer, string Code, string Detail);
+
+/// <summary>An expected refusal, answered as problem+json (RFC 9457) with the stable type <c>/problems/{code}</c>.</summary>
+public sealed class Problem(ProblemType type, string? detail = null, IReadOnlyList<ProblemError>? errors = null)
+    : IResult, IStatusCodeHttpResult, IValueHttpResult
+{
+    public ProblemType Type { get; } = type;
+
+    public string? Detail { get; } = detail;
+
+    public IReadOnlyList<ProblemError>? Errors { get; } = errors;
+
+    /// <summary>Further members of the body, such as the numbers of a refused price.</summary>
+    public IReadOnlyDictionary<string, object?>? Members { get; init; }
+
+    public TimeSpan? RetryAfter { get; init; }
+
+    public int? StatusCode => Type.Status;
+
+    public object? Value => null;
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Type.Status;
+        if (RetryAfter is { } wait)
+        {
+            response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        var body = new ProblemBody(
+            $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors) { Members = Members?.ToDictionary() };
+        return response.WriteAsJsonAsync(body, Json.Api, "application/problem+json", httpContext.RequestAborted);
+    }
+
+    private static string Activity(HttpContext context) => System.Diagnostics.Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+}
+
+/// <summary>The body of a refusal (RFC 9457).</summary>
+/// <param name="Type">Stable, relative URI of the kind of refusal; it can be read on the same listener.</param>
+/// <param name="Title">The kind of refusal in words.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Detail">This occurrence in words.</param>
+/// <param name="TraceId">Quote this when asking for help.</param>
+/// <param name="Errors">Faults of the request body by JSON pointer.</param>
+public sealed record ProblemBody(
+    string Type,
+    string Title,
+    int Status,
+    string? Detail,
+    string TraceId,
+    IReadOnlyList<ProblemError>? Errors)
+{
+    /// <summary>Members of this kind of refusal.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, object?>? Members { get; init; }
+}

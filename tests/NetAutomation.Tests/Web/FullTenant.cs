@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Web;
+
+/// <summary>A tenant that has at least one of everything the API shows by id.</summary>
+/// <param name="ByCollection">An id for each list, such as <c>/v1/devices</c>.</param>
+internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string, string> ByCollection)
+{
+    public const string Artifact = "running-config.txt";
+
+    public HttpClient Client => Tenant.Client;
+
+    public static async Task<FullTenant> Fill(RunGround ground, TestTenant tenant, IEnumerable<ApiOperation> operations)
+    {
+        if (tenant != ground.Tenant)
+        {
+            await ground.Equip(tenant, 2);
+            await ground.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+        }
+
+        await ground.Post(tenant.Client, "/v1/api-keys", new { name = "second", member = "second", role = "viewer" });
+        var quote = await ground.Post(tenant.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
+        await ground.StartRun(client: tenant.Client);
+        await Work(ground, (await ground.Claim())!);
+        await ground.Post(tenant.Client, "/v1/schedules", new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = ground.Apply("10.9.0.0/16") });
+        await ground.Post(tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
+
+        var ids = new Dictionary<string, string>(StringComparer.Ordinal) { ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account };
+        foreach (var list in operations.Where(each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))
+        {
+            if ((await RunGround.Get(tenant.Client, list.Path))["items"] is JsonArray { Count: > 0 } items && items[0]!["id"] is { } id)
+            {
+                ids[list.Path] = id.ToString();
+            }
+        }
+
+        return new FullTenant(tenant, ids);
+    }
+
+    /// <summary>The tenant's own id for a path parameter; an operation on things that this tenant has none of is no test of anything.</summary>
+    public string PathId(ApiOperation operation, string parameter) => Collection(operation, parameter) is { } collection && ByCollection.TryGetValue(collection, out var id)
+        ? id
+        : throw new InvalidOperationException($"{operation.Verb} {operation.Path}: give FullTenant something for {{{parameter}}}.");
+
+    /// <summary>The tenant's own id with this prefix.</summary>
+    public string PrefixId(string prefix) => ByCollection.Values.First(id => id.StartsWith(prefix, StringComparison.Ordinal));
+
+    private static string? Collection(ApiOperation operation, string parameter) =>
+        parameter == "deviceId" ? "/v1/devices" : operation.Path.IndexOf($"/{{{parameter}}}", StringComparison.Ordinal) is > 0 and var end ? operation.Path[..end] : null;
+
+    private static async Task Work(RunGround ground, ClaimedRun run)
+    {
+        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        foreach (var device in run.Devices)
+        {
+            var report = new DeviceReport(
+                device.Id, DeviceOutcome.Changed, true, true, null, null, """{"lines":1}""", "+ ip route", null, null, [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())]);
+            (await ground.Write(run, RunGround.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
+        }
+
+        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+    }
+}

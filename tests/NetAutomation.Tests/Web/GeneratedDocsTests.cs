@@ -1,0 +1,70 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NetAutomation.Tests.Support;
+using NetAutomation.Web;
+
+namespace NetAutomation.Tests.Web;
+
+/// <summary>Documents that follow from the code. <c>NETAUTOMATION_UPDATE_DOCS=1 tests/run GeneratedDocs</c> writes them anew.</summary>
+public sealed class GeneratedDocsTests(PostgresServer postgres)
+{
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    [Fact]
+    public async Task The_committed_API_document_is_the_one_that_is_served()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create());
+        var tenant = await host.CreateTenant();
+        var served = JsonNode.Parse(await tenant.Client.GetStringAsync("/openapi/v1.json"))!;
+        served["openapi"]!.GetValue<string>().ShouldStartWith("3.1");
+        await Compare("docs/openapi.json", served.ToJsonString(_indented) + "\n");
+    }
+
+    [Fact]
+    public async Task Every_operation_has_a_name_and_a_summary_and_every_schema_has_one_meaning()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create());
+        var tenant = await host.CreateTenant();
+        var document = JsonNode.Parse(await tenant.Client.GetStringAsync("/openapi/v1.json"))!;
+        var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Path: path.Key, Verb: operation.Key, operation.Value))).ToList();
+        operations.Count.ShouldBeGreaterThan(40);
+        operations.Where(operation => operation.Value!["operationId"] is null || operation.Value["summary"] is null).Select(operation => $"{operation.Verb} {operation.Path}").ShouldBeEmpty();
+        operations.Select(operation => operation.Value!["operationId"]!.GetValue<string>()).ShouldBeUnique();
+        document["components"]!["schemas"]!.AsObject().Select(schema => schema.Key).Where(name => char.IsDigit(name.Last())).ShouldBeEmpty("a trailing digit says that two types share a name");
+    }
+
+    [Fact]
+    public async Task Swagger_UI_loads_nothing_from_elsewhere()
+    {
+        await using var host = await ServiceHost.Start(await postgres.Create());
+        var tenant = await host.CreateTenant();
+        var page = await tenant.Client.GetStringAsync("/swagger/index.html");
+        page.ShouldContain("swagger-ui");
+        page.ShouldNotContain("http://");
+        page.ShouldNotContain("https://");
+    }
+
+    [Fact]
+    public Task Every_problem_type_is_documented()
+    {
+        var text = new StringBuilder("# Problem types\n\nEvery refusal is problem+json (RFC 9457). `type` is `/problems/{code}` and can be read on the same listener.\n\n| code | status | meaning |\n|---|---|---|\n");
+        foreach (var type in ProblemType.All.Values)
+        {
+            text.Append($"| `{type.Code}` | {type.Status} | {type.Title} |\n");
+        }
+
+        return Compare("docs/errors.md", text.ToString());
+    }
+
+    private static async Task Compare(string path, string text)
+    {
+        var file = Path.Combine(PostgresServer.RepositoryRoot(), path);
+        if (Environment.GetEnvironmentVariable("NETAUTOMATION_UPDATE_DOCS") == "1")
+        {
+            await File.WriteAllTextAsync(file, text);
+        }
+
+        (await File.ReadAllTextAsync(file)).ShouldBe(text, $"{path} is out of date: NETAUTOMATION_UPDATE_DOCS=1 tests/run GeneratedDocs");
+    }
+}

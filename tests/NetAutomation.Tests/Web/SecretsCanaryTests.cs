@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Web;
+
+public sealed class SecretsCanaryTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task A_secret_stands_in_no_table_no_log_line_and_no_answer()
+    {
+        using var lines = new LogLines();
+        await using var ground = await RunGround.Start(postgres, configure: builder =>
+        {
+            builder.Logging.AddProvider(lines).AddFilter<LogLines>(null, LogLevel.Trace);
+            builder.Services.Configure<LoggerFilterOptions>(options => options.MinLevel = LogLevel.Trace);
+        });
+        await using var rows = new EveryRow(ground.Database);
+        var operations = await ApiOperation.All(ground.Client);
+        var tenant = await FullTenant.Fill(ground, ground.Tenant, operations);
+
+        var (password, rotated, refused, enable) = (Canary(), Canary(), Canary(), Canary());
+        var created = await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password });
+        (await tenant.Client.Call("PATCH", $"/v1/credentials/{created["id"]}", new { password = rotated }, "*")).Status.ShouldBe(System.Net.HttpStatusCode.OK);
+        await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary-2", username = "u", kind = "enable", password = rotated, enablePassword = enable });
+        var refusals = new List<JsonNode>
+        {
+            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password = refused }, null, 409),
+            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "ssh_key", privateKey = refused }, null, 422),
+            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = refused, surprise = refused }, null, 400),
+            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = refused, password = refused }, null, 400),
+            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = new[] { refused } }, null, 400),
+        };
+        var apiKey = (await ground.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))["secret"]!.GetValue<string>();
+        var join = (await ground.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))["joinToken"]!.GetValue<string>();
+        string[] secrets = [password, rotated, refused, enable, apiKey, apiKey[^20..], join, tenant.Tenant.Key, tenant.Tenant.Key[^20..]];
+
+        using var client = ground.Host.Customer(tenant.Tenant.EndpointId, apiKey);
+        var answers = refusals.ConvertAll(refusal => refusal.ToJsonString());
+        foreach (var read in operations.Where(each => each.Verb == "GET"))
+        {
+            answers.Add((await client.Call("GET", read.At(name => name switch
+            {
+                "block" => "static-routes",
+                "version" => "1.0.0",
+                "rid" => "linux-x64",
+                "name" => FullTenant.Artifact,
+                _ => tenant.PathId(read, name),
+            }))).Text);
+        }
+
+        foreach (var secret in secrets)
+        {
+            (await rows.Holding(secret)).ShouldBeEmpty();
+            answers.ShouldAllBe(answer => !answer.Contains(secret, StringComparison.Ordinal));
+            lines.All.Where(line => line.Contains(secret, StringComparison.Ordinal)).ShouldBeEmpty();
+        }
+
+        // The search finds what is there.
+        lines.All.Count.ShouldBeGreaterThan(1000);
+        (await rows.Holding("canary-2")).ShouldContain("inventory.credential");
+    }
+
+    private static string Canary() => $"canary{Guid.NewGuid():n}";
+
+    /// <summary>Everything that anything in the process logs, at every level.</summary>
+    private sealed class LogLines : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<string> All { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            All.Enqueue(formatter(state, exception));
+            if (state is IEnumerable<KeyValuePair<string, object?>> values)
+            {
+                All.Enqueue(string.Join(' ', values.Select(value => value.Value)));
+            }
+
+            if (exception is not null)
+            {
+                All.Enqueue(exception.ToString());
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
