@@ -1,115 +1,92 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
+using Cronos;
 
 namespace NetAutomation.Web.Calendar;
 
-/// <summary>Five cron fields: minute, hour, day of month, month, day of week. Where both day fields are limited, either is enough (POSIX crontab).</summary>
-internal sealed class CronRule : ILocalTimes
+/// <summary>
+/// Five cron fields: minute, hour, day of month, month, day of week. Where both day fields are limited, either is enough (POSIX crontab);
+/// Cronos asks for both, so each of them is then an expression of its own.
+/// </summary>
+internal sealed partial class CronRule : ILocalTimes
 {
-    private const int Years = 30;
-    private static readonly string[] s_months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-    private static readonly string[] s_days = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+    private static readonly (string Name, string Range)[] _fields =
+        [("minute", "0-59"), ("hour", "0-23"), ("day of month", "1-31"), ("month", "1-12"), ("day of week", "0-7")];
 
-    private readonly int[] _minutes;
-    private readonly int[] _hours;
-    private readonly HashSet<int> _daysOfMonth;
-    private readonly HashSet<int> _months;
-    private readonly HashSet<int> _daysOfWeek;
-    private readonly bool _eitherDay;
+    private static readonly Dictionary<string, int> _names = DateTimeFormatInfo.InvariantInfo.AbbreviatedDayNames.Index()
+        .Concat(DateTimeFormatInfo.InvariantInfo.AbbreviatedMonthNames.Take(12).Index().Select(month => (month.Index + 1, month.Item)))
+        .ToDictionary(name => name.Item2, name => name.Item1, StringComparer.OrdinalIgnoreCase);
 
-    private CronRule(List<SortedSet<int>> fields, bool eitherDay)
-    {
-        (_minutes, _hours) = ([.. fields[0]], [.. fields[1]]);
-        (_daysOfMonth, _months, _daysOfWeek, _eitherDay) = ([.. fields[2]], [.. fields[3]], [.. fields[4].Select(day => day % 7)], eitherDay);
-    }
+    private readonly CronExpression[] _expressions;
+
+    private CronRule(CronExpression[] expressions) => _expressions = expressions;
 
     /// <summary>Null, and the reason, where the text is not five fields.</summary>
     public static CronRule? Read(string text, out string fault)
     {
-        var parts = text.Length <= 256 ? text.Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
-        (string Name, int Low, int High, string[]? Names)[] shapes =
-            [("minute", 0, 59, null), ("hour", 0, 23, null), ("day of month", 1, 31, null), ("month", 1, 12, s_months), ("day of week", 0, 7, s_days)];
-        if (parts.Length != shapes.Length)
+        var fields = text.Length <= 256 ? text.Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
+        if (fields.Length != _fields.Length)
         {
             fault = "Five fields are needed: minute, hour, day of month, month, day of week.";
             return null;
         }
 
-        var fields = new List<SortedSet<int>>();
-        for (var i = 0; i < parts.Length; i++)
+        var eitherDay = fields[2][0] != '*' && fields[4][0] != '*';
+        for (var i = 0; i < fields.Length; i++)
         {
-            if (Field(parts[i], shapes[i].Low, shapes[i].High, shapes[i].Names) is not { } field)
+            var (name, range) = _fields[i];
+            string[] alone = ["*", "*", "*", "*", "*"];
+            if (Field(fields[i], range) is not { } field || !CronExpression.TryParse(string.Join(' ', [.. alone[..i], field, .. alone[(i + 1)..]]), out _))
             {
-                fault = $"The {shapes[i].Name} '{parts[i]}' is not a list of values, ranges and steps from {shapes[i].Low} to {shapes[i].High}.";
+                fault = $"The {name} '{fields[i]}' is not a list of values, ranges and steps from {range.Replace("-", " to ", StringComparison.Ordinal)}.";
                 return null;
             }
 
-            fields.Add(field);
+            fields[i] = field;
         }
 
         fault = "";
-        return new CronRule(fields, parts[2][0] != '*' && parts[4][0] != '*');
+        var (time, month) = ($"{fields[0]} {fields[1]}", fields[3]);
+        return new CronRule(eitherDay
+            ? [CronExpression.Parse($"{time} {fields[2]} {month} *"), CronExpression.Parse($"{time} * {month} {fields[4]}")]
+            : [CronExpression.Parse(string.Join(' ', fields))]);
     }
 
     public IEnumerable<DateTime> From(DateTime local)
     {
-        var end = local.Year + Years;
-        for (var day = local.Date; day.Year < end; day = day.AddDays(1))
+        for (var next = Next(local, inclusive: true); next is { } time; next = Next(time, inclusive: false))
         {
-            if (!Falls(day))
-            {
-                continue;
-            }
-
-            foreach (var time in _hours.SelectMany(_ => _minutes, (hour, minute) => day.AddMinutes((hour * 60) + minute)).Where(time => time >= local))
-            {
-                yield return time;
-            }
+            yield return DateTime.SpecifyKind(time, DateTimeKind.Unspecified);
         }
     }
 
-    private bool Falls(DateTime day)
-    {
-        var (month, week) = (_daysOfMonth.Contains(day.Day), _daysOfWeek.Contains((int)day.DayOfWeek));
-        return _months.Contains(day.Month) && (_eitherDay ? month || week : month && week);
-    }
+    /// <summary>Local times are given to Cronos as UTC, which knows no changes of clocks: <see cref="ZoneClock"/> decides about those.</summary>
+    private DateTime? Next(DateTime time, bool inclusive) =>
+        _expressions.Min(expression => expression.GetNextOccurrence(DateTime.SpecifyKind(time, DateTimeKind.Utc), inclusive));
 
-    private static SortedSet<int>? Field(string text, int low, int high, string[]? names)
+    /// <summary>The field for Cronos, which knows more (L, W, #, ?, ranges over the end), takes a star only alone, and 5/1 for 5-59. Null where it is refused.</summary>
+    private static string? Field(string text, string range)
     {
-        var values = new SortedSet<int>();
-        foreach (var item in text.Split(','))
+        var items = text.Split(',');
+        for (var i = 0; i < items.Length; i++)
         {
-            var stepped = item.Split('/');
-            if (stepped.Length > 2 || (stepped.Length == 2 && Number(stepped[1], 1, high, null) is null))
+            var item = Item().Match(items[i]);
+            if (!item.Success || (item.Groups["last"].Success && Number(item.Groups["first"].Value) > Number(item.Groups["last"].Value)))
             {
                 return null;
             }
 
-            var step = stepped.Length == 2 ? Number(stepped[1], 1, high, null)!.Value : 1;
-            var ends = stepped[0] == "*" ? null : stepped[0].Split('-');
-            var first = ends is null ? low : Number(ends[0], low, high, names);
-            var last = ends switch { null => high == 7 ? 6 : high, [_, var to] => Number(to, low, high, names), [_] when step > 1 => high, [_] => first, _ => null };
-            if (first is null || last is null || first > last)
-            {
-                return null;
-            }
-
-            for (var value = first.Value; value <= last; value += step)
-            {
-                values.Add(value);
-            }
+            var single = item.Groups["first"].Success && !item.Groups["last"].Success;
+            items[i] = single && item.Groups["step"].Value is "1" or "01" ? item.Groups["first"].Value
+                : items.Length > 1 ? items[i].Replace("*", range, StringComparison.Ordinal)
+                : items[i];
         }
 
-        return values;
+        return string.Join(',', items);
     }
 
-    private static int? Number(string text, int low, int high, string[]? names)
-    {
-        var named = Array.IndexOf(names ?? [], text.ToUpperInvariant());
-        if (named >= 0)
-        {
-            return named + low;
-        }
+    private static int Number(string value) => _names.TryGetValue(value, out var number) ? number : int.Parse(value, CultureInfo.InvariantCulture);
 
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= low && value <= high ? value : null;
-    }
+    [GeneratedRegex(@"^(\*|(?<first>[0-9]{1,2}|[A-Za-z]{3})(-(?<last>[0-9]{1,2}|[A-Za-z]{3}))?)(/(?<step>[0-9]{1,2}))?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Item();
 }
