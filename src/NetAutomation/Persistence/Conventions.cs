@@ -1,18 +1,18 @@
-using System.Text;
+using System.Globalization;
+using EFCore.NamingConventions.Internal;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Metadata.Builders;
-using Microsoft.EntityFrameworkCore.Metadata.Conventions;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using NetAutomation.Web;
 
 namespace NetAutomation.Persistence;
 
-/// <summary>Snake-case columns; ids as uuid, money as bigint micro-units, enums as their snake-case text.</summary>
+/// <summary>Ids as uuid, money as bigint micro-units, enums as their snake-case text.</summary>
 internal static class Conventions
 {
+    private static readonly SnakeCaseNameRewriter _columns = new(CultureInfo.InvariantCulture);
+
     public static void Configure(ModelConfigurationBuilder builder)
     {
-        builder.Conventions.Add(_ => new SnakeCase());
         var types = typeof(Conventions).Assembly.GetTypes();
         foreach (var kind in types.Where(type => typeof(IIdKind).IsAssignableFrom(type) && type.IsClass))
         {
@@ -27,33 +27,8 @@ internal static class Conventions
         }
     }
 
-    public static string Snake(string name)
-    {
-        var text = new StringBuilder(name.Length + 4);
-        for (var i = 0; i < name.Length; i++)
-        {
-            if (i > 0 && char.IsUpper(name[i]) && !char.IsUpper(name[i - 1]))
-            {
-                text.Append('_');
-            }
-
-            text.Append(char.ToLowerInvariant(name[i]));
-        }
-
-        return text.ToString();
-    }
-
-    private sealed class SnakeCase : IPropertyAddedConvention
-    {
-        public void ProcessPropertyAdded(IConventionPropertyBuilder propertyBuilder, IConventionContext<IConventionPropertyBuilder> context)
-        {
-            // SqlQuery of a single value names its column Value.
-            if (propertyBuilder.Metadata.DeclaringType.ClrType.Namespace?.StartsWith("NetAutomation", StringComparison.Ordinal) == true)
-            {
-                propertyBuilder.HasColumnName(Snake(propertyBuilder.Metadata.Name));
-            }
-        }
-    }
+    /// <summary>The column of a member of a record, by the rule that names the columns of entities.</summary>
+    public static string Column(string member) => _columns.RewriteName(member);
 
     private sealed class IdConverter<TKind>() : ValueConverter<Id<TKind>, Guid>(id => id.Value, value => new Id<TKind>(value))
         where TKind : IIdKind;

@@ -43,7 +43,8 @@ internal static class PersistenceModule
     }
 
     private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
-        context.UseNpgsql(source).AddInterceptors(SendLater.Instance).UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings
+        context.UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance)
+            .UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings
             // A refused write is often an answer (409); what is not is logged where the request fails.
             .Log((RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
             .Ignore(CoreEventId.ManyServiceProvidersCreatedWarning));

@@ -40,7 +40,7 @@ internal static class Rows<T>
 
         Expression Field(string name, Type of)
         {
-            columns.Add(Conventions.Snake(name));
+            columns.Add(Conventions.Column(name));
             return Fields.Read(reader, Expression.ArrayIndex(ordinals, Expression.Constant(columns.Count - 1)), of);
         }
     }

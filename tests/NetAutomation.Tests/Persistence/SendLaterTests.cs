@@ -11,7 +11,7 @@ public sealed class SendLaterTests(PostgresServer postgres)
     public async Task What_was_to_be_sent_with_a_statement_that_was_cancelled_is_never_missing_from_a_commit()
     {
         await using var source = NpgsqlDataSource.Create((await postgres.Create()).Owner);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(SendLater.Instance).Options);
+        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance).Options);
         await db.Execute($"create table public.noted (word text)");
         await using (var transaction = await db.Database.BeginTransactionAsync())
         {

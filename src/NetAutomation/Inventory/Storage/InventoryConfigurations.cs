@@ -20,7 +20,6 @@ internal sealed class InventoryConfigurations
     {
         builder.ToTable("device", "inventory").HasKey(device => new { device.TenantId, device.Id });
         builder.Property(device => device.Version).IsConcurrencyToken();
-        builder.Property(device => device.HostKeySha256).HasColumnName("host_key_sha256");
         builder.Property(device => device.Labels).HasColumnType("jsonb").HasConversion(
             labels => JsonSerializer.Serialize(labels, Json.Api),
             text => JsonSerializer.Deserialize<Dictionary<string, string>>(text, Json.Api)!,
