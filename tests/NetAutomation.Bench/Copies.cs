@@ -26,10 +26,10 @@ internal sealed class Copies
         await copies.Add(stack, "runs.run_transition", $"{of} and o.seq = 1", ("run_id", "n.run"));
         await copies.Add(stack, "runs.run_event", $"{of} and o.seq = 1", ("run_id", "n.run"));
         await copies.Add(stack, "runs.run_device", of, ("run_id", "n.run"), ("device_id", "coalesce(n.device, o.device_id)"));
-        var audit = await stack.Value<Guid>("select id from platform.audit_event where tenant_id = $1 and action = 'run.started' order by id limit 1", tenant);
-        await copies.Add(stack, "platform.audit_event", $"o.tenant_id = '{tenant}' and o.id = '{audit}'", ("id", "gen_random_uuid()"), ("subject", "n.run::text"));
-        var key = await stack.Value<string>("select key from platform.idempotency_key where tenant_id = $1 order by created_at desc limit 1", tenant);
-        await copies.Add(stack, "platform.idempotency_key", $"o.tenant_id = '{tenant}' and o.key = '{key}'", ("key", "n.run::text"));
+        var audit = await stack.Value<Guid>("select id from web.audit_event where tenant_id = $1 and action = 'run.started' order by id limit 1", tenant);
+        await copies.Add(stack, "web.audit_event", $"o.tenant_id = '{tenant}' and o.id = '{audit}'", ("id", "gen_random_uuid()"), ("subject", "n.run::text"));
+        var key = await stack.Value<string>("select key from web.idempotency_key where tenant_id = $1 order by created_at desc limit 1", tenant);
+        await copies.Add(stack, "web.idempotency_key", $"o.tenant_id = '{tenant}' and o.key = '{key}'", ("key", "n.run::text"));
         return copies;
     }
 

@@ -1,20 +1,23 @@
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace NetAutomation.Persistence;
 
 /// <summary>
-/// The schema as plain SQL files, applied in name order, each once and in its own transaction. SQL, because row-level security,
-/// exclusion and composite foreign keys, triggers and partitions are the product here (docs/decisions/0002-schema-in-sql.md).
+/// The schema as plain SQL files (docs/decisions/0002-schema-in-sql.md). Migrations make the tables: applied in name order, each once and in
+/// its own transaction. A function has one file, which holds its current body and the triggers that call it: applied after the tables, and
+/// again whenever its text changes.
 /// </summary>
-internal static class Migrations
+internal static partial class Migrations
 {
-    private const string Folder = "NetAutomation.Persistence.Migrations.";
+    private static readonly Script[] _migrations = Read("Migrations", "migration");
+    private static readonly Script[] _functions = Read("Functions", "function");
 
-    /// <summary>Applies what is missing, as the owner of the schema. Returns the names applied.</summary>
-    /// <exception cref="InvalidOperationException">A file that was applied before has changed.</exception>
+    /// <summary>Applies what is missing or has changed, as the owner of the schema. Returns the names applied.</summary>
+    /// <exception cref="InvalidOperationException">The database cannot become what the files say.</exception>
     public static async Task<IReadOnlyList<string>> Apply(string ownerConnection, CancellationToken cancel)
     {
         await using var source = NpgsqlDataSource.Create(ownerConnection);
@@ -23,33 +26,47 @@ internal static class Migrations
         await Run(
             connection,
             """
-            create schema if not exists platform;
-            create table if not exists platform.schema_migration (name text primary key, sha256 text not null, applied_at timestamptz not null default now());
+            create schema if not exists web;
+            create table if not exists web.schema_migration (name text primary key, sha256 text not null, applied_at timestamptz not null default now());
             """,
             cancel);
         var known = await Known(connection, cancel);
         var applied = new List<string>();
-        foreach (var (name, sql) in Files())
+        foreach (var migration in _migrations)
         {
-            var hash = Hash(sql);
-            if (known.TryGetValue(name, out var before))
+            if (known.TryGetValue(migration.Name, out var before))
             {
-                if (before != hash)
+                if (before != migration.Hash)
                 {
-                    throw new InvalidOperationException($"Migration {name} changed after it was applied.");
+                    throw new InvalidOperationException($"The {migration.Name} changed after it was applied.");
                 }
 
                 continue;
             }
 
             await using var transaction = await connection.BeginTransactionAsync(cancel);
-            await Run(connection, sql, cancel);
-            await using var command = new NpgsqlCommand("insert into platform.schema_migration (name, sha256) values ($1, $2)", connection);
-            command.Parameters.Add(new() { Value = name });
-            command.Parameters.Add(new() { Value = hash });
-            await command.ExecuteNonQueryAsync(cancel);
+            await Apply(connection, migration, cancel);
             await transaction.CommitAsync(cancel);
-            applied.Add(name);
+            applied.Add(migration.Name);
+        }
+
+        if (known.Keys.FirstOrDefault(name => IsMigration(name) && !_migrations.Any(migration => migration.Name == name)) is { } unknown)
+        {
+            throw new InvalidOperationException($"The database has {unknown}, which this version does not know.");
+        }
+
+        await using (var transaction = await connection.BeginTransactionAsync(cancel))
+        {
+            // A function may call one whose file comes later.
+            await Run(connection, "set local check_function_bodies = off", cancel);
+            foreach (var function in _functions.Where(function => known.GetValueOrDefault(function.Name) != function.Hash))
+            {
+                await Apply(connection, function, cancel);
+                applied.Add(function.Name);
+            }
+
+            await CompareFunctions(connection, cancel);
+            await transaction.CommitAsync(cancel);
         }
 
         return applied;
@@ -60,18 +77,69 @@ internal static class Migrations
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         var known = await Known(connection, cancel);
-        var files = Files().ToDictionary(file => file.Name, file => Hash(file.Sql), StringComparer.Ordinal);
-        if (files.Keys.FirstOrDefault(name => !known.ContainsKey(name)) is { } missing)
+        foreach (var script in _migrations.Concat(_functions))
         {
-            return $"The database lacks migration {missing}: run the migrate verb.";
+            if (!known.Remove(script.Name, out var hash))
+            {
+                return $"The database lacks {script.Name}: run the migrate verb.";
+            }
+
+            if (hash != script.Hash)
+            {
+                return $"The database has another text of {script.Name} than this version: run the migrate verb.";
+            }
         }
 
-        return known.Keys.FirstOrDefault(name => !files.ContainsKey(name)) is { } unknown ? $"The database has migration {unknown}, which this version does not know." : null;
+        return known.Keys.FirstOrDefault() is { } unknown ? $"The database has {unknown}, which this version does not know." : null;
+    }
+
+    // In the schemas of the product every function has a file and one signature: what a file no longer says, a migration drops.
+    private static async Task CompareFunctions(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using (var command = new NpgsqlCommand(
+            """
+            with known as (
+              select name from web.schema_migration where name like 'function %'),
+            present as (
+              select 'function ' || n.nspname || '.' || p.proname as name, count(*) as signatures
+              from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+              where n.nspname in (select split_part(split_part(name, ' ', 2), '.', 1) from known) group by 1)
+            select case when present.name is null then 'The database lost ' || wanted.name
+              when wanted.name is null then present.name || ' has no file: a migration has to drop it'
+              else present.name || ' has two signatures: a migration has to drop the old one' end
+            from unnest($1::text[]) wanted (name) full join present on present.name = wanted.name
+            where wanted.name is null or present.signatures is distinct from 1 limit 1
+            """,
+            connection))
+        {
+            command.Parameters.Add(new() { Value = _functions.Select(function => function.Name).ToArray() });
+            if (await command.ExecuteScalarAsync(cancel) is string fault)
+            {
+                throw new InvalidOperationException($"{fault}.");
+            }
+        }
+
+        await using var forget = new NpgsqlCommand("delete from web.schema_migration where name like 'function %' and name <> all ($1)", connection);
+        forget.Parameters.Add(new() { Value = _functions.Select(function => function.Name).ToArray() });
+        await forget.ExecuteNonQueryAsync(cancel);
+    }
+
+    private static async Task Apply(NpgsqlConnection connection, Script script, CancellationToken cancel)
+    {
+        // As psql includes files: for a function that a table needs.
+        var sql = Include().Replace(script.Sql, match => _functions.Single(function => function.Name == $"function {match.Groups["name"].Value}").Sql);
+        await Run(connection, sql, cancel);
+        await using var command = new NpgsqlCommand(
+            "insert into web.schema_migration (name, sha256) values ($1, $2) on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()",
+            connection);
+        command.Parameters.Add(new() { Value = script.Name });
+        command.Parameters.Add(new() { Value = script.Hash });
+        await command.ExecuteNonQueryAsync(cancel);
     }
 
     private static async Task<Dictionary<string, string>> Known(NpgsqlConnection connection, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand("select name, sha256 from platform.schema_migration", connection);
+        await using var command = new NpgsqlCommand("select name, sha256 from web.schema_migration", connection);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         var known = new Dictionary<string, string>(StringComparer.Ordinal);
         while (await reader.ReadAsync(cancel))
@@ -88,15 +156,24 @@ internal static class Migrations
         await command.ExecuteNonQueryAsync(cancel);
     }
 
-    private static string Hash(string sql) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(sql)));
+    private static bool IsMigration(string name) => name.StartsWith("migration ", StringComparison.Ordinal);
 
-    private static IEnumerable<(string Name, string Sql)> Files()
+    private static Script[] Read(string folder, string kind)
     {
         var assembly = Assembly.GetExecutingAssembly();
-        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        var prefix = $"{typeof(Migrations).Namespace}.{folder}.";
+        return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-            yield return (name[Folder.Length..], reader.ReadToEnd());
-        }
+            return new Script($"{kind} {name[prefix.Length..^".sql".Length]}", reader.ReadToEnd());
+        })];
+    }
+
+    [GeneratedRegex(@"^\\ir \.\./Functions/(?<name>[a-z_.]+)\.sql$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Include();
+
+    private sealed record Script(string Name, string Sql)
+    {
+        public string Hash { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql)));
     }
 }

@@ -18,7 +18,7 @@ internal sealed class AuditLog(NetAutomationDb db)
         var body = JsonSerializer.Serialize(data ?? new { }, Json.Api);
         FormattableString record =
             $"""
-            insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
+            insert into web.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
             values ({Guid.CreateVersion7()}, {tenant.Value}, {principal}, {member}, {endpoint}, {action}, {subject}, {body}::jsonb)
             """;
         if (db.Database.CurrentTransaction is null)
@@ -39,7 +39,7 @@ internal sealed class AuditLog(NetAutomationDb db)
         string[] subjects = [.. deeds.Select(each => each.Subject)];
         return deeds.Count == 0 ? Task.CompletedTask : db.Query<Guid>(
             $"""
-            insert into platform.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
+            insert into web.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
             select d.id, d.tenant_id, {principal}, {principal}, d.endpoint_id, {action}, d.subject, jsonb_build_object()
             from unnest({ids}, {tenants}, {endpoints}, {subjects}) as d(id, tenant_id, endpoint_id, subject)
             returning id

@@ -40,7 +40,7 @@ public sealed class ContractTests(PostgresServer postgres)
         await ground.Sql("update billing.payer set contracts_at = null");
         await Sync();
         (await Rights(holder)).ShouldBe($"bgp 2 contract {until:yyyy-MM-dd HH}");
-        (await ground.Value<string>("select string_agg(action, ',' order by id) from platform.audit_event where tenant_id = $1", holder.Tenant.Value))
+        (await ground.Value<string>("select string_agg(action, ',' order by id) from web.audit_event where tenant_id = $1", holder.Tenant.Value))
             .ShouldBe("entitlement.granted,entitlement.ended,entitlement.granted");
 
         async Task Sync()

@@ -132,7 +132,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Live(At(3), customer);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 3 left 4000 carried", "1: 4 left 1000 accepted"]);
         (await Ground.KeptOf(customer)).Sum(kept => kept.Quantity).ShouldBe(4);
-        (await Ground.Value<string>("select string_agg(action, ',') from platform.audit_event where tenant_id = $1", customer.Tenant.Value)).ShouldBe("metering_record.carried");
+        (await Ground.Value<string>("select string_agg(action, ',') from web.audit_event where tenant_id = $1", customer.Tenant.Value)).ShouldBe("metering_record.carried");
     }
 
     [Fact]

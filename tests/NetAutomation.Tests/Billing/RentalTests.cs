@@ -62,7 +62,7 @@ public sealed class RentalTests(PostgresServer postgres)
         await Renew(ground);
         (await Rights(ground)).ShouldHaveSingleItem()["renewalRefused"]!.GetValue<string>().ShouldBe("budget_exceeded");
         (await ground.Scalar<long>("select count(*) from billing.charge where purchase_id is not null")).ShouldBe(1);
-        (await ground.Scalar<long>("select count(*) from platform.audit_event where action = 'entitlement.renewal_refused'")).ShouldBe(1);
+        (await ground.Scalar<long>("select count(*) from web.audit_event where action = 'entitlement.renewal_refused'")).ShouldBe(1);
 
         etag = (await ground.Client.Call("GET", "/v1/budget")).ETag;
         (await ground.Client.Call("PUT", "/v1/budget", new { monthly = new { amount = "150", currency = "USD" } }, etag)).Must(HttpStatusCode.OK);

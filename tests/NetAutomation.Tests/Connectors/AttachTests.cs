@@ -19,7 +19,7 @@ public sealed class AttachTests(PostgresServer postgres)
         ConnectorState.Load(state).Connector.ShouldBe($"{id}");
         File.GetUnixFileMode(Path.Combine(state, "key.pem")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         (await pair.Join(token)).Exit.ShouldBe(401);
-        (await pair.Sql<long>("select count(*) from platform.audit_event where action = 'connector.joined'")).ShouldBe(1);
+        (await pair.Sql<long>("select count(*) from web.audit_event where action = 'connector.joined'")).ShouldBe(1);
     }
 
     [Fact]

@@ -129,7 +129,7 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     {
         await using var owner = NpgsqlDataSource.Create(shared.Database.Owner);
         await using var command = owner.CreateCommand(
-            "select (select string_agg(c::text || encode(ct, 'escape'), '') from inventory.credential c where tenant_id = $1) || (select string_agg(a::text, '') from platform.audit_event a where tenant_id = $1)");
+            "select (select string_agg(c::text || encode(ct, 'escape'), '') from inventory.credential c where tenant_id = $1) || (select string_agg(a::text, '') from web.audit_event a where tenant_id = $1)");
         command.Parameters.Add(new() { Value = mine.Tenant.Id.Value });
         return (string)(await command.ExecuteScalarAsync())!;
     }

@@ -45,7 +45,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         (await Prove(client, proof)).Must(HttpStatusCode.NotFound);
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
         await Refused(proof, HttpStatusCode.UnprocessableEntity, "bad_proof");
-        (await market.Value<string>("select string_agg(action, ' ' order by id) from platform.audit_event where subject = $1", Other))
+        (await market.Value<string>("select string_agg(action, ' ' order by id) from web.audit_event where subject = $1", Other))
             .ShouldBe("account.claimed account.added account.removed account.claimed");
 
         async Task Refused(string url, HttpStatusCode status, string problem) => (await Prove(client, url)).Must(status).Problem.ShouldBe(problem);

@@ -111,7 +111,7 @@ public sealed class FeedTests(PostgresServer postgres)
                 // The number is taken first, and the commit comes after a while that differs.
                 await ground.AppSql(
                     $"""
-                    insert into platform.audit_event (id, tenant_id, principal, member, action, subject, data)
+                    insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
                     values (gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', '{writer}/{deed}', jsonb '1');
                     select pg_sleep(random() * 0.02)
                     """);

@@ -83,12 +83,12 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);
 
         // Again changes nothing, and what AWS still says of it neither.
-        var audits = await market.Value<long>("select count(*) from platform.audit_event where action like 'tenant.offboard%'");
+        var audits = await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'");
         await Run();
         await market.Say(subscription, "activate");
         await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 4 from onboarding.marketplace_event"));
         (await market.State(tenant)).ShouldBe("ended");
-        (await market.Value<long>("select count(*) from platform.audit_event where action like 'tenant.offboard%'")).ShouldBe(audits);
+        (await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'")).ShouldBe(audits);
 
         // Who subscribes again is somebody new, whom the old one's past does not touch.
         var again = await market.Subscribe();

@@ -51,7 +51,7 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         await using var app = NpgsqlDataSource.Create(database.App);
         await Insert(app, mine, mine);
         await using var owner = NpgsqlDataSource.Create(database.Owner);
-        foreach (var sql in new[] { "update platform.audit_event set action = 'x'", "delete from platform.audit_event", "truncate platform.audit_event" })
+        foreach (var sql in new[] { "update web.audit_event set action = 'x'", "delete from web.audit_event", "truncate web.audit_event" })
         {
             await using var command = owner.CreateCommand(sql);
             (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe("23001");
@@ -64,7 +64,7 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         await using var transaction = await connection.BeginTransactionAsync();
         await SetTenant(connection, session);
         await using var command = new NpgsqlCommand(
-            "insert into platform.audit_event (tenant_id, id, principal, member, action, subject, data) values ($1, gen_random_uuid(), 'p', 'm', 'a', 's', '{}')",
+            "insert into web.audit_event (tenant_id, id, principal, member, action, subject, data) values ($1, gen_random_uuid(), 'p', 'm', 'a', 's', '{}')",
             connection);
         command.Parameters.Add(new() { Value = row });
         await command.ExecuteNonQueryAsync();
@@ -80,7 +80,7 @@ public sealed class TenantTablesTests(PostgresServer postgres)
             await SetTenant(connection, id);
         }
 
-        await using var command = new NpgsqlCommand("select count(*) from platform.audit_event", connection);
+        await using var command = new NpgsqlCommand("select count(*) from web.audit_event", connection);
         return (long)(await command.ExecuteScalarAsync())!;
     }
 

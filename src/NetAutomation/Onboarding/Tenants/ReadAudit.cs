@@ -34,7 +34,7 @@ internal static class ReadAudit
             $"audit?{tenant}",
             (below, take) => db.Query<Row>(
                 $"""
-                select id, tenant_id, at, principal, member, endpoint_id, action, subject, data::text as data from platform.audit_event
+                select id, tenant_id, at, principal, member, endpoint_id, action, subject, data::text as data from web.audit_event
                 where ({tenant}::uuid is null or tenant_id = {tenant}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
                 """,
                 cancel),

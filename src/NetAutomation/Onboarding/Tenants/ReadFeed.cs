@@ -103,7 +103,7 @@ internal static class ReadFeed
     private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Position from, int take, CancellationToken cancel) => db.Query<Row>(
         $"""
         select xid::text as xid, kind, key, seq, at as time, type, subject, member, data::text as data
-        from platform.feed_after({tenant.Value}, {$"{from.Xid}"}::xid8, {from.Kind}, {from.Key}, {from.Seq}, {take})
+        from web.feed_after({tenant.Value}, {$"{from.Xid}"}::xid8, {from.Kind}, {from.Key}, {from.Seq}, {take})
         """,
         cancel);
 

@@ -10,24 +10,56 @@ create table onboarding.tenant (
   reads_until timestamptz,
   created_at timestamptz not null default now(),
   changed_at timestamptz not null default now(),
-  check ((state = 'ended') = (reads_until is not null))
+  -- Suspended is one more reason not to be active, beside the agreements: neither order of the two loses the other.
+  suspended_at timestamptz,
+  suspended_by text,
+  suspended_reason text,
+  -- How a tenant leaves: once begun there is no way back.
+  offboarding_at timestamptz,
+  offboarding_by text,
+  offboarding_reason text,
+  -- Who waits for something in leaving holds up no other.
+  offboarding_tried_at timestamptz,
+  offboarded_at timestamptz,
+  check ((state = 'ended') = (reads_until is not null)),
+  check ((suspended_at is null) = (suspended_by is null)),
+  check (offboarding_at is null or state = 'ended'),
+  check (offboarded_at is null or offboarding_at is not null)
 );
-call platform.tenant_table('onboarding.tenant', 'select', 'select, insert, update');
+call web.tenant_table('onboarding.tenant', 'select', 'select, insert, update');
 
--- AWS accounts from which the tenant may open endpoints; the buyer's account is only the first.
+-- AWS accounts from which the tenant may open endpoints; the buyer's account is only the first. An account counts once it is proven: by
+-- the purchase, by a person at the provider, or by a request to AWS STS that it signed.
 create table onboarding.tenant_account (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   account text not null check (account ~ '^[0-9]{12}$'),
-  proven_by text not null check (proven_by in ('marketplace', 'operator')),
+  proven_by text not null check (proven_by in ('marketplace', 'operator', 'sts')),
   active boolean not null default true,
+  -- A tenant may restrict who of an account sees the endpoint service, to these roles and users.
+  principals text[] not null default '{}',
   -- Since when EC2 lets the account see the endpoint service; before that its customer is not told the name.
   allowed_at timestamptz,
+  removed_at timestamptz,
   created_at timestamptz not null default now(),
   primary key (tenant_id, account)
 );
 create index on onboarding.tenant_account (account);
-call platform.tenant_table('onboarding.tenant_account', 'select', 'select, insert, update');
+call web.tenant_table('onboarding.tenant_account', 'select, insert, update', 'select, insert, update');
 
+-- Accounts that a tenant claims, and what the proof of each has to be signed over. A claim outlives its challenge, for a person to approve.
+create table onboarding.account_challenge (
+  tenant_id uuid not null references onboarding.tenant (tenant_id),
+  account text not null check (account ~ '^[0-9]{12}$'),
+  nonce text not null check (length(nonce) = 43),
+  expires_at timestamptz not null,
+  attempts int not null default 0 check (attempts between 0 and 10),
+  requested_by text not null,
+  created_at timestamptz not null default now(),
+  primary key (tenant_id, account)
+);
+call web.tenant_table('onboarding.account_challenge', 'select, insert, update, delete', 'select, insert, update, delete');
+
+-- Its state is computed from every event that is stored of it, so the order in which they come means nothing.
 create table onboarding.agreement (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   id uuid not null,
@@ -35,21 +67,36 @@ create table onboarding.agreement (
   license_arn text,
   product_code text not null,
   agreement_id text,
+  -- How the notices of products without concurrent agreements name the buyer; learnt when the token is resolved.
+  customer_identifier text,
   dimensions jsonb not null default '[]',
-  state text not null check (state in ('pending', 'active', 'ended')),
+  state text not null check (state in ('pending', 'active', 'ending', 'ended')),
   channel text not null default 'marketplace' check (channel in ('marketplace', 'direct')),
-  -- Events come in any order; an older one changes nothing.
   last_event_at timestamptz,
   created_at timestamptz not null default now(),
+  activated_at timestamptz,
+  -- When its end was announced: one whose end never came is not in force for ever.
+  ending_at timestamptz,
   ended_at timestamptz,
+  -- The newest confirmation was that AWS lists a contract.
+  by_contract boolean not null default false,
+  -- When AWS was last asked for its contract.
+  asked_at timestamptz,
+  -- How often in a row, and since when, AWS listed no contract: one empty answer is no end.
+  unlisted int not null default 0,
+  unlisted_since timestamptz,
+  -- The tenant was offboarded: who subscribes again begins anew, and only what happens after that counts for them.
+  retired_at timestamptz,
+  since timestamptz not null default '-infinity',
   version int not null default 1,
   primary key (tenant_id, id),
   check ((state = 'ended') = (ended_at is not null))
 );
-create unique index on onboarding.agreement (license_arn) where license_arn is not null;
-create unique index on onboarding.agreement (account, product_code) where license_arn is null and state <> 'ended';
+create unique index agreement_license on onboarding.agreement (license_arn) where license_arn is not null and retired_at is null;
+create unique index agreement_product on onboarding.agreement (account, product_code) where license_arn is null and retired_at is null;
+create index agreement_customer on onboarding.agreement (product_code, customer_identifier) where customer_identifier is not null;
 create index on onboarding.agreement (agreement_id);
-call platform.tenant_table('onboarding.agreement', 'select', 'select, insert, update');
+call web.tenant_table('onboarding.agreement', 'select', 'select, insert, update');
 
 -- As EC2 shows them. Another owner or creation time under a known id is another connection.
 create table onboarding.endpoint_connection (
@@ -61,14 +108,27 @@ create table onboarding.endpoint_connection (
   connection_id text,
   region text,
   state text not null,
+  state_at timestamptz not null default now(),
+  -- The provider's own tags on the connection.
+  tags jsonb not null default '{}',
   first_seen_at timestamptz not null default now(),
   last_seen_at timestamptz not null default now(),
   -- Complete listings in a row that did not show it: EC2 is eventually consistent, so one proves nothing.
   missed int not null default 0,
+  missed_at timestamptz,
+  -- The decision that counts. Whoever decides names the one before, so of two at the same time one is refused.
+  decision uuid,
+  -- The decision EC2 was last asked to carry out, how often in vain, and when to ask again.
+  asked uuid,
+  attempts int not null default 0,
+  ask_at timestamptz,
   -- Code of the last answer of EC2 that refused what was decided.
   fault text,
   unique (service_id, endpoint_id, owner, endpoint_created_at)
 );
+-- Those that were gone long ago stay for the record; rounds look at the rest.
+create index endpoint_connection_seen on onboarding.endpoint_connection (service_id, endpoint_id) where missed < 3;
+create index endpoint_connection_owner on onboarding.endpoint_connection (owner, id);
 grant select, insert, update on onboarding.endpoint_connection to na_system;
 
 create table onboarding.binding (
@@ -84,7 +144,25 @@ create table onboarding.binding (
 );
 -- An endpoint speaks for one tenant at a time.
 create unique index binding_alive on onboarding.binding (endpoint_id) where ended_at is null;
-call platform.tenant_table('onboarding.binding', 'select', 'select, insert, update');
+create index binding_connection on onboarding.binding (connection) where ended_at is null;
+call web.tenant_table('onboarding.binding', 'select', 'select, insert, update');
+
+-- Acceptance policies as documents: ordered, the first rule that fits decides; of any version that ever decided, so that a decision can be
+-- read with the rule that made it.
+create table onboarding.acceptance_policy_version (
+  version int primary key check (version > 0),
+  rules jsonb not null check (jsonb_typeof(rules) = 'array'),
+  made_by text not null,
+  at timestamptz not null default now()
+);
+grant select, insert on onboarding.acceptance_policy_version to na_system;
+call web.append_only('onboarding.acceptance_policy_version');
+insert into onboarding.acceptance_policy_version (version, rules, made_by) values (1, '[
+  {"name": "active_tenant", "owner": "one_active_tenant", "verdict": "accept", "reason": "The endpoint''s account belongs to one active tenant."},
+  {"name": "several_tenants", "owner": "several_active_tenants", "verdict": "leave",
+   "reason": "The endpoint''s account belongs to several tenants: the provider decides which one it serves."},
+  {"name": "inactive_tenant", "owner": "inactive_tenant", "verdict": "leave", "reason": "The agreement of the endpoint''s account is not active."},
+  {"name": "stranger", "owner": "stranger", "verdict": "reject", "reason": "The endpoint''s account belongs to no tenant."}]', 'migration');
 
 create table onboarding.acceptance_decision (
   id uuid primary key,
@@ -94,29 +172,31 @@ create table onboarding.acceptance_decision (
   reason text not null,
   made_by text not null,
   bound_tenant uuid references onboarding.tenant (tenant_id),
+  policy_version int references onboarding.acceptance_policy_version (version),
+  -- Made about a connection that was rejected by an earlier decision: it is meant to be taken back.
+  -- One that somebody else rejects is left alone.
+  takes_back boolean not null default false,
   at timestamptz not null default now(),
   check (verdict <> 'accept' or bound_tenant is not null)
 );
 create index on onboarding.acceptance_decision (connection, id);
 grant select, insert on onboarding.acceptance_decision to na_system;
-call platform.append_only('onboarding.acceptance_decision');
+call web.append_only('onboarding.acceptance_decision');
+alter table onboarding.endpoint_connection
+  add foreign key (decision) references onboarding.acceptance_decision (id) deferrable initially deferred;
 
--- The first row that fits decides.
-create table onboarding.acceptance_policy (
-  position int primary key,
-  name text not null unique,
-  owner text not null check (owner in ('one_active_tenant', 'several_active_tenants', 'inactive_tenant', 'stranger', 'anyone')),
-  account text check (account ~ '^[0-9]{12}$'),
-  verdict text not null check (verdict in ('accept', 'reject', 'leave')),
-  reason text not null,
-  check (verdict <> 'accept' or owner = 'one_active_tenant')
+-- Roles and users that were allowed here. Others of these forms were allowed by a person and are left alone.
+create table onboarding.allowed_principal (
+  service_id text not null,
+  principal text not null,
+  -- Code of EC2's last refusal to allow it; who is refused is asked for ever more rarely, whole accounts too.
+  fault text,
+  attempts int not null default 0,
+  ask_at timestamptz,
+  at timestamptz not null default now(),
+  primary key (service_id, principal)
 );
-grant select, insert, update, delete on onboarding.acceptance_policy to na_system;
-insert into onboarding.acceptance_policy (position, name, owner, verdict, reason) values
-  (100, 'active_tenant', 'one_active_tenant', 'accept', 'The endpoint''s account belongs to one active tenant.'),
-  (200, 'several_tenants', 'several_active_tenants', 'leave', 'The endpoint''s account belongs to several tenants: the provider decides which one it serves.'),
-  (300, 'inactive_tenant', 'inactive_tenant', 'leave', 'The agreement of the endpoint''s account is not active.'),
-  (400, 'stranger', 'stranger', 'reject', 'The endpoint''s account belongs to no tenant.');
+grant select, insert, update, delete on onboarding.allowed_principal to na_system;
 
 create table onboarding.api_key (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
@@ -128,12 +208,14 @@ create table onboarding.api_key (
   role text not null check (role in ('viewer', 'operator', 'admin')),
   created_at timestamptz not null default now(),
   last_used_at timestamptz,
+  -- A key that is rotated, or issued for a while, ends by itself.
+  expires_at timestamptz,
   revoked_at timestamptz,
   primary key (tenant_id, id)
 );
 create trigger frozen before update on onboarding.api_key for each row
-  execute function platform.frozen('tenant_id', 'id', 'sha256', 'prefix', 'member', 'role', 'created_at');
-call platform.tenant_table('onboarding.api_key', 'select, insert, update', 'select, insert, update');
+  execute function web.frozen('tenant_id', 'id', 'sha256', 'prefix', 'member', 'role', 'created_at');
+call web.tenant_table('onboarding.api_key', 'select, insert, update', 'select, insert, update');
 
 create table onboarding.registration_session (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
@@ -142,7 +224,7 @@ create table onboarding.registration_session (
   expires_at timestamptz not null,
   primary key (tenant_id, sha256)
 );
-call platform.tenant_table('onboarding.registration_session', '', 'select, insert, delete');
+call web.tenant_table('onboarding.registration_session', '', 'select, insert, delete');
 
 -- Stored before anything is done about it; the id is the sender's, so a redelivery is a conflict.
 create table onboarding.marketplace_event (
@@ -153,11 +235,28 @@ create table onboarding.marketplace_event (
   agreement_id text,
   account text,
   product_code text,
-  body jsonb not null,
+  customer_identifier text,
+  status text,
+  -- Kept as it came: jsonb refuses what JSON allows, such as U+0000.
+  body text not null,
   received_at timestamptz not null default now(),
   applied_at timestamptz
 );
 create index on onboarding.marketplace_event (license_arn);
 create index on onboarding.marketplace_event (agreement_id);
 create index on onboarding.marketplace_event (account);
+create index on onboarding.marketplace_event (product_code, customer_identifier) where customer_identifier is not null;
+-- What was stored and waits for its agreement.
+create index on onboarding.marketplace_event (received_at) where applied_at is null;
 grant select, insert, update on onboarding.marketplace_event to na_system;
+
+-- Each step of leaving is done once.
+create table onboarding.offboarding_step (
+  tenant_id uuid not null references onboarding.tenant (tenant_id),
+  step text not null,
+  done_at timestamptz not null default now(),
+  -- How many of what it was about: keys revoked, secrets destroyed.
+  count int not null,
+  primary key (tenant_id, step)
+);
+call web.tenant_table('onboarding.offboarding_step', '', 'select, insert');

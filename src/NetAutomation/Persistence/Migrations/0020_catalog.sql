@@ -8,7 +8,7 @@ create table catalog.block (
 );
 grant select on catalog.block to na_app;
 grant select, insert on catalog.block to na_system;
-call platform.append_only('catalog.block');
+call web.append_only('catalog.block');
 
 create table catalog.block_version (
   slug text not null references catalog.block,
@@ -31,10 +31,10 @@ create table catalog.block_version (
 create index on catalog.block_version (slug, major desc, minor desc, patch desc);
 grant select on catalog.block_version to na_app;
 grant select, insert, update (state) on catalog.block_version to na_system;
-create trigger frozen before update on catalog.block_version for each row execute function platform.frozen(
+create trigger frozen before update on catalog.block_version for each row execute function web.frozen(
   'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'readme', 'published_at');
-create trigger kept before delete on catalog.block_version for each row execute function platform.refuse_change();
-create trigger kept_truncate before truncate on catalog.block_version for each statement execute function platform.refuse_change();
+create trigger kept before delete on catalog.block_version for each row execute function web.refuse_change();
+create trigger kept_truncate before truncate on catalog.block_version for each statement execute function web.refuse_change();
 
 -- A version's files, so that any worker can run any version that was ever published, whatever its own disk holds.
 create table catalog.block_file (
@@ -47,4 +47,4 @@ create table catalog.block_file (
 );
 grant select on catalog.block_file to na_app;
 grant select, insert on catalog.block_file to na_system;
-call platform.append_only('catalog.block_file');
+call web.append_only('catalog.block_file');

@@ -11,7 +11,7 @@ create table inventory.site (
   primary key (tenant_id, id),
   constraint site_name unique (tenant_id, name)
 );
-call platform.tenant_table('inventory.site', 'select, insert, update, delete', 'select, delete');
+call web.tenant_table('inventory.site', 'select, insert, update, delete', 'select, delete');
 
 -- One key per tenant and version, wrapped by the provider's root key. Destroying it destroys the tenant's secrets.
 create table inventory.tenant_key (
@@ -21,7 +21,8 @@ create table inventory.tenant_key (
   created_at timestamptz not null default now(),
   primary key (tenant_id, version)
 );
-call platform.tenant_table('inventory.tenant_key', 'select, insert', 'select, delete');
+-- An offboarded tenant's key and secrets are overwritten, since devices and receipts name the rows.
+call web.tenant_table('inventory.tenant_key', 'select, insert', 'select, delete, update (wrapped)');
 
 create table inventory.credential (
   tenant_id uuid not null,
@@ -43,7 +44,7 @@ create table inventory.credential (
   constraint credential_name unique (tenant_id, name),
   foreign key (tenant_id, tenant_key_version) references inventory.tenant_key
 );
-call platform.tenant_table('inventory.credential', 'select, insert, update, delete', 'select, delete');
+call web.tenant_table('inventory.credential', 'select, insert, update, delete', 'select, delete, update (ct, nonce, wrapped_dek)');
 
 create table inventory.device (
   tenant_id uuid not null,
@@ -69,4 +70,4 @@ create table inventory.device (
   check (host_key is null or host_key_sha256 is not null)
 );
 create index on inventory.device (tenant_id, credential_id);
-call platform.tenant_table('inventory.device', 'select, insert, update, delete', 'select, delete');
+call web.tenant_table('inventory.device', 'select, insert, update, delete', 'select, delete');

@@ -22,7 +22,9 @@ insert into runs.legal_transition values
   ('claimed', 'queued'), ('claimed', 'running'), ('claimed', 'cancelled'),
   ('running', 'succeeded'), ('running', 'failed'), ('running', 'cancelling'), ('running', 'unknown'),
   ('cancelling', 'cancelled'), ('cancelling', 'succeeded'), ('cancelling', 'failed'), ('cancelling', 'unknown'),
-  ('unknown', 'resolved'), ('unknown', 'queued');
+  ('unknown', 'resolved'), ('unknown', 'queued'),
+  -- A second attempt that is given up before it has looked at what the first one left.
+  ('queued', 'unknown'), ('claimed', 'unknown');
 grant select on runs.run_state, runs.legal_transition to na_app, na_system;
 
 create table runs.quote (
@@ -47,7 +49,7 @@ create table runs.quote (
   primary key (tenant_id, id),
   foreign key (tenant_id, entitlement_id) references purchasing.entitlement (tenant_id, id)
 );
-call platform.tenant_table('runs.quote', 'select, insert', 'select, delete');
+call web.tenant_table('runs.quote', 'select, insert', 'select, delete');
 
 -- The generated columns make the ledger a precondition of the state: a run has its three reservations, and a finished run its
 -- three settlements, or the transaction does not commit.
@@ -90,6 +92,12 @@ create table runs.run (
   cancel_requested_at timestamptz,
   last_seq bigint not null default 0,
   final_seq bigint,
+  -- What the holder of a fence has written so far. A batch names where it begins, so one that is repeated because nobody knows whether
+  -- it was committed is written once.
+  written_fence bigint not null default 0,
+  written bigint not null default 0,
+  -- What a person found out of a run that was unknown.
+  resolution jsonb,
   reserved_run text generated always as ('run') stored,
   reserved_device text generated always as ('device') stored,
   reserved_minute text generated always as ('minute') stored,
@@ -103,6 +111,7 @@ create table runs.run (
   check (terminal = (charged_micros is not null)),
   check (terminal = (final_seq is not null)),
   check (charged_micros <= ceiling_micros),
+  check (state <> 'resolved' or resolution is not null),
   foreign key (state, terminal) references runs.run_state (state, terminal),
   foreign key (tenant_id, quote_id) references runs.quote (tenant_id, id),
   foreign key (tenant_id, relaunch_of) references runs.run (tenant_id, id),
@@ -113,10 +122,13 @@ create table runs.run (
   foreign key (tenant_id, id, settled_device) references billing.settlement (tenant_id, run_id, component) deferrable initially deferred,
   foreign key (tenant_id, id, settled_minute) references billing.settlement (tenant_id, run_id, component) deferrable initially deferred
 );
-create index run_queue on runs.run (priority desc, created_at) where state = 'queued';
 create index run_lease on runs.run (lease_until) where state in ('claimed', 'running', 'cancelling');
-call platform.tenant_table('runs.run', 'select, insert, update', 'select, update');
-alter table billing.reservation add foreign key (tenant_id, run_id) references runs.run (tenant_id, id) deferrable initially deferred;
+create index run_overdue on runs.run (start_by) where state = 'queued' and attempt = 0 and start_by is not null;
+create index run_open on runs.run (created_day) where not terminal;
+create index run_open_of_tenant on runs.run (tenant_id) where not terminal;
+-- An occurrence starts one run, even where its own row is lost. No key to the schedule: history outlives it.
+create unique index run_occurrence on runs.run (tenant_id, schedule_id, occurrence) where schedule_id is not null;
+call web.tenant_table('runs.run', 'select, insert, update', 'select, update');
 
 create table runs.run_transition (
   tenant_id uuid not null,
@@ -129,6 +141,8 @@ create table runs.run_transition (
   fence bigint not null,
   by text not null,
   reason text,
+  -- Orders the feed, as audit_event's does.
+  xid xid8 not null default pg_current_xact_id(),
   primary key (tenant_id, run_id, seq),
   unique (tenant_id, run_id, seq, to_state),
   check ((seq = 1) = (from_state = 'none')),
@@ -136,8 +150,9 @@ create table runs.run_transition (
   foreign key (tenant_id, run_id) references runs.run (tenant_id, id) deferrable initially deferred,
   foreign key (tenant_id, run_id, previous, from_state) references runs.run_transition (tenant_id, run_id, seq, to_state)
 );
-call platform.tenant_table('runs.run_transition', 'select, insert', 'select, insert');
-call platform.append_only('runs.run_transition');
+create index on runs.run_transition (tenant_id, xid, run_id, seq);
+call web.tenant_table('runs.run_transition', 'select, insert', 'select, insert');
+call web.append_only('runs.run_transition');
 alter table runs.run add foreign key (tenant_id, id, transition, state) references runs.run_transition (tenant_id, run_id, seq, to_state)
   deferrable initially deferred;
 
@@ -158,6 +173,8 @@ create table runs.run_device (
   diff text,
   before_hash text,
   after_hash text,
+  -- Left by a lost attempt: to be looked at before it is configured again.
+  verify boolean not null default false,
   started_at timestamptz,
   finished_at timestamptz,
   primary key (tenant_id, run_id, device_id),
@@ -167,9 +184,7 @@ create table runs.run_device (
   foreign key (tenant_id, run_id) references runs.run (tenant_id, id)
 );
 create index on runs.run_device (tenant_id, device_id);
-call platform.tenant_table('runs.run_device', 'select, insert, update', 'select, update');
-alter table billing.usage_event add foreign key (tenant_id, run_id) references runs.run (tenant_id, id);
-alter table billing.receipt add foreign key (tenant_id, run_id, device_id) references runs.run_device (tenant_id, run_id, device_id);
+call web.tenant_table('runs.run_device', 'select, insert, update', 'select, update');
 
 create table runs.attempt (
   tenant_id uuid not null,
@@ -184,20 +199,14 @@ create table runs.attempt (
   unique (tenant_id, fence),
   foreign key (tenant_id, run_id) references runs.run (tenant_id, id)
 );
-call platform.tenant_table('runs.attempt', 'select, update', 'select, insert, update');
+call web.tenant_table('runs.attempt', 'select, update', 'select, insert, update');
 
 -- One counter per tenant, so a fence only ever grows on every device. The guard refuses to lower it.
 create table runs.fence_counter (
   tenant_id uuid primary key,
   value bigint not null
 );
-create function runs.fence_guard() returns trigger language plpgsql as $$
-begin
-  if new.value <= old.value then raise exception 'a fence only grows' using errcode = 'restrict_violation'; end if;
-  return new;
-end $$;
-create trigger guard before update on runs.fence_counter for each row execute function runs.fence_guard();
-call platform.tenant_table('runs.fence_counter', 'select', 'select, insert, update');
+call web.tenant_table('runs.fence_counter', 'select', 'select, insert, update');
 
 -- Readers share a device; a writer has it alone.
 create table runs.device_hold (
@@ -213,16 +222,18 @@ create table runs.device_hold (
   foreign key (tenant_id, run_id) references runs.run (tenant_id, id)
 );
 create unique index device_hold_one_writer on runs.device_hold (tenant_id, device_id) where exclusive = 1;
-call platform.tenant_table('runs.device_hold', 'select, delete', 'select, insert, delete');
+call web.tenant_table('runs.device_hold', 'select, delete', 'select, insert, delete');
 
 create table runs.tenant_quota (
   tenant_id uuid primary key,
   running int not null default 0,
   max_running int not null default 20,
   weight int not null default 1 check (weight >= 1),
+  -- Between tenants that have equally many running, the one served longest ago comes first.
+  served_at timestamptz not null default '-infinity',
   check (running between 0 and max_running)
 );
-call platform.tenant_table('runs.tenant_quota', 'select, insert, update (running)', 'select, insert, update');
+call web.tenant_table('runs.tenant_quota', 'select, insert, update (running)', 'select, insert, update');
 
 create table runs.artifact (
   tenant_id uuid not null,
@@ -236,7 +247,7 @@ create table runs.artifact (
   primary key (tenant_id, run_id, device_id, name),
   foreign key (tenant_id, run_id, device_id) references runs.run_device (tenant_id, run_id, device_id)
 );
-call platform.tenant_table('runs.artifact', 'select, insert', 'select, delete');
+call web.tenant_table('runs.artifact', 'select, insert', 'select, delete');
 
 -- Partitioned by the day the run was created, so retention drops whole tables. Nobody but the owner is granted a partition: read
 -- directly it would bypass the policy.
@@ -253,53 +264,88 @@ create table runs.run_event (
   primary key (tenant_id, run_id, run_day, seq),
   foreign key (tenant_id, run_id, run_day) references runs.run (tenant_id, id, created_day)
 ) partition by range (run_day);
-call platform.tenant_table('runs.run_event', 'select, insert', 'select');
+call web.tenant_table('runs.run_event', 'select, insert', 'select, insert');
 
-create function runs.make_partitions(days int) returns void language plpgsql security definer set search_path = pg_catalog as $$
-declare d date;
-begin
-  for d in select (now() at time zone 'UTC')::date + g from generate_series(-1, least(days, 30)) g loop
-    execute format('create table if not exists runs.%I partition of runs.run_event for values from (%L) to (%L)',
-                   'run_event_' || to_char(d, 'YYYYMMDD'), d, d + 1);
-  end loop;
-end $$;
-revoke all on function runs.make_partitions(int) from public;
-grant execute on function runs.make_partitions(int) to na_system;
+\ir ../Functions/runs.make_partitions.sql
 select runs.make_partitions(7);
 
--- The one way a run changes state: checks where it stands and whose fence is asked for, writes the transition and its event, and on an
--- ending releases what the run held. Null: it stood elsewhere, or the fence has moved on.
-create function runs.move(
-  p_tenant uuid, p_run uuid, p_fence bigint, p_from text[], p_to text, p_by text, p_reason text default null,
-  p_charged bigint default null, p_failure_code text default null, p_failure_detail text default null) returns bigint language plpgsql as $$
-declare r runs.run; ends boolean; steps int;
-begin
-  select * into r from runs.run where tenant_id = p_tenant and id = p_run for update;
-  if not found or not r.state = any (p_from) or (p_fence is not null and r.fence <> p_fence) then return null; end if;
-  select terminal into ends from runs.run_state where state = p_to;
-  steps := case when ends then 2 else 1 end;
-  insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by, reason)
-    values (p_tenant, p_run, r.transition + 1, r.state, p_to, r.fence, p_by, p_reason);
-  update runs.run set state = p_to, terminal = ends, transition = r.transition + 1, last_seq = r.last_seq + steps,
-    started_at = case when p_to = 'running' then coalesce(started_at, now()) else started_at end,
-    cancel_requested_at = case when p_to = 'cancelling' then now() else cancel_requested_at end,
-    finished_at = case when ends then now() end, final_seq = case when ends then r.last_seq + steps end, charged_micros = p_charged,
-    failure_code = p_failure_code, failure_detail = p_failure_detail
-    where tenant_id = p_tenant and id = p_run;
-  insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
-    values (p_tenant, p_run, r.created_day, r.last_seq + 1, 'state', r.attempt,
-            jsonb_strip_nulls(jsonb_build_object('state', p_to, 'from', r.state, 'reason', p_reason)));
-  if ends then
-    insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
-      values (p_tenant, p_run, r.created_day, r.last_seq + 2, 'output_complete', r.attempt, jsonb_build_object('finalSeq', r.last_seq + 2));
-    delete from runs.device_hold where tenant_id = p_tenant and run_id = p_run;
-  end if;
-  if r.state in ('claimed', 'running', 'cancelling') and (ends or p_to in ('queued', 'unknown')) then
-    update runs.tenant_quota set running = running - 1 where tenant_id = p_tenant;
-    update runs.attempt set ended_at = now(), ending = p_to where tenant_id = p_tenant and run_id = p_run and attempt = r.attempt;
-  end if;
-  return r.last_seq + steps;
-end $$;
+-- The queue as rows of its own: one per queued run, kept by triggers on the run's state. A claim reads ready ones in order. One that it
+-- finds waiting is put aside under what it waits for, and what ends the waiting makes it ready again, so a claim costs the same however
+-- many wait. Putting aside and making ready both lock the tenant's quota row first: neither can miss the other.
+create table runs.queue (
+  tenant_id uuid not null,
+  run_id uuid not null,
+  priority int not null,
+  created_at timestamptz not null,
+  exclusive boolean not null,
+  ready boolean not null default true,
+  waits_for text check (waits_for in ('connector', 'device', 'window', 'expiry')),
+  -- The site or the device.
+  waits_on uuid,
+  -- When a window may open; and now and then in any case, should a wake-up ever be missed.
+  look_at timestamptz,
+  primary key (tenant_id, run_id),
+  check (ready or waits_for is not null),
+  foreign key (tenant_id, run_id) references runs.run (tenant_id, id)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create index queue_ready on runs.queue (tenant_id, priority desc, created_at, run_id) where ready;
+create index queue_waiting on runs.queue (tenant_id, waits_on, exclusive, priority desc, created_at, run_id) where waits_on is not null;
+create index queue_windows on runs.queue (tenant_id) where waits_for = 'window' and not ready;
+-- An order that has nothing to do with age: where many tenants have ready runs, a claim compares those next to a random place in it.
+create index queue_lots on runs.queue (uuid_hash(tenant_id), tenant_id) where ready;
+create index queue_look on runs.queue (look_at) where look_at is not null;
+call web.tenant_table('runs.queue', 'select, insert, update, delete', 'select, insert, update, delete');
 
-grant insert on runs.run_event to na_system;
-grant usage on schema connectors to na_system;
+-- Devices that a writer waits for and that only readers hold. Readers queued after it do not get past it on any of them, so a stream of
+-- readers ends; a writer that waits for anything else bars nobody.
+create table runs.waiting_writer (
+  tenant_id uuid not null,
+  device_id uuid not null,
+  run_id uuid not null,
+  queued_at timestamptz not null,
+  primary key (tenant_id, device_id, run_id),
+  foreign key (tenant_id, run_id) references runs.run (tenant_id, id)
+);
+create index on runs.waiting_writer (tenant_id, run_id);
+create index on runs.waiting_writer (tenant_id, device_id, queued_at);
+call web.tenant_table('runs.waiting_writer', 'select, insert, delete', 'select, insert, delete');
+
+create table runs.maintenance_window (
+  tenant_id uuid not null references onboarding.tenant (tenant_id),
+  id uuid not null,
+  name text not null check (length(name) between 1 and 128),
+  kind text not null check (kind in ('allow', 'deny')),
+  cron text,
+  rrule text,
+  anchor timestamp not null,
+  time_zone text not null,
+  minutes int not null check (minutes between 1 and 10080),
+  selector text,
+  version int not null default 1,
+  created_at timestamptz not null default now(),
+  known_until timestamptz not null default '-infinity',
+  refreshed_at timestamptz not null default '-infinity',
+  primary key (tenant_id, id),
+  constraint window_name unique (tenant_id, name),
+  check (num_nonnulls(cron, rrule) = 1)
+);
+call web.tenant_table('runs.maintenance_window', 'select, insert, update, delete', 'select');
+
+-- A window's intervals some days ahead, and the devices its selector selects: what a claim can see.
+create table runs.window_interval (
+  tenant_id uuid not null,
+  window_id uuid not null,
+  starts_at timestamptz not null,
+  ends_at timestamptz not null check (ends_at > starts_at),
+  primary key (tenant_id, window_id, starts_at),
+  foreign key (tenant_id, window_id) references runs.maintenance_window (tenant_id, id) on delete cascade
+);
+call web.tenant_table('runs.window_interval', 'select, insert, delete', 'select');
+create table runs.window_device (
+  tenant_id uuid not null,
+  window_id uuid not null,
+  device_id uuid not null,
+  primary key (tenant_id, window_id, device_id),
+  foreign key (tenant_id, window_id) references runs.maintenance_window (tenant_id, id) on delete cascade
+);
+call web.tenant_table('runs.window_device', 'select, insert, delete', 'select');

@@ -18,8 +18,8 @@ internal sealed class Forget(IServiceScopeFactory scopes) : IJob
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await Repeat(() => db.Execute(
             $"""
-            delete from platform.idempotency_key where (tenant_id, principal, key) in (
-              select tenant_id, principal, key from platform.idempotency_key where created_at < now() - interval '30 days' limit {Batch})
+            delete from web.idempotency_key where (tenant_id, principal, key) in (
+              select tenant_id, principal, key from web.idempotency_key where created_at < now() - interval '30 days' limit {Batch})
             """,
             cancel));
         await Repeat(() => db.Execute(

@@ -70,7 +70,7 @@ internal sealed class IdempotentRequest
         var stored = _secretOnce ? SecretId(answer.Body) : answer.Body;
         await _db.Execute(
             $"""
-            insert into platform.idempotency_key (tenant_id, principal, key, fingerprint, status, content_type, location, etag, body, secret)
+            insert into web.idempotency_key (tenant_id, principal, key, fingerprint, status, content_type, location, etag, body, secret)
             values ({_caller.Tenant.Value}, {_caller.Key.Value}, {_key}, {_fingerprint}, {answer.Status}, {answer.ContentType}, {answer.Location},
                     {answer.ETag}, {stored}, {_secretOnce})
             """,
@@ -107,7 +107,7 @@ internal sealed class IdempotentRequest
         var (locked, rows) = await _db.Query<bool, Row>(
             $"select pg_try_advisory_xact_lock(hashtextextended({name}, 0))",
             $"""
-            select fingerprint, status, content_type, location, etag, body, secret from platform.idempotency_key
+            select fingerprint, status, content_type, location, etag, body, secret from web.idempotency_key
             where tenant_id = {_caller.Tenant.Value} and principal = {_caller.Key.Value} and key = {_key}
             """,
             cancel);

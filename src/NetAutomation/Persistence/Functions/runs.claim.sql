@@ -1,0 +1,86 @@
+-- Takes the next run for a worker. The tenant first: the fewest running for its weight, among those with ready runs and room; among 64 of
+-- them, where there are more. Of its ready runs, by priority and then age, those that must wait are put aside until one can start, 20 at
+-- most; one call stays with one tenant, so that its locks are few and always taken in this order: fence, quota, run. Without a run: the
+-- tenant looked at had none, and the caller asks again without it; no row: nobody has. Raises the tenant's fence and takes the device
+-- holds in the same transaction.
+create or replace function runs.claim(p_worker text, p_lease interval, p_passed uuid[])
+returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint, put_aside int) language plpgsql as $$
+#variable_conflict use_column
+declare many int; t uuid; best uuid; q runs.queue; r record; g record; n int := 0; f bigint; seen uuid[] := '{}'; aside int := 0; look timestamptz; bars boolean;
+begin
+  foreach many in array array[64, 2147483647] loop
+    for t in
+      select w.id from runs.ready_tenants(floor(random() * 4294967296 - 2147483648)::int, many) w (id)
+      left join runs.tenant_quota u on u.tenant_id = w.id
+      where w.id <> all (p_passed) and coalesce(u.running < u.max_running, true)
+      order by coalesce(u.running::float / u.weight, 0), coalesce(u.served_at, '-infinity'), w.id
+    loop
+      best := coalesce(best, t);
+      insert into runs.fence_counter (tenant_id, value) values (t, 0) on conflict (tenant_id) do nothing;
+      perform from runs.fence_counter where tenant_id = t for update skip locked;
+      exit when found;
+      t := null;
+    end loop;
+    exit when best is not null;
+  end loop;
+  if t is null then
+    if best is null then return; end if;
+    t := best;
+    perform from runs.fence_counter where tenant_id = t for update;
+  end if;
+  perform runs.lock_quota(t);
+
+  while n < 20 and exists (select from runs.tenant_quota where tenant_id = t and running < max_running) loop
+    n := n + 1;
+    select * into q from runs.queue where tenant_id = t and ready and run_id <> all (seen) order by priority desc, created_at, run_id limit 1;
+    exit when not found;
+    seen := seen || q.run_id;
+    select effect, mode, attempt, start_by <= now() and attempt = 0 as late into r from runs.run
+      where tenant_id = t and id = q.run_id and state = 'queued' for update skip locked;
+    continue when not found;
+    select * into g from runs.gates(t, q.run_id) order by readers, device_id limit 1;
+    bars := false;
+    if r.late then
+      perform runs.put_aside(q, 'expiry', null, null);
+    elsif g.code is not null and not g.readers then
+      perform runs.put_aside(q, case g.code when 'connector_absent' then 'connector' else 'device' end,
+                             case g.code when 'connector_absent' then g.site_id else g.device_id end, null);
+    elsif runs.outside_windows(t, q.run_id, now()) then
+      select min(x) into look from (
+        select starts_at from runs.window_interval where tenant_id = t and starts_at > now()
+        union all select ends_at from runs.window_interval where tenant_id = t and ends_at > now()
+        union all select known_until from runs.maintenance_window where tenant_id = t and known_until > now()) i (x);
+      perform runs.put_aside(q, 'window', null, look);
+    elsif g.code is not null then
+      perform runs.put_aside(q, 'device', g.device_id, null);
+      bars := true;
+    else
+      update runs.fence_counter set value = value + 1 where tenant_id = t returning value into f;
+      update runs.tenant_quota set running = running + 1, served_at = clock_timestamp() where tenant_id = t;
+      delete from runs.device_hold where tenant_id = t and run_id = q.run_id;
+      insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence)
+        select t, device_id, q.run_id, q.exclusive::int, f from runs.run_device
+        where tenant_id = t and run_id = q.run_id and outcome is null order by device_id;
+      if q.exclusive then
+        -- Who waited for readers here now waits for a writer.
+        delete from runs.waiting_writer where tenant_id = t and run_id in (
+          select w.run_id from runs.device_hold h join runs.waiting_writer w on w.tenant_id = h.tenant_id and w.device_id = h.device_id
+          where h.tenant_id = t and h.run_id = q.run_id);
+      end if;
+      update runs.run set fence = f, attempt = r.attempt + 1, worker = p_worker, lease_until = now() + p_lease where tenant_id = t and id = q.run_id;
+      insert into runs.attempt (tenant_id, run_id, attempt, fence, worker) values (t, q.run_id, r.attempt + 1, f, p_worker);
+      perform runs.move(t, q.run_id, f, array['queued'], 'claimed', p_worker);
+      return query select t, q.run_id, r.attempt + 1, f, aside;
+      return;
+    end if;
+    aside := aside + 1;
+    if bars then
+      insert into runs.waiting_writer (tenant_id, device_id, run_id, queued_at)
+        select t, device_id, q.run_id, q.created_at from runs.run_device where tenant_id = t and run_id = q.run_id and outcome is null
+        on conflict do nothing;
+    else
+      delete from runs.waiting_writer where tenant_id = t and run_id = q.run_id;
+    end if;
+  end loop;
+  return query select t, null::uuid, null::int, null::bigint, aside;
+end $$;
