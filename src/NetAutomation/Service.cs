@@ -1,15 +1,17 @@
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
+using NetAutomation.Connections;
 using NetAutomation.Connectors;
 using NetAutomation.Edge;
 using NetAutomation.Execution;
 using NetAutomation.Inventory;
 using NetAutomation.Marketplace;
-using NetAutomation.Onboarding;
 using NetAutomation.Persistence;
 using NetAutomation.Purchasing;
+using NetAutomation.Registration;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling;
+using NetAutomation.Tenants;
 using NetAutomation.Web;
 
 namespace NetAutomation;
@@ -24,7 +26,9 @@ internal static class Service
         builder.AddWeb();
         builder.AddPersistence();
         builder.AddMarketplace();
-        builder.AddOnboarding();
+        builder.AddConnections();
+        builder.AddTenants();
+        builder.AddRegistration();
         builder.AddEdge();
         builder.AddBilling();
         builder.AddCatalog();
@@ -42,7 +46,8 @@ internal static class Service
 
         if (roles.Scheduler)
         {
-            builder.AddOnboardingLoops();
+            builder.AddConnectionsLoops();
+            builder.AddTenantsLoops();
             builder.AddRunUpkeep();
             builder.AddPurchasingJobs();
             builder.AddBillingJobs();
@@ -59,7 +64,9 @@ internal static class Service
         routes.MapCatalog();
         routes.MapPurchasing();
         routes.MapInventory();
-        routes.MapOnboarding();
+        routes.MapConnections();
+        routes.MapTenants();
+        routes.MapRegistration();
         routes.MapConnectors();
         routes.MapRuns();
         routes.MapScheduling();

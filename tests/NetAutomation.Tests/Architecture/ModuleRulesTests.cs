@@ -48,11 +48,11 @@ public sealed class ModuleRulesTests
     }
 
     [Fact]
-    public void The_system_role_is_used_by_the_listed_classes_only()
+    public void The_system_role_is_used_in_the_listed_folders_only()
     {
-        var listed = Section("System role").Select(line => line.Trim('-', ' ', '`')).Where(name => name.Length > 0).ToHashSet();
-        var users = Uses().Where(use => use.Target == "NetAutomation.Persistence.SystemDb" && use.From is not ("Persistence" or "")).Select(use => use.Type).Distinct().Order().ToList();
-        users.ShouldBe(listed.Order());
+        var listed = Section("System role").Select(line => line.Trim('-', ' ', '`'));
+        var users = Uses().Where(use => use.Target == "NetAutomation.Persistence.SystemDb" && use.From is not ("Persistence" or "")).Select(use => use.Folder).Distinct();
+        users.Order(StringComparer.Ordinal).ShouldBe(listed);
     }
 
     private static HashSet<(string From, string To)> DirectionTable() =>
@@ -95,7 +95,7 @@ public sealed class ModuleRulesTests
 
                 if (target.Scope == assembly.MainModule && target.Namespace.StartsWith(Root, StringComparison.Ordinal))
                 {
-                    uses.Add(new Use(from, outer.Name, Module(target.Namespace), target.FullName, $"{outer.FullName} uses {target.FullName}"));
+                    uses.Add(new Use(from, outer.Namespace[(Root.Length + (outer.Namespace == Root ? 0 : 1))..].Replace('.', '/'), Module(target.Namespace), target.FullName, $"{outer.FullName} uses {target.FullName}"));
                 }
             }
         }
@@ -135,5 +135,5 @@ public sealed class ModuleRulesTests
         _ => [type],
     };
 
-    private sealed record Use(string From, string Type, (string Module, bool Inner) To, string Target, string Text);
+    private sealed record Use(string From, string Folder, (string Module, bool Inner) To, string Target, string Text);
 }

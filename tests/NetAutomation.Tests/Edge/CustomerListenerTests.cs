@@ -3,7 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using NetAutomation.Onboarding.Connections;
+using NetAutomation.Connections.Reconciling;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;

@@ -6,11 +6,12 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Billing;
+using NetAutomation.Connections.Policy;
+using NetAutomation.Connections.Reconciling;
 using NetAutomation.Edge;
-using NetAutomation.Onboarding;
-using NetAutomation.Onboarding.Connections;
-using NetAutomation.Onboarding.Tenants;
 using NetAutomation.Persistence;
+using NetAutomation.Tenants;
+using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Web;
 using Npgsql;
 

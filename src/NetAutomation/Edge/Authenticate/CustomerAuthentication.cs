@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Connections.Features;
-using NetAutomation.Onboarding;
+using NetAutomation.Tenants;
 using NetAutomation.Web;
 using Problems = NetAutomation.Web.Problems;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
-using NetAutomation.Onboarding;
+using NetAutomation.Connections;
 using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Listeners;
@@ -9,7 +9,7 @@ namespace NetAutomation.Edge.Listeners;
 /// The open connections of this process by endpoint. Once an endpoint's binding ends they are closed, whatever runs on them: when another
 /// process tells so, and every few seconds in case nobody did. Requests are checked one by one anyway; this ends what was let in before.
 /// </summary>
-internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBell bell, EdgeMetrics metrics, ILogger<LiveConnections> log) : BackgroundService
+internal sealed partial class LiveConnections(BindingDirectory bindings, BindingBell bell, EdgeMetrics metrics, ILogger<LiveConnections> log) : BackgroundService
 {
     private static readonly TimeSpan _period = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<OpenConnection, bool> _open = new();
@@ -17,7 +17,7 @@ internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBe
     /// <summary>Dispose when the connection has ended.</summary>
     public OpenConnection Open(string endpointId, Listener listener, ConnectionContext connection)
     {
-        var open = new OpenConnection(this, tenants, endpointId, listener, connection);
+        var open = new OpenConnection(this, bindings, endpointId, listener, connection);
         _open[open] = true;
         return open;
     }
@@ -30,7 +30,7 @@ internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBe
             {
                 if (await bell.Wait(_period, stoppingToken))
                 {
-                    tenants.Forget();
+                    bindings.Forget();
                 }
 
                 await Sweep(stoppingToken);
@@ -56,7 +56,7 @@ internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBe
             return;
         }
 
-        var alive = await tenants.Bindings([.. open.Select(each => each.Connection.EndpointId).Distinct(StringComparer.Ordinal)], cancel);
+        var alive = await bindings.Alive([.. open.Select(each => each.Connection.EndpointId).Distinct(StringComparer.Ordinal)], cancel);
         foreach (var (connection, binding) in open)
         {
             if (!alive.TryGetValue(connection.EndpointId, out var now) || (binding ?? now) != now)
@@ -68,7 +68,7 @@ internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBe
     }
 
     /// <summary>A connection through an endpoint. It stays with the binding that its first request found: bound anew, the endpoint may be somebody else's.</summary>
-    internal sealed class OpenConnection(LiveConnections owner, TenantDirectory tenants, string endpointId, Listener listener, ConnectionContext connection) : IDisposable
+    internal sealed class OpenConnection(LiveConnections owner, BindingDirectory bindings, string endpointId, Listener listener, ConnectionContext connection) : IDisposable
     {
         private EndpointBinding? _binding;
 
@@ -81,7 +81,7 @@ internal sealed partial class LiveConnections(TenantDirectory tenants, BindingBe
         /// <summary>Null where the endpoint is bound to no tenant, or not by the connection's binding.</summary>
         public async ValueTask<TenantId?> Tenant(CancellationToken cancel)
         {
-            if (await tenants.ByEndpoint(endpointId, cancel) is not { } now)
+            if (await bindings.ByEndpoint(endpointId, cancel) is not { } now)
             {
                 return null;
             }

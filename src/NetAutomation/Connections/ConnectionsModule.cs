@@ -1,0 +1,45 @@
+using Amazon.EC2;
+using NetAutomation.Connections.Operators;
+using NetAutomation.Connections.Reconciling;
+using NetAutomation.Web;
+
+namespace NetAutomation.Connections;
+
+/// <summary>VPC endpoints: which are accepted, and which tenant each is bound to.</summary>
+internal static class ConnectionsModule
+{
+    public static void AddConnections(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<ConnectionsOptions>().BindConfiguration("Onboarding").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<BindingDirectory>();
+        services.AddSingleton<BindingBell>();
+        services.AddHostedService(provider => provider.GetRequiredService<BindingBell>());
+        // Who calls repeats what was throttled, in its own pace; repetition by the client would hide it.
+        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0 }));
+        services.AddSingleton<ReconcileSignal>();
+        services.AddHostedService(provider => provider.GetRequiredService<ReconcileSignal>());
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddScoped<EndpointServiceApi>();
+        services.AddScoped<AllowedPrincipals>();
+        services.AddScoped<Reconcile>();
+        services.AddScoped<TenantEndpoints>();
+    }
+
+    /// <summary>The scheduler role: follows EC2.</summary>
+    public static void AddConnectionsLoops(this IHostApplicationBuilder builder) =>
+        builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<NotificationLoop>();
+
+    public static void MapConnections(this ApiRoutes routes)
+    {
+        var staff = routes.Operator;
+        staff.MapGet("/endpoint-connections", OperateConnections.List);
+        staff.MapPost("/endpoint-connections/{id}:accept", OperateConnections.Accept);
+        staff.MapPost("/endpoint-connections/{id}:reject", OperateConnections.Reject);
+        staff.MapGet("/acceptance-policies", OperatePolicy.Show);
+        staff.MapGet("/endpoint-service", OperateEndpointService.Show).WithMetadata(new OwnTransaction());
+        staff.MapPost("/endpoint-service:verify-private-dns", OperateEndpointService.VerifyPrivateDns).WithMetadata(new OwnTransaction());
+        staff.MapPut("/acceptance-policies", OperatePolicy.Replace);
+        staff.MapPost("/acceptance-policies:try", OperatePolicy.Try);
+    }
+}

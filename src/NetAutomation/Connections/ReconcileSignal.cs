@@ -1,0 +1,69 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using NetAutomation.Persistence;
+using NetAutomation.Web;
+using Npgsql;
+
+namespace NetAutomation.Connections;
+
+/// <summary>Wakes the reconcile loop early, that of other processes where this one has none. Losing a signal costs time only.</summary>
+internal sealed class ReconcileSignal(
+    [FromKeyedServices("app")] NpgsqlDataSource database,
+    IOptions<ConnectionsOptions> options,
+    IConfiguration configuration,
+    TimeProvider time,
+    ILogger<ReconcileSignal> log) : Bell("na_reconcile", database, time, log)
+{
+    private static readonly TimeSpan _first = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _anew = TimeSpan.FromHours(1);
+    private const int Most = 1000;
+    private readonly TimeProvider _time = time;
+    private readonly bool _reconciles = options.Value.ServiceId.Length > 0 && Roles.Of(configuration).Scheduler;
+    private readonly ConcurrentDictionary<string, (long At, TimeSpan Again)> _asked = new(StringComparer.Ordinal);
+
+    protected override bool Listens => _reconciles;
+
+    // A process that reconciles need not wake the others.
+    protected override bool Speaks => !_reconciles;
+
+    public void Nudge() => Ring();
+
+    /// <summary>An endpoint without a binding connected: EC2 may know more by now. Asked for ever more rarely, since it may never have one.</summary>
+    public void Unbound(string endpointId)
+    {
+        var now = _time.GetTimestamp();
+        var again = _first;
+        if (_asked.TryGetValue(endpointId, out var before) && _time.GetElapsedTime(before.At, now) is var passed && passed < _anew)
+        {
+            if (passed < before.Again)
+            {
+                return;
+            }
+
+            again = before.Again * 2 < _longest ? before.Again * 2 : _longest;
+        }
+
+        if (_asked.Count >= Most)
+        {
+            _asked.Clear();
+        }
+
+        _asked[endpointId] = (now, again);
+        Nudge();
+    }
+
+    /// <summary>Until a signal, or this long; a storm of signals makes one round at a time.</summary>
+    /// <param name="apart">Least time between two rounds.</param>
+    public async Task Wait(TimeSpan longest, TimeSpan apart, CancellationToken cancel)
+    {
+        var begun = _time.GetTimestamp();
+        if (await Wait(longest, cancel) && apart - _time.GetElapsedTime(begun) is { } rest && rest > TimeSpan.Zero)
+        {
+            await Task.Delay(rest, _time, cancel);
+        }
+
+        // What was signalled until here, the next round sees.
+        await Wait(TimeSpan.Zero, cancel);
+    }
+}

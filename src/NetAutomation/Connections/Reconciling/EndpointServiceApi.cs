@@ -1,0 +1,168 @@
+using Amazon.EC2;
+using Amazon.EC2.Model;
+using Amazon.Runtime;
+using Microsoft.Extensions.Options;
+
+namespace NetAutomation.Connections.Reconciling;
+
+/// <summary>
+/// The EC2 calls about our endpoint service (EC2 API Reference, PrivateLink). A call that EC2 throttles is repeated until the round's
+/// deadline, ever more slowly, so what was done before it is not done again. EC2's limits are shared with the whole organization.
+/// </summary>
+internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOptions> options, ConnectionMetrics metrics, TimeProvider time)
+{
+    private const int PageSize = 1000;
+    private const int MostPrincipals = 100;
+    private const int MostFailures = 3;
+    private const int MostAlone = 5;
+    private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(20);
+
+    // Codes that say nothing of an item (EC2 API Reference, error codes common to all actions).
+    private static readonly string[] _ofRequest =
+    [
+        "AuthFailure", "Blocked", "DryRunOperation", "ExpiredToken", "IdempotentParameterMismatch", "IncompleteSignature", "InvalidAction",
+        "InvalidClientTokenId", "InvalidQueryParameter", "InvalidSecurity", "InvalidVpcEndpointService", "MalformedQueryString", "Missing", "OptInRequired",
+        "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter", "UnsupportedProtocol",
+    ];
+
+    /// <summary>Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.</summary>
+    public const int AtOnce = 100;
+
+    private string ServiceId => options.Value.ServiceId;
+
+    /// <summary>All connections of the service, page by page.</summary>
+    /// <param name="unreadable">Gets the endpoints that lack what a connection is known by.</param>
+    public async IAsyncEnumerable<List<Observed>> Connections(List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        string? next = null;
+        do
+        {
+            var request = new DescribeVpcEndpointConnectionsRequest
+            {
+                MaxResults = PageSize,
+                NextToken = next,
+                Filters = [new Filter { Name = "service-id", Values = [ServiceId] }],
+            };
+            var page = await Patiently(() => ec2.DescribeVpcEndpointConnectionsAsync(request, cancel), cancel);
+            var ours = (page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).ToLookup(IsReadable);
+            unreadable.AddRange(ours[false].Select(each => each.VpcEndpointId ?? ""));
+            yield return [.. ours[true].Select(Read)];
+            next = page.NextToken;
+        }
+        while (!string.IsNullOrEmpty(next));
+    }
+
+    public async Task<HashSet<string>> Principals(CancellationToken cancel)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        string? next = null;
+        do
+        {
+            var request = new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next };
+            var page = await Patiently(() => ec2.DescribeVpcEndpointServicePermissionsAsync(request, cancel), cancel);
+            found.UnionWith((page.AllowedPrincipals ?? []).Select(each => each.Principal!));
+            next = page.NextToken;
+        }
+        while (!string.IsNullOrEmpty(next));
+        return found;
+    }
+
+    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    public Task<Dictionary<string, string>> Allow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
+        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, AddAllowedPrincipals = some }, cancel), null, cancel);
+
+    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    public Task<Dictionary<string, string>> Disallow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
+        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = some }, cancel), null, cancel);
+
+    /// <summary>Accepts or rejects; answers the code of each item that EC2 did not do. A 200 says nothing about the items.</summary>
+    public Task<Dictionary<string, string>> Decide(bool accept, IReadOnlyCollection<string> endpoints, CancellationToken cancel) => accept
+        ? Each(
+            endpoints, AtOnce, some => ec2.AcceptVpcEndpointConnectionsAsync(
+                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel)
+        : Each(
+            endpoints, AtOnce, some => ec2.RejectVpcEndpointConnectionsAsync(
+                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel);
+
+    private async Task<Dictionary<string, string>> Each<T>(
+        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful, CancellationToken cancel)
+    {
+        var alone = 0;
+        var faults = new Dictionary<string, string>(StringComparer.Ordinal);
+        var open = new Stack<string[]>(items.Chunk(most).Reverse());
+        while (open.TryPop(out var some))
+        {
+            try
+            {
+                var answer = await Patiently(() => call([.. some]), cancel);
+                alone = 0;
+                foreach (var item in unsuccessful?.Invoke(answer) ?? [])
+                {
+                    faults[item.ResourceId ?? some[0]] = item.Error?.Code ?? "unknown";
+                }
+            }
+            catch (AmazonEC2Exception fault) when (IsOfItem(fault) && some.Length > 1)
+            {
+                // One bad item refuses the whole request; it is found by halves, so that it holds up no other.
+                open.Push(some[(some.Length / 2)..]);
+                open.Push(some[..(some.Length / 2)]);
+            }
+            catch (AmazonEC2Exception fault) when (IsOfItem(fault))
+            {
+                faults[some[0]] = fault.ErrorCode;
+                // A code that names no item and comes for one after the other is about the request after all.
+                if (++alone > 1 && alone == Math.Min(items.Count, MostAlone) && !fault.ErrorCode.StartsWith("Invalid", StringComparison.Ordinal))
+                {
+                    throw;
+                }
+            }
+        }
+
+        return faults;
+    }
+
+    private async Task<T> Patiently<T>(Func<Task<T>> call, CancellationToken cancel)
+    {
+        var (throttled, failed) = (0, 0);
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (AmazonServiceException fault) when (IsThrottle(fault))
+            {
+                throttled++;
+                metrics.Throttled(fault.ErrorCode ?? "unknown");
+            }
+            catch (Exception fault) when (IsPassing(fault) && failed < MostFailures && !cancel.IsCancellationRequested)
+            {
+                failed++;
+            }
+
+            var wait = Math.Min(_first.TotalMilliseconds * Math.Pow(2, Math.Min(throttled + failed, 10)), _longest.TotalMilliseconds);
+            await Task.Delay(TimeSpan.FromMilliseconds(wait * (0.5 + (Random.Shared.NextDouble() / 2))), time, cancel);
+        }
+    }
+
+    private static bool IsOfItem(AmazonEC2Exception fault) =>
+        (int)fault.StatusCode == 400 && fault.ErrorCode is { } code && !Array.Exists(_ofRequest, start => code.StartsWith(start, StringComparison.Ordinal));
+
+    private static bool IsThrottle(AmazonServiceException fault) =>
+        fault.ErrorCode is { } code && (code is "RequestLimitExceeded" or "EC2ThrottledException" or "SlowDown" || code.StartsWith("Throttl", StringComparison.Ordinal));
+
+    private static bool IsPassing(Exception fault) => fault is HttpRequestException or IOException || (fault is AmazonServiceException service && (int)service.StatusCode >= 500);
+
+    private static bool IsReadable(VpcEndpointConnection each) => each is { VpcEndpointId.Length: > 0, VpcEndpointOwner.Length: > 0, CreationTimestamp: not null };
+
+    private static Observed Read(VpcEndpointConnection each) => new(
+        each.ServiceId!, each.VpcEndpointId!, each.VpcEndpointOwner!, new DateTimeOffset(each.CreationTimestamp!.Value.ToUniversalTime()),
+        each.VpcEndpointState?.Value ?? "unknown", each.VpcEndpointConnectionId, each.VpcEndpointRegion)
+    {
+        Tags = (each.Tags ?? []).Where(tag => tag.Key is not null).GroupBy(tag => tag.Key!, StringComparer.Ordinal)
+            .ToDictionary(same => same.Key, same => same.Last().Value ?? "", StringComparer.Ordinal),
+    };
+}

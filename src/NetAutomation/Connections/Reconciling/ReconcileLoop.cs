@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace NetAutomation.Connections.Reconciling;
+
+/// <summary>Runs rounds, one process at a time: soon while something is on its way, rarely otherwise, ever more rarely while they fail.</summary>
+internal sealed partial class ReconcileLoop(
+    IServiceScopeFactory scopes,
+    [FromKeyedServices("system")] NpgsqlDataSource database,
+    ReconcileSignal signal,
+    IOptions<ConnectionsOptions> options,
+    ConnectionMetrics metrics,
+    TimeProvider time,
+    ILogger<ReconcileLoop> log) : BackgroundService
+{
+    private const int MostDoublings = 5;
+    private static readonly TimeSpan _round = TimeSpan.FromMinutes(5);
+
+    // A process that stands still in a round longer than it may take loses the lock, by the server.
+    private static readonly TimeSpan _held = _round + TimeSpan.FromMinutes(1);
+    private long? _waitingSince;
+    private bool _warned;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var settings = options.Value;
+        if (settings.ServiceId.Length == 0)
+        {
+            return;
+        }
+
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            TimeSpan pause;
+            var begun = time.GetTimestamp();
+            try
+            {
+                pause = await Round(begun, stoppingToken);
+                failures = 0;
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(log, fault);
+                metrics.Round(succeeded: false, time.GetElapsedTime(begun));
+                failures = Math.Min(failures + 1, MostDoublings);
+                pause = settings.PendingInterval * (1 << failures);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await Pause(pause, wakeable: failures == 0, stoppingToken);
+        }
+    }
+
+    // Processes that start together must not call EC2 together: its limits are shared with the whole organization.
+    private async Task Pause(TimeSpan pause, bool wakeable, CancellationToken cancel)
+    {
+        var spread = pause * (0.8 + (0.4 * Random.Shared.NextDouble()));
+        try
+        {
+            if (wakeable)
+            {
+                await signal.Wait(spread, options.Value.PendingInterval / 2, cancel);
+            }
+            else
+            {
+                await Task.Delay(spread, time, cancel);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    private async Task<TimeSpan> Round(long begun, CancellationToken stopping)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        deadline.CancelAfter(_round);
+        await using var alone = await database.OpenConnectionAsync(deadline.Token);
+        await using var @lock = new NpgsqlCommand("select pg_try_advisory_lock(7205759404)", alone);
+        if (await @lock.ExecuteScalarAsync(deadline.Token) is not true)
+        {
+            Waited(time.GetElapsedTime(_waitingSince ??= begun, begun));
+            return options.Value.PendingInterval;
+        }
+
+        (_waitingSince, _warned) = (null, false);
+        metrics.Locked(TimeSpan.Zero);
+        try
+        {
+            await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_held.TotalMilliseconds}ms'", alone);
+            await limit.ExecuteNonQueryAsync(deadline.Token);
+            await using var scope = scopes.CreateAsyncScope();
+            var pause = await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
+            metrics.Round(succeeded: true, time.GetElapsedTime(begun));
+            return pause;
+        }
+        finally
+        {
+            await using var unlock = new NpgsqlCommand("reset idle_session_timeout; select pg_advisory_unlock(7205759404)", alone);
+            await unlock.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+    }
+
+    private void Waited(TimeSpan waited)
+    {
+        metrics.Locked(waited);
+        if (waited > _held && !_warned)
+        {
+            _warned = true;
+            Log.Locked(log, waited);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(321, LogLevel.Warning, "Another process holds the lock of the reconcile loop, for {Waited} by now")]
+        public static partial void Locked(ILogger logger, TimeSpan waited);
+
+        [LoggerMessage(305, LogLevel.Warning, "Endpoint connections could not be reconciled")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

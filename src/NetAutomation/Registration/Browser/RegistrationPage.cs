@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Options;
+using NetAutomation.Connections;
+using NetAutomation.Connectors;
+using NetAutomation.Persistence;
+using NetAutomation.Tenants;
+using NetAutomation.Web;
+
+namespace NetAutomation.Registration.Browser;
+
+/// <summary>How a registration stands, for the page's script.</summary>
+/// <param name="Step">The step to do next.</param>
+internal sealed record RegistrationStatus(string State, string Step, IReadOnlyList<RegistrationProgress.Connection> Connections);
+
+/// <summary>Leads the buyer from the subscription to the first run.</summary>
+internal static class RegistrationPage
+{
+    public static async Task<IResult> Show(
+        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release,
+        CancellationToken cancel)
+    {
+        if (await session.Tenant(http, cancel) is not { } tenant)
+        {
+            return PageHtml.Message(StatusCodes.Status200OK, "Registration", PageHtml.FromMarketplace);
+        }
+
+        var progress = await RegistrationProgress.Read(db, tenant, cancel);
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Html(tenant, progress, Facts(options, certificate, release)), progress.Step);
+    }
+
+    public static async Task<IResult> Status(HttpContext http, SystemDb db, BuyerSession session, CancellationToken cancel)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        if (await session.Tenant(http, cancel) is not { } tenant)
+        {
+            return Results.StatusCode(StatusCodes.Status401Unauthorized);
+        }
+
+        var progress = await RegistrationProgress.Read(db, tenant, cancel);
+        return Results.Json(new RegistrationStatus(progress.State, progress.Step, progress.Connections));
+    }
+
+    /// <summary>Issues the tenant's first key and shows it this once.</summary>
+    public static async Task<IResult> IssueFirstKey(
+        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release,
+        CancellationToken cancel)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        if (await session.Tenant(http, cancel) is not { } tenant)
+        {
+            return NoSession();
+        }
+
+        await db.Execute($"select from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
+        var progress = await RegistrationProgress.Read(db, tenant, cancel);
+        if (!progress.IsConnected || progress.State != "active")
+        {
+            return PageHtml.Message(StatusCodes.Status409Conflict, "Not yet", "The first key is issued once an endpoint is connected.");
+        }
+
+        if (progress.HasKey)
+        {
+            return PageHtml.Message(
+                StatusCodes.Status409Conflict, "The first key was issued before", "Who holds it can issue more; if it is lost, ask us for another.");
+        }
+
+        var key = await ApiKeys.Issue(db, tenant, "first key", "registration", MemberRole.Admin, cancel);
+        await new AuditLog(db).Append(tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.Prefix }, cancel);
+        await transaction.CommitAsync(cancel);
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, progress, Facts(options, certificate, release)));
+    }
+
+    /// <summary>Claims another AWS account; a customer without an endpoint cannot ask the API.</summary>
+    public static async Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, BuyerSession session, CancellationToken cancel)
+    {
+        if (await session.Tenant(http, cancel) is not { } tenant || await PostedForm.Read(http, cancel) is not { } form)
+        {
+            return NoSession();
+        }
+
+        if (!await session.MayClaim(tenant, cancel))
+        {
+            return Refusal(Web.Problems.TenantSuspended.With());
+        }
+
+        var account = form["account"].ToString().Trim();
+        await using var transaction = await db.Begin(tenant, cancel);
+        if ((await AccountChallenges.Claim(db, Buyer(tenant), account, cancel)).Refused(out var problem, out _))
+        {
+            return Refusal(problem);
+        }
+
+        await transaction.CommitAsync(cancel);
+        return Back(http);
+    }
+
+    public static async Task<IResult> ProveClaim(HttpContext http, ProveAccount prove, BuyerSession session, CancellationToken cancel)
+    {
+        if (await session.Tenant(http, cancel) is not { } tenant || await PostedForm.Read(http, cancel) is not { } form)
+        {
+            return NoSession();
+        }
+
+        if (!await session.MayClaim(tenant, cancel))
+        {
+            return Refusal(Web.Problems.TenantSuspended.With());
+        }
+
+        var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);
+        return problem is null ? Back(http) : Refusal(problem);
+    }
+
+    private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
+
+    private static GuideFacts Facts(IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release) =>
+        new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns, release.Version);
+
+    private static IResult NoSession() => PageHtml.Message(StatusCodes.Status400BadRequest, "Registration", PageHtml.FromMarketplace);
+
+    private static IResult Refusal(Problem problem) => PageHtml.Message(
+        problem.Type.Status, problem.Type.Title, $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
+
+    private static IResult Back(HttpContext http)
+    {
+        http.Response.Headers.Location = RegisterBuyer.Path;
+        return Results.StatusCode(StatusCodes.Status303SeeOther);
+    }
+}

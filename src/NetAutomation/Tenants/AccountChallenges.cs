@@ -1,0 +1,105 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using NetAutomation.Persistence;
+using NetAutomation.Tenants.Accounts;
+using NetAutomation.Web;
+
+namespace NetAutomation.Tenants;
+
+/// <summary>What a proof is signed over: the value of the header <see cref="CallerIdentity.Header"/>.</summary>
+internal sealed record Challenge(string Account, string Nonce, DateTimeOffset ExpiresAt);
+
+/// <summary>Who claims or proves an account, for the audit.</summary>
+internal sealed record Claimant(TenantId Tenant, string Principal, string Member, string? EndpointId)
+{
+    public static Claimant Of(Caller caller) => new(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId);
+}
+
+/// <summary>
+/// AWS accounts from which a tenant may open endpoints. Who claims one signs a request to AWS STS with it, over a value of ours; or a person
+/// at the provider approves it. An account that is proven for two tenants opens endpoints for which the provider decides.
+/// </summary>
+internal static class AccountChallenges
+{
+    private const int MostAccounts = 50;
+    private static readonly TimeSpan _life = TimeSpan.FromMinutes(15);
+
+    public static bool IsAccount(string text) => text.Length == 12 && text.All(char.IsAsciiDigit);
+
+    /// <summary>A new challenge; an earlier one of the account is void, but the tries of it count until it would have expired. In the caller's transaction.</summary>
+    public static async Task<Outcome<Challenge>> Claim(NetAutomationDb db, Claimant by, string account, CancellationToken cancel)
+    {
+        if (!IsAccount(account))
+        {
+            return Web.Problems.Refused.At("/account", "not_an_account", "12 digits.");
+        }
+
+        var tenant = by.Tenant.Value;
+        if (await db.Scalar<bool>($"select exists (select from onboarding.tenant_account where tenant_id = {tenant} and account = {account} and active)", cancel))
+        {
+            return Problems.AccountKnown.With();
+        }
+
+        var others = await db.Scalar<long>(
+            $"""
+            select (select count(*) from onboarding.tenant_account where tenant_id = {tenant} and active)
+                 + (select count(*) from onboarding.account_challenge where tenant_id = {tenant} and account <> {account})
+            """,
+            cancel);
+        if (others >= MostAccounts)
+        {
+            return Problems.TooManyAccounts.With();
+        }
+
+        var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        var challenge = (await db.Query<Challenge>(
+            $"""
+            insert into onboarding.account_challenge (tenant_id, account, nonce, expires_at, requested_by)
+            values ({tenant}, {account}, {nonce}, now() + {_life}, {by.Member})
+            on conflict (tenant_id, account) do update set nonce = excluded.nonce,
+              attempts = case when account_challenge.expires_at > now() then account_challenge.attempts else 0 end,
+              expires_at = case when account_challenge.expires_at > now() and account_challenge.attempts = 10 then account_challenge.expires_at else excluded.expires_at end
+            returning account, nonce, expires_at
+            """,
+            cancel))[0];
+        await new AuditLog(db).Append(by.Tenant, by.Principal, by.Member, by.EndpointId, "account.claimed", account, null, cancel);
+        return challenge;
+    }
+
+    /// <summary>Counts the try, so that a challenge is no way to make this service send requests without end.</summary>
+    public static async Task<Outcome<Challenge>> Try(NetAutomationDb db, TenantId tenant, string account, CancellationToken cancel)
+    {
+        var tried = await db.Query<Challenge>(
+            $"""
+            update onboarding.account_challenge set attempts = attempts + 1
+            where tenant_id = {tenant.Value} and account = {account} and expires_at > now() and attempts < 10
+            returning account, nonce, expires_at
+            """,
+            cancel);
+        return tried is [var challenge] ? challenge : Problems.NoChallenge.With();
+    }
+
+    /// <summary>The account is proven. False where the challenge was used, renewed or has expired meanwhile.</summary>
+    public static async Task<bool> Accept(NetAutomationDb db, Claimant by, Challenge challenge, CancellationToken cancel)
+    {
+        var tenant = by.Tenant.Value;
+        if (await db.Execute(
+            $"""
+            delete from onboarding.account_challenge
+            where tenant_id = {tenant} and account = {challenge.Account} and nonce = {challenge.Nonce} and expires_at > now()
+            """,
+            cancel) == 0)
+        {
+            return false;
+        }
+
+        await db.Execute(
+            $"""
+            insert into onboarding.tenant_account (tenant_id, account, proven_by) values ({tenant}, {challenge.Account}, 'sts')
+            on conflict (tenant_id, account) do update set active = true, removed_at = null, proven_by = 'sts'
+            """,
+            cancel);
+        await new AuditLog(db).Append(by.Tenant, by.Principal, by.Member, by.EndpointId, "account.added", challenge.Account, new { provenBy = "sts" }, cancel);
+        return true;
+    }
+}

@@ -1,0 +1,92 @@
+using NetAutomation.Billing;
+using NetAutomation.Connections;
+using NetAutomation.Marketplace;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Tenants.Agreements;
+
+/// <summary>Takes Marketplace's notices: each is stored by its id first, then applied; only then it leaves the queue.</summary>
+internal sealed partial class EventLoop(
+    LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, TenantDirectory directory, TimeProvider time, ILogger<EventLoop> log) : BackgroundService
+{
+    private static readonly TimeSpan _afterFailure = TimeSpan.FromSeconds(10);
+
+    // Below the time after which the queue hands the message out again.
+    private static readonly TimeSpan _flush = TimeSpan.FromSeconds(30);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (queue.IsConfigured && !stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await queue.Receive(received => Take(received, stoppingToken), stoppingToken);
+            }
+            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(log, fault);
+                await Task.Delay(_afterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task Take(LifecycleEvent received, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        var events = scope.ServiceProvider.GetRequiredService<ApplyEvents>();
+        await events.Store(received, cancel);
+        try
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+            var due = await events.Apply(AgreementKey.Of(received), cancel);
+            await transaction.CommitAsync(cancel);
+            Log.Taken(log, received.Name, received.Id);
+            directory.Forget();
+            signal.Nudge();
+            if (due)
+            {
+                await Flush(scope.ServiceProvider, cancel);
+            }
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            // It is stored, and the sweep finds it.
+            Log.NotApplied(log, received.Id, fault);
+        }
+    }
+
+    /// <summary>The last usage of an agreement is taken for a short time only. What fails here is tried again by the clock.</summary>
+    private async Task Flush(IServiceProvider services, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(_flush);
+        try
+        {
+            await services.GetRequiredService<UsageReporting>().Report(deadline.Token);
+        }
+        catch (Exception fault) when (!cancel.IsCancellationRequested)
+        {
+            Log.NotFlushed(log, fault);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(313, LogLevel.Warning, "The last usage of an agreement could not be reported at once")]
+        public static partial void NotFlushed(ILogger logger, Exception exception);
+
+        [LoggerMessage(315, LogLevel.Error, "Marketplace event {Id} is stored and could not be applied")]
+        public static partial void NotApplied(ILogger logger, string id, Exception exception);
+
+        [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
+        public static partial void Taken(ILogger logger, string name, string id);
+
+        [LoggerMessage(312, LogLevel.Warning, "Marketplace events could not be taken")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

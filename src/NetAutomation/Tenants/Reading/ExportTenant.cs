@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Web;
+
+namespace NetAutomation.Tenants.Reading;
+
+/// <summary>
+/// What a leaving customer takes along: one JSON object a line, <c>{"kind", "data"}</c>, data as the API's lists show it. The last line is
+/// of kind <c>end</c> and counts the others; without it the export was cut off.
+/// </summary>
+internal static class ExportTenant
+{
+    public const string MediaType = "application/x-ndjson";
+    private const int FlushAt = 64 * 1024;
+
+    /// <summary>Everything of the tenant except secrets, logs and artifacts. Not one moment's picture: lists are read one after another.</summary>
+    public static IResult Handle(
+        NetAutomationDb db, Caller caller, IEnumerable<ExportPart> parts, ICallerCheck check, HttpContext http, CancellationToken cancel) =>
+        Stream(new ExportSource(db, caller, http.RequestServices), parts, () => check.StillValid(http), cancel);
+
+    /// <summary>The same for the provider, also when the customer itself may no longer read.</summary>
+    public static async Task<Results<PushStreamHttpResult, Problem>> ForOperator(
+        TenantId id, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts, HttpContext http, CancellationToken cancel)
+    {
+        if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value}) as \"Value\"", cancel))
+        {
+            return Web.Problems.NotFound.With();
+        }
+
+        await new AuditLog(system).Append(id, $"operator:{caller.Name}", caller.Name, null, "tenant.exported", $"{id}", null, cancel);
+        var reader = new Caller(id, new ApiKeyId(Guid.Empty), caller.Name, MemberRole.Viewer, "", Suspended: false);
+        return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), cancel);
+    }
+
+    private static PushStreamHttpResult Stream(ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, CancellationToken cancel) =>
+        TypedResults.Stream(body => Write(source, parts, mayGoOn, body, cancel), MediaType, $"{source.Caller.Tenant}.ndjson");
+
+    private static async Task Write(ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, Stream body, CancellationToken cancel)
+    {
+        var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        using var lines = new MemoryStream();
+        foreach (var part in parts)
+        {
+            counts[part.Kind] = 0;
+            await foreach (var row in part.Rows(source, cancel))
+            {
+                Line(lines, part.Kind, row);
+                counts[part.Kind]++;
+                if (lines.Length >= FlushAt && !await Flush())
+                {
+                    return;
+                }
+            }
+        }
+
+        Line(lines, "end", JsonSerializer.SerializeToElement(new { source.Caller.Tenant, counts }, Json.Api));
+        await Flush();
+
+        async Task<bool> Flush()
+        {
+            await body.WriteAsync(lines.GetBuffer().AsMemory(0, (int)lines.Length), cancel);
+            lines.SetLength(0);
+            return await mayGoOn();
+        }
+    }
+
+    private static void Line(MemoryStream lines, string kind, JsonElement data)
+    {
+        JsonSerializer.Serialize(lines, new { kind, data }, Json.Api);
+        lines.WriteByte((byte)'\n');
+    }
+}

@@ -1,0 +1,157 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.ComponentModel;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Web;
+
+namespace NetAutomation.Tenants.Reading;
+
+/// <summary>Something that happened in the tenant.</summary>
+/// <param name="Id">Stays the same however often it is read.</param>
+/// <param name="Time">When.</param>
+/// <param name="Type">What: a deed as in <c>/v1/audit</c>, or <c>run.</c> and the state a run went over to.</param>
+/// <param name="Subject">Id of what it happened to.</param>
+/// <param name="Member">The person or system that did it; null for a state of a run.</param>
+/// <param name="Data">More about it.</param>
+public sealed record FeedEvent(string Id, DateTimeOffset Time, string Type, string Subject, string? Member, JsonElement Data);
+
+/// <summary>Events in the order they are to be read in, oldest first.</summary>
+/// <param name="Items">The events; empty where nothing came.</param>
+/// <param name="Next">Pass as <c>after</c> to go on behind the last item.</param>
+public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
+
+/// <summary>
+/// One place to learn what happened, for systems that cannot be called. Every event is in it once, in one order for all readers, and none
+/// comes in before one that was read: an event is shown when every transaction older than its own has ended. That holds as long as the
+/// server's transaction numbers only grow: over restarts, over a restore of the whole cluster and over a failover that loses nothing. Where
+/// the numbers fell back, a position ahead of them is refused, and its reader begins anew; events that were loaded from a dump into a younger
+/// cluster are shown once its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
+/// </summary>
+internal static class ReadFeed
+{
+    private const int LongestWait = 60;
+    private const int Most = 200;
+    private const string Now = "now";
+    private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _rarely = TimeSpan.FromSeconds(3);
+
+    /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
+    public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, FeedWaiters waiters, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http, CancellationToken cancel,
+        [Description("Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after = null,
+        [Description("Seconds to wait for an event, up to 60.")] int wait = 0,
+        [Description("Events in an answer, 1 to 200.")] int limit = Most)
+    {
+        if (wait is < 0 or > LongestWait)
+        {
+            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+        }
+
+        if (limit is < 1 or > Most)
+        {
+            return Web.Problems.Refused.At("/limit", "out_of_range", $"The limit is 1 to {Most}.");
+        }
+
+        Position? position = after is null ? Position.Before("0") : after == Now ? null : Position.Read(after, caller.Tenant);
+        if (position is null && after != Now)
+        {
+            return Web.Problems.CursorMismatch.With();
+        }
+
+        using var place = wait > 0 ? waiters.Enter(caller.Tenant) : null;
+        if (wait > 0 && place is null)
+        {
+            return new Problem(Web.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.") { RetryAfter = TimeSpan.FromSeconds(wait) };
+        }
+
+        var until = clock.GetUtcNow().AddSeconds(wait);
+        var pause = _look;
+        while (true)
+        {
+            List<Row> rows;
+            await using (await db.Begin(caller.Tenant, cancel))
+            {
+                var ends = (await db.Query<Ends>($"select pg_snapshot_xmin(pg_current_snapshot())::text as oldest, pg_snapshot_xmax(pg_current_snapshot())::text as next", cancel))[0];
+                position ??= Position.Before(ends.Oldest);
+                if (position.Xid > Position.Before(ends.Next).Xid)
+                {
+                    return Web.Problems.CursorMismatch.With();
+                }
+
+                rows = await Read(db, caller.Tenant, position, limit, cancel);
+            }
+
+            if (rows.Count > 0 || life.ApplicationStopping.IsCancellationRequested || clock.GetUtcNow() >= until)
+            {
+                return TypedResults.Ok(new FeedPage([.. rows.Select(View)], (rows.Count == 0 ? position : rows[^1].At()).Text(caller.Tenant)));
+            }
+
+            var left = until - clock.GetUtcNow();
+            await Task.Delay(left < pause && left > TimeSpan.Zero ? left : pause, clock, cancel);
+            pause = pause * 1.25 < _rarely ? pause * 1.25 : _rarely;
+            if (!await check.StillValid(http))
+            {
+                return Web.Problems.Unauthorized.With();
+            }
+        }
+    }
+
+    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Position from, int take, CancellationToken cancel) => db.Query<Row>(
+        $"""
+        select xid::text as xid, kind, key, seq, at as time, type, subject, member, data::text as data
+        from web.feed_after({tenant.Value}, {$"{from.Xid}"}::xid8, {from.Kind}, {from.Key}, {from.Seq}, {take})
+        """,
+        cancel);
+
+    private static FeedEvent View(Row row)
+    {
+        var subject = row.Subject ?? $"{new RunId(row.Key)}";
+        return new(row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member, JsonElement.Parse(row.Data));
+    }
+
+    private sealed record Ends(string Oldest, string Next);
+
+    private sealed record Row(string Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, string Data)
+    {
+        public Position At() => Position.Before(Xid) with { Kind = Kind, Key = Key, Seq = Seq };
+    }
+
+    /// <summary>Behind one event; sealed to the tenant, so that another's is refused and not misread.</summary>
+    private sealed record Position(ulong Xid, int Kind, Guid Key, int Seq)
+    {
+        private const int Size = 8 + 1 + 16 + 4;
+
+        /// <summary>Before every event of this transaction.</summary>
+        public static Position Before(string xid) => new(ulong.Parse(xid, CultureInfo.InvariantCulture), 0, Guid.Empty, 0);
+
+        public static Position? Read(string text, TenantId tenant)
+        {
+            var raw = new byte[Size + 8];
+            if (text.Length > 64 || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, raw, out var length) || length != raw.Length
+                || !raw.AsSpan(Size).SequenceEqual(Seal(tenant)))
+            {
+                return null;
+            }
+
+            return new(
+                BinaryPrimitives.ReadUInt64BigEndian(raw), raw[8], new Guid(raw.AsSpan(9, 16), bigEndian: true), BinaryPrimitives.ReadInt32BigEndian(raw.AsSpan(25)));
+        }
+
+        public string Text(TenantId tenant)
+        {
+            var raw = new byte[Size + 8];
+            BinaryPrimitives.WriteUInt64BigEndian(raw, Xid);
+            raw[8] = (byte)Kind;
+            Key.TryWriteBytes(raw.AsSpan(9), bigEndian: true, out _);
+            BinaryPrimitives.WriteInt32BigEndian(raw.AsSpan(25), Seq);
+            Seal(tenant).CopyTo(raw.AsSpan(Size));
+            return Base64Url.EncodeToString(raw);
+        }
+
+        private static ReadOnlySpan<byte> Seal(TenantId tenant) => SHA256.HashData([.. "feed/"u8, .. tenant.Value.ToByteArray()]).AsSpan(0, 8);
+    }
+}

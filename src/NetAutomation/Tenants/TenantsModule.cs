@@ -1,0 +1,87 @@
+using NetAutomation.Tenants.Accounts;
+using NetAutomation.Tenants.Agreements;
+using NetAutomation.Tenants.Keys;
+using NetAutomation.Tenants.Lifecycle;
+using NetAutomation.Tenants.Operators;
+using NetAutomation.Tenants.Reading;
+using NetAutomation.Web;
+using Quartz;
+
+namespace NetAutomation.Tenants;
+
+/// <summary>Who may call: tenants, their agreements, AWS accounts and keys.</summary>
+internal static class TenantsModule
+{
+    public static void AddTenants(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<TenantsOptions>().BindConfiguration("Onboarding").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<TenantDirectory>();
+        services.AddScoped<ApplyEvents>();
+        services.AddScoped<TenantState>();
+        services.AddScoped<Suspension>();
+        services.AddSingleton<FeedWaiters>();
+        services.AddScoped<Offboard>();
+        services.AddScoped<BuyerTenants>();
+        services.AddSingleton<CallerIdentity>();
+        services.AddScoped<ProveAccount>();
+        services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
+        services.AddSingleton(ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
+    }
+
+    /// <summary>The scheduler role: follows AWS Marketplace.</summary>
+    public static void AddTenantsLoops(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddHostedService<EventLoop>();
+        builder.Services.AddQuartz(quartz =>
+        {
+            Every<SweepEvents>(quartz, "sweep-events", TimeSpan.FromMinutes(1));
+            Every<ConfirmContracts>(quartz, "confirm-contracts", TimeSpan.FromMinutes(1));
+            Every<SuspendRefused>(quartz, "suspend-refused", TimeSpan.FromSeconds(30));
+            Every<OffboardEnded>(quartz, "offboard-ended", TimeSpan.FromSeconds(15));
+        });
+
+        static void Every<T>(IQuartzBuilder quartz, string name, TimeSpan interval)
+            where T : IJob => quartz.ScheduleJob<T>(trigger => trigger.WithIdentity(name).StartNow().WithSchedule(
+                SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()));
+    }
+
+    public static void MapTenants(this ApiRoutes routes)
+    {
+        var customer = routes.Customer.WithTags("Tenant");
+        customer.MapGet("/me", WhoAmI.GetMe).WithName("GetMe").WithMetadata(new OwnTransaction());
+        var accounts = customer.MapGroup("/aws-accounts");
+        accounts.MapGet("", ManageAccounts.List).WithName("ListAwsAccounts");
+        accounts.MapPost("", ManageAccounts.Claim).WithName("ClaimAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.AccountKnown, Problems.TooManyAccounts));
+        accounts.MapPost("/{account}:prove", ManageAccounts.Prove).WithName("ProveAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new OwnTransaction(), new Refuses(Problems.NoChallenge, Problems.BadProof, Problems.StsUnavailable));
+        accounts.MapDelete("/{account}", ManageAccounts.Remove).WithName("RemoveAwsAccount")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAccount));
+        customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
+        customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
+        customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction()).Produces<string>(200, ExportTenant.MediaType);
+        customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
+        customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
+
+        var staff = routes.Operator;
+        staff.MapGet("/tenants", OperateTenants.List);
+        staff.MapGet("/tenants/{id}", OperateTenants.Get);
+        staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);
+        staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
+        staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
+        staff.MapPost("/tenants/{id}:offboard", OperateOffboarding.Start);
+        staff.MapGet("/tenants/{id}/offboarding", OperateOffboarding.Get);
+        staff.MapGet("/account-claims", OperateClaims.List);
+        staff.MapPost("/tenants/{id}:issue-key", OperateTenants.IssueKey);
+        staff.MapPut("/tenants/{id}/accounts/{account}", OperateTenants.AddAccount);
+        staff.MapDelete("/tenants/{id}/accounts/{account}", OperateTenants.RemoveAccount);
+        staff.MapGet("/agreements", OperateAgreements.List);
+        staff.MapGet("/agreements/{id}", OperateAgreements.Get);
+        staff.MapPatch("/agreements/{id}", OperateAgreements.Patch);
+        staff.MapGet("/audit", ReadAudit.ListAllAudit);
+    }
+}

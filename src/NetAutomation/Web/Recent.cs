@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+
+namespace NetAutomation.Web;
+
+/// <summary>Answers by name, each kept for a short time. One question is asked once, however many wait for it.</summary>
+internal sealed class Recent<T>(TimeProvider time, TimeSpan fresh)
+{
+    private const int Most = 20_000;
+    private readonly ConcurrentDictionary<string, Asked> _answers = new(StringComparer.Ordinal);
+
+    /// <summary>A caller that comes while the same question is being asked waits for its answer.</summary>
+    public ValueTask<T> Get(string name, Func<Task<T>> read, CancellationToken cancel)
+    {
+        // Taken before the read: an answer is as old as its question.
+        var now = time.GetTimestamp();
+        while (true)
+        {
+            var known = _answers.GetValueOrDefault(name);
+            if (known is not null && time.GetElapsedTime(known.At, now) < fresh)
+            {
+                return new(known.Answer.Task.WaitAsync(cancel));
+            }
+
+            if (_answers.Count >= Most)
+            {
+                _answers.Clear();
+            }
+
+            var asked = new Asked(now);
+            if (known is null ? _answers.TryAdd(name, asked) : _answers.TryUpdate(name, asked, known))
+            {
+                return Ask(name, asked, read);
+            }
+        }
+    }
+
+    public void Clear() => _answers.Clear();
+
+    private async ValueTask<T> Ask(string name, Asked asked, Func<Task<T>> read)
+    {
+        try
+        {
+            var value = await read();
+            asked.Answer.SetResult(value);
+            return value;
+        }
+        catch (Exception fault)
+        {
+            _answers.TryRemove(new(name, asked));
+            asked.Answer.SetException(fault);
+            _ = asked.Answer.Task.Exception;
+            throw;
+        }
+    }
+
+    private sealed class Asked(long at)
+    {
+        public long At => at;
+
+        public TaskCompletionSource<T> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,246 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Tenants.Agreements;
+using NetAutomation.Tenants.Lifecycle;
+using NetAutomation.Tests.AwsSimulator;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Tenants;
+
+/// <summary>What AWS Marketplace says of subscriptions, through its queue, in every envelope.</summary>
+public sealed class SubscriptionTests(PostgresServer postgres)
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("?raw=true")]
+    [InlineData("?raw=true&pascalCase=true")]
+    public async Task A_product_without_concurrent_agreements_is_told_by_SNS(string form)
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe(product: Market.Legacy);
+        var early = form.Length > 0;
+        if (early)
+        {
+            // Before the buyer registers nobody knows whose it is.
+            await market.Say(subscription, "activate", form);
+        }
+
+        var browser = await market.Register(subscription);
+        var tenant = await Market.Tenant(browser);
+        if (!early)
+        {
+            (await market.State(tenant)).ShouldBe("pending");
+            await market.Say(subscription, "activate", form);
+        }
+
+        await market.Becomes(tenant, "active");
+        (await market.Value<string>("select customer_identifier from onboarding.agreement")).ShouldNotBeNullOrEmpty();
+        await market.Say(subscription, "end", form);
+        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select stopped_at is not null from billing.account"));
+        (await market.State(tenant)).ShouldBe("active");
+        (await market.Value<bool>("select closed_at is not null from billing.payer")).ShouldBeTrue();
+        await market.Say(subscription, "deprovision", form);
+        await market.Becomes(tenant, "ended");
+        // Who comes back while data is still there has it back.
+        await market.Say(subscription, "activate", form);
+        await market.Becomes(tenant, "active");
+        (await market.Value<bool>("select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
+        (await Market.Tenant(await market.Register(subscription))).ShouldBe(tenant);
+    }
+
+    [Fact]
+    public async Task A_subscription_that_failed_ends_what_waits_for_it()
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe(product: Market.Legacy);
+        var browser = await market.Register(subscription);
+        await market.Say(subscription, "fail");
+        await market.Becomes(await Market.Tenant(browser), "ended");
+    }
+
+    [Fact]
+    public async Task A_contract_that_AWS_lists_confirms_a_subscription_and_one_that_it_lists_no_more_ends_it()
+    {
+        await using var market = await Market.Start(postgres, "Marketplace:Contracts:bgp_contract:Block=bgp-neighbors");
+        var subscription = await market.Subscribe(product: Market.Legacy, entitlements: new { bgp_contract = 1 });
+        var browser = await market.Register(subscription);
+        var tenant = await Market.Tenant(browser);
+        // AWS has it, and no notice of it comes.
+        await market.Cloud.ControlAsync(HttpMethod.Put, "/control/queues/events/faults", new { dropPercent = 100 });
+        await market.Say(subscription, "activate");
+        await Ask();
+        (await market.State(tenant)).ShouldBe("active");
+        await market.Say(subscription, "end");
+        await Ask();
+        (await market.State(tenant)).ShouldBe("active", "AWS is asked once an hour");
+        for (var answer = 0; answer < 3; answer++)
+        {
+            await Later();
+            (await market.State(tenant)).ShouldBe("active", "an empty answer may be a fault of AWS");
+        }
+
+        await market.Sql("update onboarding.agreement set unlisted_since = unlisted_since - interval '5 minutes'");
+        await Later();
+        (await market.State(tenant)).ShouldBe("ended");
+        await Later();
+        (await market.State(tenant)).ShouldBe("ended");
+
+        // It was one after all.
+        await market.Say(subscription, "activate");
+        await Later();
+        (await market.State(tenant)).ShouldBe("active");
+        (await market.Value<bool>("select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
+        (await market.Value<bool>("select unlisted = 0 and unlisted_since is null from onboarding.agreement")).ShouldBeTrue();
+
+        // Who comes with a new token is not left waiting.
+        var other = await market.Subscribe(SimulatedCloud.Stranger, Market.Legacy);
+        await market.Register(other);
+        await market.Sql("update onboarding.agreement set asked_at = now()");
+        await market.Register(other);
+        (await market.Value<bool>("select bool_and((asked_at is null) = (state = 'pending')) from onboarding.agreement")).ShouldBeTrue();
+
+        async Task Later()
+        {
+            await market.Sql("update onboarding.agreement set asked_at = now() - interval '61 minutes'");
+            await Ask();
+        }
+
+        async Task Ask()
+        {
+            await using var scope = market.Service.Services.CreateAsyncScope();
+            await ActivatorUtilities.CreateInstance<ConfirmContracts>(scope.ServiceProvider).Run(default);
+        }
+    }
+
+    [Fact]
+    public async Task A_buyer_of_another_product_of_the_seller_is_no_customer()
+    {
+        await using var market = await Market.Start(postgres, product => product with { LegacyProducts = [.. product.LegacyProducts, "another"] });
+        var other = await market.Subscribe(product: "another");
+        await market.Say(other, "activate");
+        using var browser = market.Service.Browser();
+        var (status, page) = await Market.Post(browser, "", ("x-amzn-marketplace-token", other.Token));
+        (status, page.Contains("for another product", StringComparison.Ordinal)).ShouldBe((HttpStatusCode.BadRequest, true));
+        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 1 from onboarding.marketplace_event"));
+
+        var own = await market.Subscribe(product: Market.Legacy);
+        await market.Say(own, "activate");
+        var tenant = await Market.Tenant(await market.Register(own));
+        await market.Becomes(tenant, "active");
+        await market.Say(other, "deprovision");
+        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 3 from onboarding.marketplace_event"));
+        await market.Sweep();
+        (await market.State(tenant)).ShouldBe("active");
+        (await market.Value<long>("select count(*) from onboarding.marketplace_event where product_code = 'another' and applied_at is null")).ShouldBe(2);
+        (await market.Value<long>("select count(*) from onboarding.tenant")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_is_left_of_events_is_only_what_some_agreement_counts_and_the_oldest_first()
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe();
+        await market.Say(subscription, "activate");
+        var tenant = await Market.Tenant(await market.Register(subscription));
+        await market.Becomes(tenant, "active");
+        // Of another licence that the same agreement is about: nobody counts it.
+        await market.Sql(
+            """
+            insert into onboarding.marketplace_event (id, kind, at, license_arn, agreement_id, account, product_code, body)
+            select 'foreign-' || i, 'License Updated - Manufacturer', now(), 'arn:foreign' || i, agreement_id, account, product_code, '{}'
+            from onboarding.agreement, generate_series(1, 1100) i
+            """);
+        await market.Sql(
+            """
+            insert into onboarding.marketplace_event (id, kind, at, agreement_id, body, received_at)
+            select 'late-' || i, 'Purchase Agreement Amended - Proposer', now(), agreement_id, '{}', now() - i * interval '1 second' from onboarding.agreement, generate_series(1, 2) i
+            """);
+        await market.Sweep();
+        (await market.Value<long>("select count(*) from onboarding.marketplace_event where id like 'late-%' and applied_at is not null")).ShouldBe(2);
+        await using var scope = market.Service.Services.CreateAsyncScope();
+        (await scope.ServiceProvider.GetRequiredService<ApplyEvents>().Left(default)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Whom_AWS_refuses_to_bill_is_suspended_until_it_takes_them_again()
+    {
+        await using var market = await Market.Start(postgres);
+        var (tenant, client, _, _) = await market.Onboard(await market.Subscribe());
+        await market.Sql("update billing.payer set refused_at = now()");
+        await Look();
+        var view = await market.Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}");
+        (view.GetProperty("state").GetString(), view.GetProperty("suspendedBy").GetString()).ShouldBe(("suspended", "marketplace"));
+        (await client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
+        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("tenant_suspended");
+        await market.Sql("update billing.payer set refused_at = null");
+        await Look();
+        (await market.State(tenant)).ShouldBe("active");
+
+        // An operator may say otherwise.
+        await market.Sql("update billing.payer set refused_at = now()");
+        await Look();
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:reactivate")).Must(HttpStatusCode.OK);
+        await Look();
+        (await market.State(tenant)).ShouldBe("active");
+        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).Must(HttpStatusCode.Created);
+
+        // What an operator takes over, the operator lifts.
+        await market.Sql("update billing.payer set refused_at = now()");
+        await Look();
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "abuse" })).Must(HttpStatusCode.OK)
+            .Json.GetProperty("suspendedBy").GetString().ShouldBe(ServiceHost.OperatorName);
+        await market.Sql("update billing.payer set refused_at = null");
+        await Look();
+        (await market.State(tenant)).ShouldBe("suspended");
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "again" })).Must(HttpStatusCode.Conflict);
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:reactivate")).Must(HttpStatusCode.OK);
+        (await market.State(tenant)).ShouldBe("active");
+
+        async Task Look()
+        {
+            await using var scope = market.Service.Services.CreateAsyncScope();
+            await ActivatorUtilities.CreateInstance<SuspendRefused>(scope.ServiceProvider).Run(default);
+        }
+    }
+
+    [Fact]
+    public async Task A_suspension_outlives_what_AWS_says_meanwhile()
+    {
+        await using var market = await Market.Start(postgres);
+        var subscription = await market.Subscribe();
+        var (tenant, _, _, _) = await market.Onboard(subscription);
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "abuse" })).Must(HttpStatusCode.OK);
+        await market.Say(subscription, "deprovision");
+        await market.Becomes(tenant, "ended");
+        // The clock of an event has seconds only.
+        await market.Sql("update onboarding.marketplace_event set at = at - interval '1 minute'");
+        await market.Say(subscription, "activate");
+        await market.Becomes(tenant, "suspended");
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData("[1,2]")]
+    [InlineData("{\"action\":\"unheard-of\",\"product-code\":\"old\"}")]
+    [InlineData("{\"action\":\"\\u0000\",\"customer-identifier\":\"\\ud800\",\"product-code\":\"old\"}")]
+    [InlineData("{\"Type\":\"SubscriptionConfirmation\",\"SubscribeURL\":\"http://127.0.0.1:1/\"}")]
+    [InlineData("{\"Type\":\"Notification\",\"Message\":\"{\\\"Type\\\":\\\"Notification\\\",\\\"Message\\\":\\\"deep\\\"}\"}")]
+    [InlineData("{\"detail-type\":\"License Updated - Manufacturer\",\"id\":\"x\",\"time\":\"never\",\"detail\":7}")]
+    public async Task What_nobody_understands_is_kept_and_stops_nothing(string body)
+    {
+        await using var market = await Market.Start(postgres);
+        await market.Cloud.ControlAsync(HttpMethod.Post, "/control/queues/events/messages", new { body }, 201);
+        var subscription = await market.Subscribe();
+        await market.Say(subscription, "activate");
+        var browser = await market.Register(subscription);
+        await market.Becomes(await Market.Tenant(browser), "active");
+        await SimulatedCloud.EventuallyAsync(async () =>
+        {
+            var queue = (await market.Cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray().Single();
+            return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;
+        });
+        (await market.Value<long>("select count(*) from onboarding.marketplace_event")).ShouldBe(3);
+    }
+}
