@@ -58,7 +58,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
         long[] units = [.. holds.Select(hold => hold.Line.UnitPrice.Micros)];
         long[] amounts = [.. holds.Select(hold => hold.Amount.Micros)];
         Guid[] prices = [.. holds.Select(hold => hold.Line.PriceVersionId.Value)];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
                                              price_version_id, channel)

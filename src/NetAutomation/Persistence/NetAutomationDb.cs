@@ -9,10 +9,6 @@ namespace NetAutomation.Persistence;
 /// <summary>The one context of the service. It has no sets: each module reaches its own entities, which no other module can name.</summary>
 internal class NetAutomationDb : DbContext
 {
-    private readonly List<(FormattableString Sql, bool Rows)> _later = [];
-    private IDbContextTransaction? _laterOf;
-    private bool _unsure;
-
     public NetAutomationDb(DbContextOptions<NetAutomationDb> options)
         : base(options)
     {
@@ -29,36 +25,38 @@ internal class NetAutomationDb : DbContext
     /// <summary>Called before a statement is sent that EF Core does not send, so that a test can end the process there.</summary>
     public Action? Sending { get; init; }
 
+    /// <summary>What waits for the next statement.</summary>
+    internal DeferredStatements Deferred { get; } = new();
+
     /// <summary>Begins a transaction that sees and writes rows of this tenant only (row-level security).</summary>
     public async Task<IDbContextTransaction> Begin(TenantId tenant, CancellationToken cancel)
     {
         var transaction = await Database.BeginTransactionAsync(cancel);
-        Later(As(tenant), rows: true);
+        Deferred.Add(transaction, As(tenant), returnsRows: true);
         return transaction;
     }
 
     /// <summary>
-    /// A statement without result that need not be waited for: it goes with the next one, or with the commit, and saves its round trip. Its
-    /// fault shows there. What is rolled back before was never sent.
+    /// Sends a statement without result together with the next one, or with the commit, which saves its round trip. Where it is refused, that
+    /// one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
     /// </summary>
-    public void Later(FormattableString sql)
+    public void SendWithNext(FormattableString sql)
     {
-        if (sql.Format.StartsWith("select", StringComparison.Ordinal))
+        // Only the answer of the server says for certain that a statement returns rows; these would be read as rows of the next statement.
+        if (sql.Format.StartsWith("select", StringComparison.OrdinalIgnoreCase) || sql.Format.Contains("returning", StringComparison.OrdinalIgnoreCase))
         {
-            throw new ArgumentException("Nobody would read its result.", nameof(sql));
+            throw new ArgumentException("Its rows would be read as rows of the next statement.", nameof(sql));
         }
 
-        Later(sql, rows: false);
+        Deferred.Add(Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql, returnsRows: false);
     }
 
     /// <summary>Runs a statement; interpolated values become parameters, an interpolated statement a part of this one. Returns the number of rows.</summary>
     public async Task<int> Execute(FormattableString sql, CancellationToken cancel = default)
     {
         await using var opened = await Open(cancel);
-        await using var batch = Batch(out _, null, sql);
-        Sending?.Invoke();
-        await batch.ExecuteNonQueryAsync(cancel);
-        _unsure = false;
+        await using var batch = Batch(out var deferred, null, sql);
+        await Send(batch, deferred, cancel);
         return batch.BatchCommands[^1].RecordsAffected;
     }
 
@@ -80,8 +78,8 @@ internal class NetAutomationDb : DbContext
         FormattableString first, FormattableString second, CancellationToken cancel, TenantId? alone = null)
     {
         await using var opened = await Open(cancel);
-        await using var batch = Batch(out var results, alone, first, second);
-        await using var reader = await Read(batch, results, cancel);
+        await using var batch = Batch(out var deferred, alone, first, second);
+        await using var reader = await Read(batch, deferred, cancel);
         var rows = await All<TFirst>(reader, cancel);
         await reader.NextResultAsync(cancel);
         return (rows, await All<TSecond>(reader, cancel));
@@ -91,8 +89,8 @@ internal class NetAutomationDb : DbContext
     public async Task<List<T>> QueryAlone<T>(TenantId tenant, FormattableString sql, CancellationToken cancel)
     {
         await using var opened = await Open(cancel);
-        await using var batch = Batch(out var results, tenant, sql);
-        await using var reader = await Read(batch, results, cancel);
+        await using var batch = Batch(out var deferred, tenant, sql);
+        await using var reader = await Read(batch, deferred, cancel);
         return await All<T>(reader, cancel);
     }
 
@@ -100,8 +98,8 @@ internal class NetAutomationDb : DbContext
     public async IAsyncEnumerable<T> Stream<T>(FormattableString sql, [EnumeratorCancellation] CancellationToken cancel)
     {
         await using var opened = await Open(cancel);
-        await using var batch = Batch(out var results, null, sql);
-        await using var reader = await Read(batch, results, cancel);
+        await using var batch = Batch(out var deferred, null, sql);
+        await using var reader = await Read(batch, deferred, cancel);
         var row = Rows<T>.Of(reader);
         while (await reader.ReadAsync(cancel))
         {
@@ -112,27 +110,15 @@ internal class NetAutomationDb : DbContext
     /// <summary>The single value of a query.</summary>
     public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) => (await Query<T>(sql, cancel)).FirstOrDefault();
 
-    /// <summary>Sends what need not be waited for.</summary>
-    internal async Task Flush(CancellationToken cancel)
+    /// <summary>Sends what waits for the next statement.</summary>
+    internal async Task SendDeferred(CancellationToken cancel)
     {
-        if (IsLater)
+        if (Deferred.Wait(Database.CurrentTransaction))
         {
-            await using var batch = Batch(out _, null);
-            Sending?.Invoke();
-            await batch.ExecuteNonQueryAsync(cancel);
-            _unsure = false;
+            await using var batch = Batch(out var deferred, null);
+            await Send(batch, deferred, cancel);
         }
     }
-
-    /// <summary>What was not sent is rolled back.</summary>
-    internal void Forget()
-    {
-        _later.Clear();
-        _unsure = false;
-    }
-
-    /// <summary>Something waits for the next statement of this transaction.</summary>
-    internal bool IsLater => (_unsure || _later.Count > 0) && ReferenceEquals(_laterOf, Database.CurrentTransaction);
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.ApplyConfigurationsFromAssembly(typeof(NetAutomationDb).Assembly);
 
@@ -151,28 +137,46 @@ internal class NetAutomationDb : DbContext
         return rows;
     }
 
-    private async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, int results, CancellationToken cancel)
+    private async Task Send(NpgsqlBatch batch, DeferredStatements.Sent deferred, CancellationToken cancel)
     {
-        var reader = await batch.ExecuteReaderAsync(cancel);
-        _unsure = false;
-        for (; results > 0; results--)
+        Sending?.Invoke();
+        try
         {
-            await reader.NextResultAsync(cancel);
+            await batch.ExecuteNonQueryAsync(cancel);
+        }
+        catch (PostgresException fault) when (deferred.Hold(fault.BatchCommand))
+        {
+            throw new DeferredStatementException(fault);
         }
 
-        return reader;
+        Deferred.Arrived();
     }
 
-    private void Later(FormattableString sql, bool rows)
+    /// <summary>The reader at the first result of the statement itself.</summary>
+    private async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, DeferredStatements.Sent deferred, CancellationToken cancel)
     {
-        var transaction = Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it with.");
-        if (!ReferenceEquals(_laterOf, transaction))
+        NpgsqlDataReader? reader = null;
+        try
         {
-            Forget();
-            _laterOf = transaction;
+            reader = await batch.ExecuteReaderAsync(cancel);
+            for (var left = deferred.Results; left > 0; left--)
+            {
+                await reader.NextResultAsync(cancel);
+            }
+        }
+        catch (Exception fault)
+        {
+            await (reader?.DisposeAsync() ?? default);
+            if (fault is PostgresException refusal && deferred.Hold(refusal.BatchCommand))
+            {
+                throw new DeferredStatementException(refusal);
+            }
+
+            throw;
         }
 
-        _later.Add((sql, rows));
+        Deferred.Arrived();
+        return reader;
     }
 
     private async Task<Opened> Open(CancellationToken cancel)
@@ -181,40 +185,23 @@ internal class NetAutomationDb : DbContext
         return new Opened(this);
     }
 
-    /// <param name="results">How many results of what waited come before those of the statements.</param>
-    private NpgsqlBatch Batch(out int results, TenantId? alone, params ReadOnlySpan<FormattableString> statements)
+    private NpgsqlBatch Batch(out DeferredStatements.Sent deferred, TenantId? alone, params ReadOnlySpan<FormattableString> statements)
     {
-        if (alone is not null && Database.CurrentTransaction is not null)
+        var transaction = Database.CurrentTransaction;
+        if (alone is not null && transaction is not null)
         {
             throw new InvalidOperationException("The transaction has a tenant already.");
         }
 
         var batch = ((NpgsqlConnection)Database.GetDbConnection()).CreateBatch();
         batch.Timeout = Database.GetCommandTimeout() ?? batch.Timeout;
-        batch.Transaction = (NpgsqlTransaction?)Database.CurrentTransaction?.GetDbTransaction();
-        results = 0;
-        if (IsLater)
-        {
-            if (_unsure)
-            {
-                throw new InvalidOperationException("Nobody knows whether what was to be sent with an earlier statement was: only a rollback is left.");
-            }
-
-            _unsure = true;
-            foreach (var (sql, rows) in _later)
-            {
-                batch.BatchCommands.Add(Command(sql));
-                results += rows ? 1 : 0;
-            }
-
-            _later.Clear();
-        }
-
+        batch.Transaction = (NpgsqlTransaction?)transaction?.GetDbTransaction();
+        deferred = Deferred.MoveTo(batch, transaction);
         if (alone is { } tenant)
         {
             // A batch without a transaction is one by itself.
             batch.BatchCommands.Add(Command(As(tenant)));
-            results++;
+            deferred = deferred with { Results = 1 };
         }
 
         foreach (var sql in statements)
@@ -225,7 +212,7 @@ internal class NetAutomationDb : DbContext
         return batch;
     }
 
-    private static NpgsqlBatchCommand Command(FormattableString sql)
+    internal static NpgsqlBatchCommand Command(FormattableString sql)
     {
         var command = new NpgsqlBatchCommand();
         command.CommandText = Text(sql, command.Parameters);

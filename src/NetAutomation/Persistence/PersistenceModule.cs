@@ -24,16 +24,16 @@ internal static class PersistenceModule
 {
     // Statements are few and come again: the server parses and plans each once for a connection. A reset would throw away what functions and
     // foreign keys have planned, at every use of a connection; nothing of a session outlives its transaction here but what is taken back by
-    // hand. A connection string may say otherwise.
-    private const string Usual = "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;";
+    // hand. A fault says which statement of a batch it belongs to, for the deferred ones. A connection string may say otherwise.
+    private const string Usual = "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Include Failed Batched Command=true;";
 
     public static void AddPersistence(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
         services.AddOptions<DatabaseOptions>().BindConfiguration("Database").ValidateDataAnnotations().ValidateOnStart();
         var options = builder.Configuration.GetSection("Database").Get<DatabaseOptions>() ?? new();
-        services.AddKeyedSingleton("app", (_, _) => NpgsqlDataSource.Create(Usual + options.App));
-        services.AddKeyedSingleton("system", (_, _) => NpgsqlDataSource.Create(Usual + options.System));
+        services.AddKeyedSingleton("app", (_, _) => Source(options.App));
+        services.AddKeyedSingleton("system", (_, _) => Source(options.System));
         // The options are made once, not for every request.
         services.AddDbContext<NetAutomationDb>(
             (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")), optionsLifetime: ServiceLifetime.Singleton);
@@ -42,8 +42,10 @@ internal static class PersistenceModule
         services.AddHostedService<SchemaCheck>();
     }
 
+    public static NpgsqlDataSource Source(string connection) => NpgsqlDataSource.Create(Usual + connection);
+
     private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
-        context.UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance)
+        context.UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor)
             .UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings
             // A refused write is often an answer (409); what is not is logged where the request fails.
             .Log((RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))

@@ -85,7 +85,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value).ToArray();
             if (started.Length > 0)
             {
-                db.Later(
+                db.SendWithNext(
                     $"""
                     update runs.run_device set phase = 'running', started_at = coalesce(started_at, now())
                     where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = any ({started}) and outcome is null
@@ -206,7 +206,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
     }
 
     /// <summary>The devices without an outcome were not started.</summary>
-    private void Close(TenantId tenant, RunId run, string? rest) => db.Later(
+    private void Close(TenantId tenant, RunId run, string? rest) => db.SendWithNext(
         $"""
         update runs.run_device set phase = 'done', outcome = 'not_started', changed = false, code = {rest}, finished_at = now()
         where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome is null
@@ -254,7 +254,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
             """;
         if (report.Artifacts.Count == 0)
         {
-            db.Later(told);
+            db.SendWithNext(told);
             return;
         }
 
@@ -262,7 +262,7 @@ internal sealed class RunJournal(NetAutomationDb db, UsageLedger ledger, RunSign
         string[] types = [.. report.Artifacts.Select(file => file.MediaType)];
         byte[][] hashes = [.. report.Artifacts.Select(file => SHA256.HashData(file.Content))];
         byte[][] contents = [.. report.Artifacts.Select(file => file.Content)];
-        db.Later(
+        db.SendWithNext(
             $"""
             with told as ({told} returning device_id)
             insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)

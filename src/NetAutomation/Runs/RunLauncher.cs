@@ -146,7 +146,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         var (tenant, mode, effect) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
                                   start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
@@ -154,14 +154,14 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
                     {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
             """);
-        db.Later($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})");
-        db.Later(
+        db.SendWithNext($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})");
+        db.SendWithNext(
             $"""
             insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
             select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', 'queued') from runs.run where tenant_id = {tenant} and id = {run.Value}
             """);
         var (ids, names, sites) = (plan.Devices.Select(d => d.DeviceId.Value).ToArray(), plan.Devices.Select(d => d.Name).ToArray(), plan.Devices.Select(d => d.SiteId.Value).ToArray());
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into runs.run_device (tenant_id, run_id, device_id, position, name, site_id)
             select {tenant}, {run.Value}, d, n, name, s from unnest({ids}, {names}, {sites}) with ordinality as t (d, name, s, n)

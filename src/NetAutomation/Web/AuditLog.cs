@@ -26,7 +26,7 @@ internal sealed class AuditLog(NetAutomationDb db)
             return db.Execute(record, cancel);
         }
 
-        db.Later(record);
+        db.SendWithNext(record);
         return Task.CompletedTask;
     }
 

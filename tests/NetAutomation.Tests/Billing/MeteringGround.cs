@@ -139,7 +139,7 @@ internal sealed class MeteringGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor);
         return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 

@@ -329,7 +329,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     private async Task<string?> Refusal(Customer customer)
     {
         await using var source = Npgsql.NpgsqlDataSource.Create(Ground.Database.App);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance).Options);
+        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Begin(customer.Tenant, default);
         var ledger = new UsageLedger(db, Options.Create(new BillingOptions()));
         return (await ledger.ChargePurchase(customer.Tenant, PurchaseId.New(), "bgp/owned/once", "test", PriceVersionId.New(), 1, Money.Zero, default))?.Type.Code;

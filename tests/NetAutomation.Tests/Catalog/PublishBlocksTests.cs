@@ -156,13 +156,13 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
 
     private async Task Publish()
     {
-        await using var db = new SystemDb(new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance).Options);
+        await using var db = new SystemDb(new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Database.BeginTransactionAsync();
         await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
         await transaction.CommitAsync();
     }
 
-    private NetAutomationDb App() => new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance).Options);
+    private NetAutomationDb App() => new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
 
     private async Task Execute(string sql)
     {

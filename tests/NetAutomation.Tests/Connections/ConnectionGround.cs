@@ -156,7 +156,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor);
         return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 

@@ -25,7 +25,7 @@ internal sealed record Inventories(SharedHost Shared, TestTenant Tenant, string 
     /// <summary>Work inside a transaction of the tenant.</summary>
     public async Task<T> In<T>(Func<NetAutomationDb, Task<T>> work)
     {
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(Shared.Database.App).UseSnakeCaseNamingConvention().AddInterceptors(SendLater.Instance).Options);
+        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(Shared.Database.App).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Begin(Tenant.Id, CancellationToken.None);
         var result = await work(db);
         await transaction.CommitAsync();

@@ -41,7 +41,7 @@ internal static class InvoiceDraft
     {
         var kind = direct ? "invoice" : "statement";
         Guid[] ids = [.. charges.Select(_ => Guid.CreateVersion7())];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.invoice (tenant_id, id, kind, currency, period)
             select distinct on (m) {tenant.Value}, id, {kind}, {Money.Currency}, daterange(m, (m + interval '1 month')::date)

@@ -62,7 +62,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         long[] free = [.. parts.Select(part => part.Free)];
         long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
         Guid?[] charges = [.. parts.Select(part => part.Charge)];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free, unit_micros,
                                             reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
@@ -82,7 +82,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         string[] descriptions = [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {part.Reservation.Component}")];
         long[] quantities = [.. parts.Select(part => part.Quantity - part.Free)];
         long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.charge (tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
             select r.tenant_id, p.charge, r.id, p.sku, p.description, p.quantity, p.amount, r.currency, r.price_version_id, r.channel
@@ -99,7 +99,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         Guid?[] ids = [null, null, .. devices.Select(id => (Guid?)id)];
         long[] quantities = [1, minutes, .. devices.Select(_ => 1L)];
         Guid[] events = [.. meters.Zip(ids, EventId)];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block)
             select {tenant.Value}, {Source}, e, {facts.Run.Value}, m, d, q, {facts.Block}

@@ -11,7 +11,7 @@ internal static class ReceiptChain
 {
     public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, Reserved devicePrice, CancellationToken cancel)
     {
-        db.Later($"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing");
+        db.SendWithNext($"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing");
         var head = (await db.Query<Head>(
             $"select seq, hash, date_trunc('milliseconds', now()) as settled_at from billing.receipt_head where tenant_id = {tenant.Value} for update", cancel))[0];
         var free = devicePrice.FreeQuantity;
@@ -37,14 +37,14 @@ internal static class ReceiptChain
         string?[] before = [.. facts.Devices.Select(device => device.BeforeHash)];
         string?[] after = [.. facts.Devices.Select(device => device.AfterHash)];
         byte[][] previous = [head.Hash, .. hashes[..^1]];
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash,
                                          price_micros, price_version_id, settled_at, previous_hash, hash)
             select {tenant.Value}, {head.Seq} + n, {facts.Run.Value}, d, o, {facts.BlockDigest}, {facts.InputHash}, f, b, a, m, {devicePrice.PriceVersionId}, {head.SettledAt}, p, h
             from unnest({devices}, {outcomes}, {diffs}, {before}, {after}, {prices}, {previous}, {hashes}) with ordinality as r (d, o, f, b, a, m, p, h, n)
             """);
-        db.Later($"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
+        db.SendWithNext($"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
     }
 
     public static string Text(byte[] hash) => $"sha256:{Convert.ToHexStringLower(hash)}";

@@ -61,7 +61,7 @@ internal static class QuoteRun
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
         var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
-        db.Later(
+        db.SendWithNext(
             $"""
             insert into runs.quote (tenant_id, id, block, version, digest, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
                                     ceiling_micros, plan_digest, timeout_seconds, expires_at)

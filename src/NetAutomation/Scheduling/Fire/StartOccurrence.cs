@@ -3,7 +3,6 @@ using NetAutomation.Runs;
 using NetAutomation.Scheduling.Keep;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
-using Npgsql;
 
 namespace NetAutomation.Scheduling.Fire;
 
@@ -50,7 +49,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
                 await Close(tenant, id, at, "started", await Closed(tenant, started.Value, cancel), started.Value.Value, cancel);
             }
         }
-        catch (PostgresException fault) when (fault.ConstraintName == "run_occurrence")
+        catch (DeferredStatementException fault) when (fault.Refusal.ConstraintName == "run_occurrence")
         {
             await transaction.RollbackToSavepointAsync(Unstarted, cancel);
             var run = await db.Scalar<Guid>(

@@ -48,8 +48,8 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
         // U+0000 on a way that nobody looked at.
-        _ when (exception as PostgresException ?? exception.InnerException as PostgresException)
-            is { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } => Problems.Malformed.With("A string holds U+0000."),
+        _ when exception.GetBaseException()
+            is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } => Problems.Malformed.With("A string holds U+0000."),
         _ when Persistence.DatabaseAway.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
