@@ -43,8 +43,14 @@ public sealed class BlockInputTests
     [InlineData("""{"routes":[{"prefix":"1/1","metric":4.0}]}""", "/input/routes/0/metric type")]
     [InlineData("""{"routes":[{"prefix":"1/1","metric":99999999999999999999}]}""", "/input/routes/0/metric out_of_range")]
     [InlineData("""{"routes":[{"prefix":"1/1","metric":1e999}]}""", "/input/routes/0/metric out_of_range")]
+    [InlineData("""{"routes":[{"prefix":"1/1","metric":1e-999999999}]}""", "/input/routes/0/metric out_of_range")]
+    [InlineData("""{"routes":[{"prefix":"1/1","metric":0e99999999999}]}""", "/input/routes/0/metric out_of_range")]
+    [InlineData("""{"routes":[{"prefix":"1/1","metric":1.00000000000000000000000000000000000000000000000000000000000000000000001}]}""", "/input/routes/0/metric out_of_range")]
+    [InlineData("""{"routes":[{"prefix":"1/1","metric":4e0}]}""", "/input/routes/0/metric type")]
     [InlineData("""{"routes":[{"prefix":"1/1","mode":"c"}]}""", "/input/routes/0/mode enum")]
     [InlineData("""{"routes":[{"prefix":"1/1","v4":"10.0.0.256"}]}""", "/input/routes/0/v4 format")]
+    [InlineData("""{"routes":[{"prefix":"1/1","v4":"010.0.0.1"}]}""", "/input/routes/0/v4 format")]
+    [InlineData("""{"routes":[{"prefix":"1/1","at":"2026-01-01T00:00:00"}]}""", "/input/routes/0/at format")]
     [InlineData("""{"routes":[{"prefix":"1/1","v6":"10.0.0.1"}]}""", "/input/routes/0/v6 format")]
     [InlineData("""{"routes":[{"prefix":"1/1","at":"noon"}]}""", "/input/routes/0/at format")]
     [InlineData("""{"routes":[{"prefix":"1/1","host":"a b"}]}""", "/input/routes/0/host format")]
@@ -78,6 +84,25 @@ public sealed class BlockInputTests
     public void Oversized_input_is_refused() =>
         Validate($$"""{"routes":[{"prefix":"1/1"}],"note":"{{new string('a', 300_000)}}"}""").ShouldBe(["/input too_large"]);
 
-    private static IEnumerable<string> Validate(string json) =>
-        BlockInput.Validate(_version, JsonElement.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = true })).Select(fault => $"{fault.Pointer} {fault.Code}");
+    [Fact]
+    public void A_match_that_takes_too_long_is_a_fault()
+    {
+        var version = _version with { Digest = "sha256:test-slow", InputSchema = """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}}""" };
+        Validate($$"""{"a":"{{new string('a', 60)}}!"}""", version).ShouldBe(["/input pattern"]);
+    }
+
+    [Fact]
+    public void Many_items_are_compared_in_no_time()
+    {
+        var version = _version with { Digest = "sha256:test-many", InputSchema = """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"array","uniqueItems":true,"items":{"type":"integer"}}}}""" };
+        Validate($$"""{"a":[{{string.Join(',', Enumerable.Range(0, 45_000))}}]}""", version).ShouldBeEmpty();
+        Validate($$"""{"a":[{{string.Join(',', Enumerable.Repeat(7, 120_000))}}]}""", version).ShouldBe(["/input/a unique_items"]);
+    }
+
+    [Fact]
+    public void A_mark_over_a_letter_counts_as_a_character() =>
+        Validate($$"""{"routes":[{"prefix":"1/1{{new string('\u0301', 6)}}"}]}""").ShouldBe(["/input/routes/0/prefix max_length", "/input/routes/0/prefix pattern"], ignoreOrder: true);
+
+    private static IEnumerable<string> Validate(string json, BlockVersion? version = null) =>
+        BlockInput.Validate(version ?? _version, JsonElement.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = true })).Select(fault => $"{fault.Pointer} {fault.Code}");
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using NJsonSchema;
+using NetAutomation.Catalog.Schema;
 using YamlDotNet.Serialization;
 
 namespace NetAutomation.Tests.Execution;
@@ -37,16 +37,16 @@ public sealed class BlockManifestTests
 
     [Theory]
     [MemberData(nameof(Accepted))]
-    public async Task Good_input_is_accepted(string block, string input) => (await Schema(block)).Validate(input).ShouldBeEmpty();
+    public async Task Good_input_is_accepted(string block, string input) => (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldBeEmpty();
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task Hostile_or_wrong_input_is_refused(string block, string input) => (await Schema(block)).Validate(input).ShouldNotBeEmpty();
+    public async Task Hostile_or_wrong_input_is_refused(string block, string input) => (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldNotBeEmpty();
 
-    private static async Task<JsonSchema> Schema(string block)
+    private static async Task<InputSchema> Schema(string block)
     {
         var yaml = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "blocks", block, "block.yaml"));
         var manifest = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<Dictionary<string, object>>(yaml);
-        return await JsonSchema.FromJsonAsync(JsonSerializer.Serialize(manifest["input"]));
+        return InputSchema.Read(JsonSerializer.Serialize(manifest["input"]));
     }
 }

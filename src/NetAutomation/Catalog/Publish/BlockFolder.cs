@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using NetAutomation.Catalog.Schema;
 
 namespace NetAutomation.Catalog.Publish;
 
@@ -23,7 +24,7 @@ internal sealed record BlockFolder(BlockManifest Manifest, string Readme, string
             }
 
             _ = Text(files, "playbook.yml");
-            BlockInput.Compile(manifest.Input.GetRawText());
+            InputSchema.Read(manifest.Input.GetRawText());
             return new BlockFolder(manifest, Text(files, "README.md"), DigestOf(files), files);
         }
         catch (Exception fault) when (fault is FormatException or DecoderFallbackException)

@@ -36,9 +36,11 @@ internal sealed partial class CronRule : ILocalTimes
         {
             var (name, range) = _fields[i];
             string[] alone = ["*", "*", "*", "*", "*"];
-            if (Field(fields[i], range) is not { } field || !CronExpression.TryParse(string.Join(' ', [.. alone[..i], field, .. alone[(i + 1)..]]), out _))
+            if (Field(fields[i], range) is not { } field
+                || !CronExpression.TryParse(string.Join(' ', [.. alone[..i], field, .. alone[(i + 1)..]]), out _))
             {
-                fault = $"The {name} '{fields[i]}' is not a list of values, ranges and steps from {range.Replace("-", " to ", StringComparison.Ordinal)}.";
+                var bounds = range.Replace("-", " to ", StringComparison.Ordinal);
+                fault = $"The {name} '{fields[i]}' is not a list of values, ranges and steps from {bounds}.";
                 return null;
             }
 
@@ -60,11 +62,14 @@ internal sealed partial class CronRule : ILocalTimes
         }
     }
 
-    /// <summary>Local times are given to Cronos as UTC, which knows no changes of clocks: <see cref="ZoneClock"/> decides about those.</summary>
+    /// <summary>Cronos gets local times as UTC, which has no changes of clocks: <see cref="ZoneClock"/> decides about those.</summary>
     private DateTime? Next(DateTime time, bool inclusive) =>
         _expressions.Min(expression => expression.GetNextOccurrence(DateTime.SpecifyKind(time, DateTimeKind.Utc), inclusive));
 
-    /// <summary>The field for Cronos, which knows more (L, W, #, ?, ranges over the end), takes a star only alone, and 5/1 for 5-59. Null where it is refused.</summary>
+    /// <summary>
+    /// The field as Cronos needs it; null where it is refused. Cronos also takes L, W, #, ? and ranges over the end, takes no star in a
+    /// list, and takes 5/1 for 5-59.
+    /// </summary>
     private static string? Field(string text, string range)
     {
         var items = text.Split(',');
@@ -85,8 +90,12 @@ internal sealed partial class CronRule : ILocalTimes
         return string.Join(',', items);
     }
 
-    private static int Number(string value) => _names.TryGetValue(value, out var number) ? number : int.Parse(value, CultureInfo.InvariantCulture);
+    private static int Number(string value) =>
+        _names.TryGetValue(value, out var number) ? number : int.Parse(value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^(\*|(?<first>[0-9]{1,2}|[A-Za-z]{3})(-(?<last>[0-9]{1,2}|[A-Za-z]{3}))?)(/(?<step>[0-9]{1,2}))?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^(\*|(?<first>[0-9]{1,2}|[A-Za-z]{3})(-(?<last>[0-9]{1,2}|[A-Za-z]{3}))?)(/(?<step>[0-9]{1,2}))?\z",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
+        1000)]
     private static partial Regex Item();
 }

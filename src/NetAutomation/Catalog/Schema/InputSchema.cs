@@ -1,0 +1,164 @@
+extern alias schema;
+
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using NetAutomation.Web;
+using schema::Json.More;
+using schema::Json.Schema;
+using schema::Json.Schema.Keywords;
+
+namespace NetAutomation.Catalog.Schema;
+
+/// <summary>A block's input schema, compiled. It knows the keywords that the publishing rules allow, and no others.</summary>
+internal sealed class InputSchema
+{
+    private static readonly TimeSpan _longestMatch = TimeSpan.FromSeconds(1);
+    private static readonly EvaluationOptions _options = new() { OutputFormat = OutputFormat.List, RequireFormatValidation = true };
+
+    private static readonly Dictionary<string, (string Code, string Detail)> _faults = new(StringComparer.Ordinal)
+    {
+        [""] = ("additional_property", "The block has no such input."),
+        ["required"] = ("required", "The member is missing."),
+        ["type"] = ("type", "Must be of type {0}."),
+        ["enum"] = ("enum", "Must be one of {0}."),
+        ["pattern"] = ("pattern", "Must match {0}"),
+        ["format"] = ("format", "Must be of format {0}."),
+        ["minLength"] = ("min_length", "At least {0} characters."),
+        ["maxLength"] = ("max_length", "At most {0} characters."),
+        ["minimum"] = ("minimum", "At least {0}."),
+        ["exclusiveMinimum"] = ("minimum", "More than {0}."),
+        ["maximum"] = ("maximum", "At most {0}."),
+        ["exclusiveMaximum"] = ("maximum", "Less than {0}."),
+        ["multipleOf"] = ("multiple_of", "Must be a multiple of {0}."),
+        ["minItems"] = ("min_items", "At least {0} items."),
+        ["maxItems"] = ("max_items", "At most {0} items."),
+        ["uniqueItems"] = ("unique_items", "The items must differ."),
+    };
+
+    private static readonly Dialect _dialect = new(
+        // The package wants patternProperties and prefixItems beside what stands for the rest. The publishing rules refuse both.
+        PropertiesKeyword.Instance, PatternPropertiesKeyword.Instance, AdditionalPropertiesKeyword.Instance,
+        PrefixItemsKeyword.Instance, ItemsKeyword.Instance,
+        TitleKeyword.Instance, DescriptionKeyword.Instance, DefaultKeyword.Instance, ExamplesKeyword.Instance,
+        new Keyword(RequiredKeyword.Instance), new Keyword(EnumKeyword.Instance), new Keyword(FormatKeyword.Instance),
+        new Keyword(MinimumKeyword.Instance), new Keyword(ExclusiveMinimumKeyword.Instance), new Keyword(MultipleOfKeyword.Instance),
+        new Keyword(MaximumKeyword.Instance), new Keyword(ExclusiveMaximumKeyword.Instance),
+        new Keyword(MinItemsKeyword.Instance), new Keyword(MaxItemsKeyword.Instance),
+        new Keyword(TypeKeyword.Instance, Type), new Keyword(PatternKeyword.Instance, Pattern),
+        new Keyword(UniqueItemsKeyword.Instance, Unique),
+        new Keyword(MinLengthKeyword.Instance, least => text => Length(text) is not { } length || length >= least.GetInt32()),
+        new Keyword(MaxLengthKeyword.Instance, most => text => Length(text) is not { } length || length <= most.GetInt32()))
+    { AllowUnknownKeywords = false };
+
+    private readonly JsonSchema _schema;
+
+    private InputSchema(JsonSchema schema) => _schema = schema;
+
+    /// <exception cref="FormatException">The schema cannot be read.</exception>
+    public static InputSchema Read(string schema)
+    {
+        try
+        {
+            var options = new BuildOptions { Dialect = _dialect, SchemaRegistry = new SchemaRegistry() };
+            return new InputSchema(JsonSchema.FromText(schema, options));
+        }
+        catch (Exception fault) when (fault is JsonSchemaException or JsonException)
+        {
+            throw new FormatException($"/input: {fault.Message}", fault);
+        }
+    }
+
+    /// <summary>Every fault, each with its JSON pointer below <c>/input</c>. Numbers of the input are of bounded length.</summary>
+    public IEnumerable<ProblemError> Faults(JsonElement input)
+    {
+        EvaluationResults results;
+        try
+        {
+            results = _schema.Evaluate(input, _options);
+        }
+        catch (RegexMatchTimeoutException fault)
+        {
+            return [new ProblemError("/input", "pattern", $"A text takes too long to be matched with {fault.Pattern}")];
+        }
+
+        return (results.Details ?? []).Append(results)
+            .SelectMany(place => (place.Errors ?? []).SelectMany(error => Faults(input, place, error.Key, error.Value)));
+    }
+
+    private static IEnumerable<ProblemError> Faults(JsonElement input, EvaluationResults place, string keyword, string error)
+    {
+        var (code, detail) = _faults[keyword];
+        var pointer = $"/input{place.InstanceLocation}";
+        if (keyword.Length == 0)
+        {
+            return [new ProblemError(pointer, code, detail)];
+        }
+
+        var value = JsonElement.Parse(error);
+        if (keyword == "required")
+        {
+            var given = place.InstanceLocation.Evaluate(input)!.Value;
+            return value.EnumerateArray().Where(name => !given.TryGetProperty(name.GetString()!, out _))
+                .Select(name => new ProblemError($"{pointer}/{name}", code, detail));
+        }
+
+        var text = value.ValueKind == JsonValueKind.Array ? string.Join(", ", value.EnumerateArray()) : $"{value}";
+        return [new ProblemError(pointer, code, string.Format(CultureInfo.InvariantCulture, detail, text))];
+    }
+
+    /// <summary>To the package 4.0 is an integer; Ansible gets a float.</summary>
+    private static Predicate<JsonElement> Type(JsonElement type)
+    {
+        JsonElement[] listed = type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray()] : [type];
+        var types = listed.Select(each => each.GetString()).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return value => value.ValueKind switch
+        {
+            JsonValueKind.Number => types.Contains("number")
+                || (types.Contains("integer") && value.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') < 0),
+            JsonValueKind.True or JsonValueKind.False => types.Contains("boolean"),
+            var kind => types.Contains($"{kind}"),
+        };
+    }
+
+    /// <summary>The package's match has no end.</summary>
+    private static Predicate<JsonElement> Pattern(JsonElement pattern)
+    {
+        var regex = new Regex(pattern.GetString()!, RegexOptions.CultureInvariant, _longestMatch);
+        return value => value.ValueKind != JsonValueKind.String || regex.IsMatch(value.GetString()!);
+    }
+
+    /// <summary>The package compares every item with every other.</summary>
+    private static Predicate<JsonElement> Unique(JsonElement unique) =>
+        value => value.ValueKind != JsonValueKind.Array || !unique.GetBoolean()
+            || value.EnumerateArray().ToHashSet(JsonElementEqualityComparer.Instance).Count == value.GetArrayLength();
+
+    /// <summary>Characters as the standard counts them. The package takes a letter with any number of marks for one.</summary>
+    private static int? Length(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String ? value.GetString()!.EnumerateRunes().Count() : null;
+
+    /// <summary>A keyword of the package whose error is the value it has in the schema, with a check of ours where one is given.</summary>
+    private sealed class Keyword(IKeywordHandler handler, Func<JsonElement, Predicate<JsonElement>>? own = null) : IKeywordHandler
+    {
+        public string Name => handler.Name;
+
+        public object? ValidateKeywordValue(JsonElement value)
+        {
+            var read = handler.ValidateKeywordValue(value);
+            return own is null ? read : own(value);
+        }
+
+        public void BuildSubschemas(KeywordData keyword, BuildContext context)
+        {
+            // None of these keywords holds a schema.
+        }
+
+        public KeywordEvaluation Evaluate(KeywordData keyword, EvaluationContext context)
+        {
+            var result = keyword.Value is Predicate<JsonElement> holds
+                ? new KeywordEvaluation { Keyword = Name, IsValid = holds(context.Instance) }
+                : handler.Evaluate(keyword, context);
+            return result.IsValid ? result : result with { Error = keyword.RawValue.GetRawText() };
+        }
+    }
+}
