@@ -13,6 +13,7 @@ using NetAutomation.Runs;
 using NetAutomation.Scheduling;
 using NetAutomation.Tenants;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation;
 
@@ -48,11 +49,13 @@ internal static class Service
         {
             builder.AddConnectionsLoops();
             builder.AddTenantsLoops();
-            builder.AddRunUpkeep();
-            builder.AddPurchasingJobs();
-            builder.AddBillingJobs();
-            builder.AddScheduler();
+            builder.AddRunsLoops();
+            builder.AddPurchasingLoops();
+            builder.AddBillingLoops();
+            builder.AddSchedulingLoops();
         }
+
+        builder.AddLoops();
 
         configure?.Invoke(builder);
 

@@ -9,7 +9,7 @@ using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;
 using NetAutomation.Web;
-using Quartz;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Billing;
 
@@ -32,13 +32,11 @@ internal static class BillingModule
     }
 
     /// <summary>The scheduler role's part.</summary>
-    public static void AddBillingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
+    public static void AddBillingLoops(this IHostApplicationBuilder builder)
     {
-        quartz.ScheduleJob<ReportHours>(trigger => trigger.WithIdentity("report-hours").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromSeconds(30)).RepeatForever()));
-        quartz.ScheduleJob<CloseBooks>(trigger => trigger.WithIdentity("close-books").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromHours(1)).RepeatForever()));
-    });
+        builder.Services.AddOneProcessLoop<UsageReporting>("billing.report-usage", TimeSpan.FromSeconds(30), (reporting, cancel) => reporting.Report(cancel));
+        builder.Services.AddOneProcessLoop<CloseBooks>("billing.close-books", TimeSpan.FromHours(1), (books, cancel) => books.Run(cancel));
+    }
 
     public static void MapBilling(this ApiRoutes routes)
     {

@@ -2,6 +2,7 @@ using Amazon.EC2;
 using NetAutomation.Connections.Operators;
 using NetAutomation.Connections.Reconciling;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Connections;
 
@@ -27,8 +28,27 @@ internal static class ConnectionsModule
     }
 
     /// <summary>The scheduler role: follows EC2.</summary>
-    public static void AddConnectionsLoops(this IHostApplicationBuilder builder) =>
-        builder.Services.AddHostedService<ReconcileLoop>().AddHostedService<NotificationLoop>();
+    public static void AddConnectionsLoops(this IHostApplicationBuilder builder)
+    {
+        var (services, options) = (builder.Services, builder.Configuration.GetSection("Onboarding").Get<ConnectionsOptions>() ?? new());
+        if (options.ServiceId.Length > 0)
+        {
+            services.AddSingleton<ReconcileLoop>();
+            services.AddLoop(provider =>
+            {
+                var loop = provider.GetRequiredService<ReconcileLoop>();
+                return new Loop("connections.reconcile", options.PendingInterval, loop.Run, provider.GetRequiredService<TimeProvider>(), LoopsModule.Log(provider))
+                {
+                    Wait = loop.Wait, FirstPause = options.PendingInterval * 2, LongestPause = options.PendingInterval * 32,
+                };
+            });
+        }
+
+        if (options.NotificationQueueUrl.Length > 0)
+        {
+            services.AddLoop<NotificationLoop>("connections.notifications", TimeSpan.Zero, (notifications, cancel) => notifications.Run(cancel));
+        }
+    }
 
     public static void MapConnections(this ApiRoutes routes)
     {

@@ -4,6 +4,7 @@ using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Connectors;
 
@@ -47,7 +48,7 @@ internal static class ConnectorsModule
         // Before the connectors' listener, so that a session knows where others reach it; stopped after it, since it carries streams.
         services.AddHostedService(provider => provider.GetRequiredService<PeerHost>());
         services.AddHostedService(provider => provider.GetRequiredService<ConnectorHost>());
-        services.AddHostedService(provider => provider.GetRequiredService<SessionHeartbeat>());
+        services.AddLoop<SessionHeartbeat>("connectors.heartbeat", SessionHeartbeat.Every, (heartbeat, cancel) => heartbeat.Beat(cancel));
     }
 
     public static void MapConnectors(this ApiRoutes routes)

@@ -9,6 +9,7 @@ using NetAutomation.Edge.Listeners;
 using NetAutomation.Edge.Proxy;
 using NetAutomation.Edge.Targets;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Edge;
 
@@ -30,7 +31,11 @@ internal static class EdgeModule
         services.AddSingleton<OperatorAuthentication>();
         services.AddSingleton<Health>();
         services.AddSingleton<LiveConnections>();
-        services.AddHostedService(provider => provider.GetRequiredService<LiveConnections>());
+        services.AddLoop(provider =>
+        {
+            var live = provider.GetRequiredService<LiveConnections>();
+            return new Loop("edge.close-unbound", LiveConnections.Period, live.Sweep, provider.GetRequiredService<TimeProvider>(), LoopsModule.Log(provider)) { Wait = live.Wait };
+        });
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelListeners>();
         services.AddOptions<TargetsOptions>().BindConfiguration("Targets").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<HostOptions>().Configure<IOptions<TargetsOptions>>((host, targets) =>

@@ -8,8 +8,6 @@ namespace NetAutomation.Marketplace;
 /// <summary>The queue of notices. A message is deleted only after it was taken, so one that fails comes again, and holds up no other.</summary>
 internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider time)
 {
-    public bool IsConfigured => options.Value.QueueUrl.Length > 0;
-
     /// <summary>Waits up to 20 seconds for messages and hands each to <paramref name="take"/>.</summary>
     public async Task Receive(Func<LifecycleEvent, Task> take, CancellationToken cancel)
     {

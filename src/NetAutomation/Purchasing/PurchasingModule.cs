@@ -2,7 +2,7 @@ using NetAutomation.Purchasing.Buy;
 using NetAutomation.Purchasing.Contracts;
 using NetAutomation.Purchasing.Rights;
 using NetAutomation.Web;
-using Quartz;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Purchasing;
 
@@ -13,13 +13,11 @@ internal static class PurchasingModule
         .AddSingleton(ExportPart.Of("entitlement", (from, page, cancel) => ListEntitlements.Handle(from.Db, from.Caller, page, cancel)));
 
     /// <summary>The scheduler role's part.</summary>
-    public static void AddPurchasingJobs(this IHostApplicationBuilder builder) => builder.Services.AddQuartz(quartz =>
+    public static void AddPurchasingLoops(this IHostApplicationBuilder builder)
     {
-        quartz.ScheduleJob<RenewRentals>(trigger => trigger.WithIdentity("renew-rentals").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(5)).RepeatForever()));
-        quartz.ScheduleJob<SyncContracts>(trigger => trigger.WithIdentity("sync-contracts").StartNow().WithSchedule(
-            SimpleScheduleBuilder.Create().WithInterval(TimeSpan.FromMinutes(1)).RepeatForever()));
-    });
+        builder.Services.AddOneProcessLoop<RenewRentals>("purchasing.renew-rentals", TimeSpan.FromMinutes(5), (renew, cancel) => renew.Run(cancel));
+        builder.Services.AddOneProcessLoop<SyncContracts>("purchasing.sync-contracts", TimeSpan.FromMinutes(1), (sync, cancel) => sync.Run(cancel));
+    }
 
     public static void MapPurchasing(this ApiRoutes routes)
     {

@@ -7,6 +7,7 @@ using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
 using NetAutomation.Runs.Windows;
 using NetAutomation.Web;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Runs;
 
@@ -24,7 +25,17 @@ internal static class RunsModule
     }
 
     /// <summary>The scheduler role's part: lost workers, overdue runs, partitions.</summary>
-    public static void AddRunUpkeep(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<RunUpkeep>();
+    public static void AddRunsLoops(this IHostApplicationBuilder builder)
+    {
+        var (often, rarely) = (TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(1));
+        var services = builder.Services.AddSingleton<RunUpkeep>();
+        services.AddLoop<RunUpkeep>("runs.make-partitions", rarely, (upkeep, cancel) => upkeep.MakePartitions(cancel));
+        services.AddLoop<RunUpkeep>("runs.drop-events", rarely, (upkeep, cancel) => upkeep.DropEvents(cancel));
+        services.AddLoop<RunUpkeep>("runs.rescue", often, (upkeep, cancel) => upkeep.Rescue(cancel));
+        services.AddLoop<RunUpkeep>("runs.reopen", often, (upkeep, cancel) => upkeep.Reopen(cancel));
+        services.AddLoop<RunUpkeep>("runs.expire", often, (upkeep, cancel) => upkeep.Expire(cancel));
+        services.AddLoop<RefreshWindows>("runs.refresh-windows", often, (windows, cancel) => windows.Sweep(cancel));
+    }
 
     public static void MapRuns(this ApiRoutes routes)
     {

@@ -5,7 +5,7 @@ using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Tenants.Operators;
 using NetAutomation.Tenants.Reading;
 using NetAutomation.Web;
-using Quartz;
+using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Tenants;
 
@@ -32,18 +32,15 @@ internal static class TenantsModule
     /// <summary>The scheduler role: follows AWS Marketplace.</summary>
     public static void AddTenantsLoops(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddHostedService<EventLoop>();
-        builder.Services.AddQuartz(quartz =>
+        if (builder.Configuration["Marketplace:QueueUrl"] is { Length: > 0 })
         {
-            Every<SweepEvents>(quartz, "sweep-events", TimeSpan.FromMinutes(1));
-            Every<ConfirmContracts>(quartz, "confirm-contracts", TimeSpan.FromMinutes(1));
-            Every<SuspendRefused>(quartz, "suspend-refused", TimeSpan.FromSeconds(30));
-            Every<OffboardEnded>(quartz, "offboard-ended", TimeSpan.FromSeconds(15));
-        });
+            builder.Services.AddLoop<EventLoop>("tenants.events", TimeSpan.Zero, (events, cancel) => events.Run(cancel));
+        }
 
-        static void Every<T>(IQuartzBuilder quartz, string name, TimeSpan interval)
-            where T : IJob => quartz.ScheduleJob<T>(trigger => trigger.WithIdentity(name).StartNow().WithSchedule(
-                SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()));
+        builder.Services.AddOneProcessLoop<SweepEvents>("tenants.sweep-events", TimeSpan.FromMinutes(1), (sweep, cancel) => sweep.Run(cancel));
+        builder.Services.AddOneProcessLoop<ConfirmContracts>("tenants.confirm-contracts", TimeSpan.FromMinutes(1), (confirm, cancel) => confirm.Run(cancel));
+        builder.Services.AddOneProcessLoop<SuspendRefused>("tenants.suspend-refused", TimeSpan.FromSeconds(30), (suspend, cancel) => suspend.Run(cancel));
+        builder.Services.AddOneProcessLoop<OffboardEnded>("tenants.offboard", TimeSpan.FromSeconds(15), (offboard, cancel) => offboard.Run(cancel));
     }
 
     public static void MapTenants(this ApiRoutes routes)

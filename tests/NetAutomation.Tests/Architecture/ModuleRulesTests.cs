@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting;
 using Mono.Cecil;
 using Mono.Cecil.Cil;
 using NetAutomation.Tests.Support;
@@ -53,6 +54,13 @@ public sealed class ModuleRulesTests
         var listed = Section("System role").Select(line => line.Trim('-', ' ', '`'));
         var users = Uses().Where(use => use.Target == "NetAutomation.Persistence.SystemDb" && use.From is not ("Persistence" or "")).Select(use => use.Folder).Distinct();
         users.Order(StringComparer.Ordinal).ShouldBe(listed);
+    }
+
+    [Fact]
+    public void Only_listeners_and_the_worker_repeat_themselves_without_a_loop()
+    {
+        var types = typeof(Money).Assembly.GetTypes().Where(type => type.BaseType == typeof(BackgroundService));
+        types.Select(type => type.Name).Order(StringComparer.Ordinal).ShouldBe(["Bell", "LoopHost", "RunBells", "Worker"]);
     }
 
     private static HashSet<(string From, string To)> DirectionTable() =>

@@ -50,6 +50,6 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
         (await staff.Call("POST", $"/operator/v1/metering-records/{id}:confirm", new { evidence = "" })).Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering-records?state=lost")).Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering")).Must(HttpStatusCode.OK).Json.GetProperty("level").GetString().ShouldBe("ok");
-        (await ground.Value<long>("select count(*) from quartz.qrtz_triggers where trigger_name in ('seal-hours', 'report-hours', 'sweep-events')")).ShouldBe(2);
+        (await ground.Value<long>("select count(*) from quartz.qrtz_triggers where trigger_name in ('billing.report-usage', 'tenants.sweep-events')")).ShouldBe(2);
     }
 }

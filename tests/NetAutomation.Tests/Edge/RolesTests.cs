@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
@@ -23,14 +22,19 @@ public sealed class RolesTests(PostgresServer postgres)
         (await client.GetStringAsync("/healthz/ready")).ShouldBe("ready");
         using var denied = await client.GetAsync("/v1/me");
         denied.StatusCode.ShouldBe(HttpStatusCode.NotFound);
-        Loops(host).ShouldBe(["EventLoop", "ReconcileLoop", "RunUpkeep"]);
+        Loops(host).ShouldBe(
+        [
+            "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "purchasing.renew-rentals",
+            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.refresh-windows", "runs.reopen", "runs.rescue",
+            "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused", "tenants.sweep-events",
+        ]);
     }
 
     [Fact]
-    public async Task Background_loops_belong_to_the_scheduler()
+    public async Task Process_without_the_scheduler_has_only_the_loops_of_its_connections()
     {
         await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:1=api"]);
-        Loops(host).ShouldBeEmpty();
+        Loops(host).ShouldBe(["connectors.heartbeat", "edge.close-unbound"]);
         Should.Throw<KeyNotFoundException>(() => host.Address(Listener.Peer));
     }
 
@@ -49,6 +53,18 @@ public sealed class RolesTests(PostgresServer postgres)
             .Message.ShouldContain("Peer:ClusterKeyFile");
     }
 
+    [Fact]
+    public async Task Loops_that_follow_aws_are_there_where_it_is_configured()
+    {
+        await using var host = await ServiceHost.Start(
+            await postgres.Create(),
+            [
+                "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
+                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m", "Marketplace:ProductCodes:0=pc",
+            ]);
+        new[] { "connections.notifications", "connections.reconcile", "tenants.events" }.ShouldBeSubsetOf(Loops(host));
+    }
+
     private static List<string> Loops(ServiceHost host) =>
-        [.. host.Services.GetServices<IHostedService>().Select(s => s.GetType().Name).Where(name => name is "EventLoop" or "ReconcileLoop" or "RunUpkeep").Order()];
+        [.. host.Services.GetRequiredService<NetAutomation.Web.Loops.LoopRegistry>().All.Select(loop => loop.Name).Order(StringComparer.Ordinal)];
 }

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
-using Quartz;
 
 namespace NetAutomation.Billing.Invoices;
 
@@ -10,12 +9,9 @@ namespace NetAutomation.Billing.Invoices;
 /// Checks tenants, one transaction each, and issues for those whose books add up. Runs every hour for what is due; a draft that follows a
 /// void invoice waits for a person, as a person voided it.
 /// </summary>
-[DisallowConcurrentExecution]
-internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log) : IJob
+internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
 {
     private const int Shown = 200;
-
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
     public async Task Run(CancellationToken cancel)
     {

@@ -9,32 +9,11 @@ namespace NetAutomation.Connections.Reconciling;
 /// late, twice or never.
 /// </summary>
 internal sealed partial class NotificationLoop(
-    IServiceProvider services, ReconcileSignal signal, IOptions<ConnectionsOptions> options, TimeProvider time, ILogger<NotificationLoop> log) : BackgroundService
+    IServiceProvider services, ReconcileSignal signal, IOptions<ConnectionsOptions> options, ILogger<NotificationLoop> log)
 {
-    private static readonly TimeSpan _afterFailure = TimeSpan.FromSeconds(10);
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public async Task Run(CancellationToken cancel)
     {
-        while (options.Value.NotificationQueueUrl.Length > 0 && !stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await Receive(services.GetRequiredService<IAmazonSQS>(), options.Value.NotificationQueueUrl, stoppingToken);
-            }
-            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-            {
-                Log.Failed(log, fault);
-                await Task.Delay(_afterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
-
-    private async Task Receive(IAmazonSQS queue, string url, CancellationToken cancel)
-    {
+        var (queue, url) = (services.GetRequiredService<IAmazonSQS>(), options.Value.NotificationQueueUrl);
         var received = await queue.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20 }, cancel);
         if (received.Messages is not { Count: > 0 } messages)
         {
@@ -55,8 +34,5 @@ internal sealed partial class NotificationLoop(
     {
         [LoggerMessage(309, LogLevel.Debug, "EC2 tells of endpoint connections: {Body}")]
         public static partial void Told(ILogger logger, string? body);
-
-        [LoggerMessage(310, LogLevel.Warning, "Notifications of endpoint connections could not be taken; EC2 is polled")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace NetAutomation.Connections.Reconciling;
 
-/// <summary>Runs rounds, one process at a time: soon while something is on its way, rarely otherwise, ever more rarely while they fail.</summary>
+/// <summary>Runs rounds, one process at a time: soon while a connection is on its way, rarely otherwise.</summary>
 internal sealed partial class ReconcileLoop(
     IServiceScopeFactory scopes,
     [FromKeyedServices("system")] NpgsqlDataSource database,
@@ -11,70 +11,34 @@ internal sealed partial class ReconcileLoop(
     IOptions<ConnectionsOptions> options,
     ConnectionMetrics metrics,
     TimeProvider time,
-    ILogger<ReconcileLoop> log) : BackgroundService
+    ILogger<ReconcileLoop> log)
 {
-    private const int MostDoublings = 5;
     private static readonly TimeSpan _round = TimeSpan.FromMinutes(5);
 
     // A process that stands still in a round longer than it may take loses the lock, by the server.
     private static readonly TimeSpan _held = _round + TimeSpan.FromMinutes(1);
+    private TimeSpan _pause;
     private long? _waitingSince;
     private bool _warned;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public async Task Run(CancellationToken cancel)
     {
-        var settings = options.Value;
-        if (settings.ServiceId.Length == 0)
-        {
-            return;
-        }
-
-        var failures = 0;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            TimeSpan pause;
-            var begun = time.GetTimestamp();
-            try
-            {
-                pause = await Round(begun, stoppingToken);
-                failures = 0;
-            }
-            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-            {
-                Log.Failed(log, fault);
-                metrics.Round(succeeded: false, time.GetElapsedTime(begun));
-                failures = Math.Min(failures + 1, MostDoublings);
-                pause = settings.PendingInterval * (1 << failures);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            await Pause(pause, wakeable: failures == 0, stoppingToken);
-        }
-    }
-
-    // Processes that start together must not call EC2 together: its limits are shared with the whole organization.
-    private async Task Pause(TimeSpan pause, bool wakeable, CancellationToken cancel)
-    {
-        var spread = pause * (0.8 + (0.4 * Random.Shared.NextDouble()));
+        var begun = time.GetTimestamp();
         try
         {
-            if (wakeable)
-            {
-                await signal.Wait(spread, options.Value.PendingInterval / 2, cancel);
-            }
-            else
-            {
-                await Task.Delay(spread, time, cancel);
-            }
+            _pause = await Round(begun, cancel);
         }
-        catch (OperationCanceledException)
+        catch (Exception) when (!cancel.IsCancellationRequested)
         {
-            // Stopping.
+            metrics.Round(succeeded: false, time.GetElapsedTime(begun));
+            throw;
         }
     }
+
+    /// <summary>Until the next round is due or asked for.</summary>
+    public Task Wait(CancellationToken cancel) =>
+        // Processes that start together must not call EC2 together: its limits are shared with the whole organization.
+        signal.Wait(_pause * (0.8 + (0.4 * Random.Shared.NextDouble())), options.Value.PendingInterval / 2, cancel);
 
     private async Task<TimeSpan> Round(long begun, CancellationToken stopping)
     {
@@ -120,8 +84,5 @@ internal sealed partial class ReconcileLoop(
     {
         [LoggerMessage(321, LogLevel.Warning, "Another process holds the lock of the reconcile loop, for {Waited} by now")]
         public static partial void Locked(ILogger logger, TimeSpan waited);
-
-        [LoggerMessage(305, LogLevel.Warning, "Endpoint connections could not be reconciled")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -9,9 +9,9 @@ namespace NetAutomation.Edge.Listeners;
 /// The open connections of this process by endpoint. Once an endpoint's binding ends they are closed, whatever runs on them: when another
 /// process tells so, and every few seconds in case nobody did. Requests are checked one by one anyway; this ends what was let in before.
 /// </summary>
-internal sealed partial class LiveConnections(BindingDirectory bindings, BindingBell bell, EdgeMetrics metrics, ILogger<LiveConnections> log) : BackgroundService
+internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bell, EdgeMetrics metrics)
 {
-    private static readonly TimeSpan _period = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<OpenConnection, bool> _open = new();
 
     /// <summary>Dispose when the connection has ended.</summary>
@@ -22,32 +22,17 @@ internal sealed partial class LiveConnections(BindingDirectory bindings, Binding
         return open;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Until a bell rings, or a short time.</summary>
+    public async Task Wait(CancellationToken cancel)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        if (await bell.Wait(Period, cancel))
         {
-            try
-            {
-                if (await bell.Wait(_period, stoppingToken))
-                {
-                    bindings.Forget();
-                }
-
-                await Sweep(stoppingToken);
-            }
-            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-            {
-                // An unreachable database proves nothing about a binding.
-                Log.Unchecked(log, fault);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+            bindings.Forget();
         }
     }
 
-    private async Task Sweep(CancellationToken cancel)
+    /// <summary>Closes what is open through an endpoint whose binding ended. An unreachable database proves nothing about a binding.</summary>
+    public async Task Sweep(CancellationToken cancel)
     {
         // Taken before the question: what is bound anew meanwhile is judged next time.
         var open = _open.Keys.Select(each => (Connection: each, Binding: each.Binding?.Id)).ToList();
@@ -93,11 +78,5 @@ internal sealed partial class LiveConnections(BindingDirectory bindings, Binding
         public void Abort() => connection.Abort(new ConnectionAbortedException("The endpoint's binding ended."));
 
         public void Dispose() => owner._open.TryRemove(this, out _);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(201, LogLevel.Warning, "Bindings of open connections could not be checked")]
-        public static partial void Unchecked(ILogger logger, Exception exception);
     }
 }

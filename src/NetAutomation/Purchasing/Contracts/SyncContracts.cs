@@ -2,7 +2,6 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
-using Quartz;
 
 namespace NetAutomation.Purchasing.Contracts;
 
@@ -10,12 +9,9 @@ namespace NetAutomation.Purchasing.Contracts;
 /// Makes the rights of contracts what AWS Marketplace lists: hourly, and soon after a licence changed. Where AWS cannot be asked all stays
 /// as it is. Any number of processes may do it at once.
 /// </summary>
-[DisallowConcurrentExecution]
 internal sealed partial class SyncContracts(
-    SystemDb db, NetAutomation.Marketplace.Contracts contracts, IOptions<MarketplaceOptions> product, ILogger<SyncContracts> log) : IJob
+    SystemDb db, NetAutomation.Marketplace.Contracts contracts, IOptions<MarketplaceOptions> product, ILogger<SyncContracts> log)
 {
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
-
     public async Task Run(CancellationToken cancel)
     {
         // Without a mapping nothing is a right any more; there is nothing to ask AWS for.

@@ -3,7 +3,6 @@ using NetAutomation.Catalog;
 using NetAutomation.Persistence;
 using NetAutomation.Purchasing.Buy;
 using NetAutomation.Web;
-using Quartz;
 
 namespace NetAutomation.Purchasing.Rights;
 
@@ -12,12 +11,9 @@ namespace NetAutomation.Purchasing.Rights;
 /// where the old one ends. One order per right by its key, however often and on however many processes this runs. A refusal (budget,
 /// payment, offer withdrawn) is noted on the right and tried again until a day after its end.
 /// </summary>
-[DisallowConcurrentExecution]
-internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<RenewRentals> log) : IJob
+internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<RenewRentals> log)
 {
     private const string Unrenewed = "unrenewed";
-
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
     public async Task Run(CancellationToken cancel)
     {

@@ -1,15 +1,11 @@
 using NetAutomation.Persistence;
-using Quartz;
 
 namespace NetAutomation.Scheduling.Fire;
 
-/// <summary>What Quartz runs every hour: forgets what has served its time.</summary>
-[DisallowConcurrentExecution]
-internal sealed class Forget(IServiceScopeFactory scopes) : IJob
+/// <summary>Deletes idempotency keys and occurrences that have served their time.</summary>
+internal sealed class Forget(IServiceScopeFactory scopes)
 {
     private const int Batch = 10_000;
-
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
     /// <summary>Idempotency keys are kept 30 days, occurrences of schedules 400. In batches, so that no statement is long.</summary>
     public async Task Run(CancellationToken cancel)

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
-using Quartz;
 
 namespace NetAutomation.Tenants.Agreements;
 
@@ -10,15 +9,12 @@ namespace NetAutomation.Tenants.Agreements;
 /// without concurrent agreements sends no other notice of its beginning and none of its end. One that ended
 /// may be listed again. What AWS answers is stored as one more event.
 /// </summary>
-[DisallowConcurrentExecution]
 internal sealed partial class ConfirmContracts(
     SystemDb db, NetAutomation.Marketplace.Contracts contracts, ApplyEvents events, IOptions<MarketplaceOptions> product, TenantDirectory directory,
-    ILogger<ConfirmContracts> log) : IJob
+    ILogger<ConfirmContracts> log)
 {
     private const int EmptyAnswers = 3;
     private static readonly TimeSpan _emptyFor = TimeSpan.FromMinutes(3);
-
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
 
     public async Task Run(CancellationToken cancel)
     {

@@ -7,32 +7,12 @@ namespace NetAutomation.Tenants.Agreements;
 
 /// <summary>Takes Marketplace's notices: each is stored by its id first, then applied; only then it leaves the queue.</summary>
 internal sealed partial class EventLoop(
-    LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, TenantDirectory directory, TimeProvider time, ILogger<EventLoop> log) : BackgroundService
+    LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, TenantDirectory directory, ILogger<EventLoop> log)
 {
-    private static readonly TimeSpan _afterFailure = TimeSpan.FromSeconds(10);
-
     // Below the time after which the queue hands the message out again.
     private static readonly TimeSpan _flush = TimeSpan.FromSeconds(30);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (queue.IsConfigured && !stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await queue.Receive(received => Take(received, stoppingToken), stoppingToken);
-            }
-            catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-            {
-                Log.Failed(log, fault);
-                await Task.Delay(_afterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
+    public Task Run(CancellationToken cancel) => queue.Receive(received => Take(received, cancel), cancel);
 
     private async Task Take(LifecycleEvent received, CancellationToken cancel)
     {
@@ -85,8 +65,5 @@ internal sealed partial class EventLoop(
 
         [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
         public static partial void Taken(ILogger logger, string name, string id);
-
-        [LoggerMessage(312, LogLevel.Warning, "Marketplace events could not be taken")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -1,14 +1,10 @@
 using NetAutomation.Persistence;
-using Quartz;
 
 namespace NetAutomation.Tenants.Agreements;
 
 /// <summary>Applies what waits although its agreement is there: whoever should have applied it died, or could not see the agreement yet.</summary>
-[DisallowConcurrentExecution]
-internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, TenantDirectory directory, ILogger<SweepEvents> log) : IJob
+internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, TenantDirectory directory, ILogger<SweepEvents> log)
 {
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
-
     public async Task Run(CancellationToken cancel)
     {
         foreach (var key in await events.Left(cancel))

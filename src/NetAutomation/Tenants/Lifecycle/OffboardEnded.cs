@@ -1,14 +1,10 @@
 using NetAutomation.Persistence;
-using Quartz;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>Begins with those whose time to read is over, and goes on with those that were begun. One that fails holds up no other.</summary>
-[DisallowConcurrentExecution]
-internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILogger<OffboardEnded> log) : IJob
+internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILogger<OffboardEnded> log)
 {
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
-
     public async Task Run(CancellationToken cancel)
     {
         // Who was tried longest ago first: any number that waits for something holds up no other.

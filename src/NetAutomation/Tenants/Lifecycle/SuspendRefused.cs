@@ -1,15 +1,11 @@
 using NetAutomation.Connections;
 using NetAutomation.Persistence;
-using Quartz;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>Suspends whom AWS Marketplace refuses as CustomerNotSubscribed, until it takes their usage again or confirms the agreement anew.</summary>
-[DisallowConcurrentExecution]
-internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory, ReconcileSignal signal) : IJob
+internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory, ReconcileSignal signal)
 {
-    public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) => await Run(cancellationToken);
-
     public async Task Run(CancellationToken cancel)
     {
         foreach (var (id, refused) in await Changed(cancel))
