@@ -8,7 +8,7 @@ namespace Amazon.AWSMarketplaceMetering;
 /// <summary>Calls the metering service of AWS Marketplace (AWS Marketplace Metering Service API Reference).</summary>
 public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAWSMarketplaceMetering
 {
-    private static readonly JsonMarshaller Marshaller = new(JsonDialect.Metering);
+    private static readonly JsonMarshaller Marshaller = new("Amazon.AWSMarketplaceMetering", "AWSMPMeteringService");
 
     /// <summary>Takes the credentials from the SDK's default chain.</summary>
     public AmazonAWSMarketplaceMeteringClient(AmazonAWSMarketplaceMeteringConfig config)
@@ -37,7 +37,7 @@ public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAW
         var options = new InvokeOptions
         {
             RequestMarshaller = Marshaller,
-            ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonAWSMarketplaceMeteringException>(JsonDialect.Metering),
+            ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonAWSMarketplaceMeteringException>(),
         };
         return InvokeAsync<TResponse>(request, options, cancellationToken);
     }

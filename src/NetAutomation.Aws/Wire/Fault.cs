@@ -10,10 +10,10 @@ internal static class Fault<TService> where TService : AmazonServiceException
         .Where(t => t.IsSubclassOf(typeof(TService)))
         .ToDictionary(t => t.Name, StringComparer.Ordinal);
 
-    public static AmazonServiceException From(string? code, ErrorResponse error)
+    public static AmazonServiceException From(ErrorResponse error)
     {
-        // JSON services send the type's name, query services and SQS leave "Exception" off.
-        var type = Modelled.GetValueOrDefault(code ?? "") ?? Modelled.GetValueOrDefault(code + "Exception") ?? typeof(TService);
+        // JSON services send the type's name, query services leave "Exception" off.
+        var type = Modelled.GetValueOrDefault(error.Code ?? "") ?? Modelled.GetValueOrDefault(error.Code + "Exception") ?? typeof(TService);
         return (AmazonServiceException)Activator.CreateInstance(
             type, error.Message, error.InnerException, error.Type, error.Code, error.RequestId, error.StatusCode)!;
     }

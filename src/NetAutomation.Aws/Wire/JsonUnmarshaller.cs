@@ -7,16 +7,12 @@ using Amazon.Runtime.Internal.Util;
 namespace NetAutomation.Aws.Wire;
 
 /// <summary>Reads the JSON protocols into a response or the service's typed exception.</summary>
-internal sealed class JsonUnmarshaller<TResponse, TFault>(JsonDialect dialect) : JsonResponseUnmarshaller
+internal sealed class JsonUnmarshaller<TResponse, TFault> : JsonResponseUnmarshaller
     where TResponse : AmazonWebServiceResponse, new()
     where TFault : AmazonServiceException
 {
     public override AmazonWebServiceResponse Unmarshall(JsonUnmarshallerContext input)
     {
-        // An operation without output may answer with no body at all.
-        if (Shape.MembersOf(typeof(TResponse)).Length == 0)
-            return new TResponse();
-
         try
         {
             return JsonSerializer.Deserialize<TResponse>(input.Stream, WireJson.Options) ?? throw new JsonException("The answer is null.");
@@ -33,10 +29,6 @@ internal sealed class JsonUnmarshaller<TResponse, TFault>(JsonDialect dialect) :
         var error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(input, ref reader);
         error.InnerException = innerException;
         error.StatusCode = statusCode;
-        var type = error.Code;
-        // The header's older code goes into ErrorCode, the type still follows the body, as in the official client.
-        if (dialect.QueryCompatible)
-            AwsQueryCompatibleErrorHandler.ApplyQueryErrorHeader(error, input.ResponseData);
-        return Fault<TFault>.From(type, error);
+        return Fault<TFault>.From(error);
     }
 }

@@ -5,20 +5,22 @@ using Amazon.Runtime.Internal.Transform;
 
 namespace NetAutomation.Aws.Wire;
 
-/// <summary>Writes a request as form parameters: <c>Action</c>, <c>Version</c> and one parameter per leaf.</summary>
-internal sealed class QueryMarshaller(QueryDialect dialect) : IMarshaller<IRequest, AmazonWebServiceRequest>
+/// <summary>
+/// Writes a request as form parameters: <c>Action</c>, <c>Version</c> and one parameter per leaf (Smithy, "AWS query protocol").
+/// </summary>
+internal sealed class QueryMarshaller(string serviceName, string version) : IMarshaller<IRequest, AmazonWebServiceRequest>
 {
     public IRequest Marshall(AmazonWebServiceRequest input)
     {
-        var request = new DefaultRequest(input, dialect.ServiceName) { HttpMethod = "POST", ResourcePath = "/" };
+        var request = new DefaultRequest(input, serviceName) { HttpMethod = "POST", ResourcePath = "/" };
         var parameters = request.ParameterCollection;
         parameters.Add("Action", Operation.NameOf(input));
-        parameters.Add("Version", dialect.Version);
+        parameters.Add("Version", version);
         Write(parameters, "", input);
         return request;
     }
 
-    private void Write(ParameterCollection parameters, string name, object value)
+    private static void Write(ParameterCollection parameters, string name, object value)
     {
         switch (value)
         {
@@ -29,12 +31,12 @@ internal sealed class QueryMarshaller(QueryDialect dialect) : IMarshaller<IReque
             case IEnumerable list:
                 var index = 0;
                 foreach (var item in list)
-                    Write(parameters, $"{name}{dialect.ListInfix}.{++index}", item);
+                    Write(parameters, $"{name}.member.{++index}", item);
                 break;
             default:
                 foreach (var member in Shape.MembersOf(value.GetType()))
-                    if (member.Property.GetValue(value) is { } inner)
-                        Write(parameters, (name.Length == 0 ? "" : name + ".") + (member.WireName ?? member.Property.Name), inner);
+                    if (member.GetValue(value) is { } inner)
+                        Write(parameters, (name.Length == 0 ? "" : name + ".") + member.Name, inner);
                 break;
         }
     }

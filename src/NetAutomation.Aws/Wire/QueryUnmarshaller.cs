@@ -8,8 +8,8 @@ using Amazon.Runtime.Internal.Transform;
 
 namespace NetAutomation.Aws.Wire;
 
-/// <summary>Reads the XML of the query protocols into a response or the service's typed exception.</summary>
-internal sealed class QueryUnmarshaller<TResponse, TFault>(QueryDialect dialect) : XmlResponseUnmarshaller
+/// <summary>Reads the XML of the query protocol into a response or the service's typed exception.</summary>
+internal sealed class QueryUnmarshaller<TResponse, TFault> : XmlResponseUnmarshaller
     where TResponse : AmazonWebServiceResponse, new()
     where TFault : AmazonServiceException
 {
@@ -21,21 +21,12 @@ internal sealed class QueryUnmarshaller<TResponse, TFault>(QueryDialect dialect)
         {
             using var reader = XmlReader.Create(input.Stream, strict);
             var root = XDocument.Load(reader).Root!;
-            var result = root;
-            if (dialect.ResultElement)
-            {
-                var name = typeof(TResponse).Name[..^"Response".Length] + "Result";
-                result = Child(root, name) ?? throw new FormatException($"The answer has no {name}.");
-            }
-            else if (!Is(root, typeof(TResponse).Name))
-            {
-                throw new FormatException($"The answer is no {typeof(TResponse).Name}.");
-            }
-
+            var name = typeof(TResponse).Name[..^"Response".Length] + "Result";
+            var result = Child(root, name) ?? throw new FormatException($"The answer has no {name}.");
             var response = (TResponse)ReadStructure(result, typeof(TResponse));
             response.ResponseMetadata = new ResponseMetadata
             {
-                RequestId = (Child(root, "requestId") ?? Child(Child(root, "ResponseMetadata"), "RequestId"))?.Value,
+                RequestId = Child(Child(root, "ResponseMetadata"), "RequestId")?.Value,
             };
             return response;
         }
@@ -50,19 +41,19 @@ internal sealed class QueryUnmarshaller<TResponse, TFault>(QueryDialect dialect)
         var error = XmlErrorResponseUnmarshaller.GetInstance().Unmarshall(input);
         error.InnerException = innerException;
         error.StatusCode = statusCode;
-        return Fault<TFault>.From(error.Code, error);
+        return Fault<TFault>.From(error);
     }
 
-    private object ReadStructure(XElement element, Type type)
+    private static object ReadStructure(XElement element, Type type)
     {
         var value = Activator.CreateInstance(type)!;
         foreach (var member in Shape.MembersOf(type))
-            if (Child(element, dialect.ElementOf(member)) is { } child)
-                member.Property.SetValue(value, Read(child, member.Property.PropertyType));
+            if (Child(element, member.Name) is { } child)
+                member.SetValue(value, Read(child, member.PropertyType));
         return value;
     }
 
-    private object? Read(XElement element, Type type)
+    private static object? Read(XElement element, Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type == typeof(string))
@@ -79,10 +70,10 @@ internal sealed class QueryUnmarshaller<TResponse, TFault>(QueryDialect dialect)
     }
 
     // The official unmarshallers create a list when its first item arrives, so an empty element stays null.
-    private IList? ReadList(XElement element, Type type)
+    private static IList? ReadList(XElement element, Type type)
     {
         IList? list = null;
-        foreach (var item in element.Elements().Where(e => Is(e, dialect.ListItem)))
+        foreach (var item in element.Elements().Where(e => Is(e, "member")))
             (list ??= (IList)Activator.CreateInstance(type)!).Add(Read(item, type.GenericTypeArguments[0]));
         return list;
     }

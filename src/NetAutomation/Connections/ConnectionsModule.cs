@@ -16,8 +16,8 @@ internal static class ConnectionsModule
         services.AddSingleton<BindingDirectory>();
         services.AddSingleton<BindingBell>();
         services.AddHostedService(provider => provider.GetRequiredService<BindingBell>());
-        // Who calls repeats what was throttled, in its own pace; repetition by the client would hide it.
-        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0 }));
+        // EndpointServiceApi repeats at its own pace; repetition by the client would multiply it and hide throttling.
+        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<ReconcileSignal>();
         services.AddHostedService(provider => provider.GetRequiredService<ReconcileSignal>());
         services.AddSingleton<ConnectionMetrics>();

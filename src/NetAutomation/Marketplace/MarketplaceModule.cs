@@ -58,7 +58,8 @@ internal static class MarketplaceModule
         var services = builder.Services;
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
         var region = RegionEndpoint.GetBySystemName(builder.Configuration["Marketplace:Region"] ?? new MarketplaceOptions().Region);
-        services.AddSingleton<IAmazonSQS>(_ => new AmazonSQSClient(new AmazonSQSConfig()));
+        // Three attempts, each within the time limit; without the 0 a silent queue is asked ten times more per attempt.
+        services.AddSingleton<IAmazonSQS>(_ => new AmazonSQSClient(new AmazonSQSConfig { MaxErrorRetry = 2, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<IAmazonAWSMarketplaceMetering>(_ => new AmazonAWSMarketplaceMeteringClient(new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region }));
         // The client's own repetition would hide from the records how often they were sent.
         services.AddKeyedSingleton<IAmazonAWSMarketplaceMetering>(UsageMeter.Client, (_, _) => new AmazonAWSMarketplaceMeteringClient(

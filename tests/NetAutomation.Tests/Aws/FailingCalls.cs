@@ -1,30 +1,26 @@
 using Amazon.AWSMarketplaceMetering;
 using Amazon.AWSMarketplaceMetering.Model;
-using Amazon.EC2;
-using Amazon.EC2.Model;
 using Amazon.ElasticLoadBalancingV2;
 using Amazon.ElasticLoadBalancingV2.Model;
 using Amazon.Runtime;
-using Amazon.SQS;
-using Amazon.SQS.Model;
 
 namespace NetAutomation.Tests.Aws;
 
 public sealed class FailingCalls
 {
-    private const string Empty = "<DescribeVpcEndpointConnectionsResponse/>";
+    private const string Empty = "<DescribeTargetGroupsResponse><DescribeTargetGroupsResult/></DescribeTargetGroupsResponse>";
 
     [Theory]
     [InlineData("RequestLimitExceeded", 503)]
-    [InlineData("EC2ThrottledException", 400)]
+    [InlineData("Throttling", 400)]
     public async Task Throttled_call_is_signed_and_sent_again(string code, int status)
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
-        aws.Answer($"<Response><Errors><Error><Code>{code}</Code><Message>slow</Message></Error></Errors><RequestID>r</RequestID></Response>", status);
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
+        aws.Answer($"<ErrorResponse><Error><Code>{code}</Code><Message>slow</Message></Error><RequestId>r</RequestId></ErrorResponse>", status);
         aws.Answer(Empty);
-        using var client = Ec2(aws);
+        using var client = Elb(aws);
 
-        await client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest());
+        await client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest());
 
         aws.Calls.Count.ShouldBe(2);
         aws.Calls.ShouldAllBe(call => call.SignatureFault == null);
@@ -36,7 +32,7 @@ public sealed class FailingCalls
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         for (var i = 0; i < 5; i++)
             aws.AnswerJson("""{"__type":"ThrottlingException","message":"slow"}""", 400);
-        using var client = new AmazonAWSMarketplaceMeteringClient(AwsStub.Credentials, aws.Configure<AmazonAWSMarketplaceMeteringConfig>());
+        using var client = Metering(aws);
 
         await Should.ThrowAsync<ThrottlingException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
@@ -46,11 +42,11 @@ public sealed class FailingCalls
     [Fact]
     public async Task Wrong_parameter_is_not_sent_again()
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
-        aws.Answer("<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>no</Message></Error></Errors><RequestID>r</RequestID></Response>", 400);
-        using var client = Ec2(aws);
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
+        aws.Answer("<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>", 400);
+        using var client = Elb(aws);
 
-        (await Should.ThrowAsync<AmazonEC2Exception>(client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()))).ErrorCode.ShouldBe("InvalidParameterValue");
+        (await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()))).ErrorCode.ShouldBe("ValidationError");
 
         aws.Calls.Count.ShouldBe(1);
     }
@@ -58,13 +54,13 @@ public sealed class FailingCalls
     [Fact]
     public async Task Html_from_a_proxy_is_an_error_of_the_service()
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         const string Html = "<html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body></html>";
         aws.Answer(Html, 502, "text/html");
         aws.Answer(Html, 502, "text/html");
-        using var client = Ec2(aws, retries: 1);
+        using var client = Elb(aws, retries: 1);
 
-        var refusal = await Should.ThrowAsync<AmazonEC2Exception>(client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()));
+        var refusal = await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
 
         ((int)refusal.StatusCode).ShouldBe(502);
         refusal.ErrorCode.ShouldBeNullOrEmpty();
@@ -74,29 +70,29 @@ public sealed class FailingCalls
     [Fact]
     public async Task Html_in_place_of_a_json_error_is_an_error_of_the_service()
     {
-        await using var aws = await AwsStub.StartAsync("sqs");
+        await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.Answer("<html>bad gateway</html>", 502, "text/html");
-        using var client = new AmazonSQSClient(AwsStub.Credentials, aws.Configure<AmazonSQSConfig>(retries: 0));
+        using var client = Metering(aws, retries: 0);
 
-        var refusal = await Should.ThrowAsync<AmazonSQSException>(client.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = "q" }));
+        var refusal = await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
         ((int)refusal.StatusCode).ShouldBe(502);
     }
 
     [Theory]
     [InlineData("")]
-    [InlineData("<DescribeVpcEndpointConnectionsResponse><vpcEndpointConnectionSet><item>")]
+    [InlineData("<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member>")]
     [InlineData("<html>signed in by the hotel network</html>")]
-    [InlineData("""{"Messages":[]}""")]
-    [InlineData("<DescribeVpcEndpointConnectionsResponse><vpcEndpointConnectionSet><item><creationTimestamp>soon</creationTimestamp></item></vpcEndpointConnectionSet></DescribeVpcEndpointConnectionsResponse>")]
-    [InlineData("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]><DescribeVpcEndpointConnectionsResponse><nextToken>&e;</nextToken></DescribeVpcEndpointConnectionsResponse>")]
+    [InlineData("""{"TargetGroups":[]}""")]
+    [InlineData("<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member><Port>many</Port></member></TargetGroups></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
+    [InlineData("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]><DescribeTargetGroupsResponse><DescribeTargetGroupsResult><NextMarker>&e;</NextMarker></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
     public async Task Broken_xml_with_status_200_is_an_unmarshalling_error(string body)
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         aws.Answer(body, headers: ("x-amzn-RequestId", "req-4"));
-        using var client = Ec2(aws, retries: 0);
+        using var client = Elb(aws, retries: 0);
 
-        var broken = await Should.ThrowAsync<AmazonUnmarshallingException>(client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()));
+        var broken = await Should.ThrowAsync<AmazonUnmarshallingException>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
 
         broken.RequestId.ShouldBe("req-4");
         aws.Calls.Count.ShouldBe(1);
@@ -105,12 +101,12 @@ public sealed class FailingCalls
     [Fact]
     public async Task Broken_answer_is_fetched_again_before_it_is_an_error()
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
-        aws.Answer("<DescribeVpcEndpointConnectionsResponse><vpcEndpointConn");
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
+        aws.Answer("<DescribeTargetGroupsResponse><DescribeTarg");
         aws.Answer(Empty);
-        using var client = Ec2(aws);
+        using var client = Elb(aws);
 
-        await client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest());
+        await client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest());
 
         aws.Calls.Count.ShouldBe(2);
     }
@@ -120,7 +116,7 @@ public sealed class FailingCalls
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         aws.Answer("<html/>");
-        using var client = new AmazonElasticLoadBalancingV2Client(AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>(retries: 0));
+        using var client = Elb(aws, retries: 0);
 
         await Should.ThrowAsync<AmazonUnmarshallingException>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
     }
@@ -129,16 +125,16 @@ public sealed class FailingCalls
     [InlineData("")]
     [InlineData("null")]
     [InlineData("[]")]
-    [InlineData("""{"Messages":[{"MessageId":1}]}""")]
-    [InlineData("""{"Messages":[{"MessageId":"1" """)]
+    [InlineData("""{"ProductCode":1}""")]
+    [InlineData("""{"ProductCode":"1" """)]
     [InlineData("<html>bad</html>")]
     public async Task Broken_json_with_status_200_is_an_unmarshalling_error(string body)
     {
-        await using var aws = await AwsStub.StartAsync("sqs");
+        await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson(body);
-        using var client = new AmazonSQSClient(AwsStub.Credentials, aws.Configure<AmazonSQSConfig>(retries: 0));
+        using var client = Metering(aws, retries: 0);
 
-        await Should.ThrowAsync<AmazonUnmarshallingException>(client.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = "q" }));
+        await Should.ThrowAsync<AmazonUnmarshallingException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
         aws.Calls.Count.ShouldBe(1);
     }
@@ -146,16 +142,16 @@ public sealed class FailingCalls
     [Fact]
     public async Task Cut_connection_is_sent_again()
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         aws.AnswerWith(context =>
         {
             context.Abort();
             return Task.CompletedTask;
         });
         aws.Answer(Empty);
-        using var client = Ec2(aws);
+        using var client = Elb(aws);
 
-        await client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest());
+        await client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest());
 
         aws.Calls.Count.ShouldBe(2);
     }
@@ -163,13 +159,13 @@ public sealed class FailingCalls
     [Fact]
     public async Task Silent_endpoint_ends_the_one_attempt_by_the_time_limit()
     {
-        await using var aws = await AwsStub.StartAsync("ec2");
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         aws.AnswerWith(context => Task.Delay(Timeout.Infinite, context.RequestAborted));
-        var config = aws.Configure<AmazonEC2Config>(retries: 0);
+        var config = aws.Configure<AmazonElasticLoadBalancingV2Config>(retries: 0);
         config.Timeout = TimeSpan.FromMilliseconds(300);
-        using var client = new AmazonEC2Client(AwsStub.Credentials, config);
+        using var client = new AmazonElasticLoadBalancingV2Client(AwsStub.Credentials, config);
 
-        await Should.ThrowAsync<Exception>(client.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()));
+        await Should.ThrowAsync<Exception>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
 
         aws.Calls.Count.ShouldBe(1);
     }
@@ -177,19 +173,23 @@ public sealed class FailingCalls
     [Fact]
     public async Task Cancelled_call_ends_at_once()
     {
-        await using var aws = await AwsStub.StartAsync("sqs");
+        await using var aws = await AwsStub.StartAsync("aws-marketplace");
         using var cancel = new CancellationTokenSource();
         aws.AnswerWith(async context =>
         {
             await cancel.CancelAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
         });
-        using var client = new AmazonSQSClient(AwsStub.Credentials, aws.Configure<AmazonSQSConfig>());
+        using var client = Metering(aws);
 
-        await Should.ThrowAsync<OperationCanceledException>(client.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = "q" }, cancel.Token));
+        await Should.ThrowAsync<OperationCanceledException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }, cancel.Token));
 
         aws.Calls.Count.ShouldBe(1);
     }
 
-    private static AmazonEC2Client Ec2(AwsStub aws, int? retries = null) => new(AwsStub.Credentials, aws.Configure<AmazonEC2Config>(retries));
+    private static AmazonElasticLoadBalancingV2Client Elb(AwsStub aws, int? retries = null) =>
+        new(AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>(retries));
+
+    private static AmazonAWSMarketplaceMeteringClient Metering(AwsStub aws, int? retries = null) =>
+        new(AwsStub.Credentials, aws.Configure<AmazonAWSMarketplaceMeteringConfig>(retries));
 }

@@ -123,5 +123,19 @@ public sealed class MarketplaceCalls
         await Should.ThrowAsync<InvalidParameterException>(client.GetEntitlementsAsync(new GetEntitlementsRequest { ProductCode = "pc" }));
     }
 
+    [Fact]
+    public async Task Client_without_credentials_takes_those_of_the_chain()
+    {
+        await using var aws = await AwsStub.StartAsync("aws-marketplace");
+        aws.AnswerJson("{}");
+        var config = aws.Configure<AmazonAWSMarketplaceMeteringConfig>();
+        config.DefaultAWSCredentials = AwsStub.Credentials;
+        using var client = new AmazonAWSMarketplaceMeteringClient(config);
+
+        await client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" });
+
+        aws.Only.SignatureFault.ShouldBeNull();
+    }
+
     private static AmazonAWSMarketplaceMeteringClient Metering(AwsStub aws) => new(AwsStub.Credentials, aws.Configure<AmazonAWSMarketplaceMeteringConfig>());
 }

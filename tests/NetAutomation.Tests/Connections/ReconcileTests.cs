@@ -591,7 +591,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             Pages.Add(request.NextToken);
             if (Throttles-- > 0)
             {
-                throw new AmazonEC2Exception("Request limit exceeded.", errorCode: "RequestLimitExceeded", statusCode: System.Net.HttpStatusCode.ServiceUnavailable);
+                throw new AmazonEC2Exception("Request limit exceeded.", Amazon.Runtime.ErrorType.Unknown, "RequestLimitExceeded", "", System.Net.HttpStatusCode.ServiceUnavailable);
             }
 
             // Two pages, whatever was asked for.
@@ -625,7 +625,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             Refuse(request.VpcEndpointIds!, "InvalidVpcEndpointId.Malformed");
             if (AcceptCode is { } code)
             {
-                throw new AmazonEC2Exception("Not now.", errorCode: code, statusCode: System.Net.HttpStatusCode.BadRequest);
+                throw new AmazonEC2Exception("Not now.", Amazon.Runtime.ErrorType.Unknown, code, "", System.Net.HttpStatusCode.BadRequest);
             }
 
             Accepted.AddRange(request.VpcEndpointIds!);
@@ -647,7 +647,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         {
             if (Failing.Contains(operation))
             {
-                throw new AmazonEC2Exception("You are not authorized.", errorCode: "UnauthorizedOperation", statusCode: System.Net.HttpStatusCode.Forbidden);
+                throw new AmazonEC2Exception("You are not authorized.", Amazon.Runtime.ErrorType.Unknown, "UnauthorizedOperation", "", System.Net.HttpStatusCode.Forbidden);
             }
         }
 
@@ -655,7 +655,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         {
             if (Malformed is { } bad && items.Contains(bad))
             {
-                throw new AmazonEC2Exception("Bad item.", errorCode: code, statusCode: System.Net.HttpStatusCode.BadRequest);
+                throw new AmazonEC2Exception("Bad item.", Amazon.Runtime.ErrorType.Unknown, code, "", System.Net.HttpStatusCode.BadRequest);
             }
         }
     }
