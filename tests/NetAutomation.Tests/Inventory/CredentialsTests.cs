@@ -66,7 +66,7 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
         var ids = new List<DeviceId>();
         foreach (var (name, credential) in new[] { ("a", mine.Credential), ("b", key), ("c", enable), ("d", mine.Credential) })
         {
-            var device = await mine.Client.Call("POST", "/v1/devices", new { name, siteId = mine.Site, address = $"{name}.example", credentialId = credential });
+            var device = await mine.Client.Call("POST", "/v1/devices", new { name, siteId = mine.Site, address = $"{name}.example", platform = "frr", credentialId = credential });
             ids.Add(DeviceId.Parse(device.Must(HttpStatusCode.Created).Id));
         }
 

@@ -1,4 +1,6 @@
 using System.Net;
+using NetAutomation.Inventory.KeepDevices;
+using NetAutomation.Inventory.Model;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Inventory;
@@ -21,6 +23,31 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         read.Json.GetProperty("labels").GetProperty("role").GetString().ShouldBe("edge");
         (await mine.Client.Call("DELETE", path, null, read.ETag)).Must(HttpStatusCode.NoContent);
         (await mine.Client.Call("GET", path)).Must(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public void Every_fact_of_a_device_is_in_its_answer_and_in_what_adds_and_changes_it()
+    {
+        var facts = typeof(DeviceFacts).GetProperties().Select(each => each.Name).ToList();
+        foreach (var type in new[] { typeof(DeviceResource), typeof(CreateDeviceRequest), typeof(ChangeDeviceRequest) })
+        {
+            facts.Except(type.GetProperties().Select(each => each.Name)).ShouldBeEmpty(type.Name);
+        }
+    }
+
+    [Fact]
+    public async Task Change_that_changes_nothing_keeps_the_etag()
+    {
+        var mine = await Inventories.Create(shared);
+        var device = (await mine.Add("r1", "10.0.0.1", new { a = "1", b = "2" })).Location!;
+        foreach (var (path, body) in new (string, object)[]
+        {
+            (device, new { name = "r1", labels = new { b = "2", a = "1" } }), ($"/v1/sites/{mine.Site}", new { name = "ams" }), ($"/v1/credentials/{mine.Credential}", new { name = "lab" }),
+        })
+        {
+            var etag = (await mine.Client.Call("GET", path)).ETag!;
+            (await mine.Client.Call("PATCH", path, body, etag)).Must(HttpStatusCode.OK).ETag.ShouldBe(etag);
+        }
     }
 
     [Fact]
@@ -60,7 +87,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         (await mine.Add("r2", "::ffff:10.0.0.1")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("device_address_taken");
         (await mine.Add("r2", "10.0.0.1", port: 23)).Must(HttpStatusCode.Created);
         var other = (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Id;
-        (await mine.Client.Call("POST", "/v1/devices", new { name = "r3", siteId = other, address = "10.0.0.1", credentialId = mine.Credential })).Must(HttpStatusCode.Created);
+        (await mine.Client.Call("POST", "/v1/devices", new { name = "r3", siteId = other, address = "10.0.0.1", platform = "frr", credentialId = mine.Credential })).Must(HttpStatusCode.Created);
         (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("site_name_taken");
         (await mine.Client.Call("POST", "/v1/credentials", new { name = "lab", username = "a", kind = "password", password = "b" }))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("credential_name_taken");
@@ -89,7 +116,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         });
         answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
             [
-                "/name pattern", "/siteId unknown_site", "/address address", "/port out_of_range", "/platform enum", "/credentialId unknown_credential",
+                "/name pattern", "/siteId unknown_site", "/address address", "/port out_of_range", "/platform unknown_platform", "/credentialId unknown_credential",
                 "/hostKeySha256 pattern", "/labels/a b label_key", "/labels/ok label_value",
             ],
             ignoreOrder: true);
@@ -97,16 +124,26 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
 
     [Theory]
     [InlineData("{}", 400)]
-    [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","color":"red"}""", 400)]
-    [InlineData("""{"name":null,"siteId":"x","address":"a","credentialId":"x"}""", 400)]
-    [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","port":"22"}""", 400)]
-    [InlineData("""{"name":"a","siteId":"x","address":"a","credentialId":"x","labels":{"a":null}}""", 400)]
-    [InlineData("""{"name":"a\u0000","siteId":"x","address":"a","credentialId":"x"}""", 400)]
+    [InlineData("""{"name":"a","siteId":"x","address":"a","platform":"frr","credentialId":"x","color":"red"}""", 400)]
+    [InlineData("""{"name":null,"siteId":"x","address":"a","platform":"frr","credentialId":"x"}""", 400)]
+    [InlineData("""{"name":"a","siteId":"x","address":"a","platform":"frr","credentialId":"x","port":"22"}""", 400)]
+    [InlineData("""{"name":"a","siteId":"x","address":"a","platform":"frr","credentialId":"x","labels":{"a":null}}""", 400)]
+    [InlineData("""{"name":"a\u0000","siteId":"x","address":"a","platform":"frr","credentialId":"x"}""", 400)]
     public async Task Body_that_is_no_device_is_refused(string body, int status)
     {
         var mine = await Inventories.Create(shared);
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
         (await mine.Client.Call("POST", "/v1/devices", content)).Must((HttpStatusCode)status);
+    }
+
+    [Fact]
+    public async Task Device_without_a_platform_is_refused_as_one_without_an_address_is()
+    {
+        var mine = await Inventories.Create(shared);
+        (await mine.Client.Call("POST", "/v1/devices", new { name = "r1", siteId = mine.Site, address = "10.0.0.1", credentialId = mine.Credential }))
+            .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/platform required"]);
+        (await mine.Client.Call("POST", "/v1/devices", new { name = "r1", siteId = mine.Site, platform = "frr", credentialId = mine.Credential }))
+            .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/address required"]);
     }
 
     [Fact]
@@ -153,7 +190,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
             (await other.Client.Call("DELETE", path, null, "*")).Must(HttpStatusCode.NotFound);
         }
 
-        (await other.Client.Call("POST", "/v1/devices", new { name = "r2", siteId = mine.Site, address = "10.0.0.2", credentialId = mine.Credential }))
+        (await other.Client.Call("POST", "/v1/devices", new { name = "r2", siteId = mine.Site, address = "10.0.0.2", platform = "frr", credentialId = mine.Credential }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/siteId unknown_site", "/credentialId unknown_credential"], ignoreOrder: true);
         (await mine.Client.Call("GET", device)).Must(HttpStatusCode.OK);
     }

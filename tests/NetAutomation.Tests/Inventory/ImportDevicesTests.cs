@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
+using NetAutomation.Inventory.Model;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Inventory;
@@ -30,6 +32,30 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task Every_fact_of_a_device_has_a_column_that_changes_it()
+    {
+        var mine = await Inventories.Create(shared);
+        (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Must(HttpStatusCode.Created);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "other", username = "a", kind = "password", password = "b" })).Must(HttpStatusCode.Created);
+        var device = (await mine.Add("r1", "10.0.0.1")).Location!;
+        var cells = new Dictionary<string, string>
+        {
+            ["siteId"] = "fra", ["address"] = "10.0.0.9", ["port"] = "2022", ["credentialId"] = "other", ["hostKeySha256"] = $"SHA256:{new string('A', 43)}",
+            ["labels"] = "role=edge", ["enabled"] = "false",
+        };
+        foreach (var fact in typeof(DeviceFacts).GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name)).Except(["name", "platform"]))
+        {
+            var before = (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText();
+            Counts(await Import(mine, $"name,{Column(fact)}\r\nr1,{cells[fact]}\r\n")).ShouldBe((false, 0, 1, 0), fact);
+            (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText().ShouldNotBe(before, fact);
+        }
+
+        (await Import(mine, "name,platform\r\nr1,none\r\n")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/platform unknown_platform"]);
+
+        static string Column(string fact) => fact.EndsWith("Id", StringComparison.Ordinal) ? fact[..^2] : fact;
+    }
+
+    [Fact]
     public async Task One_bad_row_keeps_all_rows_out()
     {
         var mine = await Inventories.Create(shared);
@@ -40,12 +66,13 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
             + "r3,ams,127.0.0.1,22,ios,lab,,-=1,\r\n"
             + "r4,,10.0.0.4,x,frr,lab,,,\r\n"
             + "r1,ams,10.0.0.8,22,frr,lab,,,\r\n"
-            + ",ams,10.0.0.7,22,frr,lab,,,\r\n";
+            + ",ams,10.0.0.7,22,frr,lab,,,\r\n"
+            + "r5,ams,10.0.0.5,22,,lab,,,\r\n";
         (await Import(mine, csv)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
             [
                 "/rows/3/site unknown_site", "/rows/3/port out_of_range", "/rows/3/credential unknown_credential", "/rows/3/enabled type",
-                "/rows/4/address address", "/rows/4/platform enum", "/rows/4/labels/- label_key", "/rows/5/site required", "/rows/5/port type",
-                "/rows/6/name duplicate", "/rows/7/name pattern",
+                "/rows/4/address address", "/rows/4/platform unknown_platform", "/rows/4/labels/- label_key", "/rows/5/site required", "/rows/5/port type",
+                "/rows/6/name duplicate", "/rows/7/name pattern", "/rows/8/platform required",
             ],
             ignoreOrder: true);
         (await Names(mine)).ShouldBe(["r1"]);
@@ -85,7 +112,7 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         using var latin = new ByteArrayContent([0x6e, 0xff]);
         latin.Headers.ContentType = new MediaTypeHeaderValue("text/csv");
         (await mine.Client.Call("POST", "/v1/devices:import", latin)).Must(HttpStatusCode.BadRequest);
-        (await Import(mine, Header + string.Concat(Enumerable.Range(0, 10_001).Select(i => $"r{i},ams,r{i}.example,,,lab,,,\r\n")))).Must(HttpStatusCode.UnprocessableEntity)
+        (await Import(mine, Header + string.Concat(Enumerable.Range(0, 10_001).Select(i => $"r{i},ams,r{i}.example,,frr,lab,,,\r\n")))).Must(HttpStatusCode.UnprocessableEntity)
             .Faults.ShouldBe(["/rows too_many"]);
     }
 
@@ -93,7 +120,7 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
     public async Task Thousands_of_rows_are_one_import()
     {
         var mine = await Inventories.Create(shared);
-        var csv = Header + string.Concat(Enumerable.Range(0, 3000).Select(i => $"r{i},ams,r{i}.example,,,lab,,n=v{i},\r\n"));
+        var csv = Header + string.Concat(Enumerable.Range(0, 3000).Select(i => $"r{i},ams,r{i}.example,,frr,lab,,n=v{i},\r\n"));
         Counts(await Import(mine, csv)).ShouldBe((false, 3000, 0, 0));
         Counts(await Import(mine, csv)).ShouldBe((false, 0, 0, 3000));
     }
@@ -103,7 +130,7 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
     {
         var (mine, other) = (await Inventories.Create(shared), await Inventories.Create(shared));
         await other.Add("r1", "10.0.0.1");
-        Counts(await Import(mine, Header + "r1,ams,10.0.0.1,,,lab,,,\r\n")).ShouldBe((false, 1, 0, 0));
+        Counts(await Import(mine, Header + "r1,ams,10.0.0.1,,frr,lab,,,\r\n")).ShouldBe((false, 1, 0, 0));
     }
 
     private static async Task<Answer> Import(Inventories mine, string csv, bool dryRun = false)

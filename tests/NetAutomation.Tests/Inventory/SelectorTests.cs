@@ -71,10 +71,10 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
         var mine = await Inventories.Create(shared);
         var devices = Enumerable.Range(0, 60).ToDictionary(
             i => $"r{i}", _ => _keys.Where(_ => random.Next(2) == 0).ToDictionary(key => key, _ => random.GetItems(_values, 1)[0]));
-        var csv = new StringBuilder("name,site,address,credential,labels\r\n");
+        var csv = new StringBuilder("name,site,address,platform,credential,labels\r\n");
         foreach (var (name, labels) in devices)
         {
-            csv.Append($"{name},ams,{name}.example,lab,{string.Join(';', labels.Select(label => $"{label.Key}={label.Value}"))}\r\n");
+            csv.Append($"{name},ams,{name}.example,frr,lab,{string.Join(';', labels.Select(label => $"{label.Key}={label.Value}"))}\r\n");
         }
 
         using var content = new StringContent(csv.ToString(), Encoding.UTF8, "text/csv");

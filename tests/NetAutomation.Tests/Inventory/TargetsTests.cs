@@ -44,10 +44,10 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
     public async Task Ten_thousand_ids_resolve_at_once()
     {
         var mine = await Inventories.Create(shared);
-        var csv = new StringBuilder("name,site,address,credential\r\n");
+        var csv = new StringBuilder("name,site,address,platform,credential\r\n");
         for (var i = 0; i < 10_000; i++)
         {
-            csv.Append($"r{i},ams,r{i}.example,lab\r\n");
+            csv.Append($"r{i},ams,r{i}.example,frr,lab\r\n");
         }
 
         using var content = new StringContent(csv.ToString(), Encoding.UTF8, "text/csv");

@@ -1,3 +1,7 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
+using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -5,6 +9,9 @@ namespace NetAutomation.Tests.Persistence;
 
 public sealed class TenantTablesTests(PostgresServer postgres)
 {
+    /// <summary>Columns of mapped tables that only SQL reads and writes.</summary>
+    private static readonly string[] _written = ["inventory.tenant_key.created_at"];
+
     [Fact]
     public async Task Every_table_with_a_tenant_has_forced_row_level_security_and_a_tenant_key()
     {
@@ -28,6 +35,22 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         }
 
         faults.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Every_column_of_a_mapped_table_is_mapped()
+    {
+        var database = await postgres.Create();
+        await using var db = new NetAutomationDb(
+            new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(database.Owner).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+        var tables = db.GetService<IDesignTimeModel>().Model.GetRelationalModel().Tables.ToList();
+        var mapped = tables.SelectMany(table => table.Columns.Select(column => $"{table.Schema}.{table.Name}.{column.Name}")).ToList();
+        var names = tables.Select(table => $"{table.Schema}.{table.Name}").ToArray();
+        var columns = await db.Query<string>(
+            $"select format('%s.%s.%s', table_schema, table_name, column_name) from information_schema.columns where table_schema || '.' || table_name = any ({names})");
+        columns.Except(mapped).Except(_written).ShouldBeEmpty("a column that no entity has");
+        mapped.Except(columns).ShouldBeEmpty("a member that no table has");
+        _written.Except(columns).ShouldBeEmpty("an exception without a column");
     }
 
     [Fact]

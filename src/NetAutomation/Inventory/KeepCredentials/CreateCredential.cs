@@ -1,8 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
-using NetAutomation.Inventory.Storage;
-using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
@@ -12,7 +10,7 @@ internal static class CreateCredential
 {
     /// <summary>Adds a login. The secrets are sealed at once and cannot be read back.</summary>
     internal static async Task<Results<Created<CredentialResource>, Problem>> Handle(
-        CreateCredentialRequest body, Caller caller, NetAutomationDb db, TenantKeys keys, AuditLog audit, TimeProvider time, HttpContext http, CancellationToken cancel)
+        CreateCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
         using var secrets = body.Secrets();
         if (CredentialRules.Faults(body.Name, body.Username, body.Kind, secrets) is { Count: > 0 } faults)
@@ -22,26 +20,18 @@ internal static class CreateCredential
 
         var credential = new Credential
         {
-            TenantId = caller.Tenant,
+            TenantId = call.Caller.Tenant,
             Id = CredentialId.New(),
             Name = body.Name,
             Username = body.Username,
             Kind = body.Kind,
-            CreatedAt = time.GetUtcNow(),
+            CreatedAt = clock.GetUtcNow(),
         };
-        using (var key = await keys.Current(db, caller.Tenant, cancel))
+        using (var key = await keys.Current(call.Db, call.Caller.Tenant, call.Cancel))
         {
-            credential.Replace(secrets, key, time.GetUtcNow());
+            credential.Replace(secrets, key, clock.GetUtcNow());
         }
 
-        db.Add(credential);
-        if (await db.Save(Problems.CredentialInUse, cancel) is { } problem)
-        {
-            return problem;
-        }
-
-        await audit.Append(caller, "credential.created", $"{credential.Id}", new { credential.Name, credential.Kind, credential.Fingerprint }, cancel);
-        ETags.Show(http, credential.Version);
-        return TypedResults.Created($"/v1/credentials/{credential.Id}", CredentialResource.Of(credential));
+        return await CredentialResource.Rows.Create(call, credential, new { credential.Name, credential.Kind, credential.Fingerprint });
     }
 }

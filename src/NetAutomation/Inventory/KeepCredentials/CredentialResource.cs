@@ -2,6 +2,7 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Rules;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 
@@ -16,8 +17,10 @@ namespace NetAutomation.Inventory.KeepCredentials;
 public sealed record CredentialResource(
     CredentialId Id, string Name, string Username, LoginKind Kind, string Fingerprint, DateTimeOffset CreatedAt, DateTimeOffset RotatedAt)
 {
-    internal static CredentialResource Of(Credential row) =>
-        new(row.Id, row.Name, row.Username, row.Kind, row.Fingerprint, row.CreatedAt, row.RotatedAt);
+    internal static readonly Resource<CredentialKind, Credential, CredentialResource> Rows = new(
+        "credential", "/v1/credentials",
+        row => new CredentialResource(row.Id, row.Name, row.Username, row.Kind, row.Fingerprint, row.CreatedAt, row.RotatedAt),
+        Problems.CredentialInUse, ("credential_name", Problems.CredentialNameTaken));
 }
 
 /// <summary>A new credential. Kind <c>password</c> takes a password, <c>ssh_key</c> a private key, <c>enable</c> a password and an enable password.</summary>

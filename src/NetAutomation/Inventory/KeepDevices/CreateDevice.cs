@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory.Model;
-using NetAutomation.Inventory.Storage;
-using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
@@ -11,23 +9,14 @@ internal static class CreateDevice
 {
     /// <summary>Adds a device.</summary>
     internal static async Task<Results<Created<DeviceResource>, Problem>> Handle(
-        CreateDeviceRequest body, Caller caller, NetAutomationDb db, DeviceCheck check, AuditLog audit, TimeProvider time, HttpContext http, CancellationToken cancel)
+        CreateDeviceRequest body, [AsParameters] ResourceCall call, DeviceCheck check, TimeProvider clock)
     {
-        if ((await check.Check(body.Facts(), cancel)).Refused(out var refused, out var facts))
+        if ((await check.Check(body.Facts(), call.Cancel)).Refused(out var refused, out var facts))
         {
             return refused;
         }
 
-        var device = new Device { TenantId = caller.Tenant, Id = DeviceId.New(), CreatedAt = time.GetUtcNow() };
-        device.Become(facts);
-        db.Add(device);
-        if (await db.Save(Problems.DeviceInUse, cancel) is { } problem)
-        {
-            return problem;
-        }
-
-        await audit.Append(caller, "device.created", $"{device.Id}", DeviceResource.Of(device), cancel);
-        ETags.Show(http, device.Version);
-        return TypedResults.Created($"/v1/devices/{device.Id}", DeviceResource.Of(device));
+        var device = new Device(call.Caller.Tenant, facts, clock.GetUtcNow());
+        return await DeviceResource.Rows.Create(call, device, DeviceResource.Of(device));
     }
 }

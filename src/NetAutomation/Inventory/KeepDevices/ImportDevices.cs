@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Inventory.Model;
-using NetAutomation.Inventory.Storage;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -70,10 +69,10 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         foreach (var row in file.Rows)
         {
             var isKnown = known.TryGetValue(row.Name, out var device);
-            var (facts, faults) = row.Over(device?.Facts(), sites, credentials).Check(row.At, options.Value.AllowLoopback);
+            var (facts, faults) = row.Over(device, sites, credentials).Check(row.At, options.Value.AllowLoopback);
             _faults.AddRange(row.Faults);
             _faults.AddRange(faults.Where(fault => row.Faults.TrueForAll(other => other.Pointer != fault.Pointer)));
-            device ??= new Device { TenantId = caller.Tenant, Id = DeviceId.New(), CreatedAt = time.GetUtcNow() };
+            device ??= new Device(caller.Tenant, facts, time.GetUtcNow());
             if (!known.TryAdd(row.Name, device) && _rows.TryGetValue(device.Id, out var first))
             {
                 _faults.Add(new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {first}."));
@@ -81,9 +80,8 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             }
 
             _rows[device.Id] = row.Number;
-            var changed = device.Become(facts);
             created += isKnown ? 0 : 1;
-            updated += isKnown && changed ? 1 : 0;
+            updated += isKnown && Device.Become(db.Entry(device), facts) ? 1 : 0;
         }
 
         await CheckAddresses(known.Values, cancel);
@@ -96,7 +94,7 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         {
             db.AddRange(known.Values.Where(device => db.Entry(device).State == EntityState.Detached));
             await db.Execute($"set constraints inventory.device_address deferred", cancel);
-            if (await db.Save(Problems.DeviceInUse, cancel) is { } problem)
+            if (await DeviceResource.Rows.Save(db, cancel) is { } problem)
             {
                 return problem;
             }
@@ -109,17 +107,17 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
     private async Task CheckAddresses(ICollection<Device> imported, CancellationToken cancel)
     {
         var addresses = imported.Select(device => device.Address).Distinct().ToList();
-        var taken = await db.Set<Device>().AsNoTracking().Where(device => addresses.Contains(device.Address))
-            .Select(device => new { device.Id, device.Name, device.SiteId, device.Address, device.Port }).ToListAsync(cancel);
-        var holders = taken.Where(device => !_rows.ContainsKey(device.Id)).ToDictionary(device => (device.SiteId, device.Address, device.Port), device => device.Name);
+        var taken = await db.Set<Device>().AsNoTracking().Where(device => addresses.Contains(device.Address)).ToListAsync(cancel);
+        var holders = taken.Where(device => !_rows.ContainsKey(device.Id)).ToDictionary(Place, device => device.Name);
         foreach (var device in imported.Where(device => device.SiteId != SiteId.None).OrderBy(device => _rows[device.Id]))
         {
-            if (!holders.TryAdd((device.SiteId, device.Address, device.Port), device.Name))
+            if (!holders.TryAdd(Place(device), device.Name))
             {
                 var number = _rows[device.Id];
-                _faults.Add(new ProblemError(
-                    $"/rows/{number}/address", "address_taken", $"Row {number}: {holders[(device.SiteId, device.Address, device.Port)]} has this address and port."));
+                _faults.Add(new ProblemError($"/rows/{number}/address", "address_taken", $"Row {number}: {holders[Place(device)]} has this address and port."));
             }
         }
     }
+
+    private static (SiteId Site, string Address, int Port) Place(Device device) => (device.SiteId, device.Address, device.Port);
 }

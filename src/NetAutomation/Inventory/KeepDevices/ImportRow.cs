@@ -17,16 +17,18 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
 
     public List<ProblemError> Faults { get; } = [];
 
-    public DeviceFacts Over(DeviceFacts? known, Dictionary<string, SiteId> sites, Dictionary<string, CredentialId> credentials) => new(
-        Name,
-        Named("site", sites, known?.SiteId),
-        cells.GetValueOrDefault("address") ?? known?.Address ?? "",
-        Read("port", known?.Port ?? 22, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
-        cells.GetValueOrDefault("platform") ?? known?.Platform ?? Catalog.Platforms.Known[0],
-        Named("credential", credentials, known?.CredentialId),
-        cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
-        LabelCells() ?? known?.Labels ?? [],
-        Read("enabled", known?.Enabled ?? true, text => bool.TryParse(text, out var enabled) ? enabled : null));
+    public DeviceFacts Over(DeviceFacts? known, Dictionary<string, SiteId> sites, Dictionary<string, CredentialId> credentials) => new()
+    {
+        Name = Name,
+        SiteId = Named("site", sites, known?.SiteId),
+        Address = cells.GetValueOrDefault("address") ?? known?.Address ?? "",
+        Port = Read("port", known?.Port ?? 22, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
+        Platform = cells.GetValueOrDefault("platform") ?? known?.Platform ?? Missing("platform"),
+        CredentialId = Named("credential", credentials, known?.CredentialId),
+        HostKeySha256 = cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
+        Labels = LabelCells() ?? known?.Labels ?? [],
+        Enabled = Read("enabled", known?.Enabled ?? true, text => bool.TryParse(text, out var enabled) ? enabled : null),
+    };
 
     private Id<TKind> Named<TKind>(string column, Dictionary<string, Id<TKind>> ids, Id<TKind>? known)
         where TKind : IIdKind
@@ -36,7 +38,15 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
             return id;
         }
 
-        Fault(column, name is null ? "required" : $"unknown_{column}", name is null ? "needed for a new device" : $"there is no {column} '{name}'");
+        if (name is null)
+        {
+            Missing(column);
+        }
+        else
+        {
+            Fault(column, $"unknown_{column}", $"there is no {column} '{name}'");
+        }
+
         return default;
     }
 
@@ -75,6 +85,12 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         }
 
         return labels;
+    }
+
+    private string Missing(string column)
+    {
+        Fault(column, "required", "needed for a new device");
+        return "";
     }
 
     private void Fault(string column, string code, string detail) => Faults.Add(new ProblemError($"{At}/{column}", code, $"Row {Number}: {detail}."));

@@ -5,7 +5,6 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
-using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -36,35 +35,10 @@ internal static class ReadDevices
             devices = devices.Where(device => device.SiteId == site);
         }
 
-        var read = await page.Read(
-            $"devices {filter}",
-            (below, count) => Below(devices, below).AsNoTracking().Take(count).ToListAsync(cancel),
-            device => device.Id.Value);
-        return read.Refused(out var problem, out var found)
-            ? problem
-            : TypedResults.Ok(new Page<DeviceResource>([.. found.Items.Select(DeviceResource.Of)], found.Next));
+        return await DeviceResource.Rows.List(page, db, cancel, devices, filter);
     }
 
     /// <summary>One device.</summary>
-    internal static async Task<Results<Ok<DeviceResource>, Problem>> Show(DeviceId id, NetAutomationDb db, HttpContext http, CancellationToken cancel)
-    {
-        if (await db.Set<Device>().AsNoTracking().FirstOrDefaultAsync(row => row.Id == id, cancel) is not { } device)
-        {
-            return Web.Problems.NotFound.With();
-        }
-
-        ETags.Show(http, device.Version);
-        return TypedResults.Ok(DeviceResource.Of(device));
-    }
-
-    private static IQueryable<Device> Below(IQueryable<Device> devices, Guid? below)
-    {
-        if (below is { } id)
-        {
-            var last = new DeviceId(id);
-            devices = devices.Where(device => device.Id.CompareTo(last) < 0);
-        }
-
-        return devices.OrderByDescending(device => device.Id);
-    }
+    internal static Task<Results<Ok<DeviceResource>, Problem>> Show(DeviceId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
+        DeviceResource.Rows.Show(id, db, http, cancel);
 }

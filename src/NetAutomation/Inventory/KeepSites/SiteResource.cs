@@ -1,4 +1,5 @@
 using NetAutomation.Inventory.Model;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepSites;
 
@@ -8,7 +9,8 @@ namespace NetAutomation.Inventory.KeepSites;
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record SiteResource(SiteId Id, string Name, DateTimeOffset CreatedAt)
 {
-    internal static SiteResource Of(Site site) => new(site.Id, site.Name, site.CreatedAt);
+    internal static readonly Resource<SiteKind, Site, SiteResource> Rows = new(
+        "site", "/v1/sites", site => new SiteResource(site.Id, site.Name, site.CreatedAt), Problems.SiteInUse, ("site_name", Problems.SiteNameTaken));
 }
 
 /// <summary>A site's members that can be set.</summary>

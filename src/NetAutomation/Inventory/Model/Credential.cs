@@ -1,9 +1,10 @@
 using NetAutomation.Inventory.Seal;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.Model;
 
 /// <summary>The secret stands here sealed only; its text lives in <see cref="LoginSecrets"/> for as long as it is used.</summary>
-internal sealed class Credential
+internal sealed class Credential : IResource<CredentialKind>
 {
     public required TenantId TenantId { get; init; }
 

@@ -1,55 +1,42 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using NetAutomation.Web.Http;
+
 namespace NetAutomation.Inventory.Model;
 
-internal sealed class Device
+/// <summary>A row: its facts, and what the service adds to them.</summary>
+internal sealed record Device : DeviceFacts, IResource<DeviceKind>
 {
-    public required TenantId TenantId { get; init; }
+    [SetsRequiredMembers]
+    public Device(TenantId tenant, DeviceFacts facts, DateTimeOffset now)
+        : base(facts) => (TenantId, Id, CreatedAt) = (tenant, DeviceId.New(), now);
 
-    public required DeviceId Id { get; init; }
+    /// <summary>For EF Core, which sets every column afterwards.</summary>
+    private Device()
+    {
+    }
 
-    public string Name { get; private set; } = "";
+    public TenantId TenantId { get; private init; }
 
-    public SiteId SiteId { get; private set; }
-
-    public string Address { get; private set; } = "";
-
-    public int Port { get; private set; }
-
-    public string Platform { get; private set; } = "";
-
-    public CredentialId CredentialId { get; private set; }
-
-    /// <summary>The pin, in OpenSSH's form <c>SHA256:…</c>; null until it is given or first seen.</summary>
-    public string? HostKeySha256 { get; private set; }
+    public DeviceId Id { get; private init; }
 
     /// <summary>The whole public key behind the pin, where it was seen.</summary>
     public string? HostKey { get; private set; }
 
-    public Dictionary<string, string> Labels { get; private set; } = [];
+    public int Version { get; set; } = 1;
 
-    public bool Enabled { get; private set; }
+    public DateTimeOffset CreatedAt { get; private init; }
 
-    public int Version { get; private set; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public DeviceFacts Facts() => new(Name, SiteId, Address, Port, Platform, CredentialId, HostKeySha256, Labels, Enabled);
-
-    /// <summary>False where the device already is so.</summary>
-    public bool Become(DeviceFacts facts)
+    /// <summary>Every member of the facts, by its name; false where the device already is so.</summary>
+    public static bool Become(EntityEntry<Device> row, DeviceFacts facts)
     {
-        if (Version > 0 && facts.Same(Facts()))
+        row.CurrentValues.SetValues(facts);
+        if (row.Property(device => device.HostKeySha256).IsModified)
         {
-            return false;
+            row.Entity.HostKey = null;
         }
 
-        if (facts.HostKeySha256 != HostKeySha256)
-        {
-            HostKey = null;
-        }
-
-        (Name, SiteId, Address, Port, Platform) = (facts.Name, facts.SiteId, facts.Address, facts.Port, facts.Platform);
-        (CredentialId, HostKeySha256, Labels, Enabled) = (facts.CredentialId, facts.HostKeySha256, facts.Labels, facts.Enabled);
-        Version++;
-        return true;
+        return row.State == EntityState.Modified;
     }
 }

@@ -4,18 +4,31 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Model;
 
-/// <summary>What a tenant says about a device, whichever way it comes in.</summary>
-internal sealed partial record DeviceFacts(
-    string Name,
-    SiteId SiteId,
-    string Address,
-    int Port,
-    string Platform,
-    CredentialId CredentialId,
-    string? HostKeySha256,
-    Dictionary<string, string> Labels,
-    bool Enabled)
+/// <summary>
+/// What a tenant says about a device, whichever way it comes in. All members are required, so that a request, an import or an answer that
+/// leaves one out does not compile.
+/// </summary>
+internal partial record DeviceFacts
 {
+    public required string Name { get; init; }
+
+    public required SiteId SiteId { get; init; }
+
+    public required string Address { get; init; }
+
+    public required int Port { get; init; }
+
+    public required string Platform { get; init; }
+
+    public required CredentialId CredentialId { get; init; }
+
+    /// <summary>The pin, in OpenSSH's form <c>SHA256:…</c>; null until it is given or first seen.</summary>
+    public required string? HostKeySha256 { get; init; }
+
+    public required Dictionary<string, string> Labels { get; init; }
+
+    public required bool Enabled { get; init; }
+
     // Ansible's own words for hosts and groups.
     private static readonly HashSet<string> s_reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
@@ -39,9 +52,9 @@ internal sealed partial record DeviceFacts(
             faults.Add(new ProblemError($"{at}/port", "out_of_range", "The port is 1 to 65535."));
         }
 
-        if (!Catalog.Platforms.Known.Contains(Platform, StringComparer.Ordinal))
+        if (Catalog.Platforms.Known is var known && !known.Contains(Platform, StringComparer.Ordinal))
         {
-            faults.Add(new ProblemError($"{at}/platform", "enum", $"The platform is one of {string.Join(", ", Catalog.Platforms.Known)}."));
+            faults.Add(new ProblemError($"{at}/platform", "unknown_platform", $"The platform is one of {string.Join(", ", known)}."));
         }
 
         if (HostKeySha256 is not null && !Pin().IsMatch(HostKeySha256))
@@ -52,10 +65,6 @@ internal sealed partial record DeviceFacts(
         faults.AddRange(Rules.Labels.Faults(Labels, $"{at}/labels"));
         return (this with { Address = address ?? Address }, faults);
     }
-
-    public bool Same(DeviceFacts other) =>
-        this with { Labels = other.Labels } == other && Labels.Count == other.Labels.Count
-        && Labels.All(label => other.Labels.TryGetValue(label.Key, out var value) && value == label.Value);
 
     [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex DeviceName();

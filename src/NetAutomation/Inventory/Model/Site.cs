@@ -1,6 +1,8 @@
+using NetAutomation.Web.Http;
+
 namespace NetAutomation.Inventory.Model;
 
-internal sealed class Site
+internal sealed class Site : IResource<SiteKind>
 {
     public required TenantId TenantId { get; init; }
 

@@ -16,6 +16,9 @@ internal static partial class Labels
             _ => false,
         };
 
+    public static bool Same(Dictionary<string, string> one, Dictionary<string, string> other) =>
+        one.Count == other.Count && one.All(label => other.TryGetValue(label.Key, out var value) && value == label.Value);
+
     public static bool IsValue(string value) => value.Length == 0 || Name().IsMatch(value);
 
     public static IEnumerable<ProblemError> Faults(Dictionary<string, string> labels, string at)

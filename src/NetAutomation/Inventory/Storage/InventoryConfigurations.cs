@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using NetAutomation.Inventory.Model;
+using NetAutomation.Inventory.Rules;
 using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Storage;
@@ -24,9 +25,7 @@ internal sealed class InventoryConfigurations
             labels => JsonSerializer.Serialize(labels, Json.Api),
             text => JsonSerializer.Deserialize<Dictionary<string, string>>(text, Json.Api)!,
             new ValueComparer<Dictionary<string, string>>(
-                (a, b) => JsonSerializer.Serialize(a, Json.Api) == JsonSerializer.Serialize(b, Json.Api),
-                labels => labels.Count,
-                labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
+                (a, b) => Labels.Same(a!, b!), labels => labels.Count, labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
     }
 
     public void Configure(EntityTypeBuilder<Credential> builder)

@@ -142,9 +142,9 @@ internal static class Guide
     private static string Run() => PageHtml.Code(
         "run",
         """
-        read -rs -p 'Password of the device: ' PASSWORD
+        read -r -p 'Platform of the device: ' PLATFORM; read -rs -p 'Password of the device: ' PASSWORD
         CREDENTIAL=$(jq -n --arg p "$PASSWORD" '{name:"lab",kind:"password",username:"admin",password:$p}' | na /v1/credentials -X POST --json @- | jq -r .id)
-        DEVICE=$(na /v1/devices -X POST --json '{"name":"router-1","siteId":"'$SITE'","address":"10.0.0.1","port":22,"platform":"frr","credentialId":"'$CREDENTIAL'","labels":{},"enabled":true}' | jq -r .id)
+        DEVICE=$(na /v1/devices -X POST --json '{"name":"router-1","siteId":"'$SITE'","address":"10.0.0.1","port":22,"platform":"'$PLATFORM'","credentialId":"'$CREDENTIAL'","labels":{},"enabled":true}' | jq -r .id)
         na /v1/devices/$DEVICE:test -X POST
         na /v1/purchases -X POST -H 'Idempotency-Key: first-purchase-01' --json '{"block":"config-backup","kind":"pay_per_use"}'
         RUN=$(na /v1/runs -X POST -H 'Idempotency-Key: first-run-of-ours' --json '{"block":"config-backup","targets":{"deviceIds":["'$DEVICE'"]},"input":{}}' | jq -r .id)
