@@ -15,31 +15,25 @@ internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
         // Two clicks at once are one registration.
         var name = $"register/{license ?? $"{account}/{product}"}";
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({name}, 0))", cancel);
-        var known = await db.Query<Known>(
-            $"""
-            select tenant_id, id, retired_at, ended_at from onboarding.agreement
-            where license_arn = {license} or ({license}::text is null and license_arn is null and account = {account} and product_code = {product})
-            order by retired_at desc nulls first
-            for update
-            """,
-            cancel);
+        var known = await Agreements(buyer, cancel);
         TenantId tenant;
+        AgreementId id;
         if (known is [{ RetiredAt: null } agreement, ..])
         {
-            tenant = new TenantId(agreement.TenantId);
+            (tenant, id) = (agreement.TenantId, agreement.Id);
             await db.Execute(
                 $"""
                 update onboarding.agreement set customer_identifier = coalesce({customer}, customer_identifier), asked_at = case when state <> 'pending' then asked_at end
-                where tenant_id = {tenant.Value} and id = {agreement.Id}
+                where tenant_id = {tenant.Value} and id = {id.Value}
                 """,
                 cancel);
         }
         else
         {
-            (tenant, _) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.EndedAt), cancel);
+            (tenant, id) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.EndedAt), cancel);
         }
 
-        await events.Apply(AgreementKey.Of(buyer), cancel);
+        await events.Apply(id, cancel);
         return tenant;
     }
 
@@ -47,9 +41,24 @@ internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
     public async Task CatchUp(Buyer buyer, CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        await events.Apply(AgreementKey.Of(buyer), cancel);
+        foreach (var agreement in (await Agreements(buyer, cancel)).Where(each => each.RetiredAt is null))
+        {
+            await events.Apply(agreement.Id, cancel);
+        }
+
         await transaction.CommitAsync(cancel);
     }
 
-    private sealed record Known(Guid TenantId, Guid Id, DateTimeOffset? RetiredAt, DateTimeOffset? EndedAt);
+    /// <summary>The one that is not retired comes first.</summary>
+    private Task<List<Known>> Agreements(Buyer buyer, CancellationToken cancel) => db.Query<Known>(
+        $"""
+        select tenant_id, id, retired_at, ended_at from onboarding.agreement
+        where license_arn = {buyer.LicenseArn}
+          or ({buyer.LicenseArn}::text is null and license_arn is null and account = {buyer.Account} and product_code = {buyer.ProductCode})
+        order by retired_at desc nulls first
+        for update
+        """,
+        cancel);
+
+    private sealed record Known(TenantId TenantId, AgreementId Id, DateTimeOffset? RetiredAt, DateTimeOffset? EndedAt);
 }

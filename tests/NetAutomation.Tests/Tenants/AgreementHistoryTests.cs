@@ -191,7 +191,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                     await Again(async () =>
                     {
                         await using var transaction = await db.Database.BeginTransactionAsync();
-                        await events.Apply(AgreementKey.Of(message), default);
+                        await events.Apply(message.Id, default);
                         await transaction.CommitAsync();
                     });
                 };

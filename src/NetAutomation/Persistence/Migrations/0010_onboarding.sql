@@ -250,6 +250,32 @@ create index on onboarding.marketplace_event (product_code, customer_identifier)
 create index on onboarding.marketplace_event (received_at) where applied_at is null;
 grant select, insert, update on onboarding.marketplace_event to na_system;
 
+-- Which agreements an event concerns. A licence names its agreement; an event about an agreement names no licence, and the licence events
+-- link the two; products without licences are known by product and account, or by product and customer.
+create view onboarding.event_agreement with (security_invoker = true) as
+select e.id as event, a.id as agreement
+  from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn
+union all
+select e.id, a.id
+  from onboarding.marketplace_event e join onboarding.agreement a on a.agreement_id = e.agreement_id
+  where e.license_arn is null
+union all
+select e.id, a.id
+  from onboarding.marketplace_event e
+    join onboarding.marketplace_event l on l.agreement_id = e.agreement_id
+    join onboarding.agreement a on a.license_arn = l.license_arn
+  where e.license_arn is null
+union all
+select e.id, a.id
+  from onboarding.marketplace_event e join onboarding.agreement a on a.product_code = e.product_code and a.account = e.account
+  where e.license_arn is null and a.license_arn is null
+union all
+select e.id, a.id
+  from onboarding.marketplace_event e
+    join onboarding.agreement a on a.product_code = e.product_code and a.customer_identifier = e.customer_identifier
+  where e.license_arn is null and a.license_arn is null;
+grant select on onboarding.event_agreement to na_system;
+
 -- Each step of leaving is done once.
 create table onboarding.offboarding_step (
   tenant_id uuid not null references onboarding.tenant (tenant_id),

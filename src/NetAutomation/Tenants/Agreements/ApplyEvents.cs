@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NetAutomation.Billing;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
@@ -5,14 +6,6 @@ using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Web;
 
 namespace NetAutomation.Tenants.Agreements;
-
-/// <summary>What an event, a buyer or an agreement is known by.</summary>
-internal sealed record AgreementKey(string? LicenseArn, string? AgreementId, string? ProductCode, string? Account, string? CustomerIdentifier)
-{
-    public static AgreementKey Of(LifecycleEvent each) => new(each.LicenseArn, each.AgreementId, each.ProductCode, each.Account, each.CustomerIdentifier);
-
-    public static AgreementKey Of(Buyer buyer) => new(buyer.LicenseArn, null, buyer.ProductCode, buyer.Account, buyer.CustomerIdentifier);
-}
 
 /// <summary>
 /// Stores what AWS Marketplace says and makes agreements what all of it says together (<see cref="AgreementFold"/>). What fits no agreement
@@ -30,27 +23,13 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
         cancel);
 
     /// <summary>
-    /// Computes anew each agreement that is meant; nothing where there is none yet. In the caller's transaction. True where one ended or is
-    /// ending, whose last usage is due at once.
+    /// Computes anew each agreement that a stored event concerns; nothing where there is none yet. In the caller's transaction. True where one
+    /// ended or is ending, whose last usage is due at once.
     /// </summary>
-    public async Task<bool> Apply(AgreementKey key, CancellationToken cancel)
+    public async Task<bool> Apply(string eventId, CancellationToken cancel)
     {
-        // An agreement event names no licence: which ones it is about, the licence events say.
-        var found = await db.Query<Row>(
-            $"""
-            select tenant_id, id, account, customer_identifier, license_arn, product_code, agreement_id, state, channel, activated_at, ended_at, last_event_at, by_contract, since
-            from onboarding.agreement
-            where retired_at is null and id in (
-              select id from onboarding.agreement where license_arn = {key.LicenseArn}
-              union all select id from onboarding.agreement where agreement_id = {key.AgreementId}
-              union all select a.id from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn where e.agreement_id = {key.AgreementId}
-              union all select id from onboarding.agreement where license_arn is null and product_code = {key.ProductCode} and account = {key.Account}
-              union all select id from onboarding.agreement where license_arn is null and product_code = {key.ProductCode} and customer_identifier = {key.CustomerIdentifier})
-            order by id for update
-            """,
-            cancel);
         var due = false;
-        foreach (var agreement in found)
+        foreach (var agreement in await Lock($"id in (select agreement from onboarding.event_agreement where event = {eventId})", cancel))
         {
             due |= await Apply(agreement, cancel);
         }
@@ -58,41 +37,43 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
         return due;
     }
 
+    /// <summary>Computes one agreement anew. In the caller's transaction.</summary>
+    public async Task Apply(AgreementId agreement, CancellationToken cancel)
+    {
+        foreach (var each in await Lock($"id = {agreement.Value}", cancel))
+        {
+            await Apply(each, cancel);
+        }
+    }
+
     /// <summary>
-    /// Agreements of which something is stored that was never counted: it came while their registration was not committed yet. The oldest
-    /// first, and only what <see cref="Apply(Row, CancellationToken)"/> would count, else it would come again for ever.
+    /// Agreements with a stored event that was never counted: it came while their registration was not committed yet. The oldest first.
     /// </summary>
-    public Task<List<AgreementKey>> Left(CancellationToken cancel) => db.Query<AgreementKey>(
+    public Task<List<AgreementId>> Left(CancellationToken cancel) => db.Query<AgreementId>(
         $"""
-        with left_over as (select license_arn, agreement_id, product_code, account, customer_identifier, received_at from onboarding.marketplace_event where applied_at is null),
-        there as (select license_arn, agreement_id, product_code, account, customer_identifier from onboarding.agreement where retired_at is null),
-        meant as (
-          select e.* from left_over e join there a on a.license_arn = e.license_arn
-          union all select e.* from left_over e join there a on a.agreement_id = e.agreement_id where e.license_arn is null
-          union all select e.* from left_over e join onboarding.marketplace_event l on l.agreement_id = e.agreement_id join there a on a.license_arn = l.license_arn
-            where e.license_arn is null
-          union all select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.account = e.account
-            where e.license_arn is null
-          union all select e.* from left_over e join there a on a.license_arn is null and a.product_code = e.product_code and a.customer_identifier = e.customer_identifier
-            where e.license_arn is null)
-        select license_arn, agreement_id, product_code, account, customer_identifier from meant group by 1, 2, 3, 4, 5 order by min(received_at)
-        limit 1000
+        select a.id from onboarding.marketplace_event e
+          join onboarding.event_agreement c on c.event = e.id join onboarding.agreement a on a.id = c.agreement
+        where e.applied_at is null and a.retired_at is null
+        group by a.id order by min(e.received_at) limit 1000
         """,
+        cancel);
+
+    private Task<List<Row>> Lock(FormattableString which, CancellationToken cancel) => db.Query<Row>(
+        FormattableStringFactory.Create(
+            $"""
+            select tenant_id, id, account, customer_identifier, license_arn, product_code, agreement_id, state, channel, activated_at, ended_at,
+              last_event_at, by_contract, since
+            from onboarding.agreement where retired_at is null and {which.Format} order by id for update
+            """,
+            which.GetArguments()),
         cancel);
 
     private async Task<bool> Apply(Row agreement, CancellationToken cancel)
     {
         var stored = await db.Query<Stored>(
             $"""
-            select id, kind, status, at, agreement_id, applied_at is not null as applied from onboarding.marketplace_event where id in (
-              select id from onboarding.marketplace_event where license_arn = {agreement.LicenseArn}
-              union all select id from onboarding.marketplace_event where license_arn is null and agreement_id = {agreement.AgreementId}
-              union all select e.id from onboarding.marketplace_event l join onboarding.marketplace_event e on e.agreement_id = l.agreement_id and e.license_arn is null
-                where l.license_arn = {agreement.LicenseArn}
-              union all select id from onboarding.marketplace_event
-                where {agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode} and account = {agreement.Account}
-              union all select id from onboarding.marketplace_event
-                where {agreement.LicenseArn}::text is null and license_arn is null and product_code = {agreement.ProductCode} and customer_identifier = {agreement.CustomerIdentifier})
+            select id, kind, status, at, agreement_id, applied_at is not null as applied from onboarding.marketplace_event
+            where id in (select event from onboarding.event_agreement where agreement = {agreement.Id})
             """,
             cancel);
         var fresh = stored.Where(each => !each.Applied).Select(each => each.Id).ToArray();

@@ -73,7 +73,7 @@ internal sealed partial class ConfirmContracts(
         };
         await events.Store(heard, cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        await events.Apply(AgreementKey.Of(heard), cancel);
+        await events.Apply(heard.Id, cancel);
         // Unless something newer says that it changed.
         await db.Execute($"update onboarding.agreement set asked_at = {heard.At} where id = {agreement.Id} and asked_at is null and last_event_at = {heard.At}", cancel);
         await transaction.CommitAsync(cancel);

@@ -23,7 +23,7 @@ internal sealed partial class EventLoop(
         try
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-            var due = await events.Apply(AgreementKey.Of(received), cancel);
+            var due = await events.Apply(received.Id, cancel);
             await transaction.CommitAsync(cancel);
             Log.Taken(log, received.Name, received.Id);
             directory.Forget();

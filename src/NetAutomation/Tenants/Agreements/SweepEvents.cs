@@ -2,23 +2,23 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Agreements;
 
-/// <summary>Applies what waits although its agreement is there: whoever should have applied it died, or could not see the agreement yet.</summary>
+/// <summary>Applies events that wait although their agreement is there: the process that took them died, or could not see it yet.</summary>
 internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, TenantDirectory directory, ILogger<SweepEvents> log)
 {
     public async Task Run(CancellationToken cancel)
     {
-        foreach (var key in await events.Left(cancel))
+        foreach (var agreement in await events.Left(cancel))
         {
             try
             {
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-                await events.Apply(key, cancel);
+                await events.Apply(agreement, cancel);
                 await transaction.CommitAsync(cancel);
                 directory.Forget();
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.Failed(log, key, fault);
+                Log.Failed(log, agreement, fault);
             }
         }
     }
@@ -26,6 +26,6 @@ internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, Tenan
     private static partial class Log
     {
         [LoggerMessage(314, LogLevel.Error, "Marketplace events that wait for {Agreement} could not be applied")]
-        public static partial void Failed(ILogger logger, AgreementKey agreement, Exception exception);
+        public static partial void Failed(ILogger logger, AgreementId agreement, Exception exception);
     }
 }
