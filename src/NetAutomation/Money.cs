@@ -12,6 +12,12 @@ public readonly record struct Money(long Micros) : IComparable<Money>
     public const string Currency = "USD";
     private const long Unit = 1_000_000;
 
+    /// <summary>The smallest amount that is paid.</summary>
+    public static readonly Money Cent = new(Unit / 100);
+
+    /// <summary>The most that a price or a correction may be.</summary>
+    public static readonly Money Most = new(1_000_000 * Unit);
+
     public static Money Zero => default;
 
     public static Money operator +(Money a, Money b) => new(checked(a.Micros + b.Micros));

@@ -1,10 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
-using NetAutomation.Billing.Adjustments;
-using NetAutomation.Billing.Budgets;
+using NetAutomation.Billing.Operators;
+using NetAutomation.Billing.Ledger;
 using NetAutomation.Billing.Invoices;
 using NetAutomation.Billing.Metering;
-using NetAutomation.Billing.Prices;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;

@@ -19,14 +19,18 @@ public sealed record BlockPrices(
     Money CheckMinute,
     Money? RentalMonth,
     Money? OwnedOnce,
-    IReadOnlyDictionary<string, long>? FreePerMonth = null);
-
-/// <summary>The parts a run's price is made of.</summary>
-public enum PriceComponent
+    IReadOnlyDictionary<string, long>? FreePerMonth = null)
 {
-    Run,
-    Device,
-    Minute,
+    /// <summary>Price of one, of a check run or of an applied one.</summary>
+    internal Money Of(bool check, PriceComponent component) => (check, component) switch
+    {
+        (false, PriceComponent.Run) => ApplyRun,
+        (false, PriceComponent.Device) => ApplyDevice,
+        (false, PriceComponent.Minute) => ApplyMinute,
+        (true, PriceComponent.Run) => CheckRun,
+        (true, PriceComponent.Device) => CheckDevice,
+        (true, PriceComponent.Minute) => CheckMinute,
+    };
 }
 
 /// <summary>One line of a price.</summary>

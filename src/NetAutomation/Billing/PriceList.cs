@@ -6,7 +6,9 @@ namespace NetAutomation.Billing;
 /// <summary>Prices as immutable versions. A price in force for one tenant comes before the general one.</summary>
 internal sealed class PriceList
 {
-    private static readonly string[] Modes = ["apply", "check"];
+    private const string Apply = "apply";
+    private const string Check = "check";
+    private static readonly string[] Modes = [Apply, Check];
 
     /// <summary>
     /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is ended.
@@ -15,16 +17,15 @@ internal sealed class PriceList
     {
         var wanted = new Dictionary<string, Money?>(StringComparer.Ordinal)
         {
-            [$"{slug}/apply/run"] = prices.ApplyRun,
-            [$"{slug}/apply/device"] = prices.ApplyDevice,
-            [$"{slug}/apply/minute"] = prices.ApplyMinute,
-            [$"{slug}/check/run"] = prices.CheckRun,
-            [$"{slug}/check/device"] = prices.CheckDevice,
-            [$"{slug}/check/minute"] = prices.CheckMinute,
             [$"{slug}/rental/month"] = prices.RentalMonth,
             [$"{slug}/owned/once"] = prices.OwnedOnce,
             [Included(slug)] = Money.Zero,
         };
+        foreach (var (mode, component) in Modes.SelectMany(mode => PriceComponents.All.Select(component => (mode, component))))
+        {
+            wanted[Sku(slug, mode, component)] = prices.Of(mode == Check, component);
+        }
+
         // Not the transaction's own time: it began before it waited for another publisher, whose prices may be newer.
         var from = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
         var open = (await db.Query<Price>(
@@ -68,10 +69,11 @@ internal sealed class PriceList
         }
 
         Money? Offered(string part) => prices.TryGetValue($"{slug}/{part}", out var price) ? new Money(price.UnitMicros) : null;
-        Money Of(string part) => Offered(part) ?? Money.Zero;
+        Money Of(string mode, PriceComponent component) => Offered($"{mode}/{Wire.Name(component)}") ?? Money.Zero;
         var free = prices.Values.Where(price => price.FreePerMonth > 0).ToDictionary(price => price.Sku[(slug.Length + 1)..], price => price.FreePerMonth, StringComparer.Ordinal);
         return new BlockPrices(
-            Of("apply/run"), Of("apply/device"), Of("apply/minute"), Of("check/run"), Of("check/device"), Of("check/minute"),
+            Of(Apply, PriceComponent.Run), Of(Apply, PriceComponent.Device), Of(Apply, PriceComponent.Minute),
+            Of(Check, PriceComponent.Run), Of(Check, PriceComponent.Device), Of(Check, PriceComponent.Minute),
             Offered("rental/month"), Offered("owned/once"), free.Count > 0 ? free : null);
     }
 
@@ -88,10 +90,10 @@ internal sealed class PriceList
         }
 
         var prices = (await InForce(db, slug, cancel)).ToDictionary(price => price.Sku, StringComparer.Ordinal);
-        return [.. Enum.GetValues<PriceComponent>().Select(component =>
+        return [.. PriceComponents.All.Select(component =>
         {
-            var price = prices[included ? Included(slug) : $"{slug}/{mode}/{Wire.Name(component)}"];
-            var quantity = component switch { PriceComponent.Run => 1L, PriceComponent.Device => devices, _ => minutes };
+            var price = prices[included ? Included(slug) : Sku(slug, mode, component)];
+            var quantity = component.Quantity(devices, minutes);
             return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity, price.FreePerMonth);
         })];
     }
@@ -100,6 +102,8 @@ internal sealed class PriceList
     /// <param name="part"><c>rental/month</c> or <c>owned/once</c>.</param>
     public static async Task<(PriceVersionId Id, Money Unit)?> Offer(NetAutomationDb db, string slug, string part, CancellationToken cancel) =>
         (await InForce(db, slug, cancel)).FirstOrDefault(price => price.Sku == $"{slug}/{part}") is { } price ? (price.Id, new Money(price.UnitMicros)) : null;
+
+    private static string Sku(string slug, string mode, PriceComponent component) => $"{slug}/{mode}/{Wire.Name(component)}";
 
     private static string Included(string slug) => $"{slug}/included";
 

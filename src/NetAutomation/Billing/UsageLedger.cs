@@ -46,7 +46,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             };
         }
 
-        if (await Budgets.Budget.Refusal(db, tenant, total, cancel) is { } refusal)
+        if (await Ledger.Budget.Refusal(db, tenant, total, cancel) is { } refusal)
         {
             return refusal;
         }
@@ -80,7 +80,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             return unbillable;
         }
 
-        if (await Budgets.Budget.Refusal(db, tenant, amount, cancel) is { } refusal)
+        if (await Ledger.Budget.Refusal(db, tenant, amount, cancel) is { } refusal)
         {
             return refusal;
         }

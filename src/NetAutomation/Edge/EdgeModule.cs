@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Authenticate;
-using NetAutomation.Edge.Certificates;
 using NetAutomation.Edge.Listeners;
 using NetAutomation.Edge.Proxy;
 using NetAutomation.Edge.Targets;

@@ -23,7 +23,7 @@ internal sealed class MarketplaceOptions : IValidatableObject
 
     /// <summary>What one unit of the dimension costs at Marketplace, in millionths of a dollar.</summary>
     [Range(1, 1_000_000_000)]
-    public long UnitMicros { get; set; } = 10_000;
+    public long UnitMicros { get; set; } = Money.Cent.Micros;
 
     /// <summary>What a contract dimension of the product is a right to, by the dimension's name.</summary>
     public Dictionary<string, ContractBlock> Contracts { get; } = new(StringComparer.Ordinal);

@@ -1,5 +1,4 @@
 using NetAutomation.Purchasing.Buy;
-using NetAutomation.Purchasing.Contracts;
 using NetAutomation.Purchasing.Rights;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;

@@ -1,7 +1,6 @@
 using NetAutomation.Runs;
 using NetAutomation.Scheduling.Fire;
 using NetAutomation.Scheduling.Keep;
-using NetAutomation.Scheduling.Preview;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
 

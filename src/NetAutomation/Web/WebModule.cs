@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Web.Http;
-using NetAutomation.Web.OpenApi;
 using Serilog;
 using Serilog.Formatting.Json;
 

@@ -3,7 +3,7 @@ using Amazon.Runtime;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using NetAutomation.Marketplace;
-using NetAutomation.Purchasing.Contracts;
+using NetAutomation.Purchasing.Rights;
 using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 

@@ -31,8 +31,6 @@ internal sealed record InvoiceDocument(
     string? PreviousHash,
     ReceiptAnchor? Receipts)
 {
-    private const long Cent = 10_000;
-
     /// <summary>The frozen text where there is one, else what the charges say now.</summary>
     public static async Task<InvoiceDocument> Of(NetAutomationDb db, InvoiceHead head, string issuer, CancellationToken cancel)
     {
@@ -56,7 +54,7 @@ internal sealed record InvoiceDocument(
         head.VoidedAt, head.VoidReason, head.DocumentSha256 is { } hash ? ReceiptChain.Text(hash) : null, PreviousHash);
 
     /// <summary>Half to even, so that roundings do not drift to one side.</summary>
-    internal static Money ToCents(Money amount) => new((long)Math.Round(amount.Micros / (decimal)Cent, MidpointRounding.ToEven) * Cent);
+    internal static Money ToCents(Money amount) => new((long)Math.Round(amount.Micros / (decimal)Money.Cent.Micros, MidpointRounding.ToEven) * Money.Cent.Micros);
 
     private static async Task<List<InvoiceLineView>> ReadLines(NetAutomationDb db, InvoiceHead head, CancellationToken cancel)
     {

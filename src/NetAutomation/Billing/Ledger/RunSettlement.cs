@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Persistence;
+using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Ledger;
 
@@ -18,18 +19,13 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             select r.id, r.component, r.quantity, r.free_quantity, r.price_version_id, r.channel, r.unit_micros, p.sku
             from billing.reservation r join billing.price_version p on p.id = r.price_version_id
             where r.tenant_id = {tenant.Value} and r.run_id = {facts.Run.Value}
-            order by array_position(array['run', 'device', 'minute'], r.component)
+            order by array_position({PriceComponents.Names}, r.component)
             """,
             cancel);
         var billable = facts.Devices.Count(device => device.Billable);
-        var minutes = Math.Min(facts.Minutes, reservations.Single(reservation => reservation.Component == "minute").Quantity);
-        var parts = reservations.ConvertAll(reservation => Of(reservation, reservation.Component switch
-        {
-            _ when billable == 0 => 0,
-            "run" => 1,
-            "device" => billable,
-            _ => minutes,
-        }));
+        var minutes = Math.Min(facts.Minutes, reservations.Single(reservation => reservation.Component == PriceComponent.Minute).Quantity);
+        var parts = reservations.ConvertAll(
+            reservation => Of(reservation, billable == 0 ? 0 : reservation.Component.Quantity(billable, minutes)));
         WriteSettlements(parts);
         if (parts.FindAll(part => part.Charge is not null) is { Count: > 0 } charged)
         {
@@ -42,7 +38,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             WriteUsage(minutes);
         }
 
-        await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == "device"), cancel);
+        await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == PriceComponent.Device), cancel);
         return parts.Aggregate(Money.Zero, (sum, part) => sum + part.Amount);
     }
 
@@ -79,7 +75,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         Guid[] charges = [.. parts.Select(part => part.Charge!.Value)];
         Guid[] reservations = [.. parts.Select(part => part.Reservation.Id)];
         string[] skus = [.. parts.Select(part => part.Reservation.Sku)];
-        string[] descriptions = [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {part.Reservation.Component}")];
+        string[] descriptions = [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {Wire.Name(part.Reservation.Component)}")];
         long[] quantities = [.. parts.Select(part => part.Quantity - part.Free)];
         long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
         db.SendWithNext(
@@ -94,10 +90,13 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
 
     private void WriteUsage(long minutes)
     {
-        var devices = facts.Devices.Where(device => device.Billable).Select(device => device.Device.Value).ToArray();
-        string[] meters = ["run", "minute", .. devices.Select(_ => "device")];
-        Guid?[] ids = [null, null, .. devices.Select(id => (Guid?)id)];
-        long[] quantities = [1, minutes, .. devices.Select(_ => 1L)];
+        Guid?[] devices = [.. facts.Devices.Where(device => device.Billable).Select(device => (Guid?)device.Device.Value)];
+        var used = PriceComponents.All.SelectMany(component => component.IsPerDevice()
+            ? devices.Select(device => (Meter: Wire.Name(component), Device: device, Quantity: 1L))
+            : [(Wire.Name(component), null, component.Quantity(devices.Length, minutes))]).ToList();
+        string[] meters = [.. used.Select(each => each.Meter)];
+        Guid?[] ids = [.. used.Select(each => each.Device)];
+        long[] quantities = [.. used.Select(each => each.Quantity)];
         Guid[] events = [.. meters.Zip(ids, EventId)];
         db.SendWithNext(
             $"""
@@ -123,4 +122,4 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
 
 /// <summary>A reservation with the price it is pinned to.</summary>
 internal sealed record Reserved(
-    Guid Id, string Component, long Quantity, long FreeQuantity, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);
+    Guid Id, PriceComponent Component, long Quantity, long FreeQuantity, Guid PriceVersionId, string Channel, long UnitMicros, string Sku);

@@ -81,10 +81,8 @@ internal static class FocusExport
     private static void Write(StringBuilder text, Context context, Row row)
     {
         var priced = row.PriceVersionId is not null;
-        var unit = !priced ? null : row.Sku![(row.Sku!.LastIndexOf('/') + 1)..] switch
-        {
-            "run" => "Runs", "device" => "Devices", "minute" => "Minutes", "month" => "Months", _ => "Blocks",
-        };
+        var part = row.Sku?[(row.Sku.LastIndexOf('/') + 1)..] ?? "";
+        var unit = !priced ? null : Wire.TryValue<PriceComponent>(part, out var component) ? component.Unit() : part == "month" ? "Months" : "Blocks";
         var category = (row.Sku, row.Adjustment, row.RunId, row.Rental) switch
         {
             (null, _, _, _) => "Adjustment",

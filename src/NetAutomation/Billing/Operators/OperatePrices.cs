@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
-namespace NetAutomation.Billing.Prices;
+namespace NetAutomation.Billing.Operators;
 
 /// <summary>One immutable version of a price.</summary>
 /// <param name="Id">The version; reservations and charges name it.</param>
@@ -32,7 +32,6 @@ public sealed record EndPriceRequest(DateTimeOffset? At = null);
 /// <summary>Prices made by the provider's staff.</summary>
 internal static class OperatePrices
 {
-    private static readonly Money Most = new(1_000_000_000_000);
     private static readonly TimeSpan Furthest = TimeSpan.FromDays(400);
     private static readonly string[] Offers = ["rental/month", "owned/once"];
 
@@ -123,9 +122,9 @@ internal static class OperatePrices
             faults.Add(new ProblemError("/sku", "unknown_price", "No block has such a price."));
         }
 
-        if (request.UnitPrice < Money.Zero || request.UnitPrice > Most)
+        if (request.UnitPrice < Money.Zero || request.UnitPrice > Money.Most)
         {
-            faults.Add(new ProblemError("/unitPrice", "out_of_range", $"A price is 0 to {Most} {Money.Currency}."));
+            faults.Add(new ProblemError("/unitPrice", "out_of_range", $"A price is 0 to {Money.Most} {Money.Currency}."));
         }
 
         if (request.ValidFrom > DateTimeOffset.UtcNow + Furthest)

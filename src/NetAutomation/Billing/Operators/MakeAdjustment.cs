@@ -6,7 +6,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Web;
 using Npgsql;
 
-namespace NetAutomation.Billing.Adjustments;
+namespace NetAutomation.Billing.Operators;
 
 /// <summary>What a correction does.</summary>
 public enum Correction
@@ -46,8 +46,6 @@ public sealed record AdjustmentView(
 
 internal static class MakeAdjustment
 {
-    private static readonly Money Most = new(1_000_000_000_000);
-
     public static async Task<Results<Created<AdjustmentView>, Ok<AdjustmentView>, Problem>> Handle(
         MakeAdjustmentRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
@@ -109,9 +107,9 @@ internal static class MakeAdjustment
             faults.Add(new ProblemError("/chargeId", "not_allowed", "A reversal names a charge; nothing else does."));
         }
 
-        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero || request.Amount > Most)
+        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero || request.Amount > Money.Most)
         {
-            faults.Add(new ProblemError("/amount", "out_of_range", $"A credit or debit has an amount above zero and up to {Most} {Money.Currency}; a reversal takes that of its charge."));
+            faults.Add(new ProblemError("/amount", "out_of_range", $"A credit or debit has an amount above zero and up to {Money.Most} {Money.Currency}; a reversal takes that of its charge."));
         }
 
         return faults;

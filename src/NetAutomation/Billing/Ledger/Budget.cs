@@ -3,7 +3,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
-namespace NetAutomation.Billing.Budgets;
+namespace NetAutomation.Billing.Ledger;
 
 /// <summary>A monthly ceiling (UTC month) over charges and open reservations.</summary>
 /// <param name="Monthly">The ceiling; null for none.</param>

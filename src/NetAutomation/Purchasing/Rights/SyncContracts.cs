@@ -3,14 +3,14 @@ using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
-namespace NetAutomation.Purchasing.Contracts;
+namespace NetAutomation.Purchasing.Rights;
 
 /// <summary>
 /// Makes the rights of contracts what AWS Marketplace lists: hourly, and soon after a licence changed. Where AWS cannot be asked all stays
 /// as it is. Any number of processes may do it at once.
 /// </summary>
 internal sealed partial class SyncContracts(
-    SystemDb db, NetAutomation.Marketplace.Contracts contracts, IOptions<MarketplaceOptions> product, ILogger<SyncContracts> log)
+    SystemDb db, Contracts contracts, IOptions<MarketplaceOptions> product, ILogger<SyncContracts> log)
 {
     public async Task Run(CancellationToken cancel)
     {

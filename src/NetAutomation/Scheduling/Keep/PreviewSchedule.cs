@@ -2,10 +2,9 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
-using NetAutomation.Scheduling.Keep;
 using NetAutomation.Web;
 
-namespace NetAutomation.Scheduling.Preview;
+namespace NetAutomation.Scheduling.Keep;
 
 /// <summary>An occurrence to come.</summary>
 /// <param name="At">The instant.</param>

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using NetAutomation.Web;
 
-namespace NetAutomation.Edge.Certificates;
+namespace NetAutomation.Edge.Listeners;
 
 /// <summary>
 /// Gives the configured certificate, or one from an authority of our own, made at first start and kept, so that what connectors pinned

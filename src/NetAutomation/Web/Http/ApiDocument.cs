@@ -3,7 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
-namespace NetAutomation.Web.OpenApi;
+namespace NetAutomation.Web.Http;
 
 /// <summary>The OpenAPI 3.1 document at <c>/openapi/v1.json</c> and Swagger UI at <c>/swagger</c>; neither loads anything from elsewhere.</summary>
 internal static class ApiDocument

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
-namespace NetAutomation.Billing.Adjustments;
+namespace NetAutomation.Billing.Operators;
 
 /// <summary>What a tenant was charged, with what a reversal needs to name it.</summary>
 /// <param name="Id">The charge.</param>
