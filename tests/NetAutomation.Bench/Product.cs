@@ -58,7 +58,7 @@ internal sealed class Product : IAsyncDisposable
         ],
         CancellationToken.None));
 
-    public Task Finish(ClaimedRun run) => Done(journal => journal.Finish(run, false, null, CancellationToken.None));
+    public Task Finish(ClaimedRun run) => Done<RunEndings>(endings => endings.Finish(run, false, null, CancellationToken.None));
 
     public RunRecorder Record(ClaimedRun run) => new(
         run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
@@ -74,7 +74,10 @@ internal sealed class Product : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task Done(Func<RunJournal, Task<bool>> write)
+    private Task Done(Func<RunJournal, Task<bool>> write) => Done<RunJournal>(write);
+
+    private async Task Done<TService>(Func<TService, Task<bool>> write)
+        where TService : notnull
     {
         if (!await Journals.Outlast(write))
         {

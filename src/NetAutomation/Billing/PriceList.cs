@@ -80,9 +80,9 @@ internal sealed class PriceList
     /// <summary>What a run would cost at most, one line for each component.</summary>
     /// <param name="mode"><c>apply</c> or <c>check</c>.</param>
     /// <param name="included">The block is rented or owned, so its runs cost nothing.</param>
-    /// <param name="minutes">The run's hard time limit.</param>
+    /// <param name="timeout">The run's hard time limit.</param>
     public static async Task<IReadOnlyList<PriceLine>> Lines(
-        NetAutomationDb db, string slug, string mode, bool included, int devices, int minutes, CancellationToken cancel)
+        NetAutomationDb db, string slug, string mode, bool included, int devices, TimeSpan timeout, CancellationToken cancel)
     {
         if (!Modes.Contains(mode, StringComparer.Ordinal))
         {
@@ -93,7 +93,7 @@ internal sealed class PriceList
         return [.. PriceComponents.All.Select(component =>
         {
             var price = prices[included ? Included(slug) : Sku(slug, mode, component)];
-            var quantity = component.Quantity(devices, minutes);
+            var quantity = component.Quantity(devices, StartedMinutes(timeout));
             return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity, price.FreePerMonth);
         })];
     }
@@ -102,6 +102,9 @@ internal sealed class PriceList
     /// <param name="part"><c>rental/month</c> or <c>owned/once</c>.</param>
     public static async Task<(PriceVersionId Id, Money Unit)?> Offer(NetAutomationDb db, string slug, string part, CancellationToken cancel) =>
         (await InForce(db, slug, cancel)).FirstOrDefault(price => price.Sku == $"{slug}/{part}") is { } price ? (price.Id, new Money(price.UnitMicros)) : null;
+
+    /// <summary>A minute that was begun counts, and the first one always.</summary>
+    public static long StartedMinutes(TimeSpan ran) => Math.Max(1, (long)Math.Ceiling(ran / TimeSpan.FromMinutes(1)));
 
     private static string Sku(string slug, string mode, PriceComponent component) => $"{slug}/{mode}/{Wire.Name(component)}";
 

@@ -38,16 +38,7 @@ internal sealed partial class RunExecution(
         using var recorder = new RunRecorder(run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, clock, watch.Stop, log);
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
-        var (rest, handBack) = ((string?)null, true);
-        try
-        {
-            (rest, handBack) = await Work(run, block, devices, watch, recorder);
-        }
-        catch (Exception fault)
-        {
-            Log.Broken(log, fault, run.Id);
-        }
-
+        var verdict = await Work(run, block, devices, watch, recorder);
         Forget(devices);
         watch.Close();
         var recorded = await recorder.Flush();
@@ -60,21 +51,33 @@ internal sealed partial class RunExecution(
         {
             Log.Lost(log, run.Id, run.Fence);
         }
-        else if (handBack || !recorded)
+        else if (verdict.HandBack || !recorded)
         {
             await journals.Outlast<RunQueue, string?>(queue => queue.HandBack(run, CancellationToken.None));
         }
         else
         {
-            await Finish(run, watch.Cancelled, rest);
+            await Finish(run, watch.Cancelled, verdict.NotStarted);
         }
 
         await watch.Over();
         await watching;
     }
 
-    /// <summary>Why the devices that are left were not started, and whether another attempt may take them up.</summary>
-    private async Task<(string? NotStarted, bool HandBack)> Work(
+    private async Task<Verdict> Work(ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+    {
+        try
+        {
+            return await WorkBatches(run, block, devices, watch, recorder);
+        }
+        catch (Exception fault)
+        {
+            Log.Broken(log, fault, run.Id);
+            return new Verdict(HandBack: true);
+        }
+    }
+
+    private async Task<Verdict> WorkBatches(
         ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
@@ -82,12 +85,10 @@ internal sealed partial class RunExecution(
         foreach (var batch in devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
-            var rest = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
-                : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? DeviceCode.MaxFailures
-                : number > 0 && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? DeviceCode.WindowClosed : null;
-            if (rest is not null || watch.Lost)
+            var reason = await NotStartedReason(run, watch, left, failures, first: number == 0);
+            if (reason is not null || watch.Lost)
             {
-                return (rest, watch.Stopped && run.MayGoOn);
+                return new Verdict(reason, watch.Stopped && run.MayGoOn);
             }
 
             job = job with { Id = $"{run.Id}-{run.Attempt}-{++number}", HardTimeout = left };
@@ -100,7 +101,7 @@ internal sealed partial class RunExecution(
             var result = await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, watch, recorder);
             if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
             {
-                return (null, true);
+                return new Verdict(HandBack: true);
             }
 
             // From the cancel on no session is opened, which the device's last task may learn before the worker does.
@@ -109,16 +110,44 @@ internal sealed partial class RunExecution(
                 await watch.LookForCancel();
             }
 
-            foreach (var device in result.Devices.Select(device => watch.Cancelled && IsRefused(device)
-                ? device with { Outcome = SandboxOutcome.NotStarted, Code = null, Message = null } : device))
+            foreach (var device in result.Devices)
             {
-                await recorder.Report(Report(device) with { Code = device.Code ?? (IsGood(device) ? null : watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null) });
+                var interrupted = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null;
+                var report = watch.Cancelled && IsRefused(device)
+                    ? Report(device) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null } : Report(device);
+                await recorder.Report(report.Code is null && !report.Outcome.IsGood() ? report with { Code = interrupted } : report);
             }
 
-            failures += result.Devices.Count(device => !IsGood(device));
+            failures += result.Devices.Count(device => !device.Outcome.IsGood());
         }
 
-        return (null, false);
+        return new Verdict();
+    }
+
+    /// <summary>Why the next batch is not started: a code; null where it is.</summary>
+    private async Task<string?> NotStartedReason(ClaimedRun run, RunWatch watch, TimeSpan left, int failures, bool first)
+    {
+        if (watch.Cancelled)
+        {
+            return DeviceCode.Cancelled;
+        }
+
+        if (watch.Stopped)
+        {
+            return DeviceCode.WorkerStopped;
+        }
+
+        if (left <= TimeSpan.Zero)
+        {
+            return DeviceCode.HardTimeout;
+        }
+
+        if (failures > (run.Rollout?.MaxFailures ?? int.MaxValue))
+        {
+            return DeviceCode.MaxFailures;
+        }
+
+        return !first && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? DeviceCode.WindowClosed : null;
     }
 
     /// <summary>
@@ -138,13 +167,13 @@ internal sealed partial class RunExecution(
         foreach (var seen in result.Devices)
         {
             var device = batch.Single(device => Alias(device.DeviceId) == seen.Name);
-            if (seen.Outcome == SandboxOutcome.Changed)
+            if (seen.Outcome == DeviceOutcome.Changed)
             {
                 todo.Add(device);
                 continue;
             }
 
-            var found = seen.Outcome == SandboxOutcome.Ok;
+            var found = seen.Outcome == DeviceOutcome.Ok;
             await recorder.Report(Report(seen) with
             {
                 Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown, Changed = null, Code = found ? DeviceCode.Verified : DeviceCode.NotVerified,
@@ -171,7 +200,7 @@ internal sealed partial class RunExecution(
                 {
                     await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
                 }
-                else if (!looks && happened.Outcome.Outcome is not (SandboxOutcome.NotStarted or SandboxOutcome.Unknown) && !IsRefused(happened.Outcome))
+                else if (!looks && happened.Outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown) && !IsRefused(happened.Outcome))
                 {
                     await recorder.Report(Report(happened.Outcome));
                 }
@@ -192,9 +221,7 @@ internal sealed partial class RunExecution(
         return result;
     }
 
-    private static bool IsRefused(SandboxDeviceResult device) => device is { Outcome: SandboxOutcome.Unreachable, Code: DeviceCode.StaleFence };
-
-    private static bool IsGood(SandboxDeviceResult device) => device.Outcome is SandboxOutcome.Ok or SandboxOutcome.Changed;
+    private static bool IsRefused(SandboxDeviceResult device) => device is { Outcome: DeviceOutcome.Unreachable, Code: DeviceCode.StaleFence };
 
     private static string Alias(DeviceId device) => device.ToString();
 
@@ -210,7 +237,7 @@ internal sealed partial class RunExecution(
         Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
 
     private static DeviceReport Report(SandboxDeviceResult result) => new(
-        DeviceId.Parse(result.Name), Enum.Parse<DeviceOutcome>(result.Outcome.ToString()), result.Changed, result.Contacted, result.Code, result.Message,
+        DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
         result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
         [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
 
@@ -256,7 +283,12 @@ internal sealed partial class RunExecution(
 
     /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
     private Task<bool> Finish(ClaimedRun run, bool cancelled, string? rest) =>
-        journals.Outlast(journal => journal.Finish(run, cancelled, rest, CancellationToken.None));
+        journals.Outlast<RunEndings, bool>(endings => endings.Finish(run, cancelled, rest, CancellationToken.None));
+
+    /// <summary>How the work on the devices of a run ended.</summary>
+    /// <param name="NotStarted">Why the devices that are left were not started: a code.</param>
+    /// <param name="HandBack">Another attempt takes up what is left.</param>
+    private sealed record Verdict(string? NotStarted = null, bool HandBack = false);
 
     private static partial class Log
     {

@@ -50,7 +50,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             dial.Tenant,
             $"""
             select exists (select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
-                           where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state = 'running' and r.fence = {dial.Fence}
+                           where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state in {RunStates.Running} and r.fence = {dial.Fence}
                              and h.device_id = {dial.Device.Value} and h.fence = r.fence and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,
             cancel))[0];

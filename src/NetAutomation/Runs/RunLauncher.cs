@@ -123,7 +123,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         }
 
         var again = new StartRunRequest(
-            quote.Block, quote.Version, quote.Effect == "read" ? null : Wire.Value<RunMode>(quote.Mode),
+            quote.Block, quote.Version, Planner.Asked(quote.Effect, quote.Mode),
             new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), JsonElement.Parse(quote.Input),
             TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
@@ -143,22 +143,22 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     private void Enqueue(Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by)
     {
         var plan = planned.Plan;
-        var (tenant, mode, effect) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
+        var (tenant, mode, effect, queued) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
         db.SendWithNext(
             $"""
             insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
                                   start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
-            values ({tenant}, {run.Value}, 'queued', false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
+            values ({tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
                     {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
             """);
-        db.SendWithNext($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', 'queued', 0, {by})");
+        db.SendWithNext($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', {queued}, 0, {by})");
         db.SendWithNext(
             $"""
             insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
-            select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', 'queued') from runs.run where tenant_id = {tenant} and id = {run.Value}
+            select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', {queued}::text) from runs.run where tenant_id = {tenant} and id = {run.Value}
             """);
         var (ids, names, sites) = (plan.Devices.Select(d => d.DeviceId.Value).ToArray(), plan.Devices.Select(d => d.Name).ToArray(), plan.Devices.Select(d => d.SiteId.Value).ToArray());
         db.SendWithNext(
@@ -171,5 +171,5 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     private sealed record Planned(QuoteId Quote, RunPlan Plan);
 
     private sealed record Row(
-        string Block, string Version, string Digest, string Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+        string Block, string Version, string Digest, RunMode Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
 }

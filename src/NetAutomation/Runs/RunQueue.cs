@@ -14,13 +14,10 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <summary>A run one worker holds, proven by its fence.</summary>
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
+/// <param name="MayGoOn">Another attempt may take it up where this one is stopped.</param>
 internal sealed record ClaimedRun(
-    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, JsonElement Input,
-    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices, bool Idempotent = false)
-{
-    /// <summary>Another attempt may take it up where this one is stopped.</summary>
-    public bool MayGoOn => !Exclusive ? Attempt < 3 : Idempotent && !Devices.Any(device => device.Verify);
-}
+    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
+    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices);
 
 /// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -62,8 +59,9 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     {
         var (runs, devices) = await tenantDb.Query<Row, DeviceRow>(
             $"""
-            select block, version, mode, effect, input::text as input, timeout_seconds, rollout::text as rollout from runs.run
-            where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
+            select block, version, mode, writes, runs.next_attempt(r) is not null as may_go_on, input::text as input, timeout_seconds,
+              rollout::text as rollout
+            from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
             select device_id, name, verify from runs.run_device
@@ -73,10 +71,10 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             claim.Tenant);
         var run = runs[0];
         return new ClaimedRun(
-            claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version, Wire.Value<RunMode>(run.Mode),
-            run.Effect != "read" && run.Mode == "apply", JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
+            claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version, run.Mode, run.Writes, run.MayGoOn,
+            JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
-            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))], run.Effect == "idempotent");
+            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))]);
     }
 
     /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
@@ -101,12 +99,12 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
-        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state = 'queued' and attempt = 0 and start_by <= now() limit 100", cancel))
+        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now() limit 100", cancel))
             .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
 
     private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
 
-    private sealed record Row(string Block, string Version, string Mode, string Effect, string Input, int TimeoutSeconds, string? Rollout);
+    private sealed record Row(string Block, string Version, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout);
 
     private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using NetAutomation.Web;
+
 namespace NetAutomation.Runs;
 
 /// <summary>Where a run stands. Legal moves are rows of <c>runs.legal_transition</c>; Runs/README.md draws them.</summary>
@@ -58,5 +61,33 @@ public enum DeviceOutcome
     Failed,
     Unreachable,
     NotStarted,
+
+    /// <summary>Work had begun and its end was not seen: the device's configuration may be anything in between.</summary>
     Unknown,
+}
+
+internal static class DeviceOutcomes
+{
+    /// <summary>The device is as it was wanted. Only that is billed, and not tried again.</summary>
+    public static bool IsGood(this DeviceOutcome outcome) => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed;
+}
+
+/// <summary>Sets of states in SQL. Literals, so that a partial index serves.</summary>
+internal static class RunStates
+{
+    public static readonly FormattableString Queued = In(RunState.Queued);
+    public static readonly FormattableString Running = In(RunState.Running);
+    public static readonly FormattableString Cancelling = In(RunState.Cancelling);
+
+    /// <summary>A worker may be at its devices.</summary>
+    public static readonly FormattableString UnderWay = In(RunState.Running, RunState.Cancelling);
+
+    /// <summary>A worker has it.</summary>
+    public static readonly FormattableString Held = In(RunState.Claimed, RunState.Running, RunState.Cancelling);
+
+    /// <summary>Nobody needs to decide anything for it to end.</summary>
+    public static readonly FormattableString Open = In(RunState.Queued, RunState.Claimed, RunState.Running, RunState.Cancelling);
+
+    public static FormattableString In(params RunState[] states) =>
+        FormattableStringFactory.Create($"({string.Join(", ", states.Select(state => $"'{Wire.Name(state)}'"))})");
 }

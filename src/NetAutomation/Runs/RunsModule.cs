@@ -18,7 +18,7 @@ internal static class RunsModule
         var services = builder.Services;
         services.AddOptions<RunsOptions>().BindConfiguration("Runs").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
-        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<TenantRuns>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
+        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
         services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(from.Db, from.Caller, page, cancel)));
         services.AddSingleton(ExportPart.Of("run", (from, page, cancel) => GetRuns.ListRuns(from.Db, from.Caller, page, cancel)));

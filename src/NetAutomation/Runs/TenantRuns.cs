@@ -3,29 +3,24 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Runs;
 
 /// <summary>The runs of a tenant that leaves.</summary>
-internal sealed class TenantRuns(NetAutomationDb db, RunJournal journal, RunSignals signals)
+internal sealed class TenantRuns(NetAutomationDb db, RunEndings endings, RunSignals signals)
 {
     private const int AtOnce = 200;
-    private static readonly string[] _notStarted = ["queued", "claimed"];
 
     /// <summary>Cancels what is not over; false while something still runs.</summary>
     public async Task<bool> Cancel(TenantId tenant, string by, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(tenant, cancel);
         var open = await db.Query<Open>(
-            $"select id, state from runs.run where tenant_id = {tenant.Value} and state in ('queued', 'claimed', 'running', 'cancelling') order by id limit {AtOnce}", cancel);
-        foreach (var run in open.Where(each => each.State != "cancelling"))
+            $"select id, state from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open} order by id limit {AtOnce}", cancel);
+        foreach (var run in open.Where(each => each.State != RunState.Cancelling))
         {
-            if (!await journal.End(tenant, new RunId(run.Id), _notStarted, "cancelled", by, cancel))
-            {
-                await db.Scalar<long?>($"select runs.move({tenant.Value}, {run.Id}, null, array['running'], 'cancelling', {by}) as \"Value\"", cancel);
-            }
+            await endings.Cancel(tenant, run.Id, by, cancel);
         }
 
-        var left = await db.Scalar<bool>(
-            $"select exists (select from runs.run where tenant_id = {tenant.Value} and state in ('queued', 'claimed', 'running', 'cancelling'))", cancel);
+        var left = await db.Scalar<bool>($"select exists (select from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open})", cancel);
         await transaction.CommitAsync(cancel);
-        open.ForEach(run => signals.RingNews(new RunId(run.Id)));
+        open.ForEach(run => signals.RingNews(run.Id));
         return !left;
     }
 
@@ -33,5 +28,5 @@ internal sealed class TenantRuns(NetAutomationDb db, RunJournal journal, RunSign
     public static Task<int> DeleteArtifacts(SystemDb db, TenantId tenant, CancellationToken cancel) =>
         db.Execute($"delete from runs.artifact where tenant_id = {tenant.Value}", cancel);
 
-    private sealed record Open(Guid Id, string State);
+    private sealed record Open(RunId Id, RunState State);
 }

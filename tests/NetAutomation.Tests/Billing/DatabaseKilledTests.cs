@@ -101,7 +101,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         // As the real worker, which outlasts an outage: each step is tried again, and the fence decides.
         await Retry(() => Done(_ground.Journal(journal => journal.Start(run, default))));
         await Try(() => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
-        await Retry(() => Done(_ground.Journal(journal => journal.Finish(run, false, null, default))));
+        await Retry(() => Done(_ground.Finish(run)));
         return true;
     }
 

@@ -258,9 +258,9 @@ internal sealed class MoneyLife
 
         if (!crash)
         {
-            (await _ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+            (await _ground.Finish(run)).ShouldBeTrue();
             // The answer was lost: a second end must change nothing.
-            await _ground.Journal(journal => journal.Finish(run, false, null, default));
+            await _ground.Finish(run);
         }
         else
         {

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -44,7 +45,7 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
                 return new NetworkStream(socket, ownsSocket: true);
             }));
 
-            (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((SandboxOutcome.Failed, DeviceCode.ConnectionClosed), result.Devices[0].Message);
+            (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.ConnectionClosed), result.Devices[0].Message);
             result.Devices[0].Artifacts.ShouldBeEmpty();
         }
         finally

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 using NetAutomation.Tests.Fleet;
 
 namespace NetAutomation.Tests.Execution;
@@ -46,7 +47,7 @@ public sealed class ManyDevicesTests(SandboxGround ground) : IClassFixture<Sandb
         }));
 
         result.Fault.ShouldBeNull();
-        result.Devices.ShouldAllBe(device => device.Outcome == SandboxOutcome.Changed);
+        result.Devices.ShouldAllBe(device => device.Outcome == DeviceOutcome.Changed);
         events.Where(happened => happened.Type == "output").ShouldBeEmpty();
         var outcomes = events.Where(happened => happened.Type == "device_outcome").Select(happened => happened.Device).ToList();
         outcomes.Order(StringComparer.Ordinal).ShouldBe(devices.Select(device => device.Name));

@@ -1,4 +1,5 @@
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -21,18 +22,18 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var (absent, _) = await Run("static-routes", Routes.Replace("{\"routes", "{\"state\":\"absent\",\"routes"), check: false, lab.Device("r001"));
 
         check.Fault.ShouldBeNull();
-        check.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, check.Devices[0].Message);
+        check.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, check.Devices[0].Message);
         check.Devices[0].Diff.ShouldContain("ip route 10.8.1.0/24 192.0.2.1 20");
         untouched.ShouldNotContain("ip route");
-        apply.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, apply.Devices[0].Message);
+        apply.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, apply.Devices[0].Message);
         apply.Devices[0].Contacted.ShouldBeTrue();
         apply.Gone.ShouldBeTrue();
         configured.ShouldContain("ip route 10.9.0.0/16 192.0.2.1\n");
         configured.ShouldContain("ip route 10.8.1.0/24 192.0.2.1 20\n");
         events.Select(happened => happened.Type).Distinct().ShouldBe(["device_started", "task", "device_outcome"]);
-        again.Devices[0].Outcome.ShouldBe(SandboxOutcome.Ok, again.Devices[0].Message);
+        again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
         again.Devices[0].Changed.ShouldBe(false);
-        absent.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, absent.Devices[0].Message);
+        absent.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, absent.Devices[0].Message);
         (await lab.RunningConfig("r001")).ShouldNotContain("ip route");
     }
 
@@ -46,10 +47,10 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var (again, _) = await Run("bgp-neighbors", Input, check: false, lab.Device("r002"));
         var (other, _) = await Run("bgp-neighbors", Input.Replace("65001", "65009"), check: false, lab.Device("r002"));
 
-        apply.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, apply.Devices[0].Message);
+        apply.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, apply.Devices[0].Message);
         (await lab.RunningConfig("r002")).ShouldContain(" neighbor 10.66.0.9 description to the other side\n");
-        again.Devices[0].Outcome.ShouldBe(SandboxOutcome.Ok, again.Devices[0].Message);
-        other.Devices[0].Outcome.ShouldBe(SandboxOutcome.Failed);
+        again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
+        other.Devices[0].Outcome.ShouldBe(DeviceOutcome.Failed);
         other.Devices[0].Code.ShouldBe(DeviceCode.TaskFailed);
         other.Devices[0].Message.ShouldNotBeNull().ShouldContain("already runs BGP");
     }
@@ -77,13 +78,13 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var (result, events) = await SandboxGround.Finish(run);
 
         var by = result.Devices.ToDictionary(device => device.Name);
-        by["r001"].Outcome.ShouldBe(SandboxOutcome.Ok, by["r001"].Message);
+        by["r001"].Outcome.ShouldBe(DeviceOutcome.Ok, by["r001"].Message);
         by["r001"].Artifacts.Single().Name.ShouldBe("running-config.txt");
         System.Text.Encoding.UTF8.GetString(by["r001"].Artifacts.Single().Content).ShouldContain("hostname r001");
-        (by["r002"].Outcome, by["r002"].Code, by["r002"].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.AuthFailed, false));
-        (by["r003"].Outcome, by["r003"].Code, by["r003"].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.HostKeyMismatch, false));
-        (by["dead"].Outcome, by["dead"].Code, by["dead"].Contacted).ShouldBe((SandboxOutcome.Unreachable, DeviceCode.ConnectTimeout, false));
-        (by["forbidden"].Outcome, by["forbidden"].Code).ShouldBe((SandboxOutcome.Unreachable, DeviceCode.NotAllowed));
+        (by["r002"].Outcome, by["r002"].Code, by["r002"].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.AuthFailed, false));
+        (by["r003"].Outcome, by["r003"].Code, by["r003"].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.HostKeyMismatch, false));
+        (by["dead"].Outcome, by["dead"].Code, by["dead"].Contacted).ShouldBe((DeviceOutcome.Unreachable, DeviceCode.ConnectTimeout, false));
+        (by["forbidden"].Outcome, by["forbidden"].Code).ShouldBe((DeviceOutcome.Unreachable, DeviceCode.NotAllowed));
         events.Count(happened => happened.Type == "device_outcome").ShouldBe(5);
         result.Fault.ShouldBeNull();
     }
@@ -99,11 +100,11 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
             Job("x", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"}]}""", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
         var (repaired, _) = await Run("static-routes", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.6.0.0/16","nextHop":"192.0.2.1"}]}""", check: false, lab.Device("r003"));
 
-        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed).ShouldBe((SandboxOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
         result.Devices[0].Message.ShouldNotBeNull().ShouldContain("Unknown command");
         result.Fault.ShouldBeNull();
         // The line before the refused one stayed, as FRR has no transactions; the next apply completes it.
-        repaired.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, repaired.Devices[0].Message);
+        repaired.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, repaired.Devices[0].Message);
         repaired.Devices[0].Diff.ShouldBe("ip route 10.6.0.0/16 192.0.2.1\n");
     }
 
@@ -133,8 +134,8 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var result = await run.Completion;
 
         cut.ShouldBeTrue();
-        result.Devices[0].Outcome.ShouldBe(SandboxOutcome.Changed, result.Devices[0].Message);
-        result.Devices[1].Outcome.ShouldBe(SandboxOutcome.Failed, result.Devices[1].Message);
+        result.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, result.Devices[0].Message);
+        result.Devices[1].Outcome.ShouldBe(DeviceOutcome.Failed, result.Devices[1].Message);
         result.Devices[1].Code.ShouldBe(DeviceCode.ConnectionClosed, result.Devices[1].Message);
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -117,7 +118,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         exposed.ShouldBeEmpty();
         result.Gone.ShouldBeTrue();
         result.Fault.ShouldBeNull();
-        (result.Devices[0].Outcome, result.Devices[0].Changed).ShouldBe((SandboxOutcome.Unknown, null));
+        (result.Devices[0].Outcome, result.Devices[0].Changed).ShouldBe((DeviceOutcome.Unknown, null));
         rest[^1].Type.ShouldBe("device_outcome");
         Directory.GetDirectories(ground.Options.WorkDirectory).ShouldNotContain(path => path.EndsWith(_id, StringComparison.Ordinal));
     }
@@ -133,7 +134,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 
         result.Gone.ShouldBeTrue();
         result.Devices[0].Code.ShouldBe(code);
-        result.Devices[0].Outcome.ShouldBeOneOf(SandboxOutcome.Unknown, SandboxOutcome.NotStarted);
+        result.Devices[0].Outcome.ShouldBeOneOf(DeviceOutcome.Unknown, DeviceOutcome.NotStarted);
     }
 
     [Fact]
@@ -156,7 +157,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 
         await stop.ShouldNotBeNull();
         events.Count(happened => happened.Type == "task").ShouldBe(1);
-        result.Devices[0].Outcome.ShouldBe(SandboxOutcome.NotStarted, result.Fault);
+        result.Devices[0].Outcome.ShouldBe(DeviceOutcome.NotStarted, result.Fault);
         result.Gone.ShouldBeTrue();
     }
 
@@ -188,7 +189,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 
         var (result, events) = await SandboxGround.Finish(Start(block, SandboxGround.Json("{}")));
 
-        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((SandboxOutcome.Failed, DeviceCode.TaskFailed));
+        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed));
         result.Devices[0].Message.ShouldBe("the device said ******** \n\ndata: x");
         JsonSerializer.Serialize(events).ShouldNotContain(Canary);
         events.ShouldContain(happened => happened.Type == "output");
@@ -202,7 +203,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         var (result, _) = await SandboxGround.Finish(Start(ground.Block("- hosts: [all\n"), SandboxGround.Json("{}")));
 
         result.Fault.ShouldNotBeNull();
-        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((SandboxOutcome.NotStarted, DeviceCode.InternalError));
+        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.NotStarted, DeviceCode.InternalError));
     }
 
     [Fact]
@@ -216,7 +217,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 
         // A task that hangs would end by Ansible's own limit, and with another code.
-        result.Devices.ShouldAllBe(device => device.Outcome == SandboxOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false && !device.Contacted);
+        result.Devices.ShouldAllBe(device => device.Outcome == DeviceOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false && !device.Contacted);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -44,7 +45,7 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
         foreach (var (result, _) in await Task.WhenAll(runs))
         {
             result.Fault.ShouldBeNull();
-            result.Devices.Single().Outcome.ShouldBe(SandboxOutcome.Ok);
+            result.Devices.Single().Outcome.ShouldBe(DeviceOutcome.Ok);
         }
 
         Directory.GetDirectories(ground.Options.WorkDirectory, "job-*").ShouldBeEmpty();

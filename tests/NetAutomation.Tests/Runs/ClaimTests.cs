@@ -260,7 +260,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         await ground.Sql("update runs.run set lease_until = now() - interval '1 second'");
         (await Why(ground, run.Id)).ShouldBe(["worker_lost"]);
         (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await ground.Finish(run)).ShouldBeTrue();
         (await Why(ground, run.Id)).ShouldBe(["resolution"]);
     }
 
@@ -301,7 +301,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
                 Note(run, 1);
                 (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
                 Note(run, -1);
-                (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+                (await ground.Finish(run)).ShouldBeTrue();
                 Interlocked.Increment(ref done);
             }
         })));
@@ -361,7 +361,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
                     var ended = running[random.Next(running.Count)];
                     running.Remove(ended);
                     (await ground.Journal(journal => journal.Start(ended, default))).ShouldBeTrue();
-                    (await ground.Journal(journal => journal.Finish(ended, false, null, default))).ShouldBeTrue();
+                    (await ground.Finish(ended)).ShouldBeTrue();
                     break;
                 case 8 when queued.Count > 0:
                     var gone = queued[random.Next(queued.Count)];
@@ -411,7 +411,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
 
                 (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
                 await Task.Delay(100);
-                (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+                (await ground.Finish(run)).ShouldBeTrue();
             }
         })).ToList();
 

@@ -110,7 +110,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var beside = await Write(runs[1], start: false);
         var grown = (GC.GetTotalMemory(false) - before) / Readers;
         var progress = readers.Count(reader => reader.IsCompleted);
-        (await ground.Journal(journal => journal.Finish(runs[1], false, null, default))).ShouldBeTrue();
+        (await ground.Finish(runs[1])).ShouldBeTrue();
         await stop.CancelAsync();
         var reached = await Task.WhenAll(readers);
         output.WriteLine($"{Batches} batches of {Each} events of 3 KB: {alone:f2} s alone, {beside:f2} s with {Readers} slow readers; {grown / 1024} KB a reader, both ends");
@@ -184,7 +184,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         (await ground.Write(run, [Said(new string('y', 300_000)), .. Enumerable.Range(0, 100).Select(_ => Said(new string('x', 4000)))])).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await ground.Finish(run)).ShouldBeTrue();
         var (seqs, after, complete) = (new List<long>(), 0L, false);
         while (!complete)
         {

@@ -62,7 +62,7 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Unknown)]);
         (await Rescue(ground)).ShouldBeEmpty();
         (await ground.Claim("w2")).ShouldBeNull();
-        (await ground.Journal(journal => journal.Finish(lost, false, null, default))).ShouldBeFalse("a worker that wakes up ends nothing");
+        (await ground.Finish(lost)).ShouldBeFalse("a worker that wakes up ends nothing");
 
         var view = await RunGround.Get(ground.Client, $"/v1/runs/{lost.Id}");
         view["state"]!.GetValue<string>().ShouldBe("unknown");
@@ -137,8 +137,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         }
 
         (await ground.Journal(journal => journal.Write(run, 1, batch, default))).ShouldBeFalse("a batch never begins in the middle of another");
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeFalse();
+        (await ground.Finish(run)).ShouldBeTrue();
+        (await ground.Finish(run)).ShouldBeFalse();
         var events = (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events"))["items"]!.AsArray();
         events.Select(item => item!["seq"]!.GetValue<int>()).ShouldBe(Enumerable.Range(1, events.Count));
         events.Count(item => item!["type"]!.GetValue<string>() == "device_outcome").ShouldBe(1);

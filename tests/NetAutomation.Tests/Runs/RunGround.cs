@@ -105,6 +105,9 @@ internal sealed class RunGround : IAsyncDisposable
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 
+    public Task<bool> Finish(ClaimedRun run, bool cancelled = false, string? rest = null) =>
+        With<RunEndings, bool>(endings => endings.Finish(run, cancelled, rest, default));
+
     /// <summary>Writes as the holder of the run does: each batch says how many went before.</summary>
     public async Task<bool> Write(ClaimedRun run, params RunEvent[] events)
     {
@@ -129,7 +132,7 @@ internal sealed class RunGround : IAsyncDisposable
             (await Write(run, Started(device), Reported(device, i < outcomes.Length ? outcomes[i] : DeviceOutcome.Changed))).ShouldBeTrue();
         }
 
-        (await Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await Finish(run)).ShouldBeTrue();
     }
 
     /// <summary>A statement as the owner of the schema.</summary>

@@ -56,7 +56,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         await ground.Sql("update runs.run set fence = fence + 1");
         (await ground.Journal(journal => journal.Renew(run, default))).ShouldBeFalse();
         (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeFalse();
+        (await ground.Finish(run)).ShouldBeFalse();
         (await ground.Scalar<long>("select count(*) from runs.run_device where outcome is not null")).ShouldBe(0);
         (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
     }
@@ -115,7 +115,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         (await gate.MayDial(dial with { Exclusive = false }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Device = DeviceId.New() }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Tenant = TenantId.New() }, default)).ShouldBeFalse();
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await ground.Finish(run)).ShouldBeTrue();
         (await gate.MayDial(dial, default)).ShouldBeFalse("a finished run holds nothing");
     }
 
@@ -130,7 +130,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
         (await ground.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
         (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
-        (await ground.Journal(journal => journal.Finish(run, true, null, default))).ShouldBeTrue();
+        (await ground.Finish(run, cancelled: true)).ShouldBeTrue();
         var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
         view["state"]!.GetValue<string>().ShouldBe("cancelled");
         view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");

@@ -61,6 +61,6 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             (await ground.Write(run, RunGround.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
         }
 
-        (await ground.Journal(journal => journal.Finish(run, false, null, default))).ShouldBeTrue();
+        (await ground.Finish(run)).ShouldBeTrue();
     }
 }

@@ -23,7 +23,8 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             """,
             cancel);
         var billable = facts.Devices.Count(device => device.Billable);
-        var minutes = Math.Min(facts.Minutes, reservations.Single(reservation => reservation.Component == PriceComponent.Minute).Quantity);
+        var reserved = reservations.Single(reservation => reservation.Component == PriceComponent.Minute).Quantity;
+        var minutes = Math.Min(PriceList.StartedMinutes(facts.Ran), reserved);
         var parts = reservations.ConvertAll(
             reservation => Of(reservation, billable == 0 ? 0 : reservation.Component.Quantity(billable, minutes)));
         WriteSettlements(parts);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -94,7 +95,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     {
         if (_lost)
         {
-            return Make(SandboxOutcome.Failed, DeviceCode.InternalError, "An artifact was larger than allowed.");
+            return Make(DeviceOutcome.Failed, DeviceCode.InternalError, "An artifact was larger than allowed.");
         }
 
         if (_excluded || failed == true)
@@ -104,17 +105,17 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 
         if (Done || (failed == false && ended && stopCode is null))
         {
-            return Make(_changed ? SandboxOutcome.Changed : SandboxOutcome.Ok, null, null);
+            return Make(_changed ? DeviceOutcome.Changed : DeviceOutcome.Ok, null, null);
         }
 
         // Between two tasks, with nothing changed so far: the device is as it was.
         var untouched = !Started || (!_inTask && !_changed && _code is null);
         return (untouched, _code, job.Check) switch
         {
-            (true, _, _) => Make(SandboxOutcome.NotStarted, stopCode, null),
+            (true, _, _) => Make(DeviceOutcome.NotStarted, stopCode, null),
             (_, not null, _) when !_inTask => Failure(),
-            (_, _, true) => Make(SandboxOutcome.Failed, stopCode, null),
-            _ => Make(SandboxOutcome.Unknown, stopCode, null),
+            (_, _, true) => Make(DeviceOutcome.Failed, stopCode, null),
+            _ => Make(DeviceOutcome.Unknown, stopCode, null),
         };
     }
 
@@ -125,12 +126,12 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         var code = refusal?.Code ?? _code ?? DeviceCode.TaskFailed;
         var message = refusal?.Message ?? FailureText.Describe(code, _message);
         var reached = refusal is null && (_taskDone || _code != DeviceCode.ConnectTimeout);
-        return Make(reached ? SandboxOutcome.Failed : SandboxOutcome.Unreachable, code, message);
+        return Make(reached ? DeviceOutcome.Failed : DeviceOutcome.Unreachable, code, message);
     }
 
     private void Fail(string code, string text) => (_code, _message) = (code, text);
 
-    private SandboxDeviceResult Make(SandboxOutcome outcome, string? code, string? message) => new(
+    private SandboxDeviceResult Make(DeviceOutcome outcome, string? code, string? message) => new(
         name,
         outcome,
         Changed(outcome, code),
@@ -141,10 +142,10 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _result,
         [.. _artifacts.Select(artifact => new SandboxArtifact(scrubber.Text(artifact.Key, 100), scrubber.Artifact(artifact.Value.ToArray())))]);
 
-    private bool? Changed(SandboxOutcome outcome, string? code) => outcome switch
+    private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch
     {
-        SandboxOutcome.Ok or SandboxOutcome.NotStarted or SandboxOutcome.Unreachable => false,
-        SandboxOutcome.Changed => true,
+        DeviceOutcome.Ok or DeviceOutcome.NotStarted or DeviceOutcome.Unreachable => false,
+        DeviceOutcome.Changed => true,
         _ when _changed && !job.Check => true,
         // Refused before anything could be sent to it.
         _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.NotAllowed => false,

@@ -1,18 +1,7 @@
 using System.Text.Json;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
-
-internal enum SandboxOutcome
-{
-    Ok,
-    Changed,
-    Failed,
-    Unreachable,
-    NotStarted,
-
-    /// <summary>Work had begun and its end was not seen: the device's configuration may be anything in between.</summary>
-    Unknown,
-}
 
 /// <summary>Stable codes of a device; docs/runs.md says what they mean. A dial may add its own (<see cref="DialRefusedException"/>).</summary>
 internal static class DeviceCode
@@ -44,7 +33,7 @@ internal sealed record SandboxArtifact(string Name, byte[] Content);
 /// <param name="Contacted">A connection to the device was open at least once.</param>
 internal sealed record SandboxDeviceResult(
     string Name,
-    SandboxOutcome Outcome,
+    DeviceOutcome Outcome,
     bool? Changed,
     bool Contacted,
     string? Code,
@@ -58,7 +47,7 @@ internal sealed record SandboxDeviceResult(
 internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices, string? Fault, bool Gone);
 
 /// <param name="Type"><c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>.</param>
-/// <param name="Data">A JSON object, scrubbed and at most 16 KiB.</param>
+/// <param name="Data">A JSON object, scrubbed and at most 16 KiB; empty on <c>device_outcome</c>.</param>
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
 internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
 

@@ -265,8 +265,7 @@ internal sealed class SandboxRun
         }
 
         device.Announced = result;
-        var data = new JsonObject { ["outcome"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Outcome.ToString()), ["changed"] = result.Changed, ["code"] = result.Code };
-        await Emit("device_outcome", device.Name, data, result);
+        await Emit("device_outcome", device.Name, [], result);
     }
 
     private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)

@@ -57,7 +57,9 @@ begin
     else
       update runs.fence_counter set value = value + 1 where tenant_id = t returning value into f;
       update runs.tenant_quota set running = running + 1, served_at = clock_timestamp() where tenant_id = t;
-      delete from runs.device_hold where tenant_id = t and run_id = q.run_id;
+      -- What a lost attempt left unknown stays held as it is.
+      delete from runs.device_hold h using runs.run_device x
+        where h.tenant_id = t and h.run_id = q.run_id and x.tenant_id = t and x.run_id = h.run_id and x.device_id = h.device_id and x.outcome is null;
       insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence)
         select t, device_id, q.run_id, q.exclusive::int, f from runs.run_device
         where tenant_id = t and run_id = q.run_id and outcome is null order by device_id;

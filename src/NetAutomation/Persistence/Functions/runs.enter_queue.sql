@@ -1,7 +1,7 @@
 create or replace function runs.enter_queue() returns trigger language plpgsql as $$
 begin
   insert into runs.queue (tenant_id, run_id, priority, created_at, exclusive)
-    values (new.tenant_id, new.id, new.priority, new.created_at, new.effect <> 'read' and new.mode = 'apply');
+    values (new.tenant_id, new.id, new.priority, new.created_at, new.writes);
   return null;
 end $$;
 create or replace trigger enter_queue after insert on runs.run

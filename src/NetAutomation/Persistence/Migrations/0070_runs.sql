@@ -69,6 +69,8 @@ create table runs.run (
   digest text not null,
   effect text not null check (effect in ('read', 'idempotent', 'transactional', 'unsafe')),
   mode text not null check (mode in ('check', 'apply')),
+  -- Who writes has its devices alone.
+  writes boolean not null generated always as (effect <> 'read' and mode = 'apply') stored,
   targets jsonb not null,
   input jsonb not null,
   input_hash text not null,

@@ -7,24 +7,19 @@ namespace NetAutomation.Runs.Cancel;
 
 internal static class CancelRun
 {
-    private static readonly string[] _notStarted = ["queued", "claimed"];
-
     /// <summary>
     /// Asks for a cancel. A run that has contacted no device is cancelled at once; a running one when no session is left on any device. Asking again is harmless.
     /// </summary>
     public static async Task<Results<Accepted<RunView>, Problem>> Handle(
-        RunId id, NetAutomationDb db, Caller caller, RunJournal journal, RunSignals signals, AuditLog audit, CancellationToken cancel)
+        RunId id, NetAutomationDb db, Caller caller, RunEndings endings, RunSignals signals, AuditLog audit, CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
             return Web.Problems.NotFound.With();
         }
 
-        var by = caller.Key.ToString();
-        if (!await journal.End(caller.Tenant, id, _notStarted, "cancelled", by, cancel))
+        if (!await endings.Cancel(caller.Tenant, id, caller.Key.ToString(), cancel))
         {
-            await db.Scalar<long?>(
-                $"select runs.move({caller.Tenant.Value}, {id.Value}, null, array['running'], 'cancelling', {by}) as \"Value\"", cancel);
             run = (await RunView.Find(db, caller.Tenant, id, cancel))!;
             if (run.Terminal || run.State == RunState.Unknown)
             {

@@ -7,7 +7,6 @@ namespace NetAutomation.Runs.Dispatch;
 internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, RunSignals signals, IOptions<RunsOptions> options, TimeProvider clock, ILogger<RunUpkeep> log)
 {
     private const int DaysAhead = 7;
-    private static readonly string[] _queued = ["queued"];
 
     // A lease lasts 30 s, so a run is taken from its worker 35 s after the last renewal.
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(5);
@@ -77,7 +76,7 @@ internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, RunSignals 
         {
             var db = services.GetRequiredService<NetAutomationDb>();
             await using var transaction = await db.Begin(tenant, cancel);
-            if (await services.GetRequiredService<RunJournal>().End(tenant, run, _queued, "expired", "scheduler", cancel))
+            if (await services.GetRequiredService<RunEndings>().Expire(tenant, run, cancel))
             {
                 await transaction.CommitAsync(cancel);
                 signals.RingNews(run);

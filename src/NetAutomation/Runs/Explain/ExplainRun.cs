@@ -75,7 +75,11 @@ internal static class ExplainRun
         if (run.State == RunState.Unknown)
         {
             var unknown = await db.Query<DeviceRow>(
-                $"select device_id, name from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and outcome = 'unknown' order by position limit {Most}", cancel);
+                $"""
+                select device_id, name from runs.run_device
+                where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and outcome = {Wire.Name(DeviceOutcome.Unknown)} order by position limit {Most}
+                """,
+                cancel);
             return [.. unknown.Select(row => new Gate("resolution", $"What happened on {row.Name} is not known; :resolve decides it", new DeviceId(row.DeviceId), null))];
         }
 

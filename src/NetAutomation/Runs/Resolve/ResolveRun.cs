@@ -37,7 +37,7 @@ internal static class ResolveRun
 {
     /// <summary>Ends an unknown run with a verdict and its evidence, settles it and releases its devices.</summary>
     public static async Task<Results<Ok<RunView>, Problem>> Handle(
-        RunId id, ResolveRunRequest body, NetAutomationDb db, Caller caller, RunJournal journal, RunSignals signals, AuditLog audit, CancellationToken cancel)
+        RunId id, ResolveRunRequest body, NetAutomationDb db, Caller caller, RunEndings endings, RunSignals signals, AuditLog audit, CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
@@ -50,7 +50,11 @@ internal static class ResolveRun
         }
 
         var unknown = await db.Query<DeviceId>(
-            $"select device_id from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and outcome = 'unknown'", cancel);
+            $"""
+            select device_id from runs.run_device
+            where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and outcome = {Wire.Name(DeviceOutcome.Unknown)}
+            """,
+            cancel);
         if (Faults(body, [.. unknown]) is { Count: > 0 } faults)
         {
             return new Problem(Web.Problems.Refused, "The resolution does not fit the run.", faults);
@@ -58,7 +62,7 @@ internal static class ResolveRun
 
         var outcomes = (body.Devices ?? []).ToDictionary(device => device.DeviceId, device => device.Outcome);
         var resolution = JsonSerializer.Serialize(new { body.Verdict, body.Evidence, By = caller.Key, caller.Member }, Json.Api);
-        if (!await journal.Resolve(caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.Key.ToString(), cancel))
+        if (!await endings.Resolve(caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.Key.ToString(), cancel))
         {
             return Problems.RunNotUnknown.With();
         }

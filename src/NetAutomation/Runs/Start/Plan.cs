@@ -72,9 +72,12 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
             return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
-        var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, (timeout + 59) / 60, cancel);
+        var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
         return new RunPlan(block, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
     }
+
+    /// <summary>The mode as a request gives it: none for a block that only reads.</summary>
+    public static RunMode? Asked(string effect, RunMode mode) => effect == Wire.Name(Effect.Read) ? null : mode;
 
     private static Problem? Missing(StartRunRequest body)
     {

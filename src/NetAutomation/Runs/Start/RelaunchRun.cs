@@ -28,7 +28,7 @@ internal static class RelaunchRun
             return Problems.RunNotFinished.With();
         }
 
-        if (body.Outcomes.Count == 0 || body.Outcomes.Any(outcome => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed))
+        if (body.Outcomes.Count == 0 || body.Outcomes.Any(outcome => outcome.IsGood()))
         {
             return Web.Problems.Refused.At("/outcomes", "outcomes", "Any of failed, unreachable, not_started and unknown.");
         }
@@ -47,7 +47,7 @@ internal static class RelaunchRun
 
         var timeout = await db.Scalar<int>($"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
         var again = new StartRunRequest(
-            run.Block, run.Version, run.Effect == "read" ? null : run.Mode, new Targets(DeviceIds: devices), run.Input, MaxPrice: body.MaxPrice,
+            run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input, MaxPrice: body.MaxPrice,
             TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem

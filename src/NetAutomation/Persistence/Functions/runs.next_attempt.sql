@@ -1,0 +1,10 @@
+-- How the run is attempted once more where its worker loses it: 'queue', one that only reads, up to three attempts; 'verify', an idempotent
+-- one, whose unfinished devices are looked at and then configured once more, by a second attempt and no third. Null: not at all.
+create or replace function runs.next_attempt(r runs.run) returns text language plpgsql stable as $$
+begin
+  return case
+    when not r.writes then case when r.attempt < 3 then 'queue' end
+    when r.effect = 'idempotent' and not exists (
+      select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.verify) then 'verify'
+  end;
+end $$;

@@ -1,0 +1,21 @@
+namespace NetAutomation.Runs;
+
+/// <summary>Something that happened in a run. The journal gives it its number.</summary>
+/// <param name="Type">device_started, task, output or device_outcome.</param>
+/// <param name="Data">A JSON object. That of a device_outcome is made where it is written.</param>
+/// <param name="Report">With device_outcome: the outcome it tells of, written with it.</param>
+internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Device, string Data, DeviceReport? Report = null)
+{
+    /// <summary>The event of a device's final outcome.</summary>
+    public static RunEvent Of(DateTimeOffset time, DeviceReport report) => new(time, "device_outcome", report.Device, "{}", report);
+}
+
+/// <summary>A file a block made on one device.</summary>
+internal sealed record ArtifactFile(string Name, string MediaType, byte[] Content);
+
+/// <summary>What became of one device.</summary>
+/// <param name="Changed">Null where it cannot be told, since a failed device may have changed.</param>
+/// <param name="Contacted">A stream to the device was opened.</param>
+internal sealed record DeviceReport(
+    DeviceId Device, DeviceOutcome Outcome, bool? Changed, bool Contacted, string? Code, string? Message, string? ResultJson, string? Diff,
+    string? BeforeHash, string? AfterHash, IReadOnlyList<ArtifactFile> Artifacts);
