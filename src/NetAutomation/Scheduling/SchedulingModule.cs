@@ -11,7 +11,7 @@ internal static class SchedulingModule
 {
     public static void AddScheduling(this IHostApplicationBuilder builder) =>
         builder.Services.AddSingleton<FireDue>().AddScoped<NoteOccurrences>().AddScoped<StartOccurrence>()
-            .AddSingleton(ExportPart.Of("schedule", (from, page, cancel) => ReadSchedules.List(from.Db, from.Caller, page, cancel)));
+            .AddSingleton(ExportPart.Of("schedule", (from, page, cancel) => ReadSchedules.List(page, from.Db, cancel)));
 
     /// <summary>The scheduler role's part.</summary>
     public static void AddSchedulingLoops(this IHostApplicationBuilder builder)

@@ -7,7 +7,7 @@ namespace NetAutomation.Inventory.KeepDevices;
 public sealed record DeviceResource
 {
     internal static readonly Resource<DeviceKind, Device, DeviceResource> Rows = new(
-        "device", "/v1/devices", row => Of(row), Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken), ("device_address", Problems.DeviceAddressTaken));
+        "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken), ("device_address", Problems.DeviceAddressTaken));
 
     /// <summary>The device.</summary>
     public required DeviceId Id { get; init; }

@@ -1,9 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
 using NetAutomation.Web.Http;
-using Npgsql;
 
 namespace NetAutomation.Runs.Windows;
 
@@ -21,75 +19,28 @@ public sealed record ChangeWindowRequest(
 internal static class ChangeWindow
 {
     /// <summary>Changes a window.</summary>
-    public static async Task<Results<Ok<WindowView>, Problem>> Patch(
-        WindowId id, ChangeWindowRequest body, NetAutomationDb db, Caller caller, WindowCalendars windows, AuditLog audit, TimeProvider clock, HttpContext http,
-        CancellationToken cancel)
-    {
-        if (await Locked(id, db, caller, cancel) is not { } row)
+    public static Task<Results<Ok<WindowView>, Problem>> Patch(
+        WindowId id, ChangeWindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock) => WindowView.Rows.Change(
+        call,
+        id,
+        async window =>
         {
-            return Web.Problems.NotFound.With();
-        }
+            var retimed = body.Cron is not null || body.Rrule is not null || body.TimeZone is not null;
+            var wanted = new WindowRequest(
+                body.Name ?? window.Name, body.Kind ?? window.Kind, body.Duration ?? window.Duration, body.TimeZone ?? window.TimeZone,
+                body.Cron ?? (body.Rrule is null ? window.Cron : null), body.Rrule ?? (body.Cron is null ? window.Rrule : null),
+                body.Selector == "" ? null : body.Selector ?? window.Selector);
+            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : window.Anchor;
+            if (await CreateWindow.Refusal(call.Db, wanted, anchor, clock, call.Cancel) is { } refused)
+            {
+                return refused;
+            }
 
-        if (ETags.Check(http, row.Version) is { } stale)
-        {
-            return stale;
-        }
-
-        var retimed = body.Cron is not null || body.Rrule is not null || body.TimeZone is not null;
-        var wanted = new WindowRequest(
-            body.Name ?? row.Name, body.Kind ?? Wire.Value<WindowRule>(row.Kind), body.Duration ?? row.Duration, body.TimeZone ?? row.TimeZone,
-            body.Cron ?? (body.Rrule is null ? row.Cron : null), body.Rrule ?? (body.Cron is null ? row.Rrule : null), body.Selector is null ? row.Selector : body.Selector == "" ? null : body.Selector);
-        var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : row.Anchor;
-        if (await CreateWindow.Refusal(db, wanted, anchor, clock, cancel) is { } refused)
-        {
-            return refused;
-        }
-
-        var (kind, minutes) = (Wire.Name(wanted.Kind), WindowView.Minutes(wanted.Duration));
-        try
-        {
-            await db.Execute(
-                $"""
-                update runs.maintenance_window set name = {wanted.Name}, kind = {kind}, cron = {wanted.Cron}, rrule = {wanted.Rrule}, anchor = {Recurrence.Text(anchor)}::timestamp,
-                  time_zone = {wanted.TimeZone}, minutes = {minutes}, selector = {wanted.Selector}, version = version + 1
-                where tenant_id = {caller.Tenant.Value} and id = {id.Value}
-                """,
-                cancel);
-        }
-        catch (PostgresException fault) when (fault.ConstraintName == "window_name")
-        {
-            return Problems.WindowNameTaken.With();
-        }
-
-        await windows.Rewrite(caller.Tenant, id, cancel);
-        await audit.Append(caller, "window.changed", $"{id}", wanted, cancel);
-        row = (await WindowView.Read(db, caller.Tenant, id.Value, null, 1, cancel))[0];
-        ETags.Show(http, row.Version);
-        return TypedResults.Ok(row.View());
-    }
+            window.Become(wanted, anchor);
+            return new Changed(wanted);
+        },
+        window => windows.Rewrite(window.TenantId, id, call.Cancel));
 
     /// <summary>Removes a window.</summary>
-    public static async Task<Results<NoContent, Problem>> Delete(
-        WindowId id, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http, CancellationToken cancel)
-    {
-        if (await Locked(id, db, caller, cancel) is not { } row)
-        {
-            return Web.Problems.NotFound.With();
-        }
-
-        if (ETags.Check(http, row.Version) is { } stale)
-        {
-            return stale;
-        }
-
-        await db.Execute($"delete from runs.maintenance_window where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
-        await audit.Append(caller, "window.deleted", $"{id}", new { row.Name }, cancel);
-        return TypedResults.NoContent();
-    }
-
-    private static async Task<WindowView.Row?> Locked(WindowId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
-    {
-        await db.Execute($"select 1 from runs.maintenance_window where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
-        return (await WindowView.Read(db, caller.Tenant, id.Value, null, 1, cancel)).FirstOrDefault();
-    }
+    public static Task<Results<NoContent, Problem>> Delete(WindowId id, [AsParameters] ResourceCall call) => WindowView.Rows.Delete(call, id);
 }

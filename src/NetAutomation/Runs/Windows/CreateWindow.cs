@@ -23,32 +23,17 @@ internal static class CreateWindow
 
     /// <summary>Adds a window. It holds from now on for every run that has not started.</summary>
     public static async Task<Results<Created<WindowView>, Problem>> Handle(
-        WindowRequest body, NetAutomationDb db, Caller caller, WindowCalendars windows, AuditLog audit, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        WindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock)
     {
         var anchor = Recurrence.Anchor(body.TimeZone, clock.GetUtcNow()) ?? default;
-        if (await Refusal(db, body, anchor, clock, cancel) is { } refused)
+        if (await Refusal(call.Db, body, anchor, clock, call.Cancel) is { } refused)
         {
             return refused;
         }
 
-        var (tenant, id, kind, minutes) = (caller.Tenant.Value, WindowId.New(), Wire.Name(body.Kind), WindowView.Minutes(body.Duration));
-        var made = await db.Execute(
-            $"""
-            insert into runs.maintenance_window (tenant_id, id, name, kind, cron, rrule, anchor, time_zone, minutes, selector)
-            values ({tenant}, {id.Value}, {body.Name}, {kind}, {body.Cron}, {body.Rrule}, {Recurrence.Text(anchor)}::timestamp, {body.TimeZone}, {minutes}, {body.Selector})
-            on conflict on constraint window_name do nothing
-            """,
-            cancel);
-        if (made == 0)
-        {
-            return Problems.WindowNameTaken.With();
-        }
-
-        await windows.Rewrite(caller.Tenant, id, cancel);
-        await audit.Append(caller, "window.created", $"{id}", body, cancel);
-        var row = (await WindowView.Read(db, caller.Tenant, id.Value, null, 1, cancel))[0];
-        ETags.Show(http, row.Version);
-        return TypedResults.Created($"/v1/windows/{id}", row.View());
+        var window = new Window { TenantId = call.Caller.Tenant, Id = WindowId.New(), CreatedAt = clock.GetUtcNow() };
+        window.Become(body, anchor);
+        return await WindowView.Rows.Create(call, window, body, _ => windows.Rewrite(window.TenantId, window.Id, call.Cancel));
     }
 
     public static async Task<Problem?> Refusal(NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)

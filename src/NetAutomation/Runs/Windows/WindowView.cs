@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using NetAutomation.Persistence;
-using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
 
@@ -28,12 +27,10 @@ public enum WindowRule
 public sealed partial record WindowView(
     WindowId Id, string Name, WindowRule Kind, string? Cron, string? Rrule, string Duration, string TimeZone, string? Selector, DateTimeOffset CreatedAt)
 {
-    internal static async Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => await db.Query<Row>(
-        $"""
-        select id, name, kind, cron, rrule, anchor, minutes, time_zone, selector, version, created_at from runs.maintenance_window
-        where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
-        """,
-        cancel);
+    internal static readonly Resource<WindowKind, Window, WindowView> Rows = new(
+        "window", "/v1/windows",
+        row => new(row.Id, row.Name, row.Kind, row.Cron, row.Rrule, row.Duration, row.TimeZone, row.Selector, row.CreatedAt),
+        null, ("window_name", Problems.WindowNameTaken));
 
     /// <summary>Whole minutes of an ISO 8601 duration in days, hours and minutes; null where it is none.</summary>
     internal static int? Minutes(string duration)
@@ -45,12 +42,4 @@ public sealed partial record WindowView(
 
     [GeneratedRegex(@"\AP(?=.)(?:(?<days>[0-9]{1,3})D)?(?:T(?=.)(?:(?<hours>[0-9]{1,4})H)?(?:(?<minutes>[0-9]{1,5})M)?)?\z", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex DurationPattern();
-
-    internal sealed record Row(
-        Guid Id, string Name, string Kind, string? Cron, string? Rrule, DateTime Anchor, int Minutes, string TimeZone, string? Selector, int Version, DateTimeOffset CreatedAt)
-    {
-        public string Duration => System.Xml.XmlConvert.ToString(TimeSpan.FromMinutes(Minutes));
-
-        public WindowView View() => new(new WindowId(Id), Name, Wire.Value<WindowRule>(Kind), Cron, Rrule, Duration, TimeZone, Selector, CreatedAt);
-    }
 }

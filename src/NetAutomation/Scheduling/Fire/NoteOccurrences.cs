@@ -1,6 +1,6 @@
+using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 using NetAutomation.Scheduling.Keep;
-using NetAutomation.Web;
 
 namespace NetAutomation.Scheduling.Fire;
 
@@ -27,7 +27,7 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
             return;
         }
 
-        var schedule = (await ScheduleView.Read(db, tenant, id.Value, null, 1, cancel))[0];
+        var schedule = await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel);
         var come = new Queue<DateTimeOffset>();
         foreach (var at in schedule.Times.After(first.AddTicks(-1)).TakeWhile(at => at <= now))
         {
@@ -40,7 +40,7 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
 
         var waiting = await db.Scalar<long>(
             $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
-        var codes = Codes([.. come], now, Wire.Value<MisfirePolicy>(schedule.Misfire), waiting);
+        var codes = Codes([.. come], now, schedule.Misfire, waiting);
         var times = come.Select(at => at.UtcDateTime).ToArray();
         DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();
         await db.Execute(

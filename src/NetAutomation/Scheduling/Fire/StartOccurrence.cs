@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling.Keep;
@@ -33,7 +34,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
             return;
         }
 
-        var request = (await ScheduleView.Read(db, tenant, id.Value, null, 1, cancel))[0].Request;
+        var request = (await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel)).Run;
         var caller = new Caller(tenant, new ApiKeyId(head.CreatedBy), head.Member, MemberRole.Operator, "", false);
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try

@@ -1,11 +1,8 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
 using NetAutomation.Web.Http;
-using Npgsql;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -25,98 +22,44 @@ public sealed record ChangeScheduleRequest(
 internal static class ChangeSchedule
 {
     /// <summary>Changes a schedule. Occurrences count from now on: what was missed while it was disabled stays missed.</summary>
-    public static async Task<Results<Ok<ScheduleView>, Problem>> Patch(
-        ScheduleId id, ChangeScheduleRequest body, NetAutomationDb db, Caller caller, RunLauncher launcher, AuditLog audit, TimeProvider clock, HttpContext http,
-        CancellationToken cancel)
-    {
-        if (await Locked(id, db, caller, cancel) is not { } row)
+    public static Task<Results<Ok<ScheduleView>, Problem>> Patch(
+        ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock) => ScheduleView.Rows.Change(
+        call,
+        id,
+        async schedule =>
         {
-            return Web.Problems.NotFound.With();
-        }
+            var retimed = body.Cron is not null || body.Rrule is not null || body.TimeZone is not null;
+            var wanted = new ScheduleRequest(
+                body.Name ?? schedule.Name, body.TimeZone ?? schedule.TimeZone, body.Run ?? schedule.Run,
+                body.Cron ?? (body.Rrule is null ? schedule.Cron : null), body.Rrule ?? (body.Cron is null ? schedule.Rrule : null),
+                body.Misfire ?? schedule.Misfire, body.Overlap ?? schedule.Overlap, body.Enabled ?? schedule.Enabled);
+            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : schedule.Anchor;
+            if (CreateSchedule.Times(wanted, anchor, clock).Refused(out var refused, out var next))
+            {
+                return refused;
+            }
 
-        if (ETags.Check(http, row.Version) is { } stale)
+            if (body.Run is not null && await CreateSchedule.Unstartable(body.Run, call.Caller, launcher, call.Cancel) is { } unstartable)
+            {
+                return unstartable;
+            }
+
+            schedule.Become(wanted, anchor, next);
+            return new Changed(wanted);
+        },
+        async schedule =>
         {
-            return stale;
-        }
-
-        var retimed = body.Cron is not null || body.Rrule is not null || body.TimeZone is not null;
-        var wanted = new ScheduleRequest(
-            body.Name ?? row.Name, body.TimeZone ?? row.TimeZone, body.Run ?? row.Request, body.Cron ?? (body.Rrule is null ? row.Cron : null),
-            body.Rrule ?? (body.Cron is null ? row.Rrule : null), body.Misfire ?? Wire.Value<MisfirePolicy>(row.Misfire), body.Overlap ?? Wire.Value<OverlapPolicy>(row.Overlap),
-            body.Enabled ?? row.Enabled);
-        var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : row.Anchor;
-        if (CreateSchedule.Times(wanted, anchor, clock).Refused(out var refused, out var next))
-        {
-            return refused;
-        }
-
-        if (body.Run is not null && await CreateSchedule.Unstartable(body.Run, caller, launcher, cancel) is { } unstartable)
-        {
-            return unstartable;
-        }
-
-        if (await Save(id, wanted, anchor, wanted.Enabled ? next : null, db, caller, cancel) is { } taken)
-        {
-            return taken;
-        }
-
-        await audit.Append(caller, "schedule.changed", $"{id}", wanted, cancel);
-        row = (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel))[0];
-        ETags.Show(http, row.Version);
-        return TypedResults.Ok(row.View());
-    }
+            if (!schedule.Enabled)
+            {
+                await call.Db.Execute(
+                    $"""
+                    update scheduling.occurrence set state = 'skipped', code = 'disabled'
+                    where tenant_id = {schedule.TenantId.Value} and schedule_id = {id.Value} and state = 'due'
+                    """,
+                    call.Cancel);
+            }
+        });
 
     /// <summary>Removes a schedule. The runs it started stay.</summary>
-    public static async Task<Results<NoContent, Problem>> Delete(
-        ScheduleId id, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http, CancellationToken cancel)
-    {
-        if (await Locked(id, db, caller, cancel) is not { } row)
-        {
-            return Web.Problems.NotFound.With();
-        }
-
-        if (ETags.Check(http, row.Version) is { } stale)
-        {
-            return stale;
-        }
-
-        await db.Execute($"delete from scheduling.schedule where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
-        await audit.Append(caller, "schedule.deleted", $"{id}", new { row.Name }, cancel);
-        return TypedResults.NoContent();
-    }
-
-    private static async Task<Problem?> Save(
-        ScheduleId id, ScheduleRequest wanted, DateTime anchor, DateTimeOffset? next, NetAutomationDb db, Caller caller, CancellationToken cancel)
-    {
-        var (tenant, run, misfire, overlap) = (caller.Tenant.Value, JsonSerializer.Serialize(wanted.Run, Json.Api), Wire.Name(wanted.Misfire), Wire.Name(wanted.Overlap));
-        try
-        {
-            await db.Execute(
-                $"""
-                update scheduling.schedule set name = {wanted.Name}, cron = {wanted.Cron}, rrule = {wanted.Rrule}, anchor = {Recurrence.Text(anchor)}::timestamp,
-                  time_zone = {wanted.TimeZone}, run = {run}::jsonb, misfire = {misfire}, overlap = {overlap}, enabled = {wanted.Enabled}, next_at = {next},
-                  version = version + 1
-                where tenant_id = {tenant} and id = {id.Value}
-                """,
-                cancel);
-        }
-        catch (PostgresException fault) when (fault.ConstraintName == "schedule_name")
-        {
-            return Problems.ScheduleNameTaken.With();
-        }
-
-        if (!wanted.Enabled)
-        {
-            await db.Execute(
-                $"update scheduling.occurrence set state = 'skipped', code = 'disabled' where tenant_id = {tenant} and schedule_id = {id.Value} and state = 'due'", cancel);
-        }
-
-        return null;
-    }
-
-    private static async Task<ScheduleView.Row?> Locked(ScheduleId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
-    {
-        await db.Execute($"select 1 from scheduling.schedule where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
-        return (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel)).FirstOrDefault();
-    }
+    public static Task<Results<NoContent, Problem>> Delete(ScheduleId id, [AsParameters] ResourceCall call) => ScheduleView.Rows.Delete(call, id);
 }

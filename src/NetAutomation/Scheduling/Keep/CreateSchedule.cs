@@ -1,6 +1,4 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
@@ -25,7 +23,7 @@ internal static class CreateSchedule
 {
     /// <summary>Adds a schedule. What could not run now is refused.</summary>
     public static async Task<Results<Created<ScheduleView>, Problem>> Handle(
-        ScheduleRequest body, NetAutomationDb db, Caller caller, RunLauncher launcher, AuditLog audit, TimeProvider clock, HttpContext http, CancellationToken cancel)
+        ScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock)
     {
         var anchor = Recurrence.Anchor(body.TimeZone, clock.GetUtcNow()) ?? default;
         if (Times(body, anchor, clock).Refused(out var refused, out var next))
@@ -33,30 +31,21 @@ internal static class CreateSchedule
             return refused;
         }
 
-        if (await Unstartable(body.Run, caller, launcher, cancel) is { } unstartable)
+        if (await Unstartable(body.Run, call.Caller, launcher, call.Cancel) is { } unstartable)
         {
             return unstartable;
         }
 
-        var (id, run, misfire, overlap) = (ScheduleId.New(), JsonSerializer.Serialize(body.Run, Json.Api), Wire.Name(body.Misfire), Wire.Name(body.Overlap));
-        DateTimeOffset? nextAt = body.Enabled ? next : null;
-        var made = await db.Execute(
-            $"""
-            insert into scheduling.schedule (tenant_id, id, name, cron, rrule, anchor, time_zone, run, misfire, overlap, enabled, next_at, created_by, member)
-            values ({caller.Tenant.Value}, {id.Value}, {body.Name}, {body.Cron}, {body.Rrule}, {Recurrence.Text(anchor)}::timestamp, {body.TimeZone}, {run}::jsonb,
-                    {misfire}, {overlap}, {body.Enabled}, {nextAt}, {caller.Key.Value}, {caller.Member})
-            on conflict on constraint schedule_name do nothing
-            """,
-            cancel);
-        if (made == 0)
+        var schedule = new Schedule
         {
-            return Problems.ScheduleNameTaken.With();
-        }
-
-        await audit.Append(caller, "schedule.created", $"{id}", body, cancel);
-        var row = (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel))[0];
-        ETags.Show(http, row.Version);
-        return TypedResults.Created($"/v1/schedules/{id}", row.View());
+            TenantId = call.Caller.Tenant,
+            Id = ScheduleId.New(),
+            CreatedBy = call.Caller.Key,
+            Member = call.Caller.Member,
+            CreatedAt = clock.GetUtcNow(),
+        };
+        schedule.Become(body, anchor, next);
+        return await ScheduleView.Rows.Create(call, schedule, body);
     }
 
     /// <summary>The first occurrence to come, or what is wrong with the name or the times.</summary>

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Web;
@@ -25,7 +26,7 @@ internal static class PreviewSchedule
             return Web.Problems.Refused.At("/n", "out_of_range", $"n is 1 to {Most}.");
         }
 
-        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var schedule])
+        if (await db.Set<Schedule>().AsNoTracking().FirstOrDefaultAsync(each => each.Id == id, cancel) is not { } schedule)
         {
             return Web.Problems.NotFound.With();
         }
@@ -36,7 +37,7 @@ internal static class PreviewSchedule
             return All(upcoming, new Blocked("disabled", "The schedule is disabled.", null));
         }
 
-        if ((await launcher.Plan(caller, schedule.Request, cancel)).Refused(out var refusal, out var devices))
+        if ((await launcher.Plan(caller, schedule.Run, cancel)).Refused(out var refusal, out var devices))
         {
             return All(upcoming, new Blocked(refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
-using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -17,29 +17,17 @@ internal static class ReadSchedules
     private const int Shown = 100;
 
     /// <summary>The tenant's schedules, newest first.</summary>
-    public static async Task<Results<Ok<Page<ScheduleView>>, Problem>> List(NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read<ScheduleView>(
-            "schedules", async (below, take) => [.. (await ScheduleView.Read(db, caller.Tenant, null, below, take, cancel)).Select(row => row.View())], view => view.Id.Value);
-        return read.Refused(out var problem, out var found) ? problem : TypedResults.Ok(found);
-    }
+    public static Task<Results<Ok<Page<ScheduleView>>, Problem>> List([AsParameters] PageQuery page, NetAutomationDb db, CancellationToken cancel) =>
+        ScheduleView.Rows.List(page, db, cancel);
 
     /// <summary>One schedule.</summary>
-    public static async Task<Results<Ok<ScheduleView>, Problem>> Show(ScheduleId id, NetAutomationDb db, Caller caller, HttpContext http, CancellationToken cancel)
-    {
-        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
-        {
-            return Web.Problems.NotFound.With();
-        }
-
-        ETags.Show(http, row.Version);
-        return TypedResults.Ok(row.View());
-    }
+    public static Task<Results<Ok<ScheduleView>, Problem>> Show(ScheduleId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
+        ScheduleView.Rows.Show(id, db, http, cancel);
 
     /// <summary>The last occurrences of a schedule, up to a hundred, newest first.</summary>
     public static async Task<Results<Ok<Page<OccurrenceView>>, Problem>> Occurrences(ScheduleId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
-        if (await ScheduleView.Read(db, caller.Tenant, id.Value, null, 1, cancel) is [])
+        if (!await db.Set<Schedule>().AnyAsync(schedule => schedule.Id == id, cancel))
         {
             return Web.Problems.NotFound.With();
         }

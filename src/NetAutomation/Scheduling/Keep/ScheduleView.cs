@@ -1,8 +1,5 @@
-using System.Text.Json;
-using NetAutomation.Persistence;
 using NetAutomation.Runs;
-using NetAutomation.Web;
-using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -42,22 +39,8 @@ public sealed record ScheduleView(
     ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire, OverlapPolicy Overlap, bool Enabled,
     DateTimeOffset? NextAt, DateTimeOffset CreatedAt)
 {
-    internal static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<Row>(
-        $"""
-        select id, name, cron, rrule, anchor, time_zone, run::text as run, misfire, overlap, enabled, next_at, version, created_at from scheduling.schedule
-        where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
-        """,
-        cancel);
-
-    internal sealed record Row(
-        Guid Id, string Name, string? Cron, string? Rrule, DateTime Anchor, string TimeZone, string Run, string Misfire, string Overlap, bool Enabled,
-        DateTimeOffset? NextAt, int Version, DateTimeOffset CreatedAt)
-    {
-        public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone, Anchor);
-
-        public StartRunRequest Request => JsonSerializer.Deserialize<StartRunRequest>(Run, Json.Api)!;
-
-        public ScheduleView View() => new(
-            new ScheduleId(Id), Name, Cron, Rrule, TimeZone, Request, Wire.Value<MisfirePolicy>(Misfire), Wire.Value<OverlapPolicy>(Overlap), Enabled, NextAt, CreatedAt);
-    }
+    internal static readonly Resource<ScheduleKind, Schedule, ScheduleView> Rows = new(
+        "schedule", "/v1/schedules",
+        row => new(row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt, row.CreatedAt),
+        null, ("schedule_name", Problems.ScheduleNameTaken));
 }

@@ -26,9 +26,6 @@ internal sealed class Recurrence
         ? new DateTime(local.Ticks - (local.Ticks % TimeSpan.TicksPerMinute), DateTimeKind.Unspecified)
         : null;
 
-    /// <summary>A local time for a statement: as a parameter it would be taken for an instant.</summary>
-    public static string Text(DateTime local) => local.ToString("s", CultureInfo.InvariantCulture);
-
     /// <summary>Reads it, or points at what is wrong.</summary>
     public static Outcome<Recurrence> Read(RecurrenceText text)
     {

@@ -1,4 +1,3 @@
-using System.Linq.Expressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
@@ -29,12 +28,10 @@ internal sealed record Changed(object Data, string? Action = null);
 /// <param name="inUse">The refusal where other rows still point at what was deleted.</param>
 /// <param name="taken">Refusals by the unique constraint that is violated.</param>
 internal sealed class Resource<TKind, TRow, TView>(
-    string name, string path, Expression<Func<TRow, TView>> view, ProblemType? inUse, params (string Constraint, ProblemType Refusal)[] taken)
+    string name, string path, Func<TRow, TView> view, ProblemType? inUse, params (string Constraint, ProblemType Refusal)[] taken)
     where TKind : IIdKind
     where TRow : class, IResource<TKind>
 {
-    private readonly Func<TRow, TView> _view = view.Compile();
-
     public async Task<Results<Created<TView>, Problem>> Create(ResourceCall call, TRow row, object data, Func<TRow, Task>? saved = null)
     {
         call.Db.Add(row);
@@ -46,7 +43,7 @@ internal sealed class Resource<TKind, TRow, TView>(
         await (saved?.Invoke(row) ?? Task.CompletedTask);
         await call.Audit.Append(call.Caller, $"{name}.created", $"{row.Id}", data, call.Cancel);
         ETags.Show(call.Http, row.Version);
-        return TypedResults.Created($"{path}/{row.Id}", _view(row));
+        return TypedResults.Created($"{path}/{row.Id}", view(row));
     }
 
     /// <param name="among">Only these; all where null.</param>
@@ -68,7 +65,7 @@ internal sealed class Resource<TKind, TRow, TView>(
                 return rows.AsNoTracking().OrderByDescending(row => row.Id).Take(count).ToListAsync(cancel);
             },
             row => row.Id.Value);
-        return read.Refused(out var problem, out var found) ? problem : TypedResults.Ok(new Page<TView>([.. found.Items.Select(_view)], found.Next));
+        return read.Refused(out var problem, out var found) ? problem : TypedResults.Ok(new Page<TView>([.. found.Items.Select(view)], found.Next));
     }
 
     public async Task<Results<Ok<TView>, Problem>> Show(Id<TKind> id, NetAutomationDb db, HttpContext http, CancellationToken cancel)
@@ -79,7 +76,7 @@ internal sealed class Resource<TKind, TRow, TView>(
         }
 
         ETags.Show(http, row.Version);
-        return TypedResults.Ok(_view(row));
+        return TypedResults.Ok(view(row));
     }
 
     /// <summary>Where nothing changes, the version stays and the audit log hears nothing.</summary>
@@ -105,7 +102,7 @@ internal sealed class Resource<TKind, TRow, TView>(
         }
 
         ETags.Show(call.Http, row.Version);
-        return TypedResults.Ok(_view(row));
+        return TypedResults.Ok(view(row));
     }
 
     public async Task<Results<NoContent, Problem>> Delete(ResourceCall call, Id<TKind> id)
