@@ -32,6 +32,7 @@ COPY --from=build --chown=root:root /releases /releases
 # Not files of the image: keys and certificates are a volume or mounted secrets.
 VOLUME /var/lib/netautomation
 ENV Connectors__ReleasesDirectory=/releases \
+    Catalog__PlatformsDirectory=/app/platforms \
     Catalog__BlocksDirectory=/app/blocks \
     Catalog__ContentDirectory=/var/lib/netautomation/content \
     Inventory__KeyDirectory=/var/lib/netautomation/keys \

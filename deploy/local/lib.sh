@@ -230,6 +230,7 @@ service_settings() { # further settings
     "Operator__Keys__0__Name=local"
     "Operator__Keys__0__Sha256=$(printf %s "$operator_key" | sha256sum | cut -d' ' -f1)"
     "Connectors__Listener=127.0.0.1:$port_connector"
+    "Catalog__PlatformsDirectory=$app/NetAutomation/platforms"
     "Catalog__BlocksDirectory=$app/NetAutomation/blocks"
     "Catalog__ContentDirectory=$data/content"
     "Inventory__KeyDirectory=$data/keys"

@@ -1,4 +1,7 @@
+using Microsoft.Extensions.Options;
 using NetAutomation;
+using NetAutomation.Catalog;
+using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -19,7 +22,13 @@ if (verb == "migrate")
 await using var app = Service.Build(rest);
 if (verb == "validate")
 {
-    app.Services.GetRequiredService<Microsoft.Extensions.Options.IStartupValidator>().Validate();
+    app.Services.GetRequiredService<IStartupValidator>().Validate();
+    if (await CatalogModule.Refusals(app.Services.GetRequiredService<IOptions<ContentOptions>>().Value) is { Count: > 0 } refusals)
+    {
+        await Console.Error.WriteLineAsync(string.Join('\n', refusals));
+        return 2;
+    }
+
     await Console.Out.WriteLineAsync("The configuration is valid.");
     return 0;
 }

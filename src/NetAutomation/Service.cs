@@ -7,6 +7,7 @@ using NetAutomation.Execution;
 using NetAutomation.Inventory;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Purchasing;
 using NetAutomation.Registration;
 using NetAutomation.Runs;
@@ -32,6 +33,7 @@ internal static class Service
         builder.AddRegistration();
         builder.AddEdge();
         builder.AddBilling();
+        builder.AddPlatforms();
         builder.AddCatalog();
         builder.AddPurchasing();
         builder.AddInventory();

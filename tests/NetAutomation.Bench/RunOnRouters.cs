@@ -144,7 +144,7 @@ internal sealed class RunOnRouters : IDisposable
         });
         var input = Private("input.json", new { block_input = Input(Turn(Stock)) });
         var (begun, first) = (Stopwatch.GetTimestamp(), 0.0);
-        using var process = Start(_cpu[Stock], ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/src/Blocks/static-routes/playbook.yml"]);
+        using var process = Start(_cpu[Stock], ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/tests/bench/static-routes.yml"]);
         process.StandardInput.Close();
         var recap = "";
         while (await process.StandardOutput.ReadLineAsync() is { } line)

@@ -105,6 +105,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             $"--Edge:CertificateDirectory={_folder.FullName}/{role}",
             $"--Inventory:KeyDirectory={_folder.FullName}/keys",
             "--Connectors:Listener=127.0.0.1:0",
+            $"--Catalog:PlatformsDirectory={parts.Repository}/src/Platforms",
             $"--Catalog:BlocksDirectory={parts.Repository}/src/Blocks",
             $"--Onboarding:ServiceId={ServiceId}",
             $"--Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.{ServiceId}",

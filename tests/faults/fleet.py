@@ -7,7 +7,8 @@ Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per happeni
   {"t": wall clock, "m": monotonic clock, "s": session, "e": "open"|"close"|"line"|"save", "text": ...}
 DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line, {"d01": 0.5}, and for showing its
 configuration, {"d01 show": 2}. It takes no longer than its session lasts.
-A device's configuration lives in memory, as its journal shows. With --drop-on, a session ends when that command arrives.
+A device's configuration lives in memory, as its journal shows. With --drop-on, a session ends when that command arrives. --answers names
+a JSON file of further commands with their answers, for devices of another make: {"show privilege": "Current privilege level is 15"}.
 """
 import argparse
 import itertools
@@ -29,7 +30,7 @@ class Device:
         self.address = '127.66.0.%d' % number
         self.routes = {}
         self.lock = threading.Lock()
-        self.drop_on = options.drop_on
+        self.drop_on, self.answers = options.drop_on, options.answers
         self.slow_file = os.path.join(options.state, 'slow.json')
         key = os.path.join(options.state, self.name + '.key')
         subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], check=True)
@@ -113,6 +114,8 @@ def shell(device, channel, session):
         elif line == 'show running-config':
             take(show_pause, channel)
             answer = device.running_config()
+        elif not configuring and line in device.answers:
+            answer = device.answers[line]
         elif line == 'show version':
             answer = 'FRRouting 8.4.4 (%s).' % device.name
         elif line == 'write memory':
@@ -162,7 +165,13 @@ def main():
     for name in ('--login', '--state', '--journal'):
         arguments.add_argument(name, required=True)
     arguments.add_argument('--drop-on')
+    arguments.add_argument('--answers')
     options = arguments.parse_args()
+    if options.answers:
+        with open(options.answers, encoding='ascii') as file:
+            options.answers = json.load(file)
+    else:
+        options.answers = {}
     with open(options.login, encoding='ascii') as file:
         login = json.load(file)
     for number in range(1, options.devices + 1):

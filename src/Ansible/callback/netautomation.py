@@ -50,6 +50,11 @@ def _diff(diffs):
     return "\n".join(part for part in parts if part)
 
 
+def _is_include(task):
+    """Looking up the block's tasks is not a task of the block, unless it fails."""
+    return task.action.rsplit(".", 1)[-1] == "include_tasks"
+
+
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "netautomation"
 
@@ -97,10 +102,13 @@ class CallbackModule(CallbackBase):
         self._put("play")
 
     def v2_runner_on_start(self, host, task):
+        if _is_include(task):
+            return
         self._put("start", device=host.get_name(), task=_cut(task.get_name().strip(), 200))
 
     def v2_runner_on_ok(self, result):
-        self._result("ok", result)
+        if not _is_include(result._task):
+            self._result("ok", result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._result("failed", result, ignored=bool(ignore_errors))

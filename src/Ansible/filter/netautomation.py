@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters for blocks."""
-import ipaddress
+"""Filters for blocks and for the engine's playbooks."""
+import os
+import sys
+
+from ansible.utils.unsafe_proxy import wrap_var
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
+import plan as planning  # noqa: E402
+import platforms  # noqa: E402
 
 
-def canonical_prefix(value):
-    """10.9.1.1/16 -> 10.9.0.0/16: the form in which a router shows the prefix again."""
-    return str(ipaddress.ip_network(value, strict=False))
-
-
-def one_line(value):
-    """A value that is to become part of a configuration line: a line break in it would be a second command."""
-    text = str(value)
-    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text):
-        raise ValueError("a control character in a value for a configuration line")
-    return text
+def plan(running, part, block_input, directory):
+    """What to configure, by the block's file for the platform. Device text and input stay text, never templates."""
+    return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
 
 
 class FilterModule:
     def filters(self):
-        return {"canonical_prefix": canonical_prefix, "one_line": one_line}
+        return {**planning.WORDS, "plan": plan}

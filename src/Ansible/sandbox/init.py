@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
 JSON lines. stderr: diagnostics. Nothing secret is ever in an argument or an environment variable. With --warm Ansible is imported
-before the job is read, so that it can wait for one."""
+before the job is read, with what the platforms named after it need, so that it can wait for one."""
 import base64
 import concurrent.futures
 import hashlib
@@ -16,15 +16,15 @@ import subprocess
 import sys
 import threading
 
+ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine")
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), ENGINE]
+import platforms  # noqa: E402
+
 warm = None
-if sys.argv[1:] == ["--warm"]:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+if sys.argv[1:2] == ["--warm"]:
     import warm
 
 LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
-PLATFORMS = {
-    "frr": {"ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "frr.frr.frr"},
-}
 # Devices of one process, and the exit codes of ansible-playbook that tell of failed and unreachable devices.
 SHARE, FARED = 25, 14
 KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
@@ -178,8 +178,8 @@ def unsafe(text):
 
 
 def variables(device):
-    values = {**PLATFORMS[device["platform"]], "ansible_host": device["address"], "ansible_port": PORT,
-              "ansible_user": unsafe(device["username"])}
+    """What Ansible has to know of one device, besides its platform."""
+    values = {"ansible_host": device["address"], "ansible_port": PORT, "ansible_user": unsafe(device["username"])}
     if device.get("password") is not None:
         values["ansible_password"] = unsafe(device["password"])
     if device.get("privateKey"):
@@ -190,6 +190,44 @@ def variables(device):
     return values
 
 
+class Unknown(Exception):
+    pass
+
+
+def plays(block, directory):
+    """How the block is played on one platform, (play, variables): by lines, as the text itself, or by tasks of its own."""
+    try:
+        platform = platforms.read(directory)
+        connect = platforms.CONNECTIONS[platform["connection"]]
+    except (KeyError, OSError, TypeError) as fault:
+        raise Unknown(f"this worker does not know the device's platform: {type(fault).__name__}") from None
+    part = f"{block}/platforms/{platform['name']}.yml"
+    content = platforms.load(part)
+    play = "tasks" if isinstance(content, list) else "text" if "artifact" in content else "lines"
+    return play, {**connect(platform), "platform": {"directory": directory, "commands": platform["commands"]}, "block_part": part,
+                  **({"block_artifact": content["artifact"]} if play == "text" else {})}
+
+
+def inventory(job, devices):
+    """(hosts and groups, the plays they need). A device that cannot be played is left out and says why; it takes no other with it."""
+    known, hosts, groups = {}, {}, {}
+    for device in devices:
+        name, directory = device["name"], device["platform"]
+        try:
+            if directory not in known:
+                known[directory] = (f"platform_{len(known)}", *plays(job["block"], directory))
+            group, play, shared = known[directory]
+            hosts[name] = variables(device)
+        except Unknown as fault:
+            put("excluded", device=name, code="unknown_platform", text=str(fault))
+        except Exception as fault:
+            put("excluded", device=name, code="internal_error", text=f"the block cannot be played: {type(fault).__name__}: {fault}")
+        else:
+            groups.setdefault(group, {"hosts": {}, "vars": shared})["hosts"][name] = None
+            groups.setdefault(f"play_{play}", {"hosts": {}})["hosts"][name] = None
+    return {"all": {"hosts": hosts, "children": groups}}, sorted({f"{ENGINE}/{play}.yml" for _, play, _ in known.values()})
+
+
 def run(job):
     with concurrent.futures.ThreadPoolExecutor(min(len(job["devices"]), 32)) as pool:
         lines = list(pool.map(admit, job["devices"]))
@@ -197,14 +235,18 @@ def run(job):
     if not devices or _stopped:
         return 0
     private(f"{HOME}/.ssh/known_hosts", "".join(line for line in lines if line))
-    inventory = private(f"{HOME}/job/inventory.json", json.dumps({"all": {"hosts": {d["name"]: variables(d) for d in devices}}}))
+    known, playbooks = inventory(job, devices)
+    playable = list(known["all"]["hosts"])
+    if not playable:
+        return 0
+    hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
     extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
     # Every device has a process of its own from the first task on: one that is slow or dead holds up no other. A worker that has
     # sent its result may take a moment to end, hence the few more.
-    arguments = ["-i", inventory, "-e", f"@{extra}", "--diff", "--forks", str(len(devices) + 8)]
+    arguments = ["-i", hosts, "-e", f"@{extra}", "--diff", "--forks", str(len(playable) + 8)]
     if job["check"]:
         arguments.append("--check")
-    return _ansible.play([*arguments, f"{job['block']}/playbook.yml"], job["block"], [device["name"] for device in devices])
+    return _ansible.play([*arguments, *playbooks], job["block"], playable)
 
 
 class Stock:
@@ -318,7 +360,7 @@ def main():
     os.umask(0o077)
     os.dup2(2, 1)  # whatever prints goes to the diagnostics, never between the events
     if warm:
-        warm.load("/opt/ansible/patch")
+        warm.load("/opt/ansible/patch", [name for directory in sys.argv[2:] for name in platforms.modules(directory)])
     line = sys.stdin.readline()
     if not line:
         return

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-# Loaded ahead: what network_cli runs need. What is missing here is imported by the run itself, only later.
+# Loaded ahead: what network_cli runs need, besides what the platforms name. What is missing here is imported by the run itself, only later.
 AHEAD = (
     "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free", "ansible.plugins.action.normal",
     "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail", "ansible.modules.setup",
@@ -26,24 +26,22 @@ AHEAD = (
     "ansible_collections.ansible.netcommon.plugins.connection.network_cli", "ansible_collections.ansible.netcommon.plugins.action.network",
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.action.cli_config",
     "ansible_collections.ansible.netcommon.plugins.modules.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_config",
-    "ansible_collections.frr.frr.plugins.terminal.frr", "ansible_collections.frr.frr.plugins.cliconf.frr",
-    "ansible_collections.frr.frr.plugins.modules.frr_bgp", "ansible_collections.frr.frr.plugins.modules.frr_facts",
 )
 # Tasks that touch no device.
-LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_vars", "pause", "set_fact", "set_stats", "validate_argument_spec"}
+LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats", "validate_argument_spec"}
 # Of these, those that only compute.
-COMPUTED = {"assert", "debug", "fail", "set_fact"}
+COMPUTED = {"assert", "debug", "fail", "include_tasks", "set_fact"}
 
 
-def load(patch):
-    """Imports and patches Ansible. In the process that will be forked, before it has any thread."""
+def load(patch, modules):
+    """Imports Ansible and these modules, and patches it. In the process that will be forked, before it has any thread."""
     # Ansible looks for its other programs beside this one.
     sys.argv = ["/usr/bin/ansible-playbook"]
     spec = importlib.util.spec_from_file_location("netautomation_patch", patch + "/sitecustomize.py")
     guard = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(guard)
     import ansible.cli.playbook  # noqa: F401  brings the collections' importer
-    for name in AHEAD:
+    for name in (*AHEAD, *modules):
         try:
             importlib.import_module(name)
         except ImportError as fault:
@@ -99,7 +97,8 @@ def _patch():
         found, module = find(self, connection, templar)
         # Modules of a platform without an action of its own would each be packed and run by a new Python. netcommon's action runs
         # them in the worker, as it does those of the platforms that have one.
-        if type(found).__module__ == "ansible.plugins.action.normal" and self._task.action.startswith("frr.frr."):
+        collection = (self._play_context.network_os or "").rpartition(".")[0]
+        if type(found).__module__ == "ansible.plugins.action.normal" and collection and self._task.action.startswith(collection + "."):
             found = action_loader.get(
                 "ansible.netcommon.network", task=self._task, connection=connection, play_context=self._play_context, loader=self._loader,
                 templar=templar, shared_loader_obj=self._shared_loader_obj)

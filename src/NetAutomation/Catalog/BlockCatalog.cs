@@ -1,17 +1,14 @@
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Catalog.Model;
-using NetAutomation.Catalog.Publish;
+using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
 
 /// <summary>Finds the block version a quote or run names.</summary>
-internal sealed class BlockCatalog(BlockFiles files)
+internal sealed class BlockCatalog(PublishedFiles files)
 {
-    /// <summary>The directory that holds every <see cref="BlockVersion.Directory"/>.</summary>
-    public string Content => files.Root;
-
     /// <param name="version">Exact (<c>1.2.0</c>), a major (<c>1</c>), or null for the newest.</param>
     /// <param name="major">With no <paramref name="version"/>: the newest of this major.</param>
     public async Task<Outcome<BlockVersion>> Find(
@@ -42,7 +39,7 @@ internal sealed class BlockCatalog(BlockFiles files)
             return Problems.VersionWithdrawn.At("/version", "version_withdrawn", "The version was withdrawn and starts no new run.");
         }
 
-        var directory = await files.Unpacked(db, found, cancel);
+        var directory = await files.Unpacked(db, found.Digest, cancel) ?? throw new InvalidOperationException($"Block {slug} {found.Version} has no files.");
         return new BlockVersion(found.Slug, found.Version, found.Major, found.Digest, found.Effect, found.Platforms, found.Artifacts, directory, found.InputSchema);
     }
 }

@@ -1,5 +1,7 @@
 using NetAutomation.Catalog.Browse;
 using NetAutomation.Catalog.Publish;
+using NetAutomation.Content;
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
@@ -10,10 +12,22 @@ internal static class CatalogModule
     public static void AddCatalog(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<CatalogOptions>().BindConfiguration("Catalog");
-        services.AddSingleton<BlockFiles>();
         services.AddSingleton<BlockCatalog>();
         services.AddHostedService<BlockPublisher>();
+    }
+
+    /// <summary>Why the folders that this process would publish are refused; empty where all are good.</summary>
+    public static async Task<IReadOnlyList<string>> Refusals(ContentOptions options)
+    {
+        var (platforms, refusals) = options.PlatformsDirectory is { } platformsDirectory ? await PlatformCatalog.Check(platformsDirectory) : ([], []);
+        var blocks = options.BlocksDirectory is { } blocksDirectory
+            ? await ContentFolder.Each(blocksDirectory, folder =>
+            {
+                BlockFolder.Read(folder, platforms);
+                return Task.CompletedTask;
+            })
+            : [];
+        return [.. refusals, .. blocks];
     }
 
     public static void MapCatalog(this ApiRoutes routes)
@@ -22,5 +36,6 @@ internal static class CatalogModule
         blocks.MapGet("/", ListBlocks.Handle).WithName(nameof(ListBlocks));
         blocks.MapGet("/{block}", ShowBlock.Handle).WithName(nameof(ShowBlock));
         blocks.MapGet("/{block}/versions/{version}", ShowBlockVersion.Handle).WithName(nameof(ShowBlockVersion));
+        routes.Customer.MapGet("/platforms", ListPlatforms.Handle).WithName(nameof(ListPlatforms)).WithTags("Catalog");
     }
 }

@@ -4,6 +4,7 @@ using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Runs;
 using NetAutomation.Web;
 
@@ -11,7 +12,7 @@ namespace NetAutomation.Execution;
 
 /// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
 internal sealed partial class RunExecution(
-    Journals journals, DeviceDialler dialler, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
+    Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
 {
     private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
 
@@ -21,14 +22,14 @@ internal sealed partial class RunExecution(
     /// <param name="stop">The worker leaves: the run ends soon, and where another attempt may take it up it goes back to the queue.</param>
     public async Task Execute(ClaimedRun run, CancellationToken stop)
     {
-        var prepared = await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>)?>(services => Prepare(services, run));
+        var prepared = await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>, IReadOnlyDictionary<string, string>)?>(services => Prepare(services, run));
         if (!await journals.Outlast(journal => journal.Start(run, CancellationToken.None)))
         {
             Forget(prepared?.Item2 ?? []);
             return;
         }
 
-        if (prepared is not var (block, devices))
+        if (prepared is not var (block, devices, platformFolders))
         {
             await Finish(run, cancelled: false, DeviceCode.InternalError);
             return;
@@ -38,7 +39,7 @@ internal sealed partial class RunExecution(
         using var recorder = new RunRecorder(run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, clock, watch.Stop, log);
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
-        var verdict = await Work(run, block, devices, watch, recorder);
+        var verdict = await Work(run, block, devices, platformFolders, watch, recorder);
         Forget(devices);
         watch.Close();
         var recorded = await recorder.Flush();
@@ -64,11 +65,13 @@ internal sealed partial class RunExecution(
         await watching;
     }
 
-    private async Task<Verdict> Work(ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+    private async Task<Verdict> Work(
+        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders, RunWatch watch,
+        RunRecorder recorder)
     {
         try
         {
-            return await WorkBatches(run, block, devices, watch, recorder);
+            return await WorkBatches(run, block, devices, platformFolders, watch, recorder);
         }
         catch (Exception fault)
         {
@@ -78,10 +81,11 @@ internal sealed partial class RunExecution(
     }
 
     private async Task<Verdict> WorkBatches(
-        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders, RunWatch watch,
+        RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
-        var job = new SandboxJob("", block.Directory, run.Mode == RunMode.Check, run.Input, [], run.Timeout, TimeSpan.FromSeconds(options.Value.IdleSeconds));
+        var job = new SandboxJob("", block.Directory, platformFolders, run.Mode == RunMode.Check, run.Input, [], run.Timeout, TimeSpan.FromSeconds(options.Value.IdleSeconds));
         foreach (var batch in devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -242,7 +246,7 @@ internal sealed partial class RunExecution(
         [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
 
     /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
-    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices)?> Prepare(IServiceProvider services, ClaimedRun run)
+    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms)?> Prepare(IServiceProvider services, ClaimedRun run)
     {
         var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
@@ -258,7 +262,18 @@ internal sealed partial class RunExecution(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
-        return (block, [.. run.Devices.Select(device => byId[device.Id])]);
+        return (block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db));
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db)
+    {
+        var folders = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var platform in await PlatformCatalog.All(db, CancellationToken.None))
+        {
+            folders[platform.Name] = (await platforms.Directory(db, platform.Digest, CancellationToken.None))!;
+        }
+
+        return folders;
     }
 
     /// <summary>

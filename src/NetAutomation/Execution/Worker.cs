@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
-using NetAutomation.Catalog;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
@@ -12,7 +12,7 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, BlockCatalog blocks, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
@@ -49,7 +49,7 @@ internal sealed partial class Worker(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        launcher.KeepReady(blocks.Content);
+        launcher.KeepReady(platforms.Root, await journals.Outlast<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {
             await _room.WaitAsync(stoppingToken);

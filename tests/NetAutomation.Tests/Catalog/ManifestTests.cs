@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using NetAutomation.Catalog.Publish;
+using NetAutomation.Content;
+using NetAutomation.Platforms.Publish;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Catalog;
@@ -13,7 +15,7 @@ public sealed class ManifestTests
     [Theory]
     [MemberData(nameof(ShippedBlocks))]
     public void Shipped_block_may_be_published(string slug) =>
-        BlockFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}").Manifest.Slug.ShouldBe(slug);
+        BlockFolder.Read(ContentFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}"), ["frr"]).Platforms.ShouldBe(["frr"]);
 
     [Theory]
     [InlineData("a: &x [1]\nb: *x", "anchors")]
@@ -53,7 +55,7 @@ public sealed class ManifestTests
     [InlineData("~", "null")]
     [InlineData("1.2.0", "\"1.2.0\"")]
     public void Scalar_reads_as_the_core_schema_says(string yaml, string json) =>
-        (StrictYaml.Read($"a: {yaml}")!["a"]?.ToJsonString() ?? "null").ShouldBe(json);
+        (StrictYaml.Read($"a: {yaml}").Root!["a"]?.ToJsonString() ?? "null").ShouldBe(json);
 
     [Theory]
     [InlineData("""{"const":1}""")]
@@ -99,20 +101,29 @@ public sealed class ManifestTests
         InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString())).ShouldNotBeEmpty();
     }
 
+    /// <summary>What stands in the file, what stands there instead, and the file and line that the refusal names.</summary>
     [Theory]
-    [InlineData("slug: x-y", "slug: X Y")]
-    [InlineData("version: 1.0.0", "version: 1.0")]
-    [InlineData("version: 1.0.0", "version: 1.0.0-rc.1")]
-    [InlineData("effect: read", "effect: harmless")]
-    [InlineData("platforms: [frr]", "platforms: [ios]")]
-    [InlineData("platforms: [frr]", "platforms: []")]
-    [InlineData("title: T", "title: T\nsecret: x")]
-    [InlineData("title: T\n", "")]
-    [InlineData("run: \"1\"", "run: 1.5")]
-    [InlineData("run: \"1\"", "run: \"-1\"")]
-    [InlineData("run: \"1\"", "fee: \"1\"")]
-    [InlineData("artifacts: [a.txt]", "artifacts: [../a.txt]")]
-    public void Manifest_with_a_fault_is_refused(string good, string bad)
+    [InlineData("slug: x-y", "slug: X Y", "block.yaml:1")]
+    [InlineData("version: 1.0.0", "version: 1.0", "block.yaml:2")]
+    [InlineData("version: 1.0.0", "version: 1.0.0-rc.1", "block.yaml:2")]
+    [InlineData("effect: read", "effect: harmless", "block.yaml:5")]
+    [InlineData("title: T", "title: T\nsecret: x", "block.yaml:4")]
+    [InlineData("title: T\n", "", "block.yaml:1")]
+    [InlineData("title: T\n", "title: [T\n", "block.yaml:3")]
+    [InlineData("additionalProperties: false", "additionalProperties: true", "block.yaml:6")]
+    [InlineData("run: \"1\"", "run: 1.5", "block.yaml:9")]
+    [InlineData("run: \"1\"", "run: \"-1\"", "block.yaml:9")]
+    [InlineData("run: \"1\"", "fee: \"1\"", "block.yaml:9")]
+    [InlineData("artifacts: [a.txt]", "artifacts: [../a.txt]", "block.yaml:10")]
+    [InlineData("artifact: a.txt", "artifact: b.txt", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "# nothing", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "[]", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "- text", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "wanted: |\n  x\nwnated: x", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "wanted: [x]", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "refuse:\n- line: x", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "- debug: !unsafe x", "platforms/frr.yml:1")]
+    public void Broken_block_is_refused_with_file_and_line(string good, string bad, string place)
     {
         const string manifest = """
             slug: x-y
@@ -120,13 +131,72 @@ public sealed class ManifestTests
             title: T
             summary: S
             effect: read
-            platforms: [frr]
             input: { type: object, additionalProperties: false }
-            prices: { pay_per_use: { apply: { run: "1" } } }
+            prices:
+              pay_per_use:
+                apply: { run: "1" }
             artifacts: [a.txt]
             """;
-        BlockManifest.Parse(manifest).Prices!.Components().ApplyRun.ShouldBe(new Money(1_000_000));
+        const string part = "artifact: a.txt\n";
+        BlockFolder.Read(Folder("x-y", ("block.yaml", manifest), ("platforms/frr.yml", part), ("README.md", "")), ["frr"])
+            .Manifest.Prices!.Components().ApplyRun.ShouldBe(new Money(1_000_000));
+        (manifest + part).ShouldContain(good);
+
+        Should.Throw<ContentException>(() => BlockFolder.Read(
+            Folder("x-y", ("block.yaml", manifest.Replace(good, bad)), ("platforms/frr.yml", part.Replace(good, bad)), ("README.md", "")), ["frr"]))
+            .Message.ShouldStartWith($"x-y/{place}: ");
+    }
+
+    [Fact]
+    public void Block_for_a_platform_that_is_not_there_is_refused()
+    {
+        (string, string)[] files = [("block.yaml", "slug: x-y\nversion: 1.0.0\ntitle: T\nsummary: S\neffect: read\ninput: { type: object, additionalProperties: false }\n"), ("README.md", "")];
+
+        Should.Throw<ContentException>(() => BlockFolder.Read(Folder("x-y", [.. files]), ["frr"])).Message.ShouldContain("platforms/");
+        Should.Throw<ContentException>(() => BlockFolder.Read(Folder("x-y", [.. files, ("platforms/none.yml", "wanted: x")]), ["frr"]))
+            .Message.ShouldStartWith("x-y/platforms/none.yml: ");
+    }
+
+    [Theory]
+    [InlineData("name: abc", "name: other", 1)]
+    [InlineData("version: 1.0.0", "version: 1", 2)]
+    [InlineData("connection: network_cli", "connection: telnet", 4)]
+    [InlineData("networkOs: a.b.c", "networkOs: abc", 5)]
+    [InlineData("port: 22", "port: 0", 6)]
+    [InlineData("logins: [password]", "logins: []", 7)]
+    [InlineData("logins: [password]", "logins: [token]", 7)]
+    [InlineData("complete: ^end$", "complete: '('", 8)]
+    [InlineData("  running: show", "  runing: show", 10)]
+    [InlineData("indent: 1", "indent: 9", 12)]
+    [InlineData("guard: soft", "guard: soft\nsecret: x", 14)]
+    [InlineData("guard: soft", "guard: [", 14)]
+    public void Broken_platform_is_refused_with_file_and_line(string good, string bad, int line)
+    {
+        const string manifest = """
+            name: abc
+            version: 1.0.0
+            title: T
+            connection: network_cli
+            networkOs: a.b.c
+            port: 22
+            logins: [password]
+            complete: ^end$
+            commands:
+              running: show
+              version: version
+            grammar: { indent: 1, comment: "!", negation: "no " }
+            guard: soft
+            """;
+        PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest), ("README.md", ""))).Port.ShouldBe(22);
         manifest.ShouldContain(good);
-        Should.Throw<FormatException>(() => BlockManifest.Parse(manifest.Replace(good, bad, StringComparison.Ordinal)));
+
+        Should.Throw<ContentException>(() => PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest.Replace(good, bad)), ("README.md", ""))))
+            .Message.ShouldStartWith($"abc/platform.yaml:{line}: ");
+    }
+
+    private static ContentFolder Folder(string name, params (string Path, string Text)[] files)
+    {
+        ContentFile[] content = [.. files.Select(file => new ContentFile(file.Path, Encoding.UTF8.GetBytes(file.Text)))];
+        return new ContentFolder(name, ContentFolder.DigestOf(content), content);
     }
 }

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Catalog.Publish;
+using NetAutomation.Content;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms.Publish;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -29,7 +31,7 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         await Publish();
         await Publish();
         (await Count("catalog.block_version")).ShouldBe(1);
-        (await Count("catalog.block_file")).ShouldBe(3);
+        (await Count("content.file join catalog.block_version using (digest)")).ShouldBe(3);
         (await Count("billing.price_version where sku = 'demo/apply/run'")).ShouldBe(1);
     }
 
@@ -42,12 +44,26 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Other_content_under_a_published_version_is_an_error_that_names_it()
+    public async Task Other_content_under_a_published_version_is_refused_and_the_version_stays()
     {
         Write("1.0.0", "0.10");
         await Publish();
-        File.AppendAllText($"{_folder.FullName}/demo/playbook.yml", "# more\n");
-        (await Should.ThrowAsync<InvalidOperationException>(Publish)).Message.ShouldContain("demo 1.0.0");
+        File.AppendAllText($"{_folder.FullName}/demo/platforms/frr.yml", "# more\n");
+        (await Publish()).ShouldHaveSingleItem().ShouldStartWith("demo/block.yaml: version 1.0.0 was published as sha256:");
+        (await Count("content.file join catalog.block_version using (digest)")).ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Broken_folder_is_refused_by_itself_and_what_was_published_before_is_still_found()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        Write("1.1.0", "0.10");
+        File.AppendAllText($"{_folder.FullName}/demo/block.yaml", "\nsecret: x\n");
+        _folder.CreateSubdirectory("empty");
+
+        (await Publish()).ShouldBe(["demo/block.yaml:8: The JSON property 'secret' could not be mapped to any .NET member contained in type 'NetAutomation.Catalog.Publish.BlockManifest'.", "empty/block.yaml: the file is missing"]);
+        (await Find(null)).ShouldBe("1.0.0");
     }
 
     [Fact]
@@ -59,8 +75,8 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         foreach (var sql in new[]
         {
             "update catalog.block_version set digest = 'sha256:' || repeat('0', 64)", "update catalog.block_version set input_schema = '{}'",
-            "update catalog.block_version set effect = 'unsafe'", "delete from catalog.block_version", "update catalog.block_file set content = ''",
-            "delete from catalog.block_file", "truncate catalog.block_file", "delete from catalog.block", "truncate catalog.block cascade",
+            "update catalog.block_version set effect = 'unsafe'", "delete from catalog.block_version", "update content.file set content = ''",
+            "delete from content.file", "truncate content.file", "delete from catalog.block", "truncate catalog.block cascade",
         })
         {
             await using var command = owner.CreateCommand(sql);
@@ -72,7 +88,7 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Tenants_cannot_write_the_catalogue()
     {
         await using var app = NpgsqlDataSource.Create(_database.App);
-        foreach (var sql in new[] { "insert into catalog.block values ('x-y', gen_random_uuid())", "update catalog.block_version set state = 'withdrawn'", "delete from catalog.block_file" })
+        foreach (var sql in new[] { "insert into catalog.block values ('x-y', gen_random_uuid())", "update catalog.block_version set state = 'withdrawn'", "delete from content.file", "insert into platforms.platform_version (name) values ('x')" })
         {
             await using var command = app.CreateCommand(sql);
             (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
@@ -119,25 +135,25 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         Write("2.0.0", "0.10", "# second");
         await Publish();
         _folder.GetDirectories("demo")[0].Delete(recursive: true);
-        using var files = new BlockFiles(Options.Create(new CatalogOptions()));
+        using var files = new PublishedFiles(Options.Create(new ContentOptions()));
         await using var db = App();
         var first = (await new BlockCatalog(files).Find(db, "demo", "1.0.0")).Value;
-        File.ReadAllText($"{first.Directory}/playbook.yml").ShouldNotContain("second");
+        File.ReadAllText($"{first.Directory}/platforms/frr.yml").ShouldNotContain("second");
         var second = (await new BlockCatalog(files).Find(db, "demo", "2")).Value;
-        File.ReadAllText($"{second.Directory}/playbook.yml").ShouldContain("second");
-        BlockFolder.DigestOf(Directory.GetFiles(second.Directory).Select(path => (Path.GetFileName(path), File.ReadAllBytes(path)))).ShouldBe(second.Digest);
+        File.ReadAllText($"{second.Directory}/platforms/frr.yml").ShouldContain("second");
+        ContentFolder.Read(second.Directory).Digest.ShouldBe(second.Digest);
     }
 
     private async Task<string> Find(string? version, int? major = null, string slug = "demo")
     {
-        using var files = new BlockFiles(Options.Create(new CatalogOptions()));
+        using var files = new PublishedFiles(Options.Create(new ContentOptions()));
         await using var db = App();
         return (await new BlockCatalog(files).Find(db, slug, version, major)).Refused(out var problem, out var found)
             ? $"{problem.Type.Code} {problem.Errors![0].Pointer}"
             : found.Version;
     }
 
-    private void Write(string version, string price, string playbook = "")
+    private void Write(string version, string price, string part = "")
     {
         var folder = _folder.CreateSubdirectory("demo");
         File.WriteAllText($"{folder.FullName}/block.yaml", $$"""
@@ -146,20 +162,21 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
             title: Demo
             summary: A demo.
             effect: read
-            platforms: [frr]
             input: { type: object, additionalProperties: false }
             prices: { pay_per_use: { apply: { run: "{{price}}" } } }
             """);
-        File.WriteAllText($"{folder.FullName}/playbook.yml", $"- hosts: all\n{playbook}\n");
+        File.WriteAllText($"{folder.CreateSubdirectory("platforms").FullName}/frr.yml", $"wanted: text\n{part}\n");
         File.WriteAllText($"{folder.FullName}/README.md", "# Demo\n");
     }
 
-    private async Task Publish()
+    private async Task<IReadOnlyList<string>> Publish()
     {
         await using var db = new SystemDb(new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Database.BeginTransactionAsync();
-        await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
+        await PlatformPublisher.Publish(db, $"{PostgresServer.RepositoryRoot()}/src/Platforms", CancellationToken.None);
+        var refusals = await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
         await transaction.CommitAsync();
+        return refusals;
     }
 
     private NetAutomationDb App() => new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);

@@ -35,7 +35,7 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
             var pin = $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(key[1]))).TrimEnd('=')}";
             var device = new SandboxDevice("d01", "frr", router.Port, "netops", "sample-secret", null, null, pin, $"{key[0]} {key[1]}");
             var job = new SandboxJob(
-                Guid.NewGuid().ToString("n"), Path.Combine(ground.Blocks, block), false, SandboxGround.Json(input), [device],
+                Guid.NewGuid().ToString("n"), Path.Combine(ground.Content, block), ground.Platforms, false, SandboxGround.Json(input), [device],
                 TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(3));
 
             var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, async (_, cancel) =>

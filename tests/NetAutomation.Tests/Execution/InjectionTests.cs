@@ -11,13 +11,11 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
 
     // The ways a block may use a value.
     private const string Playbook = """
-        - hosts: all
-          gather_facts: false
-          vars:
+        - vars:
             ansible_connection: local
             joined: "{{ block_input.texts | join(' ') }}"
             built: "{%- set lines = [] -%}{%- for value in block_input.texts -%}{%- set _ = lines.append('line ' ~ value) -%}{%- endfor -%}{{ lines }}"
-          tasks:
+          block:
             - ansible.builtin.debug: { msg: "{{ item }}" }
               loop: "{{ block_input.texts }}"
             - ansible.builtin.debug: { var: block_input }
@@ -77,7 +75,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         var pin = "SHA256:" + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(HostKey.Split(' ')[1]))).TrimEnd('=');
         // The username too comes from the customer. The password is another text, or masking would hide what came back.
         var device = new SandboxDevice("dev_1", "frr", 22, credential, "{{ lookup('pipe','touch /tmp/marker') }} pw", null, null, pin, HostKey);
-        var job = new SandboxJob("run_" + Guid.NewGuid().ToString("N")[..12], block, false, input, [device], TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(2));
+        var job = new SandboxJob("run_" + Guid.NewGuid().ToString("N")[..12], block, ground.Platforms, false, input, [device], TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(2));
         return (await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => Task.FromResult<Stream?>(null)))).Result;
     }
 

@@ -93,11 +93,10 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
     public async Task A_refused_line_fails_the_device_and_leaves_it_usable()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var broken = ground.Block(await File.ReadAllTextAsync(Path.Combine(ground.Blocks, "static-routes", "playbook.yml")) is var playbook
-            ? playbook.Replace("config: \"{{ todo | join('\\n') }}\"", "config: \"{{ todo | join('\\n') }}\\nip bogus 1.2.3.4\"") : "");
+        var broken = ground.Block("wanted: \"ip route 10.7.0.0/16 192.0.2.1\\nip bogus 1.2.3.4\"\n");
 
         var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(
-            Job("x", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"}]}""", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
+            Job("x", "{}", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
         var (repaired, _) = await Run("static-routes", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.6.0.0/16","nextHop":"192.0.2.1"}]}""", check: false, lab.Device("r003"));
 
         (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
@@ -164,7 +163,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
 
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Blocks, block), check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Content, block), ground.Platforms, check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>

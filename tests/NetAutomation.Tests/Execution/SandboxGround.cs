@@ -19,7 +19,8 @@ public class SandboxGround : IAsyncDisposable
         // The checkout may lie in a home directory that the sandbox's user cannot enter.
         File.SetUnixFileMode(_root, (UnixFileMode)0b111_101_101);
         Copy(Path.Combine(AppContext.BaseDirectory, "ansible"), Path.Combine(_root, "ansible"));
-        Copy(Path.Combine(AppContext.BaseDirectory, "blocks"), Path.Combine(_root, "blocks"));
+        Copy(Path.Combine(AppContext.BaseDirectory, "blocks"), Content);
+        Copy(Path.Combine(AppContext.BaseDirectory, "platforms"), Content);
         Options = new ExecutionOptions
         {
             AnsibleDirectory = Path.Combine(_root, "ansible"),
@@ -34,7 +35,10 @@ public class SandboxGround : IAsyncDisposable
 
     internal ISandboxLauncher Launcher { get; }
 
-    internal string Blocks => Path.Combine(_root, "blocks");
+    /// <summary>Blocks and platforms side by side, as a worker unpacks them.</summary>
+    internal string Content => Path.Combine(_root, "content");
+
+    internal IReadOnlyDictionary<string, string> Platforms => new Dictionary<string, string> { ["frr"] = Path.Combine(Content, "frr") };
 
     public static string RepositoryRoot
     {
@@ -52,15 +56,22 @@ public class SandboxGround : IAsyncDisposable
 
     public static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
 
-    /// <summary>A block of one playbook, written for one test.</summary>
-    public string Block(string playbook)
+    /// <summary>A block, written for one test: tasks or lines for one platform.</summary>
+    public string Block(string part, string platform = "frr")
     {
-        var directory = Path.Combine(_root, "b" + Guid.NewGuid().ToString("N"));
-        Directory.CreateDirectory(directory);
-        File.WriteAllText(Path.Combine(directory, "playbook.yml"), playbook);
+        var directory = Path.Combine(Content, "b" + Guid.NewGuid().ToString("N"));
+        Write(Path.Combine(directory, "platforms"), platform + ".yml", part);
         File.SetUnixFileMode(directory, (UnixFileMode)0b111_101_101);
-        File.SetUnixFileMode(Path.Combine(directory, "playbook.yml"), (UnixFileMode)0b110_100_100);
         return directory;
+    }
+
+    /// <summary>A file that the sandbox's user may read.</summary>
+    public static void Write(string directory, string name, string text)
+    {
+        Directory.CreateDirectory(directory);
+        File.SetUnixFileMode(directory, (UnixFileMode)0b111_101_101);
+        File.WriteAllText(Path.Combine(directory, name), text);
+        File.SetUnixFileMode(Path.Combine(directory, name), (UnixFileMode)0b110_100_100);
     }
 
     internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)

@@ -14,11 +14,9 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     private const string EscapePlaybook = """
-        - hosts: all
-          gather_facts: false
-          vars: { ansible_connection: local }
-          tasks:
-            - ansible.builtin.command: { argv: [/usr/bin/python3, "{{ playbook_dir }}/escape.py", "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
+        - vars: { ansible_connection: local }
+          block:
+            - ansible.builtin.command: { argv: [/usr/bin/python3, "{{ block_part | dirname | dirname }}/escape.py", "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
               register: tried
             - ansible.builtin.set_fact:
                 block_result: "{{ tried.stdout | from_json }}"
@@ -180,10 +178,8 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     {
         await SkipUnlessPossible();
         var block = ground.Block($$"""
-            - hosts: all
-              gather_facts: false
-              vars: { ansible_connection: local }
-              tasks:
+            - vars: { ansible_connection: local }
+              block:
                 - ansible.builtin.fail: { msg: "the device said \e[31m{{Canary}}\e[0m \r\n\r\ndata: x" }
             """);
 
@@ -196,14 +192,34 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     }
 
     [Fact]
-    public async Task A_playbook_that_cannot_be_read_is_a_fault_and_starts_no_device()
+    public async Task Block_whose_part_cannot_be_read_fails_the_device_and_contacts_nobody()
     {
         await SkipUnlessPossible();
 
-        var (result, _) = await SandboxGround.Finish(Start(ground.Block("- hosts: [all\n"), SandboxGround.Json("{}")));
+        var (result, _) = await SandboxGround.Finish(Start(ground.Block("wanted: [\n"), SandboxGround.Json("{}")));
 
-        result.Fault.ShouldNotBeNull();
-        (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.NotStarted, DeviceCode.InternalError));
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Contacted).ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError, false));
+        result.Devices[0].Message.ShouldNotBeNull().ShouldContain("cannot be played");
+    }
+
+    [Fact]
+    public async Task Device_of_a_platform_that_the_worker_does_not_know_fails_by_itself()
+    {
+        await SkipUnlessPossible();
+        SandboxDevice[] devices = [.. new[] { "frr", "frr", "none", "newer" }.Select((platform, i) =>
+            new SandboxDevice($"dev_{i}", platform, 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey))];
+        SandboxGround.Write(Path.Combine(ground.Content, "newer"), "platform.yaml", "name: newer\nconnection: carrier_pigeon\n");
+        var platforms = ground.Platforms.Append(new("newer", Path.Combine(ground.Content, "newer"))).ToDictionary();
+        var block = ground.Block("- ansible.builtin.set_fact: { block_result: done }\n");
+
+        var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(
+            new SandboxJob(_id, block, platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
+            (_, _) => Task.FromResult<Stream?>(null)));
+
+        result.Fault.ShouldBeNull();
+        result.Devices.Select(device => (device.Outcome, device.Code)).ShouldBe(
+            [(DeviceOutcome.Ok, null), (DeviceOutcome.Ok, null), (DeviceOutcome.Failed, DeviceCode.UnknownPlatform), (DeviceOutcome.Failed, DeviceCode.UnknownPlatform)]);
+        result.Devices.ShouldAllBe(device => !device.Contacted);
     }
 
     [Fact]
@@ -212,7 +228,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         await SkipUnlessPossible();
         var devices = Enumerable.Range(1, 6).Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
         var job = new SandboxJob(
-            _id, Path.Combine(ground.Blocks, "config-backup"), false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
+            _id, Path.Combine(ground.Content, "config-backup"), ground.Platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
 
         var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 
@@ -242,10 +258,8 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     private readonly string _id = "run_" + Guid.NewGuid().ToString("N")[..12];
 
     private static string Sleeping(int seconds) => $$"""
-        - hosts: all
-          gather_facts: false
-          vars: { ansible_connection: local }
-          tasks:
+        - vars: { ansible_connection: local }
+          block:
             - name: sleep
               ansible.builtin.command: sleep {{seconds}}
               changed_when: false
@@ -256,7 +270,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     {
         var device = new SandboxDevice("dev_1", "frr", 22, "netops", Canary, null, Canary + "-enable", Fingerprint(HostKey), HostKey);
         return ground.Launcher.Start(
-            new SandboxJob(_id, block, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
+            new SandboxJob(_id, block, ground.Platforms, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null));
     }
 

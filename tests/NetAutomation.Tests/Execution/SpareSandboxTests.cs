@@ -16,14 +16,11 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
         var faults = await SandboxProbe.Check(ground.Options);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
         var block = ground.Block("""
-            - hosts: all
-              gather_facts: false
-              tasks:
-                - ansible.builtin.set_fact: { block_result: done }
+            - ansible.builtin.set_fact: { block_result: done }
 
             """);
         await using var launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(ground.Options), TimeProvider.System);
-        launcher.KeepReady(Path.GetDirectoryName(block)!);
+        launcher.KeepReady(ground.Content, [.. ground.Platforms.Values]);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (taken.Count < 4)
@@ -39,7 +36,7 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
             taken.Add(spare);
             var device = new SandboxDevice("dev_1", "frr", 22, "netops", "secret", null, null, Fingerprint, HostKey);
             runs.Add(SandboxGround.Finish(launcher.Start(
-                new SandboxJob($"job-{taken.Count}", block, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
+                new SandboxJob($"job-{taken.Count}", block, ground.Platforms, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
         }
 
         foreach (var (result, _) in await Task.WhenAll(runs))

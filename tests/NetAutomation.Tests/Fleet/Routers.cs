@@ -31,14 +31,17 @@ internal sealed class Routers : IDisposable
 
     public string Password { get; }
 
-    public static async Task<Routers> Start(string folder, int count)
+    /// <param name="answers">Further commands, with what the routers say.</param>
+    public static async Task<Routers> Start(string folder, int count, IReadOnlyDictionary<string, string>? answers = null)
     {
         Directory.CreateDirectory(folder);
         var (password, login, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Path.Combine(folder, "login.json"), FreePort());
         await File.WriteAllTextAsync(login, JsonSerializer.Serialize(new { username = Username, password }));
+        await File.WriteAllTextAsync(Path.Combine(folder, "answers.json"), JsonSerializer.Serialize(answers ?? new Dictionary<string, string>()));
         var process = new ServiceProcess(
             "/usr/bin/python3",
-            [$"{PostgresServer.RepositoryRoot()}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{count}", "--login", login, "--state", folder, "--journal", folder]);
+            [$"{PostgresServer.RepositoryRoot()}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{count}", "--login", login, "--state", folder, "--journal", folder,
+                "--answers", $"{folder}/answers.json"]);
         var routers = new Routers(folder, process, port, password);
         await ServiceFleet.Until(() => Task.FromResult(process.Output.Contains("ready", StringComparison.Ordinal)), "the routers", () => process.Output);
         return routers;

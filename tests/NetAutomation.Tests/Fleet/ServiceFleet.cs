@@ -24,6 +24,8 @@ internal sealed class ServiceFleet : IAsyncDisposable
     private readonly Dictionary<string, string> _devices = [];
     private readonly TcpListener _silent = new(IPAddress.Parse(Routers.Address(250)), 0);
     private string[] _shared = [];
+    private IReadOnlyDictionary<string, string>? _answers;
+    private string _content = $"{PostgresServer.RepositoryRoot()}/src";
 
     private ServiceFleet(TestDatabase database) => Database = database;
 
@@ -48,9 +50,13 @@ internal sealed class ServiceFleet : IAsyncDisposable
     public string Credential { get; private set; } = "";
 
     /// <summary>Api replicas a and b, of which the connector reaches a alone; no worker yet. Without devices, none of these either.</summary>
-    public static async Task<ServiceFleet> Start(PostgresServer postgres, int devices, bool scheduler = true)
+    /// <param name="content">A directory with Platforms and Blocks, in place of the repository's.</param>
+    /// <param name="answers">What the routers say to further commands.</param>
+    public static async Task<ServiceFleet> Start(
+        PostgresServer postgres, int devices, bool scheduler = true, string? content = null, IReadOnlyDictionary<string, string>? answers = null)
     {
-        var fleet = new ServiceFleet(await postgres.Create());
+        var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers };
+        fleet._content = content ?? fleet._content;
         try
         {
             await fleet.Start(devices, scheduler);
@@ -199,10 +205,11 @@ internal sealed class ServiceFleet : IAsyncDisposable
         [
             $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys", "Inventory:AllowLoopback=true",
             $"Catalog:ContentDirectory={Path.GetDirectoryName(_ground.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
+            $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks",
         ];
         Host = await ServiceHost.Start(Database, [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0", "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
         Tenant = await Host.CreateTenant();
-        Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices);
+        Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices, _answers);
         Site = (await RunGround.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
         Credential = (await RunGround.Post(Client, "/v1/credentials", new { name = "netops", username = Routers.Username, kind = "password", password = Routers.Password }, null, 201))["id"]!.GetValue<string>();
         await RunGround.Post(Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" }, null, 201);
@@ -248,7 +255,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         [
             $"Database:App={Database.App}", $"Database:System={Database.System}", .. _shared, "Edge:TrustedPeers:0=127.0.0.1/32", $"Edge:Listeners:Customer=127.0.0.1:{ports.Customer}",
             "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}", $"Peer:Url=https://127.0.0.1:{ports.Peer}",
-            $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}", $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
+            $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}",
             $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}",
             .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), "Serilog:MinimumLevel:Default=Warning", .. settings,
         ];

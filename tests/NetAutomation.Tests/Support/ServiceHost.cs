@@ -54,6 +54,7 @@ public sealed class ServiceHost : IAsyncDisposable
             $"Operator:Keys:0:Name={OperatorName}",
             $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_operatorKey)))}",
             "Connectors:Listener=127.0.0.1:0",
+            $"Catalog:PlatformsDirectory={PostgresServer.RepositoryRoot()}/src/Platforms",
             $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
             "Roles:0=api",
             "Roles:1=scheduler",

@@ -14,7 +14,7 @@ public sealed class SharedHost(PostgresServer postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Database = await postgres.Create();
-        Host = await ServiceHost.Start(Database, [$"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks"]);
+        Host = await ServiceHost.Start(Database);
     }
 
     public ValueTask DisposeAsync() => Host.DisposeAsync();

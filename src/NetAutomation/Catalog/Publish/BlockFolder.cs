@@ -1,80 +1,71 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
+using System.Text.Json.Nodes;
 using NetAutomation.Catalog.Schema;
+using NetAutomation.Content;
 
 namespace NetAutomation.Catalog.Publish;
 
-/// <summary>A block as it lies on disk: <c>block.yaml</c>, <c>playbook.yml</c>, <c>README.md</c> and whatever they use.</summary>
-internal sealed record BlockFolder(BlockManifest Manifest, string Readme, string Digest, IReadOnlyList<(string Path, byte[] Content)> Files)
+/// <summary>
+/// A block as it lies on disk: <c>block.yaml</c>, <c>README.md</c>, and for each platform it supports <c>platforms/NAME.yml</c> with what is
+/// wanted there. docs/blocks.md says what they hold.
+/// </summary>
+internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string> Platforms, string Readme, ContentFolder Content)
 {
-    private const int LargestFolder = 4 * 1024 * 1024;
-    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private const string Parts = "platforms/";
+    private static readonly string[] _templates = ["wanted", "unwanted"];
 
-    /// <exception cref="FormatException">The folder is not a block that may be published; the message names folder and reasons.</exception>
-    public static BlockFolder Read(string directory)
+    /// <param name="platforms">The platforms there are.</param>
+    /// <exception cref="ContentException">The folder is not a block that may be published.</exception>
+    public static BlockFolder Read(ContentFolder folder, IReadOnlyCollection<string> platforms)
     {
-        try
+        var manifest = BlockManifest.Read(folder);
+        InputSchema.Read(manifest.Input.GetRawText());
+        var parts = folder.Files.Where(file => file.Path.StartsWith(Parts, StringComparison.Ordinal)).Select(file => file.Path).ToList();
+        if (parts.Count == 0)
         {
-            var files = Content(directory);
-            var manifest = BlockManifest.Parse(Text(files, "block.yaml"));
-            if (manifest.Slug != Path.GetFileName(directory))
-            {
-                throw new FormatException($"/slug: the folder is not named {manifest.Slug}");
-            }
-
-            _ = Text(files, "playbook.yml");
-            InputSchema.Read(manifest.Input.GetRawText());
-            return new BlockFolder(manifest, Text(files, "README.md"), DigestOf(files), files);
+            throw folder.Fault(Parts, 0, "a file for each platform is needed, at least one");
         }
-        catch (Exception fault) when (fault is FormatException or DecoderFallbackException)
+
+        foreach (var part in parts)
         {
-            throw new FormatException($"Block {directory}: {fault.Message}", fault);
+            Check(folder, part, manifest);
+            if (Path.GetExtension(part) != ".yml" || !platforms.Contains(Platform(part)))
+            {
+                throw folder.Fault(part, 0, $"there is no such platform: the files are named for some of {string.Join(", ", platforms)}, and end in .yml");
+            }
+        }
+
+        return new BlockFolder(manifest, [.. parts.Select(Platform)], folder.Text("README.md"), folder);
+    }
+
+    private static string Platform(string part) => Path.GetFileNameWithoutExtension(part);
+
+    /// <summary>A list holds tasks, an object lines or the name of the artifact that the configuration becomes.</summary>
+    private static void Check(ContentFolder folder, string path, BlockManifest manifest)
+    {
+        var yaml = folder.Yaml(path);
+        IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
+        {
+            JsonArray { Count: > 0 } tasks => tasks.Index().Where(task => task.Item is not JsonObject).Select(task => ($"/{task.Index}", "a task is an object")),
+            JsonObject { Count: > 0 } part => part.SelectMany(member => Faults(member.Key, member.Value, manifest)),
+            _ => [("", "a list of tasks, or an object with wanted, unwanted and refuse, or with artifact")],
+        };
+        foreach (var (pointer, reason) in faults.Take(1))
+        {
+            throw folder.Fault(path, yaml.LineOf(pointer), $"{pointer}: {reason}");
         }
     }
 
-    /// <summary>SHA-256 over paths and contents in byte order of the path, each with its length in front, so that no two folders share it.</summary>
-    public static string DigestOf(IEnumerable<(string Path, byte[] Content)> files)
+    private static IEnumerable<(string Pointer, string Reason)> Faults(string name, JsonNode? value, BlockManifest manifest) => name switch
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> length = stackalloc byte[8];
-        foreach (var (path, content) in files.OrderBy(file => file.Path, StringComparer.Ordinal))
-        {
-            foreach (var part in (byte[][])[Encoding.UTF8.GetBytes(path), content])
-            {
-                BinaryPrimitives.WriteInt64BigEndian(length, part.Length);
-                hash.AppendData(length);
-                hash.AppendData(part);
-            }
-        }
+        "artifact" when !(IsText(value) && manifest.Artifacts?.Contains(value!.GetValue<string>(), StringComparer.Ordinal) == true) =>
+            [("/artifact", "one of the artifacts that block.yaml names")],
+        "artifact" => [],
+        "refuse" when value is JsonArray rules && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
+        "refuse" => [("/refuse", "a list of objects with line, a regular expression, and because")],
+        _ when !_templates.Contains(name, StringComparer.Ordinal) => [($"/{name}", "no such member")],
+        _ when !IsText(value) => [($"/{name}", "a template of configuration lines")],
+        _ => [],
+    };
 
-        return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
-    }
-
-    private static List<(string Path, byte[] Content)> Content(string directory)
-    {
-        var files = new List<(string, byte[])>();
-        var total = 0L;
-        foreach (var file in new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories))
-        {
-            var path = Path.GetRelativePath(directory, file.FullName);
-            if (path.Split('/').Any(part => part.StartsWith('.') || part == "__pycache__"))
-            {
-                continue;
-            }
-
-            total += file.Length;
-            if (file.LinkTarget is not null || total > LargestFolder)
-            {
-                throw new FormatException($"{path}: a link, or more than {LargestFolder} bytes in all");
-            }
-
-            files.Add((path, File.ReadAllBytes(file.FullName)));
-        }
-
-        return [.. files.OrderBy(file => file.Item1, StringComparer.Ordinal)];
-    }
-
-    private static string Text(List<(string Path, byte[] Content)> files, string name) =>
-        files.Find(file => file.Path == name) is { Content: { } content } ? s_strict.GetString(content) : throw new FormatException($"{name} is missing");
+    private static bool IsText(JsonNode? value) => value?.GetValueKind() == System.Text.Json.JsonValueKind.String;
 }

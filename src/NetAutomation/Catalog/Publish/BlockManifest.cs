@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using NetAutomation.Billing;
+using NetAutomation.Content;
 
 namespace NetAutomation.Catalog.Publish;
 
@@ -12,7 +13,6 @@ internal sealed record BlockManifest(
     string Title,
     string Summary,
     Effect Effect,
-    string[] Platforms,
     JsonElement Input,
     ManifestPrices? Prices = null,
     string[]? Artifacts = null)
@@ -26,45 +26,30 @@ internal sealed record BlockManifest(
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new PriceConverter() },
     };
 
-    /// <exception cref="FormatException">The text is not a manifest; the message says why.</exception>
-    public static BlockManifest Parse(string yaml)
-    {
-        try
-        {
-            var manifest = StrictYaml.Read(yaml).Deserialize<BlockManifest>(s_json) ?? throw new FormatException("block.yaml is empty.");
-            return manifest.Check() is { Count: > 0 } faults ? throw new FormatException(string.Join("; ", faults)) : manifest;
-        }
-        catch (JsonException fault)
-        {
-            throw new FormatException(fault.Message, fault);
-        }
-    }
+    /// <exception cref="ContentException">The folder's block.yaml is not a manifest.</exception>
+    public static BlockManifest Read(ContentFolder folder) => ContentManifest.Read<BlockManifest>(folder, "block.yaml", s_json, manifest => manifest.Faults(folder.Name));
 
-    private List<string> Check()
+    private IEnumerable<(string Pointer, string Reason)> Faults(string folder)
     {
-        var faults = new List<string>();
-        if (!Regex.IsMatch(Slug, @"^[a-z][a-z0-9-]{1,62}\z", RegexOptions.None, TimeSpan.FromSeconds(1)))
+        if (Slug != folder || !Regex.IsMatch(Slug, @"^[a-z][a-z0-9-]{1,62}\z", RegexOptions.None, TimeSpan.FromSeconds(1)))
         {
-            faults.Add("/slug: lower-case letters, digits and hyphens");
+            yield return ("/slug", "the folder's name, of lower-case letters, digits and hyphens");
         }
 
         if (SemanticVersion.Read(Version) is null)
         {
-            faults.Add("/version: three numbers, such as \"1.2.0\"");
-        }
-
-        if (Platforms.Length == 0 || Platforms.Except(Catalog.Platforms.Known, StringComparer.Ordinal).Any())
-        {
-            faults.Add($"/platforms: some of {string.Join(", ", Catalog.Platforms.Known)}");
+            yield return ("/version", "three numbers, such as \"1.2.0\"");
         }
 
         if (Artifacts?.Any(name => !Regex.IsMatch(name, @"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z", RegexOptions.None, TimeSpan.FromSeconds(1))) == true)
         {
-            faults.Add("/artifacts: plain file names");
+            yield return ("/artifacts", "plain file names");
         }
 
-        faults.AddRange(InputSchemaRules.Faults(Input));
-        return faults;
+        foreach (var fault in InputSchemaRules.Faults(Input))
+        {
+            yield return fault;
+        }
     }
 
     private sealed class PriceConverter : JsonConverter<Money>

@@ -28,16 +28,16 @@ internal sealed partial class InputSchemaRules
         "role_name", "role_names", "role_path", "vars",
     };
 
-    private readonly List<string> _faults = [];
+    private readonly List<(string Pointer, string Reason)> _faults = [];
 
     /// <summary>Every reason to refuse the schema, each with the place; empty where it may be published.</summary>
-    public static IReadOnlyList<string> Faults(JsonElement schema)
+    public static IReadOnlyList<(string Pointer, string Reason)> Faults(JsonElement schema)
     {
         var rules = new InputSchemaRules();
         rules.Check(schema, "/input");
         if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
         {
-            rules._faults.Add("/input: the input is an object");
+            rules._faults.Add(("/input", "the input is an object"));
         }
 
         return rules._faults;
@@ -47,7 +47,7 @@ internal sealed partial class InputSchemaRules
     {
         if (schema.ValueKind != JsonValueKind.Object)
         {
-            _faults.Add($"{at}: a schema is an object");
+            _faults.Add((at, "a schema is an object"));
             return;
         }
 
@@ -59,17 +59,17 @@ internal sealed partial class InputSchemaRules
         var types = Types(schema);
         if (types.Count == 0)
         {
-            _faults.Add($"{at}: a type is needed");
+            _faults.Add((at, "a type is needed"));
         }
 
         if (types.Contains("object") && !(schema.TryGetProperty("additionalProperties", out var more) && more.ValueKind == JsonValueKind.False))
         {
-            _faults.Add($"{at}: an object needs additionalProperties: false");
+            _faults.Add((at, "an object needs additionalProperties: false"));
         }
 
         if (types.Contains("array") && !schema.TryGetProperty("items", out _))
         {
-            _faults.Add($"{at}: an array needs items");
+            _faults.Add((at, "an array needs items"));
         }
     }
 
@@ -77,7 +77,7 @@ internal sealed partial class InputSchemaRules
     {
         if (!s_keywords.Contains(keyword))
         {
-            _faults.Add($"{at}: the keyword is not supported");
+            _faults.Add((at, "the keyword is not supported"));
             return;
         }
 
@@ -129,11 +129,11 @@ internal sealed partial class InputSchemaRules
     {
         if (!PropertyName().IsMatch(name))
         {
-            _faults.Add($"{at}/{name}: a property name is letters, digits and _, at most 64");
+            _faults.Add(($"{at}/{name}", "a property name is letters, digits and _, at most 64"));
         }
         else if (name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase) || s_magic.Contains(name))
         {
-            _faults.Add($"{at}/{name}: the name means something to Ansible");
+            _faults.Add(($"{at}/{name}", "the name means something to Ansible"));
         }
     }
 
@@ -141,7 +141,7 @@ internal sealed partial class InputSchemaRules
     {
         if (!holds)
         {
-            _faults.Add($"{at}: must be {what}");
+            _faults.Add(($"{at}", $"must be {what}"));
         }
     }
 

@@ -5,7 +5,7 @@ using NetAutomation.Catalog.Model;
 namespace NetAutomation.Catalog.Storage;
 
 internal sealed class BlockConfigurations
-    : IEntityTypeConfiguration<Block>, IEntityTypeConfiguration<BlockVersionRow>, IEntityTypeConfiguration<BlockFile>
+    : IEntityTypeConfiguration<Block>, IEntityTypeConfiguration<BlockVersionRow>
 {
     public void Configure(EntityTypeBuilder<Block> builder) => builder.ToTable("block", "catalog").HasKey(block => block.Slug);
 
@@ -14,7 +14,4 @@ internal sealed class BlockConfigurations
         builder.ToTable("block_version", "catalog").HasKey(version => new { version.Slug, version.Version });
         builder.Property(version => version.InputSchema).HasColumnType("jsonb");
     }
-
-    public void Configure(EntityTypeBuilder<BlockFile> builder) =>
-        builder.ToTable("block_file", "catalog").HasKey(file => new { file.Slug, file.Version, file.Path });
 }

@@ -7,8 +7,8 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>The command line of a sandbox. It holds paths and limits only; whatever is secret goes through stdin.</summary>
 internal static class BubblewrapCommand
 {
-    /// <summary>Where blocks are inside.</summary>
-    public const string Blocks = "/run/blocks";
+    /// <summary>Where the published folders, of blocks and platforms, are inside.</summary>
+    public const string Content = "/run/content";
     private const int InnerUid = 1000;
 
     // The shell opens the descriptors bubblewrap wants and stays its parent: "die with parent" follows the thread that
@@ -16,9 +16,15 @@ internal static class BubblewrapCommand
     private const string Shell = "exec 9<\"$1\" 8>\"$2\"; shift 2; \"$@\"; exit $?";
 
     /// <summary>The program that waits for a job or a probe on its stdin.</summary>
-    public static string[] Init(ExecutionOptions options, bool warm) => [options.Python, "-I", "/opt/ansible/sandbox/init.py", .. warm ? ["--warm"] : Array.Empty<string>()];
+    public static string[] Init(ExecutionOptions options) => [options.Python, "-I", "/opt/ansible/sandbox/init.py"];
 
-    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? blocks, IReadOnlyList<string> program)
+    /// <summary>The same with Ansible imported, and what these platforms need.</summary>
+    public static string[] Warm(ExecutionOptions options, IEnumerable<string> platforms) => [.. Init(options), "--warm", .. platforms.Select(Inside)];
+
+    /// <summary>Where a published folder is inside.</summary>
+    public static string Inside(string directory) => $"{Content}/{Path.GetFileName(directory)}";
+
+    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? content, IReadOnlyList<string> program)
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
@@ -50,7 +56,7 @@ internal static class BubblewrapCommand
 #pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
             "--ro-bind", linkDirectory, "/run/link",
-            .. blocks is null ? Array.Empty<string>() : ["--ro-bind", blocks, Blocks],
+            .. content is null ? Array.Empty<string>() : ["--ro-bind", content, Content],
             .. Environment(),
             "--chdir", "/home/run", "--remount-ro", "/", "--",
             .. program,

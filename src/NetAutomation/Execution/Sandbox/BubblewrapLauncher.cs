@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
@@ -17,13 +18,14 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private readonly SemaphoreSlim _taken = new(0);
     private Task _making = Task.CompletedTask;
     private string? _ready;
+    private IReadOnlyList<string> _platforms = [];
     private string? _filter;
 
-    public void KeepReady(string blocks)
+    public void KeepReady(string content, IReadOnlyList<string> platforms)
     {
         if (_options.Warm && _options.Spares > 0 && _ready is null)
         {
-            _ready = Path.TrimEndingDirectorySeparator(blocks);
+            (_ready, _platforms) = (Path.TrimEndingDirectorySeparator(content), platforms);
             _taken.Release(_options.Spares);
             _making = Task.Run(() => MakeSpares(_ready), CancellationToken.None);
         }
@@ -46,15 +48,16 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         Validate(job);
         var input = Marked(job.Input);
-        var blocks = Path.GetDirectoryName(job.BlockDirectory)!;
-        var (place, process) = Take(job.Id, blocks) ?? Make(job.Id, blocks);
+        var content = Path.GetDirectoryName(job.BlockDirectory)!;
+        var (place, process) = Take(job.Id, content)
+            ?? Make(job.Id, content, [.. job.Platforms.Values]);
         var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
-        var line = FirstLine(job.Devices, link, writer =>
+        var line = FirstLine(job.Devices, job.Platforms, link, writer =>
         {
             writer.WriteString("mode", "run");
             writer.WriteBoolean("check", job.Check);
             writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
-            writer.WriteString("block", $"{BubblewrapCommand.Blocks}/{Path.GetFileName(job.BlockDirectory)}");
+            writer.WriteString("block", BubblewrapCommand.Inside(job.BlockDirectory));
             writer.WritePropertyName("input");
             writer.WriteRawValue(input);
         });
@@ -65,8 +68,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
         await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks: null, BubblewrapCommand.Init(_options, warm: false));
-        var line = FirstLine([device], link, writer =>
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
+        var line = FirstLine([device], ImmutableDictionary<string, string>.Empty, link, writer =>
         {
             writer.WriteString("mode", "probe");
             writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
@@ -89,9 +92,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return result ?? Silent(link, device.Name, limit.IsCancellationRequested);
     }
 
-    private Spare? Take(string id, string blocks)
+    private Spare? Take(string id, string content)
     {
-        while (_ready == blocks && _spares.TryDequeue(out var spare))
+        while (_ready == content && _spares.TryDequeue(out var spare))
         {
             _taken.Release();
             if (!spare.Process.HasExited)
@@ -106,21 +109,22 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return null;
     }
 
-    private Spare Make(string id, string blocks)
+    private Spare Make(string id, string content, IReadOnlyList<string> platforms)
     {
         var place = new SandboxPlace(_options, id);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, blocks, BubblewrapCommand.Init(_options, _options.Warm));
+        var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content, program);
         return new Spare(place, SandboxProcess.Start(start, place.InfoPath, time));
     }
 
-    private async Task MakeSpares(string blocks)
+    private async Task MakeSpares(string content)
     {
         while (!_ending.IsCancellationRequested)
         {
             await _taken.WaitAsync(_ending.Token);
             try
             {
-                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", blocks));
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", content, _platforms));
             }
             catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
             {
@@ -155,7 +159,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
 
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
 
-    private static byte[] FirstLine(IEnumerable<SandboxDevice> devices, SandboxLink link, Action<Utf8JsonWriter> rest)
+    private static byte[] FirstLine(
+        IEnumerable<SandboxDevice> devices, IReadOnlyDictionary<string, string> platforms, SandboxLink link, Action<Utf8JsonWriter> rest)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
@@ -167,7 +172,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
                 writer.WriteStartObject();
                 writer.WriteString("name", device.Name);
                 writer.WriteString("address", link.AddressOf(device.Name));
-                writer.WriteString("platform", device.Platform);
+                writer.WriteString("platform", platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null);
                 writer.WriteString("username", device.Username);
                 writer.WriteString("password", device.Password);
                 writer.WriteString("privateKey", device.PrivateKey);

@@ -10,7 +10,9 @@ internal interface ISandboxLauncher
     SandboxRun Start(SandboxJob job, Dial dial);
 
     /// <summary>From now on places are kept ready, so that a job whose block is in this directory starts at once.</summary>
-    void KeepReady(string blocks);
+    /// <param name="content">The directory with the published folders.</param>
+    /// <param name="platforms">Folders in it of platforms that jobs may have.</param>
+    void KeepReady(string content, IReadOnlyList<string> platforms);
 
     /// <summary>Connects once; sends the credential only if the host key matches the pin, or there is no pin yet.</summary>
     Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default);

@@ -4,9 +4,11 @@ using System.Text.RegularExpressions;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>One block on some devices, as a launcher takes it.</summary>
+/// <param name="Platforms">The folders of the devices' platforms, beside the block's. A device of another platform fails by itself.</param>
 internal sealed record SandboxJob(
     string Id,
     string BlockDirectory,
+    IReadOnlyDictionary<string, string> Platforms,
     bool Check,
     JsonElement Input,
     IReadOnlyList<SandboxDevice> Devices,

@@ -35,7 +35,7 @@ internal static class SandboxProbe
         try
         {
             using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"));
-            var start = BubblewrapCommand.Build(options, WriteFilter(options), place.InfoPath, place.LinkDirectory, blocks: null, [options.Python, "-I", "-c", "import paramiko, ansible"]);
+            var start = BubblewrapCommand.Build(options, WriteFilter(options), place.InfoPath, place.LinkDirectory, content: null, [options.Python, "-I", "-c", "import paramiko, ansible"]);
             var (code, error) = await Run(start, cancel);
             if (code != 0)
             {

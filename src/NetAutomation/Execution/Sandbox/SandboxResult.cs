@@ -21,6 +21,7 @@ internal static class DeviceCode
     public const string NotVerified = "not_verified";
     public const string StaleFence = "stale_fence";
     public const string TaskFailed = "task_failed";
+    public const string UnknownPlatform = "unknown_platform";
     public const string Unreachable = "unreachable";
     public const string Verified = "verified";
     public const string WindowClosed = "window_closed";

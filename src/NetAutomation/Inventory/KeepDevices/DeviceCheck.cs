@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
@@ -11,7 +12,7 @@ internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions>
 {
     public async Task<Outcome<DeviceFacts>> Check(DeviceFacts facts, CancellationToken cancel)
     {
-        var (canonical, faults) = facts.Check("", options.Value.AllowLoopback);
+        var (canonical, faults) = facts.Check("", options.Value.AllowLoopback, await PlatformCatalog.Names(db, cancel));
         if (!await Sites.Exists(db, facts.SiteId, cancel))
         {
             faults.Add(new ProblemError("/siteId", "unknown_site", "There is no such site."));

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
@@ -65,11 +66,12 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         var known = await db.Set<Device>().Where(device => names.Contains(device.Name)).ToDictionaryAsync(device => device.Name, StringComparer.Ordinal, cancel);
         var sites = await db.Set<Site>().AsNoTracking().ToDictionaryAsync(site => site.Name, site => site.Id, StringComparer.Ordinal, cancel);
         var credentials = await db.Set<Credential>().AsNoTracking().Select(row => new { row.Name, row.Id }).ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
+        var platforms = await PlatformCatalog.Names(db, cancel);
         var (created, updated) = (0, 0);
         foreach (var row in file.Rows)
         {
             var isKnown = known.TryGetValue(row.Name, out var device);
-            var (facts, faults) = row.Over(device, sites, credentials).Check(row.At, options.Value.AllowLoopback);
+            var (facts, faults) = row.Over(device, sites, credentials).Check(row.At, options.Value.AllowLoopback, platforms);
             _faults.AddRange(row.Faults);
             _faults.AddRange(faults.Where(fault => row.Faults.TrueForAll(other => other.Pointer != fault.Pointer)));
             device ??= new Device(caller.Tenant, facts, time.GetUtcNow());

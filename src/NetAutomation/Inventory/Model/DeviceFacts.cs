@@ -33,7 +33,7 @@ internal partial record DeviceFacts
     private static readonly HashSet<string> s_reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
     /// <summary>The address in its one canonical form, and every fault; pointers start with <paramref name="at"/>.</summary>
-    public (DeviceFacts Facts, List<ProblemError> Faults) Check(string at, bool allowLoopback)
+    public (DeviceFacts Facts, List<ProblemError> Faults) Check(string at, bool allowLoopback, IReadOnlyList<string> platforms)
     {
         var faults = new List<ProblemError>();
         if (!DeviceName().IsMatch(Name) || s_reserved.Contains(Name))
@@ -52,9 +52,9 @@ internal partial record DeviceFacts
             faults.Add(new ProblemError($"{at}/port", "out_of_range", "The port is 1 to 65535."));
         }
 
-        if (Catalog.Platforms.Known is var known && !known.Contains(Platform, StringComparer.Ordinal))
+        if (!platforms.Contains(Platform, StringComparer.Ordinal))
         {
-            faults.Add(new ProblemError($"{at}/platform", "unknown_platform", $"The platform is one of {string.Join(", ", known)}."));
+            faults.Add(new ProblemError($"{at}/platform", "unknown_platform", $"The platform is one of {string.Join(", ", platforms)}."));
         }
 
         if (HostKeySha256 is not null && !Pin().IsMatch(HostKeySha256))

@@ -35,16 +35,3 @@ create trigger frozen before update on catalog.block_version for each row execut
   'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'readme', 'published_at');
 create trigger kept before delete on catalog.block_version for each row execute function web.refuse_change();
 create trigger kept_truncate before truncate on catalog.block_version for each statement execute function web.refuse_change();
-
--- A version's files, so that any worker can run any version that was ever published, whatever its own disk holds.
-create table catalog.block_file (
-  slug text not null,
-  version text not null,
-  path text not null check (path !~ '(^/|(^|/)\.\.?(/|$)|//|\\)'),
-  content bytea not null,
-  primary key (slug, version, path),
-  foreign key (slug, version) references catalog.block_version
-);
-grant select on catalog.block_file to na_app;
-grant select, insert on catalog.block_file to na_system;
-call web.append_only('catalog.block_file');

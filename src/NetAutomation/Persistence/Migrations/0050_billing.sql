@@ -471,6 +471,8 @@ create table billing.receipt (
   device_id uuid not null,
   outcome text not null,
   block_digest text not null,
+  platform_digest text,
+  engine_version text,
   input_hash text not null,
   diff_hash text,
   before_hash text,

@@ -43,6 +43,10 @@ create table runs.quote (
   lines jsonb not null,
   ceiling_micros bigint not null check (ceiling_micros >= 0),
   plan_digest text not null,
+  -- The version that is pinned of each platform among the devices, {name: digest}, and one digest over them; the engine that planned.
+  platforms jsonb not null default '{}',
+  platform_digest text,
+  engine_version text,
   timeout_seconds int not null,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
@@ -67,6 +71,11 @@ create table runs.run (
   block text not null,
   version text not null,
   digest text not null,
+  -- As the quote pinned them.
+  platforms jsonb not null default '{}',
+  platform_digest text,
+  -- Of the worker that took the run last.
+  engine_version text,
   effect text not null check (effect in ('read', 'idempotent', 'transactional', 'unsafe')),
   mode text not null check (mode in ('check', 'apply')),
   -- Who writes has its devices alone.
@@ -164,6 +173,7 @@ create table runs.run_device (
   device_id uuid not null,
   position int not null,
   name text not null,
+  platform text,
   site_id uuid not null,
   phase text not null default 'waiting' check (phase in ('waiting', 'connecting', 'running', 'done')),
   outcome text check (outcome in ('ok', 'changed', 'failed', 'unreachable', 'not_started', 'unknown')),

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace NetAutomation.Catalog.Publish;
+namespace NetAutomation.Content;
 
 /// <summary>
 /// Reads one YAML 1.2 document of the JSON kind (core schema, section 10.3): no aliases, no tags, no duplicate keys, bounded size and
@@ -15,35 +15,59 @@ internal sealed partial class StrictYaml
     private const int LargestText = 64 * 1024;
     private const int Deepest = 24;
     private readonly IParser _parser;
+    private readonly Dictionary<string, int> _lines = new(StringComparer.Ordinal);
 
     private StrictYaml(IParser parser) => _parser = parser;
 
-    /// <exception cref="FormatException">The text is not such a document; the message says where.</exception>
-    public static JsonNode? Read(string text)
+    /// <summary>The document as JSON.</summary>
+    public JsonNode? Root { get; private set; }
+
+    /// <exception cref="StrictYamlException">The text is not such a document.</exception>
+    public static StrictYaml Read(string text)
     {
         if (text.Length > LargestText)
         {
-            throw new FormatException($"YAML of more than {LargestText} characters.");
+            throw new StrictYamlException(0, $"YAML of more than {LargestText} characters");
         }
 
+        var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
         try
         {
-            var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
             parser.Consume<StreamStart>();
             parser.Consume<DocumentStart>();
-            var node = new StrictYaml(parser).Node(0);
+            var yaml = new StrictYaml(parser);
+            var root = yaml.Node("", 0);
             parser.Consume<DocumentEnd>();
             parser.Consume<StreamEnd>();
-            return node;
+            yaml.Root = root;
+            return yaml;
         }
         catch (YamlException fault)
         {
-            throw new FormatException($"Line {fault.Start.Line}: {fault.Message}", fault);
+            throw new StrictYamlException((int)fault.Start.Line, fault.Message, fault);
+        }
+        catch (InvalidOperationException fault)
+        {
+            // The scanner ends so on some texts that break off inside brackets.
+            throw new StrictYamlException((int)(parser.Current?.End.Line ?? 0), "the YAML cannot be read from here on", fault);
         }
     }
 
-    private JsonNode? Node(int depth)
+    /// <summary>The line on which the value at a JSON pointer stands, or its nearest parent that is there.</summary>
+    public int LineOf(string pointer)
     {
+        int line;
+        while (!_lines.TryGetValue(pointer, out line) && pointer.LastIndexOf('/') is >= 0 and var parent)
+        {
+            pointer = pointer[..parent];
+        }
+
+        return line;
+    }
+
+    private JsonNode? Node(string at, int depth)
+    {
+        _lines[at] = (int)_parser.Current!.Start.Line;
         if (depth > Deepest)
         {
             throw Fault($"nested deeper than {Deepest}");
@@ -64,16 +88,16 @@ internal sealed partial class StrictYaml
             var items = new JsonArray();
             while (!_parser.TryConsume<SequenceEnd>(out _))
             {
-                items.Add(Node(depth + 1));
+                items.Add(Node($"{at}/{items.Count}", depth + 1));
             }
 
             return items;
         }
 
-        return _parser.TryConsume<MappingStart>(out _) ? Mapping(depth) : throw Fault("aliases are refused");
+        return _parser.TryConsume<MappingStart>(out _) ? Mapping(at, depth) : throw Fault("aliases are refused");
     }
 
-    private JsonObject Mapping(int depth)
+    private JsonObject Mapping(string at, int depth)
     {
         var members = new JsonObject();
         while (!_parser.TryConsume<MappingEnd>(out _))
@@ -89,7 +113,7 @@ internal sealed partial class StrictYaml
             }
 
             _parser.MoveNext();
-            members.Add(key.Value, Node(depth + 1));
+            members.Add(key.Value, Node($"{at}/{key.Value}", depth + 1));
         }
 
         return members;
@@ -117,11 +141,18 @@ internal sealed partial class StrictYaml
             : JsonValue.Create(text);
     }
 
-    private FormatException Fault(string what) => new($"Line {_parser.Current?.Start.Line}: {what}.");
+    private StrictYamlException Fault(string what) => new((int)(_parser.Current?.Start.Line ?? 0), what);
 
     [GeneratedRegex(@"^[-+]?[0-9]+\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Integer();
 
     [GeneratedRegex(@"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Fraction();
+}
+
+/// <summary>A text that is no strict YAML.</summary>
+/// <param name="line">Counted from 1; 0 where the fault has no place.</param>
+internal sealed class StrictYamlException(int line, string message, Exception? inner = null) : FormatException(message, inner)
+{
+    public int Line => line;
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace NetAutomation.Catalog.Publish;
+namespace NetAutomation.Content;
 
 /// <summary>Three numbers without leading zeros (semver.org, items 2 and 9); pre-releases are not sold.</summary>
 [StructLayout(LayoutKind.Auto)]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be configured on a device so that it has what a block wants: the block's templates against the device's own text."""
+import functools
+import ipaddress
+import re
+
+import jinja2
+import jinja2.sandbox
+
+import platforms
+
+
+def one_line(value):
+    """A value that is to become part of a configuration line: a line break in it would be a second command."""
+    text = str(value)
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text):
+        raise ValueError("a control character in a value for a configuration line")
+    return text
+
+
+def canonical_prefix(value):
+    """10.9.1.1/16 -> 10.9.0.0/16: the form in which a device shows the prefix again."""
+    return str(ipaddress.ip_network(value, strict=False))
+
+
+WORDS = {"canonical_prefix": canonical_prefix, "one_line": one_line}
+
+
+def sections(text, grammar):
+    """Each line of a configuration with the lines above it that it belongs to, by indentation: [((parent, ...), line)]."""
+    found, above = [], []
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith(grammar["comment"]):
+            continue
+        depth = len(line) - len(line.lstrip())
+        while above and above[-1][0] >= depth:
+            above.pop()
+        found.append((tuple(parent for _, parent in above), bare))
+        above.append((depth, bare))
+    return found
+
+
+def plan(running, part, block_input, directory):
+    """part: the block's file for this platform; directory: the platform's. The lines to send, those of them that say something new,
+    and why the device must not be touched, if it must not."""
+    grammar = platforms.read(directory)["grammar"]
+    render = functools.partial(_render, directory=directory, values={"input": block_input})
+    shown = sections(running, grammar)
+    present = set(shown)
+    missing = [(path, line) for path, line in _leaves(render(part.get("wanted", "")), grammar) if (path, line) not in present]
+    extra = [(path, line) for path, line in _leaves(render(part.get("unwanted", "")), grammar) if (path, line) in present]
+    changes = [(path, grammar["negation"] + line) for path, line in extra] + missing
+    return {"lines": _commands(changes, grammar["indent"]), "configured": [_indented(path, line, grammar["indent"]) for path, line in changes],
+            "refused": _refusal(part, shown, render)}
+
+
+def _refusal(part, shown, render):
+    for rule in part.get("refuse", []):
+        pattern = re.compile(render(rule["line"]))
+        if any(not path and pattern.fullmatch(line) for path, line in shown):
+            return rule["because"]
+    return None
+
+
+def _leaves(text, grammar):
+    """What a template wants, each line once. A line with others below it only says where those belong."""
+    lines = sections(text, grammar)
+    parents = {(*path[:depth], path[depth]) for path, _ in lines for depth in range(len(path))}
+    return list(dict.fromkeys((path, line) for path, line in lines if (*path, line) not in parents))
+
+
+def _commands(changes, indent):
+    lines, place = [], ()
+    for path, line in changes:
+        if path != place:
+            # A section that is not inside the one before is entered from the top.
+            below = path[:len(place)] == place
+            lines += [_indented(path[:depth], path[depth], indent) for depth in range(len(place) if below else 0, len(path))]
+            place = path
+        lines.append(_indented(path, line, indent))
+    return lines
+
+
+def _indented(path, line, indent):
+    return " " * (indent * len(path)) + line
+
+
+def _render(template, directory, values):
+    return _environment(directory).from_string(template).render(values)
+
+
+@functools.lru_cache(maxsize=None)
+def _environment(directory):
+    # Every value that a template puts into a line is checked, whether the template asks for it or not.
+    environment = jinja2.sandbox.SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, finalize=one_line, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= WORDS | platforms.words(directory)
+    return environment

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a platform is: the folder that was published for it. platform.yaml is data, lines.py is what data cannot say."""
+import functools
+import importlib.util
+import os
+import re
+
+import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 core schema (section 10.3), as the service reads the same files: in YAML 1.1 "no" would be false and 010 eight."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+        ("null", r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+        ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+        ("int", r"[-+]?[0-9]+$", list("-+0123456789")),
+        ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789"))):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node), 10))
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, _Loader)
+
+
+@functools.lru_cache(maxsize=None)
+def read(directory):
+    return load(os.path.join(directory, "platform.yaml"))
+
+
+@functools.lru_cache(maxsize=None)
+def words(directory):
+    """The platform's own filters: the functions of its lines.py."""
+    path = os.path.join(directory, "lines.py")
+    if not os.path.exists(path):
+        return {}
+    spec = importlib.util.spec_from_file_location("netautomation_lines", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: word for name, word in vars(module).items() if callable(word) and not name.startswith("_")}
+
+
+def _network_cli(platform):
+    terminal = platform.get("terminal") or {}
+    options = {
+        "ansible_terminal_stdout_re": [{"pattern": pattern} for pattern in terminal.get("prompts", [])],
+        "ansible_terminal_initial_prompt": terminal.get("question"),
+        "ansible_terminal_initial_answer": terminal.get("answer"),
+        "ansible_command_timeout": terminal.get("commandSeconds"),
+    }
+    return {
+        "ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": platform["networkOs"],
+        **{name: value for name, value in options.items() if value}}
+
+
+# The ways to a device that this engine has.
+CONNECTIONS = {"network_cli": _network_cli}
+
+
+def modules(directory):
+    """What to import before a run is known: the plugins behind the platform's connection, and what else it names."""
+    platform = read(directory)
+    if platform["connection"] not in CONNECTIONS:
+        return []  # its devices say so when they are played
+    collection, _, name = platform["networkOs"].rpartition(".")
+    plugins = [f"ansible_collections.{collection}.plugins.{kind}.{name}" for kind in ("terminal", "cliconf")]
+    return [*plugins, *platform.get("preload", [])]

@@ -1,0 +1,32 @@
+using System.Text.Json;
+
+namespace NetAutomation.Content;
+
+/// <summary>Reads the YAML file that says what a folder is into a record of its own, and names file and line of what is wrong.</summary>
+internal static class ContentManifest
+{
+    /// <param name="check">What is wrong with the record, as JSON pointers with reasons.</param>
+    /// <exception cref="ContentException">The file is missing, cannot be read, or is refused.</exception>
+    public static T Read<T>(ContentFolder folder, string path, JsonSerializerOptions json, Func<T, IEnumerable<(string Pointer, string Reason)>> check)
+        where T : class
+    {
+        var yaml = folder.Yaml(path);
+        T manifest;
+        try
+        {
+            manifest = yaml.Root.Deserialize<T>(json) ?? throw folder.Fault(path, 0, "the file is empty");
+        }
+        catch (JsonException fault)
+        {
+            throw folder.Fault(path, yaml.LineOf(Pointer(fault.Path)), fault.InnerException?.Message ?? fault.Message);
+        }
+
+        return check(manifest).ToList() is { Count: > 0 } faults
+            ? throw new ContentException(string.Join("; ", faults.Select(fault => folder.Fault(path, yaml.LineOf(fault.Pointer), $"{fault.Pointer}: {fault.Reason}").Message)))
+            : manifest;
+    }
+
+    // System.Text.Json writes paths as $.prices.apply or $['a b'][0].
+    private static string Pointer(string? path) => (path ?? "$")[1..].Replace("['", "/", StringComparison.Ordinal).Replace("']", "", StringComparison.Ordinal)
+        .Replace('.', '/').Replace('[', '/').Replace("]", "", StringComparison.Ordinal);
+}

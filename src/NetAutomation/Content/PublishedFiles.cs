@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Content;
+
+/// <summary>
+/// Keeps the files of published folders in the database and unpacks them into directories named by digest, so that a worker runs what was
+/// pinned, whatever its own disk holds. A directory appears whole or not at all.
+/// </summary>
+internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDisposable
+{
+    private readonly ConcurrentDictionary<string, string> _unpacked = new(StringComparer.Ordinal);
+
+    private readonly Lazy<string> _root = new(() => options.Value.ContentDirectory is { } configured
+        ? Directory.CreateDirectory(configured).FullName
+        : Directory.CreateTempSubdirectory("netautomation-content-").FullName);
+
+    /// <summary>The directory that holds every unpacked one.</summary>
+    public string Root => _root.Value;
+
+    public static async Task Store(NetAutomationDb db, ContentFolder folder, CancellationToken cancel)
+    {
+        string[] paths = [.. folder.Files.Select(file => file.Path)];
+        byte[][] contents = [.. folder.Files.Select(file => file.Content)];
+        await db.Execute(
+            $"""
+            insert into content.file (digest, path, content) select {folder.Digest}, p, c from unnest({paths}, {contents}) as f (p, c)
+            on conflict do nothing
+            """,
+            cancel);
+    }
+
+    /// <summary>Where this process holds the files, byte for byte as published; null where nothing was published under the digest.</summary>
+    public async Task<string?> Unpacked(NetAutomationDb db, string digest, CancellationToken cancel)
+    {
+        if (_unpacked.TryGetValue(digest, out var known))
+        {
+            return known;
+        }
+
+        var target = Path.Combine(Root, digest.Replace(':', '-'));
+        if (!Directory.Exists(target) && !await Unpack(db, digest, target, cancel))
+        {
+            return null;
+        }
+
+        return _unpacked[digest] = target;
+    }
+
+    public void Dispose()
+    {
+        if (options.Value.ContentDirectory is null && _root.IsValueCreated)
+        {
+            Directory.Delete(_root.Value, recursive: true);
+        }
+    }
+
+    private async Task<bool> Unpack(NetAutomationDb db, string digest, string target, CancellationToken cancel)
+    {
+        var files = await db.Query<ContentFile>($"select path, content from content.file where digest = {digest}", cancel);
+        if (files.Count == 0)
+        {
+            return false;
+        }
+
+        if (ContentFolder.DigestOf(files) is var stored && stored != digest)
+        {
+            throw new InvalidOperationException($"The files of {digest} have the digest {stored}.");
+        }
+
+        var building = Path.Combine(Root, $".{Guid.NewGuid():n}");
+        foreach (var file in files)
+        {
+            var path = Path.Combine(building, file.Path);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllBytesAsync(path, file.Content, cancel);
+        }
+
+        try
+        {
+            Directory.Move(building, target);
+        }
+        catch (IOException) when (Directory.Exists(target))
+        {
+            Directory.Delete(building, recursive: true);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,51 @@
+using NetAutomation.Content;
+using NetAutomation.Persistence;
+using NetAutomation.Platforms.Publish;
+
+namespace NetAutomation.Platforms;
+
+/// <summary>What devices run, as published. The one place that knows which platforms there are.</summary>
+internal sealed class PlatformCatalog(PublishedFiles files)
+{
+    /// <summary>The directory that holds every unpacked folder.</summary>
+    public string Root => files.Root;
+
+    /// <summary>The newest version of each platform, in order of name.</summary>
+    public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) => await db.Query<PlatformVersion>(
+        $"""
+        select distinct on (name) name, digest, title, connection, port, logins, guard from platforms.platform_version
+        order by name, major desc, minor desc, patch desc
+        """,
+        cancel);
+
+    /// <summary>The names that a device or a block may use.</summary>
+    public static async Task<IReadOnlyList<string>> Names(NetAutomationDb db, CancellationToken cancel) =>
+        await db.Query<string>($"select distinct name as \"Value\" from platforms.platform_version order by 1", cancel);
+
+    /// <summary>The names of the platforms in a directory that may be published, and why others may not.</summary>
+    public static async Task<(IReadOnlyList<string> Names, IReadOnlyList<string> Refusals)> Check(string directory)
+    {
+        var names = new List<string>();
+        var refusals = await ContentFolder.Each(directory, folder =>
+        {
+            names.Add(PlatformManifest.Read(folder).Name);
+            return Task.CompletedTask;
+        });
+        return (names, refusals);
+    }
+
+    /// <summary>The directories of the newest versions.</summary>
+    public async Task<IReadOnlyList<string>> Newest(NetAutomationDb db, CancellationToken cancel)
+    {
+        var directories = new List<string>();
+        foreach (var platform in await All(db, cancel))
+        {
+            directories.Add((await Directory(db, platform.Digest, cancel))!);
+        }
+
+        return directories;
+    }
+
+    /// <summary>Where this process holds the platform's files; null where this digest was never published.</summary>
+    public Task<string?> Directory(NetAutomationDb db, string digest, CancellationToken cancel) => files.Unpacked(db, digest, cancel);
+}

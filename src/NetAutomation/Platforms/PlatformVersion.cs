@@ -1,0 +1,12 @@
+namespace NetAutomation.Platforms;
+
+/// <summary>One immutable version of what the service knows of a platform.</summary>
+/// <param name="Name">As devices name it.</param>
+/// <param name="Digest"><c>sha256:</c> and hex, over every file of its folder.</param>
+/// <param name="Title">For a person.</param>
+/// <param name="Connection">How the engine reaches it.</param>
+/// <param name="Port">The port that is usual.</param>
+/// <param name="Logins">What a credential may hold.</param>
+/// <param name="Guard">Whether such a device can take a change back by itself: <c>hard</c>, or <c>soft</c>.</param>
+internal sealed record PlatformVersion(
+    string Name, string Digest, string Title, string Connection, int Port, IReadOnlyList<string> Logins, string Guard);

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+"""Plans every case of every block, as the engine does, and says what comes out otherwise.
+
+  tests/blocks/cases.py [--blocks DIR] [--platforms DIR] [BLOCK]
+
+One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
+for each platform the configuration before, the lines that are to be sent, and the configuration after, for which nothing is left to send;
+or why the device is refused.
+"""
+import argparse
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "src/Ansible/engine"))
+sys.dont_write_bytecode = True
+import plan  # noqa: E402
+import platforms  # noqa: E402
+
+
+def faults(part, case, platform, given):
+    planned = plan.plan(case["before"], part, given, str(platform))
+    if planned["refused"] != case.get("refused"):
+        return f"refused: {planned['refused']}"
+    if "refused" in case:
+        return None
+    if planned["lines"] != case["plan"]:
+        return f"the plan is {planned['lines']}"
+    left = plan.plan(case["after"], part, given, str(platform))["lines"]
+    return f"left to do afterwards: {left}" if left else None
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--blocks", type=pathlib.Path, default=ROOT / "src/Blocks")
+    parser.add_argument("--platforms", type=pathlib.Path, default=ROOT / "src/Platforms")
+    parser.add_argument("block", nargs="?")
+    options = parser.parse_args()
+    counts = {True: 0, False: 0}
+    for path in sorted(options.blocks.glob(f"{options.block or '*'}/cases/*.json")):
+        case = json.loads(path.read_text())
+        for name, expected in case["platforms"].items():
+            part = platforms.load(path.parent.parent / "platforms" / f"{name}.yml")
+            fault = faults(part, expected, options.platforms / name, case["input"])
+            counts[fault is None] += 1
+            print(f"{'ok    ' if fault is None else 'FAILED'} {path.parent.parent.name} {path.stem} {name}{': ' + fault if fault else ''}")
+    # A block that says what it wants by lines has a case for each platform it supports.
+    for part in sorted(options.blocks.glob(f"{options.block or '*'}/platforms/*.yml")):
+        cases = [json.loads(path.read_text())["platforms"] for path in part.parent.parent.glob("cases/*.json")]
+        content = platforms.load(part)
+        if isinstance(content, dict) and "artifact" not in content and not any(part.stem in case for case in cases):
+            counts[False] += 1
+            print(f"FAILED {part.parent.parent.name}: no case for {part.stem}")
+    print(f"{counts[True]} passed, {counts[False]} failed")
+    return 0 if counts[True] and not counts[False] else 1
+
+
+sys.exit(main())
