@@ -6,6 +6,8 @@ namespace NetAutomation.Billing;
 /// <summary>Proof of what was done to one device and what it cost.</summary>
 /// <param name="Seq">Place in the tenant's chain.</param>
 /// <param name="BlockDigest">Digest of the block version that ran.</param>
+/// <param name="PlatformDigest">Digest of what was known of the device's platform.</param>
+/// <param name="EngineVersion">Version of the engine that ran it; null where none did.</param>
 /// <param name="InputHash">SHA-256 of the input.</param>
 /// <param name="DiffHash">SHA-256 of the diff.</param>
 /// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
@@ -18,6 +20,8 @@ namespace NetAutomation.Billing;
 public sealed record Receipt(
     long Seq,
     string BlockDigest,
+    string? PlatformDigest,
+    string? EngineVersion,
     string InputHash,
     string? DiffHash,
     string? BeforeHash,
@@ -31,14 +35,14 @@ public sealed record Receipt(
     internal static async Task<Receipt?> Find(NetAutomationDb db, RunId run, DeviceId device, CancellationToken cancel) =>
         (await db.Query<Row>(
             $"""
-            select seq, block_digest, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at, previous_hash, hash
+            select seq, block_digest, platform_digest, engine_version, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at, previous_hash, hash
             from billing.receipt where run_id = {run.Value} and device_id = {device.Value}
             """,
             cancel)).Select(row => new Receipt(
-                row.Seq, row.BlockDigest, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash, new Money(row.PriceMicros),
+                row.Seq, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash, new Money(row.PriceMicros),
                 new PriceVersionId(row.PriceVersionId), row.SettledAt, ReceiptChain.Text(row.PreviousHash), ReceiptChain.Text(row.Hash))).FirstOrDefault();
 
     private sealed record Row(
-        long Seq, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId,
+        long Seq, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId,
         DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
 }

@@ -8,19 +8,22 @@ namespace NetAutomation.Billing;
 /// <summary>The outcome of one device as far as money and receipts are concerned.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Outcome">Wire name of the outcome.</param>
+/// <param name="PlatformDigest">Digest of what was known of its platform.</param>
 /// <param name="Billable">It is as wanted, and nobody said that it costs nothing.</param>
 /// <param name="DiffHash">SHA-256 of the diff, where there is one.</param>
 /// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
 /// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>
-public sealed record DeviceFact(DeviceId Device, string Outcome, bool Billable, string? DiffHash, string? BeforeHash, string? AfterHash);
+public sealed record DeviceFact(DeviceId Device, string Outcome, string? PlatformDigest, bool Billable, string? DiffHash, string? BeforeHash, string? AfterHash);
 
 /// <summary>What is settled at the end of a run.</summary>
 /// <param name="Block">Slug of the block, for the usage record.</param>
 /// <param name="BlockDigest">Digest of the block version.</param>
+/// <param name="EngineVersion">Version of the engine that ran it; null where none did.</param>
 /// <param name="InputHash">SHA-256 of the input.</param>
 /// <param name="Ran">How long it ran, by the database's clock.</param>
 /// <param name="Devices">Every device with a final outcome.</param>
-public sealed record RunFacts(RunId Run, string Block, string BlockDigest, string InputHash, TimeSpan Ran, IReadOnlyList<DeviceFact> Devices);
+public sealed record RunFacts(
+    RunId Run, string Block, string BlockDigest, string? EngineVersion, string InputHash, TimeSpan Ran, IReadOnlyList<DeviceFact> Devices);
 
 /// <summary>
 /// Money of runs and purchases. Every method joins the caller's transaction of the tenant, so a reservation commits with the run it

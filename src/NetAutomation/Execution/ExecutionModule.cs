@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Options;
+using NetAutomation.Content;
 using NetAutomation.Execution.Probe;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Runs;
 using NetAutomation.Web;
 
 namespace NetAutomation.Execution;
@@ -12,6 +14,13 @@ internal static class ExecutionModule
         var services = builder.Services;
         services.AddOptions<ExecutionOptions>().BindConfiguration(ExecutionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<ISandboxLauncher, BubblewrapLauncher>();
+        services.AddSingleton(provider => Engine(provider.GetRequiredService<IOptions<ExecutionOptions>>().Value.AnsibleDirectory));
+    }
+
+    private static EngineVersion Engine(string directory)
+    {
+        var version = typeof(EngineVersion).Assembly.GetName().Version!.ToString(3);
+        return new EngineVersion($"{version}+{ContentFolder.Read(directory).Digest["sha256:".Length..][..12]}");
     }
 
     /// <summary>The worker role: claims runs and executes them.</summary>

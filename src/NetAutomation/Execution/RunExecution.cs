@@ -262,15 +262,18 @@ internal sealed partial class RunExecution(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
-        return (block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db));
+        return (block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run));
     }
 
-    private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db)
+    private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db, ClaimedRun run)
     {
         var folders = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var platform in await PlatformCatalog.All(db, CancellationToken.None))
+        foreach (var (name, digest) in run.Platforms)
         {
-            folders[platform.Name] = (await platforms.Directory(db, platform.Digest, CancellationToken.None))!;
+            if (await platforms.Directory(db, digest, CancellationToken.None) is { } directory)
+            {
+                folders[name] = directory;
+            }
         }
 
         return folders;

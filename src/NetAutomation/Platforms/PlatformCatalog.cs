@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms.Publish;
@@ -5,8 +6,11 @@ using NetAutomation.Platforms.Publish;
 namespace NetAutomation.Platforms;
 
 /// <summary>What devices run, as published. The one place that knows which platforms there are.</summary>
-internal sealed class PlatformCatalog(PublishedFiles files)
+internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
 {
+    private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(5);
+    private (long At, IReadOnlyDictionary<string, string> Digests)? _newest;
+
     /// <summary>The directory that holds every unpacked folder.</summary>
     public string Root => files.Root;
 
@@ -32,6 +36,18 @@ internal sealed class PlatformCatalog(PublishedFiles files)
             return Task.CompletedTask;
         });
         return (names, refusals);
+    }
+
+    /// <summary>The digests of these platforms' newest versions by name. One that was published a few seconds ago may not be among them yet.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> Pin(NetAutomationDb db, IEnumerable<string> names, CancellationToken cancel)
+    {
+        if (_newest is not var (at, digests) || clock.GetElapsedTime(at) > _fresh)
+        {
+            digests = (await All(db, cancel)).ToDictionary(platform => platform.Name, platform => platform.Digest, StringComparer.Ordinal);
+            _newest = (clock.GetTimestamp(), digests);
+        }
+
+        return names.Distinct(StringComparer.Ordinal).Where(digests.ContainsKey).ToImmutableSortedDictionary(name => name, name => digests[name], StringComparer.Ordinal);
     }
 
     /// <summary>The directories of the newest versions.</summary>

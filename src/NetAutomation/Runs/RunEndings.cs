@@ -144,7 +144,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     {
         var (heads, devices) = await db.Query<Head, Device>(
             $"""
-            select block, digest, input_hash, (
+            select block, digest, engine_version, input_hash, (
               select coalesce(sum(coalesce(e.at, now()) - s.at), '0') from runs.run_transition s
                 left join lateral (
                   select n.at from runs.run_transition n
@@ -154,8 +154,9 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             from runs.run r where tenant_id = {tenant.Value} and id = {run.Value} {so}
             """,
             $"""
-            select device_id, outcome, code, diff, before_hash, after_hash from runs.run_device
-            where tenant_id = {tenant.Value} and run_id = {run.Value} order by position
+            select device_id, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash
+            from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
+            where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,
             cancel);
         return heads is [var head] ? (head, devices) : null;
@@ -165,16 +166,16 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         TenantId tenant, RunId run, Head head, List<Device> devices, HashSet<DeviceId> unbilled, CancellationToken cancel)
     {
         var facts = devices.ConvertAll(device => new DeviceFact(
-            device.DeviceId, Wire.Name(device.Outcome!.Value), device.Good && !unbilled.Contains(device.DeviceId),
+            device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest, device.Good && !unbilled.Contains(device.DeviceId),
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash));
-        return ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.InputHash, head.Ran, facts), cancel);
+        return ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
     }
 
-    private sealed record Head(string Block, string Digest, string InputHash, TimeSpan Ran);
+    private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, TimeSpan Ran);
 
     private sealed record Device(
-        DeviceId DeviceId, DeviceOutcome? Outcome, string? Code, string? Diff, string? BeforeHash, string? AfterHash)
+        DeviceId DeviceId, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash, string? AfterHash)
     {
         public bool Good => Outcome?.IsGood() == true;
 

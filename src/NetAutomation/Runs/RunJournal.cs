@@ -8,19 +8,27 @@ namespace NetAutomation.Runs;
 /// What a worker may write about the run it holds. Every statement names the fence, so a worker that lost its run writes nothing;
 /// <see langword="false"/> tells it so.
 /// </summary>
-internal sealed class RunJournal(NetAutomationDb db, RunSignals signals)
+internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSignals signals)
 {
     private const int LargestResult = 64 * 1024;
 
     /// <summary>claimed → running; commit it before the first dial. Also true where it was so already: the answer to the first try was lost.</summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
         run,
-        async () => await RunMove.Start.Make(db, run.Tenant, run.Id, run.Fence, "worker", cancel) || await db.Scalar<bool>(
-            $"""
-            select state in {RunStates.Running} and fence = {run.Fence} as "Value" from runs.run
-            where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
-            """,
-            cancel),
+        async () =>
+        {
+            db.SendWithNext(
+                $"""
+                update runs.run set engine_version = {engine.Value}
+                where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence}
+                """);
+            return await RunMove.Start.Make(db, run.Tenant, run.Id, run.Fence, "worker", cancel) || await db.Scalar<bool>(
+                $"""
+                select state in {RunStates.Running} and fence = {run.Fence} as "Value" from runs.run
+                where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
+                """,
+                cancel);
+        },
         cancel);
 
     /// <summary>Extends the lease by the database's clock. False: the fence has moved on, stop at once.</summary>

@@ -13,7 +13,7 @@ namespace NetAutomation.Runs;
 internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
-internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit, TimeProvider clock)
+internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit, EngineVersion engine, TimeProvider clock)
 {
     /// <summary>What a plan can be refused with, besides what every request can.</summary>
     public static readonly ProblemType[] PlanRefusals =
@@ -94,7 +94,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     }
 
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
-        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(QuoteRun.Store(db, caller, plan), plan);
+        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine), plan);
 
     /// <summary>Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.</summary>
     private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
@@ -102,7 +102,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
         var rows = await db.Query<Row>(
             $"""
-            select block, version, digest, mode, effect, device_ids, input::text as input, lines::text as lines, timeout_seconds, targets::text as targets, expires_at <= now() as expired,
+            select block, version, digest, platforms::text as platforms, mode, effect, device_ids, input::text as input, lines::text as lines, timeout_seconds, targets::text as targets, expires_at <= now() as expired,
               exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
             """,
@@ -131,26 +131,29 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return problem.StatusCode == 402 ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
         }
 
-        if (plan.Block.Digest != quote.Digest || plan.TimeoutSeconds > quote.TimeoutSeconds)
+        var platforms = JsonSerializer.Deserialize<SortedDictionary<string, string>>(quote.Platforms)!;
+        if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys) || plan.TimeoutSeconds > quote.TimeoutSeconds)
         {
             return Problems.QuoteDrift.With();
         }
 
         var lines = JsonSerializer.Deserialize<List<PriceLine>>(quote.Lines, Json.Api)!;
-        return new Planned(id, plan with { Lines = lines, Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)! });
+        return new Planned(id, plan with { Platforms = platforms, Lines = lines, Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)! });
     }
 
     private void Enqueue(Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by)
     {
         var plan = planned.Plan;
         var (tenant, mode, effect, queued) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
+        var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
         db.SendWithNext(
             $"""
-            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
+            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
                                   start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
-            values ({tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode},
+            values ({tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest},
+                    {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
                     {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
             """);
@@ -160,16 +163,19 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
             select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', {queued}::text) from runs.run where tenant_id = {tenant} and id = {run.Value}
             """);
-        var (ids, names, sites) = (plan.Devices.Select(d => d.DeviceId.Value).ToArray(), plan.Devices.Select(d => d.Name).ToArray(), plan.Devices.Select(d => d.SiteId.Value).ToArray());
+        Guid[] ids = [.. plan.Devices.Select(device => device.DeviceId.Value)];
+        string[] names = [.. plan.Devices.Select(device => device.Name)];
+        string[] systems = [.. plan.Devices.Select(device => device.Platform)];
+        Guid[] sites = [.. plan.Devices.Select(device => device.SiteId.Value)];
         db.SendWithNext(
             $"""
-            insert into runs.run_device (tenant_id, run_id, device_id, position, name, site_id)
-            select {tenant}, {run.Value}, d, n, name, s from unnest({ids}, {names}, {sites}) with ordinality as t (d, name, s, n)
+            insert into runs.run_device (tenant_id, run_id, device_id, position, name, platform, site_id)
+            select {tenant}, {run.Value}, d, n, name, p, s from unnest({ids}, {names}, {systems}, {sites}) with ordinality as t (d, name, p, s, n)
             """);
     }
 
     private sealed record Planned(QuoteId Quote, RunPlan Plan);
 
     private sealed record Row(
-        string Block, string Version, string Digest, RunMode Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+        string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
 }

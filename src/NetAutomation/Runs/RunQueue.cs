@@ -13,10 +13,11 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 
 /// <summary>A run one worker holds, proven by its fence.</summary>
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
+/// <param name="Platforms">Digests of the devices' platforms by name, as pinned.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
 /// <param name="MayGoOn">Another attempt may take it up where this one is stopped.</param>
 internal sealed record ClaimedRun(
-    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
+    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
     TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices);
 
 /// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
@@ -59,7 +60,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     {
         var (runs, devices) = await tenantDb.Query<Row, DeviceRow>(
             $"""
-            select block, version, mode, writes, runs.next_attempt(r) is not null as may_go_on, input::text as input, timeout_seconds,
+            select block, version, platforms::text as platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input::text as input, timeout_seconds,
               rollout::text as rollout
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
@@ -71,7 +72,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             claim.Tenant);
         var run = runs[0];
         return new ClaimedRun(
-            claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version, run.Mode, run.Writes, run.MayGoOn,
+            claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version,
+            JsonSerializer.Deserialize<Dictionary<string, string>>(run.Platforms)!, run.Mode, run.Writes, run.MayGoOn,
             JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
             [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))]);
@@ -104,7 +106,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
 
-    private sealed record Row(string Block, string Version, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout);
+    private sealed record Row(string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout);
 
     private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 

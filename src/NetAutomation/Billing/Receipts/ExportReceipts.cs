@@ -58,7 +58,7 @@ internal static class ExportReceipts
         await using var transaction = await db.Begin(tenant, cancel);
         return await db.Query<ReceiptChain.Row>(
             $"""
-            select seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at,
+            select seq, run_id, device_id, outcome, block_digest, platform_digest, engine_version, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at,
               previous_hash, hash
             from billing.receipt where tenant_id = {tenant.Value} and seq > {after} order by seq limit {Chunk}
             """,

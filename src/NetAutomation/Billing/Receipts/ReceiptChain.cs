@@ -22,7 +22,7 @@ internal static class ReceiptChain
         {
             var device = facts.Devices[i];
             hashes[i] = Hash(new Canonical(
-                head.Seq + i + 1, facts.Run, device.Device, device.Outcome, facts.BlockDigest, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
+                head.Seq + i + 1, facts.Run, device.Device, device.Outcome, facts.BlockDigest, device.PlatformDigest, facts.EngineVersion, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
                 new Money(prices[i]), new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(i == 0 ? head.Hash : hashes[i - 1])));
         }
 
@@ -33,16 +33,17 @@ internal static class ReceiptChain
 
         Guid[] devices = [.. facts.Devices.Select(device => device.Device.Value)];
         string[] outcomes = [.. facts.Devices.Select(device => device.Outcome)];
+        string?[] platforms = [.. facts.Devices.Select(device => device.PlatformDigest)];
         string?[] diffs = [.. facts.Devices.Select(device => device.DiffHash)];
         string?[] before = [.. facts.Devices.Select(device => device.BeforeHash)];
         string?[] after = [.. facts.Devices.Select(device => device.AfterHash)];
         byte[][] previous = [head.Hash, .. hashes[..^1]];
         db.SendWithNext(
             $"""
-            insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, diff_hash, before_hash, after_hash,
+            insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, platform_digest, engine_version, input_hash, diff_hash, before_hash, after_hash,
                                          price_micros, price_version_id, settled_at, previous_hash, hash)
-            select {tenant.Value}, {head.Seq} + n, {facts.Run.Value}, d, o, {facts.BlockDigest}, {facts.InputHash}, f, b, a, m, {devicePrice.PriceVersionId}, {head.SettledAt}, p, h
-            from unnest({devices}, {outcomes}, {diffs}, {before}, {after}, {prices}, {previous}, {hashes}) with ordinality as r (d, o, f, b, a, m, p, h, n)
+            select {tenant.Value}, {head.Seq} + n, {facts.Run.Value}, d, o, {facts.BlockDigest}, y, {facts.EngineVersion}, {facts.InputHash}, f, b, a, m, {devicePrice.PriceVersionId}, {head.SettledAt}, p, h
+            from unnest({devices}, {outcomes}, {platforms}, {diffs}, {before}, {after}, {prices}, {previous}, {hashes}) with ordinality as r (d, o, y, f, b, a, m, p, h, n)
             """);
         db.SendWithNext($"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
     }
@@ -51,7 +52,7 @@ internal static class ReceiptChain
 
     /// <summary>The bytes that are hashed, from the row.</summary>
     public static byte[] Bytes(Row row) => Bytes(new Canonical(
-        row.Seq, new RunId(row.RunId), new DeviceId(row.DeviceId), row.Outcome, row.BlockDigest, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
+        row.Seq, new RunId(row.RunId), new DeviceId(row.DeviceId), row.Outcome, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
         new Money(row.PriceMicros), new PriceVersionId(row.PriceVersionId), row.SettledAt, Text(row.PreviousHash)));
 
     private static byte[] Hash(Canonical receipt) => SHA256.HashData(Bytes(receipt));
@@ -60,12 +61,12 @@ internal static class ReceiptChain
 
     /// <summary>One receipt as it is stored.</summary>
     public sealed record Row(
-        long Seq, Guid RunId, Guid DeviceId, string Outcome, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash,
-        long PriceMicros, Guid PriceVersionId, DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
+        long Seq, Guid RunId, Guid DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash,
+        string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId, DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
 
     /// <summary>What is hashed: this record as JSON in this order.</summary>
     private sealed record Canonical(
-        long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string InputHash, string? DiffHash, string? BeforeHash,
+        long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash,
         string? AfterHash, Money Price, PriceVersionId PriceVersionId, DateTimeOffset SettledAt, string PreviousHash);
 
     private sealed record Head(long Seq, byte[] Hash, DateTimeOffset SettledAt);

@@ -22,7 +22,10 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Attempt">How often a worker took it.</param>
 /// <param name="Block">Slug of the block.</param>
 /// <param name="Version">Pinned version.</param>
-/// <param name="Digest">Digest of that version.</param>
+/// <param name="Digest">Digest of that version: the older name of <c>blockDigest</c>.</param>
+/// <param name="BlockDigest">Digest of that version.</param>
+/// <param name="PlatformDigest">Digest of what is known of the devices' platform, as pinned; with several platforms, one over them all.</param>
+/// <param name="EngineVersion">Version of the engine that took it last; null before.</param>
 /// <param name="Effect">What the block may do.</param>
 /// <param name="Mode">check or apply.</param>
 /// <param name="Targets">As asked for.</param>
@@ -43,7 +46,8 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Labels">Your own words for it.</param>
 /// <param name="Priority">Among your own queued runs, higher ones start first.</param>
 public sealed record RunView(
-    RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
+    RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest, string? PlatformDigest,
+    string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
     QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
     ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority)
 {
@@ -55,7 +59,7 @@ public sealed record RunView(
     {
         FormattableString sql =
             $"""
-            select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
+            select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
               r.ceiling_micros, r.charged_micros, r.failure_code, r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
               r.finished_at, r.final_seq, r.labels::text as labels, r.priority, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
             from (select * from runs.run r
@@ -74,13 +78,13 @@ public sealed record RunView(
     }
 
     private sealed record Row(
-        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
+        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
         long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId, string? Occurrence, Guid CreatedBy,
         DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority, long Total, long Pending, long Ok, long Changed,
         long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View() => new(
-            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
+            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
             JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros), ChargedMicros is { } micros ? new Money(micros) : null,
             new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown), FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
             RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence, new ApiKeyId(CreatedBy), CreatedAt,

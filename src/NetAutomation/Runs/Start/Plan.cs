@@ -3,6 +3,7 @@ using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms;
 using NetAutomation.Purchasing;
 using NetAutomation.Web;
 
@@ -10,18 +11,21 @@ namespace NetAutomation.Runs.Start;
 
 /// <summary>What will be run, on what, for how much at most. Everything in it is pinned.</summary>
 internal sealed record RunPlan(
-    BlockVersion Block, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices, JsonElement Input, string InputHash, EntitlementId Entitlement,
-    IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
+    BlockVersion Block, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices,
+    JsonElement Input, string InputHash, EntitlementId Entitlement, IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
 {
+    /// <summary>The digest of the devices' platform; where they have several, one over all of them, by name.</summary>
+    public string PlatformDigest => Platforms.Count == 1 ? Platforms.Values.Single() : CanonicalJson.Hash(JsonSerializer.SerializeToElement(Platforms, Json.Api));
+
     public Money Ceiling => UsageLedger.Total(Lines);
 
     /// <summary>Hash over everything that decides what happens and what it costs.</summary>
     public string Digest => CanonicalJson.Hash(JsonSerializer.SerializeToElement(
-        new { Block = Block.Slug, Block.Version, Block.Digest, Mode, Devices = Devices.Select(device => device.DeviceId), InputHash, Lines, TimeoutSeconds }, Json.Api));
+        new { Block = Block.Slug, Block.Version, Block.Digest, Platforms, Mode, Devices = Devices.Select(device => device.DeviceId), InputHash, Lines, TimeoutSeconds }, Json.Api));
 }
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
-internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
+internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms)
 {
     private const int UsualTimeout = 600;
     private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
@@ -73,7 +77,8 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog)
         }
 
         var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
-        return new RunPlan(block, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
+        var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
+        return new RunPlan(block, pinned, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
     }
 
     /// <summary>The mode as a request gives it: none for a block that only reads.</summary>

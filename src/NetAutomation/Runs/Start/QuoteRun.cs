@@ -11,6 +11,8 @@ namespace NetAutomation.Runs.Start;
 /// <param name="Block">Slug of the block.</param>
 /// <param name="Version">Pinned version.</param>
 /// <param name="BlockDigest">Digest of that version.</param>
+/// <param name="PlatformDigest">Digest of what is known of the devices' platform, pinned; with several platforms, one over them all.</param>
+/// <param name="EngineVersion">Version of the engine that planned.</param>
 /// <param name="Mode">check or apply.</param>
 /// <param name="DeviceIds">The devices, frozen.</param>
 /// <param name="InputHash">SHA-256 of the input.</param>
@@ -19,7 +21,7 @@ namespace NetAutomation.Runs.Start;
 /// <param name="Digest">Hash over everything above.</param>
 /// <param name="ExpiresAt">Until when it can be used.</param>
 public sealed record QuoteView(
-    QuoteId Id, string Block, string Version, string BlockDigest, RunMode Mode, IReadOnlyList<DeviceId> DeviceIds, string InputHash, IReadOnlyList<PriceLine> Lines,
+    QuoteId Id, string Block, string Version, string BlockDigest, string? PlatformDigest, string? EngineVersion, RunMode Mode, IReadOnlyList<DeviceId> DeviceIds, string InputHash, IReadOnlyList<PriceLine> Lines,
     Money Ceiling, string Digest, DateTimeOffset ExpiresAt);
 
 internal static class QuoteRun
@@ -28,7 +30,7 @@ internal static class QuoteRun
 
     /// <summary>Plans and prices a run without starting it.</summary>
     public static async Task<Results<Created<QuoteView>, Problem>> Handle(
-        StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, CancellationToken cancel)
+        StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, EngineVersion engine, CancellationToken cancel)
     {
         if (body.QuoteId is not null)
         {
@@ -48,7 +50,7 @@ internal static class QuoteRun
             };
         }
 
-        var quote = Store(db, caller, plan);
+        var quote = Store(db, caller, plan, engine);
         return TypedResults.Created($"/v1/quotes/{quote}", (await View(db, caller.Tenant, quote, cancel))!);
     }
 
@@ -56,16 +58,18 @@ internal static class QuoteRun
     public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
-    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan)
+    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine)
     {
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
+        var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
         var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
         db.SendWithNext(
             $"""
-            insert into runs.quote (tenant_id, id, block, version, digest, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
+            insert into runs.quote (tenant_id, id, block, version, digest, platforms, platform_digest, engine_version, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
                                     ceiling_micros, plan_digest, timeout_seconds, expires_at)
-            values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {effect}, {mode}, {targets}::jsonb, {devices},
+            values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
+                    {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices},
                     {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
                     {plan.TimeoutSeconds}, now() + {Lifetime})
             """);
@@ -75,14 +79,14 @@ internal static class QuoteRun
     private static async Task<QuoteView?> View(NetAutomationDb db, TenantId tenant, QuoteId id, CancellationToken cancel) =>
         (await db.Query<Row>(
             $"""
-            select id, block, version, digest, mode, device_ids, input_hash, lines::text as lines, ceiling_micros, plan_digest, expires_at
+            select id, block, version, digest, platform_digest, engine_version, mode, device_ids, input_hash, lines::text as lines, ceiling_micros, plan_digest, expires_at
             from runs.quote where tenant_id = {tenant.Value} and id = {id.Value}
             """,
             cancel)).Select(row => new QuoteView(
-                id, row.Block, row.Version, row.Digest, Wire.Value<RunMode>(row.Mode), [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
+                id, row.Block, row.Version, row.Digest, row.PlatformDigest, row.EngineVersion, Wire.Value<RunMode>(row.Mode), [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
                 JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, new Money(row.CeilingMicros), row.PlanDigest, row.ExpiresAt)).FirstOrDefault();
 
     private sealed record Row(
-        Guid Id, string Block, string Version, string Digest, string Mode, Guid[] DeviceIds, string InputHash, string Lines, long CeilingMicros, string PlanDigest,
+        Guid Id, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Mode, Guid[] DeviceIds, string InputHash, string Lines, long CeilingMicros, string PlanDigest,
         DateTimeOffset ExpiresAt);
 }

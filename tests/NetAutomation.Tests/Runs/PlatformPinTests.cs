@@ -1,0 +1,66 @@
+using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Runs;
+
+public sealed class PlatformPinTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Run_has_the_platform_of_its_quote_though_a_newer_version_was_published_meanwhile()
+    {
+        await using var ground = await RunGround.Start(postgres, 2);
+        var quote = await ground.Post(ground.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
+        var platforms = Directory.CreateTempSubdirectory("na-platforms-");
+        try
+        {
+            foreach (var file in Directory.GetFiles($"{PostgresServer.RepositoryRoot()}/src/Platforms/frr"))
+            {
+                var text = (await File.ReadAllTextAsync(file)).Replace("version: 1.0.0", "version: 1.1.0");
+                await File.WriteAllTextAsync(Path.Combine(platforms.CreateSubdirectory("frr").FullName, Path.GetFileName(file)), text);
+            }
+
+            await using var newer = await ServiceHost.Start(ground.Database, ["Roles:1=api", $"Catalog:PlatformsDirectory={platforms.FullName}"]);
+            var client = newer.Customer(ground.Tenant.EndpointId, ground.Tenant.Key);
+            var later = await ground.Post(client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
+            var id = RunId.Parse($"{(await ground.Post(client, "/v1/runs", new { quoteId = $"{quote["id"]}" }))["id"]}");
+            var claimed = (await ground.Claim())!;
+            var queued = await RunGround.Get(client, $"/v1/runs/{id}");
+            await ground.Work(claimed, DeviceOutcome.Changed, DeviceOutcome.Failed);
+            var ended = await RunGround.Get(client, $"/v1/runs/{id}");
+            var receipt = (await RunGround.Get(client, $"/v1/runs/{id}/devices/{ground.Devices[0]}"))["receipt"]!;
+
+            $"{quote["platformDigest"]}".ShouldStartWith("sha256:");
+            $"{later["platformDigest"]}".ShouldNotBe($"{quote["platformDigest"]}");
+            $"{quote["engineVersion"]}".ShouldMatch(@"^[0-9]+\.[0-9]+\.[0-9]+\+[0-9a-f]{12}$");
+            claimed.Platforms.ShouldBe(new Dictionary<string, string> { ["frr"] = $"{quote["platformDigest"]}" });
+            queued["engineVersion"].ShouldBeNull("no engine has it yet");
+            foreach (var seen in new[] { ended, receipt })
+            {
+                $"{seen["blockDigest"]}".ShouldBe($"{quote["blockDigest"]}");
+                $"{seen["platformDigest"]}".ShouldBe($"{quote["platformDigest"]}");
+                $"{seen["engineVersion"]}".ShouldBe($"{quote["engineVersion"]}");
+            }
+        }
+        finally
+        {
+            platforms.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Quote_is_drift_once_a_device_has_another_platform()
+    {
+        await using var ground = await RunGround.Start(postgres, 1);
+        var quote = await ground.Post(ground.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
+        await ground.Sql(
+            """
+            insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard)
+            select 'other', version, major, minor, patch, 'sha256:' || repeat('0', 64), title, connection, port, logins, guard from platforms.platform_version
+            """);
+        await ground.Sql("update inventory.device set platform = 'other'");
+
+        var refused = await RunGround.Post(ground.Client, "/v1/runs", new { quoteId = $"{quote["id"]}" }, null, 409);
+
+        $"{refused["type"]}".ShouldBe("/problems/quote_drift");
+    }
+}
