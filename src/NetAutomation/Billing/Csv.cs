@@ -11,7 +11,7 @@ internal static class Csv
 {
     public const string MediaType = "text/csv";
 
-    /// <summary>Numbers are long, decimal or Money; everything else is text. Null is an empty field.</summary>
+    /// <summary>Numbers are long or Money; everything else is text. Null is an empty field.</summary>
     public static void Line(StringBuilder to, params ReadOnlySpan<object?> fields)
     {
         for (var i = 0; i < fields.Length; i++)

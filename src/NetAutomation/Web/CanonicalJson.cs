@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace NetAutomation.Web;
 
-/// <summary>JSON with sorted members and no white space, so that equal values have equal hashes.</summary>
+/// <summary>JSON with sorted members and no white space. Numbers stay as they were written: 1 and 1.0 have different hashes.</summary>
 internal static class CanonicalJson
 {
     public static string Hash(JsonElement value) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Bytes(value)))}";

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace NetAutomation.Tests.AwsSimulator;
 
 public sealed class EndpointConnections
@@ -7,14 +9,14 @@ public sealed class EndpointConnections
     [Fact]
     public async Task Accepted_endpoint_is_pending_until_the_lag_has_passed()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
         (await cloud.StateAsync(id)).ShouldBe("pendingAcceptance");
 
         (await cloud.DecideAsync("Accept", id)).ShouldBeEmpty();
         (await cloud.StateAsync(id)).ShouldBe("pending");
-        clock.Now += TimeSpan.FromMilliseconds(20);
+        clock.Advance(TimeSpan.FromMilliseconds(20));
         (await cloud.StateAsync(id)).ShouldBe("available");
         (await cloud.DecideAsync("Accept", id)).ShouldBe("InvalidState");
     }
@@ -22,7 +24,7 @@ public sealed class EndpointConnections
     [Fact]
     public async Task Rejected_endpoint_stays_until_its_owner_deletes_it()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
         (await cloud.DecideAsync("Reject", id)).ShouldBeEmpty();
@@ -34,9 +36,9 @@ public sealed class EndpointConnections
         var (_, deleted) = await cloud.QueryAsync(SimulatedCloud.Customer, "ec2", $"Action=DeleteVpcEndpoints&VpcEndpointId.1={id}");
         SimulatedCloud.Values(deleted, "code").ShouldBeEmpty();
         (await cloud.StateAsync(id)).ShouldBe("deleting");
-        clock.Now += TimeSpan.FromMilliseconds(20);
+        clock.Advance(TimeSpan.FromMilliseconds(20));
         (await cloud.StateAsync(id)).ShouldBe("deleted");
-        clock.Now += TimeSpan.FromHours(1);
+        clock.Advance(TimeSpan.FromHours(1));
         (await cloud.StateAsync(id)).ShouldBeNull();
     }
 

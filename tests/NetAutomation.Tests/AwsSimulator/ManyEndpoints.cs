@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.AwsSimulator;
 
 namespace NetAutomation.Tests.AwsSimulator;
@@ -31,13 +32,13 @@ public sealed class ManyEndpoints
     [Fact]
     public async Task A_share_is_deleted_or_made_again_by_another_owner()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(Open(), clock);
         await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1000, state = "available" });
         var deleted = Ids(await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:delete", new { share = 0.1, seed = 7 }));
         deleted.Count.ShouldBeInRange(50, 150);
         var taken = Ids(await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:recreate", new { share = 0.1, seed = 7, states = new[] { "available" }, owner = SimulatedCloud.Stranger }));
-        clock.Now += TimeSpan.FromSeconds(1);
+        clock.Advance(TimeSpan.FromSeconds(1));
 
         var rows = (await PagesAsync(cloud)).SelectMany(page => page).ToList();
         rows.Where(row => row.State == "deleted").Select(row => row.Id).ShouldBe(deleted, ignoreOrder: true);
@@ -46,36 +47,36 @@ public sealed class ManyEndpoints
 
         await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:put", new { vpceIds = taken.Take(2), state = "failed" });
         (await cloud.StateAsync(taken[0])).ShouldBe("failed");
-        clock.Now += TimeSpan.FromHours(1);
+        clock.Advance(TimeSpan.FromHours(1));
         (await PagesAsync(cloud)).Sum(page => page.Count).ShouldBe(1000 - deleted.Count);
     }
 
     [Fact]
     public async Task The_provider_sees_a_change_later_than_its_owner()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         var options = Open();
         await using var cloud = await SimulatedCloud.StartAsync(options with { Ec2 = new Ec2Options { VisibilityMilliseconds = 500 } }, clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
         var hidden = (await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1, visibleAfterMilliseconds = 5000 })).Single();
         (await cloud.StateAsync(id)).ShouldBeNull();
-        clock.Now += TimeSpan.FromMilliseconds(500);
+        clock.Advance(TimeSpan.FromMilliseconds(500));
         (await cloud.StateAsync(id)).ShouldBe("pendingAcceptance");
         (await cloud.DecideAsync("Accept", id)).ShouldBeEmpty();
-        clock.Now += TimeSpan.FromMilliseconds(100);
+        clock.Advance(TimeSpan.FromMilliseconds(100));
         (await cloud.StateAsync(id)).ShouldBe("pendingAcceptance", "what was decided is not shown yet");
         (await cloud.DecideAsync("Accept", id)).ShouldBe("InvalidState");
-        clock.Now += TimeSpan.FromMilliseconds(500);
+        clock.Advance(TimeSpan.FromMilliseconds(500));
         (await cloud.StateAsync(id)).ShouldBe("available");
         (await cloud.StateAsync(hidden)).ShouldBeNull();
-        clock.Now += TimeSpan.FromSeconds(4);
+        clock.Advance(TimeSpan.FromSeconds(4));
         (await cloud.StateAsync(hidden)).ShouldBe("pendingAcceptance");
     }
 
     [Fact]
     public async Task Calls_beyond_the_bucket_are_throttled_until_it_is_filled_again()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(Open() with { Ec2 = new Ec2Options { BucketCapacity = 3, RefillPerSecond = 2 } }, clock);
         var codes = new List<int>();
         for (var i = 0; i < 5; i++)
@@ -84,7 +85,7 @@ public sealed class ManyEndpoints
         }
 
         codes.ShouldBe([200, 200, 200, 503, 503]);
-        clock.Now += TimeSpan.FromSeconds(0.5);
+        clock.Advance(TimeSpan.FromSeconds(0.5));
         (await StatusAsync()).ShouldBe(200);
         (await StatusAsync()).ShouldBe(503);
 
@@ -103,7 +104,7 @@ public sealed class ManyEndpoints
 
         static async Task<List<int>> ArrivedAsync(int seed)
         {
-            var clock = new SetClock(Noon);
+            var clock = new FakeTimeProvider(Noon);
             var options = SimulatedCloud.Options();
             await using var cloud = await SimulatedCloud.StartAsync(
                 options with
@@ -118,7 +119,7 @@ public sealed class ManyEndpoints
                 agreements.Add((await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201)).GetProperty("id").GetString()!);
             }
 
-            clock.Now += TimeSpan.FromSeconds(2);
+            clock.Advance(TimeSpan.FromSeconds(2));
             var arrived = new List<int>();
             while (true)
             {

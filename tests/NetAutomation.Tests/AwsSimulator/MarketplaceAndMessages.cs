@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -9,7 +10,7 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task Subscription_is_resolved_by_its_token_until_the_token_expires()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var subscription = await SubscribeAsync(cloud);
         var token = new { RegistrationToken = subscription.GetProperty("registrationToken").GetString() };
@@ -19,7 +20,7 @@ public sealed class MarketplaceAndMessages
         resolved.GetProperty("CustomerAWSAccountId").GetString().ShouldBe(SimulatedCloud.Customer);
         resolved.GetProperty("LicenseArn").GetString().ShouldBe(subscription.GetProperty("licenseArn").GetString());
 
-        clock.Now += TimeSpan.FromHours(5);
+        clock.Advance(TimeSpan.FromHours(5));
         var (late, expired) = await MarketplaceAsync(cloud, "AWSMPMeteringService.ResolveCustomer", token);
         late.ShouldBe(400);
         Type(expired).ShouldBe("ExpiredTokenException");
@@ -30,7 +31,7 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task First_record_of_an_hour_stands_and_another_quantity_is_a_duplicate()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var license = await ActiveLicenseAsync(cloud);
 
@@ -44,7 +45,7 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task One_record_out_of_bounds_refuses_the_whole_batch()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var license = await ActiveLicenseAsync(cloud);
         var good = Record(license, Noon, 1);
@@ -60,7 +61,7 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task Ended_agreement_is_metered_until_its_licence_is_deprovisioned()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var subscription = await SubscribeAsync(cloud);
         var license = subscription.GetProperty("licenseArn").GetString()!;
@@ -93,23 +94,23 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task Message_that_was_not_deleted_comes_back_after_its_visibility_timeout()
     {
-        var clock = new SetClock(Noon);
+        var clock = new FakeTimeProvider(Noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         await cloud.JsonAsync(SimulatedCloud.Provider, "sqs", "AmazonSQS.SendMessage", new { cloud.QueueUrl, MessageBody = "hello" });
         var receive = new { cloud.QueueUrl, VisibilityTimeout = 60, MessageSystemAttributeNames = new[] { "ApproximateReceiveCount" } };
 
         var first = (await ReceiveAsync(cloud, receive)).Single();
         (await ReceiveAsync(cloud, receive)).ShouldBeEmpty();
-        clock.Now += TimeSpan.FromSeconds(60);
+        clock.Advance(TimeSpan.FromSeconds(60));
         var second = (await ReceiveAsync(cloud, receive)).Single();
         second.GetProperty("Attributes").GetProperty("ApproximateReceiveCount").GetString().ShouldBe("2");
         second.GetProperty("MD5OfBody").GetString().ShouldBe("5d41402abc4b2a76b9719d911017c592");
 
         await DeleteAsync(cloud, first);
-        clock.Now += TimeSpan.FromSeconds(60);
+        clock.Advance(TimeSpan.FromSeconds(60));
         var third = (await ReceiveAsync(cloud, receive)).ShouldHaveSingleItem("An outdated receipt must not delete the message.");
         await DeleteAsync(cloud, third);
-        clock.Now += TimeSpan.FromSeconds(60);
+        clock.Advance(TimeSpan.FromSeconds(60));
         (await ReceiveAsync(cloud, receive)).ShouldBeEmpty();
     }
 

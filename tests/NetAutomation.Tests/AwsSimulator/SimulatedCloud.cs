@@ -150,10 +150,3 @@ internal sealed class SimulatedCloud : IAsyncDisposable
 
     private static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
 }
-
-internal sealed class SetClock(DateTimeOffset now) : TimeProvider
-{
-    public DateTimeOffset Now { get; set; } = now;
-
-    public override DateTimeOffset GetUtcNow() => Now;
-}

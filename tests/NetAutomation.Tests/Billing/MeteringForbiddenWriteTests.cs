@@ -1,4 +1,4 @@
-using NetAutomation.Tests.AwsSimulator;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -21,7 +21,7 @@ public sealed class MeteredCustomer(PostgresServer postgres) : IAsyncLifetime
         {
             await Ground.Charge(Customer, 25_000, start.AddHours(hour));
             await Ground.Fault(Customer, faults[hour]);
-            await using var reporter = Ground.Reporter(new SetClock(start.AddHours(hour + 1).AddMinutes(6)));
+            await using var reporter = Ground.Reporter(new FakeTimeProvider(start.AddHours(hour + 1).AddMinutes(6)));
             await reporter.Live([Customer], 1);
         }
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Billing.Metering;
-using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Billing;
@@ -69,7 +69,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
 
     private sealed class History(MeteringGround ground, Random chance, int number, Tally tally)
     {
-        private readonly SetClock _clock = new(MeteringGround.Start());
+        private readonly FakeTimeProvider _clock = new(MeteringGround.Start());
         private readonly List<MeteringGround.Customer> _customers = [];
         private readonly Dictionary<string, int> _balance = [];
 
@@ -84,9 +84,9 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             for (var hours = chance.Next(2, 4); hours > 0; hours--)
             {
                 await Charge();
-                _clock.Now += TimeSpan.FromHours(1) + TimeSpan.FromMinutes(6);
+                _clock.Advance(TimeSpan.FromHours(1) + TimeSpan.FromMinutes(6));
                 await Lives();
-                _clock.Now -= TimeSpan.FromMinutes(6);
+                _clock.AdjustTime(_clock.GetUtcNow() - TimeSpan.FromMinutes(6));
             }
 
             if (chance.Next(4) == 0)
@@ -115,7 +115,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                     var balance = _balance.GetValueOrDefault(customer.Account);
                     var micros = balance > 1 && chance.Next(4) == 0 ? -chance.Next(1, balance) : chance.Next(1, 30_000);
                     _balance[customer.Account] = balance + micros;
-                    await ground.Charge(customer, micros, _clock.Now - late, chance.Next(2) == 0 ? "bgp" : "acl");
+                    await ground.Charge(customer, micros, _clock.GetUtcNow() - late, chance.Next(2) == 0 ? "bgp" : "acl");
                 }
             }
         }
@@ -149,10 +149,10 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         /// <summary>AWS is well again, nobody dies, and a person looks after what is parked.</summary>
         private async Task Settle()
         {
-            _clock.Now += TimeSpan.FromMinutes(6);
+            _clock.Advance(TimeSpan.FromMinutes(6));
             for (var round = 0; round < 10; round++)
             {
-                _clock.Now += TimeSpan.FromHours(1);
+                _clock.Advance(TimeSpan.FromHours(1));
                 await using var reporter = ground.Reporter(_clock);
                 await reporter.Live(_customers, 20);
                 if (!await Resolve(reporter))

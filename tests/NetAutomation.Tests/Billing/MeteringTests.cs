@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Billing;
 using NetAutomation.Billing.Metering;
 using NetAutomation.Persistence;
-using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 using Customer = NetAutomation.Tests.Billing.MeteringGround.Customer;
 
@@ -81,7 +81,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted", "3: 2 left 0 accepted"]);
         // The running hour, and one that ended less than five minutes ago, are not closed.
         await Ground.Charge(customer, 10_000, _start.AddHours(4));
-        await Live(new SetClock(_start.AddHours(5).AddMinutes(4)), customer);
+        await Live(new FakeTimeProvider(_start.AddHours(5).AddMinutes(4)), customer);
         (await Ground.Records(customer, _start)).Count.ShouldBe(2);
     }
 
@@ -245,7 +245,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     public async Task After_the_end_of_an_agreement_the_running_hour_is_reported_and_late_usage_in_the_next()
     {
         var customer = await Ground.Subscribe(null, _batch);
-        var clock = new SetClock(_start.AddMinutes(40));
+        var clock = new FakeTimeProvider(_start.AddMinutes(40));
         await Ground.Charge(customer, 10_000, _start);
         await Live(clock, customer);
         (await Ground.Records(customer, _start)).ShouldBeEmpty();
@@ -261,7 +261,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Ground.Charge(customer, 20_000, _start.AddMinutes(41));
         await Live(clock, customer);
         (await Ground.Records(customer, _start)).Count.ShouldBe(1);
-        clock.Now = _start.AddHours(1);
+        clock.AdjustTime(_start.AddHours(1));
         await Live(clock, customer);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted", "1: 2 left 0 accepted"]);
     }
@@ -307,7 +307,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         shares.ShouldContain(share => share.Block == "other" && share.Units > 30_000);
     }
 
-    private SetClock At(int hours) => new(_start.AddHours(hours).AddMinutes(6));
+    private FakeTimeProvider At(int hours) => new(_start.AddHours(hours).AddMinutes(6));
 
     private async Task Live(TimeProvider clock, params Customer[] customers)
     {
@@ -347,14 +347,14 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         await using var ground = await MeteringGround.Start(postgres);
         var customer = await ground.Subscribe();
         var start = MeteringGround.Start();
-        var clock = new SetClock(start.AddHours(1).AddMinutes(6));
+        var clock = new FakeTimeProvider(start.AddHours(1).AddMinutes(6));
         await using var one = ground.Reporter(clock);
         await using var two = ground.Reporter(clock);
         await ground.Charge(customer, 10_000, start);
         await Look();
         one.Said.Concat(two.Said).ShouldBeEmpty();
 
-        clock.Now = start.AddHours(3).AddMinutes(1);
+        clock.AdjustTime(start.AddHours(3).AddMinutes(1));
         await Look();
         await Look();
         one.Said.Concat(two.Said).ShouldHaveSingleItem().ShouldStartWith("Warning: Usage waits for 02:01:00");
@@ -363,7 +363,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         await ground.Fault(customer, "throttle");
         await one.All.Seal(default);
         await one.Send.Run(default);
-        clock.Now = start.AddHours(6).AddMinutes(1);
+        clock.AdjustTime(start.AddHours(6).AddMinutes(1));
         await Look();
         await Look();
         one.Said.Concat(two.Said).Count(line => line.StartsWith("Error: Usage waits for 04:01:00", StringComparison.Ordinal)).ShouldBe(1);

@@ -5,9 +5,9 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Billing.Metering;
 using NetAutomation.Persistence;
-using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Runs;
 using MarketplaceOptions = NetAutomation.Marketplace.MarketplaceOptions;
 using UsageMeter = NetAutomation.Marketplace.UsageMeter;
@@ -71,7 +71,7 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync();
         await new SealUsage(
-            db, Options.Create(new MarketplaceOptions { Dimension = "usd", UnitMicros = Unit }), Options.Create(new MeteringOptions()), new SetClock(now),
+            db, Options.Create(new MarketplaceOptions { Dimension = "usd", UnitMicros = Unit }), Options.Create(new MeteringOptions()), new FakeTimeProvider(now),
             scope.ServiceProvider.GetRequiredService<ILogger<SealUsage>>()).Seal(tenant, payer, default);
         await transaction.CommitAsync();
     }

@@ -2,8 +2,8 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Persistence;
-using NetAutomation.Tests.AwsSimulator;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connections;
@@ -13,7 +13,7 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
 {
     private const string Path = "/operator/v1/acceptance-policies";
     private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
-    private readonly SetClock _clock = new(TimeProvider.System.GetUtcNow());
+    private readonly FakeTimeProvider _clock = new(TimeProvider.System.GetUtcNow());
     private ServiceHost _service = null!;
     private HttpClient _staff = null!;
     private TestTenant _tenant = null!;
@@ -149,20 +149,20 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task Time()
     {
-        _clock.Now = _noon;
+        _clock.AdjustTime(_noon);
         await Replace(Rule("june", "accept", new { validFrom = _noon, validUntil = _noon.AddDays(1) }));
         (await Try(_tenant.Account)).ShouldBe("accept june");
-        _clock.Now = _noon.AddDays(1);
+        _clock.AdjustTime(_noon.AddDays(1));
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
-        _clock.Now = _noon.AddSeconds(-1);
+        _clock.AdjustTime(_noon.AddSeconds(-1));
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
 
         // Noon in UTC is 14:00 in Berlin in summer.
         await Replace(Rule("day", "accept", new { hours = new { from = "08:00", until = "14:00", zone = "Europe/Berlin" } }), Rule("night", "reject", new { hours = new { from = "22:00", until = "06:00", zone = "Europe/Berlin" } }, "anyone"));
         (await Try(_tenant.Account)).ShouldBe("accept day");
-        _clock.Now = _noon;
+        _clock.AdjustTime(_noon);
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
-        _clock.Now = _noon.AddHours(11);
+        _clock.AdjustTime(_noon.AddHours(11));
         (await Try(_tenant.Account)).ShouldBe("reject night");
     }
 

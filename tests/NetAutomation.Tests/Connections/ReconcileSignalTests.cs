@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connections;
 using NetAutomation.Tests.Support;
 using Npgsql;
@@ -36,10 +37,10 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
     public async Task An_endpoint_that_stays_unbound_asks_ever_more_rarely()
     {
         await using var database = NpgsqlDataSource.Create((await postgres.Create()).App);
-        var time = new Ticks();
+        var time = new FakeTimeProvider();
         using var signal = Signal(database, "scheduler", time);
         var rounds = 0;
-        for (; time.Now < TimeSpan.FromMinutes(50); time.Now += TimeSpan.FromSeconds(5))
+        for (var passed = 0; passed < 600; passed++, time.Advance(TimeSpan.FromSeconds(5)))
         {
             signal.Unbound("vpce-0aaaaaaaaaaaaaaa1");
             rounds += await signal.Wait(TimeSpan.Zero, CancellationToken.None) ? 1 : 0;
@@ -53,13 +54,4 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
     private static ReconcileSignal Signal(NpgsqlDataSource database, string role, TimeProvider time) => new(
         database, Options.Create(new ConnectionsOptions { ServiceId = "vpce-svc-0", ServiceName = "vpce-svc-0" }),
         new ConfigurationBuilder().AddInMemoryCollection([new("Roles:0", role)]).Build(), time, NullLogger<ReconcileSignal>.Instance);
-
-    private sealed class Ticks : TimeProvider
-    {
-        public TimeSpan Now { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Now.Ticks;
-    }
 }

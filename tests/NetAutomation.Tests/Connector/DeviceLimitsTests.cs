@@ -1,13 +1,13 @@
 using System.Net;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connector;
-using NetAutomation.Tests.Connectors;
 
 namespace NetAutomation.Tests.Connector;
 
 public sealed class DeviceLimitsTests
 {
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(10);
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
 
     [Fact]
     public async Task Session_too_many_waits_for_one_to_end_and_is_turned_away_after_two_seconds()

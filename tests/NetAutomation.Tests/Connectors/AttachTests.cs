@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connector;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Tests.Support;
@@ -156,7 +157,7 @@ public sealed class AttachTests(PostgresServer postgres)
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
-        var time = new ManualTime();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var connector = await pair.Attach(device.Allowed, time);
         var (lapsing, permitted) = (RunId.New(), RunId.New());
         await using var first = await pair.Open(pair.Dial(device, lapsing, 1));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connectors;
 using NetAutomation.Tests.Support;
 using NetAutomation.Tunnel;
@@ -84,7 +85,7 @@ public sealed class PeerDialTests(PostgresServer postgres)
     public async Task Permits_keep_a_run_alive_until_they_stop()
     {
         await using var ground = await PeerGround.Start(postgres);
-        var time = new ManualTime();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var connector = await ground.A.Attach(ground.Device.Allowed, time);
         var run = RunId.New();
         await using var stream = await ground.Open(ground.A.Dial(ground.Device, run, 1));

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Tests.Support;
 using NetAutomation.Tunnel;
@@ -48,7 +49,7 @@ public sealed class PeerTokenTests(PostgresServer postgres)
     public async Task Token_is_good_for_thirty_seconds()
     {
         await using var ground = await PeerGround.Start(postgres);
-        var time = new ManualTime();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var key = new ClusterKey(ground.B.Services.GetRequiredService<IOptions<PeerOptions>>(), time);
         var call = PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, ground.A.Dial(ground.Device), TimeSpan.FromSeconds(5));
         var token = key.Sign(call);

@@ -5,8 +5,8 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Runs;
-using NetAutomation.Tests.Connectors;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -17,7 +17,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_quiet_stream_is_kept_alive_by_pings()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var ground = await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
         using var stream = await Open(ground.Client, await ground.StartRun());
         (await Frame(stream)).ShouldContain("id: 1\n");
@@ -145,7 +145,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_reader_that_takes_nothing_for_a_minute_is_cut_off()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var ground = await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
         await ground.StartRun();
         var run = (await ground.Claim())!;
