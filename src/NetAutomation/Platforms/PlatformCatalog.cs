@@ -9,7 +9,7 @@ namespace NetAutomation.Platforms;
 internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(5);
-    private (long At, IReadOnlyDictionary<string, string> Digests)? _newest;
+    private (long At, Dictionary<string, string> Digests)? _newest;
 
     /// <summary>The directory that holds every unpacked folder.</summary>
     public string Root => files.Root;

@@ -26,8 +26,7 @@ public sealed class PlatformRulesTests
             let found = Path.GetExtension(path) switch
             {
                 ".cs" => Literal(name),
-                ".py" or ".yml" or ".yaml" or ".cfg" => new Regex($"{Literal(name)}|{Identifier(name)}"),
-                ".sql" => new Regex($"{Literal(name)}|{Identifier(name)}"),
+                ".py" or ".yml" or ".cfg" or ".sql" => Pattern($"{Literal(name)}|{Identifier(name)}"),
                 _ => null,
             }
             where found is not null
@@ -46,7 +45,7 @@ public sealed class PlatformRulesTests
     [InlineData("rid = \"NAME-x64\"", false)]
     [InlineData("names = 1", false)]
     public void Rule_finds_names_in_code_and_leaves_other_words(string line, bool found) =>
-        new Regex($"{Literal("acme")}|{Identifier("acme")}").IsMatch(line.Replace("NAME", "acme")).ShouldBe(found);
+        Pattern($"{Literal("acme")}|{Identifier("acme")}").IsMatch(line.Replace("NAME", "acme")).ShouldBe(found);
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -77,11 +76,13 @@ public sealed class PlatformRulesTests
         return await output;
     }
 
-    private static Regex Literal(string name) => new($"\"{name}\"|'{name}'");
+    private static Regex Literal(string name) => Pattern($"\"{name}\"|'{name}'");
 
     /// <summary>The name as a word, or as a part between underscores and dots. A hyphen after it makes another word, such as an architecture.</summary>
-    private static Regex Identifier(string name) => new($"(?<![A-Za-z0-9-]){name}(?![A-Za-z0-9-])");
+    private static Regex Identifier(string name) => Pattern($"(?<![A-Za-z0-9-]){name}(?![A-Za-z0-9-])");
+
+    private static Regex Pattern(string pattern) => new(pattern, RegexOptions.None, TimeSpan.FromSeconds(1));
 
     /// <summary>Prose may say what it likes.</summary>
-    private static Regex Comment(string path) => new(Path.GetExtension(path) is ".cs" ? "//.*$" : Path.GetExtension(path) is ".sql" ? "--.*$" : "#.*$");
+    private static Regex Comment(string path) => Pattern(Path.GetExtension(path) is ".cs" ? "//.*$" : Path.GetExtension(path) is ".sql" ? "--.*$" : "#.*$");
 }
