@@ -92,13 +92,13 @@ public sealed class ManifestTests
     public void Schema_that_promises_more_than_is_checked_is_refused(string part)
     {
         var schema = JsonSerializer.SerializeToNode(new { type = "object", additionalProperties = false })!.AsObject();
-        InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString())).ShouldBeEmpty();
+        InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString()), "/input").ShouldBeEmpty();
         foreach (var (name, value) in System.Text.Json.Nodes.JsonNode.Parse(part)!.AsObject())
         {
             schema[name] = value?.DeepClone();
         }
 
-        InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString())).ShouldNotBeEmpty();
+        InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString()), "/input").ShouldNotBeEmpty();
     }
 
     /// <summary>What stands in the file, what stands there instead, and the file and line that the refusal names.</summary>
@@ -115,6 +115,9 @@ public sealed class ManifestTests
     [InlineData("run: \"1\"", "run: \"-1\"", "block.yaml:9")]
     [InlineData("run: \"1\"", "fee: \"1\"", "block.yaml:9")]
     [InlineData("artifacts: [a.txt]", "artifacts: [../a.txt]", "block.yaml:10")]
+    [InlineData("view: { facts: [a] }", "view: { facts: [b] }", "block.yaml:13")]
+    [InlineData("view: { facts: [a] }", "view: { table: b }", "block.yaml:13")]
+    [InlineData("{ a: { type: integer } }", "{ a: { type: number, multipleOf: x } }", "block.yaml:12")]
     [InlineData("artifact: a.txt", "artifact: b.txt", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "# nothing", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "[]", "platforms/frr.yml:1")]
@@ -136,6 +139,9 @@ public sealed class ManifestTests
               pay_per_use:
                 apply: { run: "1" }
             artifacts: [a.txt]
+            result:
+              schema: { type: object, additionalProperties: false, properties: { a: { type: integer } } }
+              view: { facts: [a] }
             """;
         const string part = "artifact: a.txt\n";
         BlockFolder.Read(Folder("x-y", ("block.yaml", manifest), ("platforms/frr.yml", part), ("README.md", "")), ["frr"])

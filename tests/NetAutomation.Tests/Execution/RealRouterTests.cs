@@ -1,3 +1,6 @@
+using NetAutomation.Catalog.Publish;
+using NetAutomation.Catalog.Schema;
+using NetAutomation.Content;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
 
@@ -159,8 +162,13 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         (dead.Reachable, dead.Stage, dead.Code).ShouldBe((false, "tcp", DeviceCode.ConnectTimeout));
     }
 
-    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(string block, string input, bool check, params SandboxDevice[] devices) =>
-        await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
+    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(string block, string input, bool check, params SandboxDevice[] devices)
+    {
+        var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
+        var promised = InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(ground.Content, block))).Result!.Schema.GetRawText());
+        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value)).ShouldBeEmpty();
+        return (result, events);
+    }
 
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
         "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Content, block), ground.Platforms, check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));

@@ -18,6 +18,7 @@ namespace NetAutomation.Catalog.Browse;
 /// <param name="Platforms">What it runs on.</param>
 /// <param name="Artifacts">Names of the files it leaves per device.</param>
 /// <param name="InputSchema">JSON Schema of a run's input.</param>
+/// <param name="Result">What it hands over for each device, and how to show that; null where nothing is said.</param>
 /// <param name="Prices">What it costs you now; null where it is not on sale.</param>
 /// <param name="Digest">SHA-256 over its files.</param>
 /// <param name="Doc">Its documentation, Markdown.</param>
@@ -32,10 +33,21 @@ public sealed record BlockVersionDetail(
     IReadOnlyList<string> Platforms,
     IReadOnlyList<string> Artifacts,
     JsonElement InputSchema,
+    BlockResult? Result,
     BlockPrices? Prices,
     string Digest,
     string Doc,
     DateTimeOffset PublishedAt);
+
+/// <summary>The result of a block on one device.</summary>
+/// <param name="Schema">JSON Schema.</param>
+/// <param name="View">Members that matter to a person; null where it is shown as it is.</param>
+public sealed record BlockResult(JsonElement Schema, BlockResultView? View);
+
+/// <summary>Members of a result that matter to a person.</summary>
+/// <param name="Facts">Shown with their names.</param>
+/// <param name="Table">A list, shown as rows.</param>
+public sealed record BlockResultView(IReadOnlyList<string>? Facts, string? Table);
 
 internal static class ShowBlockVersion
 {
@@ -58,6 +70,7 @@ internal static class ShowBlockVersion
             row.Platforms,
             row.Artifacts,
             JsonElement.Parse(row.InputSchema),
+            row.Result is null ? null : JsonSerializer.Deserialize<BlockResult>(row.Result, Json.Api),
             await PriceList.Current(db, block, cancel),
             row.Digest,
             row.Readme,

@@ -26,6 +26,8 @@ internal sealed class BlockVersionRow
 
     public required string InputSchema { get; init; }
 
+    public string? Result { get; init; }
+
     public required string Readme { get; init; }
 
     public required VersionState State { get; init; }

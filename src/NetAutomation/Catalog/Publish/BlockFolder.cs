@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
@@ -18,7 +19,12 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
     public static BlockFolder Read(ContentFolder folder, IReadOnlyCollection<string> platforms)
     {
         var manifest = BlockManifest.Read(folder);
-        InputSchema.Read(manifest.Input.GetRawText());
+        Compile(folder, "/input", manifest.Input);
+        if (manifest.Result is { } result)
+        {
+            Compile(folder, "/result/schema", result.Schema);
+        }
+
         var parts = folder.Files.Where(file => file.Path.StartsWith(Parts, StringComparison.Ordinal)).Select(file => file.Path).ToList();
         if (parts.Count == 0)
         {
@@ -35,6 +41,18 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         }
 
         return new BlockFolder(manifest, [.. parts.Select(Platform)], folder.Text("README.md"), folder);
+    }
+
+    private static void Compile(ContentFolder folder, string at, JsonElement schema)
+    {
+        try
+        {
+            InputSchema.Read(schema.GetRawText());
+        }
+        catch (Exception fault) when (fault is FormatException or ArgumentException or InvalidOperationException or JsonException)
+        {
+            throw folder.Fault("block.yaml", folder.Yaml("block.yaml").LineOf(at), $"{at}: {fault.Message}");
+        }
     }
 
     private static string Platform(string part) => Path.GetFileNameWithoutExtension(part);
@@ -67,5 +85,5 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         _ => [],
     };
 
-    private static bool IsText(JsonNode? value) => value?.GetValueKind() == System.Text.Json.JsonValueKind.String;
+    private static bool IsText(JsonNode? value) => value?.GetValueKind() == JsonValueKind.String;
 }

@@ -15,7 +15,8 @@ internal sealed record BlockManifest(
     Effect Effect,
     JsonElement Input,
     ManifestPrices? Prices = null,
-    string[]? Artifacts = null)
+    string[]? Artifacts = null,
+    ManifestResult? Result = null)
 {
     private static readonly JsonSerializerOptions s_json = new()
     {
@@ -46,7 +47,7 @@ internal sealed record BlockManifest(
             yield return ("/artifacts", "plain file names");
         }
 
-        foreach (var fault in InputSchemaRules.Faults(Input))
+        foreach (var fault in InputSchemaRules.Faults(Input, "/input").Concat(Result?.Faults() ?? []))
         {
             yield return fault;
         }
@@ -62,6 +63,32 @@ internal sealed record BlockManifest(
         public override void Write(Utf8JsonWriter writer, Money value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
 }
+
+/// <summary>What a block hands over for each device.</summary>
+/// <param name="Schema">JSON Schema of the result.</param>
+/// <param name="View">How to show it; as it is where absent.</param>
+internal sealed record ManifestResult(JsonElement Schema, ResultView? View = null)
+{
+    public IEnumerable<(string Pointer, string Reason)> Faults()
+    {
+        var members = Schema.ValueKind == JsonValueKind.Object && Schema.TryGetProperty("properties", out var properties)
+            && properties.ValueKind == JsonValueKind.Object ? properties.EnumerateObject().Select(member => member.Name).ToHashSet(StringComparer.Ordinal) : [];
+        foreach (var fault in InputSchemaRules.Faults(Schema, "/result/schema"))
+        {
+            yield return fault;
+        }
+
+        if (View?.Facts?.Append(View.Table ?? "").Any(name => name.Length > 0 && !members.Contains(name)) ?? (View?.Table is { } table && !members.Contains(table)))
+        {
+            yield return ("/result/view", "names members of the result");
+        }
+    }
+}
+
+/// <summary>Members of a result that matter to a person.</summary>
+/// <param name="Facts">Shown with their names.</param>
+/// <param name="Table">A list, shown as rows.</param>
+internal sealed record ResultView(string[]? Facts = null, string? Table = null);
 
 /// <summary>The prices of a manifest. What is not said costs nothing; a rental or a sale that is not priced is not offered.</summary>
 internal sealed record ManifestPrices(PayPerUsePrices? PayPerUse = null, RentalPrice? Rental = null, OwnedPrice? Owned = null)

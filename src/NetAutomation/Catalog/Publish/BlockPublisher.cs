@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
@@ -79,14 +80,16 @@ internal sealed partial class BlockPublisher(IServiceScopeFactory scopes, IOptio
         }
 
         string[] platforms = [.. folder.Platforms];
+        var result = manifest.Result is null ? null : JsonSerializer.Serialize(manifest.Result, Json.Api);
         await PublishedFiles.Store(db, folder.Content, cancel);
         await db.Execute(
             $"""
             insert into catalog.block_version
-              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, artifacts, input_schema, readme, state)
+              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, artifacts, input_schema, result, readme, state)
             values
               ({manifest.Slug}, {manifest.Version}, {number.Major}, {number.Minor}, {number.Patch}, {folder.Content.Digest}, {manifest.Title}, {manifest.Summary},
-               {Wire.Name(manifest.Effect)}, {platforms}, {manifest.Artifacts ?? []}, {manifest.Input.GetRawText()}::jsonb, {folder.Readme},
+               {Wire.Name(manifest.Effect)}, {platforms}, {manifest.Artifacts ?? []}, {manifest.Input.GetRawText()}::jsonb, {result}::jsonb,
+               {folder.Readme},
                {Wire.Name(VersionState.Published)})
             """,
             cancel);

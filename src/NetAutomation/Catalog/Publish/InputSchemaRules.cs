@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>
-/// What an input schema may say. The validator ignores keywords it does not know, so a keyword it does not honour would be a promise
+/// What a schema of inputs or results may say. The validator ignores keywords it does not know, so a keyword it does not honour would be a promise
 /// nobody keeps: everything outside this list is refused when the block is published.
 /// </summary>
 internal sealed partial class InputSchemaRules
@@ -31,13 +31,13 @@ internal sealed partial class InputSchemaRules
     private readonly List<(string Pointer, string Reason)> _faults = [];
 
     /// <summary>Every reason to refuse the schema, each with the place; empty where it may be published.</summary>
-    public static IReadOnlyList<(string Pointer, string Reason)> Faults(JsonElement schema)
+    public static IReadOnlyList<(string Pointer, string Reason)> Faults(JsonElement schema, string at)
     {
         var rules = new InputSchemaRules();
-        rules.Check(schema, "/input");
+        rules.Check(schema, at);
         if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
         {
-            rules._faults.Add(("/input", "the input is an object"));
+            rules._faults.Add((at, "it describes an object"));
         }
 
         return rules._faults;

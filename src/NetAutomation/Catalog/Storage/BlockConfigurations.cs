@@ -13,5 +13,6 @@ internal sealed class BlockConfigurations
     {
         builder.ToTable("block_version", "catalog").HasKey(version => new { version.Slug, version.Version });
         builder.Property(version => version.InputSchema).HasColumnType("jsonb");
+        builder.Property(version => version.Result).HasColumnType("jsonb");
     }
 }

@@ -23,6 +23,8 @@ create table catalog.block_version (
   platforms text[] not null check (cardinality(platforms) > 0),
   artifacts text[] not null,
   input_schema jsonb not null,
+  -- Schema of what it hands over for a device, and how to show that; null where nothing is said.
+  result jsonb,
   readme text not null,
   state text not null check (state in ('published', 'withdrawn')),
   published_at timestamptz not null default now(),
@@ -32,6 +34,6 @@ create index on catalog.block_version (slug, major desc, minor desc, patch desc)
 grant select on catalog.block_version to na_app;
 grant select, insert, update (state) on catalog.block_version to na_system;
 create trigger frozen before update on catalog.block_version for each row execute function web.frozen(
-  'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'readme', 'published_at');
+  'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'result', 'readme', 'published_at');
 create trigger kept before delete on catalog.block_version for each row execute function web.refuse_change();
 create trigger kept_truncate before truncate on catalog.block_version for each statement execute function web.refuse_change();
