@@ -30,10 +30,10 @@ internal sealed record SimulatorOptions
     public static SimulatorOptions Load(string path)
     {
         using var stream = File.OpenRead(path);
-        return JsonSerializer.Deserialize<SimulatorOptions>(stream, Format) ?? throw new JsonException("The file is empty.");
+        return JsonSerializer.Deserialize<SimulatorOptions>(stream, _format) ?? throw new JsonException("The file is empty.");
     }
 
-    private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
+    private static readonly JsonSerializerOptions _format = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         ReadCommentHandling = JsonCommentHandling.Skip,

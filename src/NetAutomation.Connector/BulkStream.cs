@@ -14,7 +14,7 @@ internal sealed class BulkStream : NetworkStream
 
     // What frame headers leave over when full records are cut.
     private const int Tail = 64;
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(1);
     private readonly SemaphoreSlim _turn = new(1);
     private readonly Timer _late;
     private byte[]? _held;
@@ -44,7 +44,7 @@ internal sealed class BulkStream : NetworkStream
             }
             else if (_length == buffer.Length)
             {
-                _late.Change(Patience, Timeout.InfiniteTimeSpan);
+                _late.Change(_patience, Timeout.InfiniteTimeSpan);
             }
         }
         finally

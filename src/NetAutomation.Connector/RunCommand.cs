@@ -5,7 +5,7 @@ namespace NetAutomation.Connector;
 /// <summary>Attaches and serves; SIGTERM and SIGINT refuse new streams, wait for the open ones, then leave.</summary>
 internal static class RunCommand
 {
-    private static readonly TimeSpan Leaving = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _leaving = TimeSpan.FromSeconds(5);
 
     public static async Task<int> Run(CommandLine options, ConnectorLog log, CancellationToken drain)
     {
@@ -43,7 +43,7 @@ internal static class RunCommand
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));
         await stop.CancelAsync();
         // The links are cut; whoever still holds one ends with the process.
-        await Task.WhenAny(serving, Task.Delay(Leaving, CancellationToken.None));
+        await Task.WhenAny(serving, Task.Delay(_leaving, CancellationToken.None));
         return 0;
     }
 }

@@ -14,8 +14,8 @@ internal static class VerifyReceiptsCommand
 {
     private const int HashLength = 64;
     private const int LongestLine = 64 * 1024;
-    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
-    private static readonly string Genesis = new('0', HashLength);
+    private static readonly SearchValues<byte> _hexDigits = SearchValues.Create("0123456789abcdef"u8);
+    private static readonly string _genesis = new('0', HashLength);
 
     public static async Task<int> Run(CommandLine options, Stream input, TextWriter output, CancellationToken ct)
     {
@@ -54,7 +54,7 @@ internal static class VerifyReceiptsCommand
         _ => throw new UsageException($"{name} takes sha256: and 64 hex digits"),
     };
 
-    private static bool IsHash(ReadOnlySpan<byte> text) => text.Length == HashLength && text.IndexOfAnyExcept(HexDigits) < 0;
+    private static bool IsHash(ReadOnlySpan<byte> text) => text.Length == HashLength && text.IndexOfAnyExcept(_hexDigits) < 0;
 
     private static async Task Read(Stream input, Chain chain, CancellationToken ct)
     {
@@ -137,7 +137,7 @@ internal static class VerifyReceiptsCommand
             if (Count == 1)
             {
                 First = seq;
-                var expected = Previous ?? (seq == 1 ? Genesis : null);
+                var expected = Previous ?? (seq == 1 ? _genesis : null);
                 if (seq < 1 || (expected is not null && expected != previous))
                 {
                     throw new InvalidDataException($"receipt {seq} does not follow the hash before it");

@@ -8,7 +8,7 @@ namespace Amazon.AWSMarketplaceMetering;
 /// <summary>Calls the metering service of AWS Marketplace (AWS Marketplace Metering Service API Reference).</summary>
 public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAWSMarketplaceMetering
 {
-    private static readonly JsonMarshaller Marshaller = new("Amazon.AWSMarketplaceMetering", "AWSMPMeteringService");
+    private static readonly JsonMarshaller _marshaller = new("Amazon.AWSMarketplaceMetering", "AWSMPMeteringService");
 
     /// <summary>Takes the credentials from the SDK's default chain.</summary>
     public AmazonAWSMarketplaceMeteringClient(AmazonAWSMarketplaceMeteringConfig config)
@@ -36,7 +36,7 @@ public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAW
     {
         var options = new InvokeOptions
         {
-            RequestMarshaller = Marshaller,
+            RequestMarshaller = _marshaller,
             ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonAWSMarketplaceMeteringException>(),
         };
         return InvokeAsync<TResponse>(request, options, cancellationToken);

@@ -8,7 +8,7 @@ namespace Amazon.ElasticLoadBalancingV2;
 /// <summary>Calls ELBv2, the target groups of load balancers (Elastic Load Balancing API Reference 2015-12-01).</summary>
 public class AmazonElasticLoadBalancingV2Client : AmazonServiceClient, IAmazonElasticLoadBalancingV2
 {
-    private static readonly QueryMarshaller Marshaller = new("Amazon.ElasticLoadBalancingV2", "2015-12-01");
+    private static readonly QueryMarshaller _marshaller = new("Amazon.ElasticLoadBalancingV2", "2015-12-01");
 
     /// <summary>Takes the credentials from the SDK's default chain.</summary>
     public AmazonElasticLoadBalancingV2Client(AmazonElasticLoadBalancingV2Config config)
@@ -52,7 +52,7 @@ public class AmazonElasticLoadBalancingV2Client : AmazonServiceClient, IAmazonEl
     {
         var options = new InvokeOptions
         {
-            RequestMarshaller = Marshaller,
+            RequestMarshaller = _marshaller,
             ResponseUnmarshaller = new QueryUnmarshaller<TResponse, AmazonElasticLoadBalancingV2Exception>(),
         };
         return InvokeAsync<TResponse>(request, options, cancellationToken);

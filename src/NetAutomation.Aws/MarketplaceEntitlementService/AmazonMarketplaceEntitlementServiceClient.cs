@@ -8,7 +8,7 @@ namespace Amazon.MarketplaceEntitlementService;
 /// <summary>Calls the entitlement service of AWS Marketplace (AWS Marketplace Entitlement Service API Reference).</summary>
 public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IAmazonMarketplaceEntitlementService
 {
-    private static readonly JsonMarshaller Marshaller = new("Amazon.MarketplaceEntitlementService", "AWSMPEntitlementService");
+    private static readonly JsonMarshaller _marshaller = new("Amazon.MarketplaceEntitlementService", "AWSMPEntitlementService");
 
     /// <summary>Takes the credentials from the SDK's default chain.</summary>
     public AmazonMarketplaceEntitlementServiceClient(AmazonMarketplaceEntitlementServiceConfig config)
@@ -32,7 +32,7 @@ public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IA
     {
         var options = new InvokeOptions
         {
-            RequestMarshaller = Marshaller,
+            RequestMarshaller = _marshaller,
             ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonMarketplaceEntitlementServiceException>(),
         };
         return InvokeAsync<TResponse>(request, options, cancellationToken);

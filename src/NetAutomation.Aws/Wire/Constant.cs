@@ -7,8 +7,8 @@ namespace NetAutomation.Aws.Wire;
 /// <summary>Turns wire text into a <see cref="ConstantClass"/>; the SDK's look-up ignores case and keeps unknown values.</summary>
 internal static class Constant
 {
-    private static readonly ConcurrentDictionary<Type, MethodInfo> FindValue = new();
+    private static readonly ConcurrentDictionary<Type, MethodInfo> _findValue = new();
 
     public static ConstantClass Of(Type type, string value) =>
-        (ConstantClass)FindValue.GetOrAdd(type, static t => t.GetMethod(nameof(FindValue), [typeof(string)])!).Invoke(null, [value])!;
+        (ConstantClass)_findValue.GetOrAdd(type, static t => t.GetMethod("FindValue", [typeof(string)])!).Invoke(null, [value])!;
 }

@@ -8,7 +8,7 @@ namespace NetAutomation.AwsSimulator.Ec2;
 /// <summary>The endpoint owner's side of PrivateLink.</summary>
 internal sealed class ConsumerOperations(PrivateLink privateLink)
 {
-    private static readonly Dictionary<string, Func<VpcEndpoint, string, bool>> Filters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<VpcEndpoint, string, bool>> _filters = new(StringComparer.Ordinal)
     {
         ["service-name"] = (e, v) => e.Service.Name == v,
         ["vpc-id"] = (e, v) => e.Consumer.VpcId == v,
@@ -57,7 +57,7 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
             }
         }
         StopIfDryRun(form);
-        return Paged(form, "vpcEndpointSet", Filter(form, own.Where(e => ids.Count == 0 || ids.Contains(e.Id)), Filters), e => e.Sequence, View);
+        return Paged(form, "vpcEndpointSet", Filter(form, own.Where(e => ids.Count == 0 || ids.Contains(e.Id)), _filters), e => e.Sequence, View);
     }
 
     private XElement Delete(QueryForm form)

@@ -8,7 +8,7 @@ namespace NetAutomation.AwsSimulator.Ec2;
 /// <summary>Notifications of endpoint connections.</summary>
 internal sealed class NotificationOperations(ConnectionNotifications notifications, PrivateLink privateLink, SimulatorOptions options)
 {
-    private static readonly Dictionary<string, Func<ConnectionNotification, string, bool>> Filters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<ConnectionNotification, string, bool>> _filters = new(StringComparer.Ordinal)
     {
         ["connection-notification-arn"] = (n, v) => n.Topic == v,
         ["connection-notification-id"] = (n, v) => n.Id == v,
@@ -57,7 +57,7 @@ internal sealed class NotificationOperations(ConnectionNotifications notificatio
             throw new AwsException("InvalidConnectionNotification", $"The connection notification '{id}' does not exist");
         }
         StopIfDryRun(form);
-        return Paged(form, "connectionNotificationSet", Filter(form, own.Where(n => id is null || n.Id == id), Filters), n => n.Sequence, View);
+        return Paged(form, "connectionNotificationSet", Filter(form, own.Where(n => id is null || n.Id == id), _filters), n => n.Sequence, View);
     }
 
     private XElement Delete(QueryForm form)

@@ -8,7 +8,7 @@ namespace NetAutomation.AwsSimulator.Ec2;
 /// <summary>The endpoint service owner's side of PrivateLink.</summary>
 internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptions options)
 {
-    private static readonly Dictionary<string, Func<(VpcEndpoint Endpoint, string State), string, bool>> ConnectionFilters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<(VpcEndpoint Endpoint, string State), string, bool>> _connectionFilters = new(StringComparer.Ordinal)
     {
         ["ip-address-type"] = (_, v) => v == "ipv4",
         ["service-id"] = (c, v) => c.Endpoint.Service.Id == v,
@@ -18,7 +18,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         ["vpc-endpoint-id"] = (c, v) => c.Endpoint.Id == v,
     };
 
-    private static readonly Dictionary<string, Func<EndpointService, string, bool>> ServiceFilters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<EndpointService, string, bool>> _serviceFilters = new(StringComparer.Ordinal)
     {
         ["service-id"] = (s, v) => s.Id == v,
         ["service-name"] = (s, v) => s.Name == v,
@@ -26,7 +26,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         ["supported-ip-address-types"] = (_, v) => v == "ipv4",
     };
 
-    private static readonly Dictionary<string, Func<KeyValuePair<string, string>, string, bool>> PermissionFilters = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<KeyValuePair<string, string>, string, bool>> _permissionFilters = new(StringComparer.Ordinal)
     {
         ["principal"] = (p, v) => p.Key == v,
         ["principal-type"] = (p, v) => PrincipalType(p.Key) == v,
@@ -47,7 +47,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
     {
         StopIfDryRun(form);
         var rows = form.Account == options.ProviderAccount ? privateLink.Connections() : [];
-        return Paged(form, "vpcEndpointConnectionSet", Filter(form, rows, ConnectionFilters), c => c.Endpoint.Sequence, c => new object[]
+        return Paged(form, "vpcEndpointConnectionSet", Filter(form, rows, _connectionFilters), c => c.Endpoint.Sequence, c => new object[]
         {
             new XElement("serviceId", c.Endpoint.Service.Id),
             new XElement("vpcEndpointId", c.Endpoint.Id),
@@ -82,7 +82,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         var ids = form.List("ServiceId");
         var rows = ids.Count > 0 ? ids.Select(id => privateLink.ServiceOf(form.Account, id))
             : form.Account == options.ProviderAccount ? privateLink.Services : [];
-        var numbered = Filter(form, rows, ServiceFilters).Select((s, i) => (Service: s, Position: (long)i));
+        var numbered = Filter(form, rows, _serviceFilters).Select((s, i) => (Service: s, Position: (long)i));
         return Paged(form, "serviceConfigurationSet", numbered, r => r.Position, r => new object?[]
         {
             Set("serviceType", [new XElement("serviceType", "Interface")]),
@@ -119,7 +119,7 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
     {
         var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
         StopIfDryRun(form);
-        var numbered = Filter(form, privateLink.PrincipalsOf(service), PermissionFilters).Select((p, i) => (Permission: p, Position: (long)i));
+        var numbered = Filter(form, privateLink.PrincipalsOf(service), _permissionFilters).Select((p, i) => (Permission: p, Position: (long)i));
         return Paged(form, "allowedPrincipals", numbered, r => r.Position, r => new object[] { Permission(service, r.Permission), Tags() });
     }
 

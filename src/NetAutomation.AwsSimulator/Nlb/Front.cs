@@ -8,7 +8,7 @@ namespace NetAutomation.AwsSimulator.Nlb;
 /// <summary>The load balancer's data path: listeners per endpoint, and direct ones for clients inside the VPC.</summary>
 internal sealed partial class Front(SimulatorOptions options, PrivateLink privateLink, LoadBalancer loadBalancer, ILogger<Front> log) : IDisposable
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _connectTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<FrontListener, bool> _listeners = new();
     private readonly ConcurrentDictionary<Flow, bool> _flows = new();
@@ -128,7 +128,7 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
                 Flow.Abort(client);
                 return;
             }
-            target = await ConnectAsync(pick.Target.EndPoint, options.LoadBalancer.SourceAddress, ConnectTimeout, CancellationToken.None);
+            target = await ConnectAsync(pick.Target.EndPoint, options.LoadBalancer.SourceAddress, _connectTimeout, CancellationToken.None);
             var header = pick.ProxyProtocol ? ProxyHeader.Proxy((IPEndPoint)client.RemoteEndPoint!, listener.Address, listener.Endpoint?.Id) : [];
             using var flow = new Flow(client, target, listener, pick.Target);
             _flows[flow] = true;

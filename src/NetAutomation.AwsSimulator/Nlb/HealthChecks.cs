@@ -10,11 +10,11 @@ namespace NetAutomation.AwsSimulator.Nlb;
 /// <summary>Checks targets as an NLB node does: with PROXY v2 on, checks carry a LOCAL header too.</summary>
 internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, SimulatorOptions options)
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(50);
 
     public async Task RunAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(Tick);
+        using var timer = new PeriodicTimer(_tick);
         try
         {
             while (await timer.WaitForNextTickAsync(stop))

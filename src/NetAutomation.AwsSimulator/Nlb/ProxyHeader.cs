@@ -11,7 +11,7 @@ internal static class ProxyHeader
 {
     private const int NlbLength = 100;
 
-    private static readonly byte[] Signature = "\r\n\r\n\0\r\nQUIT\n"u8.ToArray();
+    private static readonly byte[] _signature = "\r\n\r\n\0\r\nQUIT\n"u8.ToArray();
 
     public static byte[] Proxy(IPEndPoint source, IPEndPoint destination, string? endpointId)
     {
@@ -31,7 +31,7 @@ internal static class ProxyHeader
     private static byte[] Finish(byte command, byte family, byte[] addresses, string? endpointId)
     {
         using var header = new MemoryStream();
-        header.Write(Signature);
+        header.Write(_signature);
         header.Write([command, family, 0, 0]);
         header.Write(addresses);
         var crcAt = (int)header.Length + 3;

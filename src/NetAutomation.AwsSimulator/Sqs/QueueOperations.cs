@@ -10,7 +10,7 @@ namespace NetAutomation.AwsSimulator.Sqs;
 /// <summary>Amazon SQS, AWS JSON 1.0 protocol.</summary>
 internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> queues, SimulatorOptions options)
 {
-    private static readonly string[] AttributeMembers = ["AttributeNames", "MessageSystemAttributeNames"];
+    private static readonly string[] _attributeMembers = ["AttributeNames", "MessageSystemAttributeNames"];
 
     private const int LargestMessage = 1024 * 1024;
 
@@ -34,7 +34,7 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var max = Within(body, "MaxNumberOfMessages", 1, 1, 10);
         var wait = Within(body, "WaitTimeSeconds", 0, 0, 20);
         var visibility = Within(body, "VisibilityTimeout", 30, 0, 43200);
-        var asked = AttributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? []).ToHashSet(StringComparer.Ordinal);
+        var asked = _attributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? []).ToHashSet(StringComparer.Ordinal);
         var messages = await queue.ReceiveAsync(max, visibility, wait, call.Aborted);
         return messages.Count == 0 ? [] : new JsonObject { ["Messages"] = new JsonArray([.. messages.Select(m => View(m, asked))]) };
     }

@@ -11,7 +11,7 @@ internal sealed record ConnectionNotification(long Sequence, string Id, string A
 /// <summary>Notifications of endpoint connections, sent through SNS topics to the queues that are subscribed to them.</summary>
 internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnlyDictionary<string, MessageQueue> queues, TimeProvider clock)
 {
-    private static readonly string[] Events = ["Accept", "Connect", "Delete", "Reject"];
+    private static readonly string[] _events = ["Accept", "Connect", "Delete", "Reject"];
 
     private readonly Lock _gate = new();
     private readonly List<ConnectionNotification> _all = [];
@@ -31,9 +31,9 @@ internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnl
         {
             throw new AwsException("InvalidParameter", $"The topic '{topic}' does not exist, or its policy does not let vpce.amazonaws.com publish to it");
         }
-        if (events.Count == 0 || events.FirstOrDefault(e => !Events.Contains(e)) is not null)
+        if (events.Count == 0 || events.FirstOrDefault(e => !_events.Contains(e)) is not null)
         {
-            throw new AwsException("InvalidParameter", $"Valid connection events are {string.Join(", ", Events)}");
+            throw new AwsException("InvalidParameter", $"Valid connection events are {string.Join(", ", _events)}");
         }
         lock (_gate)
         {

@@ -12,8 +12,8 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
     public const string KeptThenFailed = "kept_then_failed";
     public const string KeptThenCut = "kept_then_cut";
 
-    private static readonly string[] Kinds = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
-    private static readonly string[] ByChance = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
+    private static readonly string[] _kinds = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
+    private static readonly string[] _byChance = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
 
     private readonly Lock _gate = new();
     private readonly List<(string? Operation, string Kind)> _ordered = [];
@@ -46,9 +46,9 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
     /// <param name="operation">Null: whichever is called next.</param>
     public void Order(string? operation, IReadOnlyList<string> kinds, int times)
     {
-        if (kinds.FirstOrDefault(kind => !Kinds.Contains(kind)) is { } unknown)
+        if (kinds.FirstOrDefault(kind => !_kinds.Contains(kind)) is { } unknown)
         {
-            throw new AwsException("InvalidRequest", $"There is no fault '{unknown}'; known are {string.Join(", ", Kinds)}.");
+            throw new AwsException("InvalidRequest", $"There is no fault '{unknown}'; known are {string.Join(", ", _kinds)}.");
         }
         lock (_gate)
         {
@@ -114,7 +114,7 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
                 _ordered.RemoveAt(at);
                 return kind;
             }
-            return !Spend(account) ? Throttle : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent ? ByChance[_chance.Next(ByChance.Length)] : null;
+            return !Spend(account) ? Throttle : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent ? _byChance[_chance.Next(_byChance.Length)] : null;
         }
     }
 

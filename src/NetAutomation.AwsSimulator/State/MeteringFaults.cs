@@ -15,8 +15,8 @@ internal sealed class MeteringFaults(MarketplaceOptions options)
     public const string KeptThenCut = "kept_then_cut";
     public const string KeptThenSilent = "kept_then_silent";
 
-    private static readonly string[] Kinds = [Throttle, Unavailable, Cut, Refuse, NotSubscribed, Unprocessed, KeptThenFailed, KeptThenCut, KeptThenSilent];
-    private static readonly string[] ByChance = [Throttle, Unavailable, Cut, Unprocessed, KeptThenFailed, KeptThenCut];
+    private static readonly string[] _kinds = [Throttle, Unavailable, Cut, Refuse, NotSubscribed, Unprocessed, KeptThenFailed, KeptThenCut, KeptThenSilent];
+    private static readonly string[] _byChance = [Throttle, Unavailable, Cut, Unprocessed, KeptThenFailed, KeptThenCut];
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Queue<string>> _ordered = new(StringComparer.Ordinal);
@@ -26,9 +26,9 @@ internal sealed class MeteringFaults(MarketplaceOptions options)
     public void Order(string? account, IEnumerable<string> kinds)
     {
         var list = kinds.ToList();
-        if (list.Find(kind => !Kinds.Contains(kind)) is { } unknown)
+        if (list.Find(kind => !_kinds.Contains(kind)) is { } unknown)
         {
-            throw new AwsException("InvalidRequest", $"There is no fault '{unknown}'; known are {string.Join(", ", Kinds)}.");
+            throw new AwsException("InvalidRequest", $"There is no fault '{unknown}'; known are {string.Join(", ", _kinds)}.");
         }
         lock (_gate)
         {
@@ -53,7 +53,7 @@ internal sealed class MeteringFaults(MarketplaceOptions options)
             {
                 return (next, null);
             }
-            return (_chance.Next(100) < options.FaultPercent ? ByChance[_chance.Next(ByChance.Length)] : null, null);
+            return (_chance.Next(100) < options.FaultPercent ? _byChance[_chance.Next(_byChance.Length)] : null, null);
         }
     }
 }

@@ -8,7 +8,7 @@ namespace NetAutomation.AwsSimulator.State;
 /// <summary>Endpoint services and endpoints: every state change of an endpoint is in this class.</summary>
 internal sealed partial class PrivateLink
 {
-    private static readonly TimeSpan DeletedStaysListed = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _deletedStaysListed = TimeSpan.FromHours(1);
 
     private readonly Lock _gate = new();
     private readonly SimulatorOptions _options;
@@ -328,7 +328,7 @@ internal sealed partial class PrivateLink
         endpoint.Showing.Enqueue((state, at + (visibleAfter ?? TimeSpan.FromMilliseconds(_faults.Options.VisibilityMilliseconds))));
         if (state == EndpointState.Deleted)
         {
-            Plan(endpoint, "", at + DeletedStaysListed);
+            Plan(endpoint, "", at + _deletedStaysListed);
         }
     }
 

@@ -10,8 +10,8 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
 {
     private const string Algorithm = "AWS4-HMAC-SHA256";
     private const string TimeFormat = "yyyyMMdd'T'HHmmss'Z'";
-    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(15);
-    private static readonly TimeSpan LongestPresigned = TimeSpan.FromDays(7);
+    private static readonly TimeSpan _skew = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan _longestPresigned = TimeSpan.FromDays(7);
 
     private readonly Dictionary<string, AccountOptions> _keys = accounts.ToDictionary(a => a.AccessKey, StringComparer.Ordinal);
 
@@ -42,14 +42,14 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             throw Mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
         }
         var now = clock.GetUtcNow();
-        var until = at + (proof.Expires ?? Skew);
-        if (now > until || proof.Expires > LongestPresigned)
+        var until = at + (proof.Expires ?? _skew);
+        if (now > until || proof.Expires > _longestPresigned)
         {
-            throw Mismatch($"Signature expired: {proof.Time} is now earlier than {Text(now - (proof.Expires ?? Skew))} ({Text(now)} - {(proof.Expires ?? Skew).TotalMinutes:0} min.)");
+            throw Mismatch($"Signature expired: {proof.Time} is now earlier than {Text(now - (proof.Expires ?? _skew))} ({Text(now)} - {(proof.Expires ?? _skew).TotalMinutes:0} min.)");
         }
-        if (at > now + Skew)
+        if (at > now + _skew)
         {
-            throw Mismatch($"Signature not yet current: {proof.Time} is still later than {Text(now + Skew)} ({Text(now)} + 15 min.)");
+            throw Mismatch($"Signature not yet current: {proof.Time} is still later than {Text(now + _skew)} ({Text(now)} + 15 min.)");
         }
         if (key.ExpiresAt <= now)
         {

@@ -8,7 +8,7 @@ internal sealed class PriceList
 {
     private const string Apply = "apply";
     private const string Check = "check";
-    private static readonly string[] Modes = [Apply, Check];
+    private static readonly string[] _modes = [Apply, Check];
 
     /// <summary>
     /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is ended.
@@ -21,7 +21,7 @@ internal sealed class PriceList
             [$"{slug}/owned/once"] = prices.OwnedOnce,
             [Included(slug)] = Money.Zero,
         };
-        foreach (var (mode, component) in Modes.SelectMany(mode => PriceComponents.All.Select(component => (mode, component))))
+        foreach (var (mode, component) in _modes.SelectMany(mode => PriceComponents.All.Select(component => (mode, component))))
         {
             wanted[Sku(slug, mode, component)] = prices.Of(mode == Check, component);
         }
@@ -84,7 +84,7 @@ internal sealed class PriceList
     public static async Task<IReadOnlyList<PriceLine>> Lines(
         NetAutomationDb db, string slug, string mode, bool included, int devices, TimeSpan timeout, CancellationToken cancel)
     {
-        if (!Modes.Contains(mode, StringComparer.Ordinal))
+        if (!_modes.Contains(mode, StringComparer.Ordinal))
         {
             throw new ArgumentOutOfRangeException(nameof(mode));
         }

@@ -10,8 +10,8 @@ namespace NetAutomation.Catalog;
 internal static class BlockInput
 {
     private const int Largest = 256 * 1024;
-    private static readonly ConcurrentDictionary<string, InputSchema> s_compiled = new(StringComparer.Ordinal);
-    private static readonly string[] s_templates = ["{{", "{%", "{#"];
+    private static readonly ConcurrentDictionary<string, InputSchema> _compiled = new(StringComparer.Ordinal);
+    private static readonly string[] _templates = ["{{", "{%", "{#"];
 
     /// <summary>Every fault, each with its JSON pointer below <c>/input</c>; empty where the input may run.</summary>
     public static IReadOnlyList<ProblemError> Validate(BlockVersion version, JsonElement input)
@@ -31,7 +31,7 @@ internal static class BlockInput
         CheckText(input, "/input", faults);
         if (faults.Count == 0)
         {
-            faults.AddRange(s_compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema)).Faults(input));
+            faults.AddRange(_compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema)).Faults(input));
         }
 
         return [.. faults.DistinctBy(fault => (fault.Pointer, fault.Code))];
@@ -112,7 +112,7 @@ internal static class BlockInput
 
     private static void CheckString(string text, string at, List<ProblemError> faults)
     {
-        if (s_templates.Any(mark => text.Contains(mark, StringComparison.Ordinal)))
+        if (_templates.Any(mark => text.Contains(mark, StringComparison.Ordinal)))
         {
             faults.Add(new ProblemError(at, "template", "Template marks ({{, {%, {#) are refused."));
         }

@@ -9,11 +9,11 @@ namespace NetAutomation.Execution;
 /// <summary>Opens streams to devices and names what went wrong in the API's codes.</summary>
 internal static class DeviceStream
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
 
     // A connector that lost its replica attaches to another within seconds.
-    private static readonly TimeSpan Reattaching = TimeSpan.FromSeconds(12);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _reattaching = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(300);
 
     /// <summary>A device of a run; while its connector changes from one replica to another the dial waits.</summary>
     public static async Task<Stream?> Open(DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel)
@@ -22,17 +22,17 @@ internal static class DeviceStream
         var started = clock.GetTimestamp();
         while (true)
         {
-            var result = await dialler.Dial(dial, Timeout, cancel);
-            if (result.Stream is not null || !DialCodes.AnotherLinkMayServe(result.Code!) || clock.GetElapsedTime(started) > Reattaching)
+            var result = await dialler.Dial(dial, _timeout, cancel);
+            if (result.Stream is not null || !DialCodes.AnotherLinkMayServe(result.Code!) || clock.GetElapsedTime(started) > _reattaching)
             {
                 return Opened(result);
             }
 
-            await Task.Delay(Pause, clock, cancel);
+            await Task.Delay(_pause, clock, cancel);
         }
     }
 
-    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) => Opened(await dialler.Dial(dial, Timeout, cancel));
+    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) => Opened(await dialler.Dial(dial, _timeout, cancel));
 
     private static TunnelStream Opened(DialResult result) => result.Stream ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
 

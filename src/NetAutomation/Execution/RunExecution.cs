@@ -14,10 +14,10 @@ namespace NetAutomation.Execution;
 internal sealed partial class RunExecution(
     Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
 {
-    private static readonly TimeSpan StreamsGone = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
     // By then the session rows of a replica that died are no longer taken for live ones.
-    private static readonly TimeSpan LongestConfirmation = TimeSpan.FromSeconds(100);
+    private static readonly TimeSpan _longestConfirmation = TimeSpan.FromSeconds(100);
 
     /// <param name="stop">The worker leaves: the run ends soon, and where another attempt may take it up it goes back to the queue.</param>
     public async Task Execute(ClaimedRun run, CancellationToken stop)
@@ -286,9 +286,9 @@ internal sealed partial class RunExecution(
     private async Task<bool> NoStreams(ClaimedRun run, RunWatch watch)
     {
         var started = clock.GetTimestamp();
-        while (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, StreamsGone, CancellationToken.None))
+        while (!await dialler.ConfirmNoStreams(run.Tenant, run.Id, run.Fence, _streamsGone, CancellationToken.None))
         {
-            if (watch.Lost || clock.GetElapsedTime(started) > LongestConfirmation)
+            if (watch.Lost || clock.GetElapsedTime(started) > _longestConfirmation)
             {
                 return false;
             }

@@ -10,9 +10,9 @@ namespace NetAutomation.Execution;
 /// </summary>
 internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals journals, TimeProvider clock) : IDisposable
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _renewal = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _grace = TimeSpan.FromSeconds(20);
     private readonly CancellationTokenSource _over = new();
     private readonly Lock _gate = new();
     private SandboxRun? _sandbox;
@@ -37,7 +37,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
             _sandbox = sandbox;
             if (!GoesOn)
             {
-                _ = sandbox.Stop(Lost ? TimeSpan.Zero : Grace);
+                _ = sandbox.Stop(Lost ? TimeSpan.Zero : _grace);
             }
         }
     }
@@ -47,12 +47,12 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     {
         if (!Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
         {
-            End(() => Cancelled = true, Grace);
+            End(() => Cancelled = true, _grace);
         }
     }
 
     /// <summary>Ends the run early: the tasks under way may end, no further one starts.</summary>
-    public void Stop() => End(() => Stopped = true, Grace);
+    public void Stop() => End(() => Stopped = true, _grace);
 
     /// <summary>No more permits: whatever stream should be left, its connector cuts it.</summary>
     public void Close() => Volatile.Write(ref _closing, true);
@@ -63,13 +63,13 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
 
     public async Task Watch()
     {
-        using var timer = new PeriodicTimer(Look, clock);
+        using var timer = new PeriodicTimer(_look, clock);
         var renewed = clock.GetTimestamp();
         try
         {
             while (!Lost && await timer.WaitForNextTickAsync(_over.Token))
             {
-                if (clock.GetElapsedTime(renewed) >= Renewal && await Renew())
+                if (clock.GetElapsedTime(renewed) >= _renewal && await Renew())
                 {
                     renewed = clock.GetTimestamp();
                 }

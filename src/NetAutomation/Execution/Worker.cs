@@ -14,7 +14,7 @@ namespace NetAutomation.Execution;
 internal sealed partial class Worker(
     Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
     private readonly SemaphoreSlim _room = new(options.Value.Concurrency);
     private readonly ConcurrentDictionary<Task, byte> _runs = new();
@@ -71,7 +71,7 @@ internal sealed partial class Worker(
             if (run is null)
             {
                 _room.Release();
-                await signals.Wait(work, Poll, clock, stoppingToken);
+                await signals.Wait(work, _poll, clock, stoppingToken);
                 continue;
             }
 

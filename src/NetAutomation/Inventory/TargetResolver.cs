@@ -38,7 +38,7 @@ internal static class TargetResolver
             query = db.Set<Device>().FromSql(selector.Query()).AsNoTracking();
         }
 
-        var found = await query.OrderBy(device => device.Name).Select(s_found).Take(Most + 1).ToListAsync(cancel);
+        var found = await query.OrderBy(device => device.Name).Select(_found).Take(Most + 1).ToListAsync(cancel);
         if (found.Count is 0 or > Most)
         {
             return found.Count == 0
@@ -65,7 +65,7 @@ internal static class TargetResolver
             return Web.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
         }
 
-        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(s_found).ToDictionaryAsync(device => device.Target.DeviceId, cancel);
+        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found).ToDictionaryAsync(device => device.Target.DeviceId, cancel);
         var faults = new List<ProblemError>();
         var seen = new HashSet<DeviceId>();
         for (var i = 0; i < ids.Count; i++)
@@ -87,7 +87,7 @@ internal static class TargetResolver
             : found.Values.Select(device => device.Target).OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
     }
 
-    private static readonly Expression<Func<Device, Found>> s_found = device => new Found(
+    private static readonly Expression<Func<Device, Found>> _found = device => new Found(
         new TargetDevice(device.Id, device.Name, device.SiteId, device.Platform, device.HostKeySha256 != null), device.Enabled);
 
     private sealed record Found(TargetDevice Target, bool Enabled);

@@ -19,7 +19,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     public static readonly ProblemType[] PlanRefusals =
         [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
 
-    private static readonly string[] PlannedMembers = ["block", "version", "mode", "targets", "input"];
+    private static readonly string[] _plannedMembers = ["block", "version", "mode", "targets", "input"];
 
     /// <summary>Quote, money and place in the queue, in the caller's transaction.</summary>
     /// <param name="origin">The schedule's occurrence; it starts at most one run.</param>
@@ -67,7 +67,7 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         if (body.QuoteId is not null)
         {
             bool[] given = [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
-            if (PlannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
+            if (_plannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
             {
                 return new Problem(Web.Problems.Refused, "The quote already says this.", [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
             }

@@ -21,7 +21,7 @@ internal sealed record MaintenanceWindow(WindowId Id, string Name, bool Deny, Re
 internal sealed class WindowCalendar(IReadOnlyList<MaintenanceWindow> windows)
 {
     private const int MostSteps = 1000;
-    private static readonly TimeSpan Horizon = TimeSpan.FromDays(731);
+    private static readonly TimeSpan _horizon = TimeSpan.FromDays(731);
 
     /// <summary>What keeps these devices from being worked on at this instant.</summary>
     public IEnumerable<WindowGate> Gates(IEnumerable<DeviceId> devices, DateTimeOffset at)
@@ -45,7 +45,7 @@ internal sealed class WindowCalendar(IReadOnlyList<MaintenanceWindow> windows)
         // One device stands for all that the same windows cover.
         var kinds = devices.GroupBy(device => string.Join(',', windows.Where(window => window.Covers(device)).Select(window => window.Id))).Select(same => same.First()).ToList();
         var at = from;
-        for (var i = 0; i < MostSteps && at - from < Horizon; i++)
+        for (var i = 0; i < MostSteps && at - from < _horizon; i++)
         {
             var gates = Gates(kinds, at).ToList();
             if (gates.Count == 0)

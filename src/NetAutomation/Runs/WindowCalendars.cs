@@ -7,7 +7,7 @@ namespace NetAutomation.Runs;
 /// <summary>Reads a tenant's windows, and writes ahead the rows by which a claim knows them. Works in the caller's transaction.</summary>
 internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
 {
-    private static readonly TimeSpan Ahead = TimeSpan.FromDays(14);
+    private static readonly TimeSpan _ahead = TimeSpan.FromDays(14);
 
     public async Task<WindowCalendar> Load(TenantId tenant, CancellationToken cancel)
     {
@@ -54,7 +54,7 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
     private async Task Extend(TenantId tenant, Row row, CancellationToken cancel)
     {
         var (now, length) = (clock.GetUtcNow(), TimeSpan.FromMinutes(row.Minutes));
-        var until = now + Ahead;
+        var until = now + _ahead;
         var starts = row.Starts.After(now - length).TakeWhile(start => start <= until).Select(start => start.UtcDateTime).ToArray();
         await db.Execute($"delete from runs.window_interval where tenant_id = {tenant.Value} and window_id = {row.Id} and ends_at < now()", cancel);
         await db.Execute(

@@ -14,12 +14,12 @@ public sealed class ModuleRulesTests
     private const string Root = "NetAutomation";
 
     // Composition: the root namespace names every module's AddX and MapX.
-    private static readonly string[] Foundations = ["Persistence", "Web"];
+    private static readonly string[] _foundations = ["Persistence", "Web"];
 
     [Fact]
     public void Code_outside_a_module_names_only_its_face()
     {
-        var faults = Uses().Where(use => use.From != use.To.Module && use.To.Inner && use.From != "" && !Foundations.Contains(use.To.Module)).Select(use => use.Text);
+        var faults = Uses().Where(use => use.From != use.To.Module && use.To.Inner && use.From != "" && !_foundations.Contains(use.To.Module)).Select(use => use.Text);
         faults.Distinct().Order().ShouldBeEmpty();
     }
 
@@ -29,7 +29,7 @@ public sealed class ModuleRulesTests
         var allowed = DirectionTable();
         var faults = Uses()
             .Where(use => use.From != "" && use.To.Module != "" && use.From != use.To.Module)
-            .Where(use => !(Foundations.Contains(use.To.Module) && (!Foundations.Contains(use.From) || use is { From: "Web", To.Module: "Persistence" } or { From: "Persistence", To.Module: "Web" })))
+            .Where(use => !(_foundations.Contains(use.To.Module) && (!_foundations.Contains(use.From) || use is { From: "Web", To.Module: "Persistence" } or { From: "Persistence", To.Module: "Web" })))
             .Where(use => !allowed.Contains((use.From, use.To.Module)))
             .Select(use => use.Text);
         faults.Distinct().Order().ShouldBeEmpty();

@@ -6,7 +6,7 @@ namespace NetAutomation.Tests.AwsSimulator;
 /// <summary>The aws command line is the judge of the wire formats: its models parse every answer.</summary>
 public sealed class AwsCommandLine
 {
-    private static readonly string? Aws = Environment.GetEnvironmentVariable("PATH")?.Split(':').Select(d => Path.Combine(d, "aws")).FirstOrDefault(File.Exists);
+    private static readonly string? _aws = Environment.GetEnvironmentVariable("PATH")?.Split(':').Select(d => Path.Combine(d, "aws")).FirstOrDefault(File.Exists);
 
     [Fact]
     public async Task Endpoint_is_created_by_the_customer_and_accepted_by_the_provider()
@@ -85,7 +85,7 @@ public sealed class AwsCommandLine
     }
 
     /// <summary>One command for each operation; what a command answers under a name is what later ones say in braces.</summary>
-    private static readonly (string Operation, string Command, string? Name, string[] Path)[] Commands =
+    private static readonly (string Operation, string Command, string? Name, string[] Path)[] _commands =
     [
         ("sts.GetCallerIdentity", "sts get-caller-identity", null, []),
         ("ec2.CreateVpcEndpoint", Create, "endpoint", ["VpcEndpoint", "VpcEndpointId"]),
@@ -127,7 +127,7 @@ public sealed class AwsCommandLine
             Topics = new Dictionary<string, string> { [Topic] = "events" },
         });
         var offered = (await cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray().Select(call => call.GetProperty("operation").GetString());
-        Commands.Select(each => each.Operation).ShouldBe(offered, ignoreOrder: true);
+        _commands.Select(each => each.Operation).ShouldBe(offered, ignoreOrder: true);
 
         var bought = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
         var known = new Dictionary<string, string>
@@ -136,7 +136,7 @@ public sealed class AwsCommandLine
             ["now"] = $"{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}",
             ["token"] = bought.GetProperty("registrationToken").GetString()!, ["license"] = bought.GetProperty("licenseArn").GetString()!,
         };
-        foreach (var (operation, command, name, path) in Commands)
+        foreach (var (operation, command, name, path) in _commands)
         {
             var account = operation is "ec2.CreateVpcEndpoint" or "ec2.DescribeVpcEndpoints" or "ec2.DeleteVpcEndpoints" ? SimulatedCloud.Customer : SimulatedCloud.Provider;
             var answer = await RunAsync(cloud, account, known.Aggregate(command, (text, value) => text.Replace($"{{{value.Key}}}", value.Value, StringComparison.Ordinal)));
@@ -149,7 +149,7 @@ public sealed class AwsCommandLine
 
     private const string Create = "ec2 create-vpc-endpoint --vpc-endpoint-type Interface --vpc-id vpc-1 --subnet-ids subnet-1 --service-name " + SimulatedCloud.ServiceName;
 
-    private static void RequireAws() => Assert.SkipUnless(Aws is not null, "The aws command line is not installed.");
+    private static void RequireAws() => Assert.SkipUnless(_aws is not null, "The aws command line is not installed.");
 
     private static async Task<JsonElement> RunAsync(SimulatedCloud cloud, string account, string arguments)
     {
@@ -167,7 +167,7 @@ public sealed class AwsCommandLine
 
     private static async Task<(int Code, string Output, string Error)> CallAsync(SimulatedCloud cloud, string account, string arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Aws!, ["--endpoint-url", cloud.AwsUrl.ToString(), "--region", "us-east-1", "--output", "json", .. arguments.Split(' ')])
+        using var process = Process.Start(new ProcessStartInfo(_aws!, ["--endpoint-url", cloud.AwsUrl.ToString(), "--region", "us-east-1", "--output", "json", .. arguments.Split(' ')])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -4,12 +4,12 @@ namespace NetAutomation.Tests.AwsSimulator;
 
 public sealed class EndpointConnections
 {
-    private static readonly DateTimeOffset Noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
     public async Task Accepted_endpoint_is_pending_until_the_lag_has_passed()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
         (await cloud.StateAsync(id)).ShouldBe("pendingAcceptance");
@@ -24,7 +24,7 @@ public sealed class EndpointConnections
     [Fact]
     public async Task Rejected_endpoint_stays_until_its_owner_deletes_it()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
         (await cloud.DecideAsync("Reject", id)).ShouldBeEmpty();

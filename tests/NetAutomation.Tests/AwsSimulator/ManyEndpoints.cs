@@ -7,7 +7,7 @@ namespace NetAutomation.Tests.AwsSimulator;
 /// <summary>What the control API does to thousands of endpoints, and what EC2 then shows.</summary>
 public sealed class ManyEndpoints
 {
-    private static readonly DateTimeOffset Noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
     public async Task Ten_thousand_are_made_paged_and_decided()
@@ -32,7 +32,7 @@ public sealed class ManyEndpoints
     [Fact]
     public async Task A_share_is_deleted_or_made_again_by_another_owner()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(Open(), clock);
         await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1000, state = "available" });
         var deleted = Ids(await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:delete", new { share = 0.1, seed = 7 }));
@@ -54,7 +54,7 @@ public sealed class ManyEndpoints
     [Fact]
     public async Task The_provider_sees_a_change_later_than_its_owner()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         var options = Open();
         await using var cloud = await SimulatedCloud.StartAsync(options with { Ec2 = new Ec2Options { VisibilityMilliseconds = 500 } }, clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
@@ -76,7 +76,7 @@ public sealed class ManyEndpoints
     [Fact]
     public async Task Calls_beyond_the_bucket_are_throttled_until_it_is_filled_again()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(Open() with { Ec2 = new Ec2Options { BucketCapacity = 3, RefillPerSecond = 2 } }, clock);
         var codes = new List<int>();
         for (var i = 0; i < 5; i++)
@@ -104,7 +104,7 @@ public sealed class ManyEndpoints
 
         static async Task<List<int>> ArrivedAsync(int seed)
         {
-            var clock = new FakeTimeProvider(Noon);
+            var clock = new FakeTimeProvider(_noon);
             var options = SimulatedCloud.Options();
             await using var cloud = await SimulatedCloud.StartAsync(
                 options with

@@ -5,12 +5,12 @@ namespace NetAutomation.Tests.AwsSimulator;
 
 public sealed class MarketplaceAndMessages
 {
-    private static readonly DateTimeOffset Noon = new(2026, 6, 1, 12, 30, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 30, 0, TimeSpan.Zero);
 
     [Fact]
     public async Task Subscription_is_resolved_by_its_token_until_the_token_expires()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var subscription = await SubscribeAsync(cloud);
         var token = new { RegistrationToken = subscription.GetProperty("registrationToken").GetString() };
@@ -31,13 +31,13 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task First_record_of_an_hour_stands_and_another_quantity_is_a_duplicate()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var license = await ActiveLicenseAsync(cloud);
 
-        (await MeterAsync(cloud, Record(license, Noon, 5))).ShouldBe(["Success"]);
-        (await MeterAsync(cloud, Record(license, Noon.AddMinutes(-20), 5))).ShouldBe(["Success"]);
-        (await MeterAsync(cloud, Record(license, Noon.AddMinutes(-10), 6), Record(license, Noon.AddHours(-1), 7))).ShouldBe(["DuplicateRecord", "Success"]);
+        (await MeterAsync(cloud, Record(license, _noon, 5))).ShouldBe(["Success"]);
+        (await MeterAsync(cloud, Record(license, _noon.AddMinutes(-20), 5))).ShouldBe(["Success"]);
+        (await MeterAsync(cloud, Record(license, _noon.AddMinutes(-10), 6), Record(license, _noon.AddHours(-1), 7))).ShouldBe(["DuplicateRecord", "Success"]);
         var kept = (await cloud.ControlAsync(HttpMethod.Get, "/control/metering")).GetProperty("records");
         kept.EnumerateArray().Select(r => r.GetProperty("quantity").GetInt32()).ShouldBe([5, 7]);
     }
@@ -45,12 +45,12 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task One_record_out_of_bounds_refuses_the_whole_batch()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var license = await ActiveLicenseAsync(cloud);
-        var good = Record(license, Noon, 1);
+        var good = Record(license, _noon, 1);
 
-        (await MeterAsync(cloud, good, Record(license, Noon.AddHours(-7), 1))).ShouldBe(["TimestampOutOfBoundsException"]);
+        (await MeterAsync(cloud, good, Record(license, _noon.AddHours(-7), 1))).ShouldBe(["TimestampOutOfBoundsException"]);
         (await MeterAsync(cloud, good, good with { Dimension = "unknown" })).ShouldBe(["InvalidUsageDimensionException"]);
         (await MeterAsync(cloud, good, good with { LicenseArn = "arn:aws:license-manager::1:license:l-0" })).ShouldBe(["InvalidLicenseException"]);
         (await MeterAsync(cloud, good, good with { UsageAllocations = [new(2, [new("block", "audit")])] })).ShouldBe(["InvalidUsageAllocationsException"]);
@@ -61,17 +61,17 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task Ended_agreement_is_metered_until_its_licence_is_deprovisioned()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         var subscription = await SubscribeAsync(cloud);
         var license = subscription.GetProperty("licenseArn").GetString()!;
         var id = subscription.GetProperty("id").GetString();
-        (await MeterAsync(cloud, Record(license, Noon, 1))).ShouldBe(["CustomerNotSubscribed"]);
+        (await MeterAsync(cloud, Record(license, _noon, 1))).ShouldBe(["CustomerNotSubscribed"]);
         await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{id}:activate");
         await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{id}:end");
-        (await MeterAsync(cloud, Record(license, Noon, 1))).ShouldBe(["Success"]);
+        (await MeterAsync(cloud, Record(license, _noon, 1))).ShouldBe(["Success"]);
         await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{id}:deprovision");
-        (await MeterAsync(cloud, Record(license, Noon.AddHours(-1), 1))).ShouldBe(["CustomerNotSubscribed"]);
+        (await MeterAsync(cloud, Record(license, _noon.AddHours(-1), 1))).ShouldBe(["CustomerNotSubscribed"]);
 
         var events = (await ReceiveAsync(cloud, new { cloud.QueueUrl, MaxNumberOfMessages = 10 })).Select(m => JsonDocument.Parse(m.GetProperty("Body").GetString()!).RootElement).ToList();
         events.Select(e => e.GetProperty("detail-type").GetString()).ShouldBe(
@@ -94,7 +94,7 @@ public sealed class MarketplaceAndMessages
     [Fact]
     public async Task Message_that_was_not_deleted_comes_back_after_its_visibility_timeout()
     {
-        var clock = new FakeTimeProvider(Noon);
+        var clock = new FakeTimeProvider(_noon);
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(), clock);
         await cloud.JsonAsync(SimulatedCloud.Provider, "sqs", "AmazonSQS.SendMessage", new { cloud.QueueUrl, MessageBody = "hello" });
         var receive = new { cloud.QueueUrl, VisibilityTimeout = 60, MessageSystemAttributeNames = new[] { "ApproximateReceiveCount" } };

@@ -7,19 +7,19 @@ namespace NetAutomation.Tests.AwsSimulator;
 public sealed class ProxyHeaders
 {
     // PrivateLink header published with AWS's elastic-load-balancing-tools.
-    private static readonly byte[] PrivateLinkVector = Convert.FromHexString(
+    private static readonly byte[] _privateLinkVector = Convert.FromHexString(
         "0d0a0d0a000d0a515549540a21110054ac1f0771ac1f0a1fc8f20050030004e8d6892dea001701767063652d3038643262663135666163353030316339040024" + new string('0', 72));
 
     // Health check captured on a real load balancer, kubernetes/kubernetes#57250.
-    private static readonly byte[] HealthCheckVector = Convert.FromHexString(
+    private static readonly byte[] _healthCheckVector = Convert.FromHexString(
         "0d0a0d0a000d0a515549540a20110054030004bce5951f04004a" + new string('0', 148));
 
     [Fact]
     public void Header_of_an_endpoint_equals_the_published_vector() =>
-        ProxyHeader.Proxy(IPEndPoint.Parse("172.31.7.113:51442"), IPEndPoint.Parse("172.31.10.31:80"), "vpce-08d2bf15fac5001c9").ShouldBe(PrivateLinkVector);
+        ProxyHeader.Proxy(IPEndPoint.Parse("172.31.7.113:51442"), IPEndPoint.Parse("172.31.10.31:80"), "vpce-08d2bf15fac5001c9").ShouldBe(_privateLinkVector);
 
     [Fact]
-    public void Header_of_a_health_check_equals_the_captured_one() => ProxyHeader.Local().ShouldBe(HealthCheckVector);
+    public void Header_of_a_health_check_equals_the_captured_one() => ProxyHeader.Local().ShouldBe(_healthCheckVector);
 
     [Theory]
     [InlineData("10.1.2.3:40000", "10.0.0.9:8443", null, 0x11)]

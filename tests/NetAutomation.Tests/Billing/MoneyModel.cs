@@ -6,7 +6,7 @@ namespace NetAutomation.Tests.Billing;
 /// </summary>
 internal sealed class MoneyModel
 {
-    private static readonly string[] Components = ["run", "device", "minute"];
+    private static readonly string[] _components = ["run", "device", "minute"];
     private readonly Dictionary<string, (long Unit, long Free)> _prices = [];
     private readonly Dictionary<string, long> _freeTaken = [];
 
@@ -37,7 +37,7 @@ internal sealed class MoneyModel
     public Line[] Quote(string block, string mode, int devices, int minutes)
     {
         var included = Rights.Contains((block, "owned")) || Rights.Contains((block, "rental"));
-        return [.. Components.Select(component =>
+        return [.. _components.Select(component =>
         {
             var sku = $"{block}/{mode}/{component}";
             var (unit, free) = included ? (0, 0) : _prices.GetValueOrDefault(sku);

@@ -44,8 +44,8 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
 /// <summary>One tenant's life on the service and in the model.</summary>
 internal sealed class MoneyLife
 {
-    private static readonly string[] Blocks = ["static-routes", "config-backup", "bgp-neighbors"];
-    private static readonly string[] Priced = ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device", "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
+    private static readonly string[] _blocks = ["static-routes", "config-backup", "bgp-neighbors"];
+    private static readonly string[] _priced = ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device", "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
     private readonly RunGround _ground;
     private readonly Random _random;
     private readonly string _name;
@@ -73,7 +73,7 @@ internal sealed class MoneyLife
             (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag)).Must(HttpStatusCode.OK);
         }
 
-        foreach (var block in Blocks)
+        foreach (var block in _blocks)
         {
             var prices = (await RunGround.Get(life.Client, $"/v1/blocks/{block}"))["prices"]!;
             foreach (var (part, sku) in (ReadOnlySpan<(string, string)>)[
@@ -156,7 +156,7 @@ internal sealed class MoneyLife
 
     private async Task ChangePrice()
     {
-        var sku = Priced[_random.Next(Priced.Length)];
+        var sku = _priced[_random.Next(_priced.Length)];
         var (unit, free) = (_random.Next(4) == 0 ? 0 : _random.NextInt64(1, 2_000_000), sku.Contains("apply", StringComparison.Ordinal) ? _random.Next(6) : 0);
         _told.Add($"price {sku} {unit} free {free}");
         (await _ground.Host.Operator().Call("POST", "/operator/v1/prices", new { sku, unitPrice = Usd(unit), tenantId = _tenant.Id.ToString(), freePerMonth = free })).Must(HttpStatusCode.Created);
@@ -165,7 +165,7 @@ internal sealed class MoneyLife
 
     private async Task Buy()
     {
-        var (block, kind, months) = (Blocks[_random.Next(1, 3)], _random.Next(2) == 0 ? "owned" : "rental", _random.Next(1, 4));
+        var (block, kind, months) = (_blocks[_random.Next(1, 3)], _random.Next(2) == 0 ? "owned" : "rental", _random.Next(1, 4));
         var max = _random.Next(3) == 0 ? _random.NextInt64(0, 100_000_000) : (long?)null;
         _told.Add($"buy {block} {kind}");
         var answer = await Post("/v1/purchases", new Dictionary<string, object?> { ["block"] = block, ["kind"] = kind, ["months"] = kind == "rental" ? months : null, ["maxPrice"] = max is { } m ? Usd(m) : null });

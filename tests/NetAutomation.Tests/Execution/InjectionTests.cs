@@ -34,7 +34,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
                 block_result: { appeared: "{{ marker.rc == 0 }}", seen: "{{ block_input.texts }}" }
         """;
 
-    private static readonly string[] Values =
+    private static readonly string[] _values =
     [
         .. from payload in new[] { "lookup('pipe', 'touch /tmp/marker')", "query('pipe','touch /tmp/marker')", "lookup(\"file\",\"/dev/null\") ~ lookup('pipe','touch /tmp/marker')",
                "''.__class__.__mro__[1].__subclasses__()", "cycler.__init__.__globals__.os.system('touch /tmp/marker')", "lipsum.__globals__.os.popen('touch /tmp/marker').read()" }
@@ -48,7 +48,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
     public async Task Hostile_values_stay_text_everywhere_a_block_may_use_them()
     {
         await SkipUnlessPossible();
-        var input = JsonSerializer.SerializeToElement(new { texts = Values });
+        var input = JsonSerializer.SerializeToElement(new { texts = _values });
 
         var result = await Run(ground.Block(Playbook), input, "{{ lookup('pipe','touch /tmp/marker') }}");
 
@@ -56,7 +56,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         var handed = result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message);
         handed.GetProperty("appeared").GetRawText().ShouldBe("false");
         // The line separator is the one character that is dropped on the way out.
-        handed.GetProperty("seen").EnumerateArray().Select(value => value.GetString()).ShouldBe(Values.Select(value => value.Replace("\u2028", "")));
+        handed.GetProperty("seen").EnumerateArray().Select(value => value.GetString()).ShouldBe(_values.Select(value => value.Replace("\u2028", "")));
     }
 
     [Fact]

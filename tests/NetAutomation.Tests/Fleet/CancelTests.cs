@@ -6,8 +6,8 @@ namespace NetAutomation.Tests.Fleet;
 [Collection("fleet"), Trait("Requires", "sandbox")]
 public sealed class CancelTests(PostgresServer postgres)
 {
-    private static readonly string[] s_all = [.. Enumerable.Range(1, 10).Select(Routers.Name)];
-    private static readonly string[] s_slow = s_all[5..];
+    private static readonly string[] _all = [.. Enumerable.Range(1, 10).Select(Routers.Name)];
+    private static readonly string[] _slow = _all[5..];
 
     [Fact]
     public async Task A_cancelled_run_on_ten_devices_leaves_no_session_and_says_which_it_touched()
@@ -16,32 +16,32 @@ public sealed class CancelTests(PostgresServer postgres)
         await fleet.StartWorker("worker");
 
         // Five are done; of the other five the configuration is still being read, so none of it is touched.
-        fleet.Routers.Slow([.. s_slow.Select(name => ($"{name} show", 8d))]);
-        var body = fleet.Routes(s_all, 1, 2);
+        fleet.Routers.Slow([.. _slow.Select(name => ($"{name} show", 8d))]);
+        var body = fleet.Routes(_all, 1, 2);
         body["rollout"] = new JsonObject { ["batchSize"] = 5 };
         var id = await fleet.StartRun(body);
-        await fleet.Journal(journal => s_slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
+        await fleet.Journal(journal => _slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
         var run = await Cancelled(fleet, id);
         var story = $"{run}\n{await fleet.Outcomes(id)}\n{await fleet.Client.GetStringAsync($"/v1/runs/{id}/events")}\n{fleet.Said()}";
         run["state"]!.GetValue<string>().ShouldBe("cancelled", story);
         var devices = await fleet.Devices(id);
-        foreach (var name in s_all)
+        foreach (var name in _all)
         {
-            var slow = s_slow.Contains(name);
+            var slow = _slow.Contains(name);
             (devices[name]["outcome"]!.GetValue<string>(), devices[name]["changed"]!.GetValue<bool>(), devices[name]["contacted"]!.GetValue<bool>())
                 .ShouldBe((slow ? "not_started" : "changed", !slow, true), story);
             fleet.Routers.Journal().Count(h => h.Device == name && h.Kind == "line").ShouldBe(slow ? 0 : 2, story);
         }
 
         // Now they hang in the middle of their configuration: whoever was cut there is not said to be done, nor to be untouched.
-        fleet.Routers.Slow([.. s_slow.Select(name => (name, 600d))]);
-        id = await fleet.StartRun(fleet.Routes(s_slow, 3, 4));
-        await fleet.Journal(journal => s_slow.All(name => journal.Any(h => h.Device == name && h.Text == ServiceFleet.Line(3))), "the first line on the slow ones");
+        fleet.Routers.Slow([.. _slow.Select(name => (name, 600d))]);
+        id = await fleet.StartRun(fleet.Routes(_slow, 3, 4));
+        await fleet.Journal(journal => _slow.All(name => journal.Any(h => h.Device == name && h.Text == ServiceFleet.Line(3))), "the first line on the slow ones");
         run = await Cancelled(fleet, id);
         story = $"{run}\n{await fleet.Outcomes(id)}\n{fleet.Said()}";
         run["state"]!.GetValue<string>().ShouldBe("unknown", story);
         devices = await fleet.Devices(id);
-        foreach (var name in s_slow)
+        foreach (var name in _slow)
         {
             // On a slow machine Ansible's own patience with a command ends before the run is killed.
             (devices[name]["outcome"]!.GetValue<string>() is "unknown" or "failed").ShouldBeTrue(story);

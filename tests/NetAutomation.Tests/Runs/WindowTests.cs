@@ -9,7 +9,7 @@ namespace NetAutomation.Tests.Runs;
 
 public sealed class WindowTests(PostgresServer postgres)
 {
-    private static readonly DateTimeOffset s_started = Minute(DateTimeOffset.UtcNow.AddMinutes(-5));
+    private static readonly DateTimeOffset _started = Minute(DateTimeOffset.UtcNow.AddMinutes(-5));
 
     [Fact]
     public async Task A_run_in_a_deny_window_stays_queued_and_why_says_until_when()
@@ -20,7 +20,7 @@ public sealed class WindowTests(PostgresServer postgres)
         (await ground.Claim()).ShouldBeNull();
         var gates = (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray();
         gates.Select(gate => gate!["code"]!.GetValue<string>()).ShouldBe(["window", "window"]);
-        Instant(gates[0]!["eligibleAt"]!).ShouldBe(s_started.AddHours(2));
+        Instant(gates[0]!["eligibleAt"]!).ShouldBe(_started.AddHours(2));
 
         (await ground.Client.Call("DELETE", $"/v1/windows/{window.Id}", ifMatch: window.ETag)).Must(HttpStatusCode.NoContent);
         (await ground.Claim())!.Id.ShouldBe(run);
@@ -35,7 +35,7 @@ public sealed class WindowTests(PostgresServer postgres)
         var run = await ground.StartRun();
         (await ground.Claim()).ShouldBeNull();
         Instant((await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["eligibleAt"]!).ShouldBe(opens);
-        var changed = (await ground.Client.Call("PATCH", $"/v1/windows/{window.Id}", new { cron = ScheduleGround.Minute(s_started) }, window.ETag)).Must(HttpStatusCode.OK);
+        var changed = (await ground.Client.Call("PATCH", $"/v1/windows/{window.Id}", new { cron = ScheduleGround.Minute(_started) }, window.ETag)).Must(HttpStatusCode.OK);
         changed.ETag.ShouldNotBe(window.ETag);
         (await ground.Claim())!.Id.ShouldBe(run);
     }
@@ -165,7 +165,7 @@ public sealed class WindowTests(PostgresServer postgres)
     private static Task<bool> Closed(RunGround ground, RunId run, DateTimeOffset at) =>
         ground.Scalar<bool>($"select runs.outside_windows(tenant_id, id, '{at:O}') from runs.run where id = '{run.Value}'");
 
-    private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) => Window(ground, name, kind, s_started, selector);
+    private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) => Window(ground, name, kind, _started, selector);
 
     /// <summary>A window of two hours from this minute on.</summary>
     private static async Task<Answer> Window(RunGround ground, string name, string kind, DateTimeOffset start, string? selector = null) =>

@@ -7,7 +7,7 @@ namespace NetAutomation.Tests.Scheduling;
 public sealed class OccurrenceTimesTests(PostgresServer postgres)
 {
     private const string Yearly = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0";
-    private static readonly string[] s_zones =
+    private static readonly string[] _zones =
         ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "America/Havana", "Africa/Cairo", "America/Santiago", "Asia/Kathmandu", "UTC"];
 
     // Gap, overlap; the same of half an hour; the same at midnight; leap days.
@@ -56,7 +56,7 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
         var blocked = 0;
         for (var i = 0; i < 12; i++)
         {
-            var zone = random.GetItems(s_zones, 1)[0];
+            var zone = random.GetItems(_zones, 1)[0];
             time.Now = Near(zone, random);
             var rule = random.Next(2) == 0 ? Cron(random) : Rrule(random);
             var schedule = await Make(ground, rule, zone, "skip");

@@ -32,8 +32,8 @@ public sealed record EndPriceRequest(DateTimeOffset? At = null);
 /// <summary>Prices made by the provider's staff.</summary>
 internal static class OperatePrices
 {
-    private static readonly TimeSpan Furthest = TimeSpan.FromDays(400);
-    private static readonly string[] Offers = ["rental/month", "owned/once"];
+    private static readonly TimeSpan _furthest = TimeSpan.FromDays(400);
+    private static readonly string[] _offers = ["rental/month", "owned/once"];
 
     public static async Task<Results<Ok<Page<PriceView>>, Problem>> List(
         SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, [Description("Only this price.")] string? sku = null,
@@ -88,7 +88,7 @@ internal static class OperatePrices
             return Web.Problems.NotFound.With();
         }
 
-        if (price.TenantId is null && !Array.Exists(Offers, part => price.Sku.EndsWith(part, StringComparison.Ordinal)))
+        if (price.TenantId is null && !Array.Exists(_offers, part => price.Sku.EndsWith(part, StringComparison.Ordinal)))
         {
             return Web.Problems.Conflict.With("A run always has a general price; set another one instead.");
         }
@@ -127,12 +127,12 @@ internal static class OperatePrices
             faults.Add(new ProblemError("/unitPrice", "out_of_range", $"A price is 0 to {Money.Most} {Money.Currency}."));
         }
 
-        if (request.ValidFrom > DateTimeOffset.UtcNow + Furthest)
+        if (request.ValidFrom > DateTimeOffset.UtcNow + _furthest)
         {
-            faults.Add(new ProblemError("/validFrom", "out_of_range", $"At most {Furthest.Days} days ahead: until then the price cannot be changed for an earlier time."));
+            faults.Add(new ProblemError("/validFrom", "out_of_range", $"At most {_furthest.Days} days ahead: until then the price cannot be changed for an earlier time."));
         }
 
-        if (request.FreePerMonth < 0 || (request.FreePerMonth > 0 && Array.Exists(Offers, part => request.Sku.EndsWith(part, StringComparison.Ordinal))))
+        if (request.FreePerMonth < 0 || (request.FreePerMonth > 0 && Array.Exists(_offers, part => request.Sku.EndsWith(part, StringComparison.Ordinal))))
         {
             faults.Add(new ProblemError("/freePerMonth", "out_of_range", "At least 0, and 0 for rentals and sales."));
         }

@@ -18,7 +18,7 @@ internal sealed record BlockManifest(
     string[]? Artifacts = null,
     ManifestResult? Result = null)
 {
-    private static readonly JsonSerializerOptions s_json = new()
+    private static readonly JsonSerializerOptions _json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -28,7 +28,7 @@ internal sealed record BlockManifest(
     };
 
     /// <exception cref="ContentException">The folder's block.yaml is not a manifest.</exception>
-    public static BlockManifest Read(ContentFolder folder) => ContentManifest.Read<BlockManifest>(folder, "block.yaml", s_json, manifest => manifest.Faults(folder.Name));
+    public static BlockManifest Read(ContentFolder folder) => ContentManifest.Read<BlockManifest>(folder, "block.yaml", _json, manifest => manifest.Faults(folder.Name));
 
     private IEnumerable<(string Pointer, string Reason)> Faults(string folder)
     {

@@ -9,19 +9,19 @@ namespace NetAutomation.Catalog.Publish;
 /// </summary>
 internal sealed partial class InputSchemaRules
 {
-    private static readonly HashSet<string> s_annotations = new(StringComparer.Ordinal) { "title", "description", "default", "examples" };
+    private static readonly HashSet<string> _annotations = new(StringComparer.Ordinal) { "title", "description", "default", "examples" };
 
-    private static readonly HashSet<string> s_keywords = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> _keywords = new(StringComparer.Ordinal)
     {
         "type", "enum", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "uniqueItems",
         "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
     };
 
-    private static readonly HashSet<string> s_types = new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
-    private static readonly HashSet<string> s_formats = new(StringComparer.Ordinal) { "ipv4", "ipv6", "hostname", "date-time" };
+    private static readonly HashSet<string> _types = new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
+    private static readonly HashSet<string> _formats = new(StringComparer.Ordinal) { "ipv4", "ipv6", "hostname", "date-time" };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
-    private static readonly HashSet<string> s_magic = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly HashSet<string> _magic = new(StringComparer.OrdinalIgnoreCase)
     {
         "ansible", "become", "block_artifacts", "block_input", "block_result", "connection", "delegate_to", "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file",
         "inventory_hostname", "inventory_hostname_short", "lookup", "omit", "play_hosts", "playbook_dir", "query", "remote_user",
@@ -51,7 +51,7 @@ internal sealed partial class InputSchemaRules
             return;
         }
 
-        foreach (var keyword in schema.EnumerateObject().Where(member => !s_annotations.Contains(member.Name)))
+        foreach (var keyword in schema.EnumerateObject().Where(member => !_annotations.Contains(member.Name)))
         {
             Check(keyword.Name, keyword.Value, $"{at}/{keyword.Name}");
         }
@@ -75,7 +75,7 @@ internal sealed partial class InputSchemaRules
 
     private void Check(string keyword, JsonElement value, string at)
     {
-        if (!s_keywords.Contains(keyword))
+        if (!_keywords.Contains(keyword))
         {
             _faults.Add((at, "the keyword is not supported"));
             return;
@@ -96,7 +96,7 @@ internal sealed partial class InputSchemaRules
                 break;
             case "type":
                 Require(value.ValueKind == JsonValueKind.String || NonEmpty(value), at, "a type or a list of types");
-                Require(Names(value).All(s_types.Contains), at, "a JSON Schema type");
+                Require(Names(value).All(_types.Contains), at, "a JSON Schema type");
                 break;
             case "enum":
                 Require(NonEmpty(value) && value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)), at, "a list of plain values");
@@ -105,7 +105,7 @@ internal sealed partial class InputSchemaRules
                 Require(value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String), at, "a list of names");
                 break;
             case "format":
-                Require(value.ValueKind == JsonValueKind.String && s_formats.Contains(value.GetString()!), at, $"one of {string.Join(", ", s_formats)}");
+                Require(value.ValueKind == JsonValueKind.String && _formats.Contains(value.GetString()!), at, $"one of {string.Join(", ", _formats)}");
                 break;
             case "pattern":
                 Require(value.ValueKind == JsonValueKind.String && IsPattern(value.GetString()!), at, "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII");
@@ -131,7 +131,7 @@ internal sealed partial class InputSchemaRules
         {
             _faults.Add(($"{at}/{name}", "a property name is letters, digits and _, at most 64"));
         }
-        else if (name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase) || s_magic.Contains(name))
+        else if (name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase) || _magic.Contains(name))
         {
             _faults.Add(($"{at}/{name}", "the name means something to Ansible"));
         }

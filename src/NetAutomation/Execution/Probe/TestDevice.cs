@@ -17,7 +17,7 @@ public sealed record DeviceTestView(bool Reachable, string Stage, string? Code, 
 
 internal static class TestDevice
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(25);
 
     /// <summary>Logs in to the device through its site's connector. The first success pins the host key.</summary>
     public static async Task<Results<Ok<DeviceTestView>, Problem>> Handle(
@@ -43,7 +43,7 @@ internal static class TestDevice
             id.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
         device.Dispose();
         var dial = new DeviceDial(caller.Tenant, device.SiteId, id, device.Address, device.Port, null, 0, false);
-        var probe = await launcher.Probe(target, (_, token) => DeviceStream.Open(dialler, dial, token), Limit, cancel);
+        var probe = await launcher.Probe(target, (_, token) => DeviceStream.Open(dialler, dial, token), _limit, cancel);
         await Record(db, caller, audit, device, probe, cancel);
         return TypedResults.Ok(new DeviceTestView(probe.Reachable, Stage(probe), probe.Code, probe.RttMs, probe.HostKeySha256));
     }

@@ -6,7 +6,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// </summary>
 internal static class FailureText
 {
-    private static readonly (string Text, string Code)[] Known =
+    private static readonly (string Text, string Code)[] _known =
     [
         ("host key mismatch", DeviceCode.HostKeyMismatch),
         ("authenticity of host", DeviceCode.HostKeyMismatch),
@@ -28,7 +28,7 @@ internal static class FailureText
 
     public static string Classify(string text)
     {
-        foreach (var (known, code) in Known)
+        foreach (var (known, code) in _known)
         {
             if (text.Contains(known, StringComparison.OrdinalIgnoreCase))
             {

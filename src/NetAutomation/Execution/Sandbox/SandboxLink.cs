@@ -14,8 +14,8 @@ internal sealed class SandboxLink : IAsyncDisposable
 {
     public const int Port = 2222;
     private const int StreamsPerDevice = 4;
-    private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _handshakeTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _dialTimeout = TimeSpan.FromSeconds(20);
     private readonly Dictionary<string, Entry> _byAddress;
     private readonly Dictionary<string, Entry> _byName;
     private readonly ConcurrentDictionary<Task, byte> _streams = new();
@@ -110,7 +110,7 @@ internal sealed class SandboxLink : IAsyncDisposable
     private async Task<(Entry Entry, bool Key)?> Handshake(NetworkStream inside)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
-        limit.CancelAfter(HandshakeTimeout);
+        limit.CancelAfter(_handshakeTimeout);
         var buffer = new byte[32];
         var length = 0;
         // Byte by byte: what follows the line belongs to the device.
@@ -131,7 +131,7 @@ internal sealed class SandboxLink : IAsyncDisposable
     private async Task<Stream?> DialDevice(Entry entry)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
-        limit.CancelAfter(DialTimeout);
+        limit.CancelAfter(_dialTimeout);
         var started = _time.GetTimestamp();
         try
         {

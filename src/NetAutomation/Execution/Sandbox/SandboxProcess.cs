@@ -9,7 +9,7 @@ internal sealed class SandboxProcess : IAsyncDisposable
 {
     private const int LineLimit = 1 << 20;
     private const int DiagnosticsLimit = 16 * 1024;
-    private static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _deathLimit = TimeSpan.FromSeconds(15);
     private readonly Process _process;
     private readonly string _infoPath;
     private readonly TimeProvider _time;
@@ -92,12 +92,12 @@ internal sealed class SandboxProcess : IAsyncDisposable
     public async Task<bool> Gone()
     {
         var started = _time.GetTimestamp();
-        using var limit = new CancellationTokenSource(DeathLimit);
+        using var limit = new CancellationTokenSource(_deathLimit);
         try
         {
             await _process.WaitForExitAsync(limit.Token);
             await _drained.WaitAsync(limit.Token);
-            while (IsAlive(InitPid()) && _time.GetElapsedTime(started) < DeathLimit)
+            while (IsAlive(InitPid()) && _time.GetElapsedTime(started) < _deathLimit)
             {
                 await Task.Delay(20, limit.Token);
             }

@@ -11,7 +11,7 @@ internal sealed class SandboxRun
 
     // Bits of ansible-playbook's exit code that tell of failed and unreachable hosts alone.
     private const int HostsFailed = 2 | 4 | 8;
-    private static readonly TimeSpan ReaderPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _readerPatience = TimeSpan.FromSeconds(5);
     private readonly Channel<SandboxEvent> _events = Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly SandboxJob _job;
     private readonly SandboxLink _link;
@@ -140,7 +140,7 @@ internal sealed class SandboxRun
     private void Kill(SandboxProcess process)
     {
         process.Kill();
-        _ = Task.Delay(ReaderPatience, _time, CancellationToken.None)
+        _ = Task.Delay(_readerPatience, _time, CancellationToken.None)
             .ContinueWith(_ => _abandoned.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 

@@ -8,7 +8,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// </summary>
 internal static class UnsafeInput
 {
-    private static readonly string[] Openers = ["{{", "{%", "{#"];
+    private static readonly string[] _openers = ["{{", "{%", "{#"];
 
     /// <summary>Every string becomes <c>{"__ansible_unsafe": …}</c> (ansible/parsing/ajson.py).</summary>
     public static void Write(Utf8JsonWriter writer, JsonElement value)
@@ -52,5 +52,5 @@ internal static class UnsafeInput
 
     // Names are not templated by Ansible, but its JSON markers and connection variables are names.
     private static bool IsForbiddenName(string name) =>
-        Openers.Any(opener => name.Contains(opener, StringComparison.Ordinal)) || name.StartsWith("__ansible", StringComparison.Ordinal) || name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase);
+        _openers.Any(opener => name.Contains(opener, StringComparison.Ordinal)) || name.StartsWith("__ansible", StringComparison.Ordinal) || name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase);
 }

@@ -8,11 +8,11 @@ namespace NetAutomation.Inventory.KeepDevices;
 internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
 {
     private const int MostRows = 10_000;
-    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static async Task<Outcome<ImportFile>> Read(Stream body, CancellationToken cancel)
     {
-        using var reader = new StreamReader(body, s_strict);
+        using var reader = new StreamReader(body, _strict);
         try
         {
             var text = await reader.ReadToEndAsync(cancel);

@@ -30,13 +30,13 @@ internal partial record DeviceFacts
     public required bool Enabled { get; init; }
 
     // Ansible's own words for hosts and groups.
-    private static readonly HashSet<string> s_reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
+    private static readonly HashSet<string> _reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
     /// <summary>The address in its one canonical form, and every fault; pointers start with <paramref name="at"/>.</summary>
     public (DeviceFacts Facts, List<ProblemError> Faults) Check(string at, bool allowLoopback, IReadOnlyList<string> platforms)
     {
         var faults = new List<ProblemError>();
-        if (!DeviceName().IsMatch(Name) || s_reserved.Contains(Name))
+        if (!DeviceName().IsMatch(Name) || _reserved.Contains(Name))
         {
             faults.Add(new ProblemError($"{at}/name", "pattern", "1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit; not all, ungrouped or localhost."));
         }

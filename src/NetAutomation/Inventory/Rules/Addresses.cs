@@ -10,10 +10,10 @@ namespace NetAutomation.Inventory.Rules;
 /// </summary>
 internal static partial class Addresses
 {
-    private static readonly IPNetwork[] s_loopback = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")];
+    private static readonly IPNetwork[] _loopback = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128")];
 
     // RFC 6890 and the metadata addresses of the clouds.
-    private static readonly IPNetwork[] s_never =
+    private static readonly IPNetwork[] _never =
     [
         IPNetwork.Parse("0.0.0.0/8"), IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("224.0.0.0/4"), IPNetwork.Parse("240.0.0.0/4"),
         IPNetwork.Parse("100.100.100.200/32"), IPNetwork.Parse("::/128"), IPNetwork.Parse("::/96"), IPNetwork.Parse("64:ff9b::/96"),
@@ -61,13 +61,13 @@ internal static partial class Addresses
 
     private static bool Refused(IPAddress address, bool allowLoopback, out string? reason)
     {
-        if (s_loopback.Any(network => network.Contains(address)))
+        if (_loopback.Any(network => network.Contains(address)))
         {
             reason = allowLoopback ? null : "Loopback is not a device's address.";
             return !allowLoopback;
         }
 
-        var never = s_never.Any(network => network.Contains(address));
+        var never = _never.Any(network => network.Contains(address));
         reason = never ? "Link-local, metadata, multicast and reserved addresses are not a device's." : null;
         return never;
     }

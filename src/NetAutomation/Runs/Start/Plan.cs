@@ -28,7 +28,7 @@ internal sealed record RunPlan(
 internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms)
 {
     private const int UsualTimeout = 600;
-    private static readonly JsonElement EmptyInput = JsonElement.Parse("{}");
+    private static readonly JsonElement _emptyInput = JsonElement.Parse("{}");
 
     public async Task<Outcome<RunPlan>> Plan(StartRunRequest body, Caller caller, CancellationToken cancel)
     {
@@ -54,7 +54,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return refusedMode;
         }
 
-        var input = body.Input ?? EmptyInput;
+        var input = body.Input ?? _emptyInput;
         if (BlockInput.Validate(block, input) is { Count: > 0 } faults)
         {
             return new Problem(Web.Problems.Refused, "The input does not fit the block's schema.", faults);

@@ -26,7 +26,7 @@ public sealed record QuoteView(
 
 internal static class QuoteRun
 {
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan _lifetime = TimeSpan.FromMinutes(15);
 
     /// <summary>Plans and prices a run without starting it.</summary>
     public static async Task<Results<Created<QuoteView>, Problem>> Handle(
@@ -71,7 +71,7 @@ internal static class QuoteRun
             values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
                     {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices},
                     {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
-                    {plan.TimeoutSeconds}, now() + {Lifetime})
+                    {plan.TimeoutSeconds}, now() + {_lifetime})
             """);
         return id;
     }

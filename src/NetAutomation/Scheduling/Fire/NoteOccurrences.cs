@@ -11,7 +11,7 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
     private const int MostWaiting = 10;
 
     // A tick is seconds; what is found later than this was missed.
-    private static readonly TimeSpan Missed = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _missed = TimeSpan.FromMinutes(1);
 
     public async Task Handle(TenantId tenant, ScheduleId id, CancellationToken cancel)
     {
@@ -61,7 +61,7 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
         var codes = new string[come.Count];
         for (var i = 0; i < codes.Length; i++)
         {
-            var missed = now - come[i] > Missed && !(misfire == MisfirePolicy.Once && i == codes.Length - 1);
+            var missed = now - come[i] > _missed && !(misfire == MisfirePolicy.Once && i == codes.Length - 1);
             codes[i] = missed ? "misfire" : waiting++ < MostWaiting ? "" : "queue_full";
         }
 

@@ -6,7 +6,7 @@ namespace NetAutomation.Web.Calendar;
 internal sealed class RecurrenceRuleText(string text, string timeZone)
 {
     private const string Stamp = "yyyyMMdd'T'HHmmss";
-    private static readonly string[] s_days = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
+    private static readonly string[] _days = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
     private string _fault = "";
 
     public RecurrenceRule? Read(DateTime anchor, out string fault)
@@ -164,7 +164,7 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         var days = new List<(int, DayOfWeek)>();
         foreach (var item in value.Split(','))
         {
-            var day = item.Length >= 2 ? Array.IndexOf(s_days, item[^2..]) : -1;
+            var day = item.Length >= 2 ? Array.IndexOf(_days, item[^2..]) : -1;
             var ordinal = 0;
             if (day < 0 || (item.Length > 2 && (!int.TryParse(item[..^2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out ordinal) || ordinal is 0 or > 53 or < -53)))
             {

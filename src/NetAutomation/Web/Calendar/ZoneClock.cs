@@ -6,7 +6,7 @@ namespace NetAutomation.Web.Calendar;
 /// </summary>
 internal sealed class ZoneClock
 {
-    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+    private static readonly TimeSpan _day = TimeSpan.FromDays(1);
     private readonly TimeZoneInfo _zone;
 
     private ZoneClock(TimeZoneInfo zone) => _zone = zone;
@@ -23,7 +23,7 @@ internal sealed class ZoneClock
     public DateTimeOffset Instant(DateTime local)
     {
         var utc = DateTime.SpecifyKind(local, DateTimeKind.Utc);
-        var (before, after) = (_zone.GetUtcOffset(utc - Day), _zone.GetUtcOffset(utc + Day));
+        var (before, after) = (_zone.GetUtcOffset(utc - _day), _zone.GetUtcOffset(utc + _day));
         foreach (var offset in (ReadOnlySpan<TimeSpan>)[before, after])
         {
             if (_zone.GetUtcOffset(utc - offset) == offset)
@@ -32,7 +32,7 @@ internal sealed class ZoneClock
             }
         }
 
-        return GapEnd(utc - Day, utc + Day, before);
+        return GapEnd(utc - _day, utc + _day, before);
     }
 
     private DateTimeOffset GapEnd(DateTime low, DateTime high, TimeSpan before)

@@ -6,7 +6,7 @@ namespace NetAutomation.Tests.Web.Calendar;
 /// <summary>Random rules against a model that looks at every half hour and asks the definition of each part.</summary>
 public sealed class RecurrenceModelTests
 {
-    private static readonly string[] s_days = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
+    private static readonly string[] _days = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
 
     [Theory]
     [InlineData(1)]
@@ -90,7 +90,7 @@ public sealed class RecurrenceModelTests
             Maybe("BYMONTHDAY", () => $"{(random.Next(2) == 0 ? random.Next(1, 32) : -random.Next(1, 32))}");
         }
 
-        Maybe("BYDAY", () => (freq is "MONTHLY" or "YEARLY" && random.Next(2) == 0 ? $"{(random.Next(2) == 0 ? -1 : 1) * random.Next(1, 6)}" : "") + s_days[random.Next(7)]);
+        Maybe("BYDAY", () => (freq is "MONTHLY" or "YEARLY" && random.Next(2) == 0 ? $"{(random.Next(2) == 0 ? -1 : 1) * random.Next(1, 6)}" : "") + _days[random.Next(7)]);
         Maybe("BYHOUR", () => $"{random.Next(24)}");
         Maybe("BYMINUTE", () => $"{30 * random.Next(2)}");
         if (parts.Count > 2 && random.Next(4) == 0)
@@ -186,7 +186,7 @@ public sealed class RecurrenceModelTests
 
         bool Weekday(DateTime time, string item)
         {
-            if (s_days[(int)time.DayOfWeek] != item[^2..])
+            if (_days[(int)time.DayOfWeek] != item[^2..])
             {
                 return false;
             }
