@@ -23,10 +23,10 @@ internal sealed class Operations
 internal sealed partial class AwsEndpoint(Signature signature, Operations operations, State.Ec2Faults faults, CallCounts counts, ILogger<AwsEndpoint> log)
 {
 #pragma warning disable S5332 // XML namespaces, not addresses.
-    private static readonly XNamespace Ec2 = "http://ec2.amazonaws.com/doc/2016-11-15/";
-    private static readonly XNamespace Elb = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+    private static readonly XNamespace _ec2 = "http://ec2.amazonaws.com/doc/2016-11-15/";
+    private static readonly XNamespace _elb = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 #pragma warning restore S5332
-    private static readonly XNamespace Sts = "https://sts.amazonaws.com/doc/2011-06-15/";
+    private static readonly XNamespace _sts = "https://sts.amazonaws.com/doc/2011-06-15/";
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -38,8 +38,8 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
             await (call.Service switch
             {
                 "ec2" => Ec2Async(context, call, requestId),
-                "elasticloadbalancing" => ResultAsync(context, call, "elb", operations.Elb, Elb, requestId),
-                "sts" => ResultAsync(context, call, "sts", operations.Sts, Sts, requestId),
+                "elasticloadbalancing" => ResultAsync(context, call, "elb", operations.Elb, _elb, requestId),
+                "sts" => ResultAsync(context, call, "sts", operations.Sts, _sts, requestId),
                 "sqs" or "aws-marketplace" => JsonAsync(context, call),
                 _ => throw new AwsException("InvalidAction", $"The service '{call.Service}' is not simulated."),
             });
@@ -73,7 +73,7 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         var result = await counts.CountAsync("ec2." + action, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
         result.Name = action + "Response";
         result.AddFirst(new XElement("requestId", requestId));
-        await WriteXmlAsync(context, result, Ec2, 200);
+        await WriteXmlAsync(context, result, _ec2, 200);
     }
 
     private async Task ResultAsync(HttpContext context, AwsCall call, string service, Dictionary<string, QueryOperation> offered, XNamespace space, string requestId)
@@ -114,7 +114,7 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
             }
             return WriteJsonAsync(context, new JsonObject { ["__type"] = $"{prefix}#{type}", ["message"] = fault.Message }, fault.Status);
         }
-        var space = Signature.ServiceOf(context.Request) switch { "elasticloadbalancing" => Elb, "sts" => Sts, _ => XNamespace.None };
+        var space = Signature.ServiceOf(context.Request) switch { "elasticloadbalancing" => _elb, "sts" => _sts, _ => XNamespace.None };
         return space != XNamespace.None
             ? WriteXmlAsync(context, new XElement("ErrorResponse", new XElement("Error", new XElement("Type", fault.Status < 500 ? "Sender" : "Receiver"), error), new XElement("RequestId", requestId)), space, fault.Status)
             : WriteXmlAsync(context, new XElement("Response", new XElement("Errors", new XElement("Error", error)), new XElement("RequestID", requestId)), XNamespace.None, fault.Status);
