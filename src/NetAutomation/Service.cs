@@ -15,6 +15,7 @@ using NetAutomation.Scheduling;
 using NetAutomation.Tenants;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation;
 
@@ -26,6 +27,7 @@ internal static class Service
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.AddWeb();
+        builder.AddTelemetry();
         builder.AddPersistence();
         builder.AddMarketplace();
         builder.AddConnections();

@@ -9,6 +9,7 @@ using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Billing;
 
@@ -21,7 +22,8 @@ internal static class BillingModule
         services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<UsageLedger>();
         services.AddScoped<IssueInvoices>();
-        services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>().AddSingleton<MeteringMetrics>();
+        services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>();
+        services.AddInstruments<MeteringMetrics>();
         services.AddSingleton<CloseBooks>();
         services.AddSingleton(ExportPart.Of<UsageView>(
             "usage", async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));

@@ -3,6 +3,7 @@ using NetAutomation.Connections.Operators;
 using NetAutomation.Connections.Reconciling;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connections;
 
@@ -20,7 +21,7 @@ internal static class ConnectionsModule
         services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<ReconcileSignal>();
         services.AddHostedService(provider => provider.GetRequiredService<ReconcileSignal>());
-        services.AddSingleton<ConnectionMetrics>();
+        services.AddInstruments<ConnectionMetrics>();
         services.AddScoped<EndpointServiceApi>();
         services.AddScoped<AllowedPrincipals>();
         services.AddScoped<Reconcile>();

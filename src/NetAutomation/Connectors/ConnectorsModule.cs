@@ -5,6 +5,7 @@ using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connectors;
 
@@ -31,6 +32,7 @@ internal static class ConnectorsModule
         services.AddSingleton(ExportPart.Of(
             "connector", (from, page, cancel) => ShowConnectors.List(page, null, from.Caller, from.Db, from.Services.GetRequiredService<ConnectorReleases>(), cancel)));
         services.AddSingleton<LinkHub>();
+        services.AddInstruments<ConnectorMetrics>();
         services.AddSingleton<LinkStore>();
         services.AddSingleton<JoinConnector>();
         services.AddSingleton<ConnectorReleases>();

@@ -13,8 +13,8 @@ internal sealed class EdgeMetrics
     public EdgeMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(MeterName);
-        _connections = meter.CreateCounter<long>("netautomation.edge.connections.refused");
-        _requests = meter.CreateCounter<long>("netautomation.edge.requests.refused");
+        _connections = meter.CreateCounter<long>("netautomation.edge.connections.refused", "{connection}", "Connections that were turned away.");
+        _requests = meter.CreateCounter<long>("netautomation.edge.requests.refused", "{request}", "Requests without a valid proof of identity.");
     }
 
     public void Refused(Listener listener, string reason) => _connections.Add(1, new("listener", Wire.Name(listener)), new("reason", reason));

@@ -9,6 +9,7 @@ using NetAutomation.Edge.Proxy;
 using NetAutomation.Edge.Targets;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Edge;
 
@@ -22,7 +23,7 @@ internal static class EdgeModule
         services.AddOptions<OperatorOptions>().BindConfiguration("Operator").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => OwnAuthority.Load(
             provider.GetRequiredService<IOptions<EdgeOptions>>().Value, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<EdgeMetrics>();
+        services.AddInstruments<EdgeMetrics>();
         services.AddSingleton<EdgeAddresses>();
         services.AddSingleton<RequireProxyHeader>();
         services.AddSingleton<CustomerAuthentication>();

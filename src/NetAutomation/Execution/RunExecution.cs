@@ -12,7 +12,8 @@ namespace NetAutomation.Execution;
 
 /// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
 internal sealed partial class RunExecution(
-    Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<RunExecution> log)
+    Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, RunMetrics metrics, IOptions<ExecutionOptions> options,
+    TimeProvider clock, ILogger<RunExecution> log)
 {
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
@@ -36,7 +37,9 @@ internal sealed partial class RunExecution(
         }
 
         using var watch = new RunWatch(run, dialler, journals, clock);
-        using var recorder = new RunRecorder(run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, clock, watch.Stop, log);
+        var platformOf = devices.ToDictionary(device => device.DeviceId, device => device.Platform);
+        using var recorder = new RunRecorder(
+            run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, platformOf, metrics, clock, watch.Stop, log);
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
         var verdict = await Work(run, block, devices, platformFolders, watch, recorder);

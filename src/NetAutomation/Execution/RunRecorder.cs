@@ -11,21 +11,49 @@ internal sealed partial class RunRecorder : IDisposable
     private readonly EventSpool _spool;
     private readonly Action _stop;
     private readonly ILogger _log;
+    private readonly IReadOnlyDictionary<DeviceId, string> _platforms;
+    private readonly RunMetrics _metrics;
     private readonly HashSet<DeviceId> _reported = [];
+    private readonly Dictionary<DeviceId, DateTimeOffset> _begun = [];
     private readonly Task<bool> _writing;
 
     /// <param name="stop">Called when nothing more can be written: the run must not go on unrecorded.</param>
-    public RunRecorder(ClaimedRun run, string spoolPath, Journals journals, TimeProvider clock, Action stop, ILogger log)
+    public RunRecorder(
+        ClaimedRun run, string spoolPath, Journals journals, IReadOnlyDictionary<DeviceId, string> platforms, RunMetrics metrics, TimeProvider clock,
+        Action stop, ILogger log)
     {
         (_run, _journals, _clock, _stop, _log) = (run, journals, clock, stop, log);
+        (_platforms, _metrics) = (platforms, metrics);
         _spool = new EventSpool(spoolPath);
         _writing = Task.Run(WriteAll);
     }
 
-    public Task Add(RunEvent happened) => _spool.Add(happened);
+    public Task Add(RunEvent happened)
+    {
+        if (happened is { Type: "device_started", Device: { } device })
+        {
+            _begun.TryAdd(device, happened.Time);
+        }
+
+        return _spool.Add(happened);
+    }
 
     /// <summary>A device's final outcome; the first one stands.</summary>
-    public Task Report(DeviceReport report) => _reported.Add(report.Device) ? _spool.Add(RunEvent.Of(_clock.GetUtcNow(), report)) : Task.CompletedTask;
+    public Task Report(DeviceReport report)
+    {
+        if (!_reported.Add(report.Device))
+        {
+            return Task.CompletedTask;
+        }
+
+        var now = _clock.GetUtcNow();
+        if (_begun.TryGetValue(report.Device, out var begun))
+        {
+            _metrics.Ended(_run.Block, _platforms[report.Device], report.Outcome, now - begun);
+        }
+
+        return _spool.Add(RunEvent.Of(now, report));
+    }
 
     /// <summary>True once everything is written; false where something could not be: the fence has moved on, or the database refused it.</summary>
     public Task<bool> Flush()
@@ -54,6 +82,7 @@ internal sealed partial class RunRecorder : IDisposable
         {
             if (await _journals.Outlast(journal => journal.Write(_run, before, batch, CancellationToken.None)))
             {
+                _metrics.Written(_clock.GetUtcNow() - batch[0].Time);
                 return true;
             }
         }

@@ -12,7 +12,8 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, RunMetrics metrics, IOptions<ExecutionOptions> options,
+    TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
@@ -75,6 +76,7 @@ internal sealed partial class Worker(
                 continue;
             }
 
+            metrics.Claimed(run.Block, run.Attempt > 1);
             var executing = Execute(run);
             _runs.TryAdd(executing, 0);
             _ = executing.ContinueWith(done => _runs.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -11,7 +11,7 @@ namespace NetAutomation.Runs;
 /// The ends of a run, each in one transaction: outcomes of the devices that have none, with their events, settlement, usage, receipts,
 /// state, holds. A run with a device whose outcome is unknown stays unknown and unsettled, and only such devices stay held.
 /// </summary>
-internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSignals signals)
+internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSignals signals, RunMetrics metrics, TimeProvider clock)
 {
     private const string Worker = "worker";
     private static readonly HashSet<DeviceId> _none = [];
@@ -29,6 +29,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         Conclude(run.Tenant, run.Id, null, DeviceOutcome.NotStarted, rest);
         var devices = found.ConvertAll(
             device => device.Outcome is null ? device with { Outcome = DeviceOutcome.NotStarted, Code = rest } : device);
+        var outcome = RunState.Unknown;
         if (devices.Exists(device => device.Outcome == DeviceOutcome.Unknown))
         {
             await RunMove.LeaveUnknown.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, "device_unknown");
@@ -40,6 +41,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             var move = failed == 0 ? RunMove.Succeed
                 : cancelled && devices.Exists(device => device.LeftByCancel) ? RunMove.FinishCancelled
                 : RunMove.Fail;
+            outcome = move.To;
             var price = await Settle(run.Tenant, run.Id, head, devices, _none, cancel);
             var failure = move == RunMove.Fail ? new RunFailure("devices_failed", $"{failed} of {devices.Count}") : null;
             if (!await move.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, charged: price, failure: failure))
@@ -51,6 +53,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         await transaction.CommitAsync(cancel);
         signals.RingNews(run.Id);
         signals.RingWork();
+        metrics.Ended(head.Block, devices.Select(device => device.Platform), outcome, head.Ran);
         return true;
     }
 
@@ -154,7 +157,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             from runs.run r where tenant_id = {tenant.Value} and id = {run.Value} {so}
             """,
             $"""
-            select device_id, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash
+            select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash
             from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
             where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,
@@ -162,20 +165,23 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         return heads is [var head] ? (head, devices) : null;
     }
 
-    private Task<Money> Settle(
+    private async Task<Money> Settle(
         TenantId tenant, RunId run, Head head, List<Device> devices, HashSet<DeviceId> unbilled, CancellationToken cancel)
     {
         var facts = devices.ConvertAll(device => new DeviceFact(
             device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest, device.Good && !unbilled.Contains(device.DeviceId),
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash));
-        return ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
+        var begun = clock.GetTimestamp();
+        var price = await ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
+        metrics.Settled(clock.GetElapsedTime(begun));
+        return price;
     }
 
     private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, TimeSpan Ran);
 
     private sealed record Device(
-        DeviceId DeviceId, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash, string? AfterHash)
+        DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash, string? AfterHash)
     {
         public bool Good => Outcome?.IsGood() == true;
 

@@ -8,6 +8,7 @@ using NetAutomation.Runs.Start;
 using NetAutomation.Runs.Windows;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Runs;
 
@@ -17,6 +18,7 @@ internal static class RunsModule
     {
         var services = builder.Services;
         services.AddOptions<RunsOptions>().BindConfiguration("Runs").ValidateDataAnnotations().ValidateOnStart();
+        services.AddInstruments<RunMetrics>();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
@@ -34,6 +36,7 @@ internal static class RunsModule
         services.AddLoop<RunUpkeep>("runs.rescue", often, (upkeep, cancel) => upkeep.Rescue(cancel));
         services.AddLoop<RunUpkeep>("runs.reopen", often, (upkeep, cancel) => upkeep.Reopen(cancel));
         services.AddLoop<RunUpkeep>("runs.expire", often, (upkeep, cancel) => upkeep.Expire(cancel));
+        services.AddLoop<MeasureQueue>("runs.measure-queue", TimeSpan.FromSeconds(15), (queue, cancel) => queue.Run(cancel));
         services.AddLoop<RefreshWindows>("runs.refresh-windows", often, (windows, cancel) => windows.Sweep(cancel));
     }
 

@@ -11,7 +11,7 @@ public sealed partial class ModuleReadmeTests
     private const BindingFlags Everything = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance;
 
     // Sections of the configuration that no type is named for.
-    private static readonly string[] _sections = ["Cell", "Database", "Metering", "Onboarding", "Operator", "Serilog", "Targets"];
+    private static readonly string[] _sections = ["Cell", "Database", "Metering", "Onboarding", "Operator", "Serilog", "Targets", "Telemetry"];
     private static readonly string[] _headings = ["## Vocabulary", "## Ownership", "## Invariants", "## Not promised"];
     private static readonly Type[] _types =
         [.. new[] { typeof(Money), typeof(TunnelProtocol), typeof(ModuleReadmeTests) }.SelectMany(type => type.Assembly.GetTypes())];

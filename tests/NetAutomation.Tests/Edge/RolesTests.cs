@@ -25,7 +25,7 @@ public sealed class RolesTests(PostgresServer postgres)
         Loops(host).ShouldBe(
         [
             "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "purchasing.renew-rentals",
-            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.refresh-windows", "runs.reopen", "runs.rescue",
+            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.measure-queue", "runs.refresh-windows", "runs.reopen", "runs.rescue",
             "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused", "tenants.sweep-events",
         ]);
     }

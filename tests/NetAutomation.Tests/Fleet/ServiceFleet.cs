@@ -75,6 +75,8 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public int CustomerPort(string name) => _ports[name].Customer;
 
+    public int PeerPort(string name) => _ports[name].Peer;
+
     public string DeviceId(string name) => _devices[name];
 
     public Task StartApi(string name) => StartService(name, "Roles:0=api", "Connectors:DrainSeconds=240");

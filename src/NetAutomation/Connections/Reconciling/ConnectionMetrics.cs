@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using NetAutomation.Connections.Policy;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connections.Reconciling;
 
@@ -21,15 +22,15 @@ internal sealed class ConnectionMetrics
     public ConnectionMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(MeterName);
-        _rounds = meter.CreateCounter<long>("netautomation.connections.rounds");
-        _duration = meter.CreateHistogram<double>("netautomation.connections.round.duration", "s");
-        _decided = meter.CreateCounter<long>("netautomation.connections.decided");
-        _refused = meter.CreateCounter<long>("netautomation.connections.refused");
-        _throttled = meter.CreateCounter<long>("netautomation.connections.throttled");
-        _unbound = meter.CreateCounter<long>("netautomation.connections.unbound");
-        _pending = meter.CreateGauge<long>("netautomation.connections.pending");
-        _oldest = meter.CreateGauge<double>("netautomation.connections.oldest_undecided", "s");
-        _locked = meter.CreateGauge<double>("netautomation.connections.lock_wait", "s");
+        _rounds = meter.CreateCounter<long>("netautomation.connections.rounds", "{round}", "Rounds of reconciling endpoint connections.");
+        _duration = meter.CreateHistogram("netautomation.connections.round.duration", "s", "How long a round took.", advice: Buckets.Short);
+        _decided = meter.CreateCounter<long>("netautomation.connections.decided", "{connection}", "Endpoint connections that a round decided.");
+        _refused = meter.CreateCounter<long>("netautomation.connections.refused", "{connection}", "Decisions that EC2 did not carry out.");
+        _throttled = meter.CreateCounter<long>("netautomation.connections.throttled", "{call}", "Calls that EC2 throttled.");
+        _unbound = meter.CreateCounter<long>("netautomation.connections.unbound", "{binding}", "Bindings that a round ended.");
+        _pending = meter.CreateGauge<long>("netautomation.connections.pending", "{connection}", "Endpoint connections that are not settled.");
+        _oldest = meter.CreateGauge<double>("netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
+        _locked = meter.CreateGauge<double>("netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
     }
 
     public void Round(bool succeeded, TimeSpan took)

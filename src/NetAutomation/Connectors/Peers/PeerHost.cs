@@ -3,13 +3,16 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Web;
+using OpenTelemetry.Metrics;
 
 namespace NetAutomation.Connectors.Peers;
 
 /// <summary>
 /// The peer listener: open where other replicas may call, and in every process without the API, which has its health here alone.
 /// </summary>
-internal sealed class PeerHost(PeerApi api, PeerListener listener, PeerIdentity self, Roles roles, IOptions<PeerOptions> options, ILoggerFactory loggers) : IHostedService
+internal sealed class PeerHost(
+    PeerApi api, PeerListener listener, PeerIdentity self, Roles roles, MeterProvider metrics, IOptions<PeerOptions> options, ILoggerFactory loggers)
+    : IHostedService
 {
     private WebApplication? _app;
 
@@ -41,6 +44,7 @@ internal sealed class PeerHost(PeerApi api, PeerListener listener, PeerIdentity 
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         _app = builder.Build();
         _app.UseRouting();
+        _app.UseOpenTelemetryPrometheusScrapingEndpoint(metrics, http => http.Request.Path == "/metrics", null, null, null);
         _app.MapGet("/healthz/live", http => http.Response.WriteAsync("live", http.RequestAborted));
         _app.MapGet("/healthz/ready", async http =>
         {

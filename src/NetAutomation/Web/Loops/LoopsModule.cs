@@ -1,3 +1,4 @@
+using NetAutomation.Web.Telemetry;
 using Quartz;
 
 namespace NetAutomation.Web.Loops;
@@ -25,6 +26,7 @@ internal static class LoopsModule
     public static void AddLoops(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LoopRegistry>().AddHostedService<LoopHost>();
+        builder.Services.AddInstruments<LoopMetrics>();
         if (!Roles.Of(builder.Configuration).Scheduler)
         {
             return;
