@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Tunnel;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connectors;
 
@@ -46,7 +48,7 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
                 hub.TellFence(dial, link);
             }
 
-            last = await link.Dial(dial, timeout, cancel);
+            last = await Tunnel(link, dial, timeout, cancel);
             if (last.Stream is not null || !DialCodes.AnotherLinkMayServe(last.Code!))
             {
                 return last;
@@ -76,6 +78,29 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
     /// <summary>True while a connector of the site is attached, here or at another replica.</summary>
     public async Task<bool> HasLink(TenantId tenant, SiteId site, CancellationToken cancel) =>
         hub.Serving(tenant, site).Count > 0 || (await peers.Serving(tenant, site, cancel)).Count > 0;
+
+    /// <summary>The connector has no telemetry; its side of the stream shows here, from the wish to the end.</summary>
+    private static async Task<DialResult> Tunnel(LinkSession link, DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
+    {
+        var span = Spans.Start("tunnel", ActivityKind.Client);
+        DialResult? result = null;
+        try
+        {
+            return result = await link.Dial(dial, timeout, cancel);
+        }
+        finally
+        {
+            if (span is not null && result?.Stream is { } stream)
+            {
+                _ = stream.Finished.ContinueWith(_ => span.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+            else
+            {
+                span?.SetStatus(ActivityStatusCode.Error, result?.Code);
+                span?.Dispose();
+            }
+        }
+    }
 
     private async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) =>
         dial.Run is null ? dial is { Exclusive: false, Fence: 0 } : await gate.MayDial(dial, cancel);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using NetAutomation.Catalog;
 using NetAutomation.Connectors;
@@ -7,6 +8,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Platforms;
 using NetAutomation.Runs;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Execution;
 
@@ -196,7 +198,13 @@ internal sealed partial class RunExecution(
     {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
-        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, (alias, cancel) => DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel));
+        using var span = Spans.Start("sandbox");
+        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, async (alias, cancel) =>
+        {
+            // A sandbox that was kept ready calls out of a context of its own.
+            using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
+            return await DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel);
+        });
         watch.Attach(sandbox);
         var looks = job.Check && run.Mode == RunMode.Apply;
         try

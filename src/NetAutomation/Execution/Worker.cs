@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms;
 using NetAutomation.Runs;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Execution;
 
@@ -85,6 +87,7 @@ internal sealed partial class Worker(
 
     private async Task Execute(ClaimedRun run)
     {
+        using var claim = Spans.StartIn(run.TraceParent, "claim", ActivityKind.Consumer);
         try
         {
             await execution.Execute(run, _stop.Token);

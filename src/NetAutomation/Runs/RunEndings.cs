@@ -4,6 +4,7 @@ using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Runs;
 
@@ -147,7 +148,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     {
         var (heads, devices) = await db.Query<Head, Device>(
             $"""
-            select block, digest, engine_version, input_hash, (
+            select block, digest, engine_version, input_hash, trace_parent, (
               select coalesce(sum(coalesce(e.at, now()) - s.at), '0') from runs.run_transition s
                 left join lateral (
                   select n.at from runs.run_transition n
@@ -172,13 +173,14 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest, device.Good && !unbilled.Contains(device.DeviceId),
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash));
+        using var span = Spans.StartIn(head.TraceParent, "settle");
         var begun = clock.GetTimestamp();
         var price = await ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
         metrics.Settled(clock.GetElapsedTime(begun));
         return price;
     }
 
-    private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, TimeSpan Ran);
+    private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, string? TraceParent, TimeSpan Ran);
 
     private sealed record Device(
         DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash, string? AfterHash)

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Start;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Runs;
 
@@ -25,6 +27,13 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     /// <param name="origin">The schedule's occurrence; it starts at most one run.</param>
     public async Task<Outcome<RunId>> Start(Caller caller, StartRunRequest body, RunOrigin? origin, CancellationToken cancel)
     {
+        if (origin?.Schedule is not null)
+        {
+            // What a schedule starts belongs to no request.
+            Activity.Current = null;
+        }
+
+        using var span = Spans.Start("enqueue", ActivityKind.Producer);
         if (Refusal(body, clock) is { } refused)
         {
             return refused;
@@ -151,11 +160,11 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
         db.SendWithNext(
             $"""
             insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
-                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of)
+                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of, trace_parent)
             values ({tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest},
                     {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
                     {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
-                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value})
+                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {Spans.Here})
             """);
         db.SendWithNext($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', {queued}, 0, {by})");
         db.SendWithNext(

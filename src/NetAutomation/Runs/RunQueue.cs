@@ -18,7 +18,11 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <param name="MayGoOn">Another attempt may take it up where this one is stopped.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
-    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices);
+    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices)
+{
+    /// <summary>The trace that the run was queued in.</summary>
+    public string? TraceParent { get; init; }
+}
 
 /// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -61,7 +65,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         var (runs, devices) = await tenantDb.Query<Row, DeviceRow>(
             $"""
             select block, version, platforms::text as platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input::text as input, timeout_seconds,
-              rollout::text as rollout
+              rollout::text as rollout, trace_parent
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
@@ -76,7 +80,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             JsonSerializer.Deserialize<Dictionary<string, string>>(run.Platforms)!, run.Mode, run.Writes, run.MayGoOn,
             JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
-            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))]);
+            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))]) { TraceParent = run.TraceParent };
     }
 
     /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
@@ -106,7 +110,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
 
-    private sealed record Row(string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout);
+    private sealed record Row(string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout, string? TraceParent);
 
     private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 

@@ -53,13 +53,14 @@ internal sealed class ServiceFleet : IAsyncDisposable
     /// <param name="content">A directory with Platforms and Blocks, in place of the repository's.</param>
     /// <param name="answers">What the routers say to further commands.</param>
     public static async Task<ServiceFleet> Start(
-        PostgresServer postgres, int devices, bool scheduler = true, string? content = null, IReadOnlyDictionary<string, string>? answers = null)
+        PostgresServer postgres, int devices, bool scheduler = true, string? content = null, IReadOnlyDictionary<string, string>? answers = null,
+        params string[] settings)
     {
         var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers };
         fleet._content = content ?? fleet._content;
         try
         {
-            await fleet.Start(devices, scheduler);
+            await fleet.Start(devices, scheduler, settings);
             return fleet;
         }
         catch
@@ -197,7 +198,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task Start(int devices, bool scheduler)
+    private async Task Start(int devices, bool scheduler, string[] settings)
     {
         _silent.Start();
         var key = Path.Combine(_folder.FullName, "cluster.key");
@@ -207,7 +208,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         [
             $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys", "Inventory:AllowLoopback=true",
             $"Catalog:ContentDirectory={Path.GetDirectoryName(_ground.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
-            $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks",
+            $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks", .. settings,
         ];
         Host = await ServiceHost.Start(Database, [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0", "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
         Tenant = await Host.CreateTenant();

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using NetAutomation.Tunnel;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connectors.Links;
 
@@ -27,6 +29,7 @@ internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton<DistributedContextPropagator, UntrustedTraces>();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             Limit(kestrel.Limits);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -123,6 +124,11 @@ internal sealed class PeerClient : IDisposable
             Headers = { Host = _certificate.ServerName },
         };
         request.Headers.Add(PeerCall.Header, _key.Sign(call));
+        if (call.Path == PeerCall.DialsPath && Activity.Current is { } dial)
+        {
+            request.Headers.Add("traceparent", dial.Id);
+        }
+
         return _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
     }
 }

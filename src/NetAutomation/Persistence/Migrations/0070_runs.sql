@@ -109,6 +109,9 @@ create table runs.run (
   written bigint not null default 0,
   -- What a person found out of a run that was unknown.
   resolution jsonb,
+  -- Where it was queued: what happens to it later, in whatever process, goes on with this trace.
+  trace_parent text check (trace_parent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+  trace_id text generated always as (substr(trace_parent, 4, 32)) stored,
   reserved_run text generated always as ('run') stored,
   reserved_device text generated always as ('device') stored,
   reserved_minute text generated always as ('minute') stored,

@@ -45,11 +45,12 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="FinalSeq">Number of its last event.</param>
 /// <param name="Labels">Your own words for it.</param>
 /// <param name="Priority">Among your own queued runs, higher ones start first.</param>
+/// <param name="TraceId">Names the run in the provider's traces and logs: 32 hex digits.</param>
 public sealed record RunView(
     RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest, string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
     QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
-    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority)
+    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId)
 {
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
         (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
@@ -61,7 +62,7 @@ public sealed record RunView(
             $"""
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
               r.ceiling_micros, r.charged_micros, r.failure_code, r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
-              r.finished_at, r.final_seq, r.labels::text as labels, r.priority, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
+              r.finished_at, r.final_seq, r.labels::text as labels, r.priority, r.trace_id, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
             from (select * from runs.run r
                   where tenant_id = {tenant.Value} {filter.Condition()} {(below is null ? $"" : (FormattableString)$"and id < {below}")}
                   order by id desc limit {take}) r
@@ -80,7 +81,7 @@ public sealed record RunView(
     private sealed record Row(
         Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
         long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId, string? Occurrence, Guid CreatedBy,
-        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority, long Total, long Pending, long Ok, long Changed,
+        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority, string? TraceId, long Total, long Pending, long Ok, long Changed,
         long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View() => new(
@@ -88,7 +89,7 @@ public sealed record RunView(
             JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros), ChargedMicros is { } micros ? new Money(micros) : null,
             new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown), FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
             RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence, new ApiKeyId(CreatedBy), CreatedAt,
-            StartedAt, FinishedAt, FinalSeq, JsonElement.Parse(Labels), Priority);
+            StartedAt, FinishedAt, FinalSeq, JsonElement.Parse(Labels), Priority, TraceId);
     }
 }
 

@@ -1,5 +1,10 @@
+using System.Diagnostics;
+using OpenTelemetry;
+using OpenTelemetry.Context.Propagation;
+using OpenTelemetry.Instrumentation.AspNetCore;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace NetAutomation.Web.Telemetry;
 
@@ -26,7 +31,8 @@ internal static class TelemetryModule
 
         var cell = configuration["Cell:Name"] ?? new CellOptions().Name;
         builder.Services.AddHostedService<InstrumentsHost>();
-        builder.Services.AddOpenTelemetry()
+        builder.Services.AddSingleton<DistributedContextPropagator, UntrustedTraces>();
+        var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("netautomation", serviceNamespace: cell))
             .WithMetrics(metrics =>
             {
@@ -36,7 +42,30 @@ internal static class TelemetryModule
                     metrics.AddOtlpExporter();
                 }
             });
+        if (IsSet(configuration, Endpoint) || IsSet(configuration, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+        {
+            // The instrumentation takes the parent from the server only so, and from the request's header otherwise.
+            Sdk.SetDefaultTextMapPropagator(new TraceContextPropagator());
+            telemetry.WithTracing(traces => traces.AddSource(Spans.SourceName).AddAspNetCoreInstrumentation(Requests).AddOtlpExporter());
+        }
     }
+
+    private static void Requests(AspNetCoreTraceInstrumentationOptions options)
+    {
+        options.Filter = http => (IsPublic(http) && !http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))
+            || http.Request.Path.StartsWithSegments("/peer/v1/dials", StringComparison.Ordinal);
+        options.EnrichWithHttpRequest = (span, request) =>
+        {
+            if (IsPublic(request.HttpContext) && ActivityContext.TryParse(request.Headers.TraceParent, null, isRemote: true, out var caller))
+            {
+                span.AddLink(new ActivityLink(caller));
+            }
+        };
+        options.EnrichWithHttpResponse = (span, response) => span.DisplayName = IsPublic(response.HttpContext) ? "request" : span.DisplayName;
+    }
+
+    private static bool IsPublic(HttpContext http) =>
+        http.Features.Get<ListenerFeature>()?.Listener is Listener.Customer or Listener.Operator or Listener.Registration;
 
     private static bool IsSet(ConfigurationManager configuration, string name) => !string.IsNullOrEmpty(configuration[name]);
 
