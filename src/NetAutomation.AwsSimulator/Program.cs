@@ -61,7 +61,8 @@ catch (JsonException error)
 {
     return Fail($"{file}: {error.Message}");
 }
-catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or FormatException or SocketException or AwsException)
+catch (Exception error) when (
+    error is IOException or UnauthorizedAccessException or ArgumentException or FormatException or SocketException or AwsException)
 {
     return Fail(error.Message);
 }

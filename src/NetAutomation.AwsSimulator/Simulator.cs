@@ -40,7 +40,10 @@ internal sealed class Simulator : IAsyncDisposable
         var privateLink = new PrivateLink(options, clock, ec2Faults);
         var loadBalancer = new LoadBalancer(options, clock);
         var marketplace = new State.Marketplace(options, clock);
-        var queues = options.Queues.ToDictionary(name => name, name => new MessageQueue(name, clock, options.QueueFaults.GetValueOrDefault(name) ?? new QueueFaults()), StringComparer.Ordinal);
+        var queues =
+            options.Queues.ToDictionary(
+                name => name, name => new MessageQueue(name, clock, options.QueueFaults.GetValueOrDefault(name) ?? new QueueFaults()),
+                StringComparer.Ordinal);
         foreach (var (setting, name) in NamedQueues(options).Where(named => !queues.ContainsKey(named.Name)))
         {
             throw new ArgumentException($"{setting} names '{name}', which is not in queues.", nameof(options));
@@ -77,10 +80,15 @@ internal sealed class Simulator : IAsyncDisposable
         try
         {
             front.Start();
-            var endpoint = new AwsEndpoint(new Signature(options.Accounts, clock), operations, ec2Faults, counts, aws.Services.GetRequiredService<ILogger<AwsEndpoint>>());
+            var endpoint =
+                new AwsEndpoint(
+                    new Signature(options.Accounts, clock), operations, ec2Faults, counts,
+                    aws.Services.GetRequiredService<ILogger<AwsEndpoint>>());
             aws.Run(endpoint.HandleAsync);
             await aws.StartAsync();
-            new ControlApi(options with { Urls = Address(aws).ToString().TrimEnd('/') }, privateLink, ec2Faults, loadBalancer, marketplace, queues, front, counts).Map(control);
+            new ControlApi(
+                options with { Urls = Address(aws).ToString().TrimEnd('/') }, privateLink, ec2Faults, loadBalancer, marketplace, queues,
+                front, counts).Map(control);
             await control.StartAsync();
         }
         catch
@@ -118,14 +126,16 @@ internal sealed class Simulator : IAsyncDisposable
     {
         // The empty builder reads no environment, so variables meant for the service beside it change nothing here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft", LogLevel.Warning);
         builder.Services.AddRouting().Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(Parse(url)));
         return builder.Build();
     }
 
     private static IPEndPoint Parse(string url) =>
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == "http" && IPAddress.TryParse(uri.Host, out var address) ? new IPEndPoint(address, uri.Port) :
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme == "http" && IPAddress.TryParse(uri.Host, out var address)
+            ? new IPEndPoint(address, uri.Port) :
         throw new ArgumentException($"'{url}' is not of the form http://ADDRESS:PORT.", nameof(url));
 
     private static Uri Address(WebApplication app) =>

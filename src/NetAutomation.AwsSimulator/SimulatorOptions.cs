@@ -24,7 +24,8 @@ internal sealed record SimulatorOptions
     public IReadOnlyDictionary<string, string> Topics { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>What happens to what AWS itself sends into a queue, by the queue's name.</summary>
-    public IReadOnlyDictionary<string, QueueFaults> QueueFaults { get; init; } = new Dictionary<string, QueueFaults>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, QueueFaults> QueueFaults { get; init; } =
+        new Dictionary<string, QueueFaults>(StringComparer.Ordinal);
     public MarketplaceOptions Marketplace { get; init; } = new();
 
     public static SimulatorOptions Load(string path)

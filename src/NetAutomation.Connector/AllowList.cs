@@ -16,7 +16,9 @@ internal sealed class AllowList
     public IEnumerable<IPNetwork> Networks => _entries.Select(e => e.Network);
 
     /// <summary>The entries for exactly one address.</summary>
-    public IEnumerable<IPEndPoint> Single => _entries.Where(e => IsOne(e.Network)).SelectMany(e => e.Ports.Select(port => new IPEndPoint(e.Network.BaseAddress, port))).Distinct();
+    public IEnumerable<IPEndPoint> Single =>
+        _entries.Where(e => IsOne(e.Network)).SelectMany(e => e.Ports.Select(port => new IPEndPoint(e.Network.BaseAddress, port)))
+            .Distinct();
 
     public static AllowList Load(string path) => Parse(File.ReadAllText(path));
 
@@ -52,7 +54,8 @@ internal sealed class AllowList
     public bool Allows(IPAddress address, int port, IReadOnlyCollection<IPAddress> own)
     {
         var target = Normalise(address);
-        if (target.Equals(IPAddress.Any) || target.Equals(IPAddress.IPv6Any) || target is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, ScopeId: not 0 })
+        if (target.Equals(IPAddress.Any) || target.Equals(IPAddress.IPv6Any)
+            || target is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, ScopeId: not 0 })
         {
             return false;
         }
@@ -66,15 +69,19 @@ internal sealed class AllowList
     /// <summary>An IPv4-mapped IPv6 address is the IPv4 address it carries.</summary>
     public static IPAddress Normalise(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
-    private static bool IsOne(IPNetwork network) => network.PrefixLength == (network.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
+    private static bool IsOne(IPNetwork network) =>
+        network.PrefixLength == (network.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
 
     private static IPNetwork? ReadNetwork(string word)
     {
-        var text = word.Contains('/', StringComparison.Ordinal) ? word : IPAddress.TryParse(word, out var one) ? $"{word}/{(one.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128)}" : word;
+        var text = word.Contains('/', StringComparison.Ordinal)
+            ? word : IPAddress.TryParse(word, out var one)
+                ? $"{word}/{(one.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128)}" : word;
         // IPNetwork refuses host bits below the mask; the round trip refuses octal, hexadecimal and shortened forms.
         return IPNetwork.TryParse(text, out var network)
             && !network.BaseAddress.IsIPv4MappedToIPv6
-            && (network.BaseAddress.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || network.ToString() == text) ? network : null;
+            && (network.BaseAddress.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || network.ToString() == text)
+                ? network : null;
     }
 
     private static int[]? ReadPorts(string word)

@@ -21,7 +21,9 @@ internal sealed class BulkStream : NetworkStream
     private int _length;
 
     public BulkStream(Socket socket)
-        : base(socket, ownsSocket: true) => _late = new Timer(static stream => _ = ((BulkStream)stream!).SendLate(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        : base(socket, ownsSocket: true) =>
+            _late =
+                new Timer(static stream => _ = ((BulkStream)stream!).SendLate(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {

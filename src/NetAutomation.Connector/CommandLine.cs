@@ -48,7 +48,8 @@ internal sealed class CommandLine
 
             var declared = known.FirstOrDefault(k => k.TrimEnd('*', '?') == word);
             var value = "";
-            if (declared is null || (!declared.EndsWith('?') && !words.TryDequeue(out value)) || (_options.ContainsKey(word) && !declared.EndsWith('*')))
+            if (declared is null || (!declared.EndsWith('?') && !words.TryDequeue(out value))
+                || (_options.ContainsKey(word) && !declared.EndsWith('*')))
             {
                 throw new UsageException($"{word}: unknown, given twice or without a value");
             }

@@ -5,7 +5,8 @@ using System.Text.Json.Serialization;
 namespace NetAutomation.Connector;
 
 /// <summary>What joining left on disk; the private key is a file of its own.</summary>
-internal sealed record ConnectorState(string Connector, string Name, string Endpoint, int Port, string ServerName, string? Address, string CaPem)
+internal sealed record ConnectorState(
+    string Connector, string Name, string Endpoint, int Port, string ServerName, string? Address, string CaPem)
 {
     public static ConnectorState Load(string directory) =>
         JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "connector.json")), ConnectorJson.Default.ConnectorState)
@@ -22,7 +23,9 @@ internal sealed record ConnectorState(string Connector, string Name, string Endp
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectRequiredConstructorParameters = true,
+    RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ConnectorState))]
 [JsonSerializable(typeof(DoctorReport))]
 internal sealed partial class ConnectorJson : JsonSerializerContext;

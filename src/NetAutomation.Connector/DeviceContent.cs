@@ -11,7 +11,8 @@ internal sealed class DeviceContent(Stream device, CancellationToken aborted) : 
     /// <summary>Completes with END_STREAM; fails when the device or the service reset the stream.</summary>
     public Task Sent => _sent.Task;
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, default);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, default);
 
     // An exception here makes HttpClient send RST_STREAM: a device's reset must never look like its end.
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)

@@ -38,8 +38,12 @@ internal static class DeviceDoctor
         {
             return e.SocketErrorCode == SocketError.ConnectionReset ? Closed(device)
                 : e.SocketErrorCode == SocketError.ConnectionRefused
-                ? Wrong("device-refused", $"{device} is allowed but refuses the connection: nothing listens there, or its access list rejects this host")
-                : Wrong("device-unreachable", $"{device} is allowed but cannot be reached ({e.SocketErrorCode}): check the route from this host");
+                ? Wrong(
+                    "device-refused",
+                    $"{device} is allowed but refuses the connection: nothing listens there, or its access list rejects this host")
+                : Wrong(
+                    "device-unreachable",
+                    $"{device} is allowed but cannot be reached ({e.SocketErrorCode}): check the route from this host");
         }
 
         try
@@ -73,7 +77,8 @@ internal static class DeviceDoctor
             length += read;
             var lines = Encoding.ASCII.GetString(buffer, 0, length).Split('\n');
             // Other lines may come before it; the last one may not be whole yet.
-            if (Array.Find(lines[..^1], l => l.StartsWith("SSH-", StringComparison.Ordinal))?.TrimEnd('\r') is { Length: <= LongestBanner } banner)
+            if (Array.Find(lines[..^1], l => l.StartsWith("SSH-", StringComparison.Ordinal))?.TrimEnd(
+                '\r') is { Length: <= LongestBanner } banner)
             {
                 return new string([.. banner.Where(c => !char.IsControl(c))]);
             }

@@ -16,7 +16,9 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
     private readonly Dictionary<IPEndPoint, Device> _devices = [];
     private readonly Pace _all = new(rate);
 
-    /// <summary>A place for one session, until it is disposed; null where none became free within two seconds or half of the deadline.</summary>
+    /// <summary>
+    /// A place for one session, until it is disposed; null where none became free within two seconds or half of the deadline.
+    /// </summary>
     public async Task<IDisposable?> Enter(IPEndPoint address, TimeSpan deadline, CancellationToken ct)
     {
         var patience = deadline / 2 < _patience ? deadline / 2 : _patience;

@@ -7,16 +7,19 @@ namespace NetAutomation.Connector;
 
 /// <summary>Connects to a device after the allow-list has agreed to the very address that is dialled.</summary>
 internal sealed class DeviceSockets(
-    AllowList allowList, DeviceLimits limits, Func<string, CancellationToken, Task<IPAddress[]>> resolve, Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
+    AllowList allowList, DeviceLimits limits, Func<string, CancellationToken, Task<IPAddress[]>> resolve,
+    Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
-    public DeviceSockets(AllowList allowList, DeviceLimits limits, TimeProvider time) : this(allowList, limits, Dns.GetHostAddressesAsync, OwnAddresses, time)
+    public DeviceSockets(AllowList allowList, DeviceLimits limits, TimeProvider time)
+        : this(allowList, limits, Dns.GetHostAddressesAsync, OwnAddresses, time)
     {
     }
 
     /// <summary>A connected socket with its place among the device's sessions, or a code of <see cref="DialCodes"/>.</summary>
-    public async Task<(Socket? Socket, IDisposable? Place, string Code)> Connect(string host, int port, TimeSpan deadline, CancellationToken ct)
+    public async Task<(Socket? Socket, IDisposable? Place, string Code)> Connect(
+        string host, int port, TimeSpan deadline, CancellationToken ct)
     {
         var started = time.GetTimestamp();
         using var timeout = new CancellationTokenSource(deadline < _timeout ? deadline : _timeout, time);
@@ -94,7 +97,8 @@ internal sealed class DeviceSockets(
     {
         SocketError.ConnectionRefused => DialCodes.Refused,
         SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData or SocketError.NoRecovery => DialCodes.Dns,
-        SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown => DialCodes.Unreachable,
+        SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown =>
+            DialCodes.Unreachable,
         SocketError.TimedOut => DialCodes.Timeout,
         _ => DialCodes.Io,
     };

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace NetAutomation.Connector;
 
-/// <summary>Goes the way of a session step by step and says what is wrong and what to do. Changes nothing, and leaves a running connector alone.</summary>
+/// <summary>
+/// Goes the way of a session step by step and says what is wrong and what to do. Changes nothing, and leaves a running connector alone.
+/// </summary>
 internal static class DoctorCommand
 {
     private const int AtOnce = 16;
@@ -62,7 +64,9 @@ internal static class DoctorCommand
         var well = !findings.Exists(f => f.Verdict == "wrong");
         if (json)
         {
-            await output.WriteLineAsync(JsonSerializer.Serialize(new DoctorReport(well, ConnectorVersion.Text, findings), ConnectorJson.Default.DoctorReport).AsMemory(), ct);
+            await output.WriteLineAsync(
+                JsonSerializer.Serialize(new DoctorReport(well, ConnectorVersion.Text, findings), ConnectorJson.Default.DoctorReport)
+                    .AsMemory(), ct);
         }
 
         return well ? 0 : 1;
@@ -81,11 +85,13 @@ internal static class DoctorCommand
             var keyFile = Path.Combine(directory, "key.pem");
             if (!Directory.Exists(directory))
             {
-                (code, message) = ("state-missing", $"{directory} is not there: join first, or name the directory the connector was joined with");
+                (code, message) =
+                    ("state-missing", $"{directory} is not there: join first, or name the directory the connector was joined with");
             }
             else if (!Directory.GetFiles(directory).Contains(Path.Combine(directory, "connector.json"), StringComparer.Ordinal))
             {
-                (code, message) = ("not-joined", $"{directory} holds no connector: no join has succeeded there. Create a join token and join");
+                (code, message) =
+                    ("not-joined", $"{directory} holds no connector: no join has succeeded there. Create a join token and join");
             }
             else if (!File.Exists(keyFile))
             {
@@ -98,7 +104,9 @@ internal static class DoctorCommand
                 FenceFile.Load(Path.Combine(directory, "fences"));
                 Instance.Last(directory);
                 var mode = File.GetUnixFileMode(keyFile) & Others;
-                (code, message) = mode != UnixFileMode.None ? ("key-readable", $"others than its owner may use {keyFile}: chmod 600 it, and join anew where somebody may have read it")
+                (code, message) = mode != UnixFileMode.None
+                    ? ("key-readable",
+                        $"others than its owner may use {keyFile}: chmod 600 it, and join anew where somebody may have read it")
                     : (File.GetUnixFileMode(directory) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != UnixFileMode.None
                         ? ("state-writable", $"others than its owner may write to {directory}: chmod 700 it")
                     : StateFiles.IsWritable(directory) ? ("", $"{state.Connector} ({state.Name}) in {directory}, with its key")
@@ -132,10 +140,17 @@ internal static class DoctorCommand
         try
         {
             var list = AllowList.Load(file);
-            var wide = list.Networks.Where(n => n.PrefixLength < (n.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 8 : 16)).ToList();
+            var wide =
+                list.Networks.Where(
+                    n => n.PrefixLength < (n.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 8 : 16)).ToList();
             var single = list.Single.DistinctBy(d => d.Address).Count();
-            say(list.Count == 0 ? new Finding(step, "warning", "allow-list-empty", $"{file} has no entry, so every device is denied: add lines 'CIDR port[,port]'")
-                : wide.Count > 0 ? new Finding(step, "warning", "allow-list-open", $"{string.Join(", ", wide)} opens far more than devices: list your management networks instead")
+            say(list.Count == 0
+                ? new Finding(
+                    step, "warning", "allow-list-empty", $"{file} has no entry, so every device is denied: add lines 'CIDR port[,port]'")
+                : wide.Count > 0
+                    ? new Finding(
+                        step, "warning", "allow-list-open",
+                        $"{string.Join(", ", wide)} opens far more than devices: list your management networks instead")
                 : new Finding(step, "ok", null, $"{list.Count} entries, {single} of them single addresses"));
             return list;
         }
@@ -145,7 +160,8 @@ internal static class DoctorCommand
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            say(new Finding(step, "wrong", "allow-list-missing", $"{file} is not there: write it, one line 'CIDR port[,port]' per network"));
+            say(new Finding(
+                step, "wrong", "allow-list-missing", $"{file} is not there: write it, one line 'CIDR port[,port]' per network"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -24,7 +24,8 @@ internal static class ForbiddenAddresses
         }.Select(IPNetwork.Parse),
     ];
 
-    public static bool Contains(IPAddress normalised) => Array.Exists(_networks, n => n.Contains(normalised)) || HasIsatapSuffix(normalised);
+    public static bool Contains(IPAddress normalised) => Array.Exists(_networks, n => n.Contains(normalised))
+        || HasIsatapSuffix(normalised);
 
     // RFC 5214: …:0:5efe:a.b.c.d and …:200:5efe:a.b.c.d reach the IPv4 host inside.
     private static bool HasIsatapSuffix(IPAddress address) =>

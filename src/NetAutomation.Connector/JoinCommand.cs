@@ -18,7 +18,10 @@ internal static class JoinCommand
             throw new UsageException("--address takes an IP address");
         }
 
-        var state = new ConnectorState("", "", endpoint, port, options["--server-name"], options.Optional("--address"), await File.ReadAllTextAsync(options["--ca"], ct));
+        var state =
+            new ConnectorState(
+                "", "", endpoint, port, options["--server-name"], options.Optional("--address"),
+                await File.ReadAllTextAsync(options["--ca"], ct));
         var tokenFile = options["--token-file"];
         var token = (tokenFile == "-" ? await input.ReadLineAsync(ct) : await File.ReadAllTextAsync(tokenFile, ct))?.Trim();
         if (string.IsNullOrEmpty(token))
@@ -50,7 +53,12 @@ internal static class JoinCommand
         var body = new JoinRequest(token, Proof.PublicKey(key), proof, ConnectorVersion.Text);
         using var request = new HttpRequestMessage(HttpMethod.Post, TunnelProtocol.JoinPath)
         {
-            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.JoinRequest)) { Headers = { ContentType = new("application/json") } },
+            Content =
+                new ByteArrayContent(
+                    JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.JoinRequest))
+                {
+                    Headers = { ContentType = new("application/json") }
+                },
         };
         using var response = await service.Send(request, ct);
         RefusedException.ThrowUnlessOk(response);
@@ -80,7 +88,8 @@ internal static class JoinCommand
             return (text, defaultPort);
         }
 
-        return int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
+        return int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port is > 0 and < 65536
             ? (text[..colon], port)
             : throw new UsageException("--endpoint takes HOST[:PORT]");
     }

@@ -8,7 +8,8 @@ namespace NetAutomation.Connector;
 
 /// <summary>One attachment to one replica: the control stream and the tunnels on its connection.</summary>
 internal sealed class Link(
-    ConnectorState state, ECDsa key, Instance instance, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log, TimeProvider time) : IDisposable
+    ConnectorState state, ECDsa key, Instance instance, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log,
+    TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan _attachWithin = TimeSpan.FromSeconds(20);
     private readonly ServiceClient _service = new(state);
@@ -46,8 +47,12 @@ internal sealed class Link(
         using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
         using var challenge = await _service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), both.Token);
         RefusedException.ThrowUnlessOk(challenge);
-        var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
-        var statement = new AttachStatement(state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text, instance.Id, instance.Generation);
+        var nonce =
+            JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
+        var statement =
+            new AttachStatement(
+                state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text,
+                instance.Id, instance.Generation);
         var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)
         {
             Headers = { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
@@ -105,7 +110,8 @@ internal sealed class Link(
             {
                 await fences.Flush();
                 await tunnel.OvertakenClosed.WaitAsync(tunnel.Aborted);
-                (device, place, code) = await devices.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
+                (device, place, code) =
+                    await devices.Connect(dial.Host, dial.Port, TimeSpan.FromMilliseconds(dial.DeadlineMs), tunnel.Aborted);
             }
 
             if (device is null)

@@ -4,7 +4,9 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>A stream to a device from the moment it is admitted until its socket is closed.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; disposed, it would not tell who still waits.")]
+[SuppressMessage(
+    "Design", "CA1001",
+    Justification = "A cancellation source without a timer holds nothing; disposed, it would not tell who still waits.")]
 [SuppressMessage("Design", "S2930", Justification = "The same.")]
 internal sealed class OpenTunnel(Dial dial, object link)
 {
@@ -22,7 +24,9 @@ internal sealed class OpenTunnel(Dial dial, object link)
 
     public Task Closed => _closed.Task;
 
-    /// <summary>Returns at once: what hears of it runs elsewhere, so that no caller, such as a read loop of HttpClient, waits for itself.</summary>
+    /// <summary>
+    /// Returns at once: what hears of it runs elsewhere, so that no caller, such as a read loop of HttpClient, waits for itself.
+    /// </summary>
     public void Abort() => _ = _abort.CancelAsync();
 
     /// <summary>The device's socket is closed.</summary>

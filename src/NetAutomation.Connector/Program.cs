@@ -7,11 +7,17 @@ try
     switch (args.FirstOrDefault())
     {
         case "join":
-            return await JoinCommand.Run(new CommandLine(args, "--endpoint", "--server-name", "--ca", "--token-file", "--state", "--address"), Console.In, log, default);
+            return await JoinCommand.Run(
+                new CommandLine(args, "--endpoint", "--server-name", "--ca", "--token-file", "--state", "--address"), Console.In, log,
+                default);
         case "run":
-            return await RunCommand.Run(new CommandLine(args, "--state", "--allow-list", "--links", "--drain-seconds", "--device-sessions", "--device-rate", "--rate"), log, default);
+            return await RunCommand.Run(
+                new CommandLine(
+                    args, "--state", "--allow-list", "--links", "--drain-seconds", "--device-sessions", "--device-rate", "--rate"), log,
+                    default);
         case "doctor":
-            return await DoctorCommand.Run(new CommandLine(args, "--state", "--allow-list", "--device*", "--devices?", "--json?"), Console.Out, default);
+            return await DoctorCommand.Run(
+                new CommandLine(args, "--state", "--allow-list", "--device*", "--devices?", "--json?"), Console.Out, default);
         case "check":
             var check = new CommandLine(args, "--allow-list");
             if (check.Operands is not [var target] || !IPEndPoint.TryParse(target, out var device) || device.Port == 0)
@@ -23,7 +29,8 @@ try
             Console.WriteLine(allowed ? "allowed" : "denied");
             return allowed ? 0 : 1;
         case "verify-receipts":
-            return await VerifyReceiptsCommand.Run(new CommandLine(args, "--from", "--head"), Console.OpenStandardInput(), Console.Out, default);
+            return await VerifyReceiptsCommand.Run(
+                new CommandLine(args, "--from", "--head"), Console.OpenStandardInput(), Console.Out, default);
         case "version" or "--version":
             Console.WriteLine(ConnectorVersion.Text);
             return 0;

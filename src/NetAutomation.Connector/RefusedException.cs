@@ -28,8 +28,10 @@ internal sealed class RefusedException(HttpStatusCode status, string? reason, st
         (RefusalReasons.Revoked, _) => "this connector was revoked; create a new one and join it",
         (RefusalReasons.Cloned, _) => "this connector is locked, since two copies of its state directory were alive at once; revoke it, find the copy, create a new one and join it",
         (RefusalReasons.Superseded, _) => "a newer start of this connector's state directory has attached",
-        (RefusalReasons.Clock, _) => $"this host's clock is more than {TunnelProtocol.ProofSkew.TotalMinutes:0} minutes off; set it, for example with NTP",
-        (RefusalReasons.Endpoint, _) => "the VPC endpoint this connection came through is not connected to the service; accept or create it first",
+        (RefusalReasons.Clock, _) =>
+            $"this host's clock is more than {TunnelProtocol.ProofSkew.TotalMinutes:0} minutes off; set it, for example with NTP",
+        (RefusalReasons.Endpoint, _) =>
+            "the VPC endpoint this connection came through is not connected to the service; accept or create it first",
         (_, HttpStatusCode.Unauthorized) => "the service does not accept this key, or the join token is used or expired; a connector of another tenant's endpoint is not known either",
         (_, HttpStatusCode.Forbidden) => "the service refuses this connector or the VPC endpoint it came through",
         (_, HttpStatusCode.UpgradeRequired) =>
@@ -40,5 +42,6 @@ internal sealed class RefusedException(HttpStatusCode status, string? reason, st
 
     // What a stranger may answer goes to a log: a word of ours, or nothing.
     private static string? Header(HttpResponseMessage response, string name) =>
-        response.Headers.TryGetValues(name, out var values) && values.FirstOrDefault() is { Length: <= 40 } value && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.') ? value : null;
+        response.Headers.TryGetValues(name, out var values) && values.FirstOrDefault() is { Length: <= 40 } value
+            && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.') ? value : null;
 }

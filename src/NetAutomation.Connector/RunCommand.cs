@@ -37,7 +37,8 @@ internal static class RunCommand
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
         log.Info($"connector={state.Connector} version={ConnectorVersion.Text} allow-list entries={allowList.Count}");
-        var serving = new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, time), log, time).Run(links, stop.Token);
+        var serving = new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, time), log, time)
+            .Run(links, stop.Token);
         await Task.Delay(Timeout.InfiniteTimeSpan, asked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         log.Info($"draining streams={tunnels.Count}");
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));

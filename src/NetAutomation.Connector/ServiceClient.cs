@@ -29,7 +29,8 @@ internal sealed class ServiceClient : IDisposable
                 CertificateChainPolicy = Trust(state),
                 // In order of speed.
                 CipherSuitesPolicy = new CipherSuitesPolicy(
-                    [TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256]),
+                    [TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+                        TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256]),
             },
             UseProxy = false,
             UseCookies = false,

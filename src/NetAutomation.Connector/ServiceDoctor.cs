@@ -89,7 +89,8 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             {
                 (code, message) = e.SocketErrorCode == SocketError.ConnectionRefused
                     ? ("tcp-refused", $"{target} refuses the connection: check that this is the address of the VPC endpoint and the port the service names")
-                    : ("tcp-unreachable", $"{target} cannot be reached ({e.SocketErrorCode}): check the route from this host to the VPC endpoint");
+                    : ("tcp-unreachable",
+                        $"{target} cannot be reached ({e.SocketErrorCode}): check the route from this host to the VPC endpoint");
             }
 
             socket.Dispose();
@@ -126,7 +127,8 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             using var server = certificate is null ? null : new X509Certificate2(certificate);
             shown = server?.GetNameInfo(X509NameType.DnsName, false) ?? "";
             expires = server?.NotAfter.ToUniversalTime() ?? expires;
-            fault = errors == SslPolicyErrors.None ? null : server is null ? ("tls-none", "the other end shows no certificate") : Fault(server, chain, errors);
+            fault = errors == SslPolicyErrors.None
+                ? null : server is null ? ("tls-none", "the other end shows no certificate") : Fault(server, chain, errors);
             return fault is null;
         }
 
@@ -149,7 +151,9 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
                 fault = ("tls-no-http2", $"port {state.Port} speaks TLS but not HTTP/2: check that the port is the one for connectors, and that nothing on the way opens TLS");
             }
         }
-        catch (Exception e) when (e is IOException or AuthenticationException or SocketException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (
+            e is IOException or AuthenticationException or SocketException
+                || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             fault ??= ("tls-none",
                 $"TCP works, but no TLS comes about ({e.GetBaseException().Message}): the endpoint's connection may not be accepted yet, no service may run behind it, or port {state.Port} is not the one for connectors");
@@ -170,7 +174,9 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         {
             var now = time.GetUtcNow().UtcDateTime;
             var clock = $"this host's clock says {now.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC";
-            return now < server.NotBefore.ToUniversalTime() ? ("tls-not-yet-valid", $"the certificate is valid only from {Day(server.NotBefore.ToUniversalTime())}, and {clock}: set the clock")
+            return now < server.NotBefore.ToUniversalTime()
+                ? ("tls-not-yet-valid",
+                    $"the certificate is valid only from {Day(server.NotBefore.ToUniversalTime())}, and {clock}: set the clock")
                 : now > server.NotAfter.ToUniversalTime() ? ("tls-expired", $"the certificate was valid until {Day(server.NotAfter.ToUniversalTime())}, and {clock}: set the clock, or tell the provider if it is right")
                 : chain is not null && chain.ChainStatus.Any(s => s.Status is not X509ChainStatusFlags.NoError) ? ("tls-authority",
                     "the certificate is not by the authority given at the join: something on the way opens TLS (exempt this host), or the provider has a new authority (join anew with its CA)")
@@ -194,17 +200,22 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             }
 
             RefusedException.ThrowUnlessOk(challenge);
-            var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.Challenge)!.Nonce;
+            var nonce =
+                JsonSerializer.Deserialize(
+                    await challenge.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.Challenge)!.Nonce;
             var statement = new CheckStatement(state.ServerName, state.Connector, nonce, time.GetUtcNow());
             using var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.CheckPath)
             {
-                Headers = { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
+                Headers =
+                    { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
             };
             using var response = await service.Send(request, timeout.Token);
             RefusedException.ThrowUnlessOk(response);
-            var reply = JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.CheckReply)!;
+            var reply =
+                JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.CheckReply)!;
             Say("key", "ok", null, $"the service accepts it; {(reply.Links == 0 ? "no link is attached now: start the connector" : $"{reply.Links} attached now")}");
-            var outdated = Version.TryParse(reply.UpdateTo, out var newest) && Version.TryParse(ConnectorVersion.Text, out var own) && newest > own;
+            var outdated = Version.TryParse(reply.UpdateTo, out var newest) && Version.TryParse(ConnectorVersion.Text, out var own)
+                && newest > own;
             Say("protocol", outdated ? "warning" : "ok", outdated ? "update-available" : null,
                 $"the service speaks protocol {TunnelProtocol.Version}; this is connector {ConnectorVersion.Text}{(outdated ? $", install {newest}" : "")}");
         }
@@ -212,9 +223,11 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         {
             Refused(e);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (
+            e is HttpRequestException or IOException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            Say(_said.Contains("clock") ? "key" : "clock", "wrong", "no-answer", $"TLS works, but the service gives no usable answer ({e.GetBaseException().Message}): try again, then tell the provider");
+            Say(_said.Contains("clock") ? "key" : "clock", "wrong", "no-answer",
+                $"TLS works, but the service gives no usable answer ({e.GetBaseException().Message}): try again, then tell the provider");
         }
     }
 

@@ -54,7 +54,8 @@ internal sealed class TunnelTable : IDisposable
                 return (null, DialCodes.Busy);
             }
 
-            if (dial.Fence < _fences.Of(dial.Device) || (dial.Run is { } run && _cutRuns.TryGetValue(run, out var cut) && dial.Fence < cut.BelowFence))
+            if (dial.Fence < _fences.Of(dial.Device)
+                || (dial.Run is { } run && _cutRuns.TryGetValue(run, out var cut) && dial.Fence < cut.BelowFence))
             {
                 return (null, DialCodes.Fenced);
             }
@@ -139,7 +140,8 @@ internal sealed class TunnelTable : IDisposable
         List<OpenTunnel> overtaken;
         lock (_lock)
         {
-            Extend(permit.Run, permit.Fence, TimeSpan.FromMilliseconds(Math.Clamp(permit.TtlMs, 0, TunnelProtocol.PermitTtl.TotalMilliseconds)));
+            Extend(permit.Run, permit.Fence,
+                TimeSpan.FromMilliseconds(Math.Clamp(permit.TtlMs, 0, TunnelProtocol.PermitTtl.TotalMilliseconds)));
             overtaken = [.. _open.Where(t => t.Dial.Run == permit.Run && t.Dial.Fence < permit.Fence)];
         }
 
@@ -182,7 +184,8 @@ internal sealed class TunnelTable : IDisposable
 
     private List<OpenTunnel> Below(string device, long fence) => [.. _open.Where(t => t.Dial.Device == device && t.Dial.Fence < fence)];
 
-    private bool IsLapsed(OpenTunnel tunnel, DateTimeOffset now) => tunnel.Dial.Run is { } run && _permits.GetValueOrDefault(run).Until <= now;
+    private bool IsLapsed(OpenTunnel tunnel, DateTimeOffset now) => tunnel.Dial.Run is { } run
+        && _permits.GetValueOrDefault(run).Until <= now;
 
     private void Sweep()
     {

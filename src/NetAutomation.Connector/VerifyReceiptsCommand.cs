@@ -38,7 +38,9 @@ internal static class VerifyReceiptsCommand
             return 1;
         }
 
-        await output.WriteLineAsync(chain.Count == 0 ? "ok       no receipts" : $"ok       {chain.Count} receipts, {chain.First} to {chain.Last}, head sha256:{chain.Previous}");
+        await output.WriteLineAsync(
+            chain.Count == 0
+                ? "ok       no receipts" : $"ok       {chain.Count} receipts, {chain.First} to {chain.Last}, head sha256:{chain.Previous}");
         if (head is null)
         {
             await output.WriteLineAsync("note     receipts cut off at the end, or all rebuilt, show only with --head");
@@ -128,7 +130,8 @@ internal static class VerifyReceiptsCommand
         {
             if (head is not null && head != Previous)
             {
-                throw new InvalidDataException($"the chain ends at sha256:{Previous}, not at the head that was given: receipts are missing or were replaced");
+                throw new InvalidDataException(
+                    $"the chain ends at sha256:{Previous}, not at the head that was given: receipts are missing or were replaced");
             }
         }
 
@@ -145,7 +148,8 @@ internal static class VerifyReceiptsCommand
             }
             else if (seq != Last + 1 || previous != Previous)
             {
-                throw new InvalidDataException($"receipt {seq} (line {Count}) does not follow receipt {Last}: one is missing, added or out of place");
+                throw new InvalidDataException(
+                    $"receipt {seq} (line {Count}) does not follow receipt {Last}: one is missing, added or out of place");
             }
         }
 
@@ -154,7 +158,8 @@ internal static class VerifyReceiptsCommand
         {
             hash = "";
             var start = text.Length - end.Length - HashLength - member.Length;
-            if (start < 0 || !text[start..].StartsWith(member) || !text.EndsWith(end) || !IsHash(text.Slice(start + member.Length, HashLength)))
+            if (start < 0 || !text[start..].StartsWith(member) || !text.EndsWith(end)
+                || !IsHash(text.Slice(start + member.Length, HashLength)))
             {
                 return false;
             }

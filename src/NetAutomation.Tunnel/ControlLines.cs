@@ -59,7 +59,8 @@ public static class ControlLines
         try
         {
             var json = new Utf8JsonReader(line);
-            return JsonSerializer.Deserialize(ref json, TunnelJson.Default.ControlMessage) ?? throw new InvalidDataException("A control message is null.");
+            return JsonSerializer.Deserialize(ref json, TunnelJson.Default.ControlMessage)
+                ?? throw new InvalidDataException("A control message is null.");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {

@@ -22,7 +22,8 @@ public sealed record Hello(string Session, string Replica, int MaxTunnels, DateT
 /// Open a stream to a device. The id is random, used once, valid on this connection only. An exclusive stream raises the
 /// device's fence; a shared one is refused below it. A dial of a run also counts as the run's permit.
 /// </summary>
-public sealed record Dial(string Id, string Device, string Host, int Port, string? Run, long Fence, bool Exclusive, int DeadlineMs) : ControlMessage;
+public sealed record Dial(string Id, string Device, string Host, int Port, string? Run, long Fence, bool Exclusive, int DeadlineMs)
+    : ControlMessage;
 
 /// <summary>
 /// Reset every stream of the device, or of the run, whose fence is lower, and refuse later ones. Answered by

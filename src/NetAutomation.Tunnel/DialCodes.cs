@@ -20,8 +20,10 @@ public static class DialCodes
     public const string ConnectorAbsent = "connector_absent";
 
     /// <summary>Codes the connector may send; anything else is read as <see cref="Io"/>.</summary>
-    public static bool IsFromConnector(string code) => code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;
+    public static bool IsFromConnector(string code) =>
+        code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;
 
     /// <summary>Another link may be tried: no byte has flowed, and the device was not asked or nobody can know it.</summary>
-    public static bool AnotherLinkMayServe(string code) => code is NotAttached or LinkLost or Busy or ShuttingDown or NoReplica or ConnectorAbsent;
+    public static bool AnotherLinkMayServe(string code) =>
+        code is NotAttached or LinkLost or Busy or ShuttingDown or NoReplica or ConnectorAbsent;
 }

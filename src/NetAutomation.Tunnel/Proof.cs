@@ -82,5 +82,6 @@ public static class Proof
         }
     }
 
-    private static byte[] Signed(string purpose, string payload) => Encoding.UTF8.GetBytes($"netautomation-connector-{purpose}-1\n{payload}");
+    private static byte[] Signed(string purpose, string payload) =>
+        Encoding.UTF8.GetBytes($"netautomation-connector-{purpose}-1\n{payload}");
 }

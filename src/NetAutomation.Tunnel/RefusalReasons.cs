@@ -1,6 +1,9 @@
 namespace NetAutomation.Tunnel;
 
-/// <summary>Why a connector was refused, in <see cref="TunnelProtocol.ReasonHeader"/>. Only one that has proved its key is told more than the first three.</summary>
+/// <summary>
+/// Why a connector was refused, in <see cref="TunnelProtocol.ReasonHeader"/>. Only one that has proved its key is told more than the first
+/// three.
+/// </summary>
 public static class RefusalReasons
 {
     /// <summary>403: the VPC endpoint is bound to no tenant.</summary>
@@ -21,7 +24,9 @@ public static class RefusalReasons
     /// <summary>403: two instances of this connector were alive at once, so its key has been copied.</summary>
     public const string Cloned = "cloned";
 
-    /// <summary>409: a newer instance of this connector has attached. Who is refused twice is alive beside it: then it is <see cref="Cloned"/>.</summary>
+    /// <summary>
+    /// 409: a newer instance of this connector has attached. Who is refused twice is alive beside it: then it is <see cref="Cloned"/>.
+    /// </summary>
     public const string Superseded = "superseded";
 
     /// <summary>503: attach to another replica.</summary>

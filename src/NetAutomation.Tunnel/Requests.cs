@@ -20,7 +20,8 @@ public sealed record JoinStatement(string Audience, string TokenSha256, string N
 /// <param name="Instance">Random, made when the process started and never stored.</param>
 /// <param name="Generation">How often the state directory was started; two instances of one generation are two copies of it.</param>
 public sealed record AttachStatement(
-    string Audience, string Connector, string Link, string Nonce, DateTimeOffset IssuedAt, long HighestFence, string Version, string Instance, long Generation);
+    string Audience, string Connector, string Link, string Nonce, DateTimeOffset IssuedAt, long HighestFence, string Version,
+    string Instance, long Generation);
 
 /// <summary>What a connector signs to ask how it stands, without attaching.</summary>
 public sealed record CheckStatement(string Audience, string Connector, string Nonce, DateTimeOffset IssuedAt);
@@ -30,7 +31,9 @@ public sealed record CheckStatement(string Audience, string Connector, string No
 /// <param name="UpdateTo">The newest release of the connector the service offers; null where it offers none.</param>
 public sealed record CheckReply(int Links, string? UpdateTo);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ControlMessage))]
 [JsonSerializable(typeof(Challenge))]
 [JsonSerializable(typeof(JoinRequest))]

@@ -5,7 +5,9 @@ namespace NetAutomation.Tunnel;
 /// <summary>Paths, headers and limits that both ends of the tunnel agree on.</summary>
 public static class TunnelProtocol
 {
-    /// <summary>Version of the protocol. A new message type or an optional member does not raise it: both ends skip what they do not know.</summary>
+    /// <summary>
+    /// Version of the protocol. A new message type or an optional member does not raise it: both ends skip what they do not know.
+    /// </summary>
     public const int Version = 1;
 
     /// <summary>The service speaks its own version and the two before; to any other it answers 426 and the range it accepts.</summary>
@@ -29,8 +31,8 @@ public static class TunnelProtocol
     public const int MaxTunnels = 256;
 
     /// <summary>
-    /// HTTP/2 receive window of one tunnel at the service. With 256 KiB a device that sends all it can waits for credit even on one machine,
-    /// and much of the time goes into waking up; 512 KiB is 22 MB/s over 24 ms.
+    /// HTTP/2 receive window of one tunnel at the service. With 256 KiB a device that sends all it can waits for credit even on one
+    /// machine, and much of the time goes into waking up; 512 KiB is 22 MB/s over 24 ms.
     /// </summary>
     public const int StreamWindow = 512 * 1024;
 
@@ -62,5 +64,6 @@ public static class TunnelProtocol
     public static readonly TimeSpan ProofSkew = TimeSpan.FromMinutes(5);
 
     /// <summary>What a connector may say of its version of the protocol and still be served.</summary>
-    public static bool Accepts(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var spoken) && spoken >= OldestAccepted && spoken <= Version;
+    public static bool Accepts(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var spoken)
+        && spoken >= OldestAccepted && spoken <= Version;
 }

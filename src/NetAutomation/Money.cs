@@ -98,7 +98,8 @@ public readonly record struct Money(long Micros) : IComparable<Money>
                 throw new RefusedValueException("currency_not_supported", $"The currency is {Currency}.");
             }
 
-            return Money.Read(amount) ?? throw new RefusedValueException("money_format", "The amount is a decimal string with at most 6 decimals.");
+            return Money.Read(amount)
+                ?? throw new RefusedValueException("money_format", "The amount is a decimal string with at most 6 decimals.");
         }
 
         public override void Write(Utf8JsonWriter writer, Money value, JsonSerializerOptions options)

@@ -9,7 +9,8 @@ var verb = args is [var first, ..] && !first.StartsWith('-') ? first : "serve";
 var rest = verb == "serve" ? args : args[1..];
 if (verb == "migrate")
 {
-    var configuration = WebApplication.CreateBuilder(new WebApplicationOptions { Args = rest, ContentRootPath = AppContext.BaseDirectory }).Configuration;
+    var configuration =
+        WebApplication.CreateBuilder(new WebApplicationOptions { Args = rest, ContentRootPath = AppContext.BaseDirectory }).Configuration;
     var owner = configuration["Database:Owner"] ?? throw new InvalidOperationException("Database:Owner is needed by the migrate verb.");
     foreach (var name in await Migrations.Apply(owner, CancellationToken.None))
     {

@@ -13,8 +13,12 @@ internal static class Crowd
         foreach (var token in await File.ReadAllLinesAsync(tokens))
         {
             var state = Path.Combine(folder, serving.Count.ToString(CultureInfo.InvariantCulture));
-            string[] join = ["join", "--endpoint", $"nowhere.invalid:{port}", "--address", "127.0.0.1", "--server-name", server, "--ca", ca, "--token-file", "-", "--state", state];
-            await JoinCommand.Run(new CommandLine(join, "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state"), new StringReader(token), log, default);
+            string[] join =
+                ["join", "--endpoint", $"nowhere.invalid:{port}", "--address", "127.0.0.1", "--server-name", server, "--ca", ca,
+                    "--token-file", "-", "--state", state];
+            await JoinCommand.Run(
+                new CommandLine(join, "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state"),
+                new StringReader(token), log, default);
             serving.Add(Serve(state, log));
         }
 

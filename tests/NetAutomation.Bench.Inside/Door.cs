@@ -48,7 +48,10 @@ internal sealed class Door(DeviceDialler dialler, Openings openings) : Backgroun
     {
         socket.NoDelay = true;
         await using var inside = new NetworkStream(socket, ownsSocket: true);
-        var dial = new DeviceDial(new(openings.Tenant), new(openings.Site), new(openings.Device), "127.0.0.1", port, new(openings.Run), Fence, Exclusive: true);
+        var dial =
+            new DeviceDial(
+                new(openings.Tenant), new(openings.Site), new(openings.Device), "127.0.0.1", port, new(openings.Run), Fence,
+                Exclusive: true);
         var result = await dialler.Dial(dial, _patience, stop);
         if (result.Stream is not { } device)
         {

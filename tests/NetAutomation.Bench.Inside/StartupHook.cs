@@ -18,7 +18,8 @@ using NetAutomation.Web;
 [SuppressMessage("Major Bug", "S3903", Justification = "The same.")]
 internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
-    private readonly Openings _openings = JsonSerializer.Deserialize<Openings>(Environment.GetEnvironmentVariable("NETAUTOMATION_BENCH_OPENINGS")!)!;
+    private readonly Openings _openings =
+        JsonSerializer.Deserialize<Openings>(Environment.GetEnvironmentVariable("NETAUTOMATION_BENCH_OPENINGS")!)!;
     private int _hosts;
 
     public static void Initialize() => DiagnosticListener.AllListeners.Subscribe(new StartupHook());
@@ -31,7 +32,9 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
         }
     }
 
-    /// <summary>The last word on the registrations, as a test's host has it. The first host is the service's; others are its further listeners.</summary>
+    /// <summary>
+    /// The last word on the registrations, as a test's host has it. The first host is the service's; others are its further listeners.
+    /// </summary>
     public void OnNext(KeyValuePair<string, object?> value)
     {
         if (value is { Key: "HostBuilding", Value: IHostBuilder builder } && Interlocked.Exchange(ref _hosts, 1) == 0)

@@ -56,7 +56,8 @@ internal static class Api
         await Launch.Warm(() => Most(Page), () => next);
         var rounds = await Rounds.Measure(
             "api", stack.Parts.Rounds,
-            ("me", () => Most(Me)), ("page", () => Most(Page)), ("live", () => Most(Live)), ("p99Me", () => P99(Me)), ("p99Page", () => P99(Page)), ("p99Live", () => P99(Live)));
+            ("me", () => Most(Me)), ("page", () => Most(Page)), ("live", () => Most(Live)), ("p99Me", () => P99(Me)),
+            ("p99Page", () => P99(Page)), ("p99Live", () => P99(Live)));
         return new Result("api", failed == 0 && rounds.Median("p99Me") < P99Limit && rounds.Median("p99Page") < P99Limit,
         [
             new("median", Math.Round(rounds.Median("me"))),

@@ -4,8 +4,8 @@ namespace NetAutomation.Bench;
 
 /// <summary>
 /// Writes the rows of a run that came in by the API once more, for other runs, by nothing but SQL: the same tables, keys and triggers, and
-/// none of the service's code. It fills a queue, and is what a launch is compared with. The rows are kept as they are now, whatever becomes of
-/// the run.
+/// none of the service's code. It fills a queue, and is what a launch is compared with. The rows are kept as they are now, whatever becomes
+/// of the run.
 /// </summary>
 internal sealed class Copies
 {
@@ -20,15 +20,25 @@ internal sealed class Copies
     {
         var copies = new Copies();
         var of = $"o.tenant_id = '{tenant}' and o.run_id = '{run}'";
-        await copies.Add(stack, "runs.quote", $"o.tenant_id = '{tenant}' and o.id = (select quote_id from runs.run where tenant_id = '{tenant}' and id = '{run}')", ("id", "n.quote"));
+        await copies.Add(
+            stack, "runs.quote",
+            $"o.tenant_id = '{tenant}' and o.id = (select quote_id from runs.run where tenant_id = '{tenant}' and id = '{run}')",
+            ("id", "n.quote"));
         await copies.Add(stack, "billing.reservation", of, ("id", "gen_random_uuid()"), ("run_id", "n.run"));
-        await copies.Add(stack, "runs.run", $"o.tenant_id = '{tenant}' and o.id = '{run}'", ("id", "n.run"), ("quote_id", "n.quote"), ("created_at", "now()"));
+        await copies.Add(
+            stack, "runs.run", $"o.tenant_id = '{tenant}' and o.id = '{run}'", ("id", "n.run"), ("quote_id", "n.quote"),
+            ("created_at", "now()"));
         await copies.Add(stack, "runs.run_transition", $"{of} and o.seq = 1", ("run_id", "n.run"));
         await copies.Add(stack, "runs.run_event", $"{of} and o.seq = 1", ("run_id", "n.run"));
         await copies.Add(stack, "runs.run_device", of, ("run_id", "n.run"), ("device_id", "coalesce(n.device, o.device_id)"));
-        var audit = await stack.Value<Guid>("select id from web.audit_event where tenant_id = $1 and action = 'run.started' order by id limit 1", tenant);
-        await copies.Add(stack, "web.audit_event", $"o.tenant_id = '{tenant}' and o.id = '{audit}'", ("id", "gen_random_uuid()"), ("subject", "n.run::text"));
-        var key = await stack.Value<string>("select key from web.idempotency_key where tenant_id = $1 order by created_at desc limit 1", tenant);
+        var audit =
+            await stack.Value<Guid>(
+                "select id from web.audit_event where tenant_id = $1 and action = 'run.started' order by id limit 1", tenant);
+        await copies.Add(
+            stack, "web.audit_event", $"o.tenant_id = '{tenant}' and o.id = '{audit}'", ("id", "gen_random_uuid()"),
+            ("subject", "n.run::text"));
+        var key =
+            await stack.Value<string>("select key from web.idempotency_key where tenant_id = $1 order by created_at desc limit 1", tenant);
         await copies.Add(stack, "web.idempotency_key", $"o.tenant_id = '{tenant}' and o.key = '{key}'", ("key", "n.run::text"));
         return copies;
     }
@@ -42,7 +52,12 @@ internal sealed class Copies
         Guid[] quotes = [.. runs.Select(_ => Guid.CreateVersion7())];
         foreach (var statement in _statements)
         {
-            batch.BatchCommands.Add(new(statement) { Parameters = { new() { Value = runs }, new() { Value = quotes }, new() { Value = devices ?? new Guid?[runs.Length] } } });
+            batch.BatchCommands.Add(
+                new(statement)
+                {
+                    Parameters =
+                        { new() { Value = runs }, new() { Value = quotes }, new() { Value = devices ?? new Guid?[runs.Length] } }
+                });
         }
 
         await batch.ExecuteNonQueryAsync();

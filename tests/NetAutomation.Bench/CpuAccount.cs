@@ -23,12 +23,16 @@ internal sealed class CpuAccount : IDisposable
 
     public double Seconds => _old
         ? long.Parse(File.ReadAllText($"{_folder}/cpuacct.usage"), CultureInfo.InvariantCulture) / 1e9
-        : long.Parse(File.ReadLines($"{_folder}/cpu.stat").First(line => line.StartsWith("usage_usec ", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture) / 1e6;
+        : long.Parse(
+            File.ReadLines($"{_folder}/cpu.stat").First(line => line.StartsWith("usage_usec ", StringComparison.Ordinal)).Split(' ')[1],
+            CultureInfo.InvariantCulture) / 1e6;
 
     /// <summary>Counts this process and those it has started from now on.</summary>
     public void Add(int root)
     {
-        var children = Directory.GetDirectories("/proc").Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(pid => pid > 0)
+        var children = Directory.GetDirectories("/proc")
+            .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid) ? pid : 0)
+                .Where(pid => pid > 0)
             .Select(pid => (Pid: pid, Parent: Parent(pid))).ToLookup(process => process.Parent, process => process.Pid);
         var left = new Queue<int>([root]);
         while (left.TryDequeue(out var pid))

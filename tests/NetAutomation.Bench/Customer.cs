@@ -17,7 +17,8 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
     /// <param name="number">Another one for each customer.</param>
     public static async Task<Customer> Make(Stack stack, int number = 0, bool http2 = false)
     {
-        var (endpoint, key, tenant) = ($"vpce-{0x0123456789abcde0 + number:x17}", $"nak_{Convert.ToHexString(RandomNumberGenerator.GetBytes(21))}", Guid.NewGuid());
+        var (endpoint, key, tenant) =
+            ($"vpce-{0x0123456789abcde0 + number:x17}", $"nak_{Convert.ToHexString(RandomNumberGenerator.GetBytes(21))}", Guid.NewGuid());
         await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'customer', 'active')", tenant);
         await stack.Sql(
             """
@@ -42,7 +43,8 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
             var customer = await Make(stack, i, http2: true);
             await stack.Sql("insert into billing.account (tenant_id, channel) values ($1, 'direct')", customer.Tenant);
             var site = (await customer.Post("/v1/sites", new { name = "ams" })).GetProperty("id").GetString()!;
-            await customer.Post("/v1/credentials", new { name = "netops", username = "netops", kind = "password", password = "sample-secret" });
+            await customer.Post(
+                "/v1/credentials", new { name = "netops", username = "netops", kind = "password", password = "sample-secret" });
             await customer.Post("/v1/connectors", new { name = "c1", siteId = site });
             await stack.Sql(
                 "insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at) select tenant_id, id, id, 'bench', now() + interval '1 day' from connectors.connector where tenant_id = $1",
@@ -51,10 +53,12 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
             var csv = new StringBuilder("name,site,address,platform,credential,hostKeySha256\n");
             for (var n = 0; n < devices; n++)
             {
-                csv.Append(CultureInfo.InvariantCulture, $"r{n:0000},ams,10.{n / 250}.{n % 250}.1,frr,netops,SHA256:{new string('A', 42)}E\n");
+                csv.Append(
+                    CultureInfo.InvariantCulture, $"r{n:0000},ams,10.{n / 250}.{n % 250}.1,frr,netops,SHA256:{new string('A', 42)}E\n");
             }
 
-            using var import = await customer.Client.PostAsync("/v1/devices:import", new StringContent(csv.ToString(), Encoding.UTF8, "text/csv"));
+            using var import =
+                await customer.Client.PostAsync("/v1/devices:import", new StringContent(csv.ToString(), Encoding.UTF8, "text/csv"));
             if (!import.IsSuccessStatusCode)
             {
                 throw new InvalidOperationException(await import.Content.ReadAsStringAsync());
@@ -63,8 +67,12 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
             var ids = new List<string>();
             for (string? after = ""; after is not null;)
             {
-                var page = await customer.Client.GetFromJsonAsync<JsonElement>($"/v1/devices?limit=200{(after.Length > 0 ? $"&after={after}" : "")}");
-                ids.AddRange(page.GetProperty("items").EnumerateArray().OrderBy(each => each.GetProperty("name").GetString(), StringComparer.Ordinal).Select(each => each.GetProperty("id").GetString()!));
+                var page =
+                    await customer.Client.GetFromJsonAsync<JsonElement>(
+                        $"/v1/devices?limit=200{(after.Length > 0 ? $"&after={after}" : "")}");
+                ids.AddRange(
+                    page.GetProperty("items").EnumerateArray().OrderBy(each => each.GetProperty("name").GetString(), StringComparer.Ordinal)
+                        .Select(each => each.GetProperty("id").GetString()!));
                 after = page.GetProperty("next").GetString();
             }
 
@@ -77,7 +85,8 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
     /// <summary>What to run on so many devices.</summary>
     public object Run(int devices = 1, string mode = "apply") => new
     {
-        block = Block, mode, targets = new { deviceIds = Devices.Take(devices) }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
+        block = Block, mode, targets = new { deviceIds = Devices.Take(devices) },
+        input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
     };
 
     public async Task<HttpResponseMessage> Send(string path, object body)

@@ -6,7 +6,8 @@ namespace NetAutomation.Bench;
 
 /// <summary>
 /// Imitation devices on ports of loopback. Each but the last greets with one byte, as SSH servers and consoles speak first, and then does
-/// what the first nine bytes ask: <c>E</c> gives back what comes, <c>S</c> sends so many bytes, <c>R</c> takes so many and answers with one,
+/// what the first nine bytes ask: <c>E</c> gives back what comes, <c>S</c> sends so many bytes, <c>R</c> takes so many and answers with
+/// one,
 /// <c>Q</c> never reads. Threads that block cost the least, and the same on every way to them.
 /// </summary>
 internal sealed class Devices : IDisposable

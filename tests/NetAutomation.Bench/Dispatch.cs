@@ -24,7 +24,9 @@ internal static class Dispatch
         foreach (var customer in await Customer.Equip(stack, Customers, 1))
         {
             await customer.Post("/v1/runs", customer.Run(mode: "check"));
-            queues.Add(await Copies.Of(stack, customer.Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customer.Tenant)));
+            queues.Add(
+                await Copies.Of(
+                    stack, customer.Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customer.Tenant)));
         }
 
         await using var product = new Product(stack);
@@ -96,7 +98,8 @@ internal static class Dispatch
 
         async Task<double> Bare()
         {
-            await stack.Sql("insert into public.bare (id, state) select gen_random_uuid(), 'queued' from generate_series(1, $1)", Customers * Each * 4);
+            await stack.Sql(
+                "insert into public.bare (id, state) select gen_random_uuid(), 'queued' from generate_series(1, $1)", Customers * Each * 4);
             var (begun, done) = (Stopwatch.GetTimestamp(), 0);
             await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
             {
@@ -106,10 +109,14 @@ internal static class Dispatch
                     update public.bare set state = 'claimed', worker = $1
                     where id = (select id from public.bare where state = 'queued' order by at limit 1 for update skip locked) returning id
                     """,
-                    connection) { Parameters = { new() { Value = "bench" } } };
+                    connection)
+                { Parameters = { new() { Value = "bench" } } };
                 while (await claim.ExecuteScalarAsync() is Guid id)
                 {
-                    await using var end = new NpgsqlCommand("update public.bare set state = 'done' where id = $1", connection) { Parameters = { new() { Value = id } } };
+                    await using var end =
+                        new NpgsqlCommand(
+                            "update public.bare set state = 'done' where id = $1", connection)
+                        { Parameters = { new() { Value = id } } };
                     await end.ExecuteNonQueryAsync();
                     Interlocked.Increment(ref done);
                 }

@@ -28,7 +28,9 @@ internal static class Events
         foreach (var customer in customers)
         {
             await customer.Post("/v1/runs", customer.Run(mode: "check"));
-            queues.Add(await Copies.Of(stack, customer.Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customer.Tenant)));
+            queues.Add(
+                await Copies.Of(
+                    stack, customer.Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customer.Tenant)));
         }
 
         await using var product = new Product(stack);
@@ -41,8 +43,11 @@ internal static class Events
         foreach (var more in _more)
         {
             var rows = await Fill(stack, warm[0], more);
-            var full = await Rounds.Measure($"events in a table of {rows}", Math.Min(3, stack.Parts.Rounds), ("events", Record), ("copy", Copy));
-            large.AddRange([new($"inTableOf{rows}", Math.Round(full.Median("events"))), new($"ratioInTableOf{rows}", Math.Round(full.Ratio("events", "copy"), 2))]);
+            var full =
+                await Rounds.Measure($"events in a table of {rows}", Math.Min(3, stack.Parts.Rounds), ("events", Record), ("copy", Copy));
+            large.AddRange(
+                [new($"inTableOf{rows}", Math.Round(full.Median("events"))),
+                    new($"ratioInTableOf{rows}", Math.Round(full.Ratio("events", "copy"), 2))]);
         }
 
         var (lost, wrong) = (
@@ -138,7 +143,9 @@ internal static class Events
             $$"""{"n":{{n}},"task":"Make static routes present","line":"changed: [r0001] => (item=10.9.0.0/16 via 10.66.0.1) in the running configuration"}""");
     }
 
-    /// <summary>A run of before with very many events more, written without the checks that cost time; how many events there are then.</summary>
+    /// <summary>
+    /// A run of before with very many events more, written without the checks that cost time; how many events there are then.
+    /// </summary>
     private static async Task<long> Fill(Stack stack, Runs.ClaimedRun run, int count)
     {
         await using var connection = await stack.Database.OpenConnectionAsync();

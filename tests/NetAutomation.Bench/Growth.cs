@@ -52,7 +52,9 @@ internal static class Growth
         // Nobody claims what the customers launched.
         async Task Add(int count)
         {
-            await Unchecked(stack, "delete from runs.run where state = 'queued' and tenant_id = any ($1)", customers.Take(Customers).Select(customer => customer.Tenant).ToArray());
+            await Unchecked(
+                stack, "delete from runs.run where state = 'queued' and tenant_id = any ($1)",
+                customers.Take(Customers).Select(customer => customer.Tenant).ToArray());
             var sample = samples.Dequeue();
             await sample.Post("/v1/runs", sample.Run());
             await Copy(stack, sample.Tenant, count);
@@ -85,7 +87,13 @@ internal static class Growth
         await using var connection = await stack.Database.OpenConnectionAsync();
         var statement = new NpgsqlBatchCommand(sql);
         Array.ForEach(values, value => statement.Parameters.Add(new NpgsqlParameter { Value = value }));
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new("set session_replication_role = replica"), statement, new("set session_replication_role = origin") } };
+        await using var batch =
+            new NpgsqlBatch(
+                connection)
+            {
+                BatchCommands =
+                        { new("set session_replication_role = replica"), statement, new("set session_replication_role = origin") }
+            };
         await batch.ExecuteNonQueryAsync();
     }
 }

@@ -4,8 +4,8 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Accepted launches by customers over HTTP/2 on connections that stay open, through PROXY header and TLS, with all that a launch does, while no
-/// worker runs. Its reference writes the same rows by SQL alone.
+/// Accepted launches by customers over HTTP/2 on connections that stay open, through PROXY header and TLS, with all that a launch does,
+/// while no worker runs. Its reference writes the same rows by SQL alone.
 /// </summary>
 internal static class Launch
 {
@@ -23,7 +23,9 @@ internal static class Launch
         await stack.StartService("api");
         var customers = await Customer.Equip(stack, Customers, 100);
         await customers[0].Post("/v1/runs", customers[0].Run());
-        var copies = await Copies.Of(stack, customers[0].Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customers[0].Tenant));
+        var copies =
+            await Copies.Of(
+                stack, customers[0].Tenant, await stack.Value<Guid>("select id from runs.run where tenant_id = $1", customers[0].Tenant));
         await using var source = NpgsqlDataSource.Create($"{stack.Owner};Max Auto Prepare=50;Auto Prepare Min Usages=1");
         var (next, slowest, refused, cpu) = (0, 0.0, 0, new List<double>());
 
@@ -56,7 +58,8 @@ internal static class Launch
                 refused += load.Failed;
                 slowest = Math.Max(slowest, load.Percentile(0.99));
                 return load.Percentile(0.99);
-            }),
+            }
+        ),
             ("sql", () => Parallelly(Parallel / 2, _time, async () =>
             {
                 await using var connection = await source.OpenConnectionAsync();

@@ -50,7 +50,9 @@ internal sealed class LocalProduct : IAsyncDisposable
         }
     }
 
-    /// <summary>Counts what the service, its database, the load balancer and the connector use, and all they start; the routers not.</summary>
+    /// <summary>
+    /// Counts what the service, its database, the load balancer and the connector use, and all they start; the routers not.
+    /// </summary>
     public void CountIn(CpuAccount account)
     {
         foreach (var file in Directory.GetFiles($"{_state}/pids"))
@@ -58,7 +60,8 @@ internal sealed class LocalProduct : IAsyncDisposable
             account.Add(int.Parse(File.ReadAllText(file).Split(' ')[0], CultureInfo.InvariantCulture));
         }
 
-        var data = File.ReadLines($"{_state}/stack").First().Split(' ').First(part => part.StartsWith("data=", StringComparison.Ordinal))[5..];
+        var data = File.ReadLines($"{_state}/stack").First().Split(' ')
+            .First(part => part.StartsWith("data=", StringComparison.Ordinal))[5..];
         account.Add(int.Parse(File.ReadLines($"{data}/pg/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
     }
 
@@ -88,7 +91,9 @@ internal sealed class LocalProduct : IAsyncDisposable
         var login = JsonElement.Parse(await File.ReadAllTextAsync(lab.GetProperty("login").GetString()!));
         (Username, Password) = (login.GetProperty("username").GetString()!, login.GetProperty("password").GetString()!);
         Routers = [.. lab.GetProperty("devices").EnumerateArray().Select(router => router.GetProperty("name").GetString()!)
-            .Zip(lab.GetProperty("devices").EnumerateArray(), (name, router) => (name, router.GetProperty("address").GetString()!, File.ReadAllText($"/run/na-lab/{Vpc}/{name}/hostkey.pub")))];
+            .Zip(lab.GetProperty("devices").EnumerateArray(),
+                (name, router) =>
+                    (name, router.GetProperty("address").GetString()!, File.ReadAllText($"/run/na-lab/{Vpc}/{name}/hostkey.pub")))];
 
         var tenant = JsonElement.Parse(await File.ReadAllTextAsync($"{_state}/tenant1/tenant.json"));
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
@@ -105,7 +110,8 @@ internal sealed class LocalProduct : IAsyncDisposable
             },
         };
         _http = new HttpClient(handler) { BaseAddress = new Uri($"https://{ServerName}:8443"), Timeout = TimeSpan.FromSeconds(90) };
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync($"{_state}/tenant1/key")).Trim());
+        _http.DefaultRequestHeaders.Authorization =
+            new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync($"{_state}/tenant1/key")).Trim());
 
         var ids = (await Get("/v1/devices?limit=200")).GetProperty("items").EnumerateArray()
             .ToDictionary(device => device.GetProperty("name").GetString()!, device => device.GetProperty("id").GetString()!);
@@ -116,13 +122,17 @@ internal sealed class LocalProduct : IAsyncDisposable
     private static async Task<JsonElement> Read(HttpResponseMessage answer)
     {
         var text = await answer.Content.ReadAsStringAsync();
-        return answer.IsSuccessStatusCode ? JsonElement.Parse(text) : throw new InvalidOperationException($"{answer.RequestMessage?.RequestUri}: {text}");
+        return answer.IsSuccessStatusCode
+            ? JsonElement.Parse(text) : throw new InvalidOperationException($"{answer.RequestMessage?.RequestUri}: {text}");
     }
 
     private async Task<string> Script(string script, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(_repository, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true };
-        foreach (var (name, value) in new[] { ("NETAUTOMATION_STATE", _state), ("NETAUTOMATION_LOCAL", _state), ("NETAUTOMATION_HIDE_KEYS", "1") })
+        var start =
+            new ProcessStartInfo(Path.Combine(_repository, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true };
+        foreach (
+            var (name, value) in new[] {
+                ("NETAUTOMATION_STATE", _state), ("NETAUTOMATION_LOCAL", _state), ("NETAUTOMATION_HIDE_KEYS", "1") })
         {
             start.Environment[name] = value;
         }

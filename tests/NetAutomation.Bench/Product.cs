@@ -61,7 +61,8 @@ internal sealed class Product : IAsyncDisposable
     public Task Finish(ClaimedRun run) => Done<RunEndings>(endings => endings.Finish(run, false, null, CancellationToken.None));
 
     public RunRecorder Record(ClaimedRun run) => new(
-        run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, run.Devices.ToDictionary(device => device.Id, _ => "bench"), _app.Services.GetRequiredService<RunMetrics>(),
+        run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, run.Devices.ToDictionary(device => device.Id, _ => "bench"),
+        _app.Services.GetRequiredService<RunMetrics>(),
         TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
 
     public async ValueTask DisposeAsync()

@@ -73,7 +73,8 @@ foreach (var result in results)
 
 foreach (var result in results)
 {
-    await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new Dictionary<string, object>(result.Figures.Prepend(new("bench", result.Bench)))));
+    await Console.Out.WriteLineAsync(
+        JsonSerializer.Serialize(new Dictionary<string, object>(result.Figures.Prepend(new("bench", result.Bench)))));
 }
 
 return results.TrueForAll(result => result.Held) ? 0 : 1;

@@ -33,7 +33,10 @@ internal static class ProxyHeader
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trust.CustomTrustStore.ImportFromPem(await File.ReadAllTextAsync(stack.File("api/ca.pem")));
         var medians = new List<(string Name, double Value)>();
-        var sides = new (string, Func<Task<double>>)[] { ("connection", () => Task.FromResult(Compare("connection", Connections, Connection))), ("request", () => Task.FromResult(Compared())) };
+        var sides =
+            new (string, Func<Task<double>>)[] {
+                ("connection", () => Task.FromResult(Compare("connection", Connections, Connection))),
+                ("request", () => Task.FromResult(Compared())) };
         Stack.Say("warming up");
         for (var i = 0; i < 3; i++)
         {
@@ -111,7 +114,8 @@ internal static class ProxyHeader
             }
 
             var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-            stream.AuthenticateAsClient(new SslClientAuthenticationOptions { TargetHost = Stack.ServerName, CertificateChainPolicy = trust.Clone() });
+            stream.AuthenticateAsClient(
+                new SslClientAuthenticationOptions { TargetHost = Stack.ServerName, CertificateChainPolicy = trust.Clone() });
             return stream;
         }
     }

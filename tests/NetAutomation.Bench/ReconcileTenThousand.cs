@@ -45,7 +45,9 @@ internal static class ReconcileTenThousand
 
         Stack.Say($"{Connections} endpoints ask");
         await Make(stack, Connections);
-        await stack.Control(HttpMethod.Post, "/control/endpoints:fault", new { share = 0.05, seed = 1, states = new[] { "pendingAcceptance" }, code = "InvalidState", times = 2 });
+        await stack.Control(
+            HttpMethod.Post, "/control/endpoints:fault",
+            new { share = 0.05, seed = 1, states = new[] { "pendingAcceptance" }, code = "InvalidState", times = 2 });
         var begun = Stopwatch.GetTimestamp();
         using var decided = new CancellationTokenSource();
         var during = new Load(client, "/v1/me", Rate);
@@ -90,7 +92,8 @@ internal static class ReconcileTenThousand
     }
 
     private static async Task<List<string>> Make(Stack stack, int count) =>
-        [.. (await stack.Control(HttpMethod.Post, "/control/endpoints:bulk", new { accounts = _accounts, count })).GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
+        [.. (await stack.Control(HttpMethod.Post, "/control/endpoints:bulk", new { accounts = _accounts, count })).GetProperty("endpoints")
+            .EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
 
     /// <summary>15 % in the course of six seconds, besides the 5 % whose decisions fail.</summary>
     private static async Task Flap(Stack stack)
@@ -98,8 +101,16 @@ internal static class ReconcileTenThousand
         for (var i = 0; i < 10; i++)
         {
             await stack.Control(HttpMethod.Post, "/control/endpoints:delete", new { share = 0.005, seed = 10 + i });
-            await stack.Control(HttpMethod.Post, "/control/endpoints:recreate", new { share = 0.005, seed = 20 + i, owner = _accounts[i % 2 == 0 ? i : ^(i + 1)] });
-            await stack.Control(HttpMethod.Post, "/control/endpoints:put", new { share = 0.005, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed", states = new[] { "available", "pendingAcceptance" } });
+            await stack.Control(
+                HttpMethod.Post, "/control/endpoints:recreate",
+                new { share = 0.005, seed = 20 + i, owner = _accounts[i % 2 == 0 ? i : ^(i + 1)] });
+            await stack.Control(
+                HttpMethod.Post, "/control/endpoints:put",
+                new
+                {
+                    share = 0.005, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed",
+                    states = new[] { "available", "pendingAcceptance" }
+                });
             await Task.Delay(600);
         }
     }
@@ -130,7 +141,9 @@ internal static class ReconcileTenThousand
     private static async Task<(int Wrong, int Missing, int Bound)> Compare(Stack stack)
     {
         var truth = (await stack.Control(HttpMethod.Get, "/control/endpoints")).EnumerateArray()
-            .ToDictionary(each => each.GetProperty("vpceId").GetString()!, each => (Account: each.GetProperty("account").GetString()!, State: each.GetProperty("state").GetString()!));
+            .ToDictionary(
+                each => each.GetProperty("vpceId").GetString()!,
+                each => (Account: each.GetProperty("account").GetString()!, State: each.GetProperty("state").GetString()!));
         var bound = new Dictionary<string, string>(StringComparer.Ordinal);
         await using var command = stack.Database.CreateCommand(
             "select b.endpoint_id, t.name from onboarding.binding b join onboarding.tenant t using (tenant_id) where b.ended_at is null and t.name <> 'customer'");
@@ -142,7 +155,8 @@ internal static class ReconcileTenThousand
 
         var tenants = _accounts[..Tenants].ToHashSet(StringComparer.Ordinal);
         var wrong = bound.Count(each => !truth.TryGetValue(each.Key, out var is_) || is_.State != "available" || is_.Account != each.Value);
-        var missing = truth.Count(each => each.Value.State == "available" && tenants.Contains(each.Value.Account) && !bound.ContainsKey(each.Key));
+        var missing =
+            truth.Count(each => each.Value.State == "available" && tenants.Contains(each.Value.Account) && !bound.ContainsKey(each.Key));
         return (wrong, missing, bound.Count);
     }
 }

@@ -16,7 +16,9 @@ internal sealed class Rounds
     {
     }
 
-    /// <summary>How much a fixed piece of arithmetic varied between the rounds: the slowest over the median; 1 on a machine that does nothing else.</summary>
+    /// <summary>
+    /// How much a fixed piece of arithmetic varied between the rounds: the slowest over the median; 1 on a machine that does nothing else.
+    /// </summary>
     public double Noise => Math.Round(_spins.Max() / Median(_spins), 2);
 
     public static async Task<Rounds> Measure(string bench, int rounds, params (string Name, Func<Task<double>> Measure)[] sides)
@@ -58,7 +60,8 @@ internal sealed class Rounds
     /// <summary>The smallest and the largest value of a side that is a ratio itself.</summary>
     public string Spread(string of) => Spread(_values[of]);
 
-    private static string Spread(IReadOnlyCollection<double> ratios) => string.Create(CultureInfo.InvariantCulture, $"{ratios.Min():G3}..{ratios.Max():G3}");
+    private static string Spread(IReadOnlyCollection<double> ratios) =>
+        string.Create(CultureInfo.InvariantCulture, $"{ratios.Min():G3}..{ratios.Max():G3}");
 
     private IEnumerable<double> Ratios(string of, string to) => _values[of].Zip(_values[to], (value, reference) => value / reference);
 

@@ -23,7 +23,8 @@ internal sealed class RunOnRouters : IDisposable
     private readonly LocalProduct _product;
     private readonly string _repository;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
-    private readonly Dictionary<string, CpuAccount> _cpu = _sides.ToDictionary(side => side, side => new CpuAccount(side), StringComparer.Ordinal);
+    private readonly Dictionary<string, CpuAccount> _cpu =
+        _sides.ToDictionary(side => side, side => new CpuAccount(side), StringComparer.Ordinal);
     private readonly Dictionary<string, int> _turns = _sides.ToDictionary(side => side, _ => 0, StringComparer.Ordinal);
 
     private int _stockLost;
@@ -32,7 +33,9 @@ internal sealed class RunOnRouters : IDisposable
     {
         (_product, _repository) = (product, repository);
         Directory.CreateDirectory($"{_folder.FullName}/.ssh");
-        File.WriteAllLines($"{_folder.FullName}/.ssh/known_hosts", product.Routers.Select(router => $"{router.Address} {string.Join(' ', router.HostKey.Split(' ').Take(2))}"));
+        File.WriteAllLines(
+            $"{_folder.FullName}/.ssh/known_hosts",
+            product.Routers.Select(router => $"{router.Address} {string.Join(' ', router.HostKey.Split(' ').Take(2))}"));
         product.CountIn(_cpu[Product]);
     }
 
@@ -50,12 +53,16 @@ internal sealed class RunOnRouters : IDisposable
         await using var product = await LocalProduct.Start(stack.Parts.Repository, 1);
         using var bench = new RunOnRouters(product, stack.Parts.Repository);
         await bench.Run();
-        var rounds = await Rounds.Measure("run-overhead", stack.Parts.Rounds, (Product, async () => (await bench.Run()).FirstTask), (Stock, async () => (await bench.Playbook()).FirstTask));
+        var rounds =
+            await Rounds.Measure(
+                "run-overhead", stack.Parts.Rounds, (Product, async () => (await bench.Run()).FirstTask),
+                (Stock, async () => (await bench.Playbook()).FirstTask));
         var ratio = rounds.Ratio(Product, Stock);
         return new Result("run-overhead", ratio <= 1,
         [
             new("productSeconds", Math.Round(rounds.Median(Product), 3)), new("stockSeconds", Math.Round(rounds.Median(Stock), 3)),
-            new("ratio", Math.Round(ratio, 3)), new("ratioSpread", rounds.Spread(Product, Stock)), new("ratioLimit", 1.0), new("rounds", stack.Parts.Rounds), new("noise", rounds.Noise),
+            new("ratio", Math.Round(ratio, 3)), new("ratioSpread", rounds.Spread(Product, Stock)), new("ratioLimit", 1.0),
+            new("rounds", stack.Parts.Rounds), new("noise", rounds.Noise),
         ]);
     }
 
@@ -90,25 +97,36 @@ internal sealed class RunOnRouters : IDisposable
         var (wall, processor) = (rounds.Ratio(Product, Stock), rounds.Ratio($"{Product} cpu", $"{Stock} cpu"));
         return new Result(name, wall <= wallLimit && (cpuLimit is null || processor <= cpuLimit),
         [
-            new("productSeconds", Math.Round(rounds.Median(Product), 2)), new("stockSeconds", Math.Round(rounds.Median(Stock), 2)), new("sshSeconds", Math.Round(rounds.Median(Ssh), 2)),
+            new("productSeconds", Math.Round(rounds.Median(Product), 2)), new("stockSeconds", Math.Round(rounds.Median(Stock), 2)),
+            new("sshSeconds", Math.Round(rounds.Median(Ssh), 2)),
             new("wallRatio", Math.Round(wall, 3)), new("wallSpread", rounds.Spread(Product, Stock)), new("wallLimit", wallLimit),
-            new("productCpu", Math.Round(rounds.Median($"{Product} cpu"), 2)), new("stockCpu", Math.Round(rounds.Median($"{Stock} cpu"), 2)), new("sshCpu", Math.Round(rounds.Median($"{Ssh} cpu"), 2)),
-            new("cpuRatio", Math.Round(processor, 3)), new("cpuSpread", rounds.Spread($"{Product} cpu", $"{Stock} cpu")), .. cpuLimit is { } limit ? [new("cpuLimit", limit)] : Array.Empty<KeyValuePair<string, object>>(),
-            new("toSshWall", Math.Round(rounds.Ratio(Product, Ssh), 1)), new("toSshCpu", Math.Round(rounds.Ratio($"{Product} cpu", $"{Ssh} cpu"), 1)),
+            new("productCpu", Math.Round(rounds.Median($"{Product} cpu"), 2)),
+            new("stockCpu", Math.Round(rounds.Median($"{Stock} cpu"), 2)), new("sshCpu", Math.Round(rounds.Median($"{Ssh} cpu"), 2)),
+            new("cpuRatio", Math.Round(processor, 3)), new("cpuSpread", rounds.Spread($"{Product} cpu", $"{Stock} cpu")),
+            .. cpuLimit is { } limit ? [new("cpuLimit", limit)] : Array.Empty<KeyValuePair<string, object>>(),
+            new("toSshWall", Math.Round(rounds.Ratio(Product, Ssh), 1)),
+            new("toSshCpu", Math.Round(rounds.Ratio($"{Product} cpu", $"{Ssh} cpu"), 1)),
             new("stockRunsThatLostRouters", _stockLost), new("rounds", count), new("noise", rounds.Noise),
         ]);
     }
 
     /// <summary>The side's own four prefixes, and whether it is their turn to come.</summary>
     private (string[] Prefixes, bool Add) Turn(string side) =>
-        ([.. Enumerable.Range(0, 4).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.{100 + Array.IndexOf(_sides, side)}.{i}.0/24"))], _turns[side]++ % 2 == 0);
+        ([.. Enumerable.Range(0, 4)
+            .Select(i => string.Create(CultureInfo.InvariantCulture, $"10.{100 + Array.IndexOf(_sides, side)}.{i}.0/24"))],
+            _turns[side]++ % 2 == 0);
 
     private static object Input((string[] Prefixes, bool Add) turn) =>
         new { state = turn.Add ? "present" : "absent", routes = turn.Prefixes.Select(prefix => new { prefix, nextHop = "10.66.0.1" }) };
 
     private async Task<(double Seconds, double FirstTask)> Run()
     {
-        var body = new { block = "static-routes", mode = "apply", targets = new { deviceIds = _product.Devices }, input = Input(Turn(Product)), timeoutSeconds = 3600 };
+        var body =
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { deviceIds = _product.Devices }, input = Input(Turn(Product)),
+                timeoutSeconds = 3600
+            };
         var (posted, begun) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
         var run = await _product.Post("/v1/runs", body);
         var id = run.GetProperty("id").GetString();
@@ -119,7 +137,8 @@ internal sealed class RunOnRouters : IDisposable
 
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         // Final is settled: both are one transaction.
-        if (run.GetProperty("charged").ValueKind != JsonValueKind.Object || run.GetProperty("summary").GetProperty("changed").GetInt32() != _product.Devices.Count)
+        if (run.GetProperty("charged").ValueKind != JsonValueKind.Object
+            || run.GetProperty("summary").GetProperty("changed").GetInt32() != _product.Devices.Count)
         {
             throw new InvalidOperationException($"The run did not do its work: {run}");
         }
@@ -144,7 +163,9 @@ internal sealed class RunOnRouters : IDisposable
         });
         var input = Private("input.json", new { block_input = Input(Turn(Stock)) });
         var (begun, first) = (Stopwatch.GetTimestamp(), 0.0);
-        using var process = Start(_cpu[Stock], ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/tests/bench/static-routes.yml"]);
+        using var process =
+            Start(_cpu[Stock],
+                ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/tests/bench/static-routes.yml"]);
         process.StandardInput.Close();
         var recap = "";
         while (await process.StandardOutput.ReadLineAsync() is { } line)
@@ -177,13 +198,19 @@ internal sealed class RunOnRouters : IDisposable
         }));
         process.StandardInput.Close();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(begun).TotalSeconds : throw new InvalidOperationException($"push.py ended with {process.ExitCode}.");
+        return process.ExitCode == 0
+            ? Stopwatch.GetElapsedTime(begun).TotalSeconds : throw new InvalidOperationException($"push.py ended with {process.ExitCode}.");
     }
 
     private string Private(string name, object content)
     {
         var path = $"{_folder.FullName}/{name}";
-        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        using var file =
+            new FileStream(
+                path, new FileStreamOptions
+                {
+                    Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
+                });
         JsonSerializer.Serialize(file, content);
         return path;
     }
@@ -191,8 +218,16 @@ internal sealed class RunOnRouters : IDisposable
     /// <summary>A program in the routers' network, in the account from its first moment.</summary>
     private Process Start(CpuAccount account, string[] command)
     {
-        string[] all = ["-c", "echo $$ > \"$1\"; shift; exec \"$@\"", "bench", account.Members, "ip", "netns", "exec", $"na-{LocalProduct.Vpc}", .. command];
-        var start = new ProcessStartInfo("/bin/sh", all) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = _folder.FullName };
+        string[] all =
+            ["-c", "echo $$ > \"$1\"; shift; exec \"$@\"", "bench", account.Members, "ip", "netns", "exec", $"na-{LocalProduct.Vpc}",
+                .. command];
+        var start =
+            new ProcessStartInfo(
+                "/bin/sh", all)
+            {
+                UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+                WorkingDirectory = _folder.FullName
+            };
         start.Environment["HOME"] = _folder.FullName;
         start.Environment["ANSIBLE_FILTER_PLUGINS"] = $"{_repository}/src/Ansible/filter";
         return Process.Start(start)!;

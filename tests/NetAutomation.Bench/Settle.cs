@@ -41,8 +41,10 @@ internal static class Settle
 
         var rounds = await Rounds.Measure(
             "settle", stack.Parts.Rounds,
-            ("settlements", () => Time(small, Each, product.Finish)), ("sql", () => Time(small, Each, run => Bare(source, run, small[run.Tenant.Value].Template))),
-            ("settlements100", () => Time(large, 1, product.Finish)), ("sql100", () => Time(large, 1, run => Bare(source, run, large[run.Tenant.Value].Template))));
+            ("settlements", () => Time(small, Each, product.Finish)),
+            ("sql", () => Time(small, Each, run => Bare(source, run, small[run.Tenant.Value].Template))),
+            ("settlements100", () => Time(large, 1, product.Finish)),
+            ("sql100", () => Time(large, 1, run => Bare(source, run, large[run.Tenant.Value].Template))));
         var wrong = await stack.Value<long>(
             """
             select count(*) from runs.run r where r.state <> 'succeeded'
@@ -70,7 +72,9 @@ internal static class Settle
         {
             foreach (var customer in customers)
             {
-                var devices = await stack.Value<Guid[]>("select array_agg(id order by name) from inventory.device where tenant_id = $1", customer.Tenant);
+                var devices =
+                    await stack.Value<Guid[]>(
+                        "select array_agg(id order by name) from inventory.device where tenant_id = $1", customer.Tenant);
                 await queues[customer.Tenant].Queue.Queue(stack, each, each == 1 ? null : [.. devices.Take(each).Cast<Guid?>()]);
             }
 
@@ -95,7 +99,11 @@ internal static class Settle
         await using var batch = new NpgsqlBatch(connection);
         foreach (var statement in _statements)
         {
-            batch.BatchCommands.Add(new(statement) { Parameters = { new() { Value = run.Tenant.Value }, new() { Value = template }, new() { Value = run.Id.Value } } });
+            batch.BatchCommands.Add(
+                new(statement)
+                {
+                    Parameters = { new() { Value = run.Tenant.Value }, new() { Value = template }, new() { Value = run.Id.Value } }
+                });
         }
 
         await batch.ExecuteNonQueryAsync();

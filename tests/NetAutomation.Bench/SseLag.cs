@@ -41,7 +41,8 @@ internal static class SseLag
 
         var arrived = new ConcurrentDictionary<long, double>();
         using var end = new CancellationTokenSource();
-        var streams = runs.Select(run => Follow(customers.First(each => each.Tenant == run.Tenant.Value).Client, run, arrived, end.Token)).ToList();
+        var streams = runs.Select(run => Follow(customers.First(each => each.Tenant == run.Tenant.Value).Client, run, arrived, end.Token))
+            .ToList();
         var recorders = runs.Select(product.Record).ToList();
         await stack.Sql("create table public.bare (id bigserial primary key, at bigint not null, run uuid not null)");
         var (sent, number) = (0, 0L);
@@ -83,7 +84,9 @@ internal static class SseLag
                 {
                     var n = Interlocked.Increment(ref number);
                     Interlocked.Increment(ref sent);
-                    await recorder.Add(new(DateTimeOffset.UtcNow, "output", null, string.Create(CultureInfo.InvariantCulture, $$"""{"n":{{n}},"at":{{Stopwatch.GetTimestamp()}}}""")));
+                    await recorder.Add(
+                        new(DateTimeOffset.UtcNow, "output", null,
+                            string.Create(CultureInfo.InvariantCulture, $$"""{"n":{{n}},"at":{{Stopwatch.GetTimestamp()}}}""")));
                     await Task.Delay(_between);
                 }
             })));
@@ -99,7 +102,8 @@ internal static class SseLag
         }
     }
 
-    private static async Task Follow(HttpClient client, Runs.ClaimedRun run, ConcurrentDictionary<long, double> arrived, CancellationToken end)
+    private static async Task Follow(
+        HttpClient client, Runs.ClaimedRun run, ConcurrentDictionary<long, double> arrived, CancellationToken end)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/runs/{run.Id}/events?after=0");
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
@@ -147,7 +151,12 @@ internal static class SseLag
         listening.Notification += (_, note) =>
         {
             using var reading = stack.Database.OpenConnection();
-            using var select = new NpgsqlCommand("select at from public.bare where id = $1", reading) { Parameters = { new() { Value = long.Parse(note.Payload, CultureInfo.InvariantCulture) } } };
+            using var select =
+                new NpgsqlCommand(
+                    "select at from public.bare where id = $1", reading)
+                {
+                    Parameters = { new() { Value = long.Parse(note.Payload, CultureInfo.InvariantCulture) } }
+                };
             lags.Add(Stopwatch.GetElapsedTime((long)select.ExecuteScalar()!).TotalMilliseconds);
         };
         await using (var listen = new NpgsqlCommand("listen bare", listening))
@@ -167,9 +176,15 @@ internal static class SseLag
         {
             while (Stopwatch.GetElapsedTime(begun) < _time / 2)
             {
-                await using var insert = new NpgsqlCommand("insert into public.bare (at, run) values ($1, gen_random_uuid()) returning id", writing) { Parameters = { new() { Value = Stopwatch.GetTimestamp() } } };
+                await using var insert =
+                    new NpgsqlCommand(
+                        "insert into public.bare (at, run) values ($1, gen_random_uuid()) returning id", writing)
+                    {
+                        Parameters = { new() { Value = Stopwatch.GetTimestamp() } }
+                    };
                 var id = await insert.ExecuteScalarAsync(CancellationToken.None);
-                await using var notify = new NpgsqlCommand("select pg_notify('bare', $1)", writing) { Parameters = { new() { Value = $"{id}" } } };
+                await using var notify =
+                    new NpgsqlCommand("select pg_notify('bare', $1)", writing) { Parameters = { new() { Value = $"{id}" } } };
                 await notify.ExecuteNonQueryAsync(CancellationToken.None);
                 await Task.Delay(10, CancellationToken.None);
             }

@@ -39,7 +39,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>The processor time of all processes so far.</summary>
     public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
-    public static void Say(string text) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)Stopwatch.GetElapsedTime(_begun).TotalSeconds,4} s] {text}"));
+    public static void Say(string text) =>
+        Console.Error.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"[{(int)Stopwatch.GetElapsedTime(_begun).TotalSeconds,4} s] {text}"));
 
     public async Task StartSimulator(object ec2)
     {
@@ -51,7 +53,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             services = new[] { new { id = ServiceId, allowedPrincipals = new[] { "*" } } },
             ec2,
         }));
-        var (_, ready) = await Launch(parts.Simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
+        var (_, ready) =
+            await Launch(
+                parts.Simulator, ["--config", file, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0"], "ready aws=");
         var urls = ready.Split(' ').Skip(1).Select(part => part.Split('=', 2)[1]).ToArray();
         _control.BaseAddress = new Uri(urls[1]);
         Variables["AWS_ENDPOINT_URL"] = urls[0].TrimEnd('/');
@@ -82,7 +86,8 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     public async Task<Process> StartService(string role, params string[] settings)
     {
         var port = FreePort();
-        var (process, _) = await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
+        var (process, _) =
+            await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
         if (role == "api")
         {
             Customer = new IPEndPoint(IPAddress.Loopback, port);
@@ -117,7 +122,11 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     {
         Variables["DOTNET_STARTUP_HOOKS"] = $"{Inside}.dll";
         Variables["NETAUTOMATION_BENCH_OPENINGS"] = JsonSerializer.Serialize(openings);
-        var service = await StartService("api", ["Serilog:MinimumLevel:Override:Microsoft=Warning", "Serilog:MinimumLevel:Override:Microsoft.Hosting.Lifetime=Information", .. settings]);
+        var service =
+            await StartService(
+                "api", [
+                    "Serilog:MinimumLevel:Override:Microsoft=Warning",
+                    "Serilog:MinimumLevel:Override:Microsoft.Hosting.Lifetime=Information", .. settings]);
         Variables.Remove("DOTNET_STARTUP_HOOKS");
         return service;
     }
@@ -127,7 +136,8 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.ImportFromPem(System.IO.File.ReadAllText(Path.Combine(_folder.FullName, "api", "ca.pem")));
-        var handler = new SocketsHttpHandler { ConnectCallback = (_, cancel) => ProxyV2.Connect(Customer, ProxyV2.Header(endpoint), cancel) };
+        var handler =
+            new SocketsHttpHandler { ConnectCallback = (_, cancel) => ProxyV2.Connect(Customer, ProxyV2.Header(endpoint), cancel) };
         handler.SslOptions.CertificateChainPolicy = policy;
         var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{ServerName}") };
         client.DefaultRequestHeaders.Authorization = new("Bearer", key);
@@ -202,7 +212,13 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
 
     private Process Start(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.FullName };
+        var start =
+            new ProcessStartInfo(
+                program, arguments)
+            {
+                UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+                WorkingDirectory = _folder.FullName
+            };
         foreach (var (name, value) in Variables)
         {
             start.Environment[name] = value;
@@ -223,7 +239,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         }
     }
 
-    /// <summary>A process that lives as long as the bench, and the line that said it is ready; without such a line it is not waited for.</summary>
+    /// <summary>
+    /// A process that lives as long as the bench, and the line that said it is ready; without such a line it is not waited for.
+    /// </summary>
     public async Task<(Process Process, string Said)> Launch(string program, IEnumerable<string> arguments, string? ready)
     {
         var process = Start(program, arguments);

@@ -1,6 +1,9 @@
 namespace NetAutomation.Bench;
 
-/// <summary>How much a tunnel carries: from a device to the service and the other way, over one stream and over 32 at once, beside <c>ssh -R</c> and a relay in clear.</summary>
+/// <summary>
+/// How much a tunnel carries: from a device to the service and the other way, over one stream and over 32 at once, beside <c>ssh -R</c> and
+/// a relay in clear.
+/// </summary>
 internal static class TunnelBulk
 {
     private const long Bytes = 256 * 1024 * 1024;
@@ -12,7 +15,8 @@ internal static class TunnelBulk
     {
         using var ground = await TunnelGround.Start(stack);
         Way[] ways = [ground.Product, ground.Ssh, ground.SshDefaults, ground.Relay];
-        (string Name, int Order, int Streams)[] shapes = [("up1", Devices.Send, 1), ("down1", Devices.Receive, 1), ("up32", Devices.Send, 32), ("down32", Devices.Receive, 32)];
+        (string Name, int Order, int Streams)[] shapes =
+            [("up1", Devices.Send, 1), ("down1", Devices.Receive, 1), ("up32", Devices.Send, 32), ("down32", Devices.Receive, 32)];
         var cpu = new List<(string Side, double Seconds)>();
         var sides = shapes.SelectMany(shape => ways.Select(way => ($"{way.Name} {shape.Name}", (Func<Task<double>>)(() =>
         {

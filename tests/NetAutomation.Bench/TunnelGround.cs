@@ -78,7 +78,9 @@ internal sealed class TunnelGround : IDisposable
     {
         Stack.Say("starting service, connector and database");
         await stack.CreateDatabase();
-        var (device, run, ports) = (Guid.CreateVersion7(), Guid.CreateVersion7(), _devices.Ports.Select(port => new[] { NetAutomation.Bench.Stack.FreePort(), port }).ToArray());
+        var (device, run, ports) =
+            (Guid.CreateVersion7(), Guid.CreateVersion7(),
+                _devices.Ports.Select(port => new[] { NetAutomation.Bench.Stack.FreePort(), port }).ToArray());
         await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'bench', 'active')", Tenant);
         await stack.Sql("insert into inventory.site (tenant_id, id, name, version) values ($1, $2, 'bench', 1)", Tenant, Site);
         // A run that goes on for ever. What it was ordered and paid by does not matter to its streams.
@@ -93,19 +95,27 @@ internal sealed class TunnelGround : IDisposable
             """.Replace("{{}}", "{}", StringComparison.Ordinal).Replace("{0}", $"{Tenant}", StringComparison.Ordinal).Replace("{1}", $"{device}", StringComparison.Ordinal)
                 .Replace("{2}", $"{run}", StringComparison.Ordinal));
         ConnectorPort = NetAutomation.Bench.Stack.FreePort();
-        Service = await stack.StartOpened(new { Tenant, Site, Device = device, Run = run, Doors = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
+        Service =
+            await stack.StartOpened(
+                new { Tenant, Site, Device = device, Run = run, Doors = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
         Connector = await StartConnector(stack, links);
         Product = new Way("product", [.. ports.Select(pair => pair[0])], () => [Service.Id, Connector.Id]);
     }
 
     private async Task<Process> StartConnector(Stack stack, int links)
     {
-        var (token, list, state) = (stack.File("join-token", await Enrol(stack)), stack.File("allow-list", string.Join('\n', _devices.Ports.Select(port => $"127.0.0.1/32 {port}"))), stack.File("connector"));
-        await stack.Finish(stack.Parts.Connector, "join", "--endpoint", $"nowhere.invalid:{ConnectorPort}", "--address", "127.0.0.1", "--server-name", NetAutomation.Bench.Stack.ServerName, "--ca", stack.File("api/ca.pem"),
+        var (token, list, state) =
+            (stack.File("join-token", await Enrol(stack)),
+                stack.File("allow-list", string.Join('\n', _devices.Ports.Select(port => $"127.0.0.1/32 {port}"))),
+                stack.File("connector"));
+        await stack.Finish(
+            stack.Parts.Connector, "join", "--endpoint", $"nowhere.invalid:{ConnectorPort}", "--address", "127.0.0.1", "--server-name",
+            NetAutomation.Bench.Stack.ServerName, "--ca", stack.File("api/ca.pem"),
             "--token-file", token, "--state", state);
         var (connector, _) = await stack.Launch(
             stack.Parts.Connector,
-            ["run", "--state", state, "--allow-list", list, "--links", links.ToString(CultureInfo.InvariantCulture), "--device-sessions", "256", "--device-rate", "1000", "--rate", "10000"],
+            ["run", "--state", state, "--allow-list", list, "--links", links.ToString(CultureInfo.InvariantCulture), "--device-sessions",
+                "256", "--device-rate", "1000", "--rate", "10000"],
             "attached session");
         return connector;
     }
@@ -151,8 +161,13 @@ internal sealed class TunnelGround : IDisposable
             var (client, _) = await stack.Launch(
                 "ssh",
                 [
-                    "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o", $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
-                    .. options, .. doors.SelectMany(each => new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") }), $"{Environment.UserName}@127.0.0.1",
+                    "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o",
+                    $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
+                    .. options,
+                    .. doors.SelectMany(
+                        each =>
+                            new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") }),
+                            $"{Environment.UserName}@127.0.0.1",
                 ],
                 null);
             return new Way(name, [.. doors.Select(each => each.Door)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
@@ -161,7 +176,10 @@ internal sealed class TunnelGround : IDisposable
 
     private async Task StartRelay(Stack stack)
     {
-        var chain = _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Middle: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList();
+        var chain =
+            _devices.Ports.Select(
+                device => (Door: NetAutomation.Bench.Stack.FreePort(), Middle: NetAutomation.Bench.Stack.FreePort(), Device: device))
+                    .ToList();
         var (second, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Middle}:{each.Device}")], "ready");
         var (first, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Door}:{each.Middle}")], "ready");
         Relay = new Way("relay", [.. chain.Select(each => each.Door)], () => [first.Id, second.Id]);

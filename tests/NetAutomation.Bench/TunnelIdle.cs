@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace NetAutomation.Bench;
 
-/// <summary>What it costs to hold streams on which nothing happens, and connectors of which nothing is asked: the growth of memory, once.</summary>
+/// <summary>
+/// What it costs to hold streams on which nothing happens, and connectors of which nothing is asked: the growth of memory, once.
+/// </summary>
 internal static class TunnelIdle
 {
     private const int Streams = 1000;
@@ -55,7 +57,8 @@ internal static class TunnelIdle
         }
 
         (double All, double Service, double Connector) Now(Way way) =>
-            (way.Memory() / Megabyte, ProcessFigures.Memory(ground.Service.Id) / Megabyte, ProcessFigures.Memory(ground.Connector.Id) / Megabyte);
+            (way.Memory() / Megabyte, ProcessFigures.Memory(ground.Service.Id) / Megabyte,
+                ProcessFigures.Memory(ground.Connector.Id) / Megabyte);
     }
 
     private static async Task Attach(Stack stack, TunnelGround ground)
@@ -66,8 +69,10 @@ internal static class TunnelIdle
             tokens.Add(await ground.Enrol(stack));
         }
 
-        var (file, folder) = (stack.File("crowd-tokens", string.Join('\n', tokens)), Directory.CreateDirectory(stack.File("crowd")).FullName);
-        await stack.Launch(stack.Inside, ["crowd", $"{ground.ConnectorPort}", Stack.ServerName, stack.File("api/ca.pem"), folder, file], "ready");
+        var (file, folder) =
+            (stack.File("crowd-tokens", string.Join('\n', tokens)), Directory.CreateDirectory(stack.File("crowd")).FullName);
+        await stack.Launch(
+            stack.Inside, ["crowd", $"{ground.ConnectorPort}", Stack.ServerName, stack.File("api/ca.pem"), folder, file], "ready");
         while (await stack.Value<long>("select count(*) from connectors.connector_session where state = 'attached'") < Connectors + Links)
         {
             await Task.Delay(200);

@@ -61,7 +61,8 @@ internal sealed class TwoWorkers : IDisposable
         await _stack.Launch(
             "/usr/bin/python3",
             [
-                $"{_stack.Parts.Repository}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{Runs}", "--state", routers, "--journal", routers,
+                $"{_stack.Parts.Repository}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{Runs}", "--state", routers,
+                "--journal", routers,
                 "--login", _stack.File("login.json", JsonSerializer.Serialize(new { username = "netops", password })),
             ],
             "ready");
@@ -71,13 +72,17 @@ internal sealed class TwoWorkers : IDisposable
         await _stack.CreateDatabase();
         _shared =
         [
-            $"Edge:CertificateDirectory={_stack.File("api")}", "Inventory:AllowLoopback=true", $"Peer:ClusterKeyFile={_stack.File("cluster.key", Convert.ToHexString(RandomNumberGenerator.GetBytes(32)))}",
+            $"Edge:CertificateDirectory={_stack.File("api")}", "Inventory:AllowLoopback=true",
+            $"Peer:ClusterKeyFile={_stack.File("cluster.key", Convert.ToHexString(RandomNumberGenerator.GetBytes(32)))}",
         ];
-        await _stack.StartService("api", [.. Peers(), $"Connectors:Listener=127.0.0.1:{_connectorPort}", $"Catalog:ContentDirectory={_work.FullName}/content"]);
+        await _stack.StartService(
+            "api", [.. Peers(), $"Connectors:Listener=127.0.0.1:{_connectorPort}", $"Catalog:ContentDirectory={_work.FullName}/content"]);
         _customer = await Customer.Make(_stack);
         await _stack.Sql("insert into billing.account (tenant_id, channel) values ($1, 'direct')", _customer.Tenant);
         var site = (await _customer.Post("/v1/sites", new { name = "ams" })).GetProperty("id").GetString();
-        var credential = (await _customer.Post("/v1/credentials", new { name = "netops", username = "netops", kind = "password", password })).GetProperty("id").GetString();
+        var credential =
+            (await _customer.Post("/v1/credentials", new { name = "netops", username = "netops", kind = "password", password }))
+                .GetProperty("id").GetString();
         await _customer.Post("/v1/purchases", new { block = Customer.Block, kind = "pay_per_use" });
         await Join(await _customer.Post("/v1/connectors", new { name = "c1", siteId = site }), port);
         var ids = new List<string>();
@@ -101,10 +106,13 @@ internal sealed class TwoWorkers : IDisposable
         _front.Start();
         _ = Forward();
         var (token, ca, list, state) = (
-            _stack.File("join-token", made.GetProperty("joinToken").GetString()!), _stack.File("connector.pem", made.GetProperty("caPem").GetString()!),
-            _stack.File("allow-list", string.Join('\n', Enumerable.Range(1, Runs).Select(i => $"127.66.0.{i}/32 {port}"))), _stack.File("connector"));
+            _stack.File("join-token", made.GetProperty("joinToken").GetString()!),
+            _stack.File("connector.pem", made.GetProperty("caPem").GetString()!),
+            _stack.File("allow-list", string.Join('\n', Enumerable.Range(1, Runs).Select(i => $"127.66.0.{i}/32 {port}"))),
+            _stack.File("connector"));
         await _stack.Finish(
-            _stack.Parts.Connector, "join", "--endpoint", $"nowhere.invalid:{((IPEndPoint)_front.LocalEndpoint).Port}", "--address", "127.0.0.1", "--server-name", Stack.ServerName, "--ca", ca,
+            _stack.Parts.Connector, "join", "--endpoint", $"nowhere.invalid:{((IPEndPoint)_front.LocalEndpoint).Port}", "--address",
+            "127.0.0.1", "--server-name", Stack.ServerName, "--ca", ca,
             "--token-file", token, "--state", state);
         await _stack.Launch(_stack.Parts.Connector, ["run", "--state", state, "--allow-list", list], "attached session");
     }
@@ -145,14 +153,25 @@ internal sealed class TwoWorkers : IDisposable
                 var folder = _work.CreateSubdirectory($"worker-{++_workers}").FullName;
                 processes.Add(await _stack.StartService("worker",
                 [
-                    .. Peers(), $"Execution:WorkDirectory={folder}", "Execution:Concurrency=2", $"Catalog:ContentDirectory={_work.FullName}/content",
+                    .. Peers(), $"Execution:WorkDirectory={folder}", "Execution:Concurrency=2",
+                    $"Catalog:ContentDirectory={_work.FullName}/content",
                     .. Environment.IsPrivilegedProcess ? [$"Execution:SandboxUid={SandboxUser}"] : Array.Empty<string>(),
                 ]));
             }
 
-            var input = new { state = _turns++ % 2 == 0 ? "present" : "absent", routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } };
+            var input =
+                new
+                {
+                    state = _turns++ % 2 == 0 ? "present" : "absent",
+                    routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } }
+                };
             var begun = Stopwatch.GetTimestamp();
-            var ended = await Task.WhenAll(_customer.Devices.Select(device => Complete(new { block = Customer.Block, mode = "apply", targets = new { deviceIds = new[] { device } }, input })));
+            var ended =
+                await Task.WhenAll(
+                    _customer.Devices.Select(
+                        device =>
+                            Complete(
+                                new { block = Customer.Block, mode = "apply", targets = new { deviceIds = new[] { device } }, input })));
             var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
             return ended.All(run => run.GetProperty("summary").GetProperty("changed").GetInt32() == 1) ? Runs / seconds
                 : throw new InvalidOperationException($"The runs did not do their work: {string.Join('\n', ended)}");

@@ -98,7 +98,9 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
     /// <summary>Milliseconds from the wish for a stream to the greeting of the device, the median of so many.</summary>
     public double Greeting(int count) => Opening(count, () => Open());
 
-    /// <summary>Milliseconds from the wish for a stream to the first byte of the answer to what was sent at once, the median of so many.</summary>
+    /// <summary>
+    /// Milliseconds from the wish for a stream to the first byte of the answer to what was sent at once, the median of so many.
+    /// </summary>
     public double Answer(int count) => Opening(count, () =>
     {
         var socket = Dial(ports.Length - 1);
@@ -200,14 +202,17 @@ internal static class ProcessFigures
         : 0);
 
     public static double Memory(int process) => 1024 * double.Parse(
-        File.ReadLines($"/proc/{process}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        File.ReadLines($"/proc/{process}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture);
 
     /// <summary>The process and all below it.</summary>
     public static IEnumerable<int> Tree(int root)
     {
-        var parents = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0])).Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
-            .Select(process => (Process: process, Parent: Stat(process) is { } stat ? int.Parse(stat[1], CultureInfo.InvariantCulture) : 0)).ToLookup(each => each.Parent, each => each.Process);
+        var parents = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0]))
+            .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+            .Select(process => (Process: process, Parent: Stat(process) is { } stat ? int.Parse(stat[1], CultureInfo.InvariantCulture) : 0))
+                .ToLookup(each => each.Parent, each => each.Process);
         return Below(root);
 
         IEnumerable<int> Below(int process) => parents[process].SelectMany(Below).Prepend(process);

@@ -10,7 +10,13 @@ public sealed class BillTests(LocalProduct product)
         var customer = await product.Customer(2);
         var before = Customer.Amount((await Month(customer))?["total"] ?? new JsonObject { ["amount"] = "0" });
 
-        var run = await customer.Run(new() { ["block"] = "config-backup", ["targets"] = new JsonObject { ["selector"] = "site=lab" }, ["input"] = new JsonObject() });
+        var run =
+            await customer.Run(
+                new()
+                {
+                    ["block"] = "config-backup", ["targets"] = new JsonObject { ["selector"] = "site=lab" },
+                    ["input"] = new JsonObject()
+                });
 
         Customer.Text(run, "state").ShouldBe("succeeded", $"{run}");
         var charged = Customer.Amount(run["charged"]);
@@ -18,7 +24,8 @@ public sealed class BillTests(LocalProduct product)
         var invoice = (await Month(customer))!;
         Customer.Amount(invoice["total"]).ShouldBeGreaterThanOrEqualTo(before + charged);
         Customer.Amount(invoice["total"]).ShouldBe(invoice["lines"]!.AsArray().Sum(line => Customer.Amount(line!["amount"])));
-        var metered = (await customer.Get("/v1/usage?limit=200"))["items"]!.AsArray().Where(usage => Customer.Text(usage!, "runId") == Customer.Text(run, "id"));
+        var metered = (await customer.Get("/v1/usage?limit=200"))["items"]!.AsArray()
+            .Where(usage => Customer.Text(usage!, "runId") == Customer.Text(run, "id"));
         metered.Count(usage => Customer.Text(usage!, "meter") == "device").ShouldBe(LocalProduct.RouterNames.Count);
     }
 

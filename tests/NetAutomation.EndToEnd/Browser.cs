@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace NetAutomation.EndToEnd;
 
-/// <summary>Headless Chromium with a fresh profile, driven over the DevTools protocol. It resolves one name, to the customer's endpoint.</summary>
+/// <summary>
+/// Headless Chromium with a fresh profile, driven over the DevTools protocol. It resolves one name, to the customer's endpoint.
+/// </summary>
 internal sealed class Browser : IAsyncDisposable
 {
     private const string Program = "/usr/bin/chromium";
@@ -26,8 +28,10 @@ internal sealed class Browser : IAsyncDisposable
         var start = new ProcessStartInfo(
             Program,
             [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                "--disable-sync", "--remote-debugging-port=0", $"--user-data-dir={profile.FullName}", $"--host-resolver-rules=MAP {name} {address}, MAP * ~NOTFOUND",
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync", "--remote-debugging-port=0", $"--user-data-dir={profile.FullName}",
+                $"--host-resolver-rules=MAP {name} {address}, MAP * ~NOTFOUND",
                 $"--ignore-certificate-errors-spki-list={trustedKey}", "about:blank",
             ])
         {
@@ -39,14 +43,17 @@ internal sealed class Browser : IAsyncDisposable
         string? line;
         do
         {
-            line = await browser._process.StandardError.ReadLineAsync(deadline.Token) ?? throw new InvalidOperationException("The browser ended.");
+            line = await browser._process.StandardError.ReadLineAsync(deadline.Token)
+                ?? throw new InvalidOperationException("The browser ended.");
         }
         while (!line.StartsWith("DevTools listening on ", StringComparison.Ordinal));
 
         _ = browser._process.StandardError.ReadToEndAsync();
         await browser._socket.ConnectAsync(new Uri(line["DevTools listening on ".Length..]), deadline.Token);
         var target = await browser.Call("Target.createTarget", new JsonObject { ["url"] = "about:blank" });
-        var attached = await browser.Call("Target.attachToTarget", new JsonObject { ["targetId"] = target["targetId"]!.GetValue<string>(), ["flatten"] = true });
+        var attached =
+            await browser.Call(
+                "Target.attachToTarget", new JsonObject { ["targetId"] = target["targetId"]!.GetValue<string>(), ["flatten"] = true });
         browser._session = attached["sessionId"]!.GetValue<string>();
         return browser;
     }
@@ -56,7 +63,8 @@ internal sealed class Browser : IAsyncDisposable
     /// <summary>The value of a script in the page.</summary>
     public async Task<JsonNode?> Evaluate(string script)
     {
-        var answer = await Call("Runtime.evaluate", new JsonObject { ["expression"] = script, ["returnByValue"] = true, ["awaitPromise"] = true });
+        var answer =
+            await Call("Runtime.evaluate", new JsonObject { ["expression"] = script, ["returnByValue"] = true, ["awaitPromise"] = true });
         answer["exceptionDetails"].ShouldBeNull(answer.ToJsonString());
         return answer["result"]!["value"];
     }
@@ -113,7 +121,8 @@ internal sealed class Browser : IAsyncDisposable
         }
 
         using var deadline = new CancellationTokenSource(_patience);
-        await _socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(call.ToJsonString()), WebSocketMessageType.Text, endOfMessage: true, deadline.Token);
+        await _socket.SendAsync(
+            System.Text.Encoding.UTF8.GetBytes(call.ToJsonString()), WebSocketMessageType.Text, endOfMessage: true, deadline.Token);
         while (true)
         {
             using var message = new MemoryStream();
@@ -129,7 +138,8 @@ internal sealed class Browser : IAsyncDisposable
             var answer = JsonNode.Parse(message.ToArray())!;
             if (answer["id"]?.GetValue<int>() == id)
             {
-                return answer["error"] is { } error ? throw new InvalidOperationException($"{method}: {error.ToJsonString()}") : answer["result"]!;
+                return answer["error"] is { } error
+                    ? throw new InvalidOperationException($"{method}: {error.ToJsonString()}") : answer["result"]!;
             }
         }
     }

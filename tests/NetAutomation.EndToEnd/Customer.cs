@@ -43,7 +43,8 @@ public sealed class Customer : IDisposable
     /// <summary>A client with this customer's key that calls through an endpoint, be it another customer's.</summary>
     public HttpClient Through(Customer endpoint)
     {
-        var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = { TargetHost = ServerName, CertificateChainPolicy = Trust() } };
+        var handler =
+            new SocketsHttpHandler { UseProxy = false, SslOptions = { TargetHost = ServerName, CertificateChainPolicy = Trust() } };
         handler.ConnectCallback = async (_, cancel) =>
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -64,9 +65,11 @@ public sealed class Customer : IDisposable
         using var socket = new TcpClient();
         await socket.ConnectAsync(IPAddress.Parse(Front), 8443);
         await using var tls = new SslStream(socket.GetStream());
-        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = Trust() });
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = Trust() });
         using var server = new X509Certificate2(tls.RemoteCertificate!);
-        return await Browser.Start(ServerName, Front, Convert.ToBase64String(SHA256.HashData(server.PublicKey.ExportSubjectPublicKeyInfo())));
+        return await Browser.Start(
+            ServerName, Front, Convert.ToBase64String(SHA256.HashData(server.PublicKey.ExportSubjectPublicKeyInfo())));
     }
 
     public async Task<JsonNode> Get(string path) => JsonNode.Parse(await GetText(path))!;

@@ -17,7 +17,10 @@ public sealed class FaultTests
             "tests/faults/run", "--seed", "1", "--rounds", "3", "--only", "kill-worker,kill-api,cut-10");
 
         var counts = JsonNode.Parse(output.TrimEnd().Split('\n')[^1])!;
-        foreach (var count in (string[])["lostRuns", "doubleRuns", "doubleSettlements", "missingCharges", "staleWrites", "overlappingSessions", "wrongOutcomes", "lateDetections"])
+        foreach (
+            var count in (string[])[
+                "lostRuns", "doubleRuns", "doubleSettlements", "missingCharges", "staleWrites", "overlappingSessions", "wrongOutcomes",
+                "lateDetections"])
         {
             counts[count]!.GetValue<int>().ShouldBe(0, error);
         }

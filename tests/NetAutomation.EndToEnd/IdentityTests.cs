@@ -38,7 +38,8 @@ public sealed class IdentityTests(LocalProduct product)
         int read;
         try
         {
-            await socket.SendAsync(Encoding.ASCII.GetBytes("GET /v1/blocks HTTP/1.1\r\nHost: netautomation.internal\r\n\r\n"), deadline.Token);
+            await socket.SendAsync(
+                Encoding.ASCII.GetBytes("GET /v1/blocks HTTP/1.1\r\nHost: netautomation.internal\r\n\r\n"), deadline.Token);
             read = await socket.ReceiveAsync(new byte[1], deadline.Token);
         }
         catch (SocketException reset) when (reset.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
@@ -56,7 +57,9 @@ public sealed class IdentityTests(LocalProduct product)
 
         var endpoints = (await product.Simulator("/control/endpoints")).AsArray();
 
-        var stranger = endpoints.Single(each => Customer.Text(each!, "account") != first.Account && Customer.Text(each!, "account") != second.Account)!;
+        var stranger =
+            endpoints.Single(
+                each => Customer.Text(each!, "account") != first.Account && Customer.Text(each!, "account") != second.Account)!;
         Customer.Text(stranger, "state").ShouldBe("rejected");
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

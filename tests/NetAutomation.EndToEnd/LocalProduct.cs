@@ -37,7 +37,8 @@ public sealed class LocalProduct : IAsyncDisposable
     /// <summary>The first customer or the second; both have bought the blocks.</summary>
     public async Task<Customer> Customer(int number)
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: network namespaces, a lab of routers, an unprivileged user for the services.");
+        Assert.SkipUnless(
+            Environment.IsPrivilegedProcess, "Needs root: network namespaces, a lab of routers, an unprivileged user for the services.");
         await Started();
         return _customers[number - 1];
     }

@@ -19,8 +19,11 @@ public sealed class PageTests(LocalProduct product)
         await browser.Click("[id$=-GetMe] .execute");
         await browser.Await("document.querySelector('[id$=-GetMe] .live-responses-table tbody .response-col_status')");
 
-        (await browser.Evaluate("document.querySelector('[id$=-GetMe] .live-responses-table tbody .response-col_status').innerText"))!.GetValue<string>().ShouldStartWith("200");
-        (await browser.Evaluate("document.querySelector('[id$=-GetMe] .live-responses-table').innerText"))!.GetValue<string>().ShouldContain("\"role\": \"admin\"");
+        (await browser.Evaluate(
+            "document.querySelector('[id$=-GetMe] .live-responses-table tbody .response-col_status').innerText"))!.GetValue<string>()
+                .ShouldStartWith("200");
+        (await browser.Evaluate("document.querySelector('[id$=-GetMe] .live-responses-table').innerText"))!.GetValue<string>()
+            .ShouldContain("\"role\": \"admin\"");
         (await browser.Evaluate("performance.getEntriesByType('resource').filter(entry => new URL(entry.name).origin !== location.origin && !entry.name.startsWith('data:')).length"))!
             .GetValue<int>().ShouldBe(0);
     }

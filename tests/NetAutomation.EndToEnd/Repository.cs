@@ -12,7 +12,12 @@ internal static class Repository
     public static async Task<(int Code, string Output, string Error)> Run(
         TimeSpan limit, IReadOnlyDictionary<string, string> environment, string script, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(_root, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start =
+            new ProcessStartInfo(
+                Path.Combine(_root, script), arguments)
+            {
+                UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true
+            };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

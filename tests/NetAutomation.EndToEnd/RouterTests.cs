@@ -17,7 +17,8 @@ public sealed class RouterTests(LocalProduct product)
         Customer.Text(check, "state").ShouldBe("succeeded", $"{check}");
         foreach (var device in await customer.DevicesOf(check))
         {
-            (await customer.GetText($"/v1/runs/{Customer.Text(check, "id")}/devices/{Customer.Text(device, "deviceId")}/diff")).ShouldContain(line);
+            (await customer.GetText($"/v1/runs/{Customer.Text(check, "id")}/devices/{Customer.Text(device, "deviceId")}/diff"))
+                .ShouldContain(line);
         }
 
         foreach (var router in LocalProduct.RouterNames)
@@ -68,11 +69,13 @@ public sealed class RouterTests(LocalProduct product)
     public async Task A_rollout_stops_after_too_many_failures()
     {
         var customer = await product.Customer(2);
-        var live = (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => device!).Single(device => Customer.Text(device, "name") == "r001");
+        var live = (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => device!)
+            .Single(device => Customer.Text(device, "name") == "r001");
         // Nobody answers at this address; its name comes first.
         var dead = await customer.Post("/v1/devices", new JsonObject
         {
-            ["name"] = "a-dead-one", ["siteId"] = Customer.Text(live, "siteId"), ["address"] = "10.66.0.240", ["port"] = 22, ["platform"] = "frr",
+            ["name"] = "a-dead-one", ["siteId"] = Customer.Text(live, "siteId"), ["address"] = "10.66.0.240", ["port"] = 22,
+            ["platform"] = "frr",
             ["credentialId"] = Customer.Text(live, "credentialId"), ["hostKeySha256"] = Customer.Text(live, "hostKeySha256"),
         });
         var body = Customer.Routes("apply", "10.121.0.0/16", NextHop);
@@ -83,11 +86,13 @@ public sealed class RouterTests(LocalProduct product)
 
         Customer.Text(run, "state").ShouldBe("failed", $"{run}");
         Customer.Amount(run["charged"]).ShouldBe(0);
-        var outcomes = (await customer.DevicesOf(run)).ToDictionary(device => Customer.Text(device, "name"), device => Customer.Text(device, "outcome"));
+        var outcomes = (await customer.DevicesOf(run))
+            .ToDictionary(device => Customer.Text(device, "name"), device => Customer.Text(device, "outcome"));
         (outcomes["a-dead-one"], outcomes["r001"]).ShouldBe(("unreachable", "not_started"));
         (await product.RunningConfig(customer, "r001")).ShouldNotContain($"ip route 10.121.0.0/16 {NextHop}");
     }
 
     private static async Task<List<string>> Addresses(Customer customer) =>
-        [.. (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => Customer.Text(device!, "address")).Where(address => address != "10.66.0.240").Order(StringComparer.Ordinal)];
+        [.. (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => Customer.Text(device!, "address"))
+            .Where(address => address != "10.66.0.240").Order(StringComparer.Ordinal)];
 }

@@ -29,7 +29,9 @@ internal sealed class Checker(string database)
             var found = byKey[plan.Key].ToList();
             if (found.Count != 1 || (!found[0].Terminal && found[0].State != "unknown"))
             {
-                verdict.Add(found.Count > 1 ? Count.DoubleRuns : Count.LostRuns, $"run {plan.Key} (round {plan.Round}): {(found.Count == 1 ? found[0].State : $"{found.Count} rows")}");
+                verdict.Add(
+                    found.Count > 1 ? Count.DoubleRuns : Count.LostRuns,
+                    $"run {plan.Key} (round {plan.Round}): {(found.Count == 1 ? found[0].State : $"{found.Count} rows")}");
             }
 
             known.AddRange(found.Select(row => (plan, row)));
@@ -102,9 +104,11 @@ internal sealed class Checker(string database)
         var billable = devices.Count(d => d.Outcome is "ok" or "changed" && (d.Code != "resolved" || run.Verdict == "completed"));
         foreach (var settlement in settled)
         {
-            long? quantity = settlement.Component switch { "run" => Math.Min(billable, 1), "device" => billable, _ => billable == 0 ? 0 : null };
+            long? quantity =
+                settlement.Component switch { "run" => Math.Min(billable, 1), "device" => billable, _ => billable == 0 ? 0 : null };
             var charged = charges.Where(c => c.Reservation == settlement.Reservation).Sum(c => c.Amount);
-            if ((quantity ?? settlement.Quantity) * settlement.Unit != charged || settlement.Amount != charged || (quantity ?? settlement.Quantity) != settlement.Quantity)
+            if ((quantity ?? settlement.Quantity) * settlement.Unit != charged || settlement.Amount != charged
+                || (quantity ?? settlement.Quantity) != settlement.Quantity)
             {
                 verdict.Add(
                     charged > (quantity ?? settlement.Quantity) * settlement.Unit ? Count.DoubleSettlements : Count.MissingCharges,
@@ -114,13 +118,17 @@ internal sealed class Checker(string database)
 
         if (charges.Sum(c => c.Amount) != run.Charged)
         {
-            verdict.Add(charges.Sum(c => c.Amount) > run.Charged ? Count.DoubleSettlements : Count.MissingCharges, $"{what}: its charges are {charges.Sum(c => c.Amount)}, it says {run.Charged}");
+            verdict.Add(
+                charges.Sum(c => c.Amount) > run.Charged ? Count.DoubleSettlements : Count.MissingCharges,
+                $"{what}: its charges are {charges.Sum(c => c.Amount)}, it says {run.Charged}");
         }
 
         var metered = (usage.Where(u => u.Meter == "run").Sum(u => u.Quantity), usage.Where(u => u.Meter == "device").Sum(u => u.Quantity));
         if (metered != (Math.Min(billable, 1), billable))
         {
-            verdict.Add(metered.Item2 > billable ? Count.DoubleSettlements : Count.MissingCharges, $"{what}: {billable} billable devices, metered (runs, devices) {metered}");
+            verdict.Add(
+                metered.Item2 > billable ? Count.DoubleSettlements : Count.MissingCharges,
+                $"{what}: {billable} billable devices, metered (runs, devices) {metered}");
         }
     }
 
@@ -128,18 +136,22 @@ internal sealed class Checker(string database)
     {
         foreach (var device in devices)
         {
-            var written = journal.Where(h => h.Device == device.Name && h.Kind == "line" && plan.Lines.Contains(h.Text)).Select(h => h.Text!).ToList();
+            var written = journal.Where(h => h.Device == device.Name && h.Kind == "line" && plan.Lines.Contains(h.Text))
+                .Select(h => h.Text!).ToList();
             verdict.Reapplied += written.Count - written.Distinct(StringComparer.Ordinal).Count();
             var missing = plan.Lines.Except(written, StringComparer.Ordinal).Count();
             var wrong =
                 plan.Mode == "check" ? written.Count > 0 ? "a check wrote" : null
                 : device.Outcome == "changed" && missing > 0 ? $"said to be changed, {missing} of {plan.Lines.Count} lines never came"
                 // A second attempt that finds the first one's work says ok, and that it cannot tell who changed the device.
-                : written.Count > 0 && (device.Outcome == "not_started" || device.Changed == false) ? $"said to be {device.Outcome} unchanged, {written.Count} lines came"
+                : written.Count > 0 && (device.Outcome == "not_started" || device.Changed == false)
+                    ? $"said to be {device.Outcome} unchanged, {written.Count} lines came"
                 : null;
             if (wrong is not null)
             {
-                verdict.Add(Count.WrongOutcomes, $"run {plan.Key} (round {plan.Round}, {run.State}) on {device.Name} (code {device.Code}): {wrong}");
+                verdict.Add(
+                    Count.WrongOutcomes,
+                    $"run {plan.Key} (round {plan.Round}, {run.State}) on {device.Name} (code {device.Code}): {wrong}");
             }
         }
     }
@@ -148,23 +160,29 @@ internal sealed class Checker(string database)
     /// From the fault to the moment the tables know of the loss: a run taken from its worker, or, where the way to a device broke, the
     /// outcome of a device that was being worked on.
     /// </summary>
-    private static void Detection(Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, Rows rows, IReadOnlyList<Fault> faults)
+    private static void Detection(
+        Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, Rows rows, IReadOnlyList<Fault> faults)
     {
         foreach (var fault in faults.Where(f => f.Round == plan.Round && f.Kind != "slow-readers"))
         {
-            var rescues = rows.Transitions[run.Id].Where(move => move.By == "rescue" && move.From is "claimed" or "running" or "cancelling" && move.At >= fault.At - Slack);
+            var rescues = rows.Transitions[run.Id]
+                .Where(move => move.By == "rescue" && move.From is "claimed" or "running" or "cancelling" && move.At >= fault.At - Slack);
             var lost = rescues.Select(move => move.At).Take(1).ToList();
             if (fault.Kind is "kill-worker" or "stop-worker")
             {
                 var open = rows.Attempts[run.Id].Any(a => a.Claimed <= fault.At && a.Ended > fault.At + Slack);
                 if (fault.Affected.Contains(plan.Key) && open && lost.Count == 0)
                 {
-                    verdict.Add(Count.LateDetections, $"run {plan.Key} (round {plan.Round}, {run.State}): the loss of its worker was never noticed");
+                    verdict.Add(
+                        Count.LateDetections,
+                        $"run {plan.Key} (round {plan.Round}, {run.State}): the loss of its worker was never noticed");
                 }
             }
             else if (fault.Kind != "kill-postgres")
             {
-                lost.AddRange(devices.Where(d => d.Outcome is not ("ok" or "changed") && d.Started < fault.At && d.Finished > fault.At).Select(d => d.Finished));
+                lost.AddRange(
+                    devices.Where(d => d.Outcome is not ("ok" or "changed") && d.Started < fault.At && d.Finished > fault.At)
+                        .Select(d => d.Finished));
             }
 
             // Nobody is held to have lost their runs until the database has been there for a minute.
@@ -176,7 +194,11 @@ internal sealed class Checker(string database)
                 verdict.Slowest[kind] = Math.Max(verdict.Slowest.GetValueOrDefault(kind), seconds);
                 if (seconds > limit)
                 {
-                    verdict.Add(Count.LateDetections, string.Create(CultureInfo.InvariantCulture, $"run {plan.Key} (round {plan.Round}, {fault.Kind}): noticed after {seconds:0.0} s"));
+                    verdict.Add(
+                        Count.LateDetections,
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"run {plan.Key} (round {plan.Round}, {fault.Kind}): noticed after {seconds:0.0} s"));
                 }
             }
         }
@@ -185,7 +207,8 @@ internal sealed class Checker(string database)
     /// <summary>Who wrote on a device, when, and whether they still might.</summary>
     private static void Writes(Verdict verdict, List<(PlannedRun Plan, RunRow Row)> known, IReadOnlyList<Happening> journal, Rows rows)
     {
-        var owner = known.SelectMany(run => run.Plan.Lines.Select(line => (line, run.Row))).ToDictionary(pair => pair.line, pair => pair.Row, StringComparer.Ordinal);
+        var owner = known.SelectMany(run => run.Plan.Lines.Select(line => (line, run.Row)))
+            .ToDictionary(pair => pair.line, pair => pair.Row, StringComparer.Ordinal);
         foreach (var device in journal.GroupBy(h => h.Device))
         {
             var highest = 0L;
@@ -214,12 +237,17 @@ internal sealed class Checker(string database)
             var last = double.MinValue;
             var writing = device.Where(h => h.Kind == "line").Select(h => h.Session).Distinct()
                 .Select(session => (Open: device.First(h => h.Session == session && h.Kind == "open").At,
-                    Last: device.Last(h => h.Session == session && h.Kind is "line" or "save" && h.Session == session).At)).OrderBy(s => s.Open);
+                    Last: device.Last(h => h.Session == session && h.Kind is "line" or "save" && h.Session == session).At))
+                        .OrderBy(s => s.Open);
             foreach (var session in writing)
             {
                 if (session.Open < last)
                 {
-                    verdict.Add(Count.OverlappingSessions, string.Create(CultureInfo.InvariantCulture, $"{device.Key}: a session opened at {session.Open:0.000} while another wrote until {last:0.000}"));
+                    verdict.Add(
+                        Count.OverlappingSessions,
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{device.Key}: a session opened at {session.Open:0.000} while another wrote until {last:0.000}"));
                 }
 
                 last = Math.Max(last, session.Last);
@@ -237,19 +265,30 @@ internal sealed class Checker(string database)
                   (select count(*) from runs.run_event e where e.run_id = r.id), (select coalesce(max(seq), 0) from runs.run_event e where e.run_id = r.id)
                 from runs.run r join runs.run_state s on s.state = r.state
                 """, r => new RunRow(r.GetGuid(0), r.IsDBNull(1) ? "" : r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetInt64(4), Text(r, 5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8))),
-            (await Query(source, $"select run_id, name, outcome, changed, code, {At("started_at")}, {At("finished_at")} from runs.run_device", r => (r.GetGuid(0),
-                new DeviceRow(r.GetString(1), Text(r, 2), r.IsDBNull(3) ? null : r.GetBoolean(3), Text(r, 4), r.GetDouble(5), r.GetDouble(6))))).ToLookup(p => p.Item1, p => p.Item2),
-            (await Query(source, $"select run_id, fence, {At("claimed_at")}, {At("ended_at")} from runs.attempt order by attempt", r => (r.GetGuid(0),
+            (await Query(
+                source, $"select run_id, name, outcome, changed, code, {At("started_at")}, {At("finished_at")} from runs.run_device",
+                r => (r.GetGuid(0),
+                new DeviceRow(
+                    r.GetString(1), Text(r, 2), r.IsDBNull(3) ? null : r.GetBoolean(3), Text(r, 4), r.GetDouble(5), r.GetDouble(6)))))
+                        .ToLookup(p => p.Item1, p => p.Item2),
+            (await Query(
+                source, $"select run_id, fence, {At("claimed_at")}, {At("ended_at")} from runs.attempt order by attempt",
+                r => (r.GetGuid(0),
                 new AttemptRow(r.GetInt64(1), r.GetDouble(2), r.GetDouble(3))))).ToLookup(p => p.Item1, p => p.Item2),
-            (await Query(source, $"select run_id, from_state, to_state, by, {At("at")} from runs.run_transition order by seq", r => (r.GetGuid(0),
+            (await Query(
+                source, $"select run_id, from_state, to_state, by, {At("at")} from runs.run_transition order by seq", r => (r.GetGuid(0),
                 new TransitionRow(r.GetString(1), r.GetString(2), r.GetString(3), r.GetDouble(4))))).ToLookup(p => p.Item1, p => p.Item2),
             (await Query(source, """
                 select s.run_id, s.reservation_id, s.component, s.quantity, s.amount_micros, p.unit_micros
                 from billing.settlement s join billing.reservation r on r.id = s.reservation_id join billing.price_version p on p.id = r.price_version_id
                 """, r => (r.GetGuid(0), new SettlementRow(r.GetGuid(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5))))).ToLookup(p => p.Item1, p => p.Item2),
-            (await Query(source, "select r.run_id, r.id, c.amount_micros from billing.charge c join billing.reservation r on r.id = c.reservation_id", r => (r.GetGuid(0),
+            (await Query(
+                source,
+                "select r.run_id, r.id, c.amount_micros from billing.charge c join billing.reservation r on r.id = c.reservation_id",
+                r => (r.GetGuid(0),
                 new ChargeRow(r.GetGuid(1), r.GetInt64(2))))).ToLookup(p => p.Item1, p => p.Item2),
-            (await Query(source, "select run_id, meter, device_id, quantity from billing.usage_event where reverses is null", r => (r.GetGuid(0),
+            (await Query(
+                source, "select run_id, meter, device_id, quantity from billing.usage_event where reverses is null", r => (r.GetGuid(0),
                 new UsageRow(r.GetString(1), r.IsDBNull(2) ? null : r.GetGuid(2), r.GetInt64(3))))).ToLookup(p => p.Item1, p => p.Item2));
     }
 
@@ -272,7 +311,8 @@ internal sealed class Checker(string database)
         List<RunRow> Runs, ILookup<Guid, DeviceRow> Devices, ILookup<Guid, AttemptRow> Attempts, ILookup<Guid, TransitionRow> Transitions,
         ILookup<Guid, SettlementRow> Settlements, ILookup<Guid, ChargeRow> Charges, ILookup<Guid, UsageRow> Usage);
 
-    private sealed record RunRow(Guid Id, string Key, string State, bool Terminal, long Charged, string? Verdict, long LastSeq, long EventCount, long LastEvent);
+    private sealed record RunRow(
+        Guid Id, string Key, string State, bool Terminal, long Charged, string? Verdict, long LastSeq, long EventCount, long LastEvent);
 
     private sealed record DeviceRow(string Name, string? Outcome, bool? Changed, string? Code, double Started, double Finished);
 

@@ -15,7 +15,8 @@ internal sealed class Customer : IDisposable
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
     private readonly IPEndPoint _front;
     private readonly string _key;
-    private readonly X509ChainPolicy _trust = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+    private readonly X509ChainPolicy _trust =
+        new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
     private readonly HttpClient _http;
 
     public Customer(Stack stack)
@@ -45,7 +46,8 @@ internal sealed class Customer : IDisposable
     public Task<JsonNode> Get(string path) => Ask(HttpMethod.Get, path, null, null);
 
     /// <summary>Asks again, with the same key, until there is an answer.</summary>
-    public Task<JsonNode> Post(string path, JsonObject body, string? key = null) => Ask(HttpMethod.Post, path, body, key ?? Guid.NewGuid().ToString());
+    public Task<JsonNode> Post(string path, JsonObject body, string? key = null) =>
+        Ask(HttpMethod.Post, path, body, key ?? Guid.NewGuid().ToString());
 
     /// <summary>Reads a run's events at about 1 KB/s, with buffers so small that the sender feels it.</summary>
     public async Task<int> ReadSlowly(string run, CancellationToken cancel)
@@ -56,7 +58,8 @@ internal sealed class Customer : IDisposable
         {
             await socket.ConnectAsync(_front, cancel);
             await using var tls = new SslStream(new NetworkStream(socket));
-            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = _trust.Clone() }, cancel);
+            await tls.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = _trust.Clone() }, cancel);
             await tls.WriteAsync(
                 Encoding.ASCII.GetBytes($"GET /v1/runs/{run}/events HTTP/1.1\r\nHost: {ServerName}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {_key}\r\n\r\n"), cancel);
             var buffer = new byte[100];
@@ -99,7 +102,8 @@ internal sealed class Customer : IDisposable
                 }
 
                 fault = $"{(int)answer.StatusCode} {text}";
-                if ((int)answer.StatusCode < 500 && answer.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout)
+                if ((int)answer.StatusCode < 500
+                    && answer.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout)
                     && !text.Contains("idempotency_in_flight", StringComparison.Ordinal))
                 {
                     throw new InvalidOperationException($"{method} {path}: {fault}");

@@ -7,7 +7,8 @@ namespace NetAutomation.Faults;
 /// <param name="At">Unix time.</param>
 /// <param name="Kind">open, close, line or save.</param>
 internal sealed record Happening(
-    [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session, [property: JsonPropertyName("e")] string Kind,
+    [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session,
+    [property: JsonPropertyName("e")] string Kind,
     [property: JsonPropertyName("text")] string? Text)
 {
     [JsonIgnore]

@@ -59,7 +59,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     public async Task Play(Plan plan)
     {
         Note($"round {plan.Round}: {plan.Kind}, {plan.Runs.Count} runs on {string.Join(" ", plan.Runs.Select(run => $"{run.Devices.Count}x{run.Lines.Count}"))}, at {plan.Moment} + {plan.Jitter.TotalSeconds:0.0} s");
-        var slow = plan.Kind == "slow-readers" ? [] : plan.Pauses.Select((pause, i) => ($"d{i + 1:00}", pause)).ToDictionary(p => p.Item1, p => p.pause);
+        var slow = plan.Kind == "slow-readers"
+            ? [] : plan.Pauses.Select((pause, i) => ($"d{i + 1:00}", pause)).ToDictionary(p => p.Item1, p => p.pause);
         await File.WriteAllTextAsync(Path.Combine(stack.Data, "fleet/slow.json"), JsonSerializer.Serialize(slow));
         if (plan.Kind == "slow-readers")
         {
@@ -180,7 +181,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         Note($"round {plan.Round}: {first.TotalSeconds:0.0} s alone, {second.TotalSeconds:0.0} s before 8 readers that took {bytes} bytes");
         if (second > (first * 2) + TimeSpan.FromSeconds(5))
         {
-            Found(Count.SlowedRuns, $"round {plan.Round}: {first.TotalSeconds:0.0} s alone, {second.TotalSeconds:0.0} s before slow readers");
+            Found(Count.SlowedRuns,
+                $"round {plan.Round}: {first.TotalSeconds:0.0} s alone, {second.TotalSeconds:0.0} s before slow readers");
         }
     }
 
@@ -209,7 +211,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
             _planned.Add(run);
         }
 
-        var hops = run.Lines.Select(line => line.Split(' ')).Select(words => new JsonObject { ["prefix"] = words[2], ["nextHop"] = words[3] });
+        var hops = run.Lines.Select(line => line.Split(' '))
+            .Select(words => new JsonObject { ["prefix"] = words[2], ["nextHop"] = words[3] });
         var answer = await _customer.Post("/v1/runs", new JsonObject
         {
             ["block"] = "static-routes", ["mode"] = run.Mode, ["timeoutSeconds"] = 180,
@@ -233,7 +236,9 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         });
     }
 
-    /// <summary>Waits for the ends of the round's runs and resolves what stays unknown. What does not end is for the checker to find.</summary>
+    /// <summary>
+    /// Waits for the ends of the round's runs and resolves what stays unknown. What does not end is for the checker to find.
+    /// </summary>
     private async Task Ended(Plan plan, bool orQueued, PlannedRun? only = null)
     {
         IReadOnlyList<PlannedRun> runs = only is null ? [.. plan.Runs.Where(run => _planned.Contains(run))] : [only];
@@ -254,7 +259,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
                     unknownSince.Remove(run.Key);
                     open++;
                 }
-                else if (state is not ("succeeded" or "failed" or "cancelled" or "expired" or "resolved") && !(orQueued && state == "queued"))
+                else if (
+                    state is not ("succeeded" or "failed" or "cancelled" or "expired" or "resolved") && !(orQueued && state == "queued"))
                 {
                     open++;
                 }
@@ -277,17 +283,22 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         var journal = _journals.Read();
         var devices = new JsonArray();
         var outcomes = new List<string>();
-        foreach (var device in (await _customer.Get($"/v1/runs/{run.Id}/devices?limit=200"))["items"]!.AsArray().Where(d => d!["outcome"]?.GetValue<string>() == "unknown"))
+        foreach (
+            var device in (await _customer.Get($"/v1/runs/{run.Id}/devices?limit=200"))["items"]!.AsArray()
+                .Where(d => d!["outcome"]?.GetValue<string>() == "unknown"))
         {
             var missing = run.Lines.Count(line => !journal.Any(h => h.Device == Text(device!, "name") && h.Text == line));
             outcomes.Add(missing == 0 ? "changed" : missing == run.Lines.Count ? "not_started" : "failed");
             devices.Add(new JsonObject { ["deviceId"] = Text(device!, "deviceId"), ["outcome"] = outcomes[^1] });
         }
 
-        var verdict = outcomes.TrueForAll(o => o == "changed") ? "completed" : outcomes.TrueForAll(o => o == "not_started") ? "reverted" : "partial";
+        var verdict = outcomes.TrueForAll(o => o == "changed")
+            ? "completed" : outcomes.TrueForAll(o => o == "not_started") ? "reverted" : "partial";
         try
         {
-            await _customer.Post($"/v1/runs/{run.Id}:resolve", new JsonObject { ["verdict"] = verdict, ["evidence"] = "The devices' journals.", ["devices"] = devices });
+            await _customer.Post(
+                $"/v1/runs/{run.Id}:resolve",
+                new JsonObject { ["verdict"] = verdict, ["evidence"] = "The devices' journals.", ["devices"] = devices });
             Resolved++;
             Note($"resolved {run.Key}: {verdict} ({string.Join(", ", outcomes)})");
         }
@@ -331,16 +342,22 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     private async Task Join(int connector, string site, int firstDevice, int devices)
     {
         var created = await _customer.Post("/v1/connectors", new JsonObject { ["name"] = $"connector-{connector}", ["siteId"] = site });
-        var folder = Directory.CreateDirectory(Path.Combine(stack.Data, $"connectors/{connector}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var folder =
+            Directory.CreateDirectory(
+                Path.Combine(stack.Data, $"connectors/{connector}"),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         await File.WriteAllTextAsync(Path.Combine(folder, "ca.pem"), Text(created, "caPem"));
         var token = Path.Combine(folder, "join-token");
         await File.WriteAllTextAsync(token, Text(created, "joinToken"));
         File.SetUnixFileMode(token, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        await File.WriteAllLinesAsync(Path.Combine(folder, "allow-list"), Enumerable.Range(firstDevice, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
+        await File.WriteAllLinesAsync(
+            Path.Combine(folder, "allow-list"),
+            Enumerable.Range(firstDevice, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
         _relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front), 8444)));
         await stack.Join(connector, _relays[^1].Port);
         var id = Text(created, "id");
-        if (!await Until(TimeSpan.FromSeconds(60), async () => (await _customer.Get($"/v1/connectors/{id}"))["sessions"]!.AsArray().Count > 0))
+        if (!await Until(
+            TimeSpan.FromSeconds(60), async () => (await _customer.Get($"/v1/connectors/{id}"))["sessions"]!.AsArray().Count > 0))
         {
             throw new InvalidOperationException($"Connector {connector} did not attach.");
         }
@@ -351,7 +368,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         var name = $"d{device:00}";
         var id = Text(await _customer.Post("/v1/devices", new JsonObject
         {
-            ["name"] = name, ["siteId"] = site, ["address"] = Address(device), ["port"] = stack.DevicePort, ["platform"] = "frr", ["credentialId"] = credential,
+            ["name"] = name, ["siteId"] = site, ["address"] = Address(device), ["port"] = stack.DevicePort, ["platform"] = "frr",
+            ["credentialId"] = credential,
         }), "id");
         _deviceIds[name] = id;
         var tested = await _customer.Post($"/v1/devices/{id}:test", []);

@@ -19,7 +19,8 @@ internal sealed record Fault(string Kind, int Round, double At, string Victim, I
 internal sealed class Plan
 {
     public static readonly string[] Kinds =
-        ["kill-worker", "kill-api", "kill-connector", "kill-postgres", "stop-worker", "cut-1", "cut-10", "cut-60", "cut-forever", "slow-readers"];
+        ["kill-worker", "kill-api", "kill-connector", "kill-postgres", "stop-worker", "cut-1", "cut-10", "cut-60", "cut-forever",
+            "slow-readers"];
 
     /// <summary>Devices 1 to 8 have two connectors, 9 to 12 one.</summary>
     public static readonly (int First, int Count, int[] Connectors)[] Sites = [(1, 8, [1, 2]), (9, 4, [3])];
@@ -43,7 +44,9 @@ internal sealed class Plan
         for (var more = _random.Next(1, 3); more > 0; more--)
         {
             // Half of them want a device of the first run and have to wait for it.
-            runs.Add(Run(_random.Next(4) == 0 ? Sites[0] : site, _random.Next(5) == 0 ? "check" : "apply", _random.Next(2) == 0 ? first.Devices[0] : null));
+            runs.Add(
+                Run(_random.Next(4) == 0 ? Sites[0] : site, _random.Next(5) == 0 ? "check" : "apply",
+                    _random.Next(2) == 0 ? first.Devices[0] : null));
         }
 
         Runs = runs;
@@ -85,7 +88,9 @@ internal sealed class Plan
     public (PlannedRun Alone, PlannedRun Read) Compared()
     {
         string[] devices = [.. Enumerable.Range(1, 6).Select(Name)];
-        return (new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("alone", 250)), new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("read", 250)));
+        return (
+            new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("alone", 250)),
+            new($"{Guid.NewGuid()}", Round, "apply", devices, Lines("read", 250)));
     }
 
     [SuppressMessage("Security", "S2245", Justification = "A seed has to give the same again.")]
@@ -97,7 +102,8 @@ internal sealed class Plan
     {
         var devices = Enumerable.Range(site.First, site.Count).ToArray();
         _random.Shuffle(devices);
-        var names = devices[.._random.Next(1, Math.Min(5, site.Count) + 1)].Select(Name).Append(also ?? Name(devices[0])).Distinct().ToArray();
+        var names = devices[.._random.Next(1, Math.Min(5, site.Count) + 1)].Select(Name).Append(also ?? Name(devices[0])).Distinct()
+            .ToArray();
         var key = Guid.NewGuid().ToString();
         return new PlannedRun(key, Round, mode, names, Lines(key, _random.Next(2, 6)));
     }

@@ -20,7 +20,12 @@ void Progress(string text) => Console.Error.WriteLine($"[{clock.Elapsed.TotalSec
 var todo = new ConcurrentQueue<(string Kind, int Round)>(Plan.Order(seed, rounds, kinds).Select((kind, i) => (kind, i + 1)));
 Progress($"seed {seed}: {string.Join(" ", todo.Select(round => round.Kind))}");
 var lanes = Enumerable.Range(1, Math.Min(Number("lanes"), rounds))
-    .Select(lane => new Lane(lane, new Stack(options["script"], Path.Combine(options["state"], $"{lane}"), Number("index") + lane - 1, options["app"], 12), Progress)).ToList();
+    .Select(
+        lane =>
+            new Lane(
+                lane, new Stack(
+                    options["script"], Path.Combine(options["state"], $"{lane}"), Number("index") + lane - 1, options["app"], 12),
+                    Progress)).ToList();
 await Task.WhenAll(lanes.Select(async lane =>
 {
     await lane.Prepare();
@@ -31,7 +36,8 @@ await Task.WhenAll(lanes.Select(async lane =>
 }));
 
 Dictionary<string, int> Sum(Func<Lane, IEnumerable<KeyValuePair<string, int>>> of) =>
-    lanes.SelectMany(of).GroupBy(pair => pair.Key).OrderBy(group => group.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
+    lanes.SelectMany(of).GroupBy(pair => pair.Key).OrderBy(group => group.Key, StringComparer.Ordinal)
+        .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
 var problems = lanes.SelectMany(lane => lane.Verdict.Problems).ToList();
 var slowest = lanes.SelectMany(lane => lane.Verdict.Slowest).ToLookup(pair => pair.Key == "kill-postgres", pair => pair.Value);
 var report = new JsonObject { ["seed"] = seed, ["rounds"] = rounds };
@@ -50,7 +56,9 @@ report["resolvedByHand"] = lanes.Sum(lane => lane.Resolved);
 report["linesAppliedAgain"] = lanes.Sum(lane => lane.Verdict.Reapplied);
 report["states"] = JsonSerializer.SerializeToNode(Sum(lane => lane.Verdict.States));
 report["outcomes"] = JsonSerializer.SerializeToNode(Sum(lane => lane.Verdict.Outcomes));
-report["faults"] = JsonSerializer.SerializeToNode(Sum(lane => lane.Faults.GroupBy(fault => fault.Kind).Select(group => KeyValuePair.Create(group.Key, group.Count()))));
+report["faults"] =
+    JsonSerializer.SerializeToNode(
+        Sum(lane => lane.Faults.GroupBy(fault => fault.Kind).Select(group => KeyValuePair.Create(group.Key, group.Count()))));
 report["seconds"] = (int)clock.Elapsed.TotalSeconds;
 lanes.ForEach(lane => lane.Dispose());
 await Console.Out.WriteLineAsync(report.ToJsonString());

@@ -20,7 +20,8 @@ internal sealed class Stack(string script, string folder, int index, string app,
     public async Task Up()
     {
         await Run("up");
-        Data = File.ReadAllText(Path.Combine(State, "stack")).Split((char[])[' ', '\n']).Single(word => word.StartsWith("data=", StringComparison.Ordinal))[5..];
+        Data = File.ReadAllText(Path.Combine(State, "stack")).Split((char[])[' ', '\n'])
+            .Single(word => word.StartsWith("data=", StringComparison.Ordinal))[5..];
     }
 
     public Task Down() => Run("down");
@@ -36,7 +37,9 @@ internal sealed class Stack(string script, string folder, int index, string app,
     public void Continue(string name) => Signal(Pid(name), 18);
 
     private int Pid(string name) => int.Parse(
-        name == "postgres" ? File.ReadLines(Path.Combine(Data, "pg/data/postmaster.pid")).First() : File.ReadAllText(Path.Combine(State, "pids", name)).Split(' ')[0],
+        name == "postgres"
+            ? File.ReadLines(Path.Combine(Data, "pg/data/postmaster.pid")).First()
+                : File.ReadAllText(Path.Combine(State, "pids", name)).Split(' ')[0],
         CultureInfo.InvariantCulture);
 
     private static void Signal(int pid, int signal)

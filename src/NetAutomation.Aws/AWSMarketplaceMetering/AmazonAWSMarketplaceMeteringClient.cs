@@ -22,11 +22,13 @@ public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAW
     }
 
     /// <inheritdoc/>
-    public virtual Task<BatchMeterUsageResponse> BatchMeterUsageAsync(BatchMeterUsageRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<BatchMeterUsageResponse> BatchMeterUsageAsync(
+        BatchMeterUsageRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<BatchMeterUsageResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<ResolveCustomerResponse> ResolveCustomerAsync(ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<ResolveCustomerResponse> ResolveCustomerAsync(
+        ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<ResolveCustomerResponse>(request, cancellationToken);
 
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);

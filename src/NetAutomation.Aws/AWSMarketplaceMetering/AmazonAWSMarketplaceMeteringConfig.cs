@@ -24,7 +24,9 @@ public class AmazonAWSMarketplaceMeteringConfig : ClientConfig
 
     public override string ServiceVersion => "2016-01-14";
 
-    public override string UserAgent { get; } = InternalSDKUtils.BuildUserAgentString(ServiceId, typeof(AmazonAWSMarketplaceMeteringConfig).Assembly.GetName().Version!.ToString(3));
+    public override string UserAgent { get; } =
+        InternalSDKUtils.BuildUserAgentString(
+            ServiceId, typeof(AmazonAWSMarketplaceMeteringConfig).Assembly.GetName().Version!.ToString(3));
 
     public override Endpoint DetermineServiceOperationEndpoint(ServiceOperationEndpointParameters parameters) => RegionalEndpoint.Of(this);
 }

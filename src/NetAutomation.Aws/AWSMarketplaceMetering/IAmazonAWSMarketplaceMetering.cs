@@ -11,7 +11,10 @@ public interface IAmazonAWSMarketplaceMetering : IAmazonService, IDisposable
     static IAmazonService IAmazonService.CreateDefaultServiceClient(AWSCredentials awsCredentials, ClientConfig clientConfig) =>
         new AmazonAWSMarketplaceMeteringClient(awsCredentials, (AmazonAWSMarketplaceMeteringConfig)clientConfig);
 
-    /// <summary>Meters up to 25 usage records; read every result's status and the unprocessed records (Marketplace Metering API Reference, BatchMeterUsage).</summary>
+    /// <summary>
+    /// Meters up to 25 usage records; read every result's status and the unprocessed records (Marketplace Metering API Reference,
+    /// BatchMeterUsage).
+    /// </summary>
     Task<BatchMeterUsageResponse> BatchMeterUsageAsync(BatchMeterUsageRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Resolves the registration token of a buyer (Marketplace Metering API Reference, ResolveCustomer).</summary>

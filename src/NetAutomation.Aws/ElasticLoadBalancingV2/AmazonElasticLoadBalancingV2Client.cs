@@ -22,27 +22,33 @@ public class AmazonElasticLoadBalancingV2Client : AmazonServiceClient, IAmazonEl
     }
 
     /// <inheritdoc/>
-    public virtual Task<DeregisterTargetsResponse> DeregisterTargetsAsync(DeregisterTargetsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DeregisterTargetsResponse> DeregisterTargetsAsync(
+        DeregisterTargetsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<DeregisterTargetsResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<DescribeTargetGroupAttributesResponse> DescribeTargetGroupAttributesAsync(DescribeTargetGroupAttributesRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DescribeTargetGroupAttributesResponse> DescribeTargetGroupAttributesAsync(
+        DescribeTargetGroupAttributesRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<DescribeTargetGroupAttributesResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<DescribeTargetGroupsResponse> DescribeTargetGroupsAsync(DescribeTargetGroupsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DescribeTargetGroupsResponse> DescribeTargetGroupsAsync(
+        DescribeTargetGroupsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<DescribeTargetGroupsResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<DescribeTargetHealthResponse> DescribeTargetHealthAsync(DescribeTargetHealthRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<DescribeTargetHealthResponse> DescribeTargetHealthAsync(
+        DescribeTargetHealthRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<DescribeTargetHealthResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(
+        ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<ModifyTargetGroupAttributesResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<RegisterTargetsResponse> RegisterTargetsAsync(RegisterTargetsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<RegisterTargetsResponse> RegisterTargetsAsync(
+        RegisterTargetsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<RegisterTargetsResponse>(request, cancellationToken);
 
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);

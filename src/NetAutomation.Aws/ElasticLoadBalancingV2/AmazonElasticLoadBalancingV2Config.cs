@@ -24,7 +24,9 @@ public class AmazonElasticLoadBalancingV2Config : ClientConfig
 
     public override string ServiceVersion => "2015-12-01";
 
-    public override string UserAgent { get; } = InternalSDKUtils.BuildUserAgentString(ServiceId, typeof(AmazonElasticLoadBalancingV2Config).Assembly.GetName().Version!.ToString(3));
+    public override string UserAgent { get; } =
+        InternalSDKUtils.BuildUserAgentString(
+            ServiceId, typeof(AmazonElasticLoadBalancingV2Config).Assembly.GetName().Version!.ToString(3));
 
     public override Endpoint DetermineServiceOperationEndpoint(ServiceOperationEndpointParameters parameters) => RegionalEndpoint.Of(this);
 }

@@ -15,16 +15,20 @@ public interface IAmazonElasticLoadBalancingV2 : IAmazonService, IDisposable
     Task<DeregisterTargetsResponse> DeregisterTargetsAsync(DeregisterTargetsRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Reads the attributes of a target group (ELBv2 API Reference, DescribeTargetGroupAttributes).</summary>
-    Task<DescribeTargetGroupAttributesResponse> DescribeTargetGroupAttributesAsync(DescribeTargetGroupAttributesRequest request, CancellationToken cancellationToken = default);
+    Task<DescribeTargetGroupAttributesResponse> DescribeTargetGroupAttributesAsync(
+        DescribeTargetGroupAttributesRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Lists target groups (ELBv2 API Reference, DescribeTargetGroups).</summary>
-    Task<DescribeTargetGroupsResponse> DescribeTargetGroupsAsync(DescribeTargetGroupsRequest request, CancellationToken cancellationToken = default);
+    Task<DescribeTargetGroupsResponse> DescribeTargetGroupsAsync(
+        DescribeTargetGroupsRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Reads the health of targets (ELBv2 API Reference, DescribeTargetHealth).</summary>
-    Task<DescribeTargetHealthResponse> DescribeTargetHealthAsync(DescribeTargetHealthRequest request, CancellationToken cancellationToken = default);
+    Task<DescribeTargetHealthResponse> DescribeTargetHealthAsync(
+        DescribeTargetHealthRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Sets attributes, such as <c>proxy_protocol_v2.enabled</c> (ELBv2 API Reference, ModifyTargetGroupAttributes).</summary>
-    Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default);
+    Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(
+        ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Puts targets into a target group (ELBv2 API Reference, RegisterTargets).</summary>
     Task<RegisterTargetsResponse> RegisterTargetsAsync(RegisterTargetsRequest request, CancellationToken cancellationToken = default);

@@ -22,7 +22,8 @@ public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IA
     }
 
     /// <inheritdoc/>
-    public virtual Task<GetEntitlementsResponse> GetEntitlementsAsync(GetEntitlementsRequest request, CancellationToken cancellationToken = default) =>
+    public virtual Task<GetEntitlementsResponse> GetEntitlementsAsync(
+        GetEntitlementsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<GetEntitlementsResponse>(request, cancellationToken);
 
     protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);

@@ -5,7 +5,9 @@ using NetAutomation.Aws.Wire;
 
 namespace Amazon.MarketplaceEntitlementService;
 
-/// <summary>Configuration of <see cref="AmazonMarketplaceEntitlementServiceClient"/>: Region or service URL, time limits, retries.</summary>
+/// <summary>
+/// Configuration of <see cref="AmazonMarketplaceEntitlementServiceClient"/>: Region or service URL, time limits, retries.
+/// </summary>
 public class AmazonMarketplaceEntitlementServiceConfig : ClientConfig
 {
     private const string EndpointPrefix = "entitlement.marketplace";
@@ -24,7 +26,9 @@ public class AmazonMarketplaceEntitlementServiceConfig : ClientConfig
 
     public override string ServiceVersion => "2017-01-11";
 
-    public override string UserAgent { get; } = InternalSDKUtils.BuildUserAgentString(ServiceId, typeof(AmazonMarketplaceEntitlementServiceConfig).Assembly.GetName().Version!.ToString(3));
+    public override string UserAgent { get; } =
+        InternalSDKUtils.BuildUserAgentString(
+            ServiceId, typeof(AmazonMarketplaceEntitlementServiceConfig).Assembly.GetName().Version!.ToString(3));
 
     public override Endpoint DetermineServiceOperationEndpoint(ServiceOperationEndpointParameters parameters) => RegionalEndpoint.Of(this);
 }

@@ -11,6 +11,9 @@ public interface IAmazonMarketplaceEntitlementService : IAmazonService, IDisposa
     static IAmazonService IAmazonService.CreateDefaultServiceClient(AWSCredentials awsCredentials, ClientConfig clientConfig) =>
         new AmazonMarketplaceEntitlementServiceClient(awsCredentials, (AmazonMarketplaceEntitlementServiceConfig)clientConfig);
 
-    /// <summary>Reads entitlements of a product; a page may be empty and still have a next token (Marketplace Entitlement API Reference, GetEntitlements).</summary>
+    /// <summary>
+    /// Reads entitlements of a product; a page may be empty and still have a next token (Marketplace Entitlement API Reference,
+    /// GetEntitlements).
+    /// </summary>
     Task<GetEntitlementsResponse> GetEntitlementsAsync(GetEntitlementsRequest request, CancellationToken cancellationToken = default);
 }

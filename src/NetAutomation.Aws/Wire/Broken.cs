@@ -8,5 +8,6 @@ namespace NetAutomation.Aws.Wire;
 internal static class Broken
 {
     public static AmazonUnmarshallingException Answer(UnmarshallerContext context, Exception reason) =>
-        new(context.ResponseData.GetHeaderValue(HeaderKeys.RequestIdHeader), lastKnownLocation: "", reason, context.ResponseData.StatusCode);
+        new(context.ResponseData.GetHeaderValue(HeaderKeys.RequestIdHeader), lastKnownLocation: "", reason,
+            context.ResponseData.StatusCode);
 }

@@ -13,7 +13,8 @@ internal static class Fault<TService> where TService : AmazonServiceException
     public static AmazonServiceException From(ErrorResponse error)
     {
         // JSON services send the type's name, query services leave "Exception" off.
-        var type = _modelled.GetValueOrDefault(error.Code ?? "") ?? _modelled.GetValueOrDefault(error.Code + "Exception") ?? typeof(TService);
+        var type = _modelled.GetValueOrDefault(error.Code ?? "") ?? _modelled.GetValueOrDefault(error.Code + "Exception")
+            ?? typeof(TService);
         return (AmazonServiceException)Activator.CreateInstance(
             type, error.Message, error.InnerException, error.Type, error.Code, error.RequestId, error.StatusCode)!;
     }

@@ -17,13 +17,15 @@ internal sealed class JsonUnmarshaller<TResponse, TFault> : JsonResponseUnmarsha
         {
             return JsonSerializer.Deserialize<TResponse>(input.Stream, WireJson.Options) ?? throw new JsonException("The answer is null.");
         }
-        catch (Exception broken) when (broken is JsonException or FormatException or InvalidOperationException or ArgumentOutOfRangeException)
+        catch (Exception broken) when (
+            broken is JsonException or FormatException or InvalidOperationException or ArgumentOutOfRangeException)
         {
             throw Broken.Answer(input, broken);
         }
     }
 
-    public override AmazonServiceException UnmarshallException(JsonUnmarshallerContext input, Exception innerException, HttpStatusCode statusCode)
+    public override AmazonServiceException UnmarshallException(
+        JsonUnmarshallerContext input, Exception innerException, HttpStatusCode statusCode)
     {
         var reader = new StreamingUtf8JsonReader(input.Stream);
         var error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(input, ref reader);

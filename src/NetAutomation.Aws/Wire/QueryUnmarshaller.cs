@@ -36,7 +36,8 @@ internal sealed class QueryUnmarshaller<TResponse, TFault> : XmlResponseUnmarsha
         }
     }
 
-    public override AmazonServiceException UnmarshallException(XmlUnmarshallerContext input, Exception innerException, HttpStatusCode statusCode)
+    public override AmazonServiceException UnmarshallException(
+        XmlUnmarshallerContext input, Exception innerException, HttpStatusCode statusCode)
     {
         var error = XmlErrorResponseUnmarshaller.GetInstance().Unmarshall(input);
         error.InnerException = innerException;
@@ -63,7 +64,8 @@ internal sealed class QueryUnmarshaller<TResponse, TFault> : XmlResponseUnmarsha
         if (type == typeof(int))
             return XmlConvert.ToInt32(element.Value);
         if (type == typeof(DateTime))
-            return DateTime.Parse(element.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+            return DateTime.Parse(
+                element.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
         if (type.IsSubclassOf(typeof(ConstantClass)))
             return Constant.Of(type, element.Value);
         return type.IsGenericType ? ReadList(element, type) : ReadStructure(element, type);

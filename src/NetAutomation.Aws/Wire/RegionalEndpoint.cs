@@ -4,7 +4,9 @@ using Amazon.Runtime.Internal;
 
 namespace NetAutomation.Aws.Wire;
 
-/// <summary>The configured service URL, or <c>https://prefix.region.suffix</c> (AWS General Reference, "Service endpoints and quotas").</summary>
+/// <summary>
+/// The configured service URL, or <c>https://prefix.region.suffix</c> (AWS General Reference, "Service endpoints and quotas").
+/// </summary>
 internal sealed class RegionalEndpoint(string prefix) : IEndpointProvider
 {
     public Endpoint ResolveEndpoint(EndpointParameters parameters)

@@ -12,21 +12,27 @@ internal sealed class ControlApi(
     SimulatorOptions options, PrivateLink privateLink, Ec2Faults ec2Faults, LoadBalancer loadBalancer, State.Marketplace marketplace,
     IReadOnlyDictionary<string, MessageQueue> queues, Front front, CallCounts counts)
 {
-    public sealed record CreateSubscriptionRequest(string? Account, string? ProductCode, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
+    public sealed record CreateSubscriptionRequest(
+        string? Account, string? ProductCode, IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
 
     public sealed record AmendRequest(IReadOnlyDictionary<string, int>? Entitlements, DateTimeOffset? ExpiresAt);
 
-    public sealed record CreateEndpointRequest(string? Account, string? Service, string? ListenAddress, string? Region, int? VisibleAfterMilliseconds);
+    public sealed record CreateEndpointRequest(
+        string? Account, string? Service, string? ListenAddress, string? Region, int? VisibleAfterMilliseconds);
 
-    public sealed record CreateManyRequest(string? Account, IReadOnlyList<string>? Accounts, string? Service, int Count, string? Region, string? State, int? VisibleAfterMilliseconds);
+    public sealed record CreateManyRequest(
+        string? Account, IReadOnlyList<string>? Accounts, string? Service, int Count, string? Region, string? State,
+        int? VisibleAfterMilliseconds);
 
     /// <summary>Some endpoints, and what happens to them: an owner for recreate, a state for put, a code for faults.</summary>
     public sealed record ChangeManyRequest(
-        IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States, int? VisibleAfterMilliseconds,
+        IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States,
+        int? VisibleAfterMilliseconds,
         string? Owner, string? State, string? Code, int? Times)
     {
         internal EndpointChoice Choice => VpceIds is null && Share is null
-            ? throw new AwsException("InvalidRequest", "vpceIds or share is required.") : new EndpointChoice(VpceIds, Share, Seed, Account, States);
+            ? throw new AwsException("InvalidRequest", "vpceIds or share is required.")
+                : new EndpointChoice(VpceIds, Share, Seed, Account, States);
 
         internal TimeSpan? VisibleAfter => Milliseconds(VisibleAfterMilliseconds);
     }
@@ -37,7 +43,8 @@ internal sealed class ControlApi(
 
     public sealed record SendMessageRequest(JsonElement? Body);
 
-    public sealed record ReportRequest(string? Account, string? LicenseArn, string? ProductCode, string? Dimension, DateTimeOffset? Hour, int Quantity);
+    public sealed record ReportRequest(
+        string? Account, string? LicenseArn, string? ProductCode, string? Dimension, DateTimeOffset? Hour, int Quantity);
 
     public sealed record OrderFaultsRequest(string? Account, IReadOnlyList<string>? Faults);
 
@@ -48,18 +55,37 @@ internal sealed class ControlApi(
         var control = app.MapGroup("/control");
         control.MapGet("/subscriptions", () => Results.Json(marketplace.Subscriptions().Select(View)));
         control.MapPost("/subscriptions", Subscribe);
-        control.MapPost("/subscriptions/{id}:activate", (string id, bool? raw, bool? pascalCase) => Move(id, "active", LifecycleEvent.LicenseUpdated, Form(raw, pascalCase)));
-        control.MapPost("/subscriptions/{id}:fail", (string id, bool? raw, bool? pascalCase) => Move(id, "failed", LifecycleEvent.SubscribeFailed, Form(raw, pascalCase)));
+        control.MapPost(
+            "/subscriptions/{id}:activate",
+            (string id, bool? raw, bool? pascalCase) => Move(id, "active", LifecycleEvent.LicenseUpdated, Form(raw, pascalCase)));
+        control.MapPost(
+            "/subscriptions/{id}:fail",
+            (string id, bool? raw, bool? pascalCase) => Move(id, "failed", LifecycleEvent.SubscribeFailed, Form(raw, pascalCase)));
         control.MapPost("/subscriptions/{id}:amend", Amend);
-        control.MapPost("/subscriptions/{id}:end", (string id, bool? raw, bool? pascalCase) => Move(id, "ended", LifecycleEvent.AgreementEnded, Form(raw, pascalCase)));
-        control.MapPost("/subscriptions/{id}:deprovision", (string id, bool? raw, bool? pascalCase) => Move(id, "deprovisioned", LifecycleEvent.LicenseDeprovisioned, Form(raw, pascalCase)));
+        control.MapPost(
+            "/subscriptions/{id}:end",
+            (string id, bool? raw, bool? pascalCase) => Move(id, "ended", LifecycleEvent.AgreementEnded, Form(raw, pascalCase)));
+        control.MapPost(
+            "/subscriptions/{id}:deprovision",
+            (string id, bool? raw, bool? pascalCase) =>
+                Move(id, "deprovisioned", LifecycleEvent.LicenseDeprovisioned, Form(raw, pascalCase)));
         control.MapGet("/endpoints", () => Results.Json(privateLink.Snapshot().Select(View)));
         control.MapPost("/endpoints", CreateEndpoint);
         control.MapPost("/endpoints:bulk", CreateMany);
-        control.MapPost("/endpoints:delete", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Delete(e.Owner, e.Id, request.VisibleAfter)));
-        control.MapPost("/endpoints:recreate", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Recreate(e, RequireAccount(request.Owner ?? e.Owner), request.VisibleAfter)));
-        control.MapPost("/endpoints:put", (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Put(e, request.State ?? "", request.VisibleAfter)));
-        control.MapPost("/endpoints:fault", (ChangeManyRequest request) => ChangeMany(request, e => ec2Faults.OrderItems([e.Id], request.Code ?? "InternalError", request.Times ?? 1)));
+        control.MapPost(
+            "/endpoints:delete",
+            (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Delete(e.Owner, e.Id, request.VisibleAfter)));
+        control.MapPost(
+            "/endpoints:recreate",
+            (ChangeManyRequest request) =>
+                ChangeMany(request, e => privateLink.Recreate(e, RequireAccount(request.Owner ?? e.Owner), request.VisibleAfter)));
+        control.MapPost(
+            "/endpoints:put",
+            (ChangeManyRequest request) => ChangeMany(request, e => privateLink.Put(e, request.State ?? "", request.VisibleAfter)));
+        control.MapPost(
+            "/endpoints:fault",
+            (ChangeManyRequest request) =>
+                ChangeMany(request, e => ec2Faults.OrderItems([e.Id], request.Code ?? "InternalError", request.Times ?? 1)));
         control.MapGet("/endpoints/{id}", (string id) => Results.Json(View(privateLink.Endpoint(id))));
         control.MapDelete("/endpoints/{id}", DeleteEndpoint);
         control.MapGet("/services", () => Results.Json(privateLink.Services.Select(View)));
@@ -67,7 +93,9 @@ internal sealed class ControlApi(
         control.MapPut("/ec2", SetEc2);
         control.MapPost("/ec2/faults", OrderEc2Faults);
         control.MapGet("/calls", () => Results.Json(counts.All().Select(c => new { c.Operation, c.Calls, c.Refused })));
-        control.MapGet("/metering", (string? account) => Results.Json(new { records = marketplace.Metered().Where(r => account is null || r.Account == account) }));
+        control.MapGet(
+            "/metering",
+            (string? account) => Results.Json(new { records = marketplace.Metered().Where(r => account is null || r.Account == account) }));
         control.MapPost("/metering", Report);
         control.MapPost("/metering/faults", OrderFaults);
         control.MapGet("/queues", () => Results.Json(queues.Values.Select(View)));
@@ -79,16 +107,23 @@ internal sealed class ControlApi(
 
     private IResult Subscribe(CreateSubscriptionRequest request)
     {
-        var subscription = marketplace.Subscribe(RequireAccount(request.Account), request.ProductCode, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt);
+        var subscription =
+            marketplace.Subscribe(
+                RequireAccount(request.Account), request.ProductCode, request.Entitlements ?? FrozenDictionary<string, int>.Empty,
+                request.ExpiresAt);
         return Results.Json(View(subscription), statusCode: 201);
     }
 
-    private IResult Move(string id, string state, string detailType, NoticeForm form) => Results.Json(View(marketplace.Move(id, state, detailType, form)));
+    private IResult Move(string id, string state, string detailType, NoticeForm form) =>
+        Results.Json(View(marketplace.Move(id, state, detailType, form)));
 
     private IResult Amend(string id, AmendRequest request, bool? raw, bool? pascalCase) =>
-        Results.Json(View(marketplace.Amend(id, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt, Form(raw, pascalCase))));
+        Results.Json(
+            View(marketplace.Amend(
+                id, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt, Form(raw, pascalCase))));
 
-    private NoticeForm Form(bool? raw, bool? pascalCase) => new(raw ?? marketplace.Product.RawNotices, pascalCase ?? marketplace.Product.PascalCaseNotices);
+    private NoticeForm Form(bool? raw, bool? pascalCase) =>
+        new(raw ?? marketplace.Product.RawNotices, pascalCase ?? marketplace.Product.PascalCaseNotices);
 
     private IResult CreateEndpoint(CreateEndpointRequest request)
     {
@@ -98,7 +133,12 @@ internal sealed class ControlApi(
         {
             throw new AwsException("InvalidRequest", $"listenAddress '{text}' is not an IP address.");
         }
-        var birth = new EndpointBirth(account, ServiceOf(request.Service), request.Region ?? options.Region) { Address = address, VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds) };
+        var birth =
+            new EndpointBirth(
+                account, ServiceOf(request.Service), request.Region ?? options.Region)
+            {
+                Address = address, VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds)
+            };
         return Results.Json(View(privateLink.Create(birth)), statusCode: 201);
     }
 
@@ -111,12 +151,13 @@ internal sealed class ControlApi(
             throw new AwsException("InvalidRequest", "account or accounts is required, and a count from 1 to 100000.");
         }
         var service = ServiceOf(request.Service);
-        var created = Enumerable.Range(0, request.Count).Select(i => privateLink.Create(new EndpointBirth(accounts[i % accounts.Count], service, request.Region ?? options.Region)
-        {
-            Listens = false,
-            State = request.State,
-            VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds),
-        })).ToList();
+        var created = Enumerable.Range(0, request.Count)
+            .Select(i => privateLink.Create(new EndpointBirth(accounts[i % accounts.Count], service, request.Region ?? options.Region)
+            {
+                Listens = false,
+                State = request.State,
+                VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds),
+            })).ToList();
         return Results.Json(new { endpoints = created.Select(e => new { vpceId = e.Id, account = e.Owner }) }, statusCode: 201);
     }
 
@@ -131,11 +172,15 @@ internal sealed class ControlApi(
     }
 
     private string ServiceOf(string? asked) =>
-        asked ?? (privateLink.Services.Count == 1 ? privateLink.Services.First().Id : throw new AwsException("InvalidRequest", "service is required: there is not exactly one endpoint service."));
+        asked ?? (
+            privateLink.Services.Count == 1
+                ? privateLink.Services.First().Id
+                    : throw new AwsException("InvalidRequest", "service is required: there is not exactly one endpoint service."));
 
     private IResult PublishTxt(string id, TxtRequest request)
     {
-        var service = privateLink.Services.FirstOrDefault(s => s.Id == id) ?? throw new AwsException("NotFound", $"There is no endpoint service '{id}'.", 404);
+        var service = privateLink.Services.FirstOrDefault(s => s.Id == id)
+            ?? throw new AwsException("NotFound", $"There is no endpoint service '{id}'.", 404);
         privateLink.PublishTxt(service, request.Published ? request.Value ?? service.PrivateDns?.TxtValue : null);
         return Results.Json(View(service));
     }
@@ -174,7 +219,8 @@ internal sealed class ControlApi(
         var hour = request.Hour ?? throw new AwsException("InvalidRequest", "hour is required.");
         var dimension = request.Dimension ?? throw new AwsException("InvalidRequest", "dimension is required.");
         var record = new MeteringRecord(
-            Guid.NewGuid().ToString(), RequireAccount(request.Account), request.LicenseArn, request.ProductCode ?? marketplace.Product.ProductCode, dimension, hour, hour,
+            Guid.NewGuid().ToString(), RequireAccount(request.Account), request.LicenseArn,
+            request.ProductCode ?? marketplace.Product.ProductCode, dimension, hour, hour,
             request.Quantity, hour, null);
         var (status, recordId) = marketplace.Meter(record);
         return Results.Json(new { status, recordId }, statusCode: 201);
@@ -189,15 +235,19 @@ internal sealed class ControlApi(
     private IResult SendMessage(string name, SendMessageRequest request)
     {
         var body = request.Body ?? throw new AwsException("InvalidRequest", "body is required.");
-        return Results.Json(new { messageId = Queue(name).Send(body.ValueKind == JsonValueKind.String ? body.GetString()! : body.GetRawText()) }, statusCode: 201);
+        return Results.Json(
+            new { messageId = Queue(name).Send(body.ValueKind == JsonValueKind.String ? body.GetString()! : body.GetRawText()) },
+            statusCode: 201);
     }
 
-    private MessageQueue Queue(string name) => queues.GetValueOrDefault(name) ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
+    private MessageQueue Queue(string name) => queues.GetValueOrDefault(name)
+        ?? throw new AwsException("NotFound", $"There is no queue '{name}'.", 404);
 
     private static TimeSpan? Milliseconds(int? value) => value is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
 
     private static string RequireAccount(string? account) =>
-        account is { Length: 12 } && account.All(char.IsAsciiDigit) ? account : throw new AwsException("InvalidRequest", "account must be a 12-digit account id.");
+        account is { Length: 12 } && account.All(char.IsAsciiDigit)
+            ? account : throw new AwsException("InvalidRequest", "account must be a 12-digit account id.");
 
     private static object View(Subscription s) => new
     {
@@ -224,7 +274,8 @@ internal sealed class ControlApi(
         e.Region,
         shown = e.Shown,
         listenAddress = e.Address?.ToString(),
-        addresses = options.LoadBalancer.Listeners.Where(_ => e.Address is not null).Select(l => new { l.Port, l.TargetGroup, address = new IPEndPoint(e.Address!, l.Port).ToString() }),
+        addresses = options.LoadBalancer.Listeners.Where(_ => e.Address is not null)
+            .Select(l => new { l.Port, l.TargetGroup, address = new IPEndPoint(e.Address!, l.Port).ToString() }),
     };
 
     private object View(EndpointService s) => new
@@ -254,7 +305,13 @@ internal sealed class ControlApi(
             g.Arn,
             g.InUse,
             proxyProtocolV2 = g.Is(TargetGroup.ProxyProtocol),
-            targets = g.Targets.Select(t => new { id = t.EndPoint.Address.ToString(), t.EndPoint.Port, t.State, t.Reason, t.Description, openFlows = front.OpenFlows(t) }).ToList(),
+            targets =
+                g.Targets.Select(
+                    t => new
+                    {
+                        id = t.EndPoint.Address.ToString(), t.EndPoint.Port, t.State, t.Reason, t.Description,
+                        openFlows = front.OpenFlows(t)
+                    }).ToList(),
         }).ToList()),
         listeners = front.Listeners.Select(l => new
         {
@@ -278,7 +335,9 @@ internal sealed class ControlApi(
             await next(context);
             if (!context.Response.HasStarted && context.Response is { StatusCode: >= 400, ContentLength: null })
             {
-                await Problem(context.Response.StatusCode, "InvalidRequest", "The request cannot be served: check the method and the content type.").ExecuteAsync(context);
+                await Problem(
+                    context.Response.StatusCode, "InvalidRequest", "The request cannot be served: check the method and the content type.")
+                        .ExecuteAsync(context);
             }
         }
         catch (AwsException fault)
@@ -287,7 +346,8 @@ internal sealed class ControlApi(
         }
         catch (BadHttpRequestException error)
         {
-            await Problem(error.StatusCode, "InvalidRequest", error.InnerException is JsonException json ? json.Message : error.Message).ExecuteAsync(context);
+            await Problem(error.StatusCode, "InvalidRequest", error.InnerException is JsonException json ? json.Message : error.Message)
+                .ExecuteAsync(context);
         }
     }
 

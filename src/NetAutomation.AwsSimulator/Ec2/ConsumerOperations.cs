@@ -57,7 +57,8 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
             }
         }
         StopIfDryRun(form);
-        return Paged(form, "vpcEndpointSet", Filter(form, own.Where(e => ids.Count == 0 || ids.Contains(e.Id)), _filters), e => e.Sequence, View);
+        return Paged(
+            form, "vpcEndpointSet", Filter(form, own.Where(e => ids.Count == 0 || ids.Contains(e.Id)), _filters), e => e.Sequence, View);
     }
 
     private XElement Delete(QueryForm form)

@@ -11,7 +11,8 @@ internal static class Ec2Xml
 
     public static XElement Tags() => new("tagSet");
 
-    public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+    public static string Time(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
 
     public static XElement DnsEntries(VpcEndpoint endpoint) =>
         Set("dnsEntrySet", [new object[] { new XElement("dnsName", endpoint.DnsName), new XElement("hostedZoneId", "ZSIMULATED00") }]);
@@ -52,7 +53,8 @@ internal static class Ec2Xml
         var size = form.Number("MaxResults") ?? 1000;
         if (size < 5)
         {
-            throw new AwsException("InvalidParameterValue", $"Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than 5.");
+            throw new AwsException(
+                "InvalidParameterValue", $"Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than 5.");
         }
         var (items, next) = Page.Cut(rows, position, Math.Min(size, 1000), form["NextToken"], "InvalidNextToken");
         return new XElement("result", Set(set, items.Select(item)), next is null ? null : new XElement("nextToken", next));

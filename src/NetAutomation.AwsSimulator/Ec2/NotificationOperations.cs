@@ -57,7 +57,8 @@ internal sealed class NotificationOperations(ConnectionNotifications notificatio
             throw new AwsException("InvalidConnectionNotification", $"The connection notification '{id}' does not exist");
         }
         StopIfDryRun(form);
-        return Paged(form, "connectionNotificationSet", Filter(form, own.Where(n => id is null || n.Id == id), _filters), n => n.Sequence, View);
+        return Paged(
+            form, "connectionNotificationSet", Filter(form, own.Where(n => id is null || n.Id == id), _filters), n => n.Sequence, View);
     }
 
     private XElement Delete(QueryForm form)

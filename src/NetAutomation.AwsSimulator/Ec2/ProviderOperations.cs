@@ -8,15 +8,16 @@ namespace NetAutomation.AwsSimulator.Ec2;
 /// <summary>The endpoint service owner's side of PrivateLink.</summary>
 internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptions options)
 {
-    private static readonly Dictionary<string, Func<(VpcEndpoint Endpoint, string State), string, bool>> _connectionFilters = new(StringComparer.Ordinal)
-    {
-        ["ip-address-type"] = (_, v) => v == "ipv4",
-        ["service-id"] = (c, v) => c.Endpoint.Service.Id == v,
-        ["vpc-endpoint-owner"] = (c, v) => c.Endpoint.Owner == v,
-        ["vpc-endpoint-region"] = (c, v) => v == "cross-region" ? c.Endpoint.Region != c.Endpoint.Service.Region : c.Endpoint.Region == v,
-        ["vpc-endpoint-state"] = (c, v) => c.State == v,
-        ["vpc-endpoint-id"] = (c, v) => c.Endpoint.Id == v,
-    };
+    private static readonly Dictionary<string, Func<(VpcEndpoint Endpoint, string State), string, bool>> _connectionFilters =
+        new(StringComparer.Ordinal)
+        {
+            ["ip-address-type"] = (_, v) => v == "ipv4",
+            ["service-id"] = (c, v) => c.Endpoint.Service.Id == v,
+            ["vpc-endpoint-owner"] = (c, v) => c.Endpoint.Owner == v,
+            ["vpc-endpoint-region"] = (c, v) => v == "cross-region" ? c.Endpoint.Region != c.Endpoint.Service.Region : c.Endpoint.Region == v,
+            ["vpc-endpoint-state"] = (c, v) => c.State == v,
+            ["vpc-endpoint-id"] = (c, v) => c.Endpoint.Id == v,
+        };
 
     private static readonly Dictionary<string, Func<EndpointService, string, bool>> _serviceFilters = new(StringComparer.Ordinal)
     {
@@ -26,11 +27,12 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
         ["supported-ip-address-types"] = (_, v) => v == "ipv4",
     };
 
-    private static readonly Dictionary<string, Func<KeyValuePair<string, string>, string, bool>> _permissionFilters = new(StringComparer.Ordinal)
-    {
-        ["principal"] = (p, v) => p.Key == v,
-        ["principal-type"] = (p, v) => PrincipalType(p.Key) == v,
-    };
+    private static readonly Dictionary<string, Func<KeyValuePair<string, string>, string, bool>> _permissionFilters =
+        new(StringComparer.Ordinal)
+        {
+            ["principal"] = (p, v) => p.Key == v,
+            ["principal-type"] = (p, v) => PrincipalType(p.Key) == v,
+        };
 
     public void AddTo(Dictionary<string, QueryOperation> operations)
     {
@@ -102,7 +104,9 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
                 new XElement("value", r.Service.PrivateDns.TxtValue),
                 new XElement("name", r.Service.PrivateDns.TxtName)),
             Tags(),
-            Set("supportedRegionSet", r.Service.FurtherRegions.Prepend(options.Region).Select(name => new object[] { new XElement("region", name), new XElement("serviceState", "Available") })),
+            Set("supportedRegionSet",
+                r.Service.FurtherRegions.Prepend(options.Region)
+                    .Select(name => new object[] { new XElement("region", name), new XElement("serviceState", "Available") })),
             new XElement("remoteAccessEnabled", r.Service.FurtherRegions.Count > 0),
         });
     }
@@ -119,7 +123,8 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
     {
         var service = privateLink.ServiceOf(form.Account, form.Required("ServiceId"));
         StopIfDryRun(form);
-        var numbered = Filter(form, privateLink.PrincipalsOf(service), _permissionFilters).Select((p, i) => (Permission: p, Position: (long)i));
+        var numbered = Filter(form, privateLink.PrincipalsOf(service), _permissionFilters)
+            .Select((p, i) => (Permission: p, Position: (long)i));
         return Paged(form, "allowedPrincipals", numbered, r => r.Position, r => new object[] { Permission(service, r.Permission), Tags() });
     }
 

@@ -38,9 +38,11 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
         var size = form.Number("PageSize") ?? 400;
         if (size is < 1 or > 400)
         {
-            throw new AwsException("ValidationError", $"Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400");
+            throw new AwsException(
+                "ValidationError", $"Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400");
         }
-        var rows = groups.Where(g => (names.Count == 0 || names.Contains(g.Name)) && (form["LoadBalancerArn"] is null || g.InUse)).Select((g, i) => (Group: g, Position: (long)i));
+        var rows = groups.Where(g => (names.Count == 0 || names.Contains(g.Name)) && (form["LoadBalancerArn"] is null || g.InUse))
+            .Select((g, i) => (Group: g, Position: (long)i));
         var (items, next) = Page.Cut(rows, r => r.Position, size, form["Marker"], "ValidationError");
         return new XElement("result",
             new XElement("TargetGroups", items.Select(r => Member(View(r.Group)))),
@@ -55,7 +57,8 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
         new XElement("Port", group.Port),
         new XElement("VpcId", "vpc-00000000000000001"),
         new XElement("HealthCheckProtocol", group.HealthCheck.Protocol),
-        new XElement("HealthCheckPort", group.HealthCheck.Port?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "traffic-port"),
+        new XElement(
+            "HealthCheckPort", group.HealthCheck.Port?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "traffic-port"),
         new XElement("HealthCheckEnabled", true),
         new XElement("HealthCheckIntervalSeconds", Math.Max(1, group.HealthCheck.IntervalMilliseconds / 1000)),
         new XElement("HealthCheckTimeoutSeconds", Math.Max(1, group.HealthCheck.TimeoutMilliseconds / 1000)),
@@ -76,7 +79,8 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
     }
 
     private XElement Attributes(TargetGroup group) => new("result", new XElement("Attributes",
-        loadBalancer.Read(() => group.Attributes.ToList()).Select(a => Member(new XElement("Key", a.Key), new XElement("Value", a.Value)))));
+        loadBalancer.Read(() => group.Attributes.ToList())
+            .Select(a => Member(new XElement("Key", a.Key), new XElement("Value", a.Value)))));
 
     private XElement Change(QueryForm form, Action<TargetGroup, IEnumerable<(string, int?)>> change)
     {
@@ -97,13 +101,16 @@ internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, Simulator
         return loadBalancer.Read(() =>
         {
             var at = asked.Count > 0 ? asked : group.Targets.ConvertAll(t => t.EndPoint);
-            return new XElement("result", new XElement("TargetHealthDescriptions", at.Select(e => Health(group, e, group.Targets.Find(t => t.EndPoint.Equals(e))))));
+            return new XElement(
+                "result",
+                new XElement("TargetHealthDescriptions", at.Select(e => Health(group, e, group.Targets.Find(t => t.EndPoint.Equals(e))))));
         });
     }
 
     private static XElement Health(TargetGroup group, IPEndPoint at, Target? target)
     {
-        var (state, reason, description) = target is null ? ("unused", "Target.NotRegistered", "Target is not registered to the target group")
+        var (state, reason, description) = target is null
+            ? ("unused", "Target.NotRegistered", "Target is not registered to the target group")
             : group.InUse ? (target.State, target.Reason, target.Description)
             : ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer");
         return Member(

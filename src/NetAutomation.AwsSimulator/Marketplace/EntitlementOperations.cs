@@ -37,7 +37,8 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
                 && Passes(filter, "CUSTOMER_IDENTIFIER", row.Subscription.CustomerIdentifier)
                 && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn));
         var (items, next) = Page.Cut(rows, row => row.Position, (int)size, JsonFields.Text(body, "NextToken"), "InvalidParameterException");
-        var reply = new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
+        var reply =
+            new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
         if (next is not null)
         {
             reply["NextToken"] = next;

@@ -28,14 +28,18 @@ internal sealed class LegacyNotices(TimeProvider clock)
         {
             return null;
         }
-        var names = form.PascalCase ? new[] { "Action", "CustomerIdentifier", "ProductCode", "OfferIdentifier" } : ["action", "customer-identifier", "product-code", "offer-identifier"];
-        var notice = new JsonObject { [names[0]] = action, [names[1]] = subscription.CustomerIdentifier, [names[2]] = subscription.ProductCode };
+        var names = form.PascalCase
+            ? new[] { "Action", "CustomerIdentifier", "ProductCode", "OfferIdentifier" }
+                : ["action", "customer-identifier", "product-code", "offer-identifier"];
+        var notice =
+            new JsonObject { [names[0]] = action, [names[1]] = subscription.CustomerIdentifier, [names[2]] = subscription.ProductCode };
         if (topic == Subscription)
         {
             notice[names[3]] = subscription.OfferId;
             notice["isFreeTrialTermPresent"] = "false";
         }
         return form.Raw ? notice.ToJsonString()
-            : SnsEnvelope.Write($"arn:aws:sns:us-east-1:287250355862:aws-mp-{topic}-notification-{subscription.ProductCode}", notice.ToJsonString(), clock);
+            : SnsEnvelope.Write(
+                $"arn:aws:sns:us-east-1:287250355862:aws-mp-{topic}-notification-{subscription.ProductCode}", notice.ToJsonString(), clock);
     }
 }

@@ -35,7 +35,8 @@ internal sealed class LifecycleEvents(SimulatorOptions options, TimeProvider clo
                 ["status"] = detailType == LifecycleEvent.AgreementEnded ? "CANCELLED" : "ACTIVE",
                 ["acceptanceTime"] = Time(subscription.Created),
                 ["startTime"] = Time(subscription.Created),
-                ["endTime"] = detailType == LifecycleEvent.AgreementEnded ? Time(now) : subscription.ExpiresAt is { } end ? Time(end) : "9999-01-01T00:00:00Z",
+                ["endTime"] = detailType == LifecycleEvent.AgreementEnded
+                    ? Time(now) : subscription.ExpiresAt is { } end ? Time(end) : "9999-01-01T00:00:00Z",
             };
         }
         return new JsonObject

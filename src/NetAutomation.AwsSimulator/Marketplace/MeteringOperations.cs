@@ -36,7 +36,8 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
 
     private async Task<JsonObject> MeterAsync(AwsCall call, JsonObject body)
     {
-        var accounts = JsonFields.Objects(body, "UsageRecords").Select(record => JsonFields.Text(record, "CustomerAWSAccountId")).Distinct().ToList();
+        var accounts = JsonFields.Objects(body, "UsageRecords").Select(record => JsonFields.Text(record, "CustomerAWSAccountId")).Distinct()
+            .ToList();
         var (fault, account) = marketplace.Faults.Next(accounts);
         switch (fault)
         {
@@ -49,7 +50,8 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             case MeteringFaults.Refuse:
                 throw new AwsException("InvalidLicenseException", "The LicenseArn is not valid for the product.");
         }
-        var answer = Meter(call, body, (record) => account is null || JsonFields.Text(record, "CustomerAWSAccountId") == account ? fault : null);
+        var answer =
+            Meter(call, body, (record) => account is null || JsonFields.Text(record, "CustomerAWSAccountId") == account ? fault : null);
         switch (fault)
         {
             case MeteringFaults.KeptThenFailed:
@@ -72,9 +74,11 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         }
         RequireSeller(call, "InvalidProductCodeException");
         var code = JsonFields.Text(body, "ProductCode");
-        if (code is not null && code != marketplace.Product.ProductCode && !marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal))
+        if (code is not null && code != marketplace.Product.ProductCode
+            && !marketplace.Product.LegacyProducts.Contains(code, StringComparer.Ordinal))
         {
-            throw new AwsException("InvalidProductCodeException", "The product code passed does not match the product code used for publishing the product.");
+            throw new AwsException(
+                "InvalidProductCodeException", "The product code passed does not match the product code used for publishing the product.");
         }
         // Every record is checked before the first is kept: one bad record refuses the whole request.
         var records = usage.ConvertAll(record => Check(record, code));
@@ -100,26 +104,33 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
     private MeteringRecord Check(JsonObject record, string? code)
     {
         var now = clock.GetUtcNow();
-        var seconds = JsonFields.Number(record, "Timestamp") ?? throw new AwsException("ValidationException", "Value at 'timestamp' failed to satisfy constraint: Member must not be null");
+        var seconds = JsonFields.Number(record, "Timestamp")
+            ?? throw new AwsException("ValidationException", "Value at 'timestamp' failed to satisfy constraint: Member must not be null");
         var timestamp = DateTimeOffset.UnixEpoch.AddSeconds(seconds);
         var dimension = JsonFields.Required(record, "Dimension");
         var quantity = JsonFields.Integer(record, "Quantity") ?? 0;
         if (timestamp > now.AddMinutes(5) || now - timestamp > TimeSpan.FromHours(marketplace.Product.MeteringHours))
         {
-            throw new AwsException("TimestampOutOfBoundsException", "The timestamp value passed in the UsageRecord is out of allowed range.");
+            throw new AwsException(
+                "TimestampOutOfBoundsException", "The timestamp value passed in the UsageRecord is out of allowed range.");
         }
         if (!marketplace.Product.Dimensions.Contains(dimension, StringComparer.Ordinal))
         {
-            throw new AwsException("InvalidUsageDimensionException", "The usage dimension does not match one of the UsageDimensions associated with products.");
+            throw new AwsException(
+                "InvalidUsageDimensionException",
+                "The usage dimension does not match one of the UsageDimensions associated with products.");
         }
         if (quantity is < 0 or > int.MaxValue)
         {
-            throw new AwsException("ValidationException", "Value at 'quantity' failed to satisfy constraint: Member must have value between 0 and 2147483647");
+            throw new AwsException(
+                "ValidationException", "Value at 'quantity' failed to satisfy constraint: Member must have value between 0 and 2147483647");
         }
         CheckAllocations(record, quantity);
         var (account, license) = Customer(record, code);
         var hour = new DateTimeOffset(timestamp.UtcTicks - (timestamp.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
-        return new MeteringRecord(Guid.NewGuid().ToString(), account, license, license is null ? code! : marketplace.Product.ProductCode, dimension, timestamp, hour, (int)quantity, now, record["UsageAllocations"]?.ToJsonString());
+        return new MeteringRecord(
+            Guid.NewGuid().ToString(), account, license, license is null ? code! : marketplace.Product.ProductCode, dimension, timestamp,
+            hour, (int)quantity, now, record["UsageAllocations"]?.ToJsonString());
     }
 
     private (string Account, string? License) Customer(JsonObject record, string? code)
@@ -157,7 +168,9 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         }
         var tags = allocations.ConvertAll(a => JsonFields.Objects(a, "Tags")
             .Select(t => (Key: JsonFields.Required(t, "Key"), Value: JsonFields.Required(t, "Value"))).Order().ToList());
-        if (tags.Exists(set => set.Count > 5 || set.Exists(t => t.Key.Length > 100 || t.Value.Length > 256 || !TagText().IsMatch(t.Key) || !TagText().IsMatch(t.Value))))
+        if (tags.Exists(
+            set => set.Count > 5
+                || set.Exists(t => t.Key.Length > 100 || t.Value.Length > 256 || !TagText().IsMatch(t.Key) || !TagText().IsMatch(t.Value))))
         {
             throw new AwsException("InvalidTagException", "The tag is invalid, or the number of tags is greater than 5.");
         }
@@ -165,7 +178,9 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             || allocations.Sum(a => JsonFields.Integer(a, "AllocatedUsageQuantity") ?? 0) != quantity
             || tags.Select(set => string.Join('\n', set)).Distinct(StringComparer.Ordinal).Count() != tags.Count)
         {
-            throw new AwsException("InvalidUsageAllocationsException", "Sum of allocated usage quantities is not equal to the usage quantity, or the tag sets are not unique.");
+            throw new AwsException(
+                "InvalidUsageAllocationsException",
+                "Sum of allocated usage quantities is not equal to the usage quantity, or the tag sets are not unique.");
         }
     }
 

@@ -6,7 +6,8 @@ using NetAutomation.AwsSimulator.State;
 namespace NetAutomation.AwsSimulator.Nlb;
 
 /// <summary>The load balancer's data path: listeners per endpoint, and direct ones for clients inside the VPC.</summary>
-internal sealed partial class Front(SimulatorOptions options, PrivateLink privateLink, LoadBalancer loadBalancer, ILogger<Front> log) : IDisposable
+internal sealed partial class Front(SimulatorOptions options, PrivateLink privateLink, LoadBalancer loadBalancer, ILogger<Front> log)
+    : IDisposable
 {
     private static readonly TimeSpan _connectTimeout = TimeSpan.FromSeconds(5);
 
@@ -57,7 +58,10 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
         {
             foreach (var listener in options.LoadBalancer.Listeners)
             {
-                opened.Add(FrontListener.Open(new IPEndPoint(endpoint.Address!, listener.Port), listener.Port, loadBalancer.GroupNamed(listener.TargetGroup), endpoint));
+                opened.Add(
+                    FrontListener.Open(
+                        new IPEndPoint(endpoint.Address!, listener.Port), listener.Port, loadBalancer.GroupNamed(listener.TargetGroup),
+                        endpoint));
             }
         }
         catch (SocketException error)
@@ -109,7 +113,8 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                if (!_listeners.ContainsKey(listener) || error is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
+                if (!_listeners.ContainsKey(listener)
+                    || error is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
                 {
                     return;
                 }
@@ -129,7 +134,8 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
                 return;
             }
             target = await ConnectAsync(pick.Target.EndPoint, options.LoadBalancer.SourceAddress, _connectTimeout, CancellationToken.None);
-            var header = pick.ProxyProtocol ? ProxyHeader.Proxy((IPEndPoint)client.RemoteEndPoint!, listener.Address, listener.Endpoint?.Id) : [];
+            var header = pick.ProxyProtocol
+                ? ProxyHeader.Proxy((IPEndPoint)client.RemoteEndPoint!, listener.Address, listener.Endpoint?.Id) : [];
             using var flow = new Flow(client, target, listener, pick.Target);
             _flows[flow] = true;
             Interlocked.Increment(ref listener.Accepted);

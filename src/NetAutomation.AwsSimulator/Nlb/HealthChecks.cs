@@ -41,7 +41,9 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, Simul
         (string, string)? failure = null;
         try
         {
-            using var socket = await Front.ConnectAsync(at, options.LoadBalancer.SourceAddress, TimeSpan.FromMilliseconds(check.TimeoutMilliseconds), limit.Token);
+            using var socket =
+                await Front.ConnectAsync(
+                    at, options.LoadBalancer.SourceAddress, TimeSpan.FromMilliseconds(check.TimeoutMilliseconds), limit.Token);
             await using var stream = new NetworkStream(socket);
             if (proxyProtocol)
             {
@@ -63,7 +65,8 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, Simul
         loadBalancer.Checked(group, target, failure);
     }
 
-    private static async Task<(string, string)?> AskAsync(NetworkStream plain, IPEndPoint at, HealthCheckOptions check, CancellationToken stop)
+    private static async Task<(string, string)?> AskAsync(
+        NetworkStream plain, IPEndPoint at, HealthCheckOptions check, CancellationToken stop)
     {
         Stream stream = plain;
         if (check.Protocol == "HTTPS")
@@ -75,7 +78,9 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, Simul
             await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = at.Address.ToString() }, stop);
             stream = tls;
         }
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {check.Path} HTTP/1.1\r\nHost: {at}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"), stop);
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes(
+                $"GET {check.Path} HTTP/1.1\r\nHost: {at}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"), stop);
         using var reader = new StreamReader(stream, Encoding.ASCII);
         var words = (await reader.ReadLineAsync(stop) ?? "").Split(' ');
         return words.Length < 2 || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var status)

@@ -54,7 +54,8 @@ internal static class ProxyHeader
     }
 
     private static byte[] Unmapped(IPEndPoint end) =>
-        (end.AddressFamily == AddressFamily.InterNetworkV6 && end.Address.IsIPv4MappedToIPv6 ? end.Address.MapToIPv4() : end.Address).GetAddressBytes();
+        (end.AddressFamily == AddressFamily.InterNetworkV6 && end.Address.IsIPv4MappedToIPv6 ? end.Address.MapToIPv4() : end.Address)
+            .GetAddressBytes();
 
     private static uint Crc32C(ReadOnlySpan<byte> bytes)
     {

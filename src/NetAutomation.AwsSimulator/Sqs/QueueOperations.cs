@@ -24,8 +24,11 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
     private MessageQueue Queue(AwsCall call, JsonObject body)
     {
         var path = Uri.TryCreate(JsonFields.Required(body, "QueueUrl"), UriKind.Absolute, out var url) ? url.AbsolutePath.Split('/') : [];
-        return path.Length == 3 && path[1] == options.ProviderAccount && call.Account == options.ProviderAccount && queues.TryGetValue(path[2], out var queue) ? queue :
-            throw new AwsException("QueueDoesNotExist", "The specified queue does not exist.") { QueryCode = "AWS.SimpleQueueService.NonExistentQueue" };
+        return path.Length == 3 && path[1] == options.ProviderAccount && call.Account == options.ProviderAccount
+            && queues.TryGetValue(path[2], out var queue) ? queue :
+            throw new AwsException(
+                "QueueDoesNotExist", "The specified queue does not exist.")
+            { QueryCode = "AWS.SimpleQueueService.NonExistentQueue" };
     }
 
     private async Task<JsonObject> ReceiveAsync(AwsCall call, JsonObject body)
@@ -34,7 +37,8 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var max = Within(body, "MaxNumberOfMessages", 1, 1, 10);
         var wait = Within(body, "WaitTimeSeconds", 0, 0, 20);
         var visibility = Within(body, "VisibilityTimeout", 30, 0, 43200);
-        var asked = _attributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? []).ToHashSet(StringComparer.Ordinal);
+        var asked = _attributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? [])
+            .ToHashSet(StringComparer.Ordinal);
         var messages = await queue.ReceiveAsync(max, visibility, wait, call.Aborted);
         return messages.Count == 0 ? [] : new JsonObject { ["Messages"] = new JsonArray([.. messages.Select(m => View(m, asked))]) };
     }
@@ -56,7 +60,9 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         }.Where(a => asked.Contains(a.Name) || asked.Contains("All")).ToList();
         if (attributes.Count > 0)
         {
-            view["Attributes"] = new JsonObject(attributes.Select(a => KeyValuePair.Create(a.Name, (JsonNode?)a.Value.ToString(CultureInfo.InvariantCulture))));
+            view["Attributes"] =
+                new JsonObject(
+                    attributes.Select(a => KeyValuePair.Create(a.Name, (JsonNode?)a.Value.ToString(CultureInfo.InvariantCulture))));
         }
         return view;
     }
@@ -66,8 +72,11 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var queue = Queue(call, body);
         var receipt = JsonFields.Required(body, "ReceiptHandle");
         var bytes = new byte[receipt.Length];
-        return Convert.TryFromBase64String(receipt, bytes, out var length) && queue.Delete(Encoding.ASCII.GetString(bytes, 0, length)) ? [] :
-            throw new AwsException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.") { QueryCode = "ReceiptHandleIsInvalid" };
+        return Convert.TryFromBase64String(receipt, bytes, out var length) && queue.Delete(Encoding.ASCII.GetString(bytes, 0, length))
+            ? [] :
+            throw new AwsException(
+                "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+            { QueryCode = "ReceiptHandleIsInvalid" };
     }
 
     private JsonObject Send(AwsCall call, JsonObject body)
@@ -78,7 +87,10 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         {
             throw Invalid("One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.");
         }
-        return new JsonObject { ["MessageId"] = queue.Send(text, Within(body, "DelaySeconds", 0, 0, 900)), ["MD5OfMessageBody"] = Md5(text) };
+        return new JsonObject
+        {
+            ["MessageId"] = queue.Send(text, Within(body, "DelaySeconds", 0, 0, 900)), ["MD5OfMessageBody"] = Md5(text)
+        };
     }
 
     private static int Within(JsonObject body, string name, int standard, int low, int high) =>

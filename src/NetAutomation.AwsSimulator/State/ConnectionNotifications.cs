@@ -6,10 +6,13 @@ using NetAutomation.AwsSimulator.Wire;
 namespace NetAutomation.AwsSimulator.State;
 
 /// <summary>One notification: which events of a service, or of one endpoint, go to a topic.</summary>
-internal sealed record ConnectionNotification(long Sequence, string Id, string Account, string? ServiceId, string? EndpointId, string Topic, IReadOnlyList<string> Events, string? ClientToken);
+internal sealed record ConnectionNotification(
+    long Sequence, string Id, string Account, string? ServiceId, string? EndpointId, string Topic, IReadOnlyList<string> Events,
+    string? ClientToken);
 
 /// <summary>Notifications of endpoint connections, sent through SNS topics to the queues that are subscribed to them.</summary>
-internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnlyDictionary<string, MessageQueue> queues, TimeProvider clock)
+internal sealed class ConnectionNotifications(
+    SimulatorOptions options, IReadOnlyDictionary<string, MessageQueue> queues, TimeProvider clock)
 {
     private static readonly string[] _events = ["Accept", "Connect", "Delete", "Reject"];
 
@@ -25,11 +28,13 @@ internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnl
         }
     }
 
-    public ConnectionNotification Create(string account, string? serviceId, string? endpointId, string topic, IReadOnlyList<string> events, string? clientToken)
+    public ConnectionNotification Create(
+        string account, string? serviceId, string? endpointId, string topic, IReadOnlyList<string> events, string? clientToken)
     {
         if (!options.Topics.ContainsKey(topic))
         {
-            throw new AwsException("InvalidParameter", $"The topic '{topic}' does not exist, or its policy does not let vpce.amazonaws.com publish to it");
+            throw new AwsException(
+                "InvalidParameter", $"The topic '{topic}' does not exist, or its policy does not let vpce.amazonaws.com publish to it");
         }
         if (events.Count == 0 || events.FirstOrDefault(e => !_events.Contains(e)) is not null)
         {
@@ -41,7 +46,10 @@ internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnl
             {
                 return known;
             }
-            var notification = new ConnectionNotification(++_sequence, "vpce-nfn-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(9))[..17], account, serviceId, endpointId, topic, events, clientToken);
+            var notification =
+                new ConnectionNotification(
+                    ++_sequence, "vpce-nfn-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(9))[..17], account, serviceId,
+                    endpointId, topic, events, clientToken);
             _all.Add(notification);
             return notification;
         }
@@ -61,7 +69,8 @@ internal sealed class ConnectionNotifications(SimulatorOptions options, IReadOnl
         List<ConnectionNotification> interested;
         lock (_gate)
         {
-            interested = _all.FindAll(n => (n.ServiceId == endpoint.Service.Id || n.EndpointId == endpoint.Id) && n.Events.Contains(happened));
+            interested =
+                _all.FindAll(n => (n.ServiceId == endpoint.Service.Id || n.EndpointId == endpoint.Id) && n.Events.Contains(happened));
         }
         foreach (var topic in interested.Select(n => n.Topic).Distinct(StringComparer.Ordinal))
         {

@@ -2,7 +2,9 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.State;
 
-/// <summary>What goes wrong with EC2 calls: throttling by a token bucket per account, what was ordered, and items that a decision fails for.</summary>
+/// <summary>
+/// What goes wrong with EC2 calls: throttling by a token bucket per account, what was ordered, and items that a decision fails for.
+/// </summary>
 internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
 {
     public const string Throttle = "throttle";
@@ -114,7 +116,10 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
                 _ordered.RemoveAt(at);
                 return kind;
             }
-            return !Spend(account) ? Throttle : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent ? _byChance[_chance.Next(_byChance.Length)] : null;
+            return !Spend(account)
+                ? Throttle
+                    : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent
+                        ? _byChance[_chance.Next(_byChance.Length)] : null;
         }
     }
 

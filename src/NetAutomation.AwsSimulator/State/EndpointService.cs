@@ -55,7 +55,8 @@ internal sealed class PrivateDnsName(string name)
 {
     public string Name => name;
     public string TxtName { get; } = "_" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 19);
-    public string TxtValue { get; } = "vpce:" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
+    public string TxtValue { get; } = "vpce:"
+        + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
     public string State { get; set; } = "pendingVerification";
     public string? Published { get; set; }
     public DateTimeOffset? LooksAt { get; set; }

@@ -19,7 +19,8 @@ internal sealed class LoadBalancer
         _clock = clock;
         foreach (var group in options.LoadBalancer.TargetGroups)
         {
-            var arn = $"arn:aws:elasticloadbalancing:{options.Region}:{options.ProviderAccount}:targetgroup/{group.Name}/{_groups.Count + 1:x16}";
+            var arn =
+                $"arn:aws:elasticloadbalancing:{options.Region}:{options.ProviderAccount}:targetgroup/{group.Name}/{_groups.Count + 1:x16}";
             _groups.Add(new TargetGroup(group, arn) { InUse = options.LoadBalancer.Listeners.Any(l => l.TargetGroup == group.Name) });
             Register(_groups[^1], group.Targets.Select(t => (t.Id, t.Port)));
         }
@@ -83,7 +84,8 @@ internal sealed class LoadBalancer
         {
             var valid = group.Attributes.TryGetValue(key, out var old)
                 && (old is not ("true" or "false") || value is "true" or "false")
-                && (key != TargetGroup.DeregistrationDelay || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var s) && s <= 3600));
+                && (key != TargetGroup.DeregistrationDelay
+                    || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var s) && s <= 3600));
             if (!valid)
             {
                 throw new AwsException("ValidationError", $"Target group attribute key '{key}' with value '{value}' is not recognized");
@@ -160,7 +162,8 @@ internal sealed class LoadBalancer
     }
 
     public static IPEndPoint Parse(TargetGroup group, (string Id, int? Port) target) =>
-        IPAddress.TryParse(target.Id, out var address) && (target.Port ?? group.Port) is > 0 and <= 65535 and var port ? new IPEndPoint(address, port) :
+        IPAddress.TryParse(target.Id, out var address) && (target.Port ?? group.Port) is > 0 and <= 65535 and var port
+            ? new IPEndPoint(address, port) :
         throw new AwsException("InvalidTarget", $"The following targets are not valid: '{target.Id}:{target.Port ?? group.Port}'");
 
     private void RemoveDrained(TargetGroup group)

@@ -34,7 +34,8 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         }
     }
 
-    public Subscription Subscribe(string account, string? productCode, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt)
+    public Subscription Subscribe(
+        string account, string? productCode, IReadOnlyDictionary<string, int> entitlements, DateTimeOffset? expiresAt)
     {
         var product = productCode ?? Product.ProductCode;
         var legacy = Product.LegacyProducts.Contains(product, StringComparer.Ordinal);
@@ -53,7 +54,8 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
             Created = clock.GetUtcNow(),
             Entitlements = entitlements,
             ExpiresAt = expiresAt,
-            CustomerIdentifier = legacy ? RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 11) : null,
+            CustomerIdentifier = legacy
+                ? RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 11) : null,
         };
         lock (_gate)
         {
@@ -79,7 +81,9 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         return subscription;
     }
 
-    /// <summary>Moves the subscription on and sends the event; a repeated step sends its event again, as at-least-once delivery does.</summary>
+    /// <summary>
+    /// Moves the subscription on and sends the event; a repeated step sends its event again, as at-least-once delivery does.
+    /// </summary>
     public Subscription Move(string agreementId, string state, string detailType, NoticeForm form)
     {
         var subscription = Find(agreementId);
@@ -99,19 +103,25 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
             : throw new AwsException("ExpiredTokenException", "The submitted registration token has expired.");
     }
 
-    /// <summary>The first record of an hour stands for ever; an identical one is answered with it, another quantity is a duplicate.</summary>
+    /// <summary>
+    /// The first record of an hour stands for ever; an identical one is answered with it, another quantity is a duplicate.
+    /// </summary>
     public (string Status, string? RecordId) Meter(MeteringRecord record)
     {
         lock (_gate)
         {
-            if (!_subscriptions.Exists(s => s.Meterable && s.Account == record.Account && s.ProductCode == record.ProductCode && s.LicenseArn == record.LicenseArn))
+            if (!_subscriptions.Exists(
+                s => s.Meterable && s.Account == record.Account && s.ProductCode == record.ProductCode
+                    && s.LicenseArn == record.LicenseArn))
             {
                 return ("CustomerNotSubscribed", null);
             }
             var key = (record.Account, record.LicenseArn ?? record.ProductCode, record.Dimension, record.Hour);
             if (_records.TryGetValue(key, out var first))
             {
-                return (first.Quantity == record.Quantity && !Product.IdenticalIsDuplicate ? "Success" : "DuplicateRecord", first.MeteringRecordId);
+                return (
+                    first.Quantity == record.Quantity && !Product.IdenticalIsDuplicate ? "Success" : "DuplicateRecord",
+                    first.MeteringRecordId);
             }
             _records[key] = record;
             _inOrder.Add(record);
@@ -123,7 +133,8 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     {
         lock (_gate)
         {
-            return _subscriptions.Find(s => s.AgreementId == agreementId) ?? throw new AwsException("NotFound", $"There is no subscription '{agreementId}'.", 404);
+            return _subscriptions.Find(s => s.AgreementId == agreementId)
+                ?? throw new AwsException("NotFound", $"There is no subscription '{agreementId}'.", 404);
         }
     }
 

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace NetAutomation.AwsSimulator.State;
 
-internal sealed record ReceivedMessage(string Id, string Receipt, string Body, int ReceiveCount, DateTimeOffset Sent, DateTimeOffset FirstReceived);
+internal sealed record ReceivedMessage(
+    string Id, string Receipt, string Body, int ReceiveCount, DateTimeOffset Sent, DateTimeOffset FirstReceived);
 
 /// <summary>A standard SQS queue: at least once, hidden for the visibility timeout after each receive.</summary>
 internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults faults)
@@ -71,7 +72,8 @@ internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults 
             for (var i = 0; i < copies; i++)
             {
                 var delay = Happens(_faults.DelayPercent) ? _chance.Next(_faults.DelayMilliseconds + 1) : 0;
-                Put(body, TimeSpan.FromMilliseconds(delay), Happens(_faults.ReorderPercent) ? _chance.Next(_entries.Count + 1) : _entries.Count);
+                Put(body, TimeSpan.FromMilliseconds(delay),
+                    Happens(_faults.ReorderPercent) ? _chance.Next(_entries.Count + 1) : _entries.Count);
             }
         }
     }

@@ -2,7 +2,9 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.State;
 
-/// <summary>What goes wrong with the next metering calls: what was ordered for an account in the call, what was ordered for any, or chance.</summary>
+/// <summary>
+/// What goes wrong with the next metering calls: what was ordered for an account in the call, what was ordered for any, or chance.
+/// </summary>
 internal sealed class MeteringFaults(MarketplaceOptions options)
 {
     public const string Throttle = "throttle";
@@ -15,7 +17,8 @@ internal sealed class MeteringFaults(MarketplaceOptions options)
     public const string KeptThenCut = "kept_then_cut";
     public const string KeptThenSilent = "kept_then_silent";
 
-    private static readonly string[] _kinds = [Throttle, Unavailable, Cut, Refuse, NotSubscribed, Unprocessed, KeptThenFailed, KeptThenCut, KeptThenSilent];
+    private static readonly string[] _kinds =
+        [Throttle, Unavailable, Cut, Refuse, NotSubscribed, Unprocessed, KeptThenFailed, KeptThenCut, KeptThenSilent];
     private static readonly string[] _byChance = [Throttle, Unavailable, Cut, Unprocessed, KeptThenFailed, KeptThenCut];
 
     private readonly Lock _gate = new();

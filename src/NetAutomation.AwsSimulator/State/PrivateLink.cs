@@ -51,7 +51,9 @@ internal sealed partial class PrivateLink
     /// <summary>All rows in order of creation, as their owners see them; transitions that are due are applied first.</summary>
     public IReadOnlyList<VpcEndpoint> Snapshot() => Read(() => (IReadOnlyList<VpcEndpoint>)[.. _endpoints]);
 
-    /// <summary>What the provider's Describe shows, in order of creation: later than the owners see it, where a lag is configured.</summary>
+    /// <summary>
+    /// What the provider's Describe shows, in order of creation: later than the owners see it, where a lag is configured.
+    /// </summary>
     public IReadOnlyList<(VpcEndpoint Endpoint, string State)> Connections() => Read(() =>
     {
         var now = _clock.GetUtcNow();
@@ -72,15 +74,19 @@ internal sealed partial class PrivateLink
 
     public bool IsAvailable(VpcEndpoint endpoint) => Read(() => endpoint.State == EndpointState.Available);
 
-    public VpcEndpoint Endpoint(string id) => Read(() => _byId.GetValueOrDefault(id)) ?? throw new AwsException("NotFound", $"There is no endpoint '{id}'.", 404);
+    public VpcEndpoint Endpoint(string id) => Read(() => _byId.GetValueOrDefault(id))
+        ?? throw new AwsException("NotFound", $"There is no endpoint '{id}'.", 404);
 
     public VpcEndpoint Create(EndpointBirth birth)
     {
         lock (_gate)
         {
-            var service = _services.Values.FirstOrDefault(s => (s.Name == birth.Service || s.Id == birth.Service) && s.Admits(birth.Account) && s.Reaches(birth.Region))
+            var service =
+                _services.Values.FirstOrDefault(
+                    s => (s.Name == birth.Service || s.Id == birth.Service) && s.Admits(birth.Account) && s.Reaches(birth.Region))
                 ?? throw new AwsException("InvalidServiceName", $"The Vpc Endpoint Service '{birth.Service}' does not exist");
-            if (birth.Consumer.ClientToken is { } token && _endpoints.Find(e => e.Owner == birth.Account && e.Consumer.ClientToken == token) is { } known)
+            if (birth.Consumer.ClientToken is { } token
+                && _endpoints.Find(e => e.Owner == birth.Account && e.Consumer.ClientToken == token) is { } known)
             {
                 return known;
             }
@@ -95,7 +101,8 @@ internal sealed partial class PrivateLink
         {
             Advance();
             Forget(old);
-            return Add(new EndpointBirth(owner, old.Service.Id, old.Region) { Listens = false, VisibleAfter = visibleAfter }, old.Service, old.Id);
+            return Add(
+                new EndpointBirth(owner, old.Service.Id, old.Region) { Listens = false, VisibleAfter = visibleAfter }, old.Service, old.Id);
         }
     }
 
@@ -171,7 +178,8 @@ internal sealed partial class PrivateLink
     }
 
     /// <summary>Set algebra: adding a present or removing a missing principal changes nothing. Answers what was added.</summary>
-    public List<KeyValuePair<string, string>> ModifyPrincipals(EndpointService service, IReadOnlyList<string> add, IReadOnlyList<string> remove)
+    public List<KeyValuePair<string, string>> ModifyPrincipals(
+        EndpointService service, IReadOnlyList<string> add, IReadOnlyList<string> remove)
     {
         if (add.Concat(remove).FirstOrDefault(p => p != "*" && !PrincipalArn().IsMatch(p)) is { } bad)
         {
@@ -179,7 +187,8 @@ internal sealed partial class PrivateLink
         }
         lock (_gate)
         {
-            var added = add.Distinct(StringComparer.Ordinal).Select(p => KeyValuePair.Create(p, "vpce-svc-perm-" + NewId())).Where(p => service.Allow(p.Key, p.Value)).ToList();
+            var added = add.Distinct(StringComparer.Ordinal).Select(p => KeyValuePair.Create(p, "vpce-svc-perm-" + NewId()))
+                .Where(p => service.Allow(p.Key, p.Value)).ToList();
             foreach (var principal in remove)
             {
                 service.Disallow(principal);
@@ -392,6 +401,8 @@ internal sealed partial class PrivateLink
     [GeneratedRegex("^vpce-[0-9a-f]{8}([0-9a-f]{9})?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex EndpointId();
 
-    [GeneratedRegex(@"^arn:aws[a-z-]*:(iam::\d{12}:(root|(role|user)/[^/]+)|organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^arn:aws[a-z-]*:(iam::\d{12}:(root|(role|user)/[^/]+)|organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+)$",
+        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex PrincipalArn();
 }

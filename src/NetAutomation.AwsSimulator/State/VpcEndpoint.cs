@@ -31,14 +31,16 @@ internal sealed class VpcEndpoint
 }
 
 /// <summary>What the consumer said at creation; never visible to the provider.</summary>
-internal sealed record ConsumerSide(string VpcId, IReadOnlyList<string> SubnetIds, IReadOnlyList<string> SecurityGroupIds, string? ClientToken)
+internal sealed record ConsumerSide(
+    string VpcId, IReadOnlyList<string> SubnetIds, IReadOnlyList<string> SecurityGroupIds, string? ClientToken)
 {
     public static readonly ConsumerSide Unknown = new("vpc-00000000000000000", [], [], null);
 }
 
 /// <summary>
 /// create -> pendingAcceptance -> (accept) pending -> available; create -> pending -> available without acceptance;
-/// (reject) pendingAcceptance | pending | available -> rejected; (consumer deletes) any -> deleting -> deleted; AWS: any -> failed | expired.
+/// (reject) pendingAcceptance | pending | available -> rejected; (consumer deletes) any -> deleting -> deleted; AWS: any -> failed |
+/// expired.
 /// </summary>
 internal static class EndpointState
 {
@@ -53,7 +55,8 @@ internal static class EndpointState
 }
 
 /// <summary>Some endpoints: by id, and of those a share that the seed decides.</summary>
-internal sealed record EndpointChoice(IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States);
+internal sealed record EndpointChoice(
+    IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States);
 
 /// <summary>How an endpoint comes into being where no consumer calls.</summary>
 internal sealed record EndpointBirth(string Account, string Service, string Region)

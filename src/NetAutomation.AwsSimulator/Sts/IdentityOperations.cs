@@ -6,7 +6,8 @@ namespace NetAutomation.AwsSimulator.Sts;
 /// <summary>AWS STS Query operations (API version 2011-06-15): who holds the key that signed.</summary>
 internal static class IdentityOperations
 {
-    public static void AddTo(Dictionary<string, QueryOperation> operations) => operations["GetCallerIdentity"] = form => new XElement("result",
+    public static void AddTo(Dictionary<string, QueryOperation> operations) => operations["GetCallerIdentity"] = form =>
+        new XElement("result",
         new XElement("Arn", form.Caller.Principal),
         new XElement("UserId", UserId(form.Caller)),
         new XElement("Account", form.Caller.Account));

@@ -16,11 +16,14 @@ internal sealed class Operations
     public Dictionary<string, QueryOperation> Sts { get; } = new(StringComparer.Ordinal);
     public Dictionary<string, JsonOperation> Json { get; } = new(StringComparer.Ordinal);
 
-    public IEnumerable<string> Names() => Ec2.Keys.Select(a => "ec2." + a).Concat(Elb.Keys.Select(a => "elb." + a)).Concat(Sts.Keys.Select(a => "sts." + a)).Concat(Json.Keys);
+    public IEnumerable<string> Names() =>
+        Ec2.Keys.Select(a => "ec2." + a).Concat(Elb.Keys.Select(a => "elb." + a)).Concat(Sts.Keys.Select(a => "sts." + a))
+            .Concat(Json.Keys);
 }
 
 /// <summary>One port for all services, told apart as AWS endpoints are by the signing name and the target header.</summary>
-internal sealed partial class AwsEndpoint(Signature signature, Operations operations, State.Ec2Faults faults, CallCounts counts, ILogger<AwsEndpoint> log)
+internal sealed partial class AwsEndpoint(
+    Signature signature, Operations operations, State.Ec2Faults faults, CallCounts counts, ILogger<AwsEndpoint> log)
 {
 #pragma warning disable S5332 // XML namespaces, not addresses.
     private static readonly XNamespace _ec2 = "http://ec2.amazonaws.com/doc/2016-11-15/";
@@ -51,7 +54,8 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         }
         catch (JsonException)
         {
-            await WriteFaultAsync(context, new AwsException("SerializationException", "The request body is not valid JSON for this operation."), requestId);
+            await WriteFaultAsync(
+                context, new AwsException("SerializationException", "The request body is not valid JSON for this operation."), requestId);
         }
         catch (Exception gone) when (gone is OperationCanceledException or BadHttpRequestException)
         {
@@ -70,20 +74,24 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         var form = new QueryForm(call);
         var action = form.Required("Action");
         var operation = Find(operations.Ec2, action);
-        var result = await counts.CountAsync("ec2." + action, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
+        var result =
+            await counts.CountAsync("ec2." + action, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
         result.Name = action + "Response";
         result.AddFirst(new XElement("requestId", requestId));
         await WriteXmlAsync(context, result, _ec2, 200);
     }
 
-    private async Task ResultAsync(HttpContext context, AwsCall call, string service, Dictionary<string, QueryOperation> offered, XNamespace space, string requestId)
+    private async Task ResultAsync(
+        HttpContext context, AwsCall call, string service, Dictionary<string, QueryOperation> offered, XNamespace space, string requestId)
     {
         var form = new QueryForm(call);
         var action = form.Required("Action");
         var operation = Find(offered, action);
         var result = await counts.CountAsync($"{service}.{action}", () => Task.FromResult(operation(form)));
         result.Name = action + "Result";
-        await WriteXmlAsync(context, new XElement(action + "Response", result, new XElement("ResponseMetadata", new XElement("RequestId", requestId))), space, 200);
+        await WriteXmlAsync(
+            context, new XElement(action + "Response", result, new XElement("ResponseMetadata", new XElement("RequestId", requestId))),
+            space, 200);
     }
 
     private async Task JsonAsync(HttpContext context, AwsCall call)
@@ -98,7 +106,8 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
     }
 
     private static QueryOperation Find(Dictionary<string, QueryOperation> offered, string action) =>
-        offered.TryGetValue(action, out var operation) ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
+        offered.TryGetValue(action, out var operation)
+            ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
 
     private static Task WriteFaultAsync(HttpContext context, AwsException fault, string requestId)
     {
@@ -116,8 +125,15 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         }
         var space = Signature.ServiceOf(context.Request) switch { "elasticloadbalancing" => _elb, "sts" => _sts, _ => XNamespace.None };
         return space != XNamespace.None
-            ? WriteXmlAsync(context, new XElement("ErrorResponse", new XElement("Error", new XElement("Type", fault.Status < 500 ? "Sender" : "Receiver"), error), new XElement("RequestId", requestId)), space, fault.Status)
-            : WriteXmlAsync(context, new XElement("Response", new XElement("Errors", new XElement("Error", error)), new XElement("RequestID", requestId)), XNamespace.None, fault.Status);
+            ? WriteXmlAsync(
+                context,
+                new XElement(
+                    "ErrorResponse", new XElement("Error", new XElement("Type", fault.Status < 500 ? "Sender" : "Receiver"), error),
+                    new XElement("RequestId", requestId)), space, fault.Status)
+            : WriteXmlAsync(
+                context,
+                new XElement("Response", new XElement("Errors", new XElement("Error", error)), new XElement("RequestID", requestId)),
+                XNamespace.None, fault.Status);
     }
 
     private static Task WriteXmlAsync(HttpContext context, XElement root, XNamespace space, int status)
@@ -128,7 +144,8 @@ internal sealed partial class AwsEndpoint(Signature signature, Operations operat
         }
         context.Response.StatusCode = status;
         context.Response.ContentType = "text/xml;charset=UTF-8";
-        return context.Response.WriteAsync("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.ToString(SaveOptions.DisableFormatting), context.RequestAborted);
+        return context.Response.WriteAsync(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.ToString(SaveOptions.DisableFormatting), context.RequestAborted);
     }
 
     private static Task WriteJsonAsync(HttpContext context, JsonObject body, int status)

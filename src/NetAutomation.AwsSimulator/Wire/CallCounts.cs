@@ -13,10 +13,12 @@ internal sealed class CallCounts
 
     private readonly ConcurrentDictionary<string, Count> _counts;
 
-    public CallCounts(Operations offered) => _counts = new(offered.Names().Select(name => KeyValuePair.Create(name, new Count())), StringComparer.Ordinal);
+    public CallCounts(Operations offered) =>
+        _counts = new(offered.Names().Select(name => KeyValuePair.Create(name, new Count())), StringComparer.Ordinal);
 
     public IReadOnlyList<(string Operation, int Calls, int Refused)> All() =>
-        [.. _counts.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => (c.Key, Volatile.Read(ref c.Value.Calls), Volatile.Read(ref c.Value.Refused)))];
+        [.. _counts.OrderBy(c => c.Key, StringComparer.Ordinal)
+            .Select(c => (c.Key, Volatile.Read(ref c.Value.Calls), Volatile.Read(ref c.Value.Refused)))];
 
     public async Task<T> CountAsync<T>(string operation, Func<Task<T>> call)
     {

@@ -6,7 +6,8 @@ namespace NetAutomation.AwsSimulator.Wire;
 /// <summary>Cuts an ordered list into pages; the token is opaque to callers and names the last element sent.</summary>
 internal static class Page
 {
-    public static (List<T> Items, string? Next) Cut<T>(IEnumerable<T> ordered, Func<T, long> position, int size, string? token, string tokenFault)
+    public static (List<T> Items, string? Next) Cut<T>(
+        IEnumerable<T> ordered, Func<T, long> position, int size, string? token, string tokenFault)
     {
         var after = token is null ? -1 : Decode(token, tokenFault);
         var rest = ordered.Where(item => position(item) > after).Take(size + 1).ToList();
@@ -15,14 +16,16 @@ internal static class Page
             return (rest, null);
         }
         rest.RemoveAt(size);
-        return (rest, Convert.ToBase64String(Encoding.ASCII.GetBytes("after:" + position(rest[^1]).ToString(CultureInfo.InvariantCulture))));
+        return (
+            rest, Convert.ToBase64String(Encoding.ASCII.GetBytes("after:" + position(rest[^1]).ToString(CultureInfo.InvariantCulture))));
     }
 
     private static long Decode(string token, string tokenFault)
     {
         Span<byte> bytes = stackalloc byte[64];
         if (Convert.TryFromBase64String(token, bytes, out var length) && Encoding.ASCII.GetString(bytes[..length]) is var text
-            && text.StartsWith("after:", StringComparison.Ordinal) && long.TryParse(text[6..], NumberStyles.None, CultureInfo.InvariantCulture, out var after))
+            && text.StartsWith("after:", StringComparison.Ordinal)
+                && long.TryParse(text[6..], NumberStyles.None, CultureInfo.InvariantCulture, out var after))
         {
             return after;
         }

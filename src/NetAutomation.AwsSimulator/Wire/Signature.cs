@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace NetAutomation.AwsSimulator.Wire;
 
-/// <summary>Verifies Signature Version 4, in the Authorization header or presigned in the query (AWS: Create a signed API request).</summary>
+/// <summary>
+/// Verifies Signature Version 4, in the Authorization header or presigned in the query (AWS: Create a signed API request).
+/// </summary>
 internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProvider clock)
 {
     private const string Algorithm = "AWS4-HMAC-SHA256";
@@ -68,7 +70,9 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
         {
             string Of(string name) => request.Query[name].ToString();
             return int.TryParse(Of("X-Amz-Expires"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-                ? new Proof(Of("X-Amz-Credential").Split('/'), Of("X-Amz-SignedHeaders"), Of("X-Amz-Signature"), Of("X-Amz-Date"), TimeSpan.FromSeconds(seconds), Known(Of("X-Amz-Security-Token")))
+                ? new Proof(
+                    Of("X-Amz-Credential").Split('/'), Of("X-Amz-SignedHeaders"), Of("X-Amz-Signature"), Of("X-Amz-Date"),
+                    TimeSpan.FromSeconds(seconds), Known(Of("X-Amz-Security-Token")))
                 : null;
         }
         var authorization = request.Headers.Authorization.ToString();
@@ -80,7 +84,9 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             .Select(part => part.Split('=', 2)).Where(pair => pair.Length == 2)
             .DistinctBy(pair => pair[0], StringComparer.Ordinal).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         string Field(string name) => fields.GetValueOrDefault(name, "");
-        return new Proof(Field("Credential").Split('/'), Field("SignedHeaders"), Field("Signature"), request.Headers["X-Amz-Date"].ToString(), null, Known(request.Headers["X-Amz-Security-Token"].ToString()));
+        return new Proof(
+            Field("Credential").Split('/'), Field("SignedHeaders"), Field("Signature"), request.Headers["X-Amz-Date"].ToString(), null,
+            Known(request.Headers["X-Amz-Security-Token"].ToString()));
     }
 
     private static string Compute(HttpRequest request, byte[] body, Proof proof, string secret)
@@ -94,8 +100,10 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             .Select(pair => $"{pair.Name}={pair.Value}");
         var headers = string.Concat(proof.SignedHeaders.Split(';').Select(name =>
             $"{name}:{string.Join(',', request.Headers[name].Select(v => string.Join(' ', (v ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))))}\n"));
-        var canonical = $"{request.Method}\n{target[0]}\n{string.Join('&', query)}\n{headers}\n{proof.SignedHeaders}\n{Hex(SHA256.HashData(body))}";
-        var toSign = $"{Algorithm}\n{proof.Time}\n{string.Join('/', proof.Scope[1..])}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
+        var canonical =
+            $"{request.Method}\n{target[0]}\n{string.Join('&', query)}\n{headers}\n{proof.SignedHeaders}\n{Hex(SHA256.HashData(body))}";
+        var toSign =
+            $"{Algorithm}\n{proof.Time}\n{string.Join('/', proof.Scope[1..])}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
         var signingKey = proof.Scope.Skip(1).Aggregate(Encoding.UTF8.GetBytes("AWS4" + secret), Mac);
         return Hex(Mac(signingKey, toSign));
     }
@@ -108,7 +116,8 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
 
     private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);
 
-    private static bool Equal(string expected, string given) => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.ASCII.GetBytes(given));
+    private static bool Equal(string expected, string given) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.ASCII.GetBytes(given));
 
     private static byte[] Mac(byte[] key, string text) => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text));
 

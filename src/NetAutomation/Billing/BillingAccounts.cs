@@ -10,12 +10,17 @@ public enum BillingChannel
     Direct,
 }
 
-/// <summary>How each tenant is billed. Set by onboarding; a run keeps the channel it was reserved with, a charge the payer it was written for.</summary>
+/// <summary>
+/// How each tenant is billed. Set by onboarding; a run keeps the channel it was reserved with, a charge the payer it was written for.
+/// </summary>
 internal static class BillingAccounts
 {
-    /// <summary>Where the customer is still metered the other way, by product code or by licence, its new payer opens with its agreement.</summary>
+    /// <summary>
+    /// Where the customer is still metered the other way, by product code or by licence, its new payer opens with its agreement.
+    /// </summary>
     public static async Task Set(
-        SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode, CancellationToken cancel)
+        SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode,
+        CancellationToken cancel)
     {
         var name = Wire.Name(channel);
         await db.Execute(
@@ -39,7 +44,8 @@ internal static class BillingAccounts
 
     /// <summary>AWS Marketplace has the agreement in force: what it said before of its end, or of the customer, is over.</summary>
     public static async Task Activate(
-        SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode, CancellationToken cancel)
+        SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode,
+        CancellationToken cancel)
     {
         // A product that went over to concurrent agreements meters by licence from now on.
         await db.Execute(
@@ -57,12 +63,15 @@ internal static class BillingAccounts
             cancel);
     }
 
-    /// <summary>From now on the tenant starts nothing that costs, by request, schedule or renewal; or may again. What was accepted goes on.</summary>
+    /// <summary>
+    /// From now on the tenant starts nothing that costs, by request, schedule or renewal; or may again. What was accepted goes on.
+    /// </summary>
     public static Task Stop(SystemDb db, TenantId tenant, bool stopped, CancellationToken cancel) => db.Execute(
         $"update billing.account set stopped_at = case when {stopped} then coalesce(stopped_at, now()) end where tenant_id = {tenant.Value}", cancel);
 
     /// <summary>The agreement ended: nothing more is reserved for it, and its last usage is due at once.</summary>
-    public static Task Close(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
+    public static Task Close(
+        SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
         $"""
         update billing.payer set closed_at = now(), contracts_at = null
         where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount} and closed_at is null
@@ -70,7 +79,8 @@ internal static class BillingAccounts
         cancel);
 
     /// <summary>What was bought by contract may have changed: AWS is asked soon.</summary>
-    public static Task ReadContracts(SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
+    public static Task ReadContracts(
+        SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
         $"""
         update billing.payer set contracts_at = null
         where tenant_id = {tenant.Value} and meter_key = {licenseArn ?? productCode} and aws_account = {awsAccount}

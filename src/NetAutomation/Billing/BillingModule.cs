@@ -1,9 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
-using NetAutomation.Billing.Operators;
-using NetAutomation.Billing.Ledger;
 using NetAutomation.Billing.Invoices;
+using NetAutomation.Billing.Ledger;
 using NetAutomation.Billing.Metering;
+using NetAutomation.Billing.Operators;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Billing.Reconcile;
 using NetAutomation.Billing.Usage;
@@ -26,16 +26,20 @@ internal static class BillingModule
         services.AddInstruments<MeteringMetrics>();
         services.AddSingleton<CloseBooks>();
         services.AddSingleton(ExportPart.Of<UsageView>(
-            "usage", async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));
+            "usage",
+            async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));
         services.AddSingleton(new ExportPart("receipt", (from, cancel) => ExportReceipts.Rows(from.Db, from.Caller.Tenant, cancel)));
         services.AddSingleton(ExportPart.Of(
-            "invoice", (from, page, cancel) => ListInvoices.Handle(from.Db, from.Caller, page, from.Services.GetRequiredService<IOptions<BillingOptions>>(), cancel)));
+            "invoice",
+            (from, page, cancel) =>
+                ListInvoices.Handle(from.Db, from.Caller, page, from.Services.GetRequiredService<IOptions<BillingOptions>>(), cancel)));
     }
 
     /// <summary>The scheduler role's part.</summary>
     public static void AddBillingLoops(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOneProcessLoop<UsageReporting>("billing.report-usage", TimeSpan.FromSeconds(30), (reporting, cancel) => reporting.Report(cancel));
+        builder.Services.AddOneProcessLoop<UsageReporting>(
+            "billing.report-usage", TimeSpan.FromSeconds(30), (reporting, cancel) => reporting.Report(cancel));
         builder.Services.AddOneProcessLoop<CloseBooks>("billing.close-books", TimeSpan.FromHours(1), (books, cancel) => books.Run(cancel));
     }
 
@@ -48,7 +52,8 @@ internal static class BillingModule
         group.MapGet("/invoices/{id}", ListInvoices.GetInvoice).WithName("GetInvoice");
         group.MapGet("/invoices/{id}/html", ListInvoices.GetHtml).WithName("GetInvoicePage").Produces<string>(200, "text/html");
         group.MapGet("/invoices/{id}/csv", ListInvoices.GetCsv).WithName("GetInvoiceCsv").Produces<string>(200, Csv.MediaType);
-        group.MapGet("/invoices/{id}/document", ListInvoices.GetDocument).WithName("GetInvoiceDocument").Produces<string>(200, "application/json");
+        group.MapGet("/invoices/{id}/document", ListInvoices.GetDocument).WithName("GetInvoiceDocument")
+            .Produces<string>(200, "application/json");
         group.MapGet("/budget", Budget.GetBudget).WithName("GetBudget");
         group.MapPut("/budget", Budget.PutBudget).WithName("PutBudget").WithMetadata(new RequiredRole(MemberRole.Admin));
         group.MapGet("/receipts", ExportReceipts.Handle).WithName("ExportReceipts").WithMetadata(new OwnTransaction())

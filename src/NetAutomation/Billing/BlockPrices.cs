@@ -40,6 +40,8 @@ public sealed record BlockPrices(
 /// <param name="UnitPrice">Price of one.</param>
 /// <param name="Quantity">The most that can be charged for.</param>
 /// <param name="Amount">Unit price times quantity.</param>
-/// <param name="FreePerMonth">How many of these cost nothing in each month (UTC); what is left of them when the run starts lowers what is held.</param>
+/// <param name="FreePerMonth">How many of these cost nothing in each month (UTC); what is left of them when the run starts lowers what is
+/// held.</param>
 public sealed record PriceLine(
-    PriceComponent Component, string Sku, PriceVersionId PriceVersionId, Money UnitPrice, long Quantity, Money Amount, long FreePerMonth = 0);
+    PriceComponent Component, string Sku, PriceVersionId PriceVersionId, Money UnitPrice, long Quantity, Money Amount,
+    long FreePerMonth = 0);

@@ -11,7 +11,8 @@ internal sealed class PriceList
     private static readonly string[] _modes = [Apply, Check];
 
     /// <summary>
-    /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is ended.
+    /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is
+    /// ended.
     /// </summary>
     public static async Task Publish(SystemDb db, string slug, BlockPrices prices, CancellationToken cancel)
     {
@@ -44,7 +45,8 @@ internal sealed class PriceList
 
             if (current is not null)
             {
-                await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), {from}) where id = {current.Id.Value}", cancel);
+                await db.Execute(
+                    $"update billing.price_version set valid = tstzrange(lower(valid), {from}) where id = {current.Id.Value}", cancel);
             }
 
             if (price is { } amount)
@@ -70,7 +72,8 @@ internal sealed class PriceList
 
         Money? Offered(string part) => prices.TryGetValue($"{slug}/{part}", out var price) ? new Money(price.UnitMicros) : null;
         Money Of(string mode, PriceComponent component) => Offered($"{mode}/{Wire.Name(component)}") ?? Money.Zero;
-        var free = prices.Values.Where(price => price.FreePerMonth > 0).ToDictionary(price => price.Sku[(slug.Length + 1)..], price => price.FreePerMonth, StringComparer.Ordinal);
+        var free = prices.Values.Where(price => price.FreePerMonth > 0)
+            .ToDictionary(price => price.Sku[(slug.Length + 1)..], price => price.FreePerMonth, StringComparer.Ordinal);
         return new BlockPrices(
             Of(Apply, PriceComponent.Run), Of(Apply, PriceComponent.Device), Of(Apply, PriceComponent.Minute),
             Of(Check, PriceComponent.Run), Of(Check, PriceComponent.Device), Of(Check, PriceComponent.Minute),
@@ -94,14 +97,18 @@ internal sealed class PriceList
         {
             var price = prices[included ? Included(slug) : Sku(slug, mode, component)];
             var quantity = component.Quantity(devices, StartedMinutes(timeout));
-            return new PriceLine(component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity, price.FreePerMonth);
+            return new PriceLine(
+                component, price.Sku, price.Id, new Money(price.UnitMicros), quantity, new Money(price.UnitMicros) * quantity,
+                price.FreePerMonth);
         })];
     }
 
     /// <summary>The price of renting or buying the block; null where it is not offered.</summary>
     /// <param name="part"><c>rental/month</c> or <c>owned/once</c>.</param>
-    public static async Task<(PriceVersionId Id, Money Unit)?> Offer(NetAutomationDb db, string slug, string part, CancellationToken cancel) =>
-        (await InForce(db, slug, cancel)).FirstOrDefault(price => price.Sku == $"{slug}/{part}") is { } price ? (price.Id, new Money(price.UnitMicros)) : null;
+    public static async Task<(PriceVersionId Id, Money Unit)?> Offer(
+        NetAutomationDb db, string slug, string part, CancellationToken cancel) =>
+        (await InForce(db, slug, cancel)).FirstOrDefault(price => price.Sku == $"{slug}/{part}") is { } price
+            ? (price.Id, new Money(price.UnitMicros)) : null;
 
     /// <summary>A minute that was begun counts, and the first one always.</summary>
     public static long StartedMinutes(TimeSpan ran) => Math.Max(1, (long)Math.Ceiling(ran / TimeSpan.FromMinutes(1)));

@@ -39,10 +39,13 @@ public sealed record Receipt(
             from billing.receipt where run_id = {run.Value} and device_id = {device.Value}
             """,
             cancel)).Select(row => new Receipt(
-                row.Seq, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash, new Money(row.PriceMicros),
-                new PriceVersionId(row.PriceVersionId), row.SettledAt, ReceiptChain.Text(row.PreviousHash), ReceiptChain.Text(row.Hash))).FirstOrDefault();
+                row.Seq, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
+                new Money(row.PriceMicros),
+                new PriceVersionId(row.PriceVersionId), row.SettledAt, ReceiptChain.Text(row.PreviousHash), ReceiptChain.Text(row.Hash)))
+                    .FirstOrDefault();
 
     private sealed record Row(
-        long Seq, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId,
+        long Seq, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash,
+        string? AfterHash, long PriceMicros, Guid PriceVersionId,
         DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
 }

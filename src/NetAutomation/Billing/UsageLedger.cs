@@ -13,7 +13,8 @@ namespace NetAutomation.Billing;
 /// <param name="DiffHash">SHA-256 of the diff, where there is one.</param>
 /// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
 /// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>
-public sealed record DeviceFact(DeviceId Device, string Outcome, string? PlatformDigest, bool Billable, string? DiffHash, string? BeforeHash, string? AfterHash);
+public sealed record DeviceFact(
+    DeviceId Device, string Outcome, string? PlatformDigest, bool Billable, string? DiffHash, string? BeforeHash, string? AfterHash);
 
 /// <summary>What is settled at the end of a run.</summary>
 /// <param name="Block">Slug of the block, for the usage record.</param>
@@ -32,7 +33,8 @@ public sealed record RunFacts(
 internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> options)
 {
     /// <summary>Holds the money for a run, one reservation for each line, or says why not.</summary>
-    public async Task<Problem?> Reserve(TenantId tenant, RunId run, IReadOnlyList<PriceLine> lines, Money? maxPrice, CancellationToken cancel)
+    public async Task<Problem?> Reserve(
+        TenantId tenant, RunId run, IReadOnlyList<PriceLine> lines, Money? maxPrice, CancellationToken cancel)
     {
         if ((await Channel(tenant, cancel)).Refused(out var unbillable, out var channel))
         {
@@ -72,11 +74,13 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
     }
 
     /// <summary>Settles all reservations of a run, once: charges, usage and receipts. Returns what the run cost.</summary>
-    public Task<Money> Settle(TenantId tenant, RunFacts facts, CancellationToken cancel) => new RunSettlement(db, tenant, facts).Write(cancel);
+    public Task<Money> Settle(TenantId tenant, RunFacts facts, CancellationToken cancel) =>
+        new RunSettlement(db, tenant, facts).Write(cancel);
 
     /// <summary>Charges a rental or a sale. The row exists once per purchase, price and time.</summary>
     public async Task<Problem?> ChargePurchase(
-        TenantId tenant, PurchaseId purchase, string sku, string description, PriceVersionId price, long quantity, Money amount, CancellationToken cancel)
+        TenantId tenant, PurchaseId purchase, string sku, string description, PriceVersionId price, long quantity, Money amount,
+        CancellationToken cancel)
     {
         if ((await Channel(tenant, cancel)).Refused(out var unbillable, out var channel))
         {
@@ -105,7 +109,9 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
 
     public static Money Total(IReadOnlyList<PriceLine> lines) => lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
 
-    /// <summary>Who collects; refused where there is nobody, where the tenant is stopped, or the tenant is too late with an invoice.</summary>
+    /// <summary>
+    /// Who collects; refused where there is nobody, where the tenant is stopped, or the tenant is too late with an invoice.
+    /// </summary>
     private async Task<Outcome<string>> Channel(TenantId tenant, CancellationToken cancel)
     {
         var rows = await db.Query<Account>(
@@ -122,10 +128,15 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             [{ Stopped: true }] => Web.Problems.TenantSuspended.With(),
             [{ Shut: true }] => Problems.NotSubscribed.With(),
             [{ Owed: null, Channel: var channel }] => channel,
-            [var late] => new Problem(Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
-            {
-                Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["owed"] = late.Owed, ["invoice"] = late.Number, ["dueAt"] = late.DueAt },
-            },
+            [var late] =>
+                new Problem(
+                    Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
+                {
+                    Members =
+                    new Dictionary<string, object?>(
+                        StringComparer.Ordinal)
+                    { ["owed"] = late.Owed, ["invoice"] = late.Number, ["dueAt"] = late.DueAt },
+                },
             _ => Problems.NotBillable.With(),
         };
     }

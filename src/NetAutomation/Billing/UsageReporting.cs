@@ -3,13 +3,18 @@ using NetAutomation.Billing.Metering;
 
 namespace NetAutomation.Billing;
 
-/// <summary>What settles at AWS Marketplace is reported there. Each method may be called at any time, by any number of processes (Billing/README.md).</summary>
+/// <summary>
+/// What settles at AWS Marketplace is reported there. Each method may be called at any time, by any number of processes
+/// (Billing/README.md).
+/// </summary>
 internal sealed class UsageReporting(SealUsage seal, SendUsage send, WatchUsage watch)
 {
     /// <summary>Freezes the hours that have closed.</summary>
     public Task Seal(CancellationToken cancel) => seal.Run(closedOnly: false, cancel);
 
-    /// <summary>Sends what is frozen, then freezes and sends what is due, an ended agreement's first. One step that fails stops no other.</summary>
+    /// <summary>
+    /// Sends what is frozen, then freezes and sends what is due, an ended agreement's first. One step that fails stops no other.
+    /// </summary>
     public async Task Report(CancellationToken cancel)
     {
         Exception? first = null;

@@ -24,7 +24,8 @@ internal sealed class BlockCatalog(PublishedFiles files)
         {
             var wanted = version is null ? major : SemanticVersion.Number(version) ?? -1;
             found = await rows.Where(row => row.State == VersionState.Published && (wanted == null || row.Major == wanted))
-                .OrderByDescending(row => row.Major).ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch).FirstOrDefaultAsync(cancel);
+                .OrderByDescending(row => row.Major).ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch)
+                    .FirstOrDefaultAsync(cancel);
         }
 
         if (found is null)
@@ -39,7 +40,10 @@ internal sealed class BlockCatalog(PublishedFiles files)
             return Problems.VersionWithdrawn.At("/version", "version_withdrawn", "The version was withdrawn and starts no new run.");
         }
 
-        var directory = await files.Unpacked(db, found.Digest, cancel) ?? throw new InvalidOperationException($"Block {slug} {found.Version} has no files.");
-        return new BlockVersion(found.Slug, found.Version, found.Major, found.Digest, found.Effect, found.Platforms, found.Artifacts, directory, found.InputSchema);
+        var directory = await files.Unpacked(db, found.Digest, cancel)
+            ?? throw new InvalidOperationException($"Block {slug} {found.Version} has no files.");
+        return new BlockVersion(
+            found.Slug, found.Version, found.Major, found.Digest, found.Effect, found.Platforms, found.Artifacts, directory,
+            found.InputSchema);
     }
 }

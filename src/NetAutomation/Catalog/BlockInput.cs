@@ -100,13 +100,16 @@ internal static class BlockInput
         }
     }
 
-    /// <summary>Integers have 64 bits. The validator writes every number out, and its stack would not hold the digits of 1e-999999999.</summary>
+    /// <summary>
+    /// Integers have 64 bits. The validator writes every number out, and its stack would not hold the digits of 1e-999999999.
+    /// </summary>
     private static bool IsNumber(JsonElement value, string text)
     {
         var exponent = text.AsSpan(text.AsSpan().IndexOfAny('e', 'E') + 1);
         return text.Length <= 64
             && (exponent.Length == text.Length
-                || (int.TryParse(exponent, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power) && Math.Abs((long)power) < 400))
+                || (int.TryParse(exponent, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power)
+                    && Math.Abs((long)power) < 400))
             && (text.AsSpan().IndexOfAny('.', 'e', 'E') < 0 ? value.TryGetInt64(out _) : double.IsFinite(value.GetDouble()));
     }
 
@@ -123,5 +126,6 @@ internal static class BlockInput
         }
     }
 
-    private static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    private static string Escape(string name) =>
+        name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 }

@@ -19,7 +19,8 @@ internal static class CatalogModule
     /// <summary>Why the folders that this process would publish are refused; empty where all are good.</summary>
     public static async Task<IReadOnlyList<string>> Refusals(ContentOptions options)
     {
-        var (platforms, refusals) = options.PlatformsDirectory is { } platformsDirectory ? await PlatformCatalog.Check(platformsDirectory) : ([], []);
+        var (platforms, refusals) = options.PlatformsDirectory is { } platformsDirectory
+            ? await PlatformCatalog.Check(platformsDirectory) : ([], []);
         var blocks = options.BlocksDirectory is { } blocksDirectory
             ? await ContentFolder.Each(blocksDirectory, folder =>
             {

@@ -18,7 +18,8 @@ internal static class ConnectionsModule
         services.AddSingleton<BindingBell>();
         services.AddHostedService(provider => provider.GetRequiredService<BindingBell>());
         // EndpointServiceApi repeats at its own pace; repetition by the client would multiply it and hide throttling.
-        services.AddSingleton<IAmazonEC2>(_ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
+        services.AddSingleton<IAmazonEC2>(
+            _ => new AmazonEC2Client(new AmazonEC2Config { MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<ReconcileSignal>();
         services.AddHostedService(provider => provider.GetRequiredService<ReconcileSignal>());
         services.AddInstruments<ConnectionMetrics>();
@@ -38,7 +39,9 @@ internal static class ConnectionsModule
             services.AddLoop(provider =>
             {
                 var loop = provider.GetRequiredService<ReconcileLoop>();
-                return new Loop("connections.reconcile", options.PendingInterval, loop.Run, provider.GetRequiredService<TimeProvider>(), LoopsModule.Log(provider))
+                return new Loop(
+                    "connections.reconcile", options.PendingInterval, loop.Run, provider.GetRequiredService<TimeProvider>(),
+                    LoopsModule.Log(provider))
                 {
                     Wait = loop.Wait, FirstPause = options.PendingInterval * 2, LongestPause = options.PendingInterval * 32,
                 };
@@ -47,7 +50,8 @@ internal static class ConnectionsModule
 
         if (options.NotificationQueueUrl.Length > 0)
         {
-            services.AddLoop<NotificationLoop>("connections.notifications", TimeSpan.Zero, (notifications, cancel) => notifications.Run(cancel));
+            services.AddLoop<NotificationLoop>(
+                "connections.notifications", TimeSpan.Zero, (notifications, cancel) => notifications.Run(cancel));
         }
     }
 

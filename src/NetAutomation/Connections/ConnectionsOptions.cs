@@ -15,12 +15,15 @@ internal sealed class ConnectionsOptions : IValidatableObject
     public string Region => ServiceName.Split('.') is [.., "vpce", var region, _] ? region : "";
 
     /// <summary>The partition of that Region, which stands in every ARN.</summary>
-    public string Partition => Region.StartsWith("cn-", StringComparison.Ordinal) ? "aws-cn" : Region.StartsWith("us-gov-", StringComparison.Ordinal) ? "aws-us-gov" : "aws";
+    public string Partition => Region.StartsWith("cn-", StringComparison.Ordinal)
+        ? "aws-cn" : Region.StartsWith("us-gov-", StringComparison.Ordinal) ? "aws-us-gov" : "aws";
 
     /// <summary>The queue that tells of endpoint connections (SNS in front of it); empty where EC2 is only polled.</summary>
     public string NotificationQueueUrl { get; set; } = "";
 
-    /// <summary>The endpoint service's private DNS name is Edge:ServerName and verified, so that customers may switch private DNS on.</summary>
+    /// <summary>
+    /// The endpoint service's private DNS name is Edge:ServerName and verified, so that customers may switch private DNS on.
+    /// </summary>
     public bool PrivateDns { get; set; }
 
     /// <summary>Between two looks at EC2 while nothing is on its way.</summary>
@@ -29,7 +32,9 @@ internal sealed class ConnectionsOptions : IValidatableObject
     /// <summary>Between two looks while a connection is on its way.</summary>
     public TimeSpan PendingInterval { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>For how long EC2 must have listed a connection no more until it is gone; three complete listings must lack it as well.</summary>
+    /// <summary>
+    /// For how long EC2 must have listed a connection no more until it is gone; three complete listings must lack it as well.
+    /// </summary>
     public TimeSpan GoneAfter { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a suspended tenant keeps its endpoints; zero: until the agreement ends.</summary>

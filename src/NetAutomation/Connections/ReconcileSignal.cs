@@ -29,7 +29,9 @@ internal sealed class ReconcileSignal(
 
     public void Nudge() => Ring();
 
-    /// <summary>An endpoint without a binding connected: EC2 may know more by now. Asked for ever more rarely, since it may never have one.</summary>
+    /// <summary>
+    /// An endpoint without a binding connected: EC2 may know more by now. Asked for ever more rarely, since it may never have one.
+    /// </summary>
     public void Unbound(string endpointId)
     {
         var now = _time.GetTimestamp();

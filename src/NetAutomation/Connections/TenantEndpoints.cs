@@ -52,5 +52,6 @@ internal sealed class TenantEndpoints(SystemDb db, IServiceProvider services, IO
 
     /// <summary>In the caller's transaction; answers how many were bound.</summary>
     public Task<int> Unbind(TenantId tenant, CancellationToken cancel) => db.Execute(
-        $"update onboarding.binding set ended_at = now(), end_reason = 'offboarded' where tenant_id = {tenant.Value} and ended_at is null", cancel);
+        $"update onboarding.binding set ended_at = now(), end_reason = 'offboarded' where tenant_id = {tenant.Value} and ended_at is null",
+        cancel);
 }

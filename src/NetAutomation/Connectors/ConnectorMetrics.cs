@@ -14,7 +14,8 @@ internal sealed class ConnectorMetrics
     {
         _hub = hub;
         var meter = meters.Create(MeterName);
-        meter.CreateObservableUpDownCounter("netautomation.connectors.links", Links, "{link}", "Links of connectors attached to this process.");
+        meter.CreateObservableUpDownCounter(
+            "netautomation.connectors.links", Links, "{link}", "Links of connectors attached to this process.");
         meter.CreateObservableUpDownCounter(
             "netautomation.connectors.streams", Streams, "{stream}", "Open streams to devices over the links of this process.");
     }

@@ -25,12 +25,18 @@ internal static class ConnectorsModule
         }
 
         services.AddOptions<PeerOptions>().BindConfiguration("Peer").ValidateDataAnnotations()
-            .Validate(peer => peer.IsSet || roles.Api || !roles.Worker, "Peer:Url and Peer:ClusterKeyFile are needed: a worker without the role api reaches connectors through others.")
+            .Validate(
+                peer => peer.IsSet || roles.Api || !roles.Worker,
+                "Peer:Url and Peer:ClusterKeyFile are needed: a worker without the role api reaches connectors through others.")
             .ValidateOnStart();
-        services.AddOptions<HostOptions>().Configure<IOptions<ConnectorsOptions>>((host, connectors) => host.ShutdownTimeout += TimeSpan.FromSeconds(connectors.Value.DrainSeconds));
+        services.AddOptions<HostOptions>()
+            .Configure<IOptions<ConnectorsOptions>>(
+                (host, connectors) => host.ShutdownTimeout += TimeSpan.FromSeconds(connectors.Value.DrainSeconds));
         services.TryAddSingleton<IDialGate, ProbesOnly>();
         services.AddSingleton(ExportPart.Of(
-            "connector", (from, page, cancel) => ShowConnectors.List(page, null, from.Caller, from.Db, from.Services.GetRequiredService<ConnectorReleases>(), cancel)));
+            "connector",
+            (from, page, cancel) =>
+                ShowConnectors.List(page, null, from.Caller, from.Db, from.Services.GetRequiredService<ConnectorReleases>(), cancel)));
         services.AddSingleton<LinkHub>();
         services.AddInstruments<ConnectorMetrics>();
         services.AddSingleton<LinkStore>();
@@ -56,10 +62,12 @@ internal static class ConnectorsModule
     public static void MapConnectors(this ApiRoutes routes)
     {
         var connectors = routes.Customer.MapGroup("/connectors").WithTags("Connectors");
-        connectors.MapPost("", CreateConnector.Handle).WithName(nameof(CreateConnector)).WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Problems.NameTaken));
+        connectors.MapPost("", CreateConnector.Handle).WithName(nameof(CreateConnector))
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Problems.NameTaken));
         connectors.MapGet("", ShowConnectors.List).WithName("ListConnectors");
         connectors.MapGet("/{id}", ShowConnectors.One).WithName("ShowConnector");
-        connectors.MapDelete("/{id}", RevokeConnector.Handle).WithName(nameof(RevokeConnector)).WithMetadata(new RequiredRole(MemberRole.Admin));
+        connectors.MapDelete("/{id}", RevokeConnector.Handle).WithName(nameof(RevokeConnector))
+            .WithMetadata(new RequiredRole(MemberRole.Admin));
         routes.Customer.MapGet("/connector-releases/{version}/{rid}", DownloadConnector.Handle)
             .WithName(nameof(DownloadConnector)).WithTags("Connectors").WithMetadata(new OwnTransaction());
     }

@@ -92,7 +92,8 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
         {
             if (span is not null && result?.Stream is { } stream)
             {
-                _ = stream.Finished.ContinueWith(_ => span.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                _ = stream.Finished.ContinueWith(
+                    _ => span.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
             else
             {

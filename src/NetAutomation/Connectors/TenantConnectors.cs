@@ -5,7 +5,9 @@ namespace NetAutomation.Connectors;
 /// <summary>The connectors of a tenant that leaves.</summary>
 internal static class TenantConnectors
 {
-    /// <summary>None of their keys is taken any more, and their sessions end at the next heartbeat; answers how many were not revoked before.</summary>
+    /// <summary>
+    /// None of their keys is taken any more, and their sessions end at the next heartbeat; answers how many were not revoked before.
+    /// </summary>
     public static async Task<int> Revoke(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {
         await db.Execute($"delete from connectors.join_token where tenant_id = {tenant.Value}", cancel);

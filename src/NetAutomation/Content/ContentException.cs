@@ -5,5 +5,6 @@ internal sealed class ContentException(string message, Exception? inner = null) 
 {
     /// <param name="file">Path below the folder's parent, as its author knows it.</param>
     /// <param name="line">Counted from 1; 0 where the fault has no place.</param>
-    public static ContentException At(string file, int line, string reason) => new(line > 0 ? $"{file}:{line}: {reason}" : $"{file}: {reason}");
+    public static ContentException At(string file, int line, string reason) =>
+        new(line > 0 ? $"{file}:{line}: {reason}" : $"{file}: {reason}");
 }

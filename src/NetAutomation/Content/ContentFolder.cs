@@ -57,7 +57,9 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
         return new ContentFolder(name, DigestOf(files), files);
     }
 
-    /// <summary>SHA-256 over paths and contents in byte order of the path, each with its length in front, so that no two folders share it.</summary>
+    /// <summary>
+    /// SHA-256 over paths and contents in byte order of the path, each with its length in front, so that no two folders share it.
+    /// </summary>
     public static string DigestOf(IEnumerable<ContentFile> files)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -82,7 +84,8 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
     {
         try
         {
-            return Files.FirstOrDefault(file => file.Path == path) is { } file ? _strict.GetString(file.Content) : throw Fault(path, 0, "the file is missing");
+            return Files.FirstOrDefault(file => file.Path == path) is { } file
+                ? _strict.GetString(file.Content) : throw Fault(path, 0, "the file is missing");
         }
         catch (DecoderFallbackException fault)
         {
@@ -108,7 +111,9 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
     {
         if (published != Digest)
         {
-            throw Fault(manifest, 0, $"version {version} was published as {published} and is immutable, and the folder holds {Digest}: raise the version");
+            throw Fault(
+                manifest, 0,
+                $"version {version} was published as {published} and is immutable, and the folder holds {Digest}: raise the version");
         }
     }
 

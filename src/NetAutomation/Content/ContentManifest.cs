@@ -7,7 +7,8 @@ internal static class ContentManifest
 {
     /// <param name="check">What is wrong with the record, as JSON pointers with reasons.</param>
     /// <exception cref="ContentException">The file is missing, cannot be read, or is refused.</exception>
-    public static T Read<T>(ContentFolder folder, string path, JsonSerializerOptions json, Func<T, IEnumerable<(string Pointer, string Reason)>> check)
+    public static T Read<T>(
+        ContentFolder folder, string path, JsonSerializerOptions json, Func<T, IEnumerable<(string Pointer, string Reason)>> check)
         where T : class
     {
         var yaml = folder.Yaml(path);
@@ -22,11 +23,15 @@ internal static class ContentManifest
         }
 
         return check(manifest).ToList() is { Count: > 0 } faults
-            ? throw new ContentException(string.Join("; ", faults.Select(fault => folder.Fault(path, yaml.LineOf(fault.Pointer), $"{fault.Pointer}: {fault.Reason}").Message)))
+            ? throw new ContentException(
+                string.Join(
+                    "; ", faults.Select(
+                        fault => folder.Fault(path, yaml.LineOf(fault.Pointer), $"{fault.Pointer}: {fault.Reason}").Message)))
             : manifest;
     }
 
     // System.Text.Json writes paths as $.prices.apply or $['a b'][0].
-    private static string Pointer(string? path) => (path ?? "$")[1..].Replace("['", "/", StringComparison.Ordinal).Replace("']", "", StringComparison.Ordinal)
+    private static string Pointer(string? path) =>
+        (path ?? "$")[1..].Replace("['", "/", StringComparison.Ordinal).Replace("']", "", StringComparison.Ordinal)
         .Replace('.', '/').Replace('[', '/').Replace("]", "", StringComparison.Ordinal);
 }

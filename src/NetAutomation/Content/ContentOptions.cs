@@ -9,6 +9,8 @@ internal sealed class ContentOptions
     /// <summary>One folder per block; published at start. Absent: this process publishes no blocks.</summary>
     public string? BlocksDirectory { get; set; }
 
-    /// <summary>Versions are unpacked here, one folder per digest, writable by the service alone. Absent: a private temporary folder.</summary>
+    /// <summary>
+    /// Versions are unpacked here, one folder per digest, writable by the service alone. Absent: a private temporary folder.
+    /// </summary>
     public string? ContentDirectory { get; set; }
 }

@@ -31,7 +31,9 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
             cancel);
     }
 
-    /// <summary>Where this process holds the files, byte for byte as published; null where nothing was published under the digest.</summary>
+    /// <summary>
+    /// Where this process holds the files, byte for byte as published; null where nothing was published under the digest.
+    /// </summary>
     public async Task<string?> Unpacked(NetAutomationDb db, string digest, CancellationToken cancel)
     {
         if (_unpacked.TryGetValue(digest, out var known))

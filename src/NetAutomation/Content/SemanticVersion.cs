@@ -13,5 +13,6 @@ internal readonly record struct SemanticVersion(int Major, int Minor, int Patch)
             : null;
 
     public static int? Number(string text) =>
-        text.Length is > 0 and <= 9 && text.All(char.IsAsciiDigit) && (text == "0" || text[0] != '0') ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+        text.Length is > 0 and <= 9 && text.All(char.IsAsciiDigit) && (text == "0" || text[0] != '0')
+            ? int.Parse(text, CultureInfo.InvariantCulture) : null;
 }

@@ -34,23 +34,31 @@ internal static class EdgeModule
         services.AddLoop(provider =>
         {
             var live = provider.GetRequiredService<LiveConnections>();
-            return new Loop("edge.close-unbound", LiveConnections.Period, live.Sweep, provider.GetRequiredService<TimeProvider>(), LoopsModule.Log(provider)) { Wait = live.Wait };
+            return new Loop(
+                "edge.close-unbound", LiveConnections.Period, live.Sweep, provider.GetRequiredService<TimeProvider>(),
+                LoopsModule.Log(provider))
+            { Wait = live.Wait };
         });
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>, KestrelListeners>();
         services.AddOptions<TargetsOptions>().BindConfiguration("Targets").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<HostOptions>().Configure<IOptions<TargetsOptions>>((host, targets) =>
-            host.ShutdownTimeout += targets.Value.Groups().Any() ? TargetMembership.Farewell + TimeSpan.FromSeconds(targets.Value.DrainSeconds) : TimeSpan.Zero);
+            host.ShutdownTimeout += targets.Value.Groups().Any()
+                ? TargetMembership.Farewell + TimeSpan.FromSeconds(targets.Value.DrainSeconds) : TimeSpan.Zero);
         // A call that hangs is not worth its time: whoever makes it tries again.
-        services.AddSingleton<IAmazonElasticLoadBalancingV2>(_ => new AmazonElasticLoadBalancingV2Client(new AmazonElasticLoadBalancingV2Config { Timeout = TimeSpan.FromSeconds(5), MaxErrorRetry = 1 }));
+        services.AddSingleton<IAmazonElasticLoadBalancingV2>(
+            _ => new AmazonElasticLoadBalancingV2Client(
+                new AmazonElasticLoadBalancingV2Config { Timeout = TimeSpan.FromSeconds(5), MaxErrorRetry = 1 }));
         services.AddSingleton<TargetGroups>();
-        if (builder.Configuration.GetSection("Targets").Get<TargetsOptions>()?.Groups().Any() == true && Roles.Of(builder.Configuration).Api)
+        if (builder.Configuration.GetSection("Targets").Get<TargetsOptions>()?.Groups().Any() == true
+            && Roles.Of(builder.Configuration).Api)
         {
             services.AddHostedService<TargetMembership>();
         }
 
         if (!Roles.Of(builder.Configuration).Api)
         {
-            services.PostConfigure<EdgeOptions>(options => (options.Listeners.Customer, options.Listeners.Operator, options.Listeners.Registration) = ("", "", ""));
+            services.PostConfigure<EdgeOptions>(
+                options => (options.Listeners.Customer, options.Listeners.Operator, options.Listeners.Registration) = ("", "", ""));
             services.AddSingleton<IServer, NoServer>();
         }
 
@@ -86,13 +94,15 @@ internal static class EdgeModule
             {
                 Listener.Customer => customer.Handle(context, next),
                 Listener.Operator => staff.Handle(context, next),
-                Listener.Registration when context.Request.Path.StartsWithSegments("/marketplace", StringComparison.Ordinal) => next(context),
+                Listener.Registration when context.Request.Path.StartsWithSegments("/marketplace", StringComparison.Ordinal) =>
+                    next(context),
                 _ => Problems.NotFound.With().ExecuteAsync(context),
             });
         Health.Map(app);
     }
 
-    public static void MapEdge(this ApiRoutes routes) => routes.Operator.MapGet("/targets", ShowTargets.List).WithMetadata(new OwnTransaction());
+    public static void MapEdge(this ApiRoutes routes) =>
+        routes.Operator.MapGet("/targets", ShowTargets.List).WithMetadata(new OwnTransaction());
 
     private static PeerListener PeerListenerOf(IServiceProvider provider) => new(
         provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners.Peer,
@@ -105,5 +115,6 @@ internal static class EdgeModule
 
     private static T Proven<T>(IServiceProvider provider)
         where T : class =>
-        provider.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<T>() ?? throw new InvalidOperationException("The request carries no such proof.");
+        provider.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<T>()
+            ?? throw new InvalidOperationException("The request carries no such proof.");
 }

@@ -6,7 +6,9 @@ using Npgsql;
 namespace NetAutomation.Edge;
 
 /// <summary>Health on every listener; the load balancer asks without an identity.</summary>
-internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource database, IHostApplicationLifetime life, TimeProvider time, IOptions<CellOptions> cell) : IDisposable
+internal sealed class Health(
+    [FromKeyedServices("system")] NpgsqlDataSource database, IHostApplicationLifetime life, TimeProvider time, IOptions<CellOptions> cell)
+        : IDisposable
 {
     private const string CellHeader = "NetAutomation-Cell";
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(1);
@@ -24,7 +26,8 @@ internal sealed class Health([FromKeyedServices("system")] NpgsqlDataSource data
         routes.MapGet("/healthz/ready", async (Health health, HttpResponse response) =>
         {
             response.Headers[CellHeader] = health.Cell;
-            return await health.Fault() is { } fault ? Results.Text(fault, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ready");
+            return await health.Fault() is { } fault
+                ? Results.Text(fault, statusCode: StatusCodes.Status503ServiceUnavailable) : Results.Text("ready");
         }).WithMetadata(new AnyListener()).ExcludeFromDescription();
     }
 

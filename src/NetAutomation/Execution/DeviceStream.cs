@@ -16,9 +16,11 @@ internal static class DeviceStream
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(300);
 
     /// <summary>A device of a run; while its connector changes from one replica to another the dial waits.</summary>
-    public static async Task<Stream?> Open(DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel)
+    public static async Task<Stream?> Open(
+        DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel)
     {
-        var dial = new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive);
+        var dial =
+            new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive);
         var started = clock.GetTimestamp();
         while (true)
         {
@@ -32,9 +34,11 @@ internal static class DeviceStream
         }
     }
 
-    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) => Opened(await dialler.Dial(dial, _timeout, cancel));
+    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) =>
+        Opened(await dialler.Dial(dial, _timeout, cancel));
 
-    private static TunnelStream Opened(DialResult result) => result.Stream ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
+    private static TunnelStream Opened(DialResult result) => result.Stream
+        ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
 
     private static string Code(string dialCode) => dialCode switch
     {

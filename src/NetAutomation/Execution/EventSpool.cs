@@ -109,7 +109,8 @@ internal sealed class EventSpool(string path) : IDisposable
     {
         _file ??= new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.Read | FileShare.Delete, Options = FileOptions.DeleteOnClose,
+            Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.Read | FileShare.Delete,
+            Options = FileOptions.DeleteOnClose,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
         if (happened.Report is not null)
@@ -136,7 +137,8 @@ internal sealed class EventSpool(string path) : IDisposable
         }
 
         _file!.Flush();
-        _reader ??= new StreamReader(path, new FileStreamOptions { Access = FileAccess.Read, Share = FileShare.ReadWrite | FileShare.Delete });
+        _reader ??= new StreamReader(
+            path, new FileStreamOptions { Access = FileAccess.Read, Share = FileShare.ReadWrite | FileShare.Delete });
         happened = JsonSerializer.Deserialize<RunEvent>(_reader.ReadLine()!) ?? _reports.Dequeue();
         if (--_spooled == 0)
         {

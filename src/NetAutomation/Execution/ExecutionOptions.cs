@@ -19,7 +19,9 @@ internal sealed class ExecutionOptions
     [Required]
     public string AnsiblePlaybook { get; set; } = "/usr/bin/ansible-playbook";
 
-    /// <summary>False runs the stock <c>ansible-playbook</c>: slower by far, and free of what <c>sandbox/warm.py</c> changes in Ansible.</summary>
+    /// <summary>
+    /// False runs the stock <c>ansible-playbook</c>: slower by far, and free of what <c>sandbox/warm.py</c> changes in Ansible.
+    /// </summary>
     public bool Warm { get; set; } = true;
 
     /// <summary>Sandboxes a worker keeps ready, with Ansible imported; each is used for one run. About 60 MB each.</summary>
@@ -43,9 +45,12 @@ internal sealed class ExecutionOptions
     [Range(1, 200)]
     public int? Forks { get; set; }
 
-    public int DevicesAtOnce => Forks ?? (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Concurrency / DeviceMemory, 10, 100);
+    public int DevicesAtOnce => Forks
+        ?? (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Concurrency / DeviceMemory, 10, 100);
 
-    /// <summary>How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped.</summary>
+    /// <summary>
+    /// How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped.
+    /// </summary>
     [Range(10, 86400)]
     public int IdleSeconds { get; set; } = 300;
 
@@ -56,7 +61,9 @@ internal sealed class ExecutionOptions
     [Range(0, 86400)]
     public int DrainSeconds { get; set; } = 60;
 
-    /// <summary>The user and group id of sandboxes when the service itself is root; otherwise sandboxes run as the service's user.</summary>
+    /// <summary>
+    /// The user and group id of sandboxes when the service itself is root; otherwise sandboxes run as the service's user.
+    /// </summary>
     [Range(1, int.MaxValue)]
     public int? SandboxUid { get; set; }
 }

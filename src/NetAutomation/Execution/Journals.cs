@@ -19,7 +19,9 @@ internal sealed class Journals(IServiceScopeFactory scopes, TimeProvider clock)
 
     public Task<bool> Outlast(Func<RunJournal, Task<bool>> use) => Outlast<RunJournal, bool>(use);
 
-    /// <summary>The next run for a worker, or null. A claim is never repeated, reading what was claimed is: else a dead connection costs a lease.</summary>
+    /// <summary>
+    /// The next run for a worker, or null. A claim is never repeated, reading what was claimed is: else a dead connection costs a lease.
+    /// </summary>
     public async Task<ClaimedRun?> Claim(string worker) =>
         await Once<RunQueue, RunClaim?>(queue => queue.Claim(worker, CancellationToken.None)) is { } claim
             ? await Outlast<RunQueue, ClaimedRun>(queue => queue.Read(claim, CancellationToken.None))

@@ -14,7 +14,8 @@ namespace NetAutomation.Execution;
 
 /// <summary>Carries out one claimed run: sandbox, streams to the devices, events, outcomes, ending.</summary>
 internal sealed partial class RunExecution(
-    Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, RunMetrics metrics, IOptions<ExecutionOptions> options,
+    Journals journals, DeviceDialler dialler, PlatformCatalog platforms, ISandboxLauncher launcher, RunMetrics metrics,
+    IOptions<ExecutionOptions> options,
     TimeProvider clock, ILogger<RunExecution> log)
 {
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
@@ -25,7 +26,9 @@ internal sealed partial class RunExecution(
     /// <param name="stop">The worker leaves: the run ends soon, and where another attempt may take it up it goes back to the queue.</param>
     public async Task Execute(ClaimedRun run, CancellationToken stop)
     {
-        var prepared = await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>, IReadOnlyDictionary<string, string>)?>(services => Prepare(services, run));
+        var prepared =
+            await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>, IReadOnlyDictionary<string, string>)?>(
+                services => Prepare(services, run));
         if (!await journals.Outlast(journal => journal.Start(run, CancellationToken.None)))
         {
             Forget(prepared?.Item2 ?? []);
@@ -41,7 +44,8 @@ internal sealed partial class RunExecution(
         using var watch = new RunWatch(run, dialler, journals, clock);
         var platformOf = devices.ToDictionary(device => device.DeviceId, device => device.Platform);
         using var recorder = new RunRecorder(
-            run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, platformOf, metrics, clock, watch.Stop, log);
+            run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, platformOf, metrics, clock,
+            watch.Stop, log);
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
         var verdict = await Work(run, block, devices, platformFolders, watch, recorder);
@@ -71,7 +75,8 @@ internal sealed partial class RunExecution(
     }
 
     private async Task<Verdict> Work(
-        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders, RunWatch watch,
+        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders,
+        RunWatch watch,
         RunRecorder recorder)
     {
         try
@@ -86,11 +91,15 @@ internal sealed partial class RunExecution(
     }
 
     private async Task<Verdict> WorkBatches(
-        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders, RunWatch watch,
+        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders,
+        RunWatch watch,
         RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
-        var job = new SandboxJob("", block.Directory, platformFolders, run.Mode == RunMode.Check, run.Input, [], run.Timeout, TimeSpan.FromSeconds(options.Value.IdleSeconds));
+        var job =
+            new SandboxJob(
+                "", block.Directory, platformFolders, run.Mode == RunMode.Check, run.Input, [], run.Timeout,
+                TimeSpan.FromSeconds(options.Value.IdleSeconds));
         foreach (var batch in devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -107,7 +116,8 @@ internal sealed partial class RunExecution(
                 continue;
             }
 
-            var result = await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, watch, recorder);
+            var result =
+                await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, watch, recorder);
             if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
             {
                 return new Verdict(HandBack: true);
@@ -156,14 +166,16 @@ internal sealed partial class RunExecution(
             return DeviceCode.MaxFailures;
         }
 
-        return !first && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None)) ? DeviceCode.WindowClosed : null;
+        return !first && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None))
+            ? DeviceCode.WindowClosed : null;
     }
 
     /// <summary>
     /// Looks, in check mode, at what a lost attempt may have configured. A device found as wanted is done; one that is not is configured
     /// once more; one that cannot be looked at stays unknown.
     /// </summary>
-    private async Task<IReadOnlyList<DeviceLogin>> Verify(ClaimedRun run, SandboxJob job, DeviceLogin[] batch, RunWatch watch, RunRecorder recorder)
+    private async Task<IReadOnlyList<DeviceLogin>> Verify(
+        ClaimedRun run, SandboxJob job, DeviceLogin[] batch, RunWatch watch, RunRecorder recorder)
     {
         var doubtful = run.Devices.Where(device => device.Verify).Select(device => device.Id).ToHashSet();
         if (!batch.Any(device => doubtful.Contains(device.DeviceId)))
@@ -185,16 +197,23 @@ internal sealed partial class RunExecution(
             var found = seen.Outcome == DeviceOutcome.Ok;
             await recorder.Report(Report(seen) with
             {
-                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown, Changed = null, Code = found ? DeviceCode.Verified : DeviceCode.NotVerified,
-                Message = found ? "An earlier attempt was lost; the device was found as wanted." : $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
+                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown,
+                Changed = null,
+                Code = found ? DeviceCode.Verified : DeviceCode.NotVerified,
+                Message = found
+                    ? "An earlier attempt was lost; the device was found as wanted."
+                        : $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
             });
         }
 
         return todo;
     }
 
-    /// <summary>One sandbox from start to end. Outcomes that leave a device open are reported by the caller, who knows what follows.</summary>
-    private async Task<SandboxResult> Sandboxed(ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+    /// <summary>
+    /// One sandbox from start to end. Outcomes that leave a device open are reported by the caller, who knows what follows.
+    /// </summary>
+    private async Task<SandboxResult> Sandboxed(
+        ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
     {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
@@ -213,9 +232,13 @@ internal sealed partial class RunExecution(
             {
                 if (happened.Outcome is null)
                 {
-                    await recorder.Add(new RunEvent(happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
+                    await recorder.Add(
+                        new RunEvent(
+                            happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
                 }
-                else if (!looks && happened.Outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown) && !IsRefused(happened.Outcome))
+                else if (
+                    !looks && happened.Outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown)
+                        && !IsRefused(happened.Outcome))
                 {
                     await recorder.Report(Report(happened.Outcome));
                 }
@@ -236,7 +259,8 @@ internal sealed partial class RunExecution(
         return result;
     }
 
-    private static bool IsRefused(SandboxDeviceResult device) => device is { Outcome: DeviceOutcome.Unreachable, Code: DeviceCode.StaleFence };
+    private static bool IsRefused(SandboxDeviceResult device) =>
+        device is { Outcome: DeviceOutcome.Unreachable, Code: DeviceCode.StaleFence };
 
     private static string Alias(DeviceId device) => device.ToString();
 
@@ -249,7 +273,8 @@ internal sealed partial class RunExecution(
     }
 
     private static SandboxDevice Describe(DeviceLogin device) => new(
-        Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+        Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
+        device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
 
     private static DeviceReport Report(SandboxDeviceResult result) => new(
         DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
@@ -257,12 +282,15 @@ internal sealed partial class RunExecution(
         [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
 
     /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
-    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms)?> Prepare(IServiceProvider services, ClaimedRun run)
+    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms)?> Prepare(
+        IServiceProvider services, ClaimedRun run)
     {
         var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
-        var devices = await services.GetRequiredService<DeviceAccess>().Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
-        if ((await services.GetRequiredService<BlockCatalog>().Find(db, run.Block, run.Version)).Refused(out var problem, out var block) || devices.Count < run.Devices.Count
+        var devices = await services.GetRequiredService<DeviceAccess>()
+            .Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        if ((await services.GetRequiredService<BlockCatalog>().Find(db, run.Block, run.Version)).Refused(out var problem, out var block)
+            || devices.Count < run.Devices.Count
             || devices.Any(device => device.HostKeySha256 is null))
         {
             Log.Fault(log, run.Id, problem?.Type.Title ?? "A device was deleted, or its host key is no longer pinned.");
@@ -270,7 +298,8 @@ internal sealed partial class RunExecution(
         }
 
         await services.GetRequiredService<AuditLog>().Append(
-            run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(), new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
+            run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(),
+            new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
         return (block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run));

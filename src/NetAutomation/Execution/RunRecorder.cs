@@ -19,7 +19,8 @@ internal sealed partial class RunRecorder : IDisposable
 
     /// <param name="stop">Called when nothing more can be written: the run must not go on unrecorded.</param>
     public RunRecorder(
-        ClaimedRun run, string spoolPath, Journals journals, IReadOnlyDictionary<DeviceId, string> platforms, RunMetrics metrics, TimeProvider clock,
+        ClaimedRun run, string spoolPath, Journals journals, IReadOnlyDictionary<DeviceId, string> platforms, RunMetrics metrics,
+        TimeProvider clock,
         Action stop, ILogger log)
     {
         (_run, _journals, _clock, _stop, _log) = (run, journals, clock, stop, log);
@@ -55,7 +56,9 @@ internal sealed partial class RunRecorder : IDisposable
         return _spool.Add(RunEvent.Of(now, report));
     }
 
-    /// <summary>True once everything is written; false where something could not be: the fence has moved on, or the database refused it.</summary>
+    /// <summary>
+    /// True once everything is written; false where something could not be: the fence has moved on, or the database refused it.
+    /// </summary>
     public Task<bool> Flush()
     {
         _spool.Complete();

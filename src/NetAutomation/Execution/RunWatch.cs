@@ -86,7 +86,9 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
         }
     }
 
-    /// <summary>True where the lease was renewed. The permit follows only what is not known to be lost: a worker that was frozen asks first.</summary>
+    /// <summary>
+    /// True where the lease was renewed. The permit follows only what is not known to be lost: a worker that was frozen asks first.
+    /// </summary>
     private async Task<bool> Renew()
     {
         var renewed = await Ask(journal => journal.Renew(run, _over.Token));

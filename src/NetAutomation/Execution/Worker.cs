@@ -14,7 +14,8 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, RunMetrics metrics, IOptions<ExecutionOptions> options,
+    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, RunMetrics metrics,
+    IOptions<ExecutionOptions> options,
     TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(500);
@@ -38,7 +39,8 @@ internal sealed partial class Worker(
         await base.StopAsync(cancellationToken);
         var ended = Task.WhenAll(_runs.Keys);
         Log.Draining(log, _runs.Count, options.Value.DrainSeconds);
-        await ended.WaitAsync(TimeSpan.FromSeconds(options.Value.DrainSeconds), clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ended.WaitAsync(TimeSpan.FromSeconds(options.Value.DrainSeconds), clock, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _stop.CancelAsync();
         await ended.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -52,7 +54,8 @@ internal sealed partial class Worker(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        launcher.KeepReady(platforms.Root, await journals.Outlast<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
+        launcher.KeepReady(
+            platforms.Root, await journals.Outlast<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {
             await _room.WaitAsync(stoppingToken);
@@ -81,7 +84,9 @@ internal sealed partial class Worker(
             metrics.Claimed(run.Block, run.Attempt > 1);
             var executing = Execute(run);
             _runs.TryAdd(executing, 0);
-            _ = executing.ContinueWith(done => _runs.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = executing.ContinueWith(
+                done => _runs.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         }
     }
 

@@ -10,9 +10,11 @@ namespace NetAutomation.Inventory;
 internal sealed class DeviceAccess(TenantKeys keys)
 {
     /// <summary>Addresses and open secrets of these devices; a device that was deleted meanwhile is missing from the answer.</summary>
-    public async Task<IReadOnlyList<DeviceLogin>> Open(NetAutomationDb db, IReadOnlyCollection<DeviceId> devices, CancellationToken cancel = default)
+    public async Task<IReadOnlyList<DeviceLogin>> Open(
+        NetAutomationDb db, IReadOnlyCollection<DeviceId> devices, CancellationToken cancel = default)
     {
-        var rows = await db.Set<Device>().AsNoTracking().Where(device => devices.Contains(device.Id)).OrderBy(device => device.Id).ToListAsync(cancel);
+        var rows = await db.Set<Device>().AsNoTracking().Where(device => devices.Contains(device.Id)).OrderBy(device => device.Id)
+            .ToListAsync(cancel);
         var used = rows.Select(device => device.CredentialId).Distinct().ToList();
         var credentials = await db.Set<Credential>().AsNoTracking().Where(credential => used.Contains(credential.Id)).ToListAsync(cancel);
         var logins = new List<DeviceLogin>(rows.Count);
@@ -22,7 +24,8 @@ internal sealed class DeviceAccess(TenantKeys keys)
             foreach (var credential in group)
             {
                 var plain = credential.Open(key);
-                logins.AddRange(rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential.Username, plain)));
+                logins.AddRange(
+                    rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential.Username, plain)));
                 CryptographicOperations.ZeroMemory(plain);
             }
         }
@@ -33,9 +36,11 @@ internal sealed class DeviceAccess(TenantKeys keys)
     /// <summary>Pins the key that a device showed first. False where another key is pinned.</summary>
     /// <param name="sha256">OpenSSH's form, <c>SHA256:…</c>.</param>
     /// <param name="hostKey">The key as <c>type base64</c>.</param>
-    public static async Task<bool> PinHostKey(NetAutomationDb db, DeviceId device, string sha256, string hostKey, CancellationToken cancel = default)
+    public static async Task<bool> PinHostKey(
+        NetAutomationDb db, DeviceId device, string sha256, string hostKey, CancellationToken cancel = default)
     {
-        if (hostKey.Split(' ') is not [_, var blob, ..] || $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(blob))).TrimEnd('=')}" != sha256)
+        if (hostKey.Split(' ') is not [_, var blob, ..]
+            || $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(blob))).TrimEnd('=')}" != sha256)
         {
             throw new ArgumentException("The fingerprint is not the key's.", nameof(hostKey));
         }

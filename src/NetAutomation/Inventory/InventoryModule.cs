@@ -67,13 +67,20 @@ internal static class InventoryModule
         devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
         devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice").WithMetadata(new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), taken, new Refuses(Web.Problems.BodyTooLarge, Web.Problems.UnsupportedMediaType))
+            .WithMetadata(
+                new RequestSizeLimitAttribute(LargestImport), taken,
+                new Refuses(Web.Problems.BodyTooLarge, Web.Problems.UnsupportedMediaType))
             .AddOpenApiOperationTransformer((operation, _, _) =>
             {
                 operation.RequestBody = new OpenApiRequestBody
                 {
                     Required = true,
-                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } } },
+                    Content =
+                        new Dictionary<string, OpenApiMediaType>(
+                            StringComparer.Ordinal)
+                        {
+                            [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } }
+                        },
                 };
                 return Task.CompletedTask;
             });

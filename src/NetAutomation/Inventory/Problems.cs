@@ -10,6 +10,7 @@ internal static class Problems
     public static readonly ProblemType CredentialNameTaken = new("credential_name_taken", 409, "Another credential has this name");
     public static readonly ProblemType CredentialInUse = new("credential_in_use", 409, "Devices use the credential");
     public static readonly ProblemType DeviceNameTaken = new("device_name_taken", 409, "Another device has this name");
-    public static readonly ProblemType DeviceAddressTaken = new("device_address_taken", 409, "Another device of the site has this address and port");
+    public static readonly ProblemType DeviceAddressTaken =
+        new("device_address_taken", 409, "Another device of the site has this address and port");
     public static readonly ProblemType DeviceInUse = new("device_in_use", 409, "A run or schedule holds the device");
 }

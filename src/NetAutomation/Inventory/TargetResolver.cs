@@ -16,7 +16,8 @@ internal static class TargetResolver
     /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>.</summary>
     public static async Task<Outcome<TargetDevice[]>> Resolve(NetAutomationDb db, Targets targets, CancellationToken cancel = default)
     {
-        if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1 || targets.All == false)
+        if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1
+            || targets.All == false)
         {
             return Web.Problems.Refused.At("/targets", "one_of", "Exactly one of deviceIds, selector and all: true.");
         }
@@ -48,14 +49,16 @@ internal static class TargetResolver
 
         var disabled = found.Where(device => !device.Enabled).Select(device => device.Target.Name).ToList();
         return disabled.Count > 0
-            ? Web.Problems.Refused.At(at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
+            ? Web.Problems.Refused.At(
+                at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
             : found.Select(device => device.Target).ToArray();
     }
 
     /// <summary>Every device a selector selects now, none included.</summary>
     public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
         Selector.Read(selector, out var fault) is { } read
-            ? (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel)).Select(id => id.Value).ToArray()
+            ? (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel))
+                .Select(id => id.Value).ToArray()
             : Web.Problems.Refused.At("/selector", "selector", fault!);
 
     private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
@@ -65,12 +68,14 @@ internal static class TargetResolver
             return Web.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
         }
 
-        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found).ToDictionaryAsync(device => device.Target.DeviceId, cancel);
+        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found)
+            .ToDictionaryAsync(device => device.Target.DeviceId, cancel);
         var faults = new List<ProblemError>();
         var seen = new HashSet<DeviceId>();
         for (var i = 0; i < ids.Count; i++)
         {
-            var code = !found.TryGetValue(ids[i], out var device) ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled ? null : "device_disabled";
+            var code = !found.TryGetValue(ids[i], out var device)
+                ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled ? null : "device_disabled";
             if (code is not null)
             {
                 faults.Add(new ProblemError($"/targets/deviceIds/{i}", code, code switch

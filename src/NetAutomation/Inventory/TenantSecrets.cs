@@ -6,8 +6,8 @@ namespace NetAutomation.Inventory;
 internal static class TenantSecrets
 {
     /// <summary>
-    /// Destroys the tenant's keys and what they sealed: what a backup still holds of the secrets cannot be opened without a backup of the keys.
-    /// Answers how many secrets there were.
+    /// Destroys the tenant's keys and what they sealed: what a backup still holds of the secrets cannot be opened without a backup of the
+    /// keys. Answers how many secrets there were.
     /// </summary>
     public static async Task<int> Destroy(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {

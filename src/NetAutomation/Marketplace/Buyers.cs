@@ -20,7 +20,9 @@ internal enum TokenState
     Other,
 }
 
-/// <summary>Turns the token a buyer's browser brings from Marketplace into the buyer (AWS Marketplace Metering API, ResolveCustomer).</summary>
+/// <summary>
+/// Turns the token a buyer's browser brings from Marketplace into the buyer (AWS Marketplace Metering API, ResolveCustomer).
+/// </summary>
 internal sealed class Buyers(IAmazonAWSMarketplaceMetering metering, IOptions<MarketplaceOptions> options)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(15);

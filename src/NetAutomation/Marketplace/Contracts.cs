@@ -15,7 +15,8 @@ internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlement
 
     /// <summary>Every dimension in force; each once, with its latest end.</summary>
     /// <param name="licenseArn">Null for products that know customers by account alone.</param>
-    public async Task<IReadOnlyList<ContractDimension>> Read(string productCode, string? licenseArn, string account, CancellationToken cancel)
+    public async Task<IReadOnlyList<ContractDimension>> Read(
+        string productCode, string? licenseArn, string account, CancellationToken cancel)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(_patience);
@@ -30,10 +31,14 @@ internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlement
         for (var page = 0; page < MostPages; page++)
         {
             var answer = await entitlements.GetEntitlementsAsync(request, deadline.Token);
-            found.AddRange((answer.Entitlements ?? []).Where(IsHeld).Select(each => new ContractDimension(each.Dimension!, Instant(each.ExpirationDate))));
+            found.AddRange(
+                (answer.Entitlements ?? []).Where(IsHeld)
+                    .Select(each => new ContractDimension(each.Dimension!, Instant(each.ExpirationDate))));
             if (answer.NextToken is not { Length: > 0 } next)
             {
-                return [.. found.Where(each => each.Until is not { } until || until > clock.GetUtcNow()).GroupBy(each => each.Name, StringComparer.Ordinal)
+                return [
+                    .. found.Where(each => each.Until is not { } until || until > clock.GetUtcNow())
+                        .GroupBy(each => each.Name, StringComparer.Ordinal)
                     .Select(same => same.FirstOrDefault(each => each.Until is null) ?? same.MaxBy(each => each.Until)!)];
             }
 
@@ -44,7 +49,9 @@ internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlement
     }
 
     private static bool IsHeld(Entitlement each) =>
-        each is { Dimension: not null, Value: { } value } && (value.IntegerValue > 0 || value.DoubleValue > 0 || value.BooleanValue == true || value.StringValue is { Length: > 0 });
+        each is { Dimension: not null, Value: { } value }
+            && (value.IntegerValue > 0 || value.DoubleValue > 0 || value.BooleanValue == true || value.StringValue is { Length: > 0 });
 
-    private static DateTimeOffset? Instant(DateTime? at) => at is { } time ? new DateTimeOffset(time.ToUniversalTime(), TimeSpan.Zero) : null;
+    private static DateTimeOffset? Instant(DateTime? at) => at is { } time
+        ? new DateTimeOffset(time.ToUniversalTime(), TimeSpan.Zero) : null;
 }

@@ -75,7 +75,8 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
             _ when Is("License Deprovisioned") => LifecycleKind.Ended,
             _ when Is("Purchase Agreement Amended") => LifecycleKind.Amended,
             // Also sent where another agreement takes the place of this one: then the subscription goes on.
-            _ when Is("Purchase Agreement Ended") && status?.ToUpperInvariant() is not ("RENEWED" or "REPLACED") => LifecycleKind.AgreementEnded,
+            _ when Is("Purchase Agreement Ended")
+                && status?.ToUpperInvariant() is not ("RENEWED" or "REPLACED") => LifecycleKind.AgreementEnded,
             _ => LifecycleKind.Other,
         };
 
@@ -84,7 +85,8 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
 
     /// <summary>Tells the shapes of a message apart; what is none of them is kept as it came, under the queue's id.</summary>
     /// <param name="sentAt">When the queue took the message.</param>
-    public static LifecycleEvent Read(string messageId, string body, DateTimeOffset sentAt) => Open(messageId, body, sentAt, body, MostEnvelopes);
+    public static LifecycleEvent Read(string messageId, string body, DateTimeOffset sentAt) =>
+        Open(messageId, body, sentAt, body, MostEnvelopes);
 
     private static LifecycleEvent Open(string id, string text, DateTimeOffset at, string body, int envelopes)
     {
@@ -114,7 +116,8 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
             }
             : null;
 
-    private static LifecycleEvent? Noticed(JsonElement root, string id, string body, DateTimeOffset at) => Member(root, "action") is { } action
+    private static LifecycleEvent? Noticed(JsonElement root, string id, string body, DateTimeOffset at) =>
+        Member(root, "action") is { } action
         ? new LifecycleEvent(id, action, at, body)
         {
             CustomerIdentifier = Member(root, "customeridentifier"),
@@ -124,7 +127,8 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
         : null;
 
     private static DateTimeOffset? Time(string? text) =>
-        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time.ToUniversalTime() : null;
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            ? time.ToUniversalTime() : null;
 
     /// <summary>By a name in kebab-case, as AWS sends it, or in PascalCase, as older guides show it.</summary>
     private static string? Member(JsonElement root, string name)

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Options;
 
 namespace NetAutomation.Marketplace;
 
-/// <summary>The queue of notices. A message is deleted only after it was taken, so one that fails comes again, and holds up no other.</summary>
+/// <summary>
+/// The queue of notices. A message is deleted only after it was taken, so one that fails comes again, and holds up no other.
+/// </summary>
 internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider time)
 {
     /// <summary>Waits up to 20 seconds for messages and hands each to <paramref name="take"/>.</summary>
@@ -41,7 +43,9 @@ internal sealed class LifecycleQueue(IServiceProvider services, IOptions<Marketp
     }
 
     private DateTimeOffset SentAt(Message message) =>
-        long.TryParse(message.Attributes?.GetValueOrDefault(MessageSystemAttributeName.SentTimestamp.Value), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+        long.TryParse(
+            message.Attributes?.GetValueOrDefault(MessageSystemAttributeName.SentTimestamp.Value), NumberStyles.None,
+            CultureInfo.InvariantCulture, out var milliseconds)
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
             : time.GetUtcNow();
 }

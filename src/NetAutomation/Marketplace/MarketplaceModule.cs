@@ -32,7 +32,8 @@ internal sealed class MarketplaceOptions : IValidatableObject
     {
         if (QueueUrl.Length > 0 && ProductCodes.Length == 0)
         {
-            yield return new("Marketplace:ProductCodes is needed with Marketplace:QueueUrl: the seller's other products come by the same queue.");
+            yield return new(
+                "Marketplace:ProductCodes is needed with Marketplace:QueueUrl: the seller's other products come by the same queue.");
         }
 
         if (Array.Exists(ProductCodes, string.IsNullOrWhiteSpace))
@@ -59,14 +60,17 @@ internal static class MarketplaceModule
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
         var region = RegionEndpoint.GetBySystemName(builder.Configuration["Marketplace:Region"] ?? new MarketplaceOptions().Region);
         // Three attempts, each within the time limit; without the 0 a silent queue is asked ten times more per attempt.
-        services.AddSingleton<IAmazonSQS>(_ => new AmazonSQSClient(new AmazonSQSConfig { MaxErrorRetry = 2, MaxStaleConnectionRetries = 0 }));
-        services.AddSingleton<IAmazonAWSMarketplaceMetering>(_ => new AmazonAWSMarketplaceMeteringClient(new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region }));
+        services.AddSingleton<IAmazonSQS>(
+            _ => new AmazonSQSClient(new AmazonSQSConfig { MaxErrorRetry = 2, MaxStaleConnectionRetries = 0 }));
+        services.AddSingleton<IAmazonAWSMarketplaceMetering>(
+            _ => new AmazonAWSMarketplaceMeteringClient(new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region }));
         // The client's own repetition would hide from the records how often they were sent.
         services.AddKeyedSingleton<IAmazonAWSMarketplaceMetering>(UsageMeter.Client, (_, _) => new AmazonAWSMarketplaceMeteringClient(
             new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = region, MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 }));
         services.AddSingleton<IAmazonMarketplaceEntitlementService>(_ =>
             // Served there only, wherever the product is metered.
-            new AmazonMarketplaceEntitlementServiceClient(new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = RegionEndpoint.USEast1 }));
+            new AmazonMarketplaceEntitlementServiceClient(
+                new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = RegionEndpoint.USEast1 }));
         services.AddSingleton<Buyers>();
         services.AddSingleton<UsageMeter>();
         services.AddSingleton<Contracts>();

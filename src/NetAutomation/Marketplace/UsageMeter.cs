@@ -8,7 +8,8 @@ namespace NetAutomation.Marketplace;
 /// <summary>Usage of one customer in one hour, as it is sent.</summary>
 /// <param name="LicenseArn">Null for products that are metered by product code.</param>
 /// <param name="Allocations">UsageAllocations as JSON; null for none.</param>
-internal sealed record UsageReport(Guid Id, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? Allocations);
+internal sealed record UsageReport(
+    Guid Id, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? Allocations);
 
 /// <summary>What is known of a report after it was sent.</summary>
 internal enum UsageVerdict
@@ -48,10 +49,12 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
-    // Of these AWS says that one record of the request is at fault, not which. The product code is the request's: where it is wrong, all wait.
+    // Of these AWS says that one record of the request is at fault, not which. The product code is the request's: where it is wrong, all
+    // wait.
     private static readonly HashSet<string> _faultsOfARecord = new(StringComparer.Ordinal)
     {
-        "TimestampOutOfBoundsException", "InvalidLicenseException", "InvalidUsageDimensionException", "InvalidTagException", "InvalidUsageAllocationsException",
+        "TimestampOutOfBoundsException", "InvalidLicenseException", "InvalidUsageDimensionException", "InvalidTagException",
+        "InvalidUsageAllocationsException",
         "InvalidCustomerIdentifierException", "ValidationException",
     };
 
@@ -69,7 +72,8 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
         }
         catch (AmazonServiceException fault) when ((int)fault.StatusCode is >= 400 and < 500 && fault is not InternalServiceErrorException)
         {
-            return new UsageReply(All(batch, new(UsageVerdict.Refused, Code: fault.ErrorCode)), _faultsOfARecord.Contains(fault.ErrorCode ?? ""));
+            return new UsageReply(
+                All(batch, new(UsageVerdict.Refused, Code: fault.ErrorCode)), _faultsOfARecord.Contains(fault.ErrorCode ?? ""));
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {

@@ -27,7 +27,8 @@ internal sealed class DeferredStatements
     }
 
     /// <summary>The next statement of the transaction, or its commit, has to take statements along.</summary>
-    public bool Wait(IDbContextTransaction? transaction) => (_uncertain || _waiting.Count > 0) && ReferenceEquals(_transaction, transaction);
+    public bool Wait(IDbContextTransaction? transaction) => (_uncertain || _waiting.Count > 0)
+        && ReferenceEquals(_transaction, transaction);
 
     /// <summary>Puts what waits into the batch. Until <see cref="Arrived"/>, only a rollback may follow.</summary>
     public Sent MoveTo(NpgsqlBatch batch, IDbContextTransaction? transaction)
@@ -39,7 +40,8 @@ internal sealed class DeferredStatements
 
         if (_uncertain)
         {
-            throw new InvalidOperationException("An earlier statement failed, and it is not known whether the statements deferred to it arrived: only a rollback is left.");
+            throw new InvalidOperationException(
+                "An earlier statement failed, and it is not known whether the statements deferred to it arrived: only a rollback is left.");
         }
 
         _uncertain = true;
@@ -72,7 +74,8 @@ internal sealed class DeferredStatements
     private sealed class SendBefore : DbCommandInterceptor, IDbTransactionInterceptor
     {
         public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result,
+            CancellationToken cancellationToken = default)
         {
             await Db(eventData).SendDeferred(cancellationToken);
             return result;
@@ -93,23 +96,27 @@ internal sealed class DeferredStatements
         }
 
         public async ValueTask<InterceptionResult> TransactionCommittingAsync(
-            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
+            CancellationToken cancellationToken = default)
         {
             await Db(eventData).SendDeferred(cancellationToken);
             return result;
         }
 
-        public InterceptionResult TransactionCommitting(DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
+        public InterceptionResult TransactionCommitting(
+            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
             Db(eventData) is var db && db.Deferred.Wait(db.Database.CurrentTransaction)
                 ? throw new InvalidOperationException("Deferred statements need an asynchronous commit.")
                 : result;
 
         public ValueTask<InterceptionResult> CreatingSavepointAsync(
-            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default) =>
+            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
+            CancellationToken cancellationToken = default) =>
             TransactionCommittingAsync(transaction, eventData, result, cancellationToken);
 
         public ValueTask<InterceptionResult> RollingBackToSavepointAsync(
-            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
+            CancellationToken cancellationToken = default)
         {
             Db(eventData).Deferred.Drop();
             return ValueTask.FromResult(result);
@@ -121,7 +128,8 @@ internal sealed class DeferredStatements
 
 /// <summary>The database refused a deferred statement, not the one it was sent with.</summary>
 internal sealed class DeferredStatementException(PostgresException refusal)
-    : InvalidOperationException($"A deferred statement was refused, not the one it was sent with: {Start(refusal.BatchCommand!.CommandText)}", refusal)
+    : InvalidOperationException(
+        $"A deferred statement was refused, not the one it was sent with: {Start(refusal.BatchCommand!.CommandText)}", refusal)
 {
     public PostgresException Refusal { get; } = refusal;
 

@@ -7,9 +7,9 @@ using Npgsql;
 namespace NetAutomation.Persistence;
 
 /// <summary>
-/// The schema as plain SQL files (docs/decisions/0002-schema-in-sql.md). Migrations make the tables: applied in name order, each once and in
-/// its own transaction. A function has one file, which holds its current body and the triggers that call it: applied after the tables, and
-/// again whenever its text changes.
+/// The schema as plain SQL files (docs/decisions/0002-schema-in-sql.md). Migrations make the tables: applied in name order, each once and
+/// in its own transaction. A function has one file, which holds its current body and the triggers that call it: applied after the tables,
+/// and again whenever its text changes.
 /// </summary>
 internal static partial class Migrations
 {
@@ -119,7 +119,8 @@ internal static partial class Migrations
             }
         }
 
-        await using var forget = new NpgsqlCommand("delete from web.schema_migration where name like 'function %' and name <> all ($1)", connection);
+        await using var forget =
+            new NpgsqlCommand("delete from web.schema_migration where name like 'function %' and name <> all ($1)", connection);
         forget.Parameters.Add(new() { Value = _functions.Select(function => function.Name).ToArray() });
         await forget.ExecuteNonQueryAsync(cancel);
     }
@@ -127,7 +128,8 @@ internal static partial class Migrations
     private static async Task Apply(NpgsqlConnection connection, Script script, CancellationToken cancel)
     {
         // As psql includes files: for a function that a table needs.
-        var sql = Include().Replace(script.Sql, match => _functions.Single(function => function.Name == $"function {match.Groups["name"].Value}").Sql);
+        var sql = Include()
+            .Replace(script.Sql, match => _functions.Single(function => function.Name == $"function {match.Groups["name"].Value}").Sql);
         await Run(connection, sql, cancel);
         await using var command = new NpgsqlCommand(
             "insert into web.schema_migration (name, sha256) values ($1, $2) on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()",
@@ -162,7 +164,9 @@ internal static partial class Migrations
     {
         var assembly = Assembly.GetExecutingAssembly();
         var prefix = $"{typeof(Migrations).Namespace}.{folder}.";
-        return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
+        return [
+            .. assembly.GetManifestResourceNames().Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal).Select(name =>
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             return new Script($"{kind} {name[prefix.Length..^".sql".Length]}", reader.ReadToEnd());

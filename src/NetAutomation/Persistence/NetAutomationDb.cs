@@ -37,21 +37,26 @@ internal class NetAutomationDb : DbContext
     }
 
     /// <summary>
-    /// Sends a statement without result together with the next one, or with the commit, which saves its round trip. Where it is refused, that
-    /// one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
+    /// Sends a statement without result together with the next one, or with the commit, which saves its round trip. Where it is refused,
+    /// that one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
     /// </summary>
     public void SendWithNext(FormattableString sql)
     {
         // Only the answer of the server says for certain that a statement returns rows; these would be read as rows of the next statement.
-        if (sql.Format.StartsWith("select", StringComparison.OrdinalIgnoreCase) || sql.Format.Contains("returning", StringComparison.OrdinalIgnoreCase))
+        if (sql.Format.StartsWith("select", StringComparison.OrdinalIgnoreCase)
+            || sql.Format.Contains("returning", StringComparison.OrdinalIgnoreCase))
         {
             throw new ArgumentException("Its rows would be read as rows of the next statement.", nameof(sql));
         }
 
-        Deferred.Add(Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql, returnsRows: false);
+        Deferred.Add(
+            Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql,
+            returnsRows: false);
     }
 
-    /// <summary>Runs a statement; interpolated values become parameters, an interpolated statement a part of this one. Returns the number of rows.</summary>
+    /// <summary>
+    /// Runs a statement; interpolated values become parameters, an interpolated statement a part of this one. Returns the number of rows.
+    /// </summary>
     public async Task<int> Execute(FormattableString sql, CancellationToken cancel = default)
     {
         await using var opened = await Open(cancel);
@@ -85,7 +90,9 @@ internal class NetAutomationDb : DbContext
         return (rows, await All<TSecond>(reader, cancel));
     }
 
-    /// <summary>A query by itself that sees rows of this tenant only: one round trip, where a transaction around it makes two more.</summary>
+    /// <summary>
+    /// A query by itself that sees rows of this tenant only: one round trip, where a transaction around it makes two more.
+    /// </summary>
     public async Task<List<T>> QueryAlone<T>(TenantId tenant, FormattableString sql, CancellationToken cancel)
     {
         await using var opened = await Open(cancel);
@@ -108,7 +115,8 @@ internal class NetAutomationDb : DbContext
     }
 
     /// <summary>The single value of a query.</summary>
-    public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) => (await Query<T>(sql, cancel)).FirstOrDefault();
+    public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) =>
+        (await Query<T>(sql, cancel)).FirstOrDefault();
 
     /// <summary>Sends what waits for the next statement.</summary>
     internal async Task SendDeferred(CancellationToken cancel)
@@ -130,9 +138,11 @@ internal class NetAutomationDb : DbContext
         return base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
     }
 
-    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.ApplyConfigurationsFromAssembly(typeof(NetAutomationDb).Assembly);
+    protected override void OnModelCreating(ModelBuilder modelBuilder) =>
+        modelBuilder.ApplyConfigurationsFromAssembly(typeof(NetAutomationDb).Assembly);
 
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => Conventions.Configure(configurationBuilder);
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
+        Conventions.Configure(configurationBuilder);
 
     private static FormattableString As(TenantId tenant) => $"select set_config('app.tenant', {tenant.Value.ToString()}, true)";
 
@@ -229,7 +239,8 @@ internal class NetAutomationDb : DbContext
         return command;
     }
 
-    private static string Text(FormattableString sql, NpgsqlParameterCollection parameters) => string.Format(CultureInfo.InvariantCulture, sql.Format, Array.ConvertAll(sql.GetArguments(), argument =>
+    private static string Text(FormattableString sql, NpgsqlParameterCollection parameters) =>
+        string.Format(CultureInfo.InvariantCulture, sql.Format, Array.ConvertAll(sql.GetArguments(), argument =>
     {
         if (argument is FormattableString part)
         {

@@ -22,10 +22,11 @@ internal sealed class DatabaseOptions
 
 internal static class PersistenceModule
 {
-    // Statements are few and come again: the server parses and plans each once for a connection. A reset would throw away what functions and
-    // foreign keys have planned, at every use of a connection; nothing of a session outlives its transaction here but what is taken back by
-    // hand. A fault says which statement of a batch it belongs to, for the deferred ones. A connection string may say otherwise.
-    private const string Usual = "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Include Failed Batched Command=true;";
+    // Statements are few and come again: the server parses and plans each once for a connection. A reset would throw away what functions
+    // and foreign keys have planned, at every use of a connection; nothing of a session outlives its transaction here but what is taken
+    // back by hand. A fault says which statement of a batch it belongs to, for the deferred ones. A connection string may say otherwise.
+    private const string Usual =
+        "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Include Failed Batched Command=true;";
 
     public static void AddPersistence(this IHostApplicationBuilder builder)
     {
@@ -36,9 +37,11 @@ internal static class PersistenceModule
         services.AddKeyedSingleton("system", (_, _) => Source(options.System));
         // The options are made once, not for every request.
         services.AddDbContext<NetAutomationDb>(
-            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")), optionsLifetime: ServiceLifetime.Singleton);
+            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")),
+            optionsLifetime: ServiceLifetime.Singleton);
         services.AddDbContext<SystemDb>(
-            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("system")), optionsLifetime: ServiceLifetime.Singleton);
+            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("system")),
+            optionsLifetime: ServiceLifetime.Singleton);
         services.AddHostedService<SchemaCheck>();
     }
 

@@ -7,8 +7,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Persistence;
 
 /// <summary>
-/// Rows as records by column name, by code compiled once for each record. <c>SqlQuery</c> of EF Core does not do it: rows that are no entity
-/// know neither the conventions nor the converters of the model.
+/// Rows as records by column name, by code compiled once for each record. <c>SqlQuery</c> of EF Core does not do it: rows that are no
+/// entity know neither the conventions nor the converters of the model.
 /// </summary>
 /// <typeparam name="T">One value, or a record: its longest constructor and then its settable members.</typeparam>
 internal static class Rows<T>
@@ -27,16 +27,22 @@ internal static class Rows<T>
         var (type, reader, ordinals) = (typeof(T), Expression.Parameter(typeof(DbDataReader)), Expression.Parameter(typeof(int[])));
         if (IsSingle(Nullable.GetUnderlyingType(type) ?? type))
         {
-            return ([], Expression.Lambda<Func<DbDataReader, int[], T>>(Fields.Read(reader, Expression.Constant(0), type), reader, ordinals).Compile());
+            return (
+                [], Expression.Lambda<Func<DbDataReader, int[], T>>(Fields.Read(reader, Expression.Constant(0), type), reader, ordinals)
+                    .Compile());
         }
 
         var columns = new List<string>();
-        var constructor = type.GetConstructors().MaxBy(each => each.GetParameters().Length) ?? throw new InvalidOperationException($"{type} has no public constructor.");
-        var made = Expression.New(constructor, Array.ConvertAll(constructor.GetParameters(), each => Field(each.Name!, each.ParameterType)));
+        var constructor = type.GetConstructors().MaxBy(each => each.GetParameters().Length)
+            ?? throw new InvalidOperationException($"{type} has no public constructor.");
+        var made =
+            Expression.New(constructor, Array.ConvertAll(constructor.GetParameters(), each => Field(each.Name!, each.ParameterType)));
         var members = type.GetProperties()
             .Where(each => each.SetMethod is not null && !constructor.GetParameters().Any(parameter => parameter.Name == each.Name))
             .Select(each => Expression.Bind(each, Field(each.Name, each.PropertyType))).ToList();
-        return ([.. columns], Expression.Lambda<Func<DbDataReader, int[], T>>(Expression.MemberInit(made, members), reader, ordinals).Compile());
+        return (
+            [.. columns],
+            Expression.Lambda<Func<DbDataReader, int[], T>>(Expression.MemberInit(made, members), reader, ordinals).Compile());
 
         Expression Field(string name, Type of)
         {

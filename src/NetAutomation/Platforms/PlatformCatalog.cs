@@ -15,7 +15,8 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     public string Root => files.Root;
 
     /// <summary>The newest version of each platform, in order of name.</summary>
-    public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) => await db.Query<PlatformVersion>(
+    public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) =>
+        await db.Query<PlatformVersion>(
         $"""
         select distinct on (name) name, digest, title, connection, port, logins, guard from platforms.platform_version
         order by name, major desc, minor desc, patch desc
@@ -38,7 +39,9 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
         return (names, refusals);
     }
 
-    /// <summary>The digests of these platforms' newest versions by name. One that was published a few seconds ago may not be among them yet.</summary>
+    /// <summary>
+    /// The digests of these platforms' newest versions by name. One that was published a few seconds ago may not be among them yet.
+    /// </summary>
     public async Task<IReadOnlyDictionary<string, string>> Pin(NetAutomationDb db, IEnumerable<string> names, CancellationToken cancel)
     {
         if (_newest is not var (at, digests) || clock.GetElapsedTime(at) > _fresh)
@@ -47,7 +50,8 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
             _newest = (clock.GetTimestamp(), digests);
         }
 
-        return names.Distinct(StringComparer.Ordinal).Where(digests.ContainsKey).ToImmutableSortedDictionary(name => name, name => digests[name], StringComparer.Ordinal);
+        return names.Distinct(StringComparer.Ordinal).Where(digests.ContainsKey)
+            .ToImmutableSortedDictionary(name => name, name => digests[name], StringComparer.Ordinal);
     }
 
     /// <summary>The directories of the newest versions.</summary>

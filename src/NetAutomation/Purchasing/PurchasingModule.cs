@@ -14,8 +14,10 @@ internal static class PurchasingModule
     /// <summary>The scheduler role's part.</summary>
     public static void AddPurchasingLoops(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOneProcessLoop<RenewRentals>("purchasing.renew-rentals", TimeSpan.FromMinutes(5), (renew, cancel) => renew.Run(cancel));
-        builder.Services.AddOneProcessLoop<SyncContracts>("purchasing.sync-contracts", TimeSpan.FromMinutes(1), (sync, cancel) => sync.Run(cancel));
+        builder.Services.AddOneProcessLoop<RenewRentals>(
+            "purchasing.renew-rentals", TimeSpan.FromMinutes(5), (renew, cancel) => renew.Run(cancel));
+        builder.Services.AddOneProcessLoop<SyncContracts>(
+            "purchasing.sync-contracts", TimeSpan.FromMinutes(1), (sync, cancel) => sync.Run(cancel));
     }
 
     public static void MapPurchasing(this ApiRoutes routes)
@@ -25,7 +27,8 @@ internal static class PurchasingModule
             new IdempotencyRequired(),
             new Refuses(
                 Problems.AlreadyEntitled, Problems.NotOffered, Catalog.Problems.VersionWithdrawn, Billing.Problems.PriceAboveMax,
-                Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed, Billing.Problems.PaymentOverdue));
+                Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
+                Billing.Problems.PaymentOverdue));
         group.MapGet("/purchases", ListPurchases.Handle).WithName("ListPurchases");
         group.MapGet("/purchases/{id}", ListPurchases.GetPurchase).WithName("GetPurchase");
         group.MapGet("/entitlements", ListEntitlements.Handle).WithName("ListEntitlements");

@@ -175,7 +175,9 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             device.BeforeHash, device.AfterHash));
         using var span = Spans.StartIn(head.TraceParent, "settle");
         var begun = clock.GetTimestamp();
-        var price = await ledger.Settle(tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
+        var price =
+            await ledger.Settle(
+                tenant, new RunFacts(run, head.Block, head.Digest, head.EngineVersion, head.InputHash, head.Ran, facts), cancel);
         metrics.Settled(clock.GetElapsedTime(begun));
         return price;
     }
@@ -183,7 +185,8 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, string? TraceParent, TimeSpan Ran);
 
     private sealed record Device(
-        DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash, string? AfterHash)
+        DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash,
+        string? AfterHash)
     {
         public bool Good => Outcome?.IsGood() == true;
 

@@ -12,7 +12,9 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
 {
     private const int LargestResult = 64 * 1024;
 
-    /// <summary>claimed → running; commit it before the first dial. Also true where it was so already: the answer to the first try was lost.</summary>
+    /// <summary>
+    /// claimed → running; commit it before the first dial. Also true where it was so already: the answer to the first try was lost.
+    /// </summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
         run,
         async () =>
@@ -70,7 +72,8 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
                     cancel);
             }
 
-            var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value).ToArray();
+            var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value)
+                .ToArray();
             if (started.Length > 0)
             {
                 db.SendWithNext(

@@ -15,7 +15,9 @@ namespace NetAutomation.Runs;
 internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
-internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit, EngineVersion engine, TimeProvider clock)
+internal sealed class RunLauncher(
+    NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit,
+    EngineVersion engine, TimeProvider clock)
 {
     /// <summary>What a plan can be refused with, besides what every request can.</summary>
     public static readonly ProblemType[] PlanRefusals =
@@ -39,7 +41,8 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return refused;
         }
 
-        if ((await (body.QuoteId is { } quoteId ? Quoted(caller, quoteId, body, cancel) : Fresh(caller, body, cancel))).Refused(out var problem, out var planned))
+        if ((await (body.QuoteId is { } quoteId ? Quoted(caller, quoteId, body, cancel) : Fresh(caller, body, cancel)))
+            .Refused(out var problem, out var planned))
         {
             return problem;
         }
@@ -68,17 +71,21 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return refused;
         }
 
-        return (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : plan.Devices.Select(device => device.DeviceId).ToArray();
+        return (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
+            ? problem : plan.Devices.Select(device => device.DeviceId).ToArray();
     }
 
     private static Problem? Refusal(StartRunRequest body, TimeProvider clock)
     {
         if (body.QuoteId is not null)
         {
-            bool[] given = [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
+            bool[] given =
+                [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
             if (_plannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
             {
-                return new Problem(Web.Problems.Refused, "The quote already says this.", [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
+                return new Problem(
+                    Web.Problems.Refused, "The quote already says this.",
+                    [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
             }
         }
 
@@ -97,15 +104,19 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             return Web.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9.");
         }
 
-        return body.Labels is { } labels && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
+        return body.Labels is { } labels
+            && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
             ? Web.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
             : null;
     }
 
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
-        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan) ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine), plan);
+        (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
+            ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine), plan);
 
-    /// <summary>Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.</summary>
+    /// <summary>
+    /// Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.
+    /// </summary>
     private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
     {
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
@@ -137,23 +148,32 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
             TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
         {
-            return problem.StatusCode == 402 ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
+            return problem.StatusCode == 402
+                ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
         }
 
         var platforms = JsonSerializer.Deserialize<SortedDictionary<string, string>>(quote.Platforms)!;
-        if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys) || plan.TimeoutSeconds > quote.TimeoutSeconds)
+        if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys)
+            || plan.TimeoutSeconds > quote.TimeoutSeconds)
         {
             return Problems.QuoteDrift.With();
         }
 
         var lines = JsonSerializer.Deserialize<List<PriceLine>>(quote.Lines, Json.Api)!;
-        return new Planned(id, plan with { Platforms = platforms, Lines = lines, Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)! });
+        return new Planned(
+            id, plan with
+            {
+                Platforms = platforms,
+                Lines = lines,
+                Targets = JsonSerializer.Deserialize<Targets>(quote.Targets, Json.Api)!
+            });
     }
 
     private void Enqueue(Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by)
     {
         var plan = planned.Plan;
-        var (tenant, mode, effect, queued) = (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
+        var (tenant, mode, effect, queued) =
+            (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
         var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
@@ -186,5 +206,6 @@ internal sealed class RunLauncher(NetAutomationDb db, Planner planner, UsageLedg
     private sealed record Planned(QuoteId Quote, RunPlan Plan);
 
     private sealed record Row(
-        string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, string Input, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+        string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, string Input,
+        string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
 }

@@ -26,11 +26,14 @@ internal sealed class RunMetrics
         _queue = meter.CreateGauge<long>("netautomation.queue.length", "{run}", "Runs in the queue, by what they wait for.");
         _oldest = meter.CreateGauge<double>("netautomation.queue.oldest", "s", "For how long the oldest run of the queue has waited.");
         _claims = meter.CreateCounter<long>("netautomation.run.claims", "{claim}", "Runs that a worker of this process took.");
-        _run = meter.CreateHistogram("netautomation.run.duration", "s", "How long a worker was at a run that has ended.", advice: Buckets.Long);
+        _run = meter.CreateHistogram(
+            "netautomation.run.duration", "s", "How long a worker was at a run that has ended.", advice: Buckets.Long);
         _device = meter.CreateHistogram(
             "netautomation.device.duration", "s", "From the first task on a device to its outcome.", advice: Buckets.Long);
-        _lag = meter.CreateHistogram("netautomation.run.event_lag", "s", "From an event in the sandbox until it is committed.", advice: Buckets.Short);
-        _settlement = meter.CreateHistogram("netautomation.settlement.duration", "s", "How long settling a run took.", advice: Buckets.Short);
+        _lag = meter.CreateHistogram(
+            "netautomation.run.event_lag", "s", "From an event in the sandbox until it is committed.", advice: Buckets.Short);
+        _settlement =
+            meter.CreateHistogram("netautomation.settlement.duration", "s", "How long settling a run took.", advice: Buckets.Short);
     }
 
     public void Queued(QueueLength length)

@@ -17,7 +17,8 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
 /// <param name="MayGoOn">Another attempt may take it up where this one is stopped.</param>
 internal sealed record ClaimedRun(
-    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
+    TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms,
+    RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
     TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices)
 {
     /// <summary>The trace that the run was queued in.</summary>
@@ -36,7 +37,9 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         var aside = 0;
         while (true)
         {
-            var tried = await db.Query<Claimed>($"select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()})", cancel);
+            var tried =
+                await db.Query<Claimed>(
+                    $"select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()})", cancel);
             switch (tried)
             {
                 case [{ RunId: { } run } claim]:
@@ -80,18 +83,23 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             JsonSerializer.Deserialize<Dictionary<string, string>>(run.Platforms)!, run.Mode, run.Writes, run.MayGoOn,
             JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
-            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))]) { TraceParent = run.TraceParent };
+            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))])
+        {
+            TraceParent = run.TraceParent
+        };
     }
 
     /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
     /// <param name="grace">How long after the end of the lease.</param>
     /// <param name="uptime">Nothing is taken while the database has been up for less: then nobody could renew.</param>
     public async Task<IReadOnlyList<(RunId Run, RunState State)>> Rescue(TimeSpan grace, TimeSpan uptime, CancellationToken cancel) =>
-        [.. (await db.Query<Rescued>($"select run_id, state from runs.rescue({grace}, {uptime})", cancel)).Select(row => (row.RunId, row.State))];
+        [.. (await db.Query<Rescued>($"select run_id, state from runs.rescue({grace}, {uptime})", cancel))
+            .Select(row => (row.RunId, row.State))];
 
     /// <summary>Gives a run back that this worker cannot finish, after its sandbox is gone and its streams are closed.</summary>
     public Task<string?> HandBack(ClaimedRun run, CancellationToken cancel) =>
-        db.Scalar<string?>($"select runs.lose({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, 'worker', 'worker_stopped') as \"Value\"", cancel);
+        db.Scalar<string?>(
+            $"select runs.lose({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, 'worker', 'worker_stopped') as \"Value\"", cancel);
 
     /// <summary>Lets runs look again whose window may have opened.</summary>
     public Task Reopen(CancellationToken cancel) => db.Execute($"select runs.reopen()", cancel);
@@ -105,12 +113,16 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
-        [.. (await db.Query<Due>($"select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now() limit 100", cancel))
+        [.. (await db.Query<Due>(
+            $"select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now() limit 100",
+            cancel))
             .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
 
     private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
 
-    private sealed record Row(string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds, string? Rollout, string? TraceParent);
+    private sealed record Row(
+        string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds,
+        string? Rollout, string? TraceParent);
 
     private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace NetAutomation.Runs;
 
 /// <summary>
-/// Doorbells: work is queued, or a run has news. They ring in this process at once, and in the others through <see cref="Dispatch.RunBells"/>.
-/// They may be lost or doubled; whoever waits also polls.
+/// Doorbells: work is queued, or a run has news. They ring in this process at once, and in the others through <see
+/// cref="Dispatch.RunBells"/>. They may be lost or doubled; whoever waits also polls.
 /// </summary>
 internal sealed class RunSignals(IHostApplicationLifetime life)
 {

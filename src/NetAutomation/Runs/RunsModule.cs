@@ -20,7 +20,8 @@ internal static class RunsModule
         services.AddOptions<RunsOptions>().BindConfiguration("Runs").ValidateDataAnnotations().ValidateOnStart();
         services.AddInstruments<RunMetrics>();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
-        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>().AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
+        services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>()
+            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
         services.AddSingleton<IDialGate, RunDialGate>();
         services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(page, from.Db, cancel)));
         services.AddSingleton(ExportPart.Of("run", (from, page, cancel) => GetRuns.ListRuns(from.Db, from.Caller, page, cancel)));
@@ -44,7 +45,8 @@ internal static class RunsModule
     {
         var group = routes.Customer.MapGroup("").WithTags("Runs");
         ProblemType[] starting =
-            [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed, Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
+            [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
+                Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
@@ -54,18 +56,23 @@ internal static class RunsModule
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");
         group.MapGet("/runs/{id}/devices/{deviceId}", GetRunDevices.GetRunDevice).WithName("GetRunDevice");
-        group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff").Produces<string>(200, "text/plain");
+        group.MapGet("/runs/{id}/devices/{deviceId}/diff", GetRunDevices.GetDiff).WithName("GetRunDeviceDiff")
+            .Produces<string>(200, "text/plain");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
-            .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream").WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable));
+            .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream")
+                .WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/log", RunLog.Handle).WithName("GetRunLog").Produces<string>(200, "text/plain")
             .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable, Problems.EventsDropped));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
-            .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204).WithMetadata(new Refuses(Problems.EventsDropped));
+            .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204)
+                .WithMetadata(new Refuses(Problems.EventsDropped));
         group.MapGet("/runs/{id}/why", ExplainRun.Handle).WithName("ExplainRun");
         group.MapGet("/runs/{id}/cancel-preview", PreviewCancel.Handle).WithName("PreviewCancel");
-        group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun").WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));
-        group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun").WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
+        group.MapPost("/runs/{id}:resolve", ResolveRun.Handle).WithName("ResolveRun")
+            .WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));
+        group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun")
+            .WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
 
         var windows = routes.Customer.MapGroup("/windows").WithTags("Windows");
         windows.MapPost("/", CreateWindow.Handle).WithName(nameof(CreateWindow)).WithMetadata(new Refuses(Problems.WindowNameTaken));

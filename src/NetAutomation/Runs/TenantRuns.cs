@@ -12,13 +12,16 @@ internal sealed class TenantRuns(NetAutomationDb db, RunEndings endings, RunSign
     {
         await using var transaction = await db.Begin(tenant, cancel);
         var open = await db.Query<Open>(
-            $"select id, state from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open} order by id limit {AtOnce}", cancel);
+            $"select id, state from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open} order by id limit {AtOnce}",
+            cancel);
         foreach (var run in open.Where(each => each.State != RunState.Cancelling))
         {
             await endings.Cancel(tenant, run.Id, by, cancel);
         }
 
-        var left = await db.Scalar<bool>($"select exists (select from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open})", cancel);
+        var left =
+            await db.Scalar<bool>(
+                $"select exists (select from runs.run where tenant_id = {tenant.Value} and state in {RunStates.Open})", cancel);
         await transaction.CommitAsync(cancel);
         open.ForEach(run => signals.RingNews(run.Id));
         return !left;

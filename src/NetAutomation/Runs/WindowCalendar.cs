@@ -8,7 +8,8 @@ internal sealed record WindowGate(WindowId Window, string Name, bool Deny, Devic
 
 /// <summary>A maintenance window.</summary>
 /// <param name="Devices">Null: every device.</param>
-internal sealed record MaintenanceWindow(WindowId Id, string Name, bool Deny, Recurrence Starts, TimeSpan Length, IReadOnlySet<DeviceId>? Devices)
+internal sealed record MaintenanceWindow(
+    WindowId Id, string Name, bool Deny, Recurrence Starts, TimeSpan Length, IReadOnlySet<DeviceId>? Devices)
 {
     /// <summary>The end of the interval that holds this instant, where there is one.</summary>
     public DateTimeOffset? OpenUntil(DateTimeOffset at) =>
@@ -43,7 +44,8 @@ internal sealed class WindowCalendar(IReadOnlyList<MaintenanceWindow> windows)
     public DateTimeOffset? NextOpen(IReadOnlyCollection<DeviceId> devices, DateTimeOffset from)
     {
         // One device stands for all that the same windows cover.
-        var kinds = devices.GroupBy(device => string.Join(',', windows.Where(window => window.Covers(device)).Select(window => window.Id))).Select(same => same.First()).ToList();
+        var kinds = devices.GroupBy(device => string.Join(',', windows.Where(window => window.Covers(device)).Select(window => window.Id)))
+            .Select(same => same.First()).ToList();
         var at = from;
         for (var i = 0; i < MostSteps && at - from < _horizon; i++)
         {
@@ -67,5 +69,6 @@ internal sealed class WindowCalendar(IReadOnlyList<MaintenanceWindow> windows)
 
     private DateTimeOffset? Reopens(WindowGate gate, DateTimeOffset at) => gate.Deny
         ? windows.First(window => window.Id == gate.Window).OpenUntil(at)
-        : windows.Where(window => !window.Deny && window.Covers(gate.Device)).Min(window => window.Starts.After(at).Select(start => (DateTimeOffset?)start).FirstOrDefault());
+        : windows.Where(window => !window.Deny && window.Covers(gate.Device))
+            .Min(window => window.Starts.After(at).Select(start => (DateTimeOffset?)start).FirstOrDefault());
 }

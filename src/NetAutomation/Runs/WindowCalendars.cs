@@ -14,8 +14,11 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
         var windows = new List<MaintenanceWindow>();
         foreach (var row in await Read(tenant, null, cancel))
         {
-            var devices = row.Selector is null ? null : (await TargetResolver.Matching(db, row.Selector, cancel)).Value.Select(id => new DeviceId(id)).ToHashSet();
-            windows.Add(new MaintenanceWindow(new WindowId(row.Id), row.Name, row.Kind == "deny", row.Starts, TimeSpan.FromMinutes(row.Minutes), devices));
+            var devices = row.Selector is null
+                ? null : (await TargetResolver.Matching(db, row.Selector, cancel)).Value.Select(id => new DeviceId(id)).ToHashSet();
+            windows.Add(
+                new MaintenanceWindow(
+                    new WindowId(row.Id), row.Name, row.Kind == "deny", row.Starts, TimeSpan.FromMinutes(row.Minutes), devices));
         }
 
         return new WindowCalendar(windows);
@@ -46,7 +49,9 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
     private async Task RefreshDevices(TenantId tenant, Row row, CancellationToken cancel)
     {
         var devices = row.Selector is null ? [] : (await TargetResolver.Matching(db, row.Selector, cancel)).Value;
-        await db.Execute($"delete from runs.window_device where tenant_id = {tenant.Value} and window_id = {row.Id} and device_id <> all ({devices})", cancel);
+        await db.Execute(
+            $"delete from runs.window_device where tenant_id = {tenant.Value} and window_id = {row.Id} and device_id <> all ({devices})",
+            cancel);
         await db.Execute(
             $"insert into runs.window_device (tenant_id, window_id, device_id) select {tenant.Value}, {row.Id}, d from unnest({devices}) d on conflict do nothing", cancel);
     }
@@ -56,14 +61,16 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
         var (now, length) = (clock.GetUtcNow(), TimeSpan.FromMinutes(row.Minutes));
         var until = now + _ahead;
         var starts = row.Starts.After(now - length).TakeWhile(start => start <= until).Select(start => start.UtcDateTime).ToArray();
-        await db.Execute($"delete from runs.window_interval where tenant_id = {tenant.Value} and window_id = {row.Id} and ends_at < now()", cancel);
+        await db.Execute(
+            $"delete from runs.window_interval where tenant_id = {tenant.Value} and window_id = {row.Id} and ends_at < now()", cancel);
         await db.Execute(
             $"""
             insert into runs.window_interval (tenant_id, window_id, starts_at, ends_at)
             select {tenant.Value}, {row.Id}, s, s + {length} from unnest({starts}) s on conflict do nothing
             """,
             cancel);
-        await db.Execute($"update runs.maintenance_window set known_until = {until} where tenant_id = {tenant.Value} and id = {row.Id}", cancel);
+        await db.Execute(
+            $"update runs.maintenance_window set known_until = {until} where tenant_id = {tenant.Value} and id = {row.Id}", cancel);
     }
 
     private Task<List<Row>> Read(TenantId tenant, Guid? id, CancellationToken cancel) => db.Query<Row>(
@@ -73,7 +80,9 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
         """,
         cancel);
 
-    private sealed record Row(Guid Id, string Name, string Kind, string? Cron, string? Rrule, DateTime Anchor, string TimeZone, int Minutes, string? Selector, bool Short)
+    private sealed record Row(
+        Guid Id, string Name, string Kind, string? Cron, string? Rrule, DateTime Anchor, string TimeZone, int Minutes, string? Selector,
+        bool Short)
     {
         public Recurrence Starts => Recurrence.Stored(Cron, Rrule, TimeZone, Anchor);
     }

@@ -11,6 +11,8 @@ public sealed record Blocked(string Code, string? Detail, DateTimeOffset? Eligib
     /// <summary>The window that keeps these devices from being worked on; null where none does.</summary>
     internal static Blocked? By(WindowCalendar calendar, IReadOnlyList<DeviceId> devices, DateTimeOffset at) =>
         calendar.Gates(devices, at).FirstOrDefault() is { } gate
-            ? new Blocked("window", gate.Deny ? $"In the deny window '{gate.Name}'." : $"Outside the allow windows, such as '{gate.Name}'.", calendar.NextOpen(devices, at))
+            ? new Blocked(
+                "window", gate.Deny ? $"In the deny window '{gate.Name}'." : $"Outside the allow windows, such as '{gate.Name}'.",
+                calendar.NextOpen(devices, at))
             : null;
 }

@@ -16,8 +16,8 @@ internal sealed record Claimant(TenantId Tenant, string Principal, string Member
 }
 
 /// <summary>
-/// AWS accounts from which a tenant may open endpoints. Who claims one signs a request to AWS STS with it, over a value of ours; or a person
-/// at the provider approves it. An account that is proven for two tenants opens endpoints for which the provider decides.
+/// AWS accounts from which a tenant may open endpoints. Who claims one signs a request to AWS STS with it, over a value of ours; or a
+/// person at the provider approves it. An account that is proven for two tenants opens endpoints for which the provider decides.
 /// </summary>
 internal static class AccountChallenges
 {
@@ -26,7 +26,10 @@ internal static class AccountChallenges
 
     public static bool IsAccount(string text) => text.Length == 12 && text.All(char.IsAsciiDigit);
 
-    /// <summary>A new challenge; an earlier one of the account is void, but the tries of it count until it would have expired. In the caller's transaction.</summary>
+    /// <summary>
+    /// A new challenge; an earlier one of the account is void, but the tries of it count until it would have expired. In the caller's
+    /// transaction.
+    /// </summary>
     public static async Task<Outcome<Challenge>> Claim(NetAutomationDb db, Claimant by, string account, CancellationToken cancel)
     {
         if (!IsAccount(account))
@@ -35,7 +38,8 @@ internal static class AccountChallenges
         }
 
         var tenant = by.Tenant.Value;
-        if (await db.Scalar<bool>($"select exists (select from onboarding.tenant_account where tenant_id = {tenant} and account = {account} and active)", cancel))
+        if (await db.Scalar<bool>(
+            $"select exists (select from onboarding.tenant_account where tenant_id = {tenant} and account = {account} and active)", cancel))
         {
             return Problems.AccountKnown.With();
         }
@@ -99,7 +103,9 @@ internal static class AccountChallenges
             on conflict (tenant_id, account) do update set active = true, removed_at = null, proven_by = 'sts'
             """,
             cancel);
-        await new AuditLog(db).Append(by.Tenant, by.Principal, by.Member, by.EndpointId, "account.added", challenge.Account, new { provenBy = "sts" }, cancel);
+        await new AuditLog(db)
+            .Append(
+                by.Tenant, by.Principal, by.Member, by.EndpointId, "account.added", challenge.Account, new { provenBy = "sts" }, cancel);
         return true;
     }
 }

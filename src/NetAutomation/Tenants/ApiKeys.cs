@@ -11,7 +11,8 @@ internal sealed record IssuedKey(ApiKeyId Id, string Secret, string Prefix, Date
 internal static class ApiKeys
 {
     public static async Task<IssuedKey> Issue(
-        NetAutomationDb db, TenantId tenant, string name, string member, MemberRole role, CancellationToken cancel, DateTimeOffset? expiresAt = null)
+        NetAutomationDb db, TenantId tenant, string name, string member, MemberRole role, CancellationToken cancel,
+        DateTimeOffset? expiresAt = null)
     {
         var (id, secret) = (ApiKeyId.New(), KeySecret.New());
         var created = await db.Scalar<DateTimeOffset>(

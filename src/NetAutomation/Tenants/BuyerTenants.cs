@@ -30,7 +30,8 @@ internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
         }
         else
         {
-            (tenant, id) = await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.EndedAt), cancel);
+            (tenant, id) =
+                await OpenTenant.Open(db, new Subscription(account, product, license, customer, known.FirstOrDefault()?.EndedAt), cancel);
         }
 
         await events.Apply(id, cancel);

@@ -26,7 +26,8 @@ internal static class TenantsModule
         services.AddSingleton<CallerIdentity>();
         services.AddScoped<ProveAccount>();
         services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
-        services.AddSingleton(ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
+        services.AddSingleton(
+            ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
     }
 
     /// <summary>The scheduler role: follows AWS Marketplace.</summary>
@@ -37,10 +38,14 @@ internal static class TenantsModule
             builder.Services.AddLoop<EventLoop>("tenants.events", TimeSpan.Zero, (events, cancel) => events.Run(cancel));
         }
 
-        builder.Services.AddOneProcessLoop<SweepEvents>("tenants.sweep-events", TimeSpan.FromMinutes(1), (sweep, cancel) => sweep.Run(cancel));
-        builder.Services.AddOneProcessLoop<ConfirmContracts>("tenants.confirm-contracts", TimeSpan.FromMinutes(1), (confirm, cancel) => confirm.Run(cancel));
-        builder.Services.AddOneProcessLoop<SuspendRefused>("tenants.suspend-refused", TimeSpan.FromSeconds(30), (suspend, cancel) => suspend.Run(cancel));
-        builder.Services.AddOneProcessLoop<OffboardEnded>("tenants.offboard", TimeSpan.FromSeconds(15), (offboard, cancel) => offboard.Run(cancel));
+        builder.Services.AddOneProcessLoop<SweepEvents>(
+            "tenants.sweep-events", TimeSpan.FromMinutes(1), (sweep, cancel) => sweep.Run(cancel));
+        builder.Services.AddOneProcessLoop<ConfirmContracts>(
+            "tenants.confirm-contracts", TimeSpan.FromMinutes(1), (confirm, cancel) => confirm.Run(cancel));
+        builder.Services.AddOneProcessLoop<SuspendRefused>(
+            "tenants.suspend-refused", TimeSpan.FromSeconds(30), (suspend, cancel) => suspend.Run(cancel));
+        builder.Services.AddOneProcessLoop<OffboardEnded>(
+            "tenants.offboard", TimeSpan.FromSeconds(15), (offboard, cancel) => offboard.Run(cancel));
     }
 
     public static void MapTenants(this ApiRoutes routes)
@@ -52,17 +57,23 @@ internal static class TenantsModule
         accounts.MapPost("", ManageAccounts.Claim).WithName("ClaimAwsAccount")
             .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.AccountKnown, Problems.TooManyAccounts));
         accounts.MapPost("/{account}:prove", ManageAccounts.Prove).WithName("ProveAwsAccount")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new OwnTransaction(), new Refuses(Problems.NoChallenge, Problems.BadProof, Problems.StsUnavailable));
+            .WithMetadata(
+                new RequiredRole(MemberRole.Admin), new OwnTransaction(),
+                new Refuses(Problems.NoChallenge, Problems.BadProof, Problems.StsUnavailable));
         accounts.MapDelete("/{account}", ManageAccounts.Remove).WithName("RemoveAwsAccount")
             .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAccount));
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
         customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
-        customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction()).Produces<string>(200, ExportTenant.MediaType);
+        customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction())
+            .Produces<string>(200, ExportTenant.MediaType);
         customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
-        customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
-        customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+        customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey")
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
         customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
+            .WithMetadata(
+                new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
 
         var staff = routes.Operator;
         staff.MapGet("/tenants", OperateTenants.List);

@@ -16,7 +16,9 @@ internal sealed record ListenerFeature(Listener Listener);
 /// <summary>Marks a route that answers on every listener, such as health.</summary>
 internal sealed record AnyListener;
 
-/// <summary>The route groups a module maps its use cases on. Each carries its listener, caller check, transaction and problem types.</summary>
+/// <summary>
+/// The route groups a module maps its use cases on. Each carries its listener, caller check, transaction and problem types.
+/// </summary>
 /// <param name="Customer"><c>/v1</c> on the customer listener.</param>
 /// <param name="Operator"><c>/operator/v1</c> on the operator listener.</param>
 /// <param name="Registration">The buyer's browser, no caller identity.</param>

@@ -13,7 +13,8 @@ internal sealed class AuditLog(NetAutomationDb db)
 
     /// <param name="principal">Key, operator or service role that acted.</param>
     public Task Append(
-        TenantId tenant, string principal, string member, string? endpoint, string action, string subject, object? data, CancellationToken cancel)
+        TenantId tenant, string principal, string member, string? endpoint, string action, string subject, object? data,
+        CancellationToken cancel)
     {
         var body = JsonSerializer.Serialize(data ?? new { }, Json.Api);
         FormattableString record =
@@ -31,7 +32,9 @@ internal sealed class AuditLog(NetAutomationDb db)
     }
 
     /// <summary>The same deed of the service itself to many subjects, in one statement.</summary>
-    public Task Append(string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> deeds, CancellationToken cancel)
+    public Task Append(
+        string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> deeds,
+        CancellationToken cancel)
     {
         Guid[] ids = [.. deeds.Select(_ => Guid.CreateVersion7())];
         Guid[] tenants = [.. deeds.Select(each => each.Tenant.Value)];

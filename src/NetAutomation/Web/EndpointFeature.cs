@@ -10,7 +10,10 @@ namespace NetAutomation.Web;
 /// <param name="CurrentTenant">The tenant the endpoint is bound to now; null where it is bound to none.</param>
 internal sealed record EndpointFeature(string? EndpointId, Func<CancellationToken, ValueTask<TenantId?>> CurrentTenant);
 
-/// <summary>Puts a listener behind the load balancer: PROXY protocol v2, then TLS with the service's certificate. Serves hosts other than the main one.</summary>
+/// <summary>
+/// Puts a listener behind the load balancer: PROXY protocol v2, then TLS with the service's certificate. Serves hosts other than the main
+/// one.
+/// </summary>
 internal delegate void EndpointTransport(ListenOptions listen);
 
 /// <summary>Reads the endpoint's tenant from a request.</summary>
@@ -18,7 +21,8 @@ internal static class EndpointBindings
 {
     /// <summary>Null where the connection carries no endpoint, or one that is bound to no tenant now.</summary>
     public static async ValueTask<(TenantId Tenant, string EndpointId)?> TenantOf(HttpContext context) =>
-        context.Features.Get<EndpointFeature>() is { EndpointId: { } endpoint } feature && await feature.CurrentTenant(context.RequestAborted) is { } tenant
+        context.Features.Get<EndpointFeature>() is { EndpointId: { } endpoint } feature
+            && await feature.CurrentTenant(context.RequestAborted) is { } tenant
             ? (tenant, endpoint)
             : null;
 }

@@ -15,11 +15,13 @@ internal sealed record ExportPart(string Kind, Func<ExportSource, CancellationTo
     private const int PageSize = 200;
 
     /// <summary>Everything that a list of the API shows, page by page.</summary>
-    public static ExportPart Of<T>(string kind, Func<ExportSource, PageQuery, CancellationToken, Task<Results<Ok<Page<T>>, Problem>>> list) =>
+    public static ExportPart Of<T>(
+        string kind, Func<ExportSource, PageQuery, CancellationToken, Task<Results<Ok<Page<T>>, Problem>>> list) =>
         new(kind, (source, cancel) => Pages(source, list, cancel));
 
     private static async IAsyncEnumerable<JsonElement> Pages<T>(
-        ExportSource source, Func<ExportSource, PageQuery, CancellationToken, Task<Results<Ok<Page<T>>, Problem>>> list, [EnumeratorCancellation] CancellationToken cancel)
+        ExportSource source, Func<ExportSource, PageQuery, CancellationToken, Task<Results<Ok<Page<T>>, Problem>>> list,
+        [EnumeratorCancellation] CancellationToken cancel)
     {
         string? after = null;
         do

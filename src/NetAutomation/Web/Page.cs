@@ -35,7 +35,8 @@ public sealed record PageQuery(
         if (After is not null)
         {
             var raw = new byte[24];
-            if (After.Length > 64 || !Base64Url.IsValid(After) || !Base64Url.TryDecodeFromChars(After, raw, out var length) || length != raw.Length || !raw.AsSpan(16).SequenceEqual(seal))
+            if (After.Length > 64 || !Base64Url.IsValid(After) || !Base64Url.TryDecodeFromChars(After, raw, out var length)
+                || length != raw.Length || !raw.AsSpan(16).SequenceEqual(seal))
             {
                 return Problems.CursorMismatch.With();
             }

@@ -33,15 +33,18 @@ public sealed class Problem(ProblemType type, string? detail = null, IReadOnlyLi
         response.StatusCode = Type.Status;
         if (RetryAfter is { } wait)
         {
-            response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds))
+                .ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
         var body = new ProblemBody(
-            $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors) { Members = Members?.ToDictionary() };
+            $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors)
+        { Members = Members?.ToDictionary() };
         return response.WriteAsJsonAsync(body, Json.Api, "application/problem+json", httpContext.RequestAborted);
     }
 
-    private static string Activity(HttpContext context) => System.Diagnostics.Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+    private static string Activity(HttpContext context) => System.Diagnostics.Activity.Current?.TraceId.ToString()
+        ?? context.TraceIdentifier;
 }
 
 /// <summary>The body of a refusal (RFC 9457).</summary>

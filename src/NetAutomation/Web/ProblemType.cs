@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace NetAutomation.Web;
 
-/// <summary>A kind of refusal: its stable code, HTTP status and meaning. Modules declare theirs as static members of a <c>Problems</c> class.</summary>
+/// <summary>
+/// A kind of refusal: its stable code, HTTP status and meaning. Modules declare theirs as static members of a <c>Problems</c> class.
+/// </summary>
 public sealed record ProblemType(string Code, int Status, string Title)
 {
     /// <summary>Every kind the service can answer, found once by reflection so that no list can be forgotten.</summary>

@@ -34,7 +34,8 @@ internal static class WebModule
         services.AddProblemDetails();
         services.AddScoped<AuditLog>();
         // Exports alone: what is small costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
-        services.AddResponseCompression(options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));
+        services.AddResponseCompression(
+            options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));
         services.AddApiDocument();
     }
 
@@ -43,7 +44,8 @@ internal static class WebModule
     {
         app.UseResponseCompression();
         app.UseExceptionHandler();
-        app.UseStatusCodePages(context => RequestFaults.OfStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseStatusCodePages(
+            context => RequestFaults.OfStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.Use(async (context, next) =>
         {
             await next(context);
@@ -90,8 +92,10 @@ internal static class WebModule
     /// <summary>The route groups; modules map their use cases on them.</summary>
     public static ApiRoutes MapApi(this WebApplication app)
     {
-        var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer), new RequestSizeLimitAttribute(LargestBody)).AddEndpointFilter<CustomerFilter>();
-        var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator)).AddEndpointFilter<OperatorFilter>();
+        var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer), new RequestSizeLimitAttribute(LargestBody))
+            .AddEndpointFilter<CustomerFilter>();
+        var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator))
+            .AddEndpointFilter<OperatorFilter>();
         ((IEndpointConventionBuilder)customer).Finally(TakeAnyMediaType);
         ((IEndpointConventionBuilder)operators).Finally(TakeAnyMediaType);
         var registration = app.MapGroup("/marketplace").WithMetadata(new ListenerFeature(Listener.Registration)).ExcludeFromDescription();

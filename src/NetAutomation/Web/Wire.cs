@@ -6,7 +6,8 @@ namespace NetAutomation.Web;
 internal static class Wire
 {
     public static string Name<T>(T value)
-        where T : struct, Enum => Values<T>.Names.TryGetValue(value, out var name) ? name : throw new ArgumentOutOfRangeException(nameof(value));
+        where T : struct,
+        Enum => Values<T>.Names.TryGetValue(value, out var name) ? name : throw new ArgumentOutOfRangeException(nameof(value));
 
     public static T Value<T>(string name)
         where T : struct, Enum => Values<T>.ByName[name];
@@ -17,8 +18,10 @@ internal static class Wire
     private static class Values<T>
         where T : struct, Enum
     {
-        public static readonly Dictionary<T, string> Names = Enum.GetValues<T>().ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName($"{value}"));
+        public static readonly Dictionary<T, string> Names = Enum.GetValues<T>()
+            .ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName($"{value}"));
 
-        public static readonly Dictionary<string, T> ByName = Names.ToDictionary(pair => pair.Value, pair => pair.Key, StringComparer.Ordinal);
+        public static readonly Dictionary<string, T> ByName =
+            Names.ToDictionary(pair => pair.Value, pair => pair.Key, StringComparer.Ordinal);
     }
 }

@@ -5,13 +5,16 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Architecture;
 
-/// <summary>Every module says its words, what it owns, what always holds and what it does not promise; and names only what is there.</summary>
+/// <summary>
+/// Every module says its words, what it owns, what always holds and what it does not promise; and names only what is there.
+/// </summary>
 public sealed partial class ModuleReadmeTests
 {
     private const BindingFlags Everything = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance;
 
     // Sections of the configuration that no type is named for.
-    private static readonly string[] _sections = ["Cell", "Database", "Metering", "Onboarding", "Operator", "Serilog", "Targets", "Telemetry"];
+    private static readonly string[] _sections =
+        ["Cell", "Database", "Metering", "Onboarding", "Operator", "Serilog", "Targets", "Telemetry"];
     private static readonly string[] _headings = ["## Vocabulary", "## Ownership", "## Invariants", "## Not promised"];
     private static readonly Type[] _types =
         [.. new[] { typeof(Money), typeof(TunnelProtocol), typeof(ModuleReadmeTests) }.SelectMany(type => type.Assembly.GetTypes())];
@@ -42,7 +45,8 @@ public sealed partial class ModuleReadmeTests
         return !TypeName().IsMatch(name) || (name.Split('.') is [var first, var second]
             ? Array.Exists(_types, type => type.Name == second && type.Namespace == $"NetAutomation.{first}")
                 || Array.Exists(_types, type => type.Name.Split('`')[0] == first && type.GetMember(second, Everything).Length > 0)
-            : Array.Exists(_types, type => type.Name.Split('`')[0] == name) || Directory.Exists(Path.Combine(Source, name)) || _sections.Contains(name));
+            : Array.Exists(_types, type => type.Name.Split('`')[0] == name) || Directory.Exists(Path.Combine(Source, name))
+                || _sections.Contains(name));
     }
 
     [GeneratedRegex("`(?<name>[^`\n]+)`", RegexOptions.ExplicitCapture, 1000)]

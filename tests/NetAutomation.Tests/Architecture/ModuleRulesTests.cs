@@ -19,7 +19,9 @@ public sealed class ModuleRulesTests
     [Fact]
     public void Code_outside_a_module_names_only_its_face()
     {
-        var faults = Uses().Where(use => use.From != use.To.Module && use.To.Inner && use.From != "" && !_foundations.Contains(use.To.Module)).Select(use => use.Text);
+        var faults = Uses()
+            .Where(use => use.From != use.To.Module && use.To.Inner && use.From != "" && !_foundations.Contains(use.To.Module))
+                .Select(use => use.Text);
         faults.Distinct().Order().ShouldBeEmpty();
     }
 
@@ -29,7 +31,10 @@ public sealed class ModuleRulesTests
         var allowed = DirectionTable();
         var faults = Uses()
             .Where(use => use.From != "" && use.To.Module != "" && use.From != use.To.Module)
-            .Where(use => !(_foundations.Contains(use.To.Module) && (!_foundations.Contains(use.From) || use is { From: "Web", To.Module: "Persistence" } or { From: "Persistence", To.Module: "Web" })))
+            .Where(use =>
+                !(_foundations.Contains(use.To.Module)
+                    && (!_foundations.Contains(use.From)
+                        || use is { From: "Web", To.Module: "Persistence" } or { From: "Persistence", To.Module: "Web" })))
             .Where(use => !allowed.Contains((use.From, use.To.Module)))
             .Select(use => use.Text);
         faults.Distinct().Order().ShouldBeEmpty();
@@ -40,7 +45,8 @@ public sealed class ModuleRulesTests
     {
         var table = DirectionTable();
         var modules = table.SelectMany(edge => new[] { edge.From, edge.To }).Distinct().ToHashSet();
-        while (modules.Where(module => !table.Any(edge => edge.From == module && modules.Contains(edge.To))).ToList() is { Count: > 0 } leaves)
+        while (modules.Where(module => !table.Any(edge => edge.From == module && modules.Contains(edge.To)))
+            .ToList() is { Count: > 0 } leaves)
         {
             modules.ExceptWith(leaves);
         }
@@ -52,7 +58,8 @@ public sealed class ModuleRulesTests
     public void The_system_role_is_used_in_the_listed_folders_only()
     {
         var listed = Section("System role").Select(line => line.Trim('-', ' ', '`'));
-        var users = Uses().Where(use => use.Target == "NetAutomation.Persistence.SystemDb" && use.From is not ("Persistence" or "")).Select(use => use.Folder).Distinct();
+        var users = Uses().Where(use => use.Target == "NetAutomation.Persistence.SystemDb" && use.From is not ("Persistence" or ""))
+            .Select(use => use.Folder).Distinct();
         users.Order(StringComparer.Ordinal).ShouldBe(listed);
     }
 
@@ -72,8 +79,10 @@ public sealed class ModuleRulesTests
         }),
     ];
 
-    private static IEnumerable<string> Section(string heading) => File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/architecture.md"))
-        .SkipWhile(line => line != $"## {heading}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal)).Where(line => line.StartsWith("- ", StringComparison.Ordinal));
+    private static IEnumerable<string> Section(string heading) =>
+        File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/architecture.md"))
+        .SkipWhile(line => line != $"## {heading}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
+            .Where(line => line.StartsWith("- ", StringComparison.Ordinal));
 
     private static List<Use> Uses()
     {
@@ -103,7 +112,10 @@ public sealed class ModuleRulesTests
 
                 if (target.Scope == assembly.MainModule && target.Namespace.StartsWith(Root, StringComparison.Ordinal))
                 {
-                    uses.Add(new Use(from, outer.Namespace[(Root.Length + (outer.Namespace == Root ? 0 : 1))..].Replace('.', '/'), Module(target.Namespace), target.FullName, $"{outer.FullName} uses {target.FullName}"));
+                    uses.Add(
+                        new Use(
+                            from, outer.Namespace[(Root.Length + (outer.Namespace == Root ? 0 : 1))..].Replace('.', '/'),
+                            Module(target.Namespace), target.FullName, $"{outer.FullName} uses {target.FullName}"));
                 }
             }
         }
@@ -119,18 +131,24 @@ public sealed class ModuleRulesTests
 
     private static IEnumerable<TypeReference> Named(TypeDefinition type)
     {
-        IEnumerable<TypeReference?> own = [type.BaseType, .. type.Interfaces.Select(i => i.InterfaceType), .. type.CustomAttributes.Select(a => a.AttributeType),
-            .. type.Fields.Select(f => f.FieldType), .. type.GenericParameters.SelectMany(p => p.Constraints.Select(c => c.ConstraintType))];
+        IEnumerable<TypeReference?> own =
+            [type.BaseType, .. type.Interfaces.Select(i => i.InterfaceType), .. type.CustomAttributes.Select(a => a.AttributeType),
+            .. type.Fields.Select(f => f.FieldType),
+            .. type.GenericParameters.SelectMany(p => p.Constraints.Select(c => c.ConstraintType))];
         var methods = type.Methods.SelectMany(method => new TypeReference?[] { method.ReturnType }
             .Concat(method.Parameters.Select(p => p.ParameterType))
-            .Concat(method.HasBody ? method.Body.Variables.Select(v => v.VariableType).Concat(method.Body.Instructions.SelectMany(Operand)) : []));
+            .Concat(
+                method.HasBody
+                    ? method.Body.Variables.Select(v => v.VariableType).Concat(method.Body.Instructions.SelectMany(Operand)) : []));
         return own.Concat(methods).OfType<TypeReference>();
     }
 
     private static IEnumerable<TypeReference?> Operand(Instruction instruction) => instruction.Operand switch
     {
         TypeReference type => [type],
-        MethodReference method => [method.DeclaringType, method.ReturnType, .. method.Parameters.Select(p => p.ParameterType), .. method is GenericInstanceMethod generic ? generic.GenericArguments : []],
+        MethodReference method =>
+            [method.DeclaringType, method.ReturnType, .. method.Parameters.Select(p => p.ParameterType),
+                .. method is GenericInstanceMethod generic ? generic.GenericArguments : []],
         FieldReference field => [field.DeclaringType, field.FieldType],
         _ => [],
     };

@@ -12,7 +12,8 @@ public sealed class PlatformRulesTests
 {
     private static readonly string _root = PostgresServer.RepositoryRoot();
 
-    public static TheoryData<string> Names() => [.. Directory.GetDirectories($"{_root}/src/Platforms").Select(path => Path.GetFileName(path))];
+    public static TheoryData<string> Names() =>
+        [.. Directory.GetDirectories($"{_root}/src/Platforms").Select(path => Path.GetFileName(path))];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -56,20 +57,25 @@ public sealed class PlatformRulesTests
         var seen = JsonNode.Parse(await Engine($"import json, platforms; d = '{_root}/src/Platforms/{name}'; platforms.words(d); "
             + "p = platforms.read(d); print(json.dumps({'platform': p, 'known': p['connection'] in platforms.CONNECTIONS, 'modules': platforms.modules(d)}))"))!;
 
-        JsonNode.DeepEquals(seen["platform"], folder.Yaml("platform.yaml").Root).ShouldBeTrue("the service and the engine read the file alike");
+        JsonNode.DeepEquals(seen["platform"], folder.Yaml("platform.yaml").Root)
+            .ShouldBeTrue("the service and the engine read the file alike");
         seen["known"]!.GetValue<bool>().ShouldBeTrue("the engine has this connection");
         manifest.Name.ShouldBe(name);
-        Directory.GetFiles($"{_root}/src/Blocks", $"{name}.yml", SearchOption.AllDirectories).ShouldNotBeEmpty("at least one block runs on it");
+        Directory.GetFiles($"{_root}/src/Blocks", $"{name}.yml", SearchOption.AllDirectories)
+            .ShouldNotBeEmpty("at least one block runs on it");
         Assert.SkipUnless(File.Exists("/usr/bin/ansible-playbook"), "needs Ansible");
         await Engine($"import importlib, ansible.cli.playbook, ansible.plugins.loader; [importlib.import_module(m) for m in {seen["modules"]!.ToJsonString()}]");
     }
 
     private static async Task<string> Engine(string code)
     {
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-B", "-c", $"import sys; sys.path.insert(0, '{_root}/src/Ansible/engine'); {code}"])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
-        })!;
+        using var process =
+            Process.Start(
+                new ProcessStartInfo(
+                    "/usr/bin/python3", ["-B", "-c", $"import sys; sys.path.insert(0, '{_root}/src/Ansible/engine'); {code}"])
+                {
+                    RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+                })!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         process.ExitCode.ShouldBe(0, await errors);
@@ -78,11 +84,14 @@ public sealed class PlatformRulesTests
 
     private static Regex Literal(string name) => Pattern($"\"{name}\"|'{name}'");
 
-    /// <summary>The name as a word, or as a part between underscores and dots. A hyphen after it makes another word, such as an architecture.</summary>
+    /// <summary>
+    /// The name as a word, or as a part between underscores and dots. A hyphen after it makes another word, such as an architecture.
+    /// </summary>
     private static Regex Identifier(string name) => Pattern($"(?<![A-Za-z0-9-]){name}(?![A-Za-z0-9-])");
 
     private static Regex Pattern(string pattern) => new(pattern, RegexOptions.None, TimeSpan.FromSeconds(1));
 
     /// <summary>Prose may say what it likes.</summary>
-    private static Regex Comment(string path) => Pattern(Path.GetExtension(path) is ".cs" ? "//.*$" : Path.GetExtension(path) is ".sql" ? "--.*$" : "#.*$");
+    private static Regex Comment(string path) =>
+        Pattern(Path.GetExtension(path) is ".cs" ? "//.*$" : Path.GetExtension(path) is ".sql" ? "--.*$" : "#.*$");
 }

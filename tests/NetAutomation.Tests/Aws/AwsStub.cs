@@ -87,7 +87,8 @@ internal sealed class AwsStub : IAsyncDisposable
     internal sealed record Call(string Line, IReadOnlyDictionary<string, string> Headers, string Body, string? SignatureFault)
     {
         /// <summary>The form parameters without Action and Version, decoded and sorted as sent.</summary>
-        public string Parameters => string.Join('\n', Pairs.Where(p => p.Key is not ("Action" or "Version")).Select(p => p.Key + "=" + p.Value));
+        public string Parameters =>
+            string.Join('\n', Pairs.Where(p => p.Key is not ("Action" or "Version")).Select(p => p.Key + "=" + p.Value));
 
         public string Action => Pairs.Single(p => p.Key == "Action").Value + "/" + Pairs.Single(p => p.Key == "Version").Value;
 

@@ -11,10 +11,14 @@ public sealed class EndpointNames
 {
     public static TheoryData<ClientConfig, string> Configs { get; } = new()
     {
-        { new AmazonElasticLoadBalancingV2Config { RegionEndpoint = RegionEndpoint.CNNorth1 }, "https://elasticloadbalancing.cn-north-1.amazonaws.com.cn" },
-        { new AmazonElasticLoadBalancingV2Config { RegionEndpoint = RegionEndpoint.USEast1 }, "https://elasticloadbalancing.us-east-1.amazonaws.com" },
-        { new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = RegionEndpoint.USEast1 }, "https://metering.marketplace.us-east-1.amazonaws.com" },
-        { new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = RegionEndpoint.USEast1 }, "https://entitlement.marketplace.us-east-1.amazonaws.com" },
+        { new AmazonElasticLoadBalancingV2Config { RegionEndpoint = RegionEndpoint.CNNorth1 },
+            "https://elasticloadbalancing.cn-north-1.amazonaws.com.cn" },
+        { new AmazonElasticLoadBalancingV2Config { RegionEndpoint = RegionEndpoint.USEast1 },
+            "https://elasticloadbalancing.us-east-1.amazonaws.com" },
+        { new AmazonAWSMarketplaceMeteringConfig { RegionEndpoint = RegionEndpoint.USEast1 },
+            "https://metering.marketplace.us-east-1.amazonaws.com" },
+        { new AmazonMarketplaceEntitlementServiceConfig { RegionEndpoint = RegionEndpoint.USEast1 },
+            "https://entitlement.marketplace.us-east-1.amazonaws.com" },
         { new AmazonElasticLoadBalancingV2Config { ServiceURL = "http://127.0.0.1:4566" }, "http://127.0.0.1:4566/" },
     };
 
@@ -26,5 +30,9 @@ public sealed class EndpointNames
     [Fact]
     public void Fips_is_refused_rather_than_ignored() =>
         Should.Throw<AmazonClientException>(() =>
-            new AmazonElasticLoadBalancingV2Config { RegionEndpoint = RegionEndpoint.USEast1, UseFIPSEndpoint = true }.DetermineServiceOperationEndpoint(new ServiceOperationEndpointParameters(null!)));
+            new AmazonElasticLoadBalancingV2Config
+            {
+                RegionEndpoint = RegionEndpoint.USEast1, UseFIPSEndpoint = true
+            }.DetermineServiceOperationEndpoint(
+                    new ServiceOperationEndpointParameters(null!)));
 }

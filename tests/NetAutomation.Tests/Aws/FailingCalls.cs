@@ -16,7 +16,8 @@ public sealed class FailingCalls
     public async Task Throttled_call_is_signed_and_sent_again(string code, int status)
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
-        aws.Answer($"<ErrorResponse><Error><Code>{code}</Code><Message>slow</Message></Error><RequestId>r</RequestId></ErrorResponse>", status);
+        aws.Answer(
+            $"<ErrorResponse><Error><Code>{code}</Code><Message>slow</Message></Error><RequestId>r</RequestId></ErrorResponse>", status);
         aws.Answer(Empty);
         using var client = Elb(aws);
 
@@ -46,7 +47,8 @@ public sealed class FailingCalls
         aws.Answer("<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>", 400);
         using var client = Elb(aws);
 
-        (await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()))).ErrorCode.ShouldBe("ValidationError");
+        (await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(
+            client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()))).ErrorCode.ShouldBe("ValidationError");
 
         aws.Calls.Count.ShouldBe(1);
     }
@@ -60,7 +62,9 @@ public sealed class FailingCalls
         aws.Answer(Html, 502, "text/html");
         using var client = Elb(aws, retries: 1);
 
-        var refusal = await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
+        var refusal =
+            await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(
+                client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
 
         ((int)refusal.StatusCode).ShouldBe(502);
         refusal.ErrorCode.ShouldBeNullOrEmpty();
@@ -74,7 +78,9 @@ public sealed class FailingCalls
         aws.Answer("<html>bad gateway</html>", 502, "text/html");
         using var client = Metering(aws, retries: 0);
 
-        var refusal = await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
+        var refusal =
+            await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(
+                client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
         ((int)refusal.StatusCode).ShouldBe(502);
     }
@@ -92,7 +98,8 @@ public sealed class FailingCalls
         aws.Answer(body, headers: ("x-amzn-RequestId", "req-4"));
         using var client = Elb(aws, retries: 0);
 
-        var broken = await Should.ThrowAsync<AmazonUnmarshallingException>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
+        var broken =
+            await Should.ThrowAsync<AmazonUnmarshallingException>(client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest()));
 
         broken.RequestId.ShouldBe("req-4");
         aws.Calls.Count.ShouldBe(1);
@@ -134,7 +141,8 @@ public sealed class FailingCalls
         aws.AnswerJson(body);
         using var client = Metering(aws, retries: 0);
 
-        await Should.ThrowAsync<AmazonUnmarshallingException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
+        await Should.ThrowAsync<AmazonUnmarshallingException>(
+            client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
         aws.Calls.Count.ShouldBe(1);
     }
@@ -182,7 +190,8 @@ public sealed class FailingCalls
         });
         using var client = Metering(aws);
 
-        await Should.ThrowAsync<OperationCanceledException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }, cancel.Token));
+        await Should.ThrowAsync<OperationCanceledException>(
+            client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }, cancel.Token));
 
         aws.Calls.Count.ShouldBe(1);
     }

@@ -44,7 +44,8 @@ public sealed class MarketplaceCalls
                 new UsageRecord
                 {
                     Timestamp = hour, CustomerAWSAccountId = "1", LicenseArn = "arn:l", Dimension = "runs", Quantity = 0,
-                    UsageAllocations = [new UsageAllocation { AllocatedUsageQuantity = 0, Tags = [new Tag { Key = "block", Value = "bgp-audit" }] }],
+                    UsageAllocations =
+                        [new UsageAllocation { AllocatedUsageQuantity = 0, Tags = [new Tag { Key = "block", Value = "bgp-audit" }] }],
                 },
             ],
         });
@@ -71,7 +72,9 @@ public sealed class MarketplaceCalls
         aws.AnswerJson($$"""{"__type":"{{type}}","Message":"no"}""", 400, ("x-amzn-RequestId", "req-3"));
         using var client = Metering(aws);
 
-        var refusal = await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
+        var refusal =
+            await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(
+                client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
         refusal.ShouldBeOfType(expected);
         refusal.Message.ShouldBe("no");
@@ -86,7 +89,8 @@ public sealed class MarketplaceCalls
         aws.AnswerJson("""{"__type":"TimestampOutOfBoundsException","message":"too old"}""", 400);
         using var client = Metering(aws);
 
-        await Should.ThrowAsync<TimestampOutOfBoundsException>(client.BatchMeterUsageAsync(new BatchMeterUsageRequest { ProductCode = "pc", UsageRecords = [] }));
+        await Should.ThrowAsync<TimestampOutOfBoundsException>(
+            client.BatchMeterUsageAsync(new BatchMeterUsageRequest { ProductCode = "pc", UsageRecords = [] }));
     }
 
     [Fact]
@@ -95,8 +99,14 @@ public sealed class MarketplaceCalls
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson("""{"Entitlements":[],"NextToken":"n"}""");
         aws.AnswerJson("""{"Entitlements":[{"ProductCode":"pc","Dimension":"devices","CustomerAWSAccountId":"1","LicenseArn":"arn:l","Value":{"IntegerValue":50},"ExpirationDate":1798761600.5}]}""");
-        using var client = new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
-        var request = new GetEntitlementsRequest { ProductCode = "pc", Filter = new Dictionary<string, List<string>> { [GetEntitlementFilterName.LICENSE_ARN] = ["arn:l"] }, MaxResults = 25 };
+        using var client =
+            new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
+        var request =
+            new GetEntitlementsRequest
+            {
+                ProductCode = "pc", Filter = new Dictionary<string, List<string>> { [GetEntitlementFilterName.LICENSE_ARN] = ["arn:l"] },
+                MaxResults = 25
+            };
 
         var empty = await client.GetEntitlementsAsync(request);
         request.NextToken = empty.NextToken;
@@ -118,7 +128,8 @@ public sealed class MarketplaceCalls
     {
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson("""{"__type":"InvalidParameterException","message":"no"}""", 400);
-        using var client = new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
+        using var client =
+            new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
 
         await Should.ThrowAsync<InvalidParameterException>(client.GetEntitlementsAsync(new GetEntitlementsRequest { ProductCode = "pc" }));
     }
@@ -137,5 +148,6 @@ public sealed class MarketplaceCalls
         aws.Only.SignatureFault.ShouldBeNull();
     }
 
-    private static AmazonAWSMarketplaceMeteringClient Metering(AwsStub aws) => new(AwsStub.Credentials, aws.Configure<AmazonAWSMarketplaceMeteringConfig>());
+    private static AmazonAWSMarketplaceMeteringClient Metering(AwsStub aws) =>
+        new(AwsStub.Credentials, aws.Configure<AmazonAWSMarketplaceMeteringConfig>());
 }

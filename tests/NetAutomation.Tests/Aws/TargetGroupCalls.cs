@@ -19,9 +19,12 @@ public sealed class TargetGroupCalls
         var registered = await client.RegisterTargetsAsync(new RegisterTargetsRequest
         {
             TargetGroupArn = Arn,
-            Targets = [new TargetDescription { Id = "10.0.0.1", Port = 8443 }, new TargetDescription { Id = "10.1.0.1", Port = 8443, AvailabilityZone = "all" }],
+            Targets =
+                [new TargetDescription { Id = "10.0.0.1", Port = 8443 },
+                    new TargetDescription { Id = "10.1.0.1", Port = 8443, AvailabilityZone = "all" }],
         });
-        await client.DeregisterTargetsAsync(new DeregisterTargetsRequest { TargetGroupArn = Arn, Targets = [new TargetDescription { Id = "10.0.0.1", Port = 8443 }] });
+        await client.DeregisterTargetsAsync(
+            new DeregisterTargetsRequest { TargetGroupArn = Arn, Targets = [new TargetDescription { Id = "10.0.0.1", Port = 8443 }] });
 
         registered.ResponseMetadata.RequestId.ShouldBe("req-1");
         aws.Calls.ShouldAllBe(call => call.SignatureFault == null);
@@ -61,7 +64,9 @@ public sealed class TargetGroupCalls
         string? marker = null;
         do
         {
-            var page = await client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest { Names = ["a", "b"], PageSize = 1, Marker = marker });
+            var page =
+                await client.DescribeTargetGroupsAsync(
+                    new DescribeTargetGroupsRequest { Names = ["a", "b"], PageSize = 1, Marker = marker });
             names.AddRange(page.TargetGroups!.Select(g => g.TargetGroupName!));
             marker = page.NextMarker;
         }
@@ -88,7 +93,8 @@ public sealed class TargetGroupCalls
         });
         var read = await client.DescribeTargetGroupAttributesAsync(new DescribeTargetGroupAttributesRequest { TargetGroupArn = Arn });
 
-        aws.Calls[0].Parameters.ShouldBe($"Attributes.member.1.Key=proxy_protocol_v2.enabled\nAttributes.member.1.Value=true\nTargetGroupArn={Arn}");
+        aws.Calls[0].Parameters.ShouldBe(
+            $"Attributes.member.1.Key=proxy_protocol_v2.enabled\nAttributes.member.1.Value=true\nTargetGroupArn={Arn}");
         set.Attributes.ShouldHaveSingleItem().Value.ShouldBe("true");
         read.Attributes.ShouldHaveSingleItem().Key.ShouldBe("proxy_protocol_v2.enabled");
     }
@@ -100,7 +106,9 @@ public sealed class TargetGroupCalls
         aws.Answer("<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code><Message>gone</Message></Error><RequestId>req-2</RequestId></ErrorResponse>", 400);
         using var client = Client(aws);
 
-        var refusal = await Should.ThrowAsync<TargetGroupNotFoundException>(client.DescribeTargetHealthAsync(new DescribeTargetHealthRequest { TargetGroupArn = Arn }));
+        var refusal =
+            await Should.ThrowAsync<TargetGroupNotFoundException>(
+                client.DescribeTargetHealthAsync(new DescribeTargetHealthRequest { TargetGroupArn = Arn }));
 
         refusal.ErrorCode.ShouldBe("TargetGroupNotFound");
         refusal.ErrorType.ShouldBe(ErrorType.Sender);
@@ -111,5 +119,6 @@ public sealed class TargetGroupCalls
     private static string Envelope(string action, string result) =>
         $"<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><{action}Result>{result}</{action}Result><ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></{action}Response>";
 
-    private static AmazonElasticLoadBalancingV2Client Client(AwsStub aws) => new(AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>());
+    private static AmazonElasticLoadBalancingV2Client Client(AwsStub aws) =>
+        new(AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>());
 }

@@ -98,13 +98,16 @@ public sealed class EndpointConnections
         var (waiting, _) = await cloud.CreateEndpointAsync(accepted: false);
         var (available, _) = await cloud.CreateEndpointAsync(accepted: true);
 
-        (await Find("Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=pendingAcceptance&Filter.1.Value.2=available")).ShouldBe([waiting, available]);
+        (await Find("Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=pendingAcceptance&Filter.1.Value.2=available"))
+            .ShouldBe([waiting, available]);
         (await Find($"Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=available&Filter.2.Name=vpc-endpoint-owner&Filter.2.Value.1={SimulatedCloud.Customer}")).ShouldBe([available]);
         (await Find($"Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=available&Filter.2.Name=vpc-endpoint-owner&Filter.2.Value.1={SimulatedCloud.Stranger}")).ShouldBeEmpty();
         (await Find("Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=Available")).ShouldBeEmpty();
 
         async Task<List<string>> Find(string filters) =>
-            SimulatedCloud.Values((await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", "Action=DescribeVpcEndpointConnections&" + filters)).Body, "vpcEndpointId");
+            SimulatedCloud.Values(
+                (await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", "Action=DescribeVpcEndpointConnections&" + filters)).Body,
+                "vpcEndpointId");
     }
 
     [Theory]

@@ -77,7 +77,8 @@ public sealed class LoadBalancerFront
     {
         using var target = new TcpTarget();
         var options = SimulatedCloud.Options(target.Address);
-        await using var cloud = await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { IdleTimeoutSeconds = 0.5 } });
+        await using var cloud =
+            await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { IdleTimeoutSeconds = 0.5 } });
         using var client = await ConnectAsync(await cloud.DirectAddressAsync());
         await client.SendAsync("x"u8.ToArray());
         using var behind = await target.AcceptClientAsync();
@@ -103,7 +104,8 @@ public sealed class LoadBalancerFront
         await ShouldBeRefusedAsync(address);
 
         await cloud.ControlAsync(HttpMethod.Delete, $"/control/endpoints/{id}");
-        (await cloud.NlbAsync()).GetProperty("listeners").EnumerateArray().ShouldNotContain(l => l.GetProperty("endpoint").ToString() == id);
+        (await cloud.NlbAsync()).GetProperty("listeners").EnumerateArray()
+            .ShouldNotContain(l => l.GetProperty("endpoint").ToString() == id);
     }
 
     [Fact]
@@ -113,7 +115,8 @@ public sealed class LoadBalancerFront
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(target.Address));
         var (_, address) = await cloud.CreateEndpointAsync(accepted: false);
         await ShouldBeRefusedAsync(address);
-        var listener = (await cloud.NlbAsync()).GetProperty("listeners").EnumerateArray().Single(l => l.GetProperty("address").GetString() == address.ToString());
+        var listener = (await cloud.NlbAsync()).GetProperty("listeners").EnumerateArray()
+            .Single(l => l.GetProperty("address").GetString() == address.ToString());
         listener.GetProperty("refused").GetInt64().ShouldBe(1);
         listener.GetProperty("accepted").GetInt64().ShouldBe(0);
     }
@@ -174,8 +177,11 @@ public sealed class LoadBalancerFront
         using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var options = SimulatedCloud.Options(target.Address);
-        var groups = options.LoadBalancer.TargetGroups.Select(g => g with { HealthCheck = g.HealthCheck with { Port = ((IPEndPoint)closed.LocalEndPoint!).Port } }).ToList();
-        await using var cloud = await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
+        var groups =
+            options.LoadBalancer.TargetGroups.Select(
+                g => g with { HealthCheck = g.HealthCheck with { Port = ((IPEndPoint)closed.LocalEndPoint!).Port } }).ToList();
+        await using var cloud =
+            await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
         await SimulatedCloud.EventuallyAsync(async () => await HealthAsync(cloud) is ["unhealthy"]);
         using var client = await ConnectAsync(await cloud.DirectAddressAsync());
         await client.SendAsync("x"u8.ToArray());
@@ -195,15 +201,22 @@ public sealed class LoadBalancerFront
         listener.Start();
         var serving = ServeOneCheckAsync(listener, certificate, answer);
         var options = SimulatedCloud.Options((IPEndPoint)listener.LocalEndpoint);
-        var check = new HealthCheckOptions { Protocol = "HTTPS", Path = "/healthz/ready", IntervalMilliseconds = 60_000, TimeoutMilliseconds = 20_000, UnhealthyThreshold = 1 };
+        var check =
+            new HealthCheckOptions
+            {
+                Protocol = "HTTPS", Path = "/healthz/ready", IntervalMilliseconds = 60_000, TimeoutMilliseconds = 20_000,
+                UnhealthyThreshold = 1
+            };
         var groups = options.LoadBalancer.TargetGroups.Select(g => g with { HealthCheck = check }).ToList();
-        await using var cloud = await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
+        await using var cloud =
+            await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
 
         var (header, request) = await serving.WaitAsync(TimeSpan.FromSeconds(20));
         header[12].ShouldBe((byte)0x20);
         request.ShouldBe("GET /healthz/ready HTTP/1.1");
         await SimulatedCloud.EventuallyAsync(async () => await HealthAsync(cloud) is [var now] && now == state);
-        (await cloud.NlbAsync()).GetProperty("targetGroups")[0].GetProperty("targets")[0].GetProperty("reason").GetString().ShouldBe(reason);
+        (await cloud.NlbAsync()).GetProperty("targetGroups")[0].GetProperty("targets")[0].GetProperty("reason").GetString()
+            .ShouldBe(reason);
     }
 
     [Fact]
@@ -224,7 +237,8 @@ public sealed class LoadBalancerFront
                 $"Action={action}&TargetGroupArn={Uri.EscapeDataString(arn)}&Targets.member.1.Id=127.0.0.1&Targets.member.1.Port={target.Address.Port}")).Status.ShouldBe(200);
     }
 
-    private static async Task<(byte[] Header, string? Request)> ServeOneCheckAsync(TcpListener listener, X509Certificate2 certificate, string answer)
+    private static async Task<(byte[] Header, string? Request)> ServeOneCheckAsync(
+        TcpListener listener, X509Certificate2 certificate, string answer)
     {
         using var socket = await listener.AcceptSocketAsync();
         var header = await ReadAsync(socket, 100);
@@ -239,7 +253,10 @@ public sealed class LoadBalancerFront
     private static async Task<List<string>> HealthAsync(SimulatedCloud cloud, string? arn = null, string more = "")
     {
         arn ??= (await cloud.NlbAsync()).GetProperty("targetGroups")[0].GetProperty("arn").GetString()!;
-        var (status, body) = await cloud.QueryAsync(SimulatedCloud.Provider, "elasticloadbalancing", $"Action=DescribeTargetHealth&TargetGroupArn={Uri.EscapeDataString(arn)}{more}");
+        var (status, body) =
+            await cloud.QueryAsync(
+                SimulatedCloud.Provider, "elasticloadbalancing",
+                $"Action=DescribeTargetHealth&TargetGroupArn={Uri.EscapeDataString(arn)}{more}");
         status.ShouldBe(200);
         return SimulatedCloud.Values(body, "State");
     }

@@ -21,12 +21,15 @@ public sealed class ManyEndpoints
 
         foreach (var chunk in made.Chunk(100))
         {
-            var (_, body) = await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", $"Action=AcceptVpcEndpointConnections&ServiceId={SimulatedCloud.ServiceId}&"
+            var (_, body) =
+                await cloud.QueryAsync(
+                    SimulatedCloud.Provider, "ec2", $"Action=AcceptVpcEndpointConnections&ServiceId={SimulatedCloud.ServiceId}&"
                 + string.Join('&', chunk.Select((id, i) => $"VpcEndpointId.{i + 1}={id}")));
             SimulatedCloud.Values(body, "code").ShouldBeEmpty();
         }
 
-        await SimulatedCloud.EventuallyAsync(async () => (await PagesAsync(cloud)).SelectMany(page => page).All(row => row.State == "available"));
+        await SimulatedCloud.EventuallyAsync(
+            async () => (await PagesAsync(cloud)).SelectMany(page => page).All(row => row.State == "available"));
     }
 
     [Fact]
@@ -37,12 +40,16 @@ public sealed class ManyEndpoints
         await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1000, state = "available" });
         var deleted = Ids(await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:delete", new { share = 0.1, seed = 7 }));
         deleted.Count.ShouldBeInRange(50, 150);
-        var taken = Ids(await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:recreate", new { share = 0.1, seed = 7, states = new[] { "available" }, owner = SimulatedCloud.Stranger }));
+        var taken =
+            Ids(await cloud.ControlAsync(
+                HttpMethod.Post, "/control/endpoints:recreate",
+                new { share = 0.1, seed = 7, states = new[] { "available" }, owner = SimulatedCloud.Stranger }));
         clock.Advance(TimeSpan.FromSeconds(1));
 
         var rows = (await PagesAsync(cloud)).SelectMany(page => page).ToList();
         rows.Where(row => row.State == "deleted").Select(row => row.Id).ShouldBe(deleted, ignoreOrder: true);
-        rows.Where(row => row.Owner == SimulatedCloud.Stranger).ShouldBe(taken.Select(id => (id, SimulatedCloud.Stranger, "pendingAcceptance")), ignoreOrder: true);
+        rows.Where(row => row.Owner == SimulatedCloud.Stranger)
+            .ShouldBe(taken.Select(id => (id, SimulatedCloud.Stranger, "pendingAcceptance")), ignoreOrder: true);
         rows.Select(row => row.Id).ShouldBeUnique();
 
         await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:put", new { vpceIds = taken.Take(2), state = "failed" });
@@ -56,9 +63,11 @@ public sealed class ManyEndpoints
     {
         var clock = new FakeTimeProvider(_noon);
         var options = Open();
-        await using var cloud = await SimulatedCloud.StartAsync(options with { Ec2 = new Ec2Options { VisibilityMilliseconds = 500 } }, clock);
+        await using var cloud =
+            await SimulatedCloud.StartAsync(options with { Ec2 = new Ec2Options { VisibilityMilliseconds = 500 } }, clock);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
-        var hidden = (await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1, visibleAfterMilliseconds = 5000 })).Single();
+        var hidden = (await BulkAsync(cloud, new { account = SimulatedCloud.Customer, count = 1, visibleAfterMilliseconds = 5000 }))
+            .Single();
         (await cloud.StateAsync(id)).ShouldBeNull();
         clock.Advance(TimeSpan.FromMilliseconds(500));
         (await cloud.StateAsync(id)).ShouldBe("pendingAcceptance");
@@ -77,7 +86,8 @@ public sealed class ManyEndpoints
     public async Task Calls_beyond_the_bucket_are_throttled_until_it_is_filled_again()
     {
         var clock = new FakeTimeProvider(_noon);
-        await using var cloud = await SimulatedCloud.StartAsync(Open() with { Ec2 = new Ec2Options { BucketCapacity = 3, RefillPerSecond = 2 } }, clock);
+        await using var cloud =
+            await SimulatedCloud.StartAsync(Open() with { Ec2 = new Ec2Options { BucketCapacity = 3, RefillPerSecond = 2 } }, clock);
         var codes = new List<int>();
         for (var i = 0; i < 5; i++)
         {
@@ -89,7 +99,8 @@ public sealed class ManyEndpoints
         (await StatusAsync()).ShouldBe(200);
         (await StatusAsync()).ShouldBe(503);
 
-        async Task<int> StatusAsync() => (await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", "Action=DescribeVpcEndpointConnections")).Status;
+        async Task<int> StatusAsync() =>
+            (await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", "Action=DescribeVpcEndpointConnections")).Status;
     }
 
     [Fact]
@@ -110,20 +121,33 @@ public sealed class ManyEndpoints
                 options with
                 {
                     Queues = ["events"],
-                    QueueFaults = new Dictionary<string, QueueFaults> { ["events"] = new() { DropPercent = 20, DuplicatePercent = 20, DelayPercent = 20, DelayMilliseconds = 1000, ReorderPercent = 20, Seed = seed } },
+                    QueueFaults =
+                        new Dictionary<string, QueueFaults>
+                        {
+                            ["events"] =
+                                new()
+                                {
+                                    DropPercent = 20, DuplicatePercent = 20, DelayPercent = 20, DelayMilliseconds = 1000,
+                                    ReorderPercent = 20, Seed = seed
+                                }
+                        },
                 },
                 clock);
             var agreements = new List<string>();
             for (var i = 0; i < 100; i++)
             {
-                agreements.Add((await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201)).GetProperty("id").GetString()!);
+                agreements.Add(
+                    (await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201))
+                        .GetProperty("id").GetString()!);
             }
 
             clock.Advance(TimeSpan.FromSeconds(2));
             var arrived = new List<int>();
             while (true)
             {
-                var (_, body) = await cloud.JsonAsync(SimulatedCloud.Provider, "sqs", "AmazonSQS.ReceiveMessage", new { cloud.QueueUrl, MaxNumberOfMessages = 10 });
+                var (_, body) =
+                    await cloud.JsonAsync(
+                        SimulatedCloud.Provider, "sqs", "AmazonSQS.ReceiveMessage", new { cloud.QueueUrl, MaxNumberOfMessages = 10 });
                 if (!body.TryGetProperty("Messages", out var messages))
                 {
                     return arrived;
@@ -139,15 +163,22 @@ public sealed class ManyEndpoints
     public async Task Notices_of_a_legacy_product_tell_its_life_in_either_spelling()
     {
         var options = SimulatedCloud.Options();
-        await using var cloud = await SimulatedCloud.StartAsync(options with { Marketplace = options.Marketplace with { LegacyProducts = ["old"], NoticeQueue = "events" } });
-        var bought = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer, productCode = "old" }, 201);
+        await using var cloud =
+            await SimulatedCloud.StartAsync(
+                options with { Marketplace = options.Marketplace with { LegacyProducts = ["old"], NoticeQueue = "events" } });
+        var bought =
+            await cloud.ControlAsync(
+                HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer, productCode = "old" }, 201);
         foreach (var step in new[] { "fail", "activate", "amend", "end?raw=true", "deprovision?raw=true&pascalCase=true" })
         {
             await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{bought.GetProperty("id").GetString()}:{step}", new { });
         }
 
-        var (_, body) = await cloud.JsonAsync(SimulatedCloud.Provider, "sqs", "AmazonSQS.ReceiveMessage", new { cloud.QueueUrl, MaxNumberOfMessages = 10 });
-        var notices = body.GetProperty("Messages").EnumerateArray().Select(m => JsonDocument.Parse(m.GetProperty("Body").GetString()!).RootElement)
+        var (_, body) =
+            await cloud.JsonAsync(
+                SimulatedCloud.Provider, "sqs", "AmazonSQS.ReceiveMessage", new { cloud.QueueUrl, MaxNumberOfMessages = 10 });
+        var notices = body.GetProperty("Messages").EnumerateArray()
+            .Select(m => JsonDocument.Parse(m.GetProperty("Body").GetString()!).RootElement)
             .Select(m => m.TryGetProperty("Message", out var inner) ? JsonDocument.Parse(inner.GetString()!).RootElement : m).ToList();
         notices.Select(n => (n.TryGetProperty("action", out var a) ? a : n.GetProperty("Action")).GetString()).ShouldBe(
             ["subscribe-fail", "subscribe-success", "entitlement-updated", "unsubscribe-pending", "unsubscribe-success"]);
@@ -162,9 +193,11 @@ public sealed class ManyEndpoints
     }
 
     private static async Task<List<string>> BulkAsync(SimulatedCloud cloud, object request) =>
-        [.. (await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:bulk", request, 201)).GetProperty("endpoints").EnumerateArray().Select(e => e.GetProperty("vpceId").GetString()!)];
+        [.. (await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:bulk", request, 201)).GetProperty("endpoints").EnumerateArray()
+            .Select(e => e.GetProperty("vpceId").GetString()!)];
 
-    private static List<string> Ids(JsonElement changed) => [.. changed.GetProperty("vpceIds").EnumerateArray().Select(id => id.GetString()!)];
+    private static List<string> Ids(JsonElement changed) =>
+        [.. changed.GetProperty("vpceIds").EnumerateArray().Select(id => id.GetString()!)];
 
     private static async Task<List<List<(string Id, string Owner, string State)>>> PagesAsync(SimulatedCloud cloud)
     {
@@ -172,9 +205,15 @@ public sealed class ManyEndpoints
         string? token = null;
         do
         {
-            var (status, page) = await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", "Action=DescribeVpcEndpointConnections&MaxResults=1000" + (token is null ? "" : "&NextToken=" + Uri.EscapeDataString(token)));
+            var (status, page) =
+                await cloud.QueryAsync(
+                    SimulatedCloud.Provider, "ec2",
+                    "Action=DescribeVpcEndpointConnections&MaxResults=1000"
+                        + (token is null ? "" : "&NextToken=" + Uri.EscapeDataString(token)));
             status.ShouldBe(200);
-            pages.Add([.. SimulatedCloud.Values(page, "vpcEndpointId").Zip(SimulatedCloud.Values(page, "vpcEndpointOwner"), SimulatedCloud.Values(page, "vpcEndpointState"))]);
+            pages.Add(
+                [.. SimulatedCloud.Values(page, "vpcEndpointId")
+                    .Zip(SimulatedCloud.Values(page, "vpcEndpointOwner"), SimulatedCloud.Values(page, "vpcEndpointState"))]);
             token = SimulatedCloud.Values(page, "nextToken").SingleOrDefault();
         }
         while (token is not null);

@@ -37,7 +37,8 @@ public sealed class MarketplaceAndMessages
 
         (await MeterAsync(cloud, Record(license, _noon, 5))).ShouldBe(["Success"]);
         (await MeterAsync(cloud, Record(license, _noon.AddMinutes(-20), 5))).ShouldBe(["Success"]);
-        (await MeterAsync(cloud, Record(license, _noon.AddMinutes(-10), 6), Record(license, _noon.AddHours(-1), 7))).ShouldBe(["DuplicateRecord", "Success"]);
+        (await MeterAsync(cloud, Record(license, _noon.AddMinutes(-10), 6), Record(license, _noon.AddHours(-1), 7)))
+            .ShouldBe(["DuplicateRecord", "Success"]);
         var kept = (await cloud.ControlAsync(HttpMethod.Get, "/control/metering")).GetProperty("records");
         kept.EnumerateArray().Select(r => r.GetProperty("quantity").GetInt32()).ShouldBe([5, 7]);
     }
@@ -52,8 +53,10 @@ public sealed class MarketplaceAndMessages
 
         (await MeterAsync(cloud, good, Record(license, _noon.AddHours(-7), 1))).ShouldBe(["TimestampOutOfBoundsException"]);
         (await MeterAsync(cloud, good, good with { Dimension = "unknown" })).ShouldBe(["InvalidUsageDimensionException"]);
-        (await MeterAsync(cloud, good, good with { LicenseArn = "arn:aws:license-manager::1:license:l-0" })).ShouldBe(["InvalidLicenseException"]);
-        (await MeterAsync(cloud, good, good with { UsageAllocations = [new(2, [new("block", "audit")])] })).ShouldBe(["InvalidUsageAllocationsException"]);
+        (await MeterAsync(cloud, good, good with { LicenseArn = "arn:aws:license-manager::1:license:l-0" }))
+            .ShouldBe(["InvalidLicenseException"]);
+        (await MeterAsync(cloud, good, good with { UsageAllocations = [new(2, [new("block", "audit")])] }))
+            .ShouldBe(["InvalidUsageAllocationsException"]);
         (await MeterAsync(cloud, [.. Enumerable.Repeat(good, 26)])).ShouldBe(["ValidationException"]);
         (await cloud.ControlAsync(HttpMethod.Get, "/control/metering")).GetProperty("records").GetArrayLength().ShouldBe(0);
     }
@@ -73,9 +76,11 @@ public sealed class MarketplaceAndMessages
         await cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{id}:deprovision");
         (await MeterAsync(cloud, Record(license, _noon.AddHours(-1), 1))).ShouldBe(["CustomerNotSubscribed"]);
 
-        var events = (await ReceiveAsync(cloud, new { cloud.QueueUrl, MaxNumberOfMessages = 10 })).Select(m => JsonDocument.Parse(m.GetProperty("Body").GetString()!).RootElement).ToList();
+        var events = (await ReceiveAsync(cloud, new { cloud.QueueUrl, MaxNumberOfMessages = 10 }))
+            .Select(m => JsonDocument.Parse(m.GetProperty("Body").GetString()!).RootElement).ToList();
         events.Select(e => e.GetProperty("detail-type").GetString()).ShouldBe(
-            ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer", "Purchase Agreement Ended - Proposer", "License Deprovisioned - Manufacturer"]);
+            ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer", "Purchase Agreement Ended - Proposer",
+                "License Deprovisioned - Manufacturer"]);
         events.ShouldAllBe(e => e.GetProperty("detail").GetProperty("agreement").GetProperty("id").GetString() == id);
         events.Select(e => e.GetProperty("detail").TryGetProperty("license", out _)).ShouldBe([false, true, false, true]);
     }
@@ -85,9 +90,15 @@ public sealed class MarketplaceAndMessages
     {
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
         var license = await ActiveLicenseAsync(cloud);
-        var (_, found) = await MarketplaceAsync(cloud, "AWSMPEntitlementService.GetEntitlements", new { ProductCode = "pc", Filter = new { LICENSE_ARN = new[] { license } } });
+        var (_, found) =
+            await MarketplaceAsync(
+                cloud, "AWSMPEntitlementService.GetEntitlements",
+                new { ProductCode = "pc", Filter = new { LICENSE_ARN = new[] { license } } });
         found.GetProperty("Entitlements")[0].GetProperty("Value").GetProperty("IntegerValue").GetInt32().ShouldBe(9);
-        var (_, none) = await MarketplaceAsync(cloud, "AWSMPEntitlementService.GetEntitlements", new { ProductCode = "pc", Filter = new { CUSTOMER_AWS_ACCOUNT_ID = new[] { SimulatedCloud.Stranger } } });
+        var (_, none) =
+            await MarketplaceAsync(
+                cloud, "AWSMPEntitlementService.GetEntitlements",
+                new { ProductCode = "pc", Filter = new { CUSTOMER_AWS_ACCOUNT_ID = new[] { SimulatedCloud.Stranger } } });
         none.GetProperty("Entitlements").GetArrayLength().ShouldBe(0);
     }
 
@@ -128,12 +139,15 @@ public sealed class MarketplaceAndMessages
 
     private sealed record Allocation(int AllocatedUsageQuantity, Tag[] Tags);
 
-    private sealed record Usage(long Timestamp, string CustomerAWSAccountId, string LicenseArn, string Dimension, int Quantity, Allocation[] UsageAllocations);
+    private sealed record Usage(
+        long Timestamp, string CustomerAWSAccountId, string LicenseArn, string Dimension, int Quantity, Allocation[] UsageAllocations);
 
-    private static Usage Record(string license, DateTimeOffset at, int quantity) => new(at.ToUnixTimeSeconds(), SimulatedCloud.Customer, license, "runs", quantity, []);
+    private static Usage Record(string license, DateTimeOffset at, int quantity) =>
+        new(at.ToUnixTimeSeconds(), SimulatedCloud.Customer, license, "runs", quantity, []);
 
     private static Task<JsonElement> SubscribeAsync(SimulatedCloud cloud) =>
-        cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer, entitlements = new { runs = 9 } }, 201);
+        cloud.ControlAsync(
+            HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer, entitlements = new { runs = 9 } }, 201);
 
     private static async Task<string> ActiveLicenseAsync(SimulatedCloud cloud)
     {
@@ -149,7 +163,8 @@ public sealed class MarketplaceAndMessages
     private static async Task<List<string>> MeterAsync(SimulatedCloud cloud, params Usage[] records)
     {
         var (status, body) = await MarketplaceAsync(cloud, "AWSMPMeteringService.BatchMeterUsage", new { UsageRecords = records });
-        return status == 200 ? [.. body.GetProperty("Results").EnumerateArray().Select(r => r.GetProperty("Status").GetString()!)] : [Type(body)];
+        return status == 200
+            ? [.. body.GetProperty("Results").EnumerateArray().Select(r => r.GetProperty("Status").GetString()!)] : [Type(body)];
     }
 
     private static async Task<List<JsonElement>> ReceiveAsync(SimulatedCloud cloud, object request)
@@ -161,7 +176,10 @@ public sealed class MarketplaceAndMessages
 
     private static async Task DeleteAsync(SimulatedCloud cloud, JsonElement message)
     {
-        var (status, _) = await cloud.JsonAsync(SimulatedCloud.Provider, "sqs", "AmazonSQS.DeleteMessage", new { cloud.QueueUrl, ReceiptHandle = message.GetProperty("ReceiptHandle").GetString() });
+        var (status, _) =
+            await cloud.JsonAsync(
+                SimulatedCloud.Provider, "sqs", "AmazonSQS.DeleteMessage",
+                new { cloud.QueueUrl, ReceiptHandle = message.GetProperty("ReceiptHandle").GetString() });
         status.ShouldBe(200);
     }
 

@@ -21,7 +21,9 @@ public sealed class OfficialClients
 
         var answer = await ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest
         {
-            Filters = [new Filter { Name = "service-id", Values = [SimulatedCloud.ServiceId] }, new Filter { Name = "vpc-endpoint-state", Values = ["available", "pendingAcceptance"] }],
+            Filters =
+                [new Filter { Name = "service-id", Values = [SimulatedCloud.ServiceId] },
+                    new Filter { Name = "vpc-endpoint-state", Values = ["available", "pendingAcceptance"] }],
             MaxResults = 1000,
         });
 
@@ -32,7 +34,8 @@ public sealed class OfficialClients
         connection.VpcEndpointId.ShouldBe(id);
         connection.VpcEndpointOwner.ShouldBe(SimulatedCloud.Customer);
         connection.VpcEndpointState.ShouldBe(State.PendingAcceptance);
-        connection.CreationTimestamp!.Value.ToUniversalTime().ShouldBe(TimeProvider.System.GetUtcNow().UtcDateTime, TimeSpan.FromMinutes(1));
+        connection.CreationTimestamp!.Value.ToUniversalTime()
+            .ShouldBe(TimeProvider.System.GetUtcNow().UtcDateTime, TimeSpan.FromMinutes(1));
         connection.VpcEndpointConnectionId.ShouldStartWith("vpce-con-");
         connection.VpcEndpointRegion.ShouldBe("us-east-1");
         connection.Tags.ShouldBeNull();
@@ -43,19 +46,24 @@ public sealed class OfficialClients
     {
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
         using var ec2 = Ec2(cloud);
-        var made = await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:bulk", new { count = 12, accounts = new[] { SimulatedCloud.Customer } }, 201);
+        var made =
+            await cloud.ControlAsync(
+                HttpMethod.Post, "/control/endpoints:bulk", new { count = 12, accounts = new[] { SimulatedCloud.Customer } }, 201);
         var pages = new List<List<string>>();
         string? next = null;
         do
         {
-            var page = await ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest { MaxResults = 5, NextToken = next });
+            var page =
+                await ec2.DescribeVpcEndpointConnectionsAsync(
+                    new DescribeVpcEndpointConnectionsRequest { MaxResults = 5, NextToken = next });
             pages.Add(page.VpcEndpointConnections.ConvertAll(each => each.VpcEndpointId));
             next = page.NextToken;
         }
         while (next is not null);
 
         pages.Select(page => page.Count).ShouldBe([5, 5, 2]);
-        pages.SelectMany(page => page).Order().ShouldBe(made.GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!).Order());
+        pages.SelectMany(page => page).Order()
+            .ShouldBe(made.GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!).Order());
     }
 
     [Fact]
@@ -65,8 +73,12 @@ public sealed class OfficialClients
         using var ec2 = Ec2(cloud);
         var (id, _) = await cloud.CreateEndpointAsync(accepted: false);
 
-        var accepted = await ec2.AcceptVpcEndpointConnectionsAsync(new AcceptVpcEndpointConnectionsRequest { ServiceId = SimulatedCloud.ServiceId, VpcEndpointIds = [id, Unknown] });
-        var rejected = await ec2.RejectVpcEndpointConnectionsAsync(new RejectVpcEndpointConnectionsRequest { ServiceId = SimulatedCloud.ServiceId, VpcEndpointIds = [id] });
+        var accepted =
+            await ec2.AcceptVpcEndpointConnectionsAsync(
+                new AcceptVpcEndpointConnectionsRequest { ServiceId = SimulatedCloud.ServiceId, VpcEndpointIds = [id, Unknown] });
+        var rejected =
+            await ec2.RejectVpcEndpointConnectionsAsync(
+                new RejectVpcEndpointConnectionsRequest { ServiceId = SimulatedCloud.ServiceId, VpcEndpointIds = [id] });
 
         var item = accepted.Unsuccessful.ShouldHaveSingleItem();
         item.ResourceId.ShouldBe(Unknown);
@@ -83,7 +95,9 @@ public sealed class OfficialClients
 
         var dry = await Should.ThrowAsync<AmazonEC2Exception>(ec2.AcceptVpcEndpointConnectionsAsync(
             new AcceptVpcEndpointConnectionsRequest { DryRun = true, ServiceId = SimulatedCloud.ServiceId, VpcEndpointIds = [Unknown] }));
-        var wrong = await Should.ThrowAsync<AmazonEC2Exception>(ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest { MaxResults = 1 }));
+        var wrong =
+            await Should.ThrowAsync<AmazonEC2Exception>(
+                ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest { MaxResults = 1 }));
 
         (dry.ErrorCode, (int)dry.StatusCode).ShouldBe(("DryRunOperation", 412));
         (wrong.ErrorCode, (int)wrong.StatusCode).ShouldBe(("InvalidParameterValue", 400));
@@ -103,7 +117,9 @@ public sealed class OfficialClients
             AddAllowedPrincipals = [stranger],
             RemoveAllowedPrincipals = [$"arn:aws:iam::{SimulatedCloud.Customer}:root"],
         });
-        var listed = await ec2.DescribeVpcEndpointServicePermissionsAsync(new DescribeVpcEndpointServicePermissionsRequest { ServiceId = SimulatedCloud.ServiceId });
+        var listed =
+            await ec2.DescribeVpcEndpointServicePermissionsAsync(
+                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = SimulatedCloud.ServiceId });
 
         changed.ReturnValue.ShouldBe(true);
         listed.AllowedPrincipals.ShouldHaveSingleItem().Principal.ShouldBe(stranger);
@@ -114,11 +130,17 @@ public sealed class OfficialClients
     {
         var options = SimulatedCloud.Options();
         await using var cloud = await SimulatedCloud.StartAsync(
-            options with { Services = [options.Services[0] with { PrivateDnsName = "api.example.com", SupportedRegions = ["eu-west-1"] }] });
+            options with
+            {
+                Services = [options.Services[0] with { PrivateDnsName = "api.example.com", SupportedRegions = ["eu-west-1"] }]
+            });
         using var ec2 = Ec2(cloud);
 
-        await ec2.StartVpcEndpointServicePrivateDnsVerificationAsync(new StartVpcEndpointServicePrivateDnsVerificationRequest { ServiceId = SimulatedCloud.ServiceId });
-        var answer = await ec2.DescribeVpcEndpointServiceConfigurationsAsync(new DescribeVpcEndpointServiceConfigurationsRequest { ServiceIds = [SimulatedCloud.ServiceId] });
+        await ec2.StartVpcEndpointServicePrivateDnsVerificationAsync(
+            new StartVpcEndpointServicePrivateDnsVerificationRequest { ServiceId = SimulatedCloud.ServiceId });
+        var answer =
+            await ec2.DescribeVpcEndpointServiceConfigurationsAsync(
+                new DescribeVpcEndpointServiceConfigurationsRequest { ServiceIds = [SimulatedCloud.ServiceId] });
 
         var service = answer.ServiceConfigurations.ShouldHaveSingleItem();
         service.ServiceName.ShouldBe(SimulatedCloud.ServiceName);
@@ -133,15 +155,20 @@ public sealed class OfficialClients
     [Fact]
     public async Task Throttled_call_is_one_attempt_without_the_clients_own_repetition()
     {
-        await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options() with { Ec2 = new Ec2Options { BucketCapacity = 1, RefillPerSecond = 0.001 } });
+        await using var cloud =
+            await SimulatedCloud.StartAsync(
+                SimulatedCloud.Options() with { Ec2 = new Ec2Options { BucketCapacity = 1, RefillPerSecond = 0.001 } });
         using var ec2 = Ec2(cloud);
         await ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest());
 
-        var refused = await Should.ThrowAsync<AmazonEC2Exception>(ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()));
+        var refused =
+            await Should.ThrowAsync<AmazonEC2Exception>(
+                ec2.DescribeVpcEndpointConnectionsAsync(new DescribeVpcEndpointConnectionsRequest()));
 
         (refused.ErrorCode, (int)refused.StatusCode).ShouldBe(("RequestLimitExceeded", 503));
         (await cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray()
-            .Single(each => each.GetProperty("operation").GetString() == "ec2.DescribeVpcEndpointConnections").GetProperty("calls").GetInt32().ShouldBe(2);
+            .Single(each => each.GetProperty("operation").GetString() == "ec2.DescribeVpcEndpointConnections").GetProperty("calls")
+                .GetInt32().ShouldBe(2);
     }
 
     [Fact]
@@ -161,7 +188,8 @@ public sealed class OfficialClients
         await sqs.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = cloud.QueueUrl, ReceiptHandle = message.ReceiptHandle });
 
         message.Body.ShouldBe(Body);
-        DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(message.Attributes["SentTimestamp"], null)).ShouldBe(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(1));
+        DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(message.Attributes["SentTimestamp"], null))
+            .ShouldBe(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(1));
         (await sqs.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = cloud.QueueUrl })).Messages.ShouldBeNull();
     }
 
@@ -171,17 +199,25 @@ public sealed class OfficialClients
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
         using var sqs = Sqs(cloud);
 
-        var missing = await Should.ThrowAsync<QueueDoesNotExistException>(sqs.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = cloud.QueueUrl + "2" }));
-        await Should.ThrowAsync<ReceiptHandleIsInvalidException>(sqs.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = cloud.QueueUrl, ReceiptHandle = "no receipt" }));
+        var missing =
+            await Should.ThrowAsync<QueueDoesNotExistException>(
+                sqs.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = cloud.QueueUrl + "2" }));
+        await Should.ThrowAsync<ReceiptHandleIsInvalidException>(
+            sqs.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = cloud.QueueUrl, ReceiptHandle = "no receipt" }));
 
         (missing.ErrorCode, missing.ErrorType).ShouldBe(("AWS.SimpleQueueService.NonExistentQueue", ErrorType.Sender));
     }
 
     private static AmazonEC2Client Ec2(SimulatedCloud cloud) => new(
-        Credentials, new AmazonEC2Config { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0, MaxStaleConnectionRetries = 0 });
+        Credentials,
+        new AmazonEC2Config
+        {
+            ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0, MaxStaleConnectionRetries = 0
+        });
 
     private static AmazonSQSClient Sqs(SimulatedCloud cloud) => new(
-        Credentials, new AmazonSQSConfig { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxStaleConnectionRetries = 0 });
+        Credentials,
+        new AmazonSQSConfig { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxStaleConnectionRetries = 0 });
 
     private static BasicAWSCredentials Credentials => new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
 }

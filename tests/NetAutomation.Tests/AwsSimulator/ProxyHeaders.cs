@@ -8,7 +8,8 @@ public sealed class ProxyHeaders
 {
     // PrivateLink header published with AWS's elastic-load-balancing-tools.
     private static readonly byte[] _privateLinkVector = Convert.FromHexString(
-        "0d0a0d0a000d0a515549540a21110054ac1f0771ac1f0a1fc8f20050030004e8d6892dea001701767063652d3038643262663135666163353030316339040024" + new string('0', 72));
+        "0d0a0d0a000d0a515549540a21110054ac1f0771ac1f0a1fc8f20050030004e8d6892dea001701767063652d3038643262663135666163353030316339040024"
+            + new string('0', 72));
 
     // Health check captured on a real load balancer, kubernetes/kubernetes#57250.
     private static readonly byte[] _healthCheckVector = Convert.FromHexString(
@@ -16,7 +17,8 @@ public sealed class ProxyHeaders
 
     [Fact]
     public void Header_of_an_endpoint_equals_the_published_vector() =>
-        ProxyHeader.Proxy(IPEndPoint.Parse("172.31.7.113:51442"), IPEndPoint.Parse("172.31.10.31:80"), "vpce-08d2bf15fac5001c9").ShouldBe(_privateLinkVector);
+        ProxyHeader.Proxy(IPEndPoint.Parse("172.31.7.113:51442"), IPEndPoint.Parse("172.31.10.31:80"), "vpce-08d2bf15fac5001c9")
+            .ShouldBe(_privateLinkVector);
 
     [Fact]
     public void Header_of_a_health_check_equals_the_captured_one() => ProxyHeader.Local().ShouldBe(_healthCheckVector);

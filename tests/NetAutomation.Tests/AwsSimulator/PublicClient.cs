@@ -19,15 +19,20 @@ public sealed class PublicClient
         await using var cloud = await SimulatedCloud.StartAsync(Options());
         using var script = new ServiceProcess(
             python,
-            [Path.Combine(Support.PostgresServer.RepositoryRoot(), "tests/NetAutomation.Tests/AwsSimulator/public_client.py"), Url(cloud.AwsUrl), Url(cloud.ControlUrl), $"{target.Address.Port}"]);
+            [Path.Combine(Support.PostgresServer.RepositoryRoot(), "tests/NetAutomation.Tests/AwsSimulator/public_client.py"),
+                Url(cloud.AwsUrl), Url(cloud.ControlUrl), $"{target.Address.Port}"]);
         (await script.Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, script.Output);
 
         var counts = (await cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray()
-            .Select(c => (Operation: c.GetProperty("operation").GetString(), Calls: c.GetProperty("calls").GetInt32(), Refused: c.GetProperty("refused").GetInt32())).ToList();
+            .Select(
+                c => (Operation: c.GetProperty("operation").GetString(), Calls: c.GetProperty("calls").GetInt32(),
+                    Refused: c.GetProperty("refused").GetInt32())).ToList();
         counts.Count.ShouldBeGreaterThan(25);
-        counts.Where(c => c.Calls == c.Refused).Select(c => c.Operation).ShouldBeEmpty("every operation that is offered is called with success");
+        counts.Where(c => c.Calls == c.Refused).Select(c => c.Operation)
+            .ShouldBeEmpty("every operation that is offered is called with success");
         // Errors of these come as items of an answer, or before the operation is known.
-        counts.Where(c => c.Refused == 0).Select(c => c.Operation).ShouldBe(["ec2.DeleteVpcEndpointConnectionNotifications", "ec2.DeleteVpcEndpoints", "sts.GetCallerIdentity"]);
+        counts.Where(c => c.Refused == 0).Select(c => c.Operation)
+            .ShouldBe(["ec2.DeleteVpcEndpointConnectionNotifications", "ec2.DeleteVpcEndpoints", "sts.GetCallerIdentity"]);
     }
 
     private static SimulatorOptions Options()
@@ -38,8 +43,12 @@ public sealed class PublicClient
             Accounts =
             [
                 .. options.Accounts,
-                new AccountOptions(SimulatedCloud.Customer, "ASIASESSION", "secret-of-session") { SessionToken = "token-of-session", Principal = $"arn:aws:sts::{SimulatedCloud.Customer}:assumed-role/net/job-7" },
-                new AccountOptions(SimulatedCloud.Customer, "ASIAOVER", "secret-of-session") { SessionToken = "token-of-session", ExpiresAt = DateTimeOffset.UnixEpoch },
+                new AccountOptions(
+                    SimulatedCloud.Customer, "ASIASESSION", "secret-of-session") {
+                        SessionToken = "token-of-session", Principal = $"arn:aws:sts::{SimulatedCloud.Customer}:assumed-role/net/job-7" },
+                new AccountOptions(
+                    SimulatedCloud.Customer, "ASIAOVER", "secret-of-session") {
+                        SessionToken = "token-of-session", ExpiresAt = DateTimeOffset.UnixEpoch },
             ],
             Services =
             [
@@ -56,10 +65,14 @@ public sealed class PublicClient
 
     private static async Task<string?> PythonWithBoto3()
     {
-        foreach (var python in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, "python3")).Where(File.Exists))
+        foreach (
+            var python in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, "python3"))
+                .Where(File.Exists))
         {
             // Debian's packages are of 2022 and lack fields of newer operations.
-            using var asked = new ServiceProcess(python, ["-c", "import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split('.')[:2])) < (1, 36))"]);
+            using var asked =
+                new ServiceProcess(
+                    python, ["-c", "import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split('.')[:2])) < (1, 36))"]);
             if (await asked.Ended(TimeSpan.FromMinutes(1)) == 0)
             {
                 return python;

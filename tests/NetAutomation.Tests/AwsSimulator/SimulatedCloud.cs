@@ -72,7 +72,8 @@ internal sealed class SimulatedCloud : IAsyncDisposable
 
     public async Task<JsonElement> ControlAsync(HttpMethod method, string path, object? body = null, int status = 200)
     {
-        using var request = new HttpRequestMessage(method, new Uri(ControlUrl, path)) { Content = body is null ? null : JsonContent.Create(body) };
+        using var request =
+            new HttpRequestMessage(method, new Uri(ControlUrl, path)) { Content = body is null ? null : JsonContent.Create(body) };
         using var response = await _http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         ((int)response.StatusCode).ShouldBe(status, text);
@@ -95,23 +96,29 @@ internal sealed class SimulatedCloud : IAsyncDisposable
     /// <summary>Accept or Reject; answers the error code of an unsuccessful item, or nothing.</summary>
     public async Task<string> DecideAsync(string verb, string id)
     {
-        var (status, body) = await QueryAsync(Provider, "ec2", $"Action={verb}VpcEndpointConnections&Version=2016-11-15&ServiceId={ServiceId}&VpcEndpointId.1={id}");
+        var (status, body) =
+            await QueryAsync(
+                Provider, "ec2", $"Action={verb}VpcEndpointConnections&Version=2016-11-15&ServiceId={ServiceId}&VpcEndpointId.1={id}");
         status.ShouldBe(200);
         return string.Join(',', Values(body, "code"));
     }
 
     public async Task<string?> StateAsync(string id)
     {
-        var (_, body) = await QueryAsync(Provider, "ec2", $"Action=DescribeVpcEndpointConnections&Filter.1.Name=vpc-endpoint-id&Filter.1.Value.1={id}");
+        var (_, body) =
+            await QueryAsync(Provider, "ec2", $"Action=DescribeVpcEndpointConnections&Filter.1.Name=vpc-endpoint-id&Filter.1.Value.1={id}");
         return Values(body, "vpcEndpointState").SingleOrDefault();
     }
 
     public async Task<JsonElement> NlbAsync() => await ControlAsync(HttpMethod.Get, "/control/nlb");
 
     public async Task<IPEndPoint> DirectAddressAsync() =>
-        IPEndPoint.Parse((await NlbAsync()).GetProperty("listeners").EnumerateArray().First(l => l.GetProperty("endpoint").ValueKind == JsonValueKind.Null).GetProperty("address").GetString()!);
+        IPEndPoint.Parse(
+            (await NlbAsync()).GetProperty("listeners").EnumerateArray()
+                .First(l => l.GetProperty("endpoint").ValueKind == JsonValueKind.Null).GetProperty("address").GetString()!);
 
-    public static List<string> Values(XElement body, string name) => [.. body.Descendants().Where(e => e.Name.LocalName == name).Select(e => e.Value)];
+    public static List<string> Values(XElement body, string name) =>
+        [.. body.Descendants().Where(e => e.Name.LocalName == name).Select(e => e.Value)];
 
     public static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
@@ -129,11 +136,13 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         await _simulator.DisposeAsync();
     }
 
-    private async Task<HttpResponseMessage> SendAsync(string account, string service, string body, string type, string? target, string? secret)
+    private async Task<HttpResponseMessage> SendAsync(
+        string account, string service, string body, string type, string? target, string? secret)
     {
         var time = _clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var scope = new[] { time[..8], "us-east-1", service, "aws4_request" };
-        using var request = new HttpRequestMessage(HttpMethod.Post, AwsUrl) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, AwsUrl) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         request.Headers.TryAddWithoutValidation("X-Amz-Date", time);
         if (target is not null)
@@ -142,7 +151,10 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         }
         var canonical = $"POST\n/\n\ncontent-type:{type}\nhost:{AwsUrl.Authority}\nx-amz-date:{time}\n\ncontent-type;host;x-amz-date\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
         var toSign = $"AWS4-HMAC-SHA256\n{time}\n{string.Join('/', scope)}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
-        var key = scope.Aggregate(Encoding.UTF8.GetBytes("AWS4" + (secret ?? "secret-of-" + account)), (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
+        var key =
+            scope.Aggregate(
+                Encoding.UTF8.GetBytes("AWS4" + (secret ?? "secret-of-" + account)),
+                (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
         request.Headers.TryAddWithoutValidation("Authorization",
             $"AWS4-HMAC-SHA256 Credential=AKIA{account}/{string.Join('/', scope)}, SignedHeaders=content-type;host;x-amz-date, Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)))}");
         return await _http.SendAsync(request);

@@ -20,7 +20,8 @@ public sealed class SimulatorProcess
             (await http.GetFromJsonAsync<JsonElement>("/healthz")).GetProperty("status").GetString().ShouldBe("ok");
             using var refused = await http.PostAsJsonAsync("/control/endpoints", new { account = "12" });
             ((int)refused.StatusCode).ShouldBe(400);
-            (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("message").GetString().ShouldBe("account must be a 12-digit account id.");
+            (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("message").GetString()
+                .ShouldBe("account must be a 12-digit account id.");
 
             using var kill = Process.Start("kill", ["-TERM", process.Id.ToString()]);
             await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
@@ -60,10 +61,11 @@ public sealed class SimulatorProcess
     }
 
     private static Process Run(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "NetAutomation.AwsSimulator.dll"), .. arguments])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        Process.Start(
+            new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "NetAutomation.AwsSimulator.dll"), .. arguments])
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
 }

@@ -72,10 +72,12 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     {
         await using var books = await BooksGround.Open(postgres);
         await books.Run();
-        var body = new { tenantId = books.Tenant, kind = "credit", document = "TICKET-1", reason = "sample", amount = BooksGround.Money(100_000) };
+        var body =
+            new { tenantId = books.Tenant, kind = "credit", document = "TICKET-1", reason = "sample", amount = BooksGround.Money(100_000) };
         var first = (await books.Adjust(body)).Must(HttpStatusCode.Created);
         (await books.Adjust(body)).Must(HttpStatusCode.OK).Id.ShouldBe(first.Id);
-        (await books.Adjust(body with { amount = BooksGround.Money(100_001) })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("document_used");
+        (await books.Adjust(body with { amount = BooksGround.Money(100_001) }))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("document_used");
         (await books.Draft()).Micros("total").ShouldBe(150_000);
     }
 
@@ -101,7 +103,8 @@ public sealed class AdjustmentTests(PostgresServer postgres)
         var charge = (await books.Charges())[0].Text("id");
         var made = (await books.Reverse(charge)).Must(HttpStatusCode.Created).Json;
         made.Text("channel").ShouldBe("marketplace");
-        (await books.Ground.Scalar<long>("select count(*) from billing.charge where amount_micros < 0 and channel = 'marketplace'")).ShouldBe(1);
+        (await books.Ground.Scalar<long>("select count(*) from billing.charge where amount_micros < 0 and channel = 'marketplace'"))
+            .ShouldBe(1);
         (await books.Draft()).Text("kind").ShouldBe("statement");
     }
 
@@ -110,10 +113,17 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     {
         await using var books = await BooksGround.Open(postgres);
         await books.Run();
-        var other = new { tenantId = books.Tenant, kind = "reversal", document = BooksGround.Key(), reason = "sample", chargeId = "chg_00000000000000000000000007" };
+        var other =
+            new
+            {
+                tenantId = books.Tenant, kind = "reversal", document = BooksGround.Key(), reason = "sample",
+                chargeId = "chg_00000000000000000000000007"
+            };
         (await books.Adjust(other)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId unknown_charge"]);
-        (await books.Adjust(other with { kind = "credit" })).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId not_allowed", "/amount out_of_range"]);
-        (await books.Adjust(other with { tenantId = "x" })).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/tenantId unknown_tenant"]);
+        (await books.Adjust(other with { kind = "credit" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId not_allowed", "/amount out_of_range"]);
+        (await books.Adjust(other with { tenantId = "x" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/tenantId unknown_tenant"]);
         var credit = (await books.Credit(1_000)).Must(HttpStatusCode.Created).Json.Text("chargeId");
         (await books.Reverse(credit)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId unknown_charge"]);
     }
@@ -122,7 +132,10 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     public async Task Taking_back_a_whole_line_gives_back_what_was_billed_for_it()
     {
         await using var books = await BooksGround.Open(postgres);
-        (await books.Staff.Call("POST", "/operator/v1/prices", new { sku = "static-routes/apply/run", unitPrice = BooksGround.Money(6_000), tenantId = books.Tenant, freePerMonth = 0 })).Must(HttpStatusCode.Created);
+        (await books.Staff.Call(
+            "POST", "/operator/v1/prices",
+            new { sku = "static-routes/apply/run", unitPrice = BooksGround.Money(6_000), tenantId = books.Tenant, freePerMonth = 0 }))
+                .Must(HttpStatusCode.Created);
         for (var i = 0; i < 3; i++)
         {
             await books.Run();
@@ -141,7 +154,9 @@ public sealed class AdjustmentTests(PostgresServer postgres)
         var draft = await books.Draft();
         draft.Micros("total").ShouldBe(-490_000);
         var runs = draft.GetProperty("lines").EnumerateArray().Single(line => line.Text("sku") == "static-routes/apply/run");
-        (runs.Micros("amount"), runs.Micros("exact"), runs.GetProperty("charges").GetInt64(), runs.Text("creditNote").Split(", ").Length).ShouldBe((-20_000, -18_000, 3, 3));
-        (await books.Ground.Scalar<long>($"select count(*) from billing.overdue('{books.Ground.Tenant.Id.Value}', 'infinity')")).ShouldBe(0);
+        (runs.Micros("amount"), runs.Micros("exact"), runs.GetProperty("charges").GetInt64(), runs.Text("creditNote").Split(", ").Length)
+            .ShouldBe((-20_000, -18_000, 3, 3));
+        (await books.Ground.Scalar<long>($"select count(*) from billing.overdue('{books.Ground.Tenant.Id.Value}', 'infinity')"))
+            .ShouldBe(0);
     }
 }

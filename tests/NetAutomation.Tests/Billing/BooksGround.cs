@@ -24,7 +24,8 @@ internal sealed class BooksGround : IAsyncDisposable
         var books = new BooksGround(await RunGround.Start(postgres, devices));
         if (direct)
         {
-            (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{books.Ground.Tenant.Agreement}", new { channel = "direct" }, "*")).Must(HttpStatusCode.OK);
+            (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{books.Ground.Tenant.Agreement}", new { channel = "direct" }, "*"))
+                .Must(HttpStatusCode.OK);
         }
 
         return books;
@@ -40,16 +41,20 @@ internal sealed class BooksGround : IAsyncDisposable
     }
 
     /// <summary>A charge of exactly this much, without the price list: a debit.</summary>
-    public Task<Answer> Debit(long micros) => Adjust(new { tenantId = Tenant, kind = "debit", document = Key(), reason = "sample", amount = Money(micros) });
+    public Task<Answer> Debit(long micros) =>
+        Adjust(new { tenantId = Tenant, kind = "debit", document = Key(), reason = "sample", amount = Money(micros) });
 
-    public Task<Answer> Credit(long micros) => Adjust(new { tenantId = Tenant, kind = "credit", document = Key(), reason = "sample", amount = Money(micros) });
+    public Task<Answer> Credit(long micros) =>
+        Adjust(new { tenantId = Tenant, kind = "credit", document = Key(), reason = "sample", amount = Money(micros) });
 
-    public Task<Answer> Reverse(string charge) => Adjust(new { tenantId = Tenant, kind = "reversal", document = Key(), reason = "sample", chargeId = charge });
+    public Task<Answer> Reverse(string charge) =>
+        Adjust(new { tenantId = Tenant, kind = "reversal", document = Key(), reason = "sample", chargeId = charge });
 
     public Task<Answer> Adjust(object body) => Staff.Call("POST", "/operator/v1/adjustments", body);
 
     public async Task<IReadOnlyList<JsonElement>> Charges(string filter = "") =>
-        [.. (await Staff.Call("GET", $"/operator/v1/charges?limit=200&tenantId={Tenant}{filter}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
+        [.. (await Staff.Call("GET", $"/operator/v1/charges?limit=200&tenantId={Tenant}{filter}"))
+            .Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
 
     public async Task<IReadOnlyList<JsonElement>> Invoices() =>
         [.. (await Customer.Call("GET", "/v1/invoices?limit=200")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];

@@ -15,13 +15,17 @@ public sealed class ContractTests(PostgresServer postgres)
     [Fact]
     public async Task A_contract_is_a_right_until_AWS_no_longer_lists_it()
     {
-        await using var ground = await MeteringGround.Start(postgres, product => product with { Dimensions = ["usd", "bgp-contract", "acl-contract"] });
+        await using var ground =
+            await MeteringGround.Start(postgres, product => product with { Dimensions = ["usd", "bgp-contract", "acl-contract"] });
         var until = MeteringGround.Start(-24);
         var holder = await ground.Subscribe(entitlements: new { bgp_contract = 1, unknown = 1 }, expiresAt: until);
         var other = await ground.Subscribe();
         using var client = new AmazonMarketplaceEntitlementServiceClient(
             new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider),
-            new AmazonMarketplaceEntitlementServiceConfig { ServiceURL = ground.Cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1" });
+            new AmazonMarketplaceEntitlementServiceConfig
+            {
+                ServiceURL = ground.Cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1"
+            });
         var options = new MarketplaceOptions { Contracts = { ["bgp_contract"] = new ContractBlock { Block = "bgp", Major = 2 } } };
 
         await Sync();
@@ -40,13 +44,15 @@ public sealed class ContractTests(PostgresServer postgres)
         await ground.Sql("update billing.payer set contracts_at = null");
         await Sync();
         (await Rights(holder)).ShouldBe($"bgp 2 contract {until:yyyy-MM-dd HH}");
-        (await ground.Value<string>("select string_agg(action, ',' order by id) from web.audit_event where tenant_id = $1", holder.Tenant.Value))
+        (await ground.Value<string>(
+            "select string_agg(action, ',' order by id) from web.audit_event where tenant_id = $1", holder.Tenant.Value))
             .ShouldBe("entitlement.granted,entitlement.ended,entitlement.granted");
 
         async Task Sync()
         {
             await using var db = ground.Db();
-            await new SyncContracts(db, new Contracts(client, TimeProvider.System), Options.Create(options), NullLogger<SyncContracts>.Instance).Run(default);
+            await new SyncContracts(
+                db, new Contracts(client, TimeProvider.System), Options.Create(options), NullLogger<SyncContracts>.Instance).Run(default);
         }
 
         Task<string> Rights(MeteringGround.Customer customer) => ground.Value<string>(

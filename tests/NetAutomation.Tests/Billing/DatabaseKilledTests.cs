@@ -29,7 +29,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         var database = await Migrated();
         await using var ground = _ground = await RunGround.Start(database, 1, upkeep: false, builder => builder.Logging.ClearProviders());
         await ground.Sql("update runs.tenant_quota set max_running = 1000");
-        Task[] load = [.. Enumerable.Range(0, 4).Select(_ => Launch()), .. Enumerable.Range(0, 4).Select(i => Work($"w{i}")), Correct(), Seal()];
+        Task[] load =
+            [.. Enumerable.Range(0, 4).Select(_ => Launch()), .. Enumerable.Range(0, 4).Select(i => Work($"w{i}")), Correct(), Seal()];
         for (var kill = 0; kill < 3; kill++)
         {
             var before = _accepted.Count;
@@ -44,12 +45,14 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         await WorkOff();
 
         var (tenant, runs) = (ground.Tenant.Id.Value, _accepted.Distinct().Count());
-        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBeInRange(runs, runs + 4, "an accepted run is there once; each launcher may have one that was not answered");
+        (await ground.Scalar<long>("select count(*) from runs.run"))
+            .ShouldBeInRange(runs, runs + 4, "an accepted run is there once; each launcher may have one that was not answered");
         (await ground.Scalar<long>("select count(*) from runs.run where not terminal")).ShouldBe(0);
         (await ground.Scalar<long>("select count(*) - 3 * (select count(*) from runs.run) from billing.settlement")).ShouldBe(0);
         (await ground.Scalar<long>("select count(*) from billing.charge where reservation_id is not null")).ShouldBeGreaterThan(100);
         (await ground.Scalar<long>("select count(*) from billing.metering_record")).ShouldBeGreaterThan(0);
-        (await ground.Scalar<string>($"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{tenant}', 'epoch', '48 hours') r")).ShouldBeEmpty();
+        (await ground.Scalar<string>(
+            $"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{tenant}', 'epoch', '48 hours') r")).ShouldBeEmpty();
     }
 
     public async ValueTask DisposeAsync()
@@ -67,7 +70,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             var key = $"test-{Guid.NewGuid():n}";
             await Retry(async () =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_ground.Apply("10.9.0.0/16")) };
+                using var request =
+                    new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_ground.Apply("10.9.0.0/16")) };
                 request.Headers.Add("Idempotency-Key", key);
                 using var response = await _ground.Client.SendAsync(request);
                 var text = await response.Content.ReadAsStringAsync();
@@ -100,7 +104,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 
         // As the real worker, which outlasts an outage: each step is tried again, and the fence decides.
         await Retry(() => Done(_ground.Journal(journal => journal.Start(run, default))));
-        await Try(() => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
+        await Try(
+            () => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
         await Retry(() => Done(_ground.Finish(run)));
         return true;
     }
@@ -112,9 +117,16 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         while (!_over)
         {
             i++;
-            var body = new { tenantId = _ground.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}", reason = "sample", amount = new { amount = "0.013", currency = "USD" } };
+            var body =
+                new
+                {
+                    tenantId = _ground.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}",
+                    reason = "sample", amount = new { amount = "0.013", currency = "USD" }
+                };
             await Retry(async () =>
-                (await staff.Call("POST", "/operator/v1/adjustments", body)).Status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity);
+                (await staff.Call(
+                    "POST", "/operator/v1/adjustments",
+                    body)).Status is HttpStatusCode.Created or HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity);
         }
     }
 
@@ -173,7 +185,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     {
         while (await _ground.Scalar<long>("select count(*) from runs.run where not terminal") > 0)
         {
-            await _ground.Sql("update runs.run set lease_until = now() - interval '1 hour' where state in ('claimed', 'running', 'cancelling')");
+            await _ground.Sql(
+                "update runs.run set lease_until = now() - interval '1 hour' where state in ('claimed', 'running', 'cancelling')");
             await using (var scope = _ground.Host.Services.CreateAsyncScope())
             {
                 await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default);
@@ -199,7 +212,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 
     private async Task Kill()
     {
-        var postmaster = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid")))[0], CultureInfo.InvariantCulture);
+        var postmaster =
+            int.Parse((await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid")))[0], CultureInfo.InvariantCulture);
         using var process = Process.GetProcessById(postmaster);
         process.Kill();
         await process.WaitForExitAsync();
@@ -219,7 +233,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     {
         var start = new ProcessStartInfo(Path.Combine(PostgresServer.RepositoryRoot(), "deploy/local/postgres"), [verb, _folder])
         {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["NETAUTOMATION_PG_UNSAFE"] = "0" },
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+            Environment = { ["NETAUTOMATION_PG_UNSAFE"] = "0" },
         };
         using var process = Process.Start(start)!;
         // The server keeps the pipes: only the script is waited for.
@@ -229,7 +244,8 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 
     private async Task<TestDatabase> Migrated()
     {
-        string Of(string database, string role) => $"Host={_folder};Username={role};Database={database};Maximum Pool Size=20;Include Error Detail=true";
+        string Of(string database, string role) =>
+            $"Host={_folder};Username={role};Database={database};Maximum Pool Size=20;Include Error Detail=true";
         await using (var connection = new NpgsqlConnection(Of("postgres", "postgres") + ";Pooling=false"))
         {
             await connection.OpenAsync();

@@ -13,7 +13,8 @@ public sealed class FocusTests(PostgresServer postgres)
     [Fact]
     public async Task What_is_billed_under_a_number_is_exactly_that_invoice()
     {
-        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
+        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given
+            ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
         var random = new Random(seed);
         await using var books = await BooksGround.Open(postgres);
         var totals = new Dictionary<string, long>();
@@ -43,7 +44,8 @@ public sealed class FocusTests(PostgresServer postgres)
             rows.AddRange(await Export(books, DateTime.UtcNow.AddMonths(-ago)));
         }
 
-        var billed = rows.GroupBy(row => row["InvoiceId"]).ToDictionary(each => each.Key, each => each.Sum(row => Micros(row["BilledCost"])));
+        var billed = rows.GroupBy(row => row["InvoiceId"])
+            .ToDictionary(each => each.Key, each => each.Sum(row => Micros(row["BilledCost"])));
         billed.Remove("").ShouldBeTrue($"seed {seed}: the running month has no number yet");
         billed.ShouldBe(totals, ignoreOrder: true, $"seed {seed}");
         foreach (var row in rows)
@@ -51,7 +53,8 @@ public sealed class FocusTests(PostgresServer postgres)
             row["ChargeCategory"].ShouldBeOneOf("Usage", "Purchase", "Credit", "Adjustment");
             if (row["ChargeCategory"] is "Usage" or "Purchase" && row["ChargeClass"].Length == 0)
             {
-                (Micros(row["ContractedUnitPrice"]) * long.Parse(row["PricingQuantity"], CultureInfo.InvariantCulture)).ShouldBe(Micros(row["ContractedCost"]), $"seed {seed}");
+                (Micros(row["ContractedUnitPrice"]) * long.Parse(row["PricingQuantity"], CultureInfo.InvariantCulture))
+                    .ShouldBe(Micros(row["ContractedCost"]), $"seed {seed}");
                 row["SkuPriceId"].ShouldStartWith("pri_");
             }
         }
@@ -73,18 +76,27 @@ public sealed class FocusTests(PostgresServer postgres)
         var sold = await Export(books, DateTime.UtcNow.AddMonths(-1));
         sold.Select(row => row["ChargeCategory"]).Order().ShouldBe(["Purchase", "Usage", "Usage", "Usage"]);
         var devices = sold.Where(row => row["SkuMeter"] == "device").ToList();
-        devices.Select(row => row["ResourceId"]).Order().ShouldBe(new[] { books.Ground.Devices[0].ToString(), books.Ground.Devices[2].ToString() }.Order());
-        devices.ShouldAllBe(row => row["BilledCost"] == "0.050000" && row["PricingQuantity"] == "1" && row["PricingUnit"] == "Devices" && row["ConsumedQuantity"] == "1");
-        devices.ShouldAllBe(row => row["InvoiceId"] == issued.Text("number") && row["x_RunId"] == run.ToString() && row["ChargeFrequency"] == "Usage-Based");
+        devices.Select(row => row["ResourceId"]).Order()
+            .ShouldBe(new[] { books.Ground.Devices[0].ToString(), books.Ground.Devices[2].ToString() }.Order());
+        devices.ShouldAllBe(
+            row => row["BilledCost"] == "0.050000" && row["PricingQuantity"] == "1" && row["PricingUnit"] == "Devices"
+                && row["ConsumedQuantity"] == "1");
+        devices.ShouldAllBe(
+            row => row["InvoiceId"] == issued.Text("number") && row["x_RunId"] == run.ToString()
+                && row["ChargeFrequency"] == "Usage-Based");
         devices[0]["Tags"].ShouldBe("""{"netautomation:block": "static-routes"}""");
         var rental = sold.Single(row => row["ChargeCategory"] == "Purchase");
-        (rental["ChargeFrequency"], rental["PricingQuantity"], rental["PricingUnit"], rental["BilledCost"]).ShouldBe(("Recurring", "2", "Months", "38.000000"));
+        (rental["ChargeFrequency"], rental["PricingQuantity"], rental["PricingUnit"], rental["BilledCost"])
+            .ShouldBe(("Recurring", "2", "Months", "38.000000"));
 
         var taken = await Export(books, DateTime.UtcNow);
         taken.Count.ShouldBe(3);
-        taken.ShouldAllBe(row => row["ChargeClass"] == "Correction" && row["ChargeCategory"] == "Usage" && row["x_Credits"] == issued.Text("number") && row["InvoiceId"] == "");
+        taken.ShouldAllBe(
+            row => row["ChargeClass"] == "Correction" && row["ChargeCategory"] == "Usage" && row["x_Credits"] == issued.Text("number")
+                && row["InvoiceId"] == "");
         taken.Sum(row => Micros(row["BilledCost"])).ShouldBe(-200_000);
-        taken.Where(row => row["SkuMeter"] == "device").Select(row => row["ResourceId"]).Order().ShouldBe(devices.Select(row => row["ResourceId"]).Order());
+        taken.Where(row => row["SkuMeter"] == "device").Select(row => row["ResourceId"]).Order()
+            .ShouldBe(devices.Select(row => row["ResourceId"]).Order());
     }
 
     [Fact]
@@ -94,13 +106,15 @@ public sealed class FocusTests(PostgresServer postgres)
         await books.Run();
         await books.Damage("update runs.run_device set name = '@SUM(1,2)'");
         const string reason = "=HYPERLINK(\"http://x\"),\"y\"\r\nnext line";
-        (await books.Adjust(new { tenantId = books.Tenant, kind = "debit", document = "d", reason, amount = BooksGround.Money(1) })).Must(HttpStatusCode.Created);
+        (await books.Adjust(new { tenantId = books.Tenant, kind = "debit", document = "d", reason, amount = BooksGround.Money(1) }))
+            .Must(HttpStatusCode.Created);
         (await books.Credit(7)).Must(HttpStatusCode.Created);
         var rows = await Export(books, DateTime.UtcNow);
         rows.Single(row => row["ChargeCategory"] == "Adjustment")["ChargeDescription"].ShouldBe($"'{reason}");
         rows.Where(row => row["ResourceName"].Length > 0).ShouldAllBe(row => row["ResourceName"] == "'@SUM(1,2)");
         rows.Single(row => row["ChargeCategory"] == "Credit")["BilledCost"].ShouldBe("-0.000007");
-        (await books.Customer.Call("GET", "/v1/usage/focus.csv?month=2026-13")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/month month"]);
+        (await books.Customer.Call("GET", "/v1/usage/focus.csv?month=2026-13"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/month month"]);
         (await books.Customer.Call("GET", "/v1/usage/focus.csv")).Must(HttpStatusCode.OK).Text.ShouldContain("-0.000007");
     }
 
@@ -125,7 +139,8 @@ public sealed class FocusTests(PostgresServer postgres)
         await books.Debit(random.Next(1, 3_000_000));
         if (month == 1)
         {
-            await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = random.Next(1, 4) }, null, 201);
+            await RunGround.Post(
+                books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = random.Next(1, 4) }, null, 201);
         }
 
         if (random.Next(2) == 0)
@@ -171,6 +186,7 @@ public sealed class FocusTests(PostgresServer postgres)
             from (select * from billing.receipt order by seq desc limit 1) r, generate_series(1, 20000) n;
             update billing.charge set amount_micros = (select sum(price_micros) from billing.receipt) where sku like '%/device'
             """);
-        (await books.Ground.Scalar<long>("set statement_timeout = '10s'; select count(device_id) from billing.charge_part")).ShouldBe(20_003);
+        (await books.Ground.Scalar<long>("set statement_timeout = '10s'; select count(device_id) from billing.charge_part"))
+            .ShouldBe(20_003);
     }
 }

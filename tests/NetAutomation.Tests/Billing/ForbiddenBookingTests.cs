@@ -30,13 +30,16 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
 {
     private const string Line = "insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros) select";
     private const string Adjustment = "insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, reason, approved_by, charge_id) select";
-    private const string Payment = "insert into billing.payment (tenant_id, id, invoice_id, amount_micros, currency, reference, recorded_by) select";
-    private const string Usage = "insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block, reverses) select";
+    private const string Payment =
+        "insert into billing.payment (tenant_id, id, invoice_id, amount_micros, currency, reference, recorded_by) select";
+    private const string Usage =
+        "insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block, reverses) select";
 
     [Theory]
     [InlineData("update billing.invoice set document = replace(document, '0.1', '0.0') where state = 'issued'")]
     [InlineData("update billing.invoice set document = document || ' ', document_sha256 = sha256(convert_to(document || ' ', 'UTF8')) where state = 'issued'")]
-    [InlineData("update billing.invoice set total_micros = total_micros - 10000, exact_micros = exact_micros - 10000 where state = 'issued'")]
+    [InlineData(
+        "update billing.invoice set total_micros = total_micros - 10000, exact_micros = exact_micros - 10000 where state = 'issued'")]
     [InlineData("update billing.invoice set due_at = due_at + interval '1 year' where state = 'issued'")]
     [InlineData("update billing.invoice set state = 'draft', issued_at = null where state = 'issued'")]
     [InlineData("update billing.invoice set state = 'void' where state = 'issued'")]
@@ -68,7 +71,8 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     [InlineData("delete from billing.payment")]
     [InlineData($"{Payment} tenant_id, gen_random_uuid(), invoice_id, 1000000, currency, 'over', 'x' from billing.payment")]
     [InlineData($"{Payment} tenant_id, gen_random_uuid(), invoice_id, 1, currency, reference, 'x' from billing.payment")]
-    [InlineData($"{Payment} tenant_id, gen_random_uuid(), id, 1, currency, 'draft', 'x' from billing.invoice where state = 'draft' limit 1")]
+    [InlineData(
+        $"{Payment} tenant_id, gen_random_uuid(), id, 1, currency, 'draft', 'x' from billing.invoice where state = 'draft' limit 1")]
     [InlineData($"{Payment} tenant_id, gen_random_uuid(), id, 1, currency, 'void', 'x' from billing.invoice where state = 'void'")]
     [InlineData($"{Usage} tenant_id, 'x', gen_random_uuid(), run_id, meter, device_id, -2, block, event_id from billing.usage_event where reverses is null and meter = 'device' limit 1")]
     [InlineData($"{Usage} tenant_id, 'x', gen_random_uuid(), run_id, 'run', null, -1, block, event_id from billing.usage_event where meter = 'device' limit 1")]
@@ -93,8 +97,10 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
         // The draft that the void invoice left behind: it would be the third.
         var columns = new Dictionary<string, string>
         {
-            ["seq"] = "3", ["issued_at"] = "now()", ["due_at"] = "now()", ["exact_micros"] = sum, ["rounding_micros"] = "0", ["total_micros"] = sum,
-            ["document"] = "'{}'", ["document_sha256"] = "sha256('{}')", ["previous_sha256"] = "(select document_sha256 from billing.invoice where seq = 2)",
+            ["seq"] = "3", ["issued_at"] = "now()", ["due_at"] = "now()", ["exact_micros"] = sum, ["rounding_micros"] = "0",
+            ["total_micros"] = sum,
+            ["document"] = "'{}'", ["document_sha256"] = "sha256('{}')",
+            ["previous_sha256"] = "(select document_sha256 from billing.invoice where seq = 2)",
         };
         var honest = Statement(columns);
         foreach (var part in lie.Split("; "))

@@ -6,7 +6,9 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>A tenant with a run at AWS Marketplace, then one billed directly, a bought block, and a queued run; and a second tenant.</summary>
+/// <summary>
+/// A tenant with a run at AWS Marketplace, then one billed directly, a bought block, and a queued run; and a second tenant.
+/// </summary>
 public sealed class Books(PostgresServer postgres) : IAsyncLifetime
 {
     internal RunGround Ground { get; private set; } = null!;
@@ -17,11 +19,15 @@ public sealed class Books(PostgresServer postgres) : IAsyncLifetime
     {
         Ground = await RunGround.Start(postgres, 2);
         var staff = Ground.Host.Operator();
-        (await staff.Call("POST", "/operator/v1/prices", new { sku = "static-routes/apply/run", unitPrice = new { amount = "0.10", currency = "USD" }, freePerMonth = 1 })).Must(HttpStatusCode.Created);
+        (await staff.Call(
+            "POST", "/operator/v1/prices",
+            new { sku = "static-routes/apply/run", unitPrice = new { amount = "0.10", currency = "USD" }, freePerMonth = 1 }))
+                .Must(HttpStatusCode.Created);
         await Ground.StartRun();
         await Ground.Work((await Ground.Claim())!);
         var agreement = $"/operator/v1/agreements/{Ground.Tenant.Agreement}";
-        (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag)).Must(HttpStatusCode.OK);
+        (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag))
+            .Must(HttpStatusCode.OK);
         await Ground.StartRun();
         await Ground.Work((await Ground.Claim())!, DeviceOutcome.Changed, DeviceOutcome.Failed);
         await Ground.Post(Ground.Client, "/v1/purchases", new { block = "config-backup", kind = "owned" });
@@ -32,7 +38,9 @@ public sealed class Books(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
 
-/// <summary>What must never happen to money is tried as the application's role, within its own tenant, and refused by the database.</summary>
+/// <summary>
+/// What must never happen to money is tried as the application's role, within its own tenant, and refused by the database.
+/// </summary>
 public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 {
     private const string Unique = "23505", Key = "23503", Check = "23514", Overlap = "23P01", Frozen = "23001", Right = "42501";
@@ -84,13 +92,22 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Right, "update billing.price_version set valid = tstzrange(lower(valid), now())")]
     [InlineData(Right, "delete from billing.price_version")]
 
-    // reservation: two holds for one component, an amount that is no product, another price's unit, more than is free, another tenant's run, a change.
+    // reservation: two holds for one component, an amount that is no product, another price's unit, more than is free, another tenant's
+    // run, a change.
     [InlineData(Unique, Reserve)]
-    [InlineData(Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros", "gen_random_uuid(), run_id, 'minute', quantity, free_quantity, unit_micros, amount_micros - 1")]
-    [InlineData(Check, Reserve, "unit_micros, amount_micros, currency, price_version_id, channel\nfrom", "unit_micros, -1, currency, price_version_id, channel\nfrom")]
-    [InlineData(Key, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros", "gen_random_uuid(), gen_random_uuid(), component, quantity, free_quantity, 1, quantity - free_quantity")]
+    [InlineData(
+        Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
+        "gen_random_uuid(), run_id, 'minute', quantity, free_quantity, unit_micros, amount_micros - 1")]
+    [InlineData(
+        Check, Reserve, "unit_micros, amount_micros, currency, price_version_id, channel\nfrom",
+        "unit_micros, -1, currency, price_version_id, channel\nfrom")]
+    [InlineData(
+        Key, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
+        "gen_random_uuid(), gen_random_uuid(), component, quantity, free_quantity, 1, quantity - free_quantity")]
     [InlineData(Key, Reserve, "gen_random_uuid(), run_id", "gen_random_uuid(), gen_random_uuid()")]
-    [InlineData(Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros", "gen_random_uuid(), gen_random_uuid(), component, quantity, quantity, unit_micros, 0")]
+    [InlineData(
+        Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
+        "gen_random_uuid(), gen_random_uuid(), component, quantity, quantity, unit_micros, 0")]
     [InlineData(Right, Reserve, "select tenant_id, gen_random_uuid(), run_id", "select '{other}', gen_random_uuid(), run_id")]
     [InlineData(Frozen, "update billing.reservation set amount_micros = 0", "", "", true)]
     [InlineData(Frozen, "delete from billing.reservation", "", "", true)]
@@ -104,13 +121,21 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Check, Settle, "'post', 1, 0,", "'post', 1, 1,")]
     [InlineData(Check, Settle)]
     [InlineData(Check, Settle, "'post', 1, 0,", "'void', 1, 0,")]
-    [InlineData(Key, Settle, "unit_micros, currency, price_version_id, channel, null", "unit_micros, 'EUR', price_version_id, channel, gen_random_uuid()")]
+    [InlineData(
+        Key, Settle, "unit_micros, currency, price_version_id, channel, null",
+        "unit_micros, 'EUR', price_version_id, channel, gen_random_uuid()")]
     [InlineData(Key, Settle, "price_version_id, channel, null", "gen_random_uuid(), channel, gen_random_uuid()")]
     [InlineData(Key, Settle, "price_version_id, channel, null", "price_version_id, 'marketplace', gen_random_uuid()")]
     [InlineData(Key, Settle, "price_version_id, channel, null", "price_version_id, channel, gen_random_uuid()")]
-    [InlineData(Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,", "'post', 3, 0, 3, free_quantity, unit_micros, 3 * unit_micros, 3 * unit_micros,", false, "null", "gen_random_uuid()")]
-    [InlineData(Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,", "'post', 1, 0, quantity, free_quantity, unit_micros * 2, amount_micros, unit_micros * 2,", false, "null", "gen_random_uuid()")]
-    [InlineData(Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,", "'post', 1, 1, quantity, 1, unit_micros, amount_micros, 0,")]
+    [InlineData(
+        Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,",
+        "'post', 3, 0, 3, free_quantity, unit_micros, 3 * unit_micros, 3 * unit_micros,", false, "null", "gen_random_uuid()")]
+    [InlineData(
+        Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,",
+        "'post', 1, 0, quantity, free_quantity, unit_micros * 2, amount_micros, unit_micros * 2,", false, "null", "gen_random_uuid()")]
+    [InlineData(
+        Key, Settle, "'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros,",
+        "'post', 1, 1, quantity, 1, unit_micros, amount_micros, 0,")]
     [InlineData(Frozen, "update billing.settlement set amount_micros = 0", "", "", true)]
     [InlineData(Frozen, "delete from billing.settlement", "", "", true)]
 
@@ -136,22 +161,36 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "delete from billing.usage_event", "", "", true)]
 
     // charge: without a source, with two, twice, of a run without its settlement, negative without an adjustment.
-    [InlineData(Check, Charge, "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from", "null, null, sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
-    [InlineData(Check, Charge, "gen_random_uuid(), reservation_id, purchase_id,", "gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),")]
+    [InlineData(
+        Check, Charge, "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from",
+        "null, null, sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
+    [InlineData(
+        Check, Charge, "gen_random_uuid(), reservation_id, purchase_id,", "gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),")]
     [InlineData(Unique, Charge + " where reservation_id is not null")]
-    [InlineData(Key, Charge + " where reservation_id is not null", "gen_random_uuid(), reservation_id", "gen_random_uuid(), gen_random_uuid()")]
-    [InlineData(Key, Charge + " where purchase_id is not null", "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from", "null, gen_random_uuid(), sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
-    [InlineData(Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from", "quantity, -amount_micros, currency, price_version_id, channel from")]
-    [InlineData(Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from", "quantity, amount_micros, currency, price_version_id, 'barter' from")]
+    [InlineData(
+        Key, Charge + " where reservation_id is not null", "gen_random_uuid(), reservation_id", "gen_random_uuid(), gen_random_uuid()")]
+    [InlineData(
+        Key, Charge + " where purchase_id is not null",
+        "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from",
+        "null, gen_random_uuid(), sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
+    [InlineData(
+        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from",
+        "quantity, -amount_micros, currency, price_version_id, channel from")]
+    [InlineData(
+        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from",
+        "quantity, amount_micros, currency, price_version_id, 'barter' from")]
     [InlineData(Frozen, "update billing.charge set amount_micros = 1", "", "", true)]
     [InlineData(Frozen, "delete from billing.charge", "", "", true)]
 
     // A charge on two invoices, on an invoice and at AWS Marketplace, with another amount.
     [InlineData(Unique, Line)]
     [InlineData(Key, Line, "where c.channel = 'direct'", "where c.channel = 'marketplace'")]
-    [InlineData(Key, Line, "c.currency, c.amount_micros from", "c.currency, c.amount_micros + 1 from", false, "select c.tenant_id, c.id", "select c.tenant_id, gen_random_uuid()")]
+    [InlineData(
+        Key, Line, "c.currency, c.amount_micros from", "c.currency, c.amount_micros + 1 from", false, "select c.tenant_id, c.id",
+        "select c.tenant_id, gen_random_uuid()")]
     [InlineData(Right, "insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros) select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'direct'")]
-    [InlineData(Right, "insert into billing.metering_record (tenant_id, id) select tenant_id, gen_random_uuid() from billing.charge limit 1")]
+    [InlineData(
+        Right, "insert into billing.metering_record (tenant_id, id) select tenant_id, gen_random_uuid() from billing.charge limit 1")]
     [InlineData(Right, "delete from billing.invoice")]
 
     // receipts: the same place, the same outcome, a rewritten one.
@@ -161,7 +200,8 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 
     // free_allowance: by hand, beyond what is granted.
     [InlineData(Frozen, "update billing.free_allowance set used = 0")]
-    [InlineData(Frozen, "insert into billing.free_allowance (tenant_id, sku, month, granted) values ('{tenant}', 'x', '2026-01-01', 1000000)")]
+    [InlineData(
+        Frozen, "insert into billing.free_allowance (tenant_id, sku, month, granted) values ('{tenant}', 'x', '2026-01-01', 1000000)")]
     [InlineData(Right, "delete from billing.free_allowance")]
 
     // device_hold: two writers, a reader beside a writer, another tenant's device.
@@ -180,9 +220,11 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         string state, string sql, string find = "", string put = "", bool orRight = false, string find2 = "", string put2 = "")
     {
         var statement = Replace(Replace(sql, find, put), find2, put2)
-            .Replace("{tenant}", $"{books.Ground.Tenant.Id.Value}", StringComparison.Ordinal).Replace("{other}", $"{books.Other.Value}", StringComparison.Ordinal);
+            .Replace("{tenant}", $"{books.Ground.Tenant.Id.Value}", StringComparison.Ordinal)
+                .Replace("{other}", $"{books.Other.Value}", StringComparison.Ordinal);
         var fault = await Should.ThrowAsync<PostgresException>(() => books.Ground.AppSql(statement), statement);
-        (fault.SqlState == state || (orRight && fault.SqlState == Right)).ShouldBeTrue($"{fault.SqlState} {fault.MessageText}: {statement}");
+        (fault.SqlState == state || (orRight && fault.SqlState == Right))
+            .ShouldBeTrue($"{fault.SqlState} {fault.MessageText}: {statement}");
     }
 
     [Theory]

@@ -29,7 +29,8 @@ public sealed class InvoiceTests(PostgresServer postgres)
         JsonElement.Parse(document).GetProperty("receipts").GetProperty("seq").GetInt64().ShouldBe(3);
 
         // Whatever happens to what it was made of.
-        await books.Damage("update billing.charge set amount_micros = amount_micros + 1, description = 'x'; update onboarding.tenant set name = 'other'");
+        await books.Damage(
+            "update billing.charge set amount_micros = amount_micros + 1, description = 'x'; update onboarding.tenant set name = 'other'");
         (await books.Invoice(id)).GetRawText().ShouldBe(issued.GetRawText());
         (await books.Issue(id)).GetRawText().ShouldBe(issued.GetRawText());
     }
@@ -60,7 +61,8 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await using var books = await BooksGround.Open(postgres);
         await books.Debit(1_000_000);
         var draft = await books.Draft();
-        (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft.Text("id")}:issue")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
+        (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft.Text("id")}:issue"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
     }
 
     [Fact]
@@ -74,7 +76,8 @@ public sealed class InvoiceTests(PostgresServer postgres)
 
         await books.AMonthPasses();
         var issued = await books.Issue();
-        issued.GetProperty("lines").EnumerateArray().Select(line => line.Micros("amount")).Order().ShouldBe([0, 0, 0, 20_000, 20_000, 30_000]);
+        issued.GetProperty("lines").EnumerateArray().Select(line => line.Micros("amount")).Order()
+            .ShouldBe([0, 0, 0, 20_000, 20_000, 30_000]);
         (issued.Micros("exact"), issued.Micros("rounding"), issued.Micros("total")).ShouldBe((75_001, -5_001, 70_000));
     }
 
@@ -88,13 +91,15 @@ public sealed class InvoiceTests(PostgresServer postgres)
         (await books.Void(first.Text("id"))).Must(HttpStatusCode.OK);
         (await books.Void(first.Text("id"))).Must(HttpStatusCode.OK);
         var draft = await books.Draft();
-        (draft.GetProperty("revision").GetInt32(), draft.Text("replaces"), draft.Micros("total")).ShouldBe((2, first.Text("number"), 250_000));
+        (draft.GetProperty("revision").GetInt32(), draft.Text("replaces"), draft.Micros("total"))
+            .ShouldBe((2, first.Text("number"), 250_000));
         var second = await books.Issue();
         second.Text("number").ShouldEndWith("-000002");
         second.Text("previousHash").ShouldBe(first.Text("hash"));
         second.GetProperty("lines").GetRawText().ShouldBe(first.GetProperty("lines").GetRawText());
         var old = await books.Invoice(first.Text("id"));
-        (old.Text("state"), old.Text("hash"), old.Text("voidReason"), old.Micros("total")).ShouldBe(("void", first.Text("hash"), "sample", 250_000));
+        (old.Text("state"), old.Text("hash"), old.Text("voidReason"), old.Micros("total"))
+            .ShouldBe(("void", first.Text("hash"), "sample", 250_000));
         (await books.Ground.Scalar<long>("select count(*) from billing.invoice_line where live")).ShouldBe(2);
     }
 
@@ -144,7 +149,12 @@ public sealed class InvoiceTests(PostgresServer postgres)
     {
         await using var books = await BooksGround.Open(postgres);
         await books.Damage("update onboarding.tenant set name = '<script>alert(1)</script> & \"co\"'");
-        await books.Adjust(new { tenantId = books.Tenant, kind = "debit", document = BooksGround.Key(), reason = "<img src=x onerror=alert(1)>", amount = BooksGround.Money(1_250_000) });
+        await books.Adjust(
+            new
+            {
+                tenantId = books.Tenant, kind = "debit", document = BooksGround.Key(), reason = "<img src=x onerror=alert(1)>",
+                amount = BooksGround.Money(1_250_000)
+            });
         using var answer = await books.Customer.GetAsync($"/v1/invoices/{(await books.Draft()).Text("id")}/html");
         var page = await answer.Content.ReadAsStringAsync();
         answer.Content.Headers.ContentType!.MediaType.ShouldBe("text/html");
@@ -173,7 +183,8 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await books.Meter();
         var issued = await books.Issue();
         issued.Text("number").ShouldStartWith("STM-");
-        (issued.GetProperty("payable").GetBoolean(), issued.GetProperty("dueAt").ValueKind, issued.Micros("total")).ShouldBe((false, JsonValueKind.Null, 250_000));
+        (issued.GetProperty("payable").GetBoolean(), issued.GetProperty("dueAt").ValueKind, issued.Micros("total"))
+            .ShouldBe((false, JsonValueKind.Null, 250_000));
         (await books.Pay(issued.Text("id"), 250_000, "wire 1")).Must(HttpStatusCode.Conflict);
         (await books.Void(issued.Text("id"))).Must(HttpStatusCode.Conflict);
     }
@@ -196,14 +207,18 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await books.AMonthPasses();
         await books.Damage("delete from billing.invoice_line; delete from billing.charge; delete from billing.adjustment");
         var draft = (await books.Draft()).Text("id");
-        (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
-        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close")).Must(HttpStatusCode.OK);
+        (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
+        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
+            .Must(HttpStatusCode.OK);
         (await books.Invoice(draft)).Text("state").ShouldBe("draft");
 
         // As it was issued before.
         await using var scope = books.Ground.Host.Services.CreateAsyncScope();
-        (await scope.ServiceProvider.GetRequiredService<IssueInvoices>().Issue(books.Ground.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
-        (await books.Staff.Call("POST", "/operator/v1/reconciliation:run")).Must(HttpStatusCode.OK).Json.GetProperty("parked").GetInt64().ShouldBe(0);
+        (await scope.ServiceProvider.GetRequiredService<IssueInvoices>()
+            .Issue(books.Ground.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
+        (await books.Staff.Call("POST", "/operator/v1/reconciliation:run")).Must(HttpStatusCode.OK).Json.GetProperty("parked").GetInt64()
+            .ShouldBe(0);
     }
 
     [Fact]
@@ -241,7 +256,8 @@ public sealed class InvoiceTests(PostgresServer postgres)
             select tenant_id, gen_random_uuid(), purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at - interval '1 second'
             from billing.charge
             """);
-        (await books.Ground.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'")).ShouldBe(1);
+        (await books.Ground.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'"))
+            .ShouldBe(1);
         (await books.Ground.Scalar<long>(
             "select count(*) from billing.metering_backlog b join billing.charge c on c.id = b.charge_id and c.occurred_hour = b.occurred_hour where c.occurred_at > now() - interval '1 minute'")).ShouldBe(1);
     }

@@ -21,7 +21,8 @@ internal sealed class KillSwitch(int steps) : IDbCommandInterceptor, IDbConnecti
         }
     }
 
-    public ValueTask<InterceptionResult> ConnectionOpeningAsync(DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    public ValueTask<InterceptionResult> ConnectionOpeningAsync(
+        DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
     {
         Step();
         return ValueTask.FromResult(result);
@@ -41,7 +42,8 @@ internal sealed class KillSwitch(int steps) : IDbCommandInterceptor, IDbConnecti
         return ValueTask.FromResult(result);
     }
 
-    public Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+    public Task TransactionCommittedAsync(
+        DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
     {
         Step();
         return Task.CompletedTask;

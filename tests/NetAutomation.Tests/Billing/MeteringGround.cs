@@ -19,12 +19,15 @@ using UsageMeter = NetAutomation.Marketplace.UsageMeter;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>A database and a simulated Marketplace with a dimension of one cent, customers on it, and reporters that may be killed.</summary>
+/// <summary>
+/// A database and a simulated Marketplace with a dimension of one cent, customers on it, and reporters that may be killed.
+/// </summary>
 internal sealed class MeteringGround : IAsyncDisposable
 {
     public const long Unit = 10_000;
     public const string Dimension = "usd";
-    private static readonly BasicAWSCredentials _credentials = new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
+    private static readonly BasicAWSCredentials _credentials =
+        new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
     private static long _accounts = 500_000_000_000;
     private static long _instants;
     private readonly Guid _price = Guid.CreateVersion7();
@@ -64,7 +67,8 @@ internal sealed class MeteringGround : IAsyncDisposable
     {
         var options = SimulatedCloud.Options();
         var product = new SimulatedProduct { ProductCode = "pc", Dimensions = [Dimension], EventQueue = "events", MeteringHours = 24 };
-        var ground = new MeteringGround(database, await SimulatedCloud.StartAsync(options with { Marketplace = set?.Invoke(product) ?? product }));
+        var ground =
+            new MeteringGround(database, await SimulatedCloud.StartAsync(options with { Marketplace = set?.Invoke(product) ?? product }));
         await ground.Sql(
             """
             insert into catalog.block (slug, id) values ('bgp', gen_random_uuid()), ('acl', gen_random_uuid()) on conflict do nothing
@@ -77,15 +81,19 @@ internal sealed class MeteringGround : IAsyncDisposable
     /// <summary>A tenant with an active subscription at the simulator.</summary>
     /// <param name="legacy">The product code it is metered by; null: by licence.</param>
     /// <param name="batch">Product code here of a customer by licence: records of one code are sent together.</param>
-    public async Task<Customer> Subscribe(string? legacy = null, string batch = "pc", object? entitlements = null, DateTimeOffset? expiresAt = null)
+    public async Task<Customer> Subscribe(
+        string? legacy = null, string batch = "pc", object? entitlements = null, DateTimeOffset? expiresAt = null)
     {
         var account = Interlocked.Increment(ref _accounts).ToString();
-        var subscription = await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = legacy, entitlements, expiresAt }, 201);
+        var subscription =
+            await Cloud.ControlAsync(
+                HttpMethod.Post, "/control/subscriptions", new { account, productCode = legacy, entitlements, expiresAt }, 201);
         var agreement = subscription.GetProperty("id").GetString()!;
         await Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{agreement}:activate");
         var tenant = TenantId.New();
         await Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, $2, 'active')", tenant.Value, account);
-        var customer = new Customer(tenant, Guid.Empty, account, subscription.GetProperty("licenseArn").GetString(), legacy ?? batch, agreement);
+        var customer =
+            new Customer(tenant, Guid.Empty, account, subscription.GetProperty("licenseArn").GetString(), legacy ?? batch, agreement);
         return await Attach(customer, Guid.CreateVersion7());
     }
 
@@ -93,7 +101,8 @@ internal sealed class MeteringGround : IAsyncDisposable
     {
         await using (var db = Db())
         {
-            await BillingAccounts.Set(db, customer.Tenant, BillingChannel.Marketplace, customer.License, customer.Account, customer.Product, default);
+            await BillingAccounts.Set(
+                db, customer.Tenant, BillingChannel.Marketplace, customer.License, customer.Account, customer.Product, default);
         }
 
         await Sql(
@@ -126,7 +135,8 @@ internal sealed class MeteringGround : IAsyncDisposable
             insert into billing.charge (tenant_id, id, purchase_id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
             values ($1, $2, case when $3 > 0 then $4::uuid end, case when $3 < 0 then $2::uuid end, $5, 'test', 1, $3, 'USD', $6, 'marketplace', $7)
             """,
-            tenant, id, micros, customer.Purchase, $"{block}/apply/device", _price, at.AddTicks(Interlocked.Increment(ref _instants) % 10_000_000 * 10).UtcDateTime);
+            tenant, id, micros, customer.Purchase, $"{block}/apply/device", _price,
+            at.AddTicks(Interlocked.Increment(ref _instants) % 10_000_000 * 10).UtcDateTime);
         await batch.ExecuteNonQueryAsync();
 
         void Add(string sql, params object[] values)
@@ -139,7 +149,8 @@ internal sealed class MeteringGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(SystemSource).UseSnakeCaseNamingConvention()
+            .AddInterceptors(DeferredStatements.Interceptor);
         return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 
@@ -148,7 +159,8 @@ internal sealed class MeteringGround : IAsyncDisposable
 
     /// <summary>What the simulator keeps of this customer.</summary>
     public async Task<IReadOnlyList<Kept>> KeptOf(Customer customer) =>
-        (await Cloud.ControlAsync(HttpMethod.Get, $"/control/metering?account={customer.Account}")).GetProperty("records").Deserialize<List<Kept>>(JsonSerializerOptions.Web)!;
+        (await Cloud.ControlAsync(HttpMethod.Get, $"/control/metering?account={customer.Account}")).GetProperty("records")
+            .Deserialize<List<Kept>>(JsonSerializerOptions.Web)!;
 
     public Task Fault(Customer? customer, params string[] faults) =>
         Cloud.ControlAsync(HttpMethod.Post, "/control/metering/faults", new { account = customer?.Account, faults }, 201);
@@ -197,7 +209,8 @@ internal sealed class MeteringGround : IAsyncDisposable
         public Guid Purchase { get; init; }
     }
 
-    internal sealed record Kept(string MeteringRecordId, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? UsageAllocations);
+    internal sealed record Kept(
+        string MeteringRecordId, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? UsageAllocations);
 }
 
 /// <summary>One life of a process that seals and sends.</summary>
@@ -272,7 +285,8 @@ internal sealed class Reporter : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             said.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}");
     }
 
@@ -283,7 +297,8 @@ internal sealed class Reporter : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             log.Log(logLevel, eventId, state, exception, formatter);
     }
 }
@@ -295,7 +310,8 @@ internal sealed class BreakableMetering(IAmazonAWSMarketplaceMetering inner, Kil
 
     public ConcurrentQueue<BatchMeterUsageRequest> Sent { get; } = new();
 
-    public async Task<BatchMeterUsageResponse> BatchMeterUsageAsync(BatchMeterUsageRequest request, CancellationToken cancellationToken = default)
+    public async Task<BatchMeterUsageResponse> BatchMeterUsageAsync(
+        BatchMeterUsageRequest request, CancellationToken cancellationToken = default)
     {
         kill?.Step();
         Sent.Enqueue(request);
@@ -304,7 +320,8 @@ internal sealed class BreakableMetering(IAmazonAWSMarketplaceMetering inner, Kil
         return answer;
     }
 
-    public Task<ResolveCustomerResponse> ResolveCustomerAsync(ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
+    public Task<ResolveCustomerResponse> ResolveCustomerAsync(
+        ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
         inner.ResolveCustomerAsync(request, cancellationToken);
 
     public void Dispose()

@@ -27,7 +27,8 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         string[] legacy = [.. Enumerable.Range(0, count).Select(i => $"legacy-{i}")];
         await using var strict = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy });
         // Where AWS calls the same number sent again a duplicate.
-        await using var jealous = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
+        await using var jealous =
+            await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
         var tally = new Tally();
         await Parallel.ForEachAsync(
             Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 6 },
@@ -64,7 +65,8 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         public int Carried;
         public int Confirmed;
 
-        public override string ToString() => $"{Kills} kills, {Records} records accepted, {Carried} carried, {Confirmed} confirmed by a person";
+        public override string ToString() =>
+            $"{Kills} kills, {Records} records accepted, {Carried} carried, {Confirmed} confirmed by a person";
     }
 
     private sealed class History(MeteringGround ground, Random chance, int number, Tally tally)
@@ -169,7 +171,8 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             var parked = new List<(MeteringGround.Customer Customer, Guid Id, DateTimeOffset Hour)>();
             foreach (var customer in _customers)
             {
-                await using var command = ground.Owner.CreateCommand("select id, hour from billing.metering_record where tenant_id = $1 and state = 'parked'");
+                await using var command =
+                    ground.Owner.CreateCommand("select id, hour from billing.metering_record where tenant_id = $1 and state = 'parked'");
                 command.Parameters.Add(new() { Value = customer.Tenant.Value });
                 await using var reader = await command.ExecuteReaderAsync();
                 while (await reader.ReadAsync())
@@ -182,7 +185,11 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             {
                 var record = new MeteringRecordId(id);
                 var (db, olga) = (reporter.Db, new OperatorCaller("olga"));
-                if ((await OperateMetering.Carry(record, new("refused"), db, olga, default)).Result is not Microsoft.AspNetCore.Http.IStatusCodeHttpResult { StatusCode: 200 })
+                if ((await OperateMetering.Carry(
+                    record, new("refused"), db, olga, default)).Result is not Microsoft.AspNetCore.Http.IStatusCodeHttpResult
+                    {
+                        StatusCode: 200
+                    })
                 {
                     var held = (await ground.KeptOf(customer)).FirstOrDefault(kept => kept.Hour == hour);
                     await OperateMetering.Confirm(record, new("seen in the report of AWS", held?.MeteringRecordId), db, olga, default);
@@ -192,7 +199,9 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                         continue;
                     }
 
-                    (await OperateMetering.Carry(record, new("absent"), db, olga, default)).Result.ShouldBeAssignableTo<Microsoft.AspNetCore.Http.IStatusCodeHttpResult>()!.StatusCode.ShouldBe(200);
+                    (await OperateMetering.Carry(
+                        record, new("absent"), db, olga,
+                        default)).Result.ShouldBeAssignableTo<Microsoft.AspNetCore.Http.IStatusCodeHttpResult>()!.StatusCode.ShouldBe(200);
                 }
 
                 Interlocked.Increment(ref tally.Carried);
@@ -205,14 +214,17 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         {
             var tenant = customer.Tenant.Value;
             var kept = await ground.KeptOf(customer);
-            var settled = await ground.Value<long>("select coalesce(sum(amount_micros), 0)::bigint from billing.charge where tenant_id = $1", tenant);
+            var settled =
+                await ground.Value<long>("select coalesce(sum(amount_micros), 0)::bigint from billing.charge where tenant_id = $1", tenant);
             var left = await ground.Value<long>(
-                "select coalesce((select carry_out_micros from billing.metering_record where tenant_id = $1 order by seq desc limit 1), 0)", tenant);
+                "select coalesce((select carry_out_micros from billing.metering_record where tenant_id = $1 order by seq desc limit 1), 0)",
+                tenant);
             ((kept.Sum(each => (long)each.Quantity) * MeteringGround.Unit) + left).ShouldBe(settled, customer.Account);
             left.ShouldBeLessThan(MeteringGround.Unit);
             kept.Select(each => each.Hour).ShouldBeUnique();
             (await ground.Value<long>("select count(*) from billing.metering_backlog where tenant_id = $1", tenant)).ShouldBe(0);
-            (await ground.Value<long>("select count(*) from billing.metering_record where tenant_id = $1 and state in ('sealed', 'parked')", tenant)).ShouldBe(0);
+            (await ground.Value<long>(
+                "select count(*) from billing.metering_record where tenant_id = $1 and state in ('sealed', 'parked')", tenant)).ShouldBe(0);
             (await ground.Value<string>(
                 "select coalesce(string_agg(aws_record_id || ' ' || quantity, ',' order by aws_record_id), '') from billing.metering_record where tenant_id = $1 and state = 'accepted'", tenant))
                 .ShouldBe(string.Join(',', kept.Select(each => $"{each.MeteringRecordId} {each.Quantity}").Order(StringComparer.Ordinal)));

@@ -23,10 +23,12 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
         await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);
         await using var service = await ServiceHost.Start(
             ground.Database,
-            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", "Marketplace:ProductCodes:0=pc", $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
+            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", "Marketplace:ProductCodes:0=pc",
+                $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
             builder =>
             {
-                builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonSQS>(
+                    new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
                 builder.Services.AddKeyedSingleton(UsageMeter.Client, ground.Metering);
             });
         await SimulatedCloud.EventuallyAsync(async () => (await ground.KeptOf(left)).Count == 1);
@@ -41,15 +43,20 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
 
         using var staff = service.Operator();
         await SimulatedCloud.EventuallyAsync(async () =>
-            (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength() == 2);
+            (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items")
+                .GetArrayLength() == 2);
         var item = (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Json.GetProperty("items")[0];
-        (item.GetProperty("quantity").GetInt64(), item.GetProperty("attempts").GetInt64(), item.GetProperty("account").GetString()).ShouldBe((2L, 1L, customer.Account));
+        (item.GetProperty("quantity").GetInt64(), item.GetProperty("attempts").GetInt64(), item.GetProperty("account").GetString())
+            .ShouldBe((2L, 1L, customer.Account));
         var id = item.GetProperty("id").GetString();
         (await staff.Call("GET", $"/operator/v1/metering-records/{id}")).Must(HttpStatusCode.OK).Id.ShouldBe(id);
         (await staff.Call("POST", $"/operator/v1/metering-records/{id}:carry", new { reason = "sample" })).Must(HttpStatusCode.Conflict);
-        (await staff.Call("POST", $"/operator/v1/metering-records/{id}:confirm", new { evidence = "" })).Must(HttpStatusCode.UnprocessableEntity);
+        (await staff.Call("POST", $"/operator/v1/metering-records/{id}:confirm", new { evidence = "" }))
+            .Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering-records?state=lost")).Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering")).Must(HttpStatusCode.OK).Json.GetProperty("level").GetString().ShouldBe("ok");
-        (await ground.Value<long>("select count(*) from quartz.qrtz_triggers where trigger_name in ('billing.report-usage', 'tenants.sweep-events')")).ShouldBe(2);
+        (await ground.Value<long>(
+            "select count(*) from quartz.qrtz_triggers where trigger_name in ('billing.report-usage', 'tenants.sweep-events')"))
+                .ShouldBe(2);
     }
 }

@@ -17,7 +17,8 @@ public sealed class MeteredMarketplace(PostgresServer postgres) : IAsyncLifetime
 
     internal MeteringGround Ground { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Ground = await MeteringGround.Start(postgres, product => product with { LegacyProducts = [Legacy] });
+    public async ValueTask InitializeAsync() =>
+        Ground = await MeteringGround.Start(postgres, product => product with { LegacyProducts = [Legacy] });
 
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
@@ -109,7 +110,9 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
             (await Ground.Records(customer, _start)).ShouldBe([customer == bad ? "0: 1 left 0 parked" : "0: 1 left 0 accepted"]);
         }
 
-        reporter.Said.Count(line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("InvalidLicenseException", StringComparison.Ordinal)).ShouldBe(1);
+        reporter.Said.Count(
+            line => line.StartsWith("Error", StringComparison.Ordinal)
+                && line.Contains("InvalidLicenseException", StringComparison.Ordinal)).ShouldBe(1);
     }
 
     [Fact]
@@ -132,7 +135,8 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Live(At(3), customer);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 3 left 4000 carried", "1: 4 left 1000 accepted"]);
         (await Ground.KeptOf(customer)).Sum(kept => kept.Quantity).ShouldBe(4);
-        (await Ground.Value<string>("select string_agg(action, ',') from web.audit_event where tenant_id = $1", customer.Tenant.Value)).ShouldBe("metering_record.carried");
+        (await Ground.Value<string>("select string_agg(action, ',') from web.audit_event where tenant_id = $1", customer.Tenant.Value))
+            .ShouldBe("metering_record.carried");
     }
 
     [Fact]
@@ -157,11 +161,17 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         var customer = await Ground.Subscribe(null, _batch);
         await Ground.Charge(customer, 30_000, _start);
         await Ground.Cloud.ControlAsync(
-            HttpMethod.Post, "/control/metering", new { account = customer.Account, licenseArn = customer.License, dimension = MeteringGround.Dimension, hour = _start, quantity = 9 }, 201);
+            HttpMethod.Post, "/control/metering",
+            new
+            {
+                account = customer.Account, licenseArn = customer.License, dimension = MeteringGround.Dimension, hour = _start,
+                quantity = 9
+            }, 201);
         await using var reporter = Ground.Reporter(At(1));
         await reporter.Live([customer]);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 3 left 0 parked"]);
-        reporter.Said.ShouldContain(line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("DuplicateRecord", StringComparison.Ordinal));
+        reporter.Said.ShouldContain(
+            line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("DuplicateRecord", StringComparison.Ordinal));
         // AWS holds a number of this hour: that it is not ours must be said first.
         var record = await Record(customer);
         Status(await OperateMetering.Carry(record, new("refused"), reporter.Db, _olga, default)).ShouldBe(409);
@@ -200,11 +210,15 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await using var reporter = Ground.Reporter(At(1), options: new MeteringOptions { RetryAfter = TimeSpan.FromHours(1) });
         await reporter.Live([customer], 1);
         (await reporter.Send.Send(_batch, true, TimeProvider.System.GetUtcNow().AddMinutes(5), default)).ShouldBeNull();
-        var wait = await Ground.Value<double>("select extract(epoch from due_at - now())::float8 from billing.metering_record where tenant_id = $1", customer.Tenant.Value);
+        var wait =
+            await Ground.Value<double>(
+                "select extract(epoch from due_at - now())::float8 from billing.metering_record where tenant_id = $1",
+                customer.Tenant.Value);
         wait.ShouldBeInRange(60 * 5, 60 * 15);
         await reporter.Live([customer], 2);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted"]);
-        (await Ground.Value<string>("select string_agg(outcome, ',' order by number) from billing.metering_attempt where tenant_id = $1", customer.Tenant.Value))
+        (await Ground.Value<string>(
+            "select string_agg(outcome, ',' order by number) from billing.metering_attempt where tenant_id = $1", customer.Tenant.Value))
             .ShouldBe("refused,unknown,accepted");
     }
 
@@ -237,7 +251,8 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         foreach (var customer in customers)
         {
             (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted"]);
-            (await Ground.Value<long>("select count(*) from billing.metering_attempt where tenant_id = $1", customer.Tenant.Value)).ShouldBe(1);
+            (await Ground.Value<long>("select count(*) from billing.metering_attempt where tenant_id = $1", customer.Tenant.Value))
+                .ShouldBe(1);
         }
     }
 
@@ -296,7 +311,9 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     [InlineData(5, "a:-3,b:0", "")]
     [InlineData(3, "a:9000000000000000000,b:1", "a:3")]
     public void Shares_are_whole_and_sum_to_the_units(int units, string amounts, string shares) =>
-        string.Join(',', Shares.Of(units, amounts.Split(',').Select(each => (each[..1], long.Parse(each[2..])))).Select(share => $"{share.Block}:{share.Units}")).ShouldBe(shares);
+        string.Join(
+            ',', Shares.Of(units, amounts.Split(',').Select(each => (each[..1], long.Parse(each[2..]))))
+                .Select(share => $"{share.Block}:{share.Units}")).ShouldBe(shares);
 
     [Fact]
     public void More_blocks_than_a_call_can_hold_are_shown_as_others()
@@ -316,23 +333,34 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     }
 
     private async Task<MeteringRecordId> Record(Customer customer) =>
-        new(await Ground.Value<Guid>("select id from billing.metering_record where tenant_id = $1 order by seq desc limit 1", customer.Tenant.Value));
+        new(await Ground.Value<Guid>(
+            "select id from billing.metering_record where tenant_id = $1 order by seq desc limit 1", customer.Tenant.Value));
 
     private async Task<Customer> Relicense(Customer customer, string license, string? account = null)
     {
         await using var db = Ground.Db();
-        await BillingAccounts.Set(db, customer.Tenant, BillingChannel.Marketplace, license, account ?? customer.Account, customer.Product, default);
-        return customer with { License = license, Payer = await Ground.Value<Guid>("select payer_id from billing.account where tenant_id = $1", customer.Tenant.Value) };
+        await BillingAccounts.Set(
+            db, customer.Tenant, BillingChannel.Marketplace, license, account ?? customer.Account, customer.Product, default);
+        return customer with
+        {
+            License = license,
+            Payer = await Ground.Value<Guid>("select payer_id from billing.account where tenant_id = $1", customer.Tenant.Value)
+        };
     }
 
     /// <summary>Why a purchase is refused; null where it is not.</summary>
     private async Task<string?> Refusal(Customer customer)
     {
         await using var source = Npgsql.NpgsqlDataSource.Create(Ground.Database.App);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var db =
+            new NetAutomationDb(
+                new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention()
+                    .AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Begin(customer.Tenant, default);
         var ledger = new UsageLedger(db, Options.Create(new BillingOptions()));
-        return (await ledger.ChargePurchase(customer.Tenant, PurchaseId.New(), "bgp/owned/once", "test", PriceVersionId.New(), 1, Money.Zero, default))?.Type.Code;
+        return (
+            await ledger.ChargePurchase(
+                customer.Tenant, PurchaseId.New(), "bgp/owned/once", "test", PriceVersionId.New(), 1, Money.Zero, default))?.Type.Code;
     }
 
     private static int? Status(IResult result) => ((IStatusCodeHttpResult)((INestedHttpResult)result).Result).StatusCode;
@@ -371,7 +399,8 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         await one.Live([customer]);
         await Look();
         await Look();
-        one.Said.Concat(two.Said).Count(line => line.StartsWith("Information: All usage is reported", StringComparison.Ordinal)).ShouldBe(1);
+        one.Said.Concat(two.Said).Count(line => line.StartsWith("Information: All usage is reported", StringComparison.Ordinal))
+            .ShouldBe(1);
 
         async Task Look()
         {

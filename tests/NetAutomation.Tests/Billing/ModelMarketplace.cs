@@ -14,7 +14,9 @@ using UsageMeter = NetAutomation.Marketplace.UsageMeter;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>What AWS promises of metering, as a table in memory: the first number of a customer's hour stands. Its answers get lost by chance.</summary>
+/// <summary>
+/// What AWS promises of metering, as a table in memory: the first number of a customer's hour stands. Its answers get lost by chance.
+/// </summary>
 internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMetering
 {
     public const long Unit = 10_000;
@@ -49,14 +51,16 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
             var same = !held || units == record.Quantity;
             answer.Results.Add(new UsageRecordResult
             {
-                UsageRecord = record, MeteringRecordId = same ? $"{key}" : null, Status = same ? UsageRecordResultStatus.Success : UsageRecordResultStatus.DuplicateRecord,
+                UsageRecord = record, MeteringRecordId = same ? $"{key}" : null,
+                Status = same ? UsageRecordResultStatus.Success : UsageRecordResultStatus.DuplicateRecord,
             });
         }
 
         return chance is 2 or 3 ? throw new HttpRequestException("The answer was lost.") : Task.FromResult(answer);
     }
 
-    public Task<ResolveCustomerResponse> ResolveCustomerAsync(ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
+    public Task<ResolveCustomerResponse> ResolveCustomerAsync(
+        ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException();
 
     public void Dispose()
@@ -71,7 +75,8 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync();
         await new SealUsage(
-            db, Options.Create(new MarketplaceOptions { Dimension = "usd", UnitMicros = Unit }), Options.Create(new MeteringOptions()), new FakeTimeProvider(now),
+            db, Options.Create(new MarketplaceOptions { Dimension = "usd", UnitMicros = Unit }), Options.Create(new MeteringOptions()),
+            new FakeTimeProvider(now),
             scope.ServiceProvider.GetRequiredService<ILogger<SealUsage>>()).Seal(tenant, payer, default);
         await transaction.CommitAsync();
     }
@@ -81,7 +86,8 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
     {
         await using var scope = ground.Host.Services.CreateAsyncScope();
         return await new SendUsage(
-            scope.ServiceProvider.GetRequiredService<SystemDb>(), new UsageMeter(this), Options.Create(new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }),
+            scope.ServiceProvider.GetRequiredService<SystemDb>(), new UsageMeter(this),
+            Options.Create(new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }),
             scope.ServiceProvider.GetRequiredService<MeteringMetrics>(), scope.ServiceProvider.GetRequiredService<ILogger<SendUsage>>())
             .Send("prod-test", licensed: false, DateTimeOffset.UtcNow.AddDays(1), default) is not null;
     }

@@ -75,7 +75,8 @@ internal sealed class MoneyModel
         long total = 0;
         foreach (var line in run.Lines)
         {
-            var quantity = billable == 0 ? 0 : line.Component switch { "run" => 1, "device" => billable, _ => Math.Min(minutes, line.Quantity) };
+            var quantity = billable == 0
+                ? 0 : line.Component switch { "run" => 1, "device" => billable, _ => Math.Min(minutes, line.Quantity) };
             var free = Math.Min(quantity, line.FreeHeld);
             _freeTaken[line.Sku] -= line.FreeHeld - free;
             if ((quantity - free) * line.Unit is > 0 and var amount)
@@ -97,7 +98,8 @@ internal sealed class MoneyModel
             return "already_entitled";
         }
 
-        var price = kind switch { "rental" => PriceOf($"{block}/rental/month") * months, "owned" => PriceOf($"{block}/owned/once"), _ => 0 };
+        var price =
+            kind switch { "rental" => PriceOf($"{block}/rental/month") * months, "owned" => PriceOf($"{block}/owned/once"), _ => 0 };
         if (maxPrice < price)
         {
             return "price_above_max";

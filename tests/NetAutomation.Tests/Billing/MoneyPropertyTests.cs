@@ -21,7 +21,8 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
     [Fact]
     public async Task Sums_equal_and_nothing_is_there_twice()
     {
-        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
+        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given
+            ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
         output.WriteLine($"NETAUTOMATION_SEED={seed}");
         TestContext.Current.SendDiagnosticMessage("money: NETAUTOMATION_SEED={0}", seed);
         await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => Task.Run(async () =>
@@ -29,7 +30,9 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
             await using var ground = await RunGround.Start(postgres, 1);
             for (var tenant = lane; tenant < Sequences / OfOneTenant; tenant += Lanes)
             {
-                var life = await MoneyLife.Begin(ground, new Random(unchecked((seed * 31) + tenant)), direct: tenant % 2 == 1, $"seed {seed}, tenant {tenant}");
+                var life =
+                    await MoneyLife.Begin(
+                        ground, new Random(unchecked((seed * 31) + tenant)), direct: tenant % 2 == 1, $"seed {seed}, tenant {tenant}");
                 for (var i = 0; i < OfOneTenant; i++)
                 {
                     await life.Play();
@@ -45,7 +48,9 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
 internal sealed class MoneyLife
 {
     private static readonly string[] _blocks = ["static-routes", "config-backup", "bgp-neighbors"];
-    private static readonly string[] _priced = ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device", "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
+    private static readonly string[] _priced =
+        ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device",
+            "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
     private readonly RunGround _ground;
     private readonly Random _random;
     private readonly string _name;
@@ -70,14 +75,16 @@ internal sealed class MoneyLife
         if (direct)
         {
             var (staff, agreement) = (ground.Host.Operator(), $"/operator/v1/agreements/{life._tenant.Agreement}");
-            (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag)).Must(HttpStatusCode.OK);
+            (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag))
+                .Must(HttpStatusCode.OK);
         }
 
         foreach (var block in _blocks)
         {
             var prices = (await RunGround.Get(life.Client, $"/v1/blocks/{block}"))["prices"]!;
             foreach (var (part, sku) in (ReadOnlySpan<(string, string)>)[
-                ("applyRun", "apply/run"), ("applyDevice", "apply/device"), ("applyMinute", "apply/minute"), ("checkRun", "check/run"), ("checkDevice", "check/device"),
+                ("applyRun", "apply/run"), ("applyDevice", "apply/device"), ("applyMinute", "apply/minute"), ("checkRun", "check/run"),
+                ("checkDevice", "check/device"),
                 ("checkMinute", "check/minute"), ("rentalMonth", "rental/month"), ("ownedOnce", "owned/once")])
             {
                 life._model.Price($"{block}/{sku}", Micros(prices[part]!), 0);
@@ -119,7 +126,9 @@ internal sealed class MoneyLife
         }
 
         await Compare();
-        (await _ground.Scalar<string>($"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{_tenant.Id.Value}', 'epoch', '48 hours') r")).ShouldBeEmpty(_name);
+        (await _ground.Scalar<string>(
+            $"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{_tenant.Id.Value}', 'epoch', '48 hours') r"))
+                .ShouldBeEmpty(_name);
         if (_marketplace is not null)
         {
             await CloseHour();
@@ -157,9 +166,13 @@ internal sealed class MoneyLife
     private async Task ChangePrice()
     {
         var sku = _priced[_random.Next(_priced.Length)];
-        var (unit, free) = (_random.Next(4) == 0 ? 0 : _random.NextInt64(1, 2_000_000), sku.Contains("apply", StringComparison.Ordinal) ? _random.Next(6) : 0);
+        var (unit, free) =
+            (_random.Next(4) == 0 ? 0 : _random.NextInt64(1, 2_000_000),
+                sku.Contains("apply", StringComparison.Ordinal) ? _random.Next(6) : 0);
         _told.Add($"price {sku} {unit} free {free}");
-        (await _ground.Host.Operator().Call("POST", "/operator/v1/prices", new { sku, unitPrice = Usd(unit), tenantId = _tenant.Id.ToString(), freePerMonth = free })).Must(HttpStatusCode.Created);
+        (await _ground.Host.Operator()
+            .Call("POST", "/operator/v1/prices", new { sku, unitPrice = Usd(unit), tenantId = _tenant.Id.ToString(), freePerMonth = free }))
+                .Must(HttpStatusCode.Created);
         _model.Price(sku, unit, free);
     }
 
@@ -168,7 +181,14 @@ internal sealed class MoneyLife
         var (block, kind, months) = (_blocks[_random.Next(1, 3)], _random.Next(2) == 0 ? "owned" : "rental", _random.Next(1, 4));
         var max = _random.Next(3) == 0 ? _random.NextInt64(0, 100_000_000) : (long?)null;
         _told.Add($"buy {block} {kind}");
-        var answer = await Post("/v1/purchases", new Dictionary<string, object?> { ["block"] = block, ["kind"] = kind, ["months"] = kind == "rental" ? months : null, ["maxPrice"] = max is { } m ? Usd(m) : null });
+        var answer =
+            await Post(
+                "/v1/purchases",
+                new Dictionary<string, object?>
+                {
+                    ["block"] = block, ["kind"] = kind, ["months"] = kind == "rental" ? months : null,
+                    ["maxPrice"] = max is { } m ? Usd(m) : null
+                });
         var refusal = _model.Buy(block, kind, months, answer.Status == HttpStatusCode.Created ? answer.Id : "", max);
         (answer.Status == HttpStatusCode.Created ? null : answer.Problem).ShouldBe(refusal, answer.Text);
     }
@@ -177,7 +197,9 @@ internal sealed class MoneyLife
     {
         long? budget = _random.Next(2) == 0 ? null : _model.Charged + _model.Held + _random.NextInt64(0, 3_000_000);
         _told.Add($"budget {budget}");
-        (await Client.Call("PUT", "/v1/budget", new { monthly = budget is { } b ? Usd(b) : null }, (await Client.Call("GET", "/v1/budget")).ETag)).Must(HttpStatusCode.OK);
+        (await Client.Call(
+            "PUT", "/v1/budget", new { monthly = budget is { } b ? Usd(b) : null }, (await Client.Call("GET", "/v1/budget")).ETag))
+                .Must(HttpStatusCode.OK);
         _model.Budget = budget;
     }
 
@@ -283,24 +305,29 @@ internal sealed class MoneyLife
 
             var verdict = _random.Next(2) == 0 ? "completed" : "abandoned";
             var before = await Devices(run);
-            var found = before.Where(device => device.Outcome == "unknown").Select(device => new { deviceId = device.Id, outcome = _random.Next(2) == 0 ? "changed" : "failed" }).ToList();
+            var found = before.Where(device => device.Outcome == "unknown")
+                .Select(device => new { deviceId = device.Id, outcome = _random.Next(2) == 0 ? "changed" : "failed" }).ToList();
             _told.Add($"resolve {run} {verdict}");
-            (await Post($"/v1/runs/{run}:resolve", new() { ["verdict"] = verdict, ["evidence"] = "looked", ["devices"] = found })).Must(HttpStatusCode.OK);
-            var billable = before.Count(device => device.Outcome is "ok" or "changed") + (verdict == "completed" ? found.Count(device => device.outcome == "changed") : 0);
+            (await Post($"/v1/runs/{run}:resolve", new() { ["verdict"] = verdict, ["evidence"] = "looked", ["devices"] = found }))
+                .Must(HttpStatusCode.OK);
+            var billable = before.Count(device => device.Outcome is "ok" or "changed")
+                + (verdict == "completed" ? found.Count(device => device.outcome == "changed") : 0);
             Micros((await RunGround.Get(Client, $"/v1/runs/{run}"))["charged"]!).ShouldBe(_model.End(run, billable));
         }
     }
 
     private async Task Reverse()
     {
-        var charges = (await _ground.Host.Operator().Call("GET", $"/operator/v1/charges?tenantId={_tenant.Id}")).Must(HttpStatusCode.OK).Json.GetProperty("items");
+        var charges = (await _ground.Host.Operator().Call("GET", $"/operator/v1/charges?tenantId={_tenant.Id}"))
+            .Must(HttpStatusCode.OK).Json.GetProperty("items");
         if (charges.GetArrayLength() == 0)
         {
             return;
         }
 
         var charge = charges[_random.Next(charges.GetArrayLength())];
-        var source = charge.GetProperty("runId").GetString() is { } run ? $"{run}/{charge.GetProperty("sku").GetString()!.Split('/')[^1]}" : charge.GetProperty("purchaseId").GetString();
+        var source = charge.GetProperty("runId").GetString() is { } run
+            ? $"{run}/{charge.GetProperty("sku").GetString()!.Split('/')[^1]}" : charge.GetProperty("purchaseId").GetString();
         if (source is null && !charge.GetProperty("amount").GetProperty("amount").GetString()!.StartsWith('-'))
         {
             source = charge.GetProperty("adjustmentId").GetString();
@@ -308,16 +335,24 @@ internal sealed class MoneyLife
 
         var (first, document) = (charge.GetProperty("reversedBy").GetString() is null, $"R-{Guid.NewGuid():n}");
         _told.Add($"reverse {source} {first}");
-        var body = new { tenantId = _tenant.Id.ToString(), kind = "reversal", document, reason = "found wrong", chargeId = charge.GetProperty("id").GetString() };
+        var body =
+            new
+            {
+                tenantId = _tenant.Id.ToString(), kind = "reversal", document, reason = "found wrong",
+                chargeId = charge.GetProperty("id").GetString()
+            };
         if (source is null || !first)
         {
-            ((int)(await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Status).ShouldBe(source is null ? 422 : 409);
+            ((int)(await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Status)
+                .ShouldBe(source is null ? 422 : 409);
             return;
         }
 
         var allowed = _model.Reverse(source);
-        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Must(allowed ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity);
-        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Must(allowed ? HttpStatusCode.OK : HttpStatusCode.UnprocessableEntity);
+        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
+            .Must(allowed ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity);
+        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
+            .Must(allowed ? HttpStatusCode.OK : HttpStatusCode.UnprocessableEntity);
     }
 
     private async Task Adjust()
@@ -329,9 +364,16 @@ internal sealed class MoneyLife
         }
 
         _told.Add($"adjust {amount}");
-        var body = new { tenantId = _tenant.Id.ToString(), kind = amount < 0 ? "credit" : "debit", document, reason = "goodwill", amount = Usd(Math.Abs(amount)) };
+        var body =
+            new
+            {
+                tenantId = _tenant.Id.ToString(), kind = amount < 0 ? "credit" : "debit", document, reason = "goodwill",
+                amount = Usd(Math.Abs(amount))
+            };
         var answer = await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body);
-        answer.Status.ShouldBe(_model.Adjust(answer.Status == HttpStatusCode.Created ? answer.Id : document, amount) ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity, answer.Text);
+        answer.Status.ShouldBe(
+            _model.Adjust(answer.Status == HttpStatusCode.Created ? answer.Id : document, amount)
+                ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity, answer.Text);
     }
 
     private async Task CloseHour()
@@ -378,7 +420,10 @@ internal sealed class MoneyLife
               (select count(*) from runs.run where tenant_id = '{tenant}'),
               (select coalesce(sum(charged_micros), 0) from runs.run where tenant_id = '{tenant}'))
             """);
-        var told = string.Join(' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Usage, _model.Runs.Count, _model.Runs.Values.Sum(run => run.Charged));
+        var told =
+            string.Join(
+                ' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Usage, _model.Runs.Count,
+                _model.Runs.Values.Sum(run => run.Charged));
         rows.ShouldBe(told, $"charged, charges, held, usage, runs, cost of runs; {_name}: {string.Join("; ", _told.TakeLast(60))}");
         _model.Charges.Select(charge => charge.Source).Distinct().Count().ShouldBe(_model.Charges.Count);
         var budget = await RunGround.Get(Client, "/v1/budget");
@@ -412,9 +457,11 @@ internal sealed class MoneyLife
     private async Task<string> State(string run) => (await RunGround.Get(Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>();
 
     private async Task<List<(string Id, string? Outcome)>> Devices(string run) =>
-        [.. (await RunGround.Get(Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray().Select(item => (item!["deviceId"]!.GetValue<string>(), item["outcome"]?.GetValue<string>()))];
+        [.. (await RunGround.Get(Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray()
+            .Select(item => (item!["deviceId"]!.GetValue<string>(), item["outcome"]?.GetValue<string>()))];
 
-    private Task<Answer> Post(string path, Dictionary<string, object?>? body, string? key = null) => Send(path, body?.Where(member => member.Value is not null).ToDictionary(), key);
+    private Task<Answer> Post(string path, Dictionary<string, object?>? body, string? key = null) =>
+        Send(path, body?.Where(member => member.Value is not null).ToDictionary(), key);
 
     private async Task<Answer> Send(string path, Dictionary<string, object?>? body, string? key)
     {
@@ -425,7 +472,9 @@ internal sealed class MoneyLife
         return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(), null, null);
     }
 
-    private static object Usd(long micros) => new { amount = (micros / 1_000_000m).ToString(CultureInfo.InvariantCulture), currency = "USD" };
+    private static object Usd(long micros) =>
+        new { amount = (micros / 1_000_000m).ToString(CultureInfo.InvariantCulture), currency = "USD" };
 
-    private static long Micros(JsonNode money) => (long)(decimal.Parse(money["amount"]!.GetValue<string>(), CultureInfo.InvariantCulture) * 1_000_000m);
+    private static long Micros(JsonNode money) =>
+        (long)(decimal.Parse(money["amount"]!.GetValue<string>(), CultureInfo.InvariantCulture) * 1_000_000m);
 }

@@ -48,11 +48,17 @@ public sealed class PriceTests(PostgresServer postgres)
         await Set(ground, new { sku = Device, unitPrice = Usd("9"), validFrom = DateTimeOffset.UtcNow.AddDays(30) });
         (await Shown(ground.Client)).ShouldBe("0.050000");
         var staff = ground.Host.Operator();
-        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddDays(20) })).Must(HttpStatusCode.Conflict);
-        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddSeconds(-1) }))
+        (await staff.Call(
+            "POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddDays(20) }))
+                .Must(HttpStatusCode.Conflict);
+        (await staff.Call(
+            "POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("8"), validFrom = DateTimeOffset.UtcNow.AddSeconds(-1) }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/validFrom in_the_past"]);
-        (await staff.Call("POST", "/operator/v1/prices", new { sku = "nothing/apply/device", unitPrice = Usd("-1"), freePerMonth = -1, tenantId = TenantId.New().ToString() }))
-            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/sku unknown_price", "/unitPrice out_of_range", "/freePerMonth out_of_range", "/tenantId unknown_tenant"]);
+        (await staff.Call(
+            "POST", "/operator/v1/prices",
+            new { sku = "nothing/apply/device", unitPrice = Usd("-1"), freePerMonth = -1, tenantId = TenantId.New().ToString() }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
+                ["/sku unknown_price", "/unitPrice out_of_range", "/freePerMonth out_of_range", "/tenantId unknown_tenant"]);
     }
 
     [Fact]
@@ -64,7 +70,8 @@ public sealed class PriceTests(PostgresServer postgres)
             await Set(ground, new { sku = Device, unitPrice = Usd("0.07") });
         }
 
-        await using var again = await ServiceHost.Start(database, [$"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks"]);
+        await using var again =
+            await ServiceHost.Start(database, [$"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks"]);
         (await Shown((await again.CreateTenant()).Client)).ShouldBe("0.070000");
     }
 
@@ -105,7 +112,8 @@ public sealed class PriceTests(PostgresServer postgres)
         await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => ground.StartRun()));
         (await ground.Scalar<long>("select held from billing.free_allowance")).ShouldBe(5);
         (await ground.Scalar<long>("select sum(free_quantity)::bigint from billing.reservation")).ShouldBe(5);
-        (await ground.Scalar<long>("select sum(amount_micros)::bigint from billing.reservation where component = 'device'")).ShouldBe(7 * 50_000);
+        (await ground.Scalar<long>("select sum(amount_micros)::bigint from billing.reservation where component = 'device'"))
+            .ShouldBe(7 * 50_000);
     }
 
     [Fact]
@@ -116,7 +124,8 @@ public sealed class PriceTests(PostgresServer postgres)
         await Set(ground, new { sku = "static-routes/apply/run", unitPrice = Usd("0.01"), freePerMonth = 1 });
         static object Free(string prefix) => new
         {
-            block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix, nextHop = "10.66.0.1" } } }, maxPrice = Usd("0"),
+            block = "static-routes", mode = "apply", targets = new { all = true },
+            input = new { routes = new[] { new { prefix, nextHop = "10.66.0.1" } } }, maxPrice = Usd("0"),
         };
         await ground.StartRun(Free("10.9.0.0/16"));
         var refused = await RunGround.Post(ground.Client, "/v1/runs", Free("10.8.0.0/16"), null, 402);
@@ -154,7 +163,9 @@ public sealed class PriceTests(PostgresServer postgres)
     {
         await using var ground = await RunGround.Start(postgres, 1);
         var staff = ground.Host.Operator();
-        (await staff.Call("POST", "/operator/v1/prices", new { sku = Device, unitPrice = Usd("1000000.000001"), validFrom = DateTimeOffset.UtcNow.AddYears(36) }))
+        (await staff.Call(
+            "POST", "/operator/v1/prices",
+            new { sku = Device, unitPrice = Usd("1000000.000001"), validFrom = DateTimeOffset.UtcNow.AddYears(36) }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/unitPrice out_of_range", "/validFrom out_of_range"]);
         (await ground.Client.Call("GET", "/v1/usage/focus.csv?month=9999-12")).Must(HttpStatusCode.UnprocessableEntity);
     }

@@ -100,7 +100,8 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
             await File.WriteAllBytesAsync(file, export.Lines);
             var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(null, "verify-receipts", file));
             exit.ShouldBe(0, output);
-            await File.WriteAllTextAsync(file, Encoding.UTF8.GetString(export.Lines).Replace("\"changed\"", "\"ok\"", StringComparison.Ordinal));
+            await File.WriteAllTextAsync(
+                file, Encoding.UTF8.GetString(export.Lines).Replace("\"changed\"", "\"ok\"", StringComparison.Ordinal));
             (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(null, "verify-receipts", file));
             exit.ShouldBe(1, output);
             output.ShouldContain("receipt 1 (line 1) was changed");
@@ -118,7 +119,9 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
     private static async Task<(int Code, string Said)> Verify(byte[] lines, params string[] options)
     {
         using var said = new StringWriter();
-        var code = await VerifyReceiptsCommand.Run(new CommandLine(["verify-receipts", .. options, "-"], "--from", "--head"), new MemoryStream(lines), said, default);
+        var code =
+            await VerifyReceiptsCommand.Run(
+                new CommandLine(["verify-receipts", .. options, "-"], "--from", "--head"), new MemoryStream(lines), said, default);
         return (code, said.ToString());
     }
 }

@@ -11,7 +11,9 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>Books that add up: two finished runs and a rental on a void invoice and its second revision, a reversal, a debit, an open run.</summary>
+/// <summary>
+/// Books that add up: two finished runs and a rental on a void invoice and its second revision, a reversal, a debit, an open run.
+/// </summary>
 public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
 {
     internal BooksGround Books { get; private set; } = null!;
@@ -30,7 +32,9 @@ public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
         await books.Void((await books.Issue()).Text("id"));
         await books.Issue();
         await books.Run();
-        var device = (await books.Charges()).First(charge => charge.Text("sku") == "static-routes/apply/device" && charge.GetProperty("invoice").ValueKind == JsonValueKind.Null);
+        var device = (await books.Charges())
+            .First(charge => charge.Text("sku") == "static-routes/apply/device"
+                && charge.GetProperty("invoice").ValueKind == JsonValueKind.Null);
         (await books.Reverse(device.Text("id"))).Must(HttpStatusCode.Created);
         await books.Debit(1_234_567);
         await books.Ground.StartRun();
@@ -42,12 +46,17 @@ public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
 public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres) : IClassFixture<CleanLife>
 {
     private const string Record = "insert into billing.metering_record (tenant_id, id, payer_id, meter_key, aws_account, dimension, hour, seq, previous_hour, unit_micros, sum_micros, carry_in_micros, carry_out_micros, quantity) select tenant_id, gen_random_uuid(), id, meter_key, aws_account, 'sample', date_trunc('hour', now()),";
-    private const string Device = "(select reservation_id from billing.settlement where component = 'device' and amount_micros > 0 limit 1)";
+    private const string Device =
+        "(select reservation_id from billing.settlement where component = 'device' and amount_micros > 0 limit 1)";
 
     [Theory]
-    [InlineData("run_unsettled", "delete from billing.settlement where component = 'minute' and run_id = (select id from runs.run where terminal limit 1)")]
+    [InlineData(
+        "run_unsettled",
+        "delete from billing.settlement where component = 'minute' and run_id = (select id from runs.run where terminal limit 1)")]
     [InlineData("run_settled_early", "update runs.run set state = 'running', terminal = false, finished_at = null, final_seq = null, charged_micros = null, lease_until = now() + interval '1 hour' where id = (select id from runs.run where terminal limit 1)")]
-    [InlineData("run_charged", "update runs.run set charged_micros = charged_micros - 1 where id = (select id from runs.run where terminal limit 1)")]
+    [InlineData(
+        "run_charged",
+        "update runs.run set charged_micros = charged_micros - 1 where id = (select id from runs.run where terminal limit 1)")]
     [InlineData("settlement_charge", $"delete from billing.charge where reservation_id = {Device}; delete from billing.invoice_line l where not exists (select from billing.charge c where c.id = l.charge_id) and l.live and exists (select from billing.invoice i where i.id = l.invoice_id and i.state = 'draft')")]
     [InlineData("usage_quantity", "delete from billing.usage_event where event_id = (select event_id from billing.usage_event where meter = 'device' and reverses is null and not exists (select from billing.usage_event r where r.reverses = usage_event.event_id) limit 1)")]
     [InlineData("usage_quantity", "insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block) select tenant_id, source, gen_random_uuid(), run_id, meter, gen_random_uuid(), 1, block from billing.usage_event where meter = 'device' and reverses is null limit 1")]
@@ -63,9 +72,13 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [InlineData("metering_carry", $"{Record} 2, now() - interval '2 hours', 1000, 0, 3, 3, 0 from billing.payer")]
     [InlineData("line_amount", "update billing.charge set amount_micros = amount_micros + 1 where purchase_id is not null; update purchasing.purchase set price_micros = price_micros + 1 where price_micros > 0")]
     [InlineData("adjustment_uncharged", "delete from billing.invoice_line l using billing.charge c where c.id = l.charge_id and c.sku = 'debit'; delete from billing.charge where sku = 'debit'")]
-    [InlineData("purchase_uncharged", "update billing.charge set adjustment_id = gen_random_uuid(), purchase_id = null where purchase_id is not null")]
+    [InlineData(
+        "purchase_uncharged",
+        "update billing.charge set adjustment_id = gen_random_uuid(), purchase_id = null where purchase_id is not null")]
     [InlineData("invoice_total", "delete from billing.invoice_line where not live")]
-    [InlineData("invoice_total", "update billing.invoice set total_micros = total_micros + 10000, rounding_micros = rounding_micros + 10000 where seq = 1")]
+    [InlineData(
+        "invoice_total",
+        "update billing.invoice set total_micros = total_micros + 10000, rounding_micros = rounding_micros + 10000 where seq = 1")]
     [InlineData("invoice_chain", "update billing.invoice set previous_sha256 = decode(repeat('22', 32), 'hex') where seq = 2")]
     [InlineData("invoice_chain", "delete from billing.invoice_line l where l.invoice_id = (select id from billing.invoice where seq = 1); delete from billing.invoice where seq = 1")]
     public async Task Each_damage_is_found_by_its_check_alone_and_parks_the_invoicing(string check, string damage)
@@ -75,7 +88,10 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         (await Parked(connection)).ShouldBeEmpty();
-        await using (var command = new NpgsqlCommand($"set local session_replication_role = replica; {damage}; set local session_replication_role = origin", connection))
+        await using (
+            var command =
+                new NpgsqlCommand(
+                    $"set local session_replication_role = replica; {damage}; set local session_replication_role = origin", connection))
         {
             (await command.ExecuteNonQueryAsync()).ShouldBeGreaterThan(0);
         }
@@ -110,23 +126,32 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     {
         await using var books = await BooksGround.Open(postgres);
         var other = await books.Ground.Host.CreateTenant();
-        (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*")).Must(HttpStatusCode.OK);
-        await books.Adjust(new { tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample", amount = BooksGround.Money(1_000_000) });
+        (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*"))
+            .Must(HttpStatusCode.OK);
+        await books.Adjust(
+            new
+            {
+                tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample",
+                amount = BooksGround.Money(1_000_000)
+            });
         await books.Run();
         await books.AMonthPasses();
         var month = DateTime.UtcNow.AddMonths(-1).ToString("yyyy-MM");
-        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow:yyyy-MM}:close")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
+        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow:yyyy-MM}:close"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("invoice_fixed");
         (await books.Staff.Call("POST", "/operator/v1/billing-periods/x:close")).Must(HttpStatusCode.NotFound);
         await books.Damage("update runs.run set charged_micros = charged_micros - 1");
         var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{month}:close")).Must(HttpStatusCode.Conflict);
         refused.Problem.ShouldBe("not_reconciled");
-        refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId"))).ShouldBe([("run_charged", books.Tenant)]);
+        refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId")))
+            .ShouldBe([("run_charged", books.Tenant)]);
         refused.Json.GetProperty("issued").GetArrayLength().ShouldBe(1);
         (await books.Draft()).Text("state").ShouldBe("draft");
         await books.Damage("update runs.run set charged_micros = charged_micros + 1");
         var closed = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{month}:close")).Must(HttpStatusCode.OK).Json;
         closed.GetProperty("issued").GetArrayLength().ShouldBe(1);
-        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{month}:close")).Must(HttpStatusCode.OK).Json.GetProperty("issued").GetArrayLength().ShouldBe(0);
+        (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{month}:close")).Must(HttpStatusCode.OK).Json.GetProperty("issued")
+            .GetArrayLength().ShouldBe(0);
     }
 
     [Fact]
@@ -161,8 +186,14 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     {
         await using var books = await BooksGround.Open(postgres);
         var other = await books.Ground.Host.CreateTenant();
-        (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*")).Must(HttpStatusCode.OK);
-        await books.Adjust(new { tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample", amount = BooksGround.Money(1_000_000) });
+        (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*"))
+            .Must(HttpStatusCode.OK);
+        await books.Adjust(
+            new
+            {
+                tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample",
+                amount = BooksGround.Money(1_000_000)
+            });
         await books.Debit(1_000_000);
         await books.AMonthPasses();
         await books.Ground.Sql(
@@ -170,8 +201,10 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
             create function billing.fail() returns trigger language plpgsql as 'begin raise exception ''sample''; end';
             create trigger fail before update on billing.account for each row when (old.tenant_id = '{books.Ground.Tenant.Id.Value}') execute function billing.fail()
             """);
-        var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close")).Must(HttpStatusCode.Conflict);
-        refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId"))).ShouldBe([("not_checked", books.Tenant)]);
+        var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
+            .Must(HttpStatusCode.Conflict);
+        refused.Json.GetProperty("findings").EnumerateArray().Select(row => (row.Text("check"), row.Text("tenantId")))
+            .ShouldBe([("not_checked", books.Tenant)]);
         refused.Json.GetProperty("issued").GetArrayLength().ShouldBe(1);
     }
 
@@ -201,8 +234,12 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         {
             BatchCommands =
             {
-                new NpgsqlBatchCommand("select billing.check_books($1, 'epoch', interval '48 hours')") { Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
-                new NpgsqlBatchCommand("select coalesce(parked_by, '{}') from billing.account where tenant_id = $1") { Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
+                new NpgsqlBatchCommand(
+                    "select billing.check_books($1, 'epoch', interval '48 hours')") {
+                        Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
+                new NpgsqlBatchCommand(
+                    "select coalesce(parked_by, '{}') from billing.account where tenant_id = $1") {
+                        Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
             },
         };
         await using var reader = await batch.ExecuteReaderAsync();

@@ -13,7 +13,9 @@ public sealed class SuspensionTests(PostgresServer postgres)
     public async Task A_suspended_tenant_starts_nothing_and_what_was_accepted_goes_on()
     {
         await using var ground = await ScheduleGround.Start(postgres);
-        var rental = await ground.Post(ground.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "rental", months = 1, autoRenew = true });
+        var rental =
+            await ground.Post(
+                ground.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "rental", months = 1, autoRenew = true });
         var (running, queued) = (await ground.StartRun(), await ground.StartRun(ground.Apply("10.8.0.0/16")));
         var claimed = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
@@ -21,13 +23,15 @@ public sealed class SuspensionTests(PostgresServer postgres)
         var staff = ground.Host.Operator();
         (await staff.Call("POST", $"/operator/v1/tenants/{ground.Tenant.Id}:suspend", new { reason = "unpaid" })).Must(HttpStatusCode.OK);
 
-        (await RunGround.Post(ground.Client, "/v1/runs", ground.Apply("10.7.0.0/16"), null, 403))["type"]!.GetValue<string>().ShouldBe("/problems/tenant_suspended");
+        (await RunGround.Post(ground.Client, "/v1/runs", ground.Apply("10.7.0.0/16"), null, 403))["type"]!.GetValue<string>()
+            .ShouldBe("/problems/tenant_suspended");
         await ground.Host.Fire();
         (await ground.Occurrences(schedule)).ShouldBeEmpty();
         await ground.Sql("update purchasing.entitlement set starts_at = starts_at - interval '2 months', ends_at = now() + interval '10 minutes' where kind = 'rental'");
         var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(ground.Host.Services);
         await renewals.Run(default);
-        (await RunGround.Get(ground.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>().ShouldBe("tenant_suspended");
+        (await RunGround.Get(ground.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>()
+            .ShouldBe("tenant_suspended");
 
         await ground.Work(claimed);
         await ground.Work((await ground.Claim())!);

@@ -14,7 +14,9 @@ public sealed class UsageGroupTests(PostgresServer postgres)
         await books.Run(DeviceOutcome.Changed, DeviceOutcome.Failed);
         var second = await books.Run();
         await books.Debit(1_000_000);
-        (await books.Reverse((await books.Charges($"&runId={second}")).First(charge => charge.Text("sku").EndsWith("/device", StringComparison.Ordinal)).Text("id"))).Must(HttpStatusCode.Created);
+        (await books.Reverse(
+            (await books.Charges($"&runId={second}")).First(charge => charge.Text("sku").EndsWith("/device", StringComparison.Ordinal))
+                .Text("id"))).Must(HttpStatusCode.Created);
         // 0.10 + 2 × 0.05, and 0.10 of the second, whose devices were taken back.
         foreach (var by in new[] { "block", "device", "day", "block,device", "device,day", "block,device,day" })
         {
@@ -24,7 +26,8 @@ public sealed class UsageGroupTests(PostgresServer postgres)
             groups.Sum(group => group.GetProperty("devices").GetInt64()).ShouldBe(2, by);
         }
 
-        var devices = (await Read(books, "device")).Where(group => group.GetProperty("deviceId").ValueKind != JsonValueKind.Null).ToDictionary(group => group.Text("deviceId"), group => group.Micros("cost"));
+        var devices = (await Read(books, "device")).Where(group => group.GetProperty("deviceId").ValueKind != JsonValueKind.Null)
+            .ToDictionary(group => group.Text("deviceId"), group => group.Micros("cost"));
         devices[books.Ground.Devices[0].ToString()].ShouldBe(50_000);
         devices[books.Ground.Devices[1].ToString()].ShouldBe(0);
         (await Read(books, "block")).Single().Text("block").ShouldBe("static-routes");
@@ -44,7 +47,8 @@ public sealed class UsageGroupTests(PostgresServer postgres)
         var (paged, after) = (new List<string>(), "");
         do
         {
-            var page = (await books.Customer.Call("GET", $"/v1/usage?groupBy=device,day&limit=3&{range}{after}")).Must(HttpStatusCode.OK).Json;
+            var page = (await books.Customer.Call("GET", $"/v1/usage?groupBy=device,day&limit=3&{range}{after}"))
+                .Must(HttpStatusCode.OK).Json;
             paged.AddRange(page.GetProperty("items").EnumerateArray().Select(group => group.GetRawText()));
             after = page.GetProperty("next").GetString() is { } next ? $"&after={next}" : "";
         }
@@ -65,5 +69,6 @@ public sealed class UsageGroupTests(PostgresServer postgres)
     }
 
     private static async Task<IReadOnlyList<JsonElement>> Read(BooksGround books, string by, string range = "") =>
-        [.. (await books.Customer.Call("GET", $"/v1/usage?groupBy={by}&limit=200&{range}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
+        [.. (await books.Customer.Call("GET", $"/v1/usage?groupBy={by}&limit=200&{range}"))
+            .Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
 }

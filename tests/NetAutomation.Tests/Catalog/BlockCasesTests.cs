@@ -8,7 +8,13 @@ public sealed class BlockCasesTests
     [Fact]
     public async Task Every_case_of_every_block_is_planned_as_it_says()
     {
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", [$"{PostgresServer.RepositoryRoot()}/tests/blocks/cases.py"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var process =
+            Process.Start(
+                new ProcessStartInfo(
+                    "/usr/bin/python3", [$"{PostgresServer.RepositoryRoot()}/tests/blocks/cases.py"])
+                {
+                    RedirectStandardOutput = true, UseShellExecute = false
+                })!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
 

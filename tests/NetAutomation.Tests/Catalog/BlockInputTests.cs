@@ -45,7 +45,9 @@ public sealed class BlockInputTests
     [InlineData("""{"routes":[{"prefix":"1/1","metric":1e999}]}""", "/input/routes/0/metric out_of_range")]
     [InlineData("""{"routes":[{"prefix":"1/1","metric":1e-999999999}]}""", "/input/routes/0/metric out_of_range")]
     [InlineData("""{"routes":[{"prefix":"1/1","metric":0e99999999999}]}""", "/input/routes/0/metric out_of_range")]
-    [InlineData("""{"routes":[{"prefix":"1/1","metric":1.00000000000000000000000000000000000000000000000000000000000000000000001}]}""", "/input/routes/0/metric out_of_range")]
+    [InlineData(
+        """{"routes":[{"prefix":"1/1","metric":1.00000000000000000000000000000000000000000000000000000000000000000000001}]}""",
+        "/input/routes/0/metric out_of_range")]
     [InlineData("""{"routes":[{"prefix":"1/1","metric":4e0}]}""", "/input/routes/0/metric type")]
     [InlineData("""{"routes":[{"prefix":"1/1","mode":"c"}]}""", "/input/routes/0/mode enum")]
     [InlineData("""{"routes":[{"prefix":"1/1","v4":"10.0.0.256"}]}""", "/input/routes/0/v4 format")]
@@ -77,7 +79,8 @@ public sealed class BlockInputTests
     [Fact]
     public void Every_fault_is_told_at_once() =>
         Validate("""{"routes":[{"prefix":"x","metric":0},{}],"on":1}""").ShouldBe(
-            ["/input/on type", "/input/routes/0/metric minimum", "/input/routes/0/prefix min_length", "/input/routes/0/prefix pattern", "/input/routes/1/prefix required"],
+            ["/input/on type", "/input/routes/0/metric minimum", "/input/routes/0/prefix min_length", "/input/routes/0/prefix pattern",
+                "/input/routes/1/prefix required"],
             ignoreOrder: true);
 
     [Fact]
@@ -87,7 +90,13 @@ public sealed class BlockInputTests
     [Fact]
     public void A_match_that_takes_too_long_is_a_fault()
     {
-        var version = _version with { Digest = "sha256:test-slow", InputSchema = """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}}""" };
+        var version =
+            _version with
+            {
+                Digest = "sha256:test-slow",
+                InputSchema =
+                    """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}}"""
+            };
         Validate($$"""{"a":"{{new string('a', 60)}}!"}""", version).ShouldBe(["/input pattern"]);
     }
 
@@ -101,8 +110,10 @@ public sealed class BlockInputTests
 
     [Fact]
     public void A_mark_over_a_letter_counts_as_a_character() =>
-        Validate($$"""{"routes":[{"prefix":"1/1{{new string('\u0301', 6)}}"}]}""").ShouldBe(["/input/routes/0/prefix max_length", "/input/routes/0/prefix pattern"], ignoreOrder: true);
+        Validate($$"""{"routes":[{"prefix":"1/1{{new string('\u0301', 6)}}"}]}""")
+            .ShouldBe(["/input/routes/0/prefix max_length", "/input/routes/0/prefix pattern"], ignoreOrder: true);
 
     private static IEnumerable<string> Validate(string json, BlockVersion? version = null) =>
-        BlockInput.Validate(version ?? _version, JsonElement.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = true })).Select(fault => $"{fault.Pointer} {fault.Code}");
+        BlockInput.Validate(version ?? _version, JsonElement.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = true }))
+            .Select(fault => $"{fault.Pointer} {fault.Code}");
 }

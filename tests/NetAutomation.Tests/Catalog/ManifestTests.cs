@@ -149,14 +149,18 @@ public sealed class ManifestTests
         (manifest + part).ShouldContain(good);
 
         Should.Throw<ContentException>(() => BlockFolder.Read(
-            Folder("x-y", ("block.yaml", manifest.Replace(good, bad)), ("platforms/frr.yml", part.Replace(good, bad)), ("README.md", "")), ["frr"]))
+            Folder("x-y", ("block.yaml", manifest.Replace(good, bad)), ("platforms/frr.yml", part.Replace(good, bad)), ("README.md", "")),
+            ["frr"]))
             .Message.ShouldStartWith($"x-y/{place}: ");
     }
 
     [Fact]
     public void Block_for_a_platform_that_is_not_there_is_refused()
     {
-        (string, string)[] files = [("block.yaml", "slug: x-y\nversion: 1.0.0\ntitle: T\nsummary: S\neffect: read\ninput: { type: object, additionalProperties: false }\n"), ("README.md", "")];
+        (string, string)[] files =
+            [("block.yaml",
+                "slug: x-y\nversion: 1.0.0\ntitle: T\nsummary: S\neffect: read\ninput: { type: object, additionalProperties: false }\n"),
+                ("README.md", "")];
 
         Should.Throw<ContentException>(() => BlockFolder.Read(Folder("x-y", [.. files]), ["frr"])).Message.ShouldContain("platforms/");
         Should.Throw<ContentException>(() => BlockFolder.Read(Folder("x-y", [.. files, ("platforms/none.yml", "wanted: x")]), ["frr"]))
@@ -196,7 +200,8 @@ public sealed class ManifestTests
         PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest), ("README.md", ""))).Port.ShouldBe(22);
         manifest.ShouldContain(good);
 
-        Should.Throw<ContentException>(() => PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest.Replace(good, bad)), ("README.md", ""))))
+        Should.Throw<ContentException>(
+            () => PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest.Replace(good, bad)), ("README.md", ""))))
             .Message.ShouldStartWith($"abc/platform.yaml:{line}: ");
     }
 

@@ -74,8 +74,10 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         await using var owner = NpgsqlDataSource.Create(_database.Owner);
         foreach (var sql in new[]
         {
-            "update catalog.block_version set digest = 'sha256:' || repeat('0', 64)", "update catalog.block_version set input_schema = '{}'",
-            "update catalog.block_version set effect = 'unsafe'", "delete from catalog.block_version", "update content.file set content = ''",
+            "update catalog.block_version set digest = 'sha256:' || repeat('0', 64)",
+            "update catalog.block_version set input_schema = '{}'",
+            "update catalog.block_version set effect = 'unsafe'", "delete from catalog.block_version",
+            "update content.file set content = ''",
             "delete from content.file", "truncate content.file", "delete from catalog.block", "truncate catalog.block cascade",
         })
         {
@@ -88,10 +90,14 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Tenants_cannot_write_the_catalogue()
     {
         await using var app = NpgsqlDataSource.Create(_database.App);
-        foreach (var sql in new[] { "insert into catalog.block values ('x-y', gen_random_uuid())", "update catalog.block_version set state = 'withdrawn'", "delete from content.file", "insert into platforms.platform_version (name) values ('x')" })
+        foreach (
+            var sql in new[] {
+                "insert into catalog.block values ('x-y', gen_random_uuid())", "update catalog.block_version set state = 'withdrawn'",
+                "delete from content.file", "insert into platforms.platform_version (name) values ('x')" })
         {
             await using var command = app.CreateCommand(sql);
-            (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
+            (await Should.ThrowAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState.ShouldBe(
+                PostgresErrorCodes.InsufficientPrivilege);
         }
     }
 
@@ -171,7 +177,10 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
 
     private async Task<IReadOnlyList<string>> Publish()
     {
-        await using var db = new SystemDb(new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var db =
+            new SystemDb(
+                new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention()
+                    .AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Database.BeginTransactionAsync();
         await PlatformPublisher.Publish(db, $"{PostgresServer.RepositoryRoot()}/src/Platforms", CancellationToken.None);
         var refusals = await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
@@ -179,7 +188,9 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         return refusals;
     }
 
-    private NetAutomationDb App() => new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+    private NetAutomationDb App() =>
+        new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention()
+            .AddInterceptors(DeferredStatements.Interceptor).Options);
 
     private async Task Execute(string sql)
     {

@@ -33,8 +33,10 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     {
         var policy = (await _staff.Call("GET", Path)).Must(HttpStatusCode.OK);
         policy.ETag.ShouldBe("\"1\"");
-        policy.Json.GetProperty("rules").EnumerateArray().Select(rule => $"{rule.GetProperty("name")} {rule.GetProperty("owner")} {rule.GetProperty("verdict")}").ShouldBe(
-            ["active_tenant one_active_tenant accept", "several_tenants several_active_tenants leave", "inactive_tenant inactive_tenant leave", "stranger stranger reject"]);
+        policy.Json.GetProperty("rules").EnumerateArray()
+            .Select(rule => $"{rule.GetProperty("name")} {rule.GetProperty("owner")} {rule.GetProperty("verdict")}").ShouldBe(
+            ["active_tenant one_active_tenant accept", "several_tenants several_active_tenants leave",
+                "inactive_tenant inactive_tenant leave", "stranger stranger reject"]);
         (await Try(_tenant.Account)).ShouldBe("accept active_tenant");
         (await Try("999999999999")).ShouldBe("reject stranger");
     }
@@ -42,14 +44,17 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task The_first_rule_that_fits_decides_and_those_before_say_why_not()
     {
-        await Replace(Rule("ours", "accept", new { accounts = new[] { "999999999999" } }), Rule("any", "reject", owner: "anyone"), Rule("never", "accept"));
+        await Replace(
+            Rule("ours", "accept", new { accounts = new[] { "999999999999" } }), Rule("any", "reject", owner: "anyone"),
+            Rule("never", "accept"));
         var tried = (await _staff.Call("POST", $"{Path}:try", new { owner = _tenant.Account })).Must(HttpStatusCode.OK).Json;
         tried.GetProperty("verdict").GetString().ShouldBe("reject");
         tried.GetProperty("rule").GetString().ShouldBe("any");
         tried.GetProperty("reason").GetString().ShouldBe("because any");
         tried.GetProperty("policyVersion").GetInt32().ShouldBe(2);
         tried.GetProperty("tenantId").ValueKind.ShouldBe(JsonValueKind.Null);
-        tried.GetProperty("passedOver").EnumerateArray().Select(each => $"{each.GetProperty("rule")} {each.GetProperty("because")}").ShouldBe(["ours accounts"]);
+        tried.GetProperty("passedOver").EnumerateArray().Select(each => $"{each.GetProperty("rule")} {each.GetProperty("because")}")
+            .ShouldBe(["ours accounts"]);
         await Replace();
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
     }
@@ -66,7 +71,10 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
         ];
         foreach (var body in bad)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Put, Path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            using var request =
+                new HttpRequestMessage(
+                    HttpMethod.Put, Path)
+                { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
             request.Headers.TryAddWithoutValidation("If-Match", "*");
             var answer = await _staff.SendAsync(request);
             answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest, body);
@@ -97,7 +105,8 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
         (await _staff.Call("PUT", $"/operator/v1/tenants/{_tenant.Id}/accounts/123456789012")).Must(HttpStatusCode.OK);
         (await _staff.Call("POST", $"/operator/v1/tenants/{idle.Id}:suspend", new { reason = "test" })).Must(HttpStatusCode.OK);
         await Replace(
-            Rule("one", "accept"), Rule("several", "leave", owner: "several_active_tenants"), Rule("idle", "reject", owner: "inactive_tenant"), Rule("nobody", "reject", owner: "stranger"));
+            Rule("one", "accept"), Rule("several", "leave", owner: "several_active_tenants"),
+            Rule("idle", "reject", owner: "inactive_tenant"), Rule("nobody", "reject", owner: "stranger"));
         (await Try(_tenant.Account)).ShouldBe("accept one");
         (await Try("123456789012")).ShouldBe("leave several");
         (await Try(idle.Account)).ShouldBe("reject idle");
@@ -109,17 +118,21 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task Agreement_state()
     {
-        await Replace(Rule("ended", "reject", new { agreement = new[] { "ended" } }, "anyone"), Rule("active", "accept", new { agreement = new[] { "pending", "active" } }));
+        await Replace(
+            Rule("ended", "reject", new { agreement = new[] { "ended" } }, "anyone"),
+            Rule("active", "accept", new { agreement = new[] { "pending", "active" } }));
         (await Try(_tenant.Account)).ShouldBe("accept active");
         await using var scope = _service.Services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<SystemDb>().Execute($"update onboarding.agreement set state = 'ended', ended_at = now() where tenant_id = {_tenant.Id.Value}");
+        await scope.ServiceProvider.GetRequiredService<SystemDb>()
+            .Execute($"update onboarding.agreement set state = 'ended', ended_at = now() where tenant_id = {_tenant.Id.Value}");
         (await Try(_tenant.Account)).ShouldBe("reject ended");
     }
 
     [Fact]
     public async Task Regions()
     {
-        await Replace(Rule("near", "accept", new { regions = new[] { "eu-central-1", "us-east-1" } }), Rule("far", "reject", owner: "anyone"));
+        await Replace(
+            Rule("near", "accept", new { regions = new[] { "eu-central-1", "us-east-1" } }), Rule("far", "reject", owner: "anyone"));
         (await Try(_tenant.Account, "eu-central-1")).ShouldBe("accept near");
         (await Try(_tenant.Account, "eu-west-1")).ShouldBe("reject far");
         // EC2 names the Region only where it is another one than the service's.
@@ -158,7 +171,9 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
 
         // Noon in UTC is 14:00 in Berlin in summer.
-        await Replace(Rule("day", "accept", new { hours = new { from = "08:00", until = "14:00", zone = "Europe/Berlin" } }), Rule("night", "reject", new { hours = new { from = "22:00", until = "06:00", zone = "Europe/Berlin" } }, "anyone"));
+        await Replace(
+            Rule("day", "accept", new { hours = new { from = "08:00", until = "14:00", zone = "Europe/Berlin" } }),
+            Rule("night", "reject", new { hours = new { from = "22:00", until = "06:00", zone = "Europe/Berlin" } }, "anyone"));
         (await Try(_tenant.Account)).ShouldBe("accept day");
         _clock.AdjustTime(_noon);
         (await Try(_tenant.Account)).ShouldBe("leave no_rule");
@@ -187,7 +202,8 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
                 new { name = "", owner = "friend", verdict = "perhaps", reason = "" },
                 Rule("conditions", "reject", new
                 {
-                    accounts = new[] { "123456789012", "12" }, agreement = new[] { "suspended" }, regions = new[] { "Mars" }, tags = new { }, maxConnections = 0,
+                    accounts = new[] { "123456789012", "12" }, agreement = new[] { "suspended" }, regions = new[] { "Mars" },
+                    tags = new { }, maxConnections = 0,
                     validFrom = _noon, validUntil = _noon, hours = new { from = "8", until = "25:00", zone = "Mars/Base" },
                 }),
             },
@@ -197,14 +213,17 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
             [
                 "/rules/1/verdict not_allowed", "/rules/1/name duplicate",
                 "/rules/2/name length", "/rules/2/reason length", "/rules/2/owner not_allowed", "/rules/2/verdict not_allowed",
-                "/rules/3/accounts/1 not_allowed", "/rules/3/agreement/0 not_allowed", "/rules/3/regions/0 not_allowed", "/rules/3/tags not_allowed",
-                "/rules/3/maxConnections out_of_range", "/rules/3/validUntil out_of_range", "/rules/3/hours/from not_allowed", "/rules/3/hours/until not_allowed",
+                "/rules/3/accounts/1 not_allowed", "/rules/3/agreement/0 not_allowed", "/rules/3/regions/0 not_allowed",
+                "/rules/3/tags not_allowed",
+                "/rules/3/maxConnections out_of_range", "/rules/3/validUntil out_of_range", "/rules/3/hours/from not_allowed",
+                "/rules/3/hours/until not_allowed",
                 "/rules/3/hours/zone not_allowed",
             ],
             ignoreOrder: true);
         (await _staff.Call("GET", Path)).ETag.ShouldBe("\"1\"");
         (await _staff.Call("POST", $"{Path}:try", new { owner = "12" })).Faults.ShouldBe(["/owner not_allowed"]);
-        (await _staff.Call("POST", $"{Path}:try", new { owner = "123456789012", tenantId = $"{TenantId.New()}" })).Faults.ShouldBe(["/tenantId unknown"]);
+        (await _staff.Call("POST", $"{Path}:try", new { owner = "123456789012", tenantId = $"{TenantId.New()}" })).Faults.ShouldBe(
+            ["/tenantId unknown"]);
     }
 
     private async Task Replace(params object[] rules)
@@ -215,14 +234,18 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
 
     private async Task<string> Try(string owner, string? region = null, object? tags = null, TenantId? tenantId = null)
     {
-        var answer = (await _staff.Call("POST", $"{Path}:try", new { owner, region, tags, tenantId = tenantId is { } id ? $"{id}" : null })).Must(HttpStatusCode.OK).Json;
+        var answer = (await _staff.Call("POST", $"{Path}:try", new { owner, region, tags, tenantId = tenantId is { } id ? $"{id}" : null }))
+            .Must(HttpStatusCode.OK).Json;
         return $"{answer.GetProperty("verdict").GetString()} {answer.GetProperty("rule").GetString()}";
     }
 
     private static Dictionary<string, JsonElement> Rule(string name, string verdict, object? conditions = null, string? owner = null)
     {
-        var rule = JsonSerializer.SerializeToElement(conditions ?? new { }).EnumerateObject().ToDictionary(each => each.Name, each => each.Value);
-        foreach (var (member, value) in new[] { ("name", name), ("owner", owner ?? "one_active_tenant"), ("verdict", verdict), ("reason", $"because {name}") })
+        var rule = JsonSerializer.SerializeToElement(conditions ?? new { }).EnumerateObject()
+            .ToDictionary(each => each.Name, each => each.Value);
+        foreach (
+            var (member, value) in new[] {
+                ("name", name), ("owner", owner ?? "one_active_tenant"), ("verdict", verdict), ("reason", $"because {name}") })
         {
             rule[member] = JsonSerializer.SerializeToElement(value);
         }

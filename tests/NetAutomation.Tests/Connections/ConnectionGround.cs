@@ -21,7 +21,8 @@ namespace NetAutomation.Tests.Connections;
 /// <summary>A database, a simulated EC2 whose clock goes on while a round waits, and rounds that may be killed at any step.</summary>
 internal sealed class ConnectionGround : IAsyncDisposable
 {
-    private static readonly BasicAWSCredentials _credentials = new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
+    private static readonly BasicAWSCredentials _credentials =
+        new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
     private static long _accounts = 700_000_000_000;
     private readonly ServiceProvider _services;
     private readonly NpgsqlDataSource _system;
@@ -31,11 +32,15 @@ internal sealed class ConnectionGround : IAsyncDisposable
     private ConnectionGround(TestDatabase database, SimulatedCloud cloud, Hurry clock)
     {
         (Cloud, Clock, Owner, _system) = (cloud, clock, NpgsqlDataSource.Create(database.Owner), NpgsqlDataSource.Create(database.System));
-        Ec2 = new BreakableEc2(_credentials, new AmazonEC2Config { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 });
+        Ec2 = new BreakableEc2(
+            _credentials,
+            new AmazonEC2Config { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 });
         _services = new ServiceCollection().AddMetrics().AddScoped(_ => Db()).BuildServiceProvider();
         _directory = new BindingDirectory(
             _services.GetRequiredService<IServiceScopeFactory>(),
-            new ReconcileSignal(_system, Options.Create(Settings), new ConfigurationBuilder().Build(), TimeProvider.System, NullLogger<ReconcileSignal>.Instance),
+            new ReconcileSignal(
+                _system, Options.Create(Settings), new ConfigurationBuilder().Build(), TimeProvider.System,
+                NullLogger<ReconcileSignal>.Instance),
             TimeProvider.System);
         _bell = new BindingBell(_system, TimeProvider.System, NullLogger<BindingBell>.Instance);
         Metrics = new ConnectionMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
@@ -53,7 +58,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public ConnectionsOptions Settings { get; set; } = new()
     {
-        ServiceId = SimulatedCloud.ServiceId, ServiceName = SimulatedCloud.ServiceName, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero,
+        ServiceId = SimulatedCloud.ServiceId, ServiceName = SimulatedCloud.ServiceName, PendingInterval = TimeSpan.FromMilliseconds(1),
+        GoneAfter = TimeSpan.Zero,
     };
 
     public static async Task<ConnectionGround> Start(PostgresServer postgres, Ec2Options? ec2 = null)
@@ -61,7 +67,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
         var clock = new Hurry();
         var options = SimulatedCloud.Options();
         var cloud = await SimulatedCloud.StartAsync(
-            options with { Ec2 = ec2 ?? new(), Services = [new ServiceOptions(SimulatedCloud.ServiceId) { AllowedPrincipals = ["*"] }] }, clock);
+            options with { Ec2 = ec2 ?? new(), Services = [new ServiceOptions(SimulatedCloud.ServiceId) { AllowedPrincipals = ["*"] }] },
+            clock);
         return new ConnectionGround(await postgres.Create(), cloud, clock);
     }
 
@@ -72,7 +79,9 @@ internal sealed class ConnectionGround : IAsyncDisposable
     {
         var tenant = TenantId.New();
         await Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'test', $2)", tenant.Value, state);
-        await Sql("insert into onboarding.tenant_account (tenant_id, account, proven_by) select $1, a, 'operator' from unnest($2) a", tenant.Value, accounts);
+        await Sql(
+            "insert into onboarding.tenant_account (tenant_id, account, proven_by) select $1, a, 'operator' from unnest($2) a",
+            tenant.Value, accounts);
         return tenant;
     }
 
@@ -84,7 +93,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
         var api = new EndpointServiceApi(new BreakableEc2(Ec2, kill), options, Metrics, Clock);
         var principals = new AllowedPrincipals(db, api, options, NullLogger<AllowedPrincipals>.Instance);
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        return await new Reconcile(db, api, principals, options, _directory, _bell, Metrics, Clock, NullLogger<Reconcile>.Instance).Run(deadline.Token);
+        return await new Reconcile(db, api, principals, options, _directory, _bell, Metrics, Clock, NullLogger<Reconcile>.Instance)
+            .Run(deadline.Token);
     }
 
     /// <summary>Rounds until nothing is on its way; those that wait for a person may stay.</summary>
@@ -116,11 +126,15 @@ internal sealed class ConnectionGround : IAsyncDisposable
     public async Task<List<string>> Make(string[] accounts, int count, string? region = null) => Ids(await Cloud.ControlAsync(
         HttpMethod.Post, "/control/endpoints:bulk", new { accounts, count, region }, 201));
 
-    public async Task<List<string>> Change(string how, object which) => Ids(await Cloud.ControlAsync(HttpMethod.Post, $"/control/endpoints:{how}", which));
+    public async Task<List<string>> Change(string how, object which) =>
+        Ids(await Cloud.ControlAsync(HttpMethod.Post, $"/control/endpoints:{how}", which));
 
     /// <summary>What the simulator itself holds: endpoint to account and state.</summary>
-    public async Task<Dictionary<string, (string Account, string State)>> Truth() => (await Cloud.ControlAsync(HttpMethod.Get, "/control/endpoints")).EnumerateArray()
-        .ToDictionary(each => each.GetProperty("vpceId").GetString()!, each => (each.GetProperty("account").GetString()!, each.GetProperty("state").GetString()!));
+    public async Task<Dictionary<string, (string Account, string State)>> Truth() =>
+        (await Cloud.ControlAsync(HttpMethod.Get, "/control/endpoints")).EnumerateArray()
+        .ToDictionary(
+            each => each.GetProperty("vpceId").GetString()!,
+            each => (each.GetProperty("account").GetString()!, each.GetProperty("state").GetString()!));
 
     /// <summary>Bound endpoints, each with the accounts of its tenant.</summary>
     public async Task<Dictionary<string, (Guid Tenant, string[] Accounts)>> Bound()
@@ -156,7 +170,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public SystemDb Db(KillSwitch? kill = null)
     {
-        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor);
+        var options = new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_system).UseSnakeCaseNamingConvention()
+            .AddInterceptors(DeferredStatements.Interceptor);
         return new SystemDb((kill is null ? options : options.AddInterceptors(kill)).Options) { Sending = kill is null ? null : kill.Step };
     }
 
@@ -225,23 +240,33 @@ internal sealed class BreakableEc2 : AmazonEC2Client
 
     public override Task<DescribeVpcEndpointConnectionsResponse> DescribeVpcEndpointConnectionsAsync(
         DescribeVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default) =>
-        _inner is null ? base.DescribeVpcEndpointConnectionsAsync(request, cancellationToken) : Call(() => _inner.DescribeVpcEndpointConnectionsAsync(request, cancellationToken));
+        _inner is null
+            ? base.DescribeVpcEndpointConnectionsAsync(request, cancellationToken)
+                : Call(() => _inner.DescribeVpcEndpointConnectionsAsync(request, cancellationToken));
 
     public override Task<DescribeVpcEndpointServicePermissionsResponse> DescribeVpcEndpointServicePermissionsAsync(
         DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default) =>
-        _inner is null ? base.DescribeVpcEndpointServicePermissionsAsync(request, cancellationToken) : Call(() => _inner.DescribeVpcEndpointServicePermissionsAsync(request, cancellationToken));
+        _inner is null
+            ? base.DescribeVpcEndpointServicePermissionsAsync(request, cancellationToken)
+                : Call(() => _inner.DescribeVpcEndpointServicePermissionsAsync(request, cancellationToken));
 
     public override Task<ModifyVpcEndpointServicePermissionsResponse> ModifyVpcEndpointServicePermissionsAsync(
         ModifyVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default) =>
-        _inner is null ? base.ModifyVpcEndpointServicePermissionsAsync(request, cancellationToken) : Call(() => _inner.ModifyVpcEndpointServicePermissionsAsync(request, cancellationToken));
+        _inner is null
+            ? base.ModifyVpcEndpointServicePermissionsAsync(request, cancellationToken)
+                : Call(() => _inner.ModifyVpcEndpointServicePermissionsAsync(request, cancellationToken));
 
     public override Task<AcceptVpcEndpointConnectionsResponse> AcceptVpcEndpointConnectionsAsync(
         AcceptVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default) =>
-        _inner is null ? base.AcceptVpcEndpointConnectionsAsync(request, cancellationToken) : Call(() => _inner.AcceptVpcEndpointConnectionsAsync(request, cancellationToken));
+        _inner is null
+            ? base.AcceptVpcEndpointConnectionsAsync(request, cancellationToken)
+                : Call(() => _inner.AcceptVpcEndpointConnectionsAsync(request, cancellationToken));
 
     public override Task<RejectVpcEndpointConnectionsResponse> RejectVpcEndpointConnectionsAsync(
         RejectVpcEndpointConnectionsRequest request, CancellationToken cancellationToken = default) =>
-        _inner is null ? base.RejectVpcEndpointConnectionsAsync(request, cancellationToken) : Call(() => _inner.RejectVpcEndpointConnectionsAsync(request, cancellationToken));
+        _inner is null
+            ? base.RejectVpcEndpointConnectionsAsync(request, cancellationToken)
+                : Call(() => _inner.RejectVpcEndpointConnectionsAsync(request, cancellationToken));
 
     private async Task<T> Call<T>(Func<Task<T>> call)
     {

@@ -29,7 +29,11 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _cloud = await SimulatedCloud.StartAsync(
-            SimulatedCloud.Options() with { Services = [new ServiceOptions(Service) { AllowedPrincipals = ["*"] }], Queues = ["events", "connections"] });
+            SimulatedCloud.Options() with
+            {
+                Services = [new ServiceOptions(Service) { AllowedPrincipals = ["*"] }],
+                Queues = ["events", "connections"]
+            });
         _database = await postgres.Create();
         _reconciling = await Start("scheduler", "Onboarding:ReconcileInterval=00:00:00.5", "Onboarding:PendingInterval=00:00:00.2");
         _other = await Start("api");
@@ -50,7 +54,9 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         foreach (var host in new[] { _reconciling, _other })
         {
             open.Add(Ends(await KeptAlive(host, endpoint)));
-            open.Add(Ends(await Handshake(host, host.Services.GetRequiredService<ConnectorHost>().Address.Port, endpoint, SslApplicationProtocol.Http2)));
+            open.Add(
+                Ends(await Handshake(
+                    host, host.Services.GetRequiredService<ConnectorHost>().Address.Port, endpoint, SslApplicationProtocol.Http2)));
             foreach (var http2 in new[] { false, true })
             {
                 var client = host.Customer(endpoint, tenant.Key, http2);
@@ -76,7 +82,8 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
             open.Add(Ends(await KeptAlive(host, endpoint, mine.Key)));
         }
 
-        await _cloud.ControlAsync(HttpMethod.Post, "/control/endpoints:recreate", new { vpceIds = new[] { endpoint }, owner = next.Account });
+        await _cloud.ControlAsync(
+            HttpMethod.Post, "/control/endpoints:recreate", new { vpceIds = new[] { endpoint }, owner = next.Account });
         (await Task.WhenAll(open)).ShouldAllBe(ended => ended);
         foreach (var host in new[] { _reconciling, _other })
         {
@@ -113,7 +120,8 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         // Looks by itself only once an hour; the other host of this test must not look for it.
         await _reconciling.DisposeAsync();
         _reconciling = await Start(
-            "scheduler", "Onboarding:ReconcileInterval=01:00:00", "Onboarding:PendingInterval=00:00:02", $"Onboarding:NotificationQueueUrl={_cloud.AwsUrl}{SimulatedCloud.Provider}/connections");
+            "scheduler", "Onboarding:ReconcileInterval=01:00:00", "Onboarding:PendingInterval=00:00:02",
+            $"Onboarding:NotificationQueueUrl={_cloud.AwsUrl}{SimulatedCloud.Provider}/connections");
         var tenant = await _reconciling.CreateTenant();
         await SimulatedCloud.EventuallyAsync(async () => await Rounds() > 0);
         var endpoint = await CreateEndpoint(tenant.Account);
@@ -121,10 +129,12 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "available");
 
         var (before, begun) = (await Rounds(), TimeProvider.System.GetTimestamp());
-        await Parallel.ForEachAsync(Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (i, _) => await Tell(new { message = i }));
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (i, _) => await Tell(new { message = i }));
         await SimulatedCloud.EventuallyAsync(async () =>
         {
-            var queue = (await _cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray().Single(each => each.GetProperty("name").GetString() == "connections");
+            var queue = (await _cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray()
+                .Single(each => each.GetProperty("name").GetString() == "connections");
             return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;
         });
         await SimulatedCloud.EventuallyAsync(async () => await Rounds() > before);
@@ -138,11 +148,14 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         var url = _cloud.AwsUrl.ToString();
         return await ServiceHost.Start(
             _database,
-            [$"Onboarding:ServiceId={Service}", $"Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.{Service}", $"Roles:1={role}", .. settings],
+            [$"Onboarding:ServiceId={Service}", $"Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.{Service}", $"Roles:1={role}",
+                .. settings],
             builder =>
             {
-                builder.Services.AddSingleton<IAmazonEC2>(new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
-                builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonEC2>(
+                    new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonSQS>(
+                    new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
             });
     }
 
@@ -159,10 +172,12 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<string> CreateEndpoint(string account) =>
         (await _cloud.ControlAsync(HttpMethod.Post, "/control/endpoints", new { account }, 201)).GetProperty("vpceId").GetString()!;
 
-    private Task<System.Text.Json.JsonElement> Tell(object body) => _cloud.ControlAsync(HttpMethod.Post, "/control/queues/connections/messages", new { body }, 201);
+    private Task<System.Text.Json.JsonElement> Tell(object body) =>
+        _cloud.ControlAsync(HttpMethod.Post, "/control/queues/connections/messages", new { body }, 201);
 
     private async Task<int> Rounds() => (await _cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray()
-        .Where(call => call.GetProperty("operation").GetString()!.EndsWith("DescribeVpcEndpointConnections", StringComparison.Ordinal)).Select(call => call.GetProperty("calls").GetInt32()).FirstOrDefault();
+        .Where(call => call.GetProperty("operation").GetString()!.EndsWith("DescribeVpcEndpointConnections", StringComparison.Ordinal))
+            .Select(call => call.GetProperty("calls").GetInt32()).FirstOrDefault();
 
     private static Task Reaches(ServiceHost host, string endpoint, string key) => SimulatedCloud.EventuallyAsync(async () =>
     {
@@ -182,7 +197,8 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     private static async Task<Stream> KeptAlive(ServiceHost host, string endpoint, string? key = null)
     {
         var tls = await Handshake(host, host.Address(Listener.Customer).Port, endpoint, SslApplicationProtocol.Http11);
-        var request = key is null ? "GET /healthz/live HTTP/1.1\r\nHost: x\r\n\r\n" : $"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n";
+        var request = key is null
+            ? "GET /healthz/live HTTP/1.1\r\nHost: x\r\n\r\n" : $"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n";
         await tls.WriteAsync(System.Text.Encoding.ASCII.GetBytes(request));
         var answer = new byte[4096];
         var read = await tls.ReadAsync(answer);
@@ -192,10 +208,13 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
 
     private static async Task<SslStream> Handshake(ServiceHost host, int port, string endpoint, SslApplicationProtocol protocol)
     {
-        var tls = new SslStream(await ProxyV2.Connect(new IPEndPoint(IPAddress.Loopback, port), ProxyV2.Header(endpoint), CancellationToken.None));
+        var tls =
+            new SslStream(
+                await ProxyV2.Connect(new IPEndPoint(IPAddress.Loopback, port), ProxyV2.Header(endpoint), CancellationToken.None));
         await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
         {
-            TargetHost = host.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(host.Certificate), ApplicationProtocols = [protocol],
+            TargetHost = host.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(host.Certificate),
+            ApplicationProtocols = [protocol],
         });
         return tls;
     }

@@ -11,7 +11,9 @@ public sealed class ManyConnectionsTests(PostgresServer postgres)
     [Fact]
     public async Task Two_thousand_connections_of_which_a_fifth_flaps_end_bound_to_their_owners_only()
     {
-        await using var ground = await ConnectionGround.Start(postgres, new Ec2Options { VisibilityMilliseconds = 500, BucketCapacity = 10, RefillPerSecond = 5 });
+        await using var ground =
+            await ConnectionGround.Start(
+                postgres, new Ec2Options { VisibilityMilliseconds = 500, BucketCapacity = 10, RefillPerSecond = 5 });
         string[] accounts = [.. Enumerable.Range(0, 220).Select(_ => ConnectionGround.NewAccount())];
         var tenants = accounts[..200].ToHashSet();
         foreach (var account in tenants)
@@ -26,18 +28,28 @@ public sealed class ManyConnectionsTests(PostgresServer postgres)
             await ground.Attempt();
             await ground.Change("delete", new { share = 0.01, seed = 10 + i });
             await ground.Change("recreate", new { share = 0.01, seed = 20 + i, owner = accounts[i % 2 == 0 ? i : ^(i + 1)] });
-            await ground.Change("put", new { share = 0.01, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed", states = new[] { "available", "pendingAcceptance" } });
+            await ground.Change(
+                "put", new
+                {
+                    share = 0.01, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed",
+                    states = new[] { "available", "pendingAcceptance" }
+                });
             ground.Clock.Advance(TimeSpan.FromSeconds(1));
         }
 
         await ground.Settle();
         var (truth, bound) = (await ground.Truth(), await ground.Bound());
-        bound.Keys.Order().ShouldBe(truth.Where(each => each.Value.State == "available" && tenants.Contains(each.Value.Account)).Select(each => each.Key).Order());
+        bound.Keys.Order()
+            .ShouldBe(
+                truth.Where(each => each.Value.State == "available" && tenants.Contains(each.Value.Account)).Select(each => each.Key)
+                    .Order());
         bound.ShouldAllBe(each => each.Value.Accounts.Contains(truth[each.Key].Account));
         bound.Count.ShouldBeGreaterThan(Count * 7 / 10);
-        truth.Values.ShouldAllBe(each => each.State != "pendingAcceptance" && (each.State != "available" || tenants.Contains(each.Account)));
+        truth.Values.ShouldAllBe(
+            each => each.State != "pendingAcceptance" && (each.State != "available" || tenants.Contains(each.Account)));
         var calls = (await ground.Cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray().ToList();
         calls.Sum(call => call.GetProperty("refused").GetInt32()).ShouldBeGreaterThan(0, "nothing was throttled");
-        (await ground.Value<long>("select count(*) from onboarding.acceptance_decision where policy_version is distinct from 1 or rule = 'no_rule'")).ShouldBe(0);
+        (await ground.Value<long>(
+            "select count(*) from onboarding.acceptance_decision where policy_version is distinct from 1 or rule = 'no_rule'")).ShouldBe(0);
     }
 }

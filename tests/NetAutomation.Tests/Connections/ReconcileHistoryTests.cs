@@ -45,7 +45,10 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
 
     private async Task<(int Kills, int Bound)> Play(Random chance, int seed)
     {
-        await using var ground = await ConnectionGround.Start(postgres, new Ec2Options { VisibilityMilliseconds = chance.Next(3) * 400, ItemFaultPercent = chance.Next(3) * 10, FaultSeed = seed });
+        await using var ground =
+            await ConnectionGround.Start(
+                postgres,
+                new Ec2Options { VisibilityMilliseconds = chance.Next(3) * 400, ItemFaultPercent = chance.Next(3) * 10, FaultSeed = seed });
         string[] accounts = [.. Enumerable.Range(0, 6).Select(_ => ConnectionGround.NewAccount())];
         // Two with a tenant each, one suspended, one of two tenants, and two strangers.
         await ground.Tenant([accounts[0]]);
@@ -84,7 +87,8 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
 
         await ground.Settle();
         var (truth, bound) = (await ground.Truth(), await ground.Bound());
-        var expected = truth.Where(each => Array.IndexOf(accounts, each.Value.Account) < 2 && each.Value.State == "available").Select(each => each.Key).Order().ToList();
+        var expected = truth.Where(each => Array.IndexOf(accounts, each.Value.Account) < 2 && each.Value.State == "available")
+            .Select(each => each.Key).Order().ToList();
         bound.Keys.Order().ShouldBe(expected);
         bound.ShouldAllBe(each => each.Value.Accounts.Contains(truth[each.Key].Account));
         foreach (var (id, (account, state)) in truth)
@@ -115,11 +119,17 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
                     await ground.Change("recreate", new { which.share, which.seed, owner = accounts[chance.Next(accounts.Length)] });
                     break;
                 case 5:
-                    await ground.Change("put", new { which.share, which.seed, state = chance.Next(2) == 0 ? "failed" : "rejected", states = new[] { "available", "pendingAcceptance" } });
+                    await ground.Change(
+                        "put", new
+                        {
+                            which.share, which.seed, state = chance.Next(2) == 0 ? "failed" : "rejected",
+                            states = new[] { "available", "pendingAcceptance" }
+                        });
                     break;
                 default:
                     await ground.Cloud.ControlAsync(
-                        HttpMethod.Post, "/control/ec2/faults", new { faults = new[] { _faults[chance.Next(_faults.Length)] }, times = chance.Next(1, 4) }, 201);
+                        HttpMethod.Post, "/control/ec2/faults",
+                        new { faults = new[] { _faults[chance.Next(_faults.Length)] }, times = chance.Next(1, 4) }, 201);
                     break;
             }
         }

@@ -26,7 +26,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task An_item_that_ec2_did_not_do_is_kept_with_its_code_and_tried_again()
     {
         var tenant = await _service.CreateTenant();
-        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Connection("vpce-0aaaaaaaaaaaaaaa2", tenant.Account, "pendingAcceptance"), Bound(tenant)];
+        _ec2.Connections =
+            [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"),
+                Connection("vpce-0aaaaaaaaaaaaaaa2", tenant.Account, "pendingAcceptance"), Bound(tenant)];
         _ec2.Unsuccessful["vpce-0aaaaaaaaaaaaaaa1"] = "SomethingNew";
         (await Round()).ShouldBeLessThan(TimeSpan.FromSeconds(1));
         _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1", "vpce-0aaaaaaaaaaaaaaa2"], ignoreOrder: true);
@@ -69,7 +71,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Connections = [Bound(tenant)];
         _ec2.Principals = ["arn:aws:iam::999999999999:root", "arn:aws:iam::999999999999:role/consultant", "*"];
         await Round();
-        _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root", "arn:aws:iam::999999999999:role/consultant", "*"], ignoreOrder: true);
+        _ec2.Principals.ShouldBe(
+            [$"arn:aws:iam::{tenant.Account}:root", "arn:aws:iam::999999999999:role/consultant", "*"], ignoreOrder: true);
     }
 
     [Fact]
@@ -145,7 +148,12 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Suspended_for_longer_than_the_grace_is_rejected_and_taken_back_when_active_again()
     {
         var tenant = await _service.CreateTenant();
-        var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero, RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        var settings =
+            new ConnectionsOptions
+            {
+                ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero,
+                RejectSuspendedAfter = TimeSpan.FromDays(7)
+            };
         _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
         await Round(settings);
         _ec2.Connections[0] = Connection("vpce-0ccccccccccccccc1", tenant.Account, "available");
@@ -160,7 +168,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         (await Alive("vpce-0ccccccccccccccc1")).ShouldBeNull();
         (await Shown("vpce-0ccccccccccccccc1")).GetProperty("rule").GetString().ShouldBe("agreement_suspended");
 
-        _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "rejected"), Connection(tenant.EndpointId, tenant.Account, "rejected", DateTime.UnixEpoch)];
+        _ec2.Connections =
+            [Connection("vpce-0ccccccccccccccc1", tenant.Account, "rejected"),
+                Connection(tenant.EndpointId, tenant.Account, "rejected", DateTime.UnixEpoch)];
         await Round(settings);
         _ec2.Accepted.Clear();
         await Sql($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {tenant.Id.Value}");
@@ -203,8 +213,11 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         var role = $"arn:aws:iam::{tenant.Account}:role/network";
         using var staff = _service.Operator();
         var path = $"/operator/v1/tenants/{tenant.Id}/accounts/{tenant.Account}";
-        (await staff.Call("PUT", path, new { principals = new[] { role, $"arn:aws:iam::{tenant.Account}:role/with/path" } })).Faults.ShouldBe(["/principals/1 not_allowed"]);
-        (await staff.Call("PUT", path, new { principals = new[] { $"arn:aws:iam::{other.Account}:role/network" } })).Faults.ShouldBe(["/principals/0 not_allowed"]);
+        (await staff.Call(
+            "PUT", path, new { principals = new[] { role, $"arn:aws:iam::{tenant.Account}:role/with/path" } })).Faults.ShouldBe(
+                ["/principals/1 not_allowed"]);
+        (await staff.Call("PUT", path, new { principals = new[] { $"arn:aws:iam::{other.Account}:role/network" } })).Faults.ShouldBe(
+            ["/principals/0 not_allowed"]);
         (await staff.Call("PUT", path, new { principals = new[] { role } })).Must(System.Net.HttpStatusCode.OK);
         _ec2.Connections = [Bound(tenant), Bound(other)];
         _ec2.Principals = ["arn:aws:iam::999999999999:role/consultant"];
@@ -213,12 +226,15 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Principals.ShouldBe([$"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
         _ec2.Malformed = null;
         await Round();
-        _ec2.Principals.ShouldBe([role, $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
+        _ec2.Principals.ShouldBe(
+            [role, $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
         (await staff.Call("PUT", path, new { principals = Array.Empty<string>() })).Must(System.Net.HttpStatusCode.OK);
         await Round();
         // The whole account is seen before the role is let go.
         await Round();
-        _ec2.Principals.ShouldBe([$"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
+        _ec2.Principals.ShouldBe(
+            [$"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"],
+            ignoreOrder: true);
     }
 
     [Fact]
@@ -227,13 +243,16 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
         using var staff = _service.Operator();
         (await staff.Call("PUT", $"/operator/v1/tenants/{other.Id}/accounts/{mine.Account}")).Must(System.Net.HttpStatusCode.OK);
-        _ec2.Connections = [Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "pendingAcceptance"), Connection("vpce-0eeeeeeeeeeeeeee2", mine.Account, "pendingAcceptance"), Bound(mine), Bound(other)];
+        _ec2.Connections =
+            [Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "pendingAcceptance"),
+                Connection("vpce-0eeeeeeeeeeeeeee2", mine.Account, "pendingAcceptance"), Bound(mine), Bound(other)];
         await Round();
         _ec2.Accepted.ShouldBeEmpty();
         (await Listed("?waiting=true")).ShouldBe(["vpce-0eeeeeeeeeeeeeee1", "vpce-0eeeeeeeeeeeeeee2"], ignoreOrder: true);
         var first = (await Shown("vpce-0eeeeeeeeeeeeeee1")).GetProperty("id").GetString();
         var accept = $"/operator/v1/endpoint-connections/{first}:accept";
-        (await staff.Call("POST", accept, new { reason = "They said so." })).Must(System.Net.HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("tenant_required");
+        (await staff.Call("POST", accept, new { reason = "They said so." }))
+            .Must(System.Net.HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("tenant_required");
         (await staff.Call("POST", accept, new { reason = "They said so.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
         (await staff.Call("POST", accept, new { reason = "They said so.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
         await using (var scope = _service.Services.CreateAsyncScope())
@@ -253,13 +272,16 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         (await Listed($"?tenantId={other.Id}")).ShouldBe(["vpce-0eeeeeeeeeeeeeee1", other.EndpointId], ignoreOrder: true);
         (await Listed($"?owner={mine.Account}&state=PENDINGACCEPTANCE")).ShouldBe(["vpce-0eeeeeeeeeeeeeee2"]);
         (await Listed($"?owner={mine.Account}&verdict=accept")).ShouldBe([mine.EndpointId, "vpce-0eeeeeeeeeeeeeee1"], ignoreOrder: true);
-        (await staff.Call("GET", "/operator/v1/endpoint-connections?verdict=maybe")).Status.ShouldBe(System.Net.HttpStatusCode.UnprocessableEntity);
+        (await staff.Call("GET", "/operator/v1/endpoint-connections?verdict=maybe")).Status.ShouldBe(
+            System.Net.HttpStatusCode.UnprocessableEntity);
 
         // Once it is over, nothing can be decided about it.
         _ec2.Connections[0] = Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "deleted");
         await Round();
-        (await staff.Call("POST", accept, new { reason = "Again.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
-        (await staff.Call("POST", $"/operator/v1/endpoint-connections/{first}:reject", new { reason = "Again." })).Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
+        (await staff.Call("POST", accept, new { reason = "Again.", tenantId = $"{other.Id}" }))
+            .Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
+        (await staff.Call("POST", $"/operator/v1/endpoint-connections/{first}:reject", new { reason = "Again." }))
+            .Must(System.Net.HttpStatusCode.Conflict).Problem.ShouldBe("endpoint_connection_over");
     }
 
     [Fact]
@@ -269,8 +291,12 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         using var staff = _service.Operator();
         object rule = new { name = "three", owner = "one_active_tenant", verdict = "accept", reason = "r", maxConnections = 3 };
         object other = new { name = "more", owner = "anyone", verdict = "reject", reason = "Three endpoints are included." };
-        (await staff.Call("PUT", "/operator/v1/acceptance-policies", new { rules = new[] { rule, other } }, "*")).Must(System.Net.HttpStatusCode.OK);
-        _ec2.Connections = [Bound(tenant), .. Enumerable.Range(1, 4).Select(i => Connection($"vpce-0fffffffffffffff{i}", tenant.Account, "pendingAcceptance", _created.AddMinutes(i)))];
+        (await staff.Call("PUT", "/operator/v1/acceptance-policies", new { rules = new[] { rule, other } }, "*"))
+            .Must(System.Net.HttpStatusCode.OK);
+        _ec2.Connections =
+            [Bound(tenant),
+                .. Enumerable.Range(1, 4)
+                    .Select(i => Connection($"vpce-0fffffffffffffff{i}", tenant.Account, "pendingAcceptance", _created.AddMinutes(i)))];
         await Round();
         await Round();
         _ec2.Accepted.Distinct().ShouldBe(["vpce-0fffffffffffffff1", "vpce-0fffffffffffffff2"], ignoreOrder: true);
@@ -283,22 +309,31 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task An_endpoint_that_was_rejected_is_given_back_to_its_own_tenant_and_never_to_another_of_the_account()
     {
         var (mine, other) = (await _service.CreateTenant(), await _service.CreateTenant());
-        var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        var settings =
+            new ConnectionsOptions
+            {
+                ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1),
+                RejectSuspendedAfter = TimeSpan.FromDays(7)
+            };
         using var staff = _service.Operator();
         (await staff.Call("PUT", $"/operator/v1/tenants/{other.Id}/accounts/{mine.Account}")).Must(System.Net.HttpStatusCode.OK);
         const string Endpoint = "vpce-0ddddddddddddddd7";
         await Show("pendingAcceptance");
-        (await staff.Call("POST", await Accept(), new { reason = "They said so.", tenantId = $"{mine.Id}" })).Must(System.Net.HttpStatusCode.OK);
+        (await staff.Call("POST", await Accept(), new { reason = "They said so.", tenantId = $"{mine.Id}" }))
+            .Must(System.Net.HttpStatusCode.OK);
         await Show("available");
         (await Alive(Endpoint)).ShouldBe(mine.Id);
 
         // Suspended, it still counts: nothing of the account goes to the other by itself, and a person must name whom it goes to.
-        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {mine.Id.Value}");
+        await Sql(
+            $"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {mine.Id.Value}");
         _ec2.Connections.Add(Connection("vpce-0ddddddddddddddd8", mine.Account, "pendingAcceptance"));
         await Show("available");
         _ec2.Rejected.ShouldContain(Endpoint);
         (await Shown("vpce-0ddddddddddddddd8")).GetProperty("verdict").GetString().ShouldBe("leave");
-        (await staff.Call("POST", $"/operator/v1/endpoint-connections/{(await Shown("vpce-0ddddddddddddddd8")).GetProperty("id").GetString()}:accept", new { reason = "x" }))
+        (await staff.Call(
+            "POST", $"/operator/v1/endpoint-connections/{(await Shown("vpce-0ddddddddddddddd8")).GetProperty("id").GetString()}:accept",
+            new { reason = "x" }))
             .Must(System.Net.HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("tenant_required");
         await Show("rejected");
         await Show("rejected");
@@ -322,7 +357,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 
         async Task Show(string state)
         {
-            _ec2.Connections = [Connection(Endpoint, mine.Account, state), .. _ec2.Connections.Where(each => each.VpcEndpointId == "vpce-0ddddddddddddddd8"), Bound(mine), Bound(other)];
+            _ec2.Connections =
+                [Connection(Endpoint, mine.Account, state),
+                    .. _ec2.Connections.Where(each => each.VpcEndpointId == "vpce-0ddddddddddddddd8"), Bound(mine), Bound(other)];
             await Round(settings);
         }
     }
@@ -331,7 +368,12 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task A_rejection_that_ec2_did_not_hear_of_is_dropped_when_the_tenant_is_active_again()
     {
         var tenant = await _service.CreateTenant();
-        var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromHours(1), RejectSuspendedAfter = TimeSpan.FromDays(7) };
+        var settings =
+            new ConnectionsOptions
+            {
+                ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromHours(1),
+                RejectSuspendedAfter = TimeSpan.FromDays(7)
+            };
         const string Endpoint = "vpce-0ddddddddddddddd9";
         _ec2.Connections = [Connection(Endpoint, tenant.Account, "pendingAcceptance"), Bound(tenant)];
         await Round(settings);
@@ -354,9 +396,13 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task A_round_whose_permissions_or_rejections_fail_still_accepts()
     {
         var tenant = await _service.CreateTenant();
-        _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Connection("vpce-0aaaaaaaaaaaaaaa2", "999999999999", "available"), Bound(tenant)];
+        _ec2.Connections =
+            [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"),
+                Connection("vpce-0aaaaaaaaaaaaaaa2", "999999999999", "available"), Bound(tenant)];
         using var staff = _service.Operator();
-        object[] rules = [new { name = "own", owner = "one_active_tenant", verdict = "accept", reason = "r" }, new { name = "others", owner = "stranger", verdict = "reject", reason = "r" }];
+        object[] rules =
+            [new { name = "own", owner = "one_active_tenant", verdict = "accept", reason = "r" },
+                new { name = "others", owner = "stranger", verdict = "reject", reason = "r" }];
         (await staff.Call("PUT", "/operator/v1/acceptance-policies", new { rules }, "*")).Must(System.Net.HttpStatusCode.OK);
         _ec2.Failing.UnionWith(["permissions", "reject"]);
         (await Should.ThrowAsync<AmazonEC2Exception>(() => Round())).ErrorCode.ShouldBe("UnauthorizedOperation");
@@ -380,7 +426,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 
         (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id);
         _ec2.Failing.Clear();
-        var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1) };
+        var settings =
+            new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1) };
         await Round(settings);
         (await Alive(tenant.EndpointId)).ShouldBe(tenant.Id, "it was here a moment ago");
         await Sql($"update onboarding.endpoint_connection set missed_at = missed_at - interval '3 minutes'");
@@ -411,7 +458,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task What_is_wrong_with_the_request_is_no_fault_of_an_item(string code, int calls)
     {
         var tenant = await _service.CreateTenant();
-        _ec2.Connections = [.. Enumerable.Range(1, 100).Select(i => Connection($"vpce-0bbbbbbbbbbbb{i:x4}", tenant.Account, "pendingAcceptance")), Bound(tenant)];
+        _ec2.Connections =
+            [.. Enumerable.Range(1, 100).Select(i => Connection($"vpce-0bbbbbbbbbbbb{i:x4}", tenant.Account, "pendingAcceptance")),
+                Bound(tenant)];
         _ec2.AcceptCode = code;
         (await Should.ThrowAsync<AmazonEC2Exception>(() => Round())).ErrorCode.ShouldBe(code);
         (await Faults()).ShouldBeEmpty();
@@ -425,7 +474,11 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     public async Task A_refused_principal_is_asked_for_ever_more_rarely_and_holds_up_no_other()
     {
         var (closed, other) = (await _service.CreateTenant(), await _service.CreateTenant());
-        var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMinutes(1), GoneAfter = TimeSpan.Zero };
+        var settings =
+            new ConnectionsOptions
+            {
+                ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMinutes(1), GoneAfter = TimeSpan.Zero
+            };
         _ec2.Connections = [Bound(closed), Bound(other)];
         _ec2.Malformed = $"arn:aws:iam::{closed.Account}:root";
         await Round(settings);
@@ -449,7 +502,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Connections = [Bound(tenant)];
         await Round();
         using var staff = _service.Operator();
-        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/accounts/{tenant.Account}", new { principals = new[] { role } })).Must(System.Net.HttpStatusCode.OK);
+        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/accounts/{tenant.Account}", new { principals = new[] { role } }))
+            .Must(System.Net.HttpStatusCode.OK);
         _ec2.Malformed = role;
         await Round();
         _ec2.Principals.ShouldBe([root]);
@@ -497,12 +551,22 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<TimeSpan> Round(ConnectionsOptions? settings = null)
     {
         await using var scope = _service.Services.CreateAsyncScope();
-        var (services, options) = (scope.ServiceProvider, Options.Create(settings ?? new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1), GoneAfter = TimeSpan.Zero }));
+        var (services, options) =
+            (scope.ServiceProvider,
+                Options.Create(
+                    settings
+                        ?? new ConnectionsOptions
+                        {
+                            ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMilliseconds(1),
+                            GoneAfter = TimeSpan.Zero
+                        }));
         var (db, metrics) = (services.GetRequiredService<SystemDb>(), services.GetRequiredService<ConnectionMetrics>());
         var api = new EndpointServiceApi(_ec2, options, metrics, TimeProvider.System);
         return await new Reconcile(
-            db, api, new AllowedPrincipals(db, api, options, NullLogger<AllowedPrincipals>.Instance), options, services.GetRequiredService<BindingDirectory>(),
-            services.GetRequiredService<BindingBell>(), metrics, TimeProvider.System, NullLogger<Reconcile>.Instance).Run(CancellationToken.None);
+            db, api, new AllowedPrincipals(db, api, options, NullLogger<AllowedPrincipals>.Instance), options,
+            services.GetRequiredService<BindingDirectory>(),
+            services.GetRequiredService<BindingBell>(), metrics, TimeProvider.System, NullLogger<Reconcile>.Instance)
+                .Run(CancellationToken.None);
     }
 
     private async Task<TenantId?> Alive(string endpoint)
@@ -515,7 +579,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<List<string>> Faults()
     {
         await using var scope = _service.Services.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<string>($"select fault from onboarding.endpoint_connection where fault is not null");
+        return await scope.ServiceProvider.GetRequiredService<SystemDb>()
+            .Query<string>($"select fault from onboarding.endpoint_connection where fault is not null");
     }
 
     private async Task Sql(FormattableString sql)
@@ -527,7 +592,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<List<string>> Listed(string query)
     {
         using var staff = _service.Operator();
-        return [.. (await staff.Call("GET", $"/operator/v1/endpoint-connections{query}")).Must(System.Net.HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
+        return [
+            .. (await staff.Call("GET", $"/operator/v1/endpoint-connections{query}"))
+                .Must(System.Net.HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
             .Select(each => each.GetProperty("endpointId").GetString()!)];
     }
 
@@ -538,7 +605,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             .Single(each => each.GetProperty("endpointId").GetString() == endpoint);
     }
 
-    private static VpcEndpointConnection Bound(TestTenant tenant) => Connection(tenant.EndpointId, tenant.Account, "available", DateTime.UnixEpoch);
+    private static VpcEndpointConnection Bound(TestTenant tenant) =>
+        Connection(tenant.EndpointId, tenant.Account, "available", DateTime.UnixEpoch);
 
     private static VpcEndpointConnection Connection(string id, string owner, string state, DateTime? created = null) => new()
     {
@@ -591,7 +659,9 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             Pages.Add(request.NextToken);
             if (Throttles-- > 0)
             {
-                throw new AmazonEC2Exception("Request limit exceeded.", Amazon.Runtime.ErrorType.Unknown, "RequestLimitExceeded", "", System.Net.HttpStatusCode.ServiceUnavailable);
+                throw new AmazonEC2Exception(
+                    "Request limit exceeded.", Amazon.Runtime.ErrorType.Unknown, "RequestLimitExceeded", "",
+                    System.Net.HttpStatusCode.ServiceUnavailable);
             }
 
             // Two pages, whatever was asked for.
@@ -605,7 +675,11 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             DescribeVpcEndpointServicePermissionsRequest request, CancellationToken cancellationToken = default)
         {
             Fail("permissions");
-            return Task.FromResult(new DescribeVpcEndpointServicePermissionsResponse { AllowedPrincipals = [.. Principals.Select(each => new AllowedPrincipal { Principal = each })] });
+            return Task.FromResult(
+                new DescribeVpcEndpointServicePermissionsResponse
+                {
+                    AllowedPrincipals = [.. Principals.Select(each => new AllowedPrincipal { Principal = each })]
+                });
         }
 
         public override Task<ModifyVpcEndpointServicePermissionsResponse> ModifyVpcEndpointServicePermissionsAsync(
@@ -641,13 +715,16 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         }
 
         private List<UnsuccessfulItem> Faults(List<string> ids) =>
-            [.. ids.Where(Unsuccessful.ContainsKey).Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } })];
+            [.. ids.Where(Unsuccessful.ContainsKey)
+                .Select(id => new UnsuccessfulItem { ResourceId = id, Error = new UnsuccessfulItemError { Code = Unsuccessful[id] } })];
 
         private void Fail(string operation)
         {
             if (Failing.Contains(operation))
             {
-                throw new AmazonEC2Exception("You are not authorized.", Amazon.Runtime.ErrorType.Unknown, "UnauthorizedOperation", "", System.Net.HttpStatusCode.Forbidden);
+                throw new AmazonEC2Exception(
+                    "You are not authorized.", Amazon.Runtime.ErrorType.Unknown, "UnauthorizedOperation", "",
+                    System.Net.HttpStatusCode.Forbidden);
             }
         }
 

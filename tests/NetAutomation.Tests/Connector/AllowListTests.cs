@@ -78,7 +78,10 @@ public sealed class AllowListTests
         var corpus = Corpus().Distinct(StringComparer.Ordinal).ToList();
         corpus.Count.ShouldBeGreaterThan(200);
         // What a hostile or rebinding name server may answer with, whatever the name.
-        var answers = new Queue<string>(corpus.Where(c => IPAddress.TryParse(c, out var a) && (a.AddressFamily == AddressFamily.InterNetworkV6 || a.ToString() == c)));
+        var answers =
+            new Queue<string>(
+                corpus.Where(
+                    c => IPAddress.TryParse(c, out var a) && (a.AddressFamily == AddressFamily.InterNetworkV6 || a.ToString() == c)));
         var dialler = new DeviceSockets(
             everything,
             new DeviceLimits(10_000, 10_000, 10_000, TimeProvider.System),
@@ -171,7 +174,10 @@ public sealed class AllowListTests
             yield return $"[{text}]";
         }
 
-        foreach (var six in (string[])["::1", "::", "0:0:0:0:0:0:0:1", "::0001", "[::1]", "fe80::1", "fe80::1%1", "::1%1", "febf::1", "fec0::1", "ff02::1", "ff05::2", "fd00:ec2::254", "fd00:0ec2:0000::0254", "fd20:ce::254"])
+        foreach (
+            var six in (string[])[
+                "::1", "::", "0:0:0:0:0:0:0:1", "::0001", "[::1]", "fe80::1", "fe80::1%1", "::1%1", "febf::1", "fec0::1", "ff02::1",
+                "ff05::2", "fd00:ec2::254", "fd00:0ec2:0000::0254", "fd20:ce::254"])
         {
             yield return six;
         }

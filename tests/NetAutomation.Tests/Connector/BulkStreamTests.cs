@@ -14,7 +14,14 @@ public sealed class BulkStreamTests
         await using (stream)
         using (peer)
         {
-            byte[][] pieces = [.. Enumerable.Range(0, 600).Select(_ => new byte[random.Next(6) switch { 0 => random.Next(64), 1 => 16_384, 2 => 16_406, 3 => random.Next(120_000), _ => random.Next(20_000) }])];
+            byte[][] pieces =
+                [.. Enumerable.Range(0, 600)
+                    .Select(
+                        _ => new byte[
+                            random.Next(
+                                6) switch {
+                                    0 => random.Next(64), 1 => 16_384, 2 => 16_406, 3 => random.Next(120_000),
+                                    _ => random.Next(20_000) }])];
             Array.ForEach(pieces, random.NextBytes);
             var arrived = Read(peer, pieces.Sum(piece => piece.Length));
             foreach (var piece in pieces)
@@ -73,7 +80,8 @@ public sealed class BulkStreamTests
         var bytes = new byte[length];
         for (var read = 0; read < length;)
         {
-            read += await socket.ReceiveAsync(bytes.AsMemory(read)) is var more and > 0 ? more : throw new IOException("The stream ended early.");
+            read += await socket.ReceiveAsync(bytes.AsMemory(read)) is var more and > 0
+                ? more : throw new IOException("The stream ended early.");
         }
 
         return bytes;

@@ -78,9 +78,12 @@ public sealed class AttachTests(PostgresServer postgres)
         using var key = ConnectorState.LoadKey(folder);
         using var wrong = Proof.CreateKey();
         using var service = new ServiceClient(state);
-        (await Status(service, state, await Sign(service, state, s => s with { Audience = "other.test" }, key))).ShouldBe(HttpStatusCode.Unauthorized);
-        (await Status(service, state, await Sign(service, state, s => s with { Connector = $"{ConnectorId.New()}" }, key))).ShouldBe(HttpStatusCode.Unauthorized);
-        (await Status(service, state, await Sign(service, state, s => s with { IssuedAt = s.IssuedAt.AddMinutes(-6) }, key))).ShouldBe(HttpStatusCode.Unauthorized);
+        (await Status(service, state, await Sign(service, state, s => s with { Audience = "other.test" }, key)))
+            .ShouldBe(HttpStatusCode.Unauthorized);
+        (await Status(service, state, await Sign(service, state, s => s with { Connector = $"{ConnectorId.New()}" }, key)))
+            .ShouldBe(HttpStatusCode.Unauthorized);
+        (await Status(service, state, await Sign(service, state, s => s with { IssuedAt = s.IssuedAt.AddMinutes(-6) }, key)))
+            .ShouldBe(HttpStatusCode.Unauthorized);
         (await Status(service, state, await Sign(service, state, s => s, wrong))).ShouldBe(HttpStatusCode.Unauthorized);
         (await Status(service, state, "")).ShouldBe(HttpStatusCode.Unauthorized);
         (await Status(service, state, await Sign(service, state, s => s, key))).ShouldBe(HttpStatusCode.OK);
@@ -202,8 +205,14 @@ public sealed class AttachTests(PostgresServer postgres)
         return JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(), TunnelJson.Default.Challenge)!.Nonce;
     }
 
-    private static async Task<string> Sign(ServiceClient service, ConnectorState state, Func<AttachStatement, AttachStatement> change, System.Security.Cryptography.ECDsa key) =>
-        Proof.Sign(key, change(new AttachStatement(ConnectorPair.ServerName, state.Connector, "link", await Challenge(service), DateTimeOffset.UtcNow, 0, "1.0.0", "instance", 1)));
+    private static async Task<string> Sign(
+        ServiceClient service, ConnectorState state, Func<AttachStatement, AttachStatement> change,
+        System.Security.Cryptography.ECDsa key) =>
+        Proof.Sign(
+            key, change(
+                new AttachStatement(
+                    ConnectorPair.ServerName, state.Connector, "link", await Challenge(service), DateTimeOffset.UtcNow, 0, "1.0.0",
+                    "instance", 1)));
 
     private static Task<HttpResponseMessage> Attach(ServiceClient service, ConnectorState state, string proof) => service.Send(
         new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)

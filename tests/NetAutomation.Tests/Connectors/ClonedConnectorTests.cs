@@ -33,7 +33,8 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
 
         // For good: neither may attach again, nor may anybody set it free.
         await using var again = new RunningConnector(id, Copy(pair, folder), device.Allowed, TimeProvider.System, 1);
-        await Should.ThrowAsync<PostgresException>(() => pair.Sql<string>("update connectors.connector set state = 'active' returning state"));
+        await Should.ThrowAsync<PostgresException>(
+            () => pair.Sql<string>("update connectors.connector set state = 'active' returning state"));
         await pair.Sql<string>("update connectors.connector set state = 'revoked' returning state");
         var (fresh, freshToken) = await pair.Enrol("one");
         await using var joined = new RunningConnector(fresh, (await pair.Join(freshToken)).State, device.Allowed, TimeProvider.System, 1);
@@ -74,7 +75,8 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         for (var start = 1; start <= 4; start++)
         {
             using var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list);
-            await ConnectorPair.Until(() => pair.Hub.All.Count == 1 && pair.Hub.All.Single() is var link && link.Id != before && link.Generation == start);
+            await ConnectorPair.Until(
+                () => pair.Hub.All.Count == 1 && pair.Hub.All.Single() is var link && link.Id != before && link.Generation == start);
             before = pair.Hub.All.Single().Id;
             await using (await pair.Open(pair.Dial(device)))
             {
@@ -104,7 +106,8 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         {
             attached.StatusCode.ShouldBe(HttpStatusCode.OK);
             using var refused = await Attach(old, state, late);
-            (refused.StatusCode, refused.Headers.GetValues(TunnelProtocol.ReasonHeader).Single()).ShouldBe((HttpStatusCode.Conflict, RefusalReasons.Superseded));
+            (refused.StatusCode, refused.Headers.GetValues(TunnelProtocol.ReasonHeader).Single())
+                .ShouldBe((HttpStatusCode.Conflict, RefusalReasons.Superseded));
             (await pair.Sql<string>("select state from connectors.connector")).ShouldBe("active");
             // A further link of the instance that is known.
             using var second = new ServiceClient(state);
@@ -113,7 +116,8 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         }
 
         using var alive = await Attach(old, state, await Sign(old, state, key, "old", 1));
-        (alive.StatusCode, alive.Headers.GetValues(TunnelProtocol.ReasonHeader).Single()).ShouldBe((HttpStatusCode.Forbidden, RefusalReasons.Cloned));
+        (alive.StatusCode, alive.Headers.GetValues(TunnelProtocol.ReasonHeader).Single())
+            .ShouldBe((HttpStatusCode.Forbidden, RefusalReasons.Cloned));
     }
 
     private static async Task Locked(ConnectorPair pair)
@@ -141,7 +145,9 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
     {
         using var answer = await service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), default);
         var nonce = JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(), TunnelJson.Default.Challenge)!.Nonce;
-        return Proof.Sign(key, new AttachStatement(ConnectorPair.ServerName, state.Connector, "link", nonce, DateTimeOffset.UtcNow, 0, "1.0.0", instance, generation));
+        return Proof.Sign(
+            key, new AttachStatement(
+                ConnectorPair.ServerName, state.Connector, "link", nonce, DateTimeOffset.UtcNow, 0, "1.0.0", instance, generation));
     }
 
     private static Task<HttpResponseMessage> Attach(ServiceClient service, ConnectorState state, string proof) => service.Send(

@@ -60,7 +60,12 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         site.Parameters.Add(new() { Value = _caller.Tenant.Value });
         site.Parameters.Add(new() { Value = _site.Value });
         await site.ExecuteNonQueryAsync();
-        _http = new HttpClient { BaseAddress = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
+        _http =
+            new HttpClient
+            {
+                BaseAddress =
+                    new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single())
+            };
     }
 
     public async ValueTask DisposeAsync()
@@ -79,7 +84,8 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         ((string)created["installCommand"]!).ShouldNotContain((string)created["joinToken"]!);
         ((string)created["serverName"]!, (int)created["port"]!).ShouldBe((ConnectorPair.ServerName, 8444));
         var shown = JsonNode.Parse(await _http.GetStringAsync($"/v1/connectors/{id}"))!;
-        ((string)shown["state"]!, shown["sessions"]!.AsArray().Count, shown.ToJsonString().Contains("njt_", StringComparison.Ordinal)).ShouldBe(("pending", 0, false));
+        ((string)shown["state"]!, shown["sessions"]!.AsArray().Count, shown.ToJsonString().Contains("njt_", StringComparison.Ordinal))
+            .ShouldBe(("pending", 0, false));
         var list = JsonNode.Parse(await _http.GetStringAsync("/v1/connectors"))!;
         list["items"]!.AsArray().Count.ShouldBe(1);
     }
@@ -137,7 +143,10 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         using var response = await _http.GetAsync("/v1/connector-releases/1.2.3/linux-x64");
         (await response.Content.ReadAsByteArrayAsync()).ShouldBe(bytes);
         response.Headers.GetValues("Repr-Digest").Single().ShouldBe($"sha-256=:{Convert.ToBase64String(SHA256.HashData(bytes))}:");
-        foreach (var path in new[] { "1.2.4/linux-x64", "1.2.3/linux-arm64", "..%2F1.2.3/linux-x64", "1.2.3/..%2Flinux-x64", "1.2.3/%2Fetc", "%2e%2e/linux-x64" })
+        foreach (
+            var path in new[] {
+                "1.2.4/linux-x64", "1.2.3/linux-arm64", "..%2F1.2.3/linux-x64", "1.2.3/..%2Flinux-x64", "1.2.3/%2Fetc",
+                "%2e%2e/linux-x64" })
         {
             (await _http.GetAsync($"/v1/connector-releases/{path}")).StatusCode.ShouldBe(HttpStatusCode.NotFound, path);
         }
@@ -149,7 +158,10 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         var id = (string)(await Create("edge"))["id"]!;
         foreach (var version in new[] { "0.9.0", "0.10.0", "0.11.0" })
         {
-            await File.WriteAllTextAsync(Path.Combine(_releases.CreateSubdirectory($"{version}/linux-x64").FullName, version == "0.11.0" ? "unfinished" : "netautomation-connector"), "");
+            await File.WriteAllTextAsync(
+                Path.Combine(
+                    _releases.CreateSubdirectory($"{version}/linux-x64").FullName,
+                    version == "0.11.0" ? "unfinished" : "netautomation-connector"), "");
         }
 
         (await UpdateTo()).ShouldBeNull();
@@ -176,7 +188,8 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         return JsonNode.Parse(text)!;
     }
 
-    private Task<HttpResponseMessage> Post(string name, SiteId? site = null) => _http.PostAsJsonAsync("/v1/connectors", new { name, siteId = $"{site ?? _site}" });
+    private Task<HttpResponseMessage> Post(string name, SiteId? site = null) =>
+        _http.PostAsJsonAsync("/v1/connectors", new { name, siteId = $"{site ?? _site}" });
 
     private async Task<HttpStatusCode> Delete(string id, string? etag)
     {

@@ -19,7 +19,9 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>The service's connector listener on Kestrel with TLS and HTTP/2, real PostgreSQL, and connectors that join and attach to it.</summary>
+/// <summary>
+/// The service's connector listener on Kestrel with TLS and HTTP/2, real PostgreSQL, and connectors that join and attach to it.
+/// </summary>
 internal sealed class ConnectorPair : IAsyncDisposable
 {
     public const string ServerName = "connect.test";
@@ -63,7 +65,8 @@ internal sealed class ConnectorPair : IAsyncDisposable
     public async Task StartService(int drainSeconds = 0, string? peerUrl = null)
     {
         _host = await StartHost(
-            [new("Connectors:Listener", $"127.0.0.1:{Port}"), new("Connectors:DrainSeconds", $"{drainSeconds}"), .. peerUrl is null ? [] : Peer(peerUrl)]);
+            [new("Connectors:Listener", $"127.0.0.1:{Port}"), new("Connectors:DrainSeconds", $"{drainSeconds}"),
+                .. peerUrl is null ? [] : Peer(peerUrl)]);
         Port = Service<ConnectorHost>().Address.Port;
     }
 
@@ -112,7 +115,8 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddScoped<AuditLog>();
         builder.Services.AddSingleton<IDialGate>(Gate);
         builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));
-        builder.Services.AddSingleton(new PeerListener("127.0.0.1:0", listen => listen.UseHttps(Certificate), () => Task.FromResult<string?>(null)));
+        builder.Services.AddSingleton(
+            new PeerListener("127.0.0.1:0", listen => listen.UseHttps(Certificate), () => Task.FromResult<string?>(null)));
         builder.Services.AddSingleton<EndpointTransport>(listen =>
         {
             listen.Use(next => connection =>
@@ -148,7 +152,10 @@ internal sealed class ConnectorPair : IAsyncDisposable
               c as (insert into connectors.connector (tenant_id, id, site_id, name) values ($1, $2, $3, $4) returning 1)
             insert into connectors.join_token (tenant_id, sha256, connector_id, expires_at) values ($1, $5, $2, now() + $6)
             """);
-        foreach (var value in new object[] { Tenant.Value, id.Value, Site.Value, name, SHA256.HashData(Encoding.UTF8.GetBytes(token)), lifetime ?? TimeSpan.FromMinutes(15) })
+        foreach (
+            var value in new object[] {
+                Tenant.Value, id.Value, Site.Value, name, SHA256.HashData(Encoding.UTF8.GetBytes(token)),
+                lifetime ?? TimeSpan.FromMinutes(15) })
         {
             command.Parameters.Add(new() { Value = value });
         }
@@ -171,7 +178,8 @@ internal sealed class ConnectorPair : IAsyncDisposable
         var ca = Path.Combine(Folder.FullName, "ca.pem");
         await File.WriteAllTextAsync(ca, CaPem);
         var line = new CommandLine(
-            ["join", "--endpoint", $"nowhere.invalid:{port ?? Port}", "--address", "127.0.0.1", "--server-name", ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            ["join", "--endpoint", $"nowhere.invalid:{port ?? Port}", "--address", "127.0.0.1", "--server-name", ServerName, "--ca", ca,
+                "--token-file", "-", "--state", state],
             "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state");
         try
         {
@@ -184,7 +192,8 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 
     /// <summary>A joined and attached connector.</summary>
-    public async Task<RunningConnector> Attach(string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
+    public async Task<RunningConnector> Attach(
+        string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
     {
         replica ??= _host;
         var (id, token) = await Enrol($"c-{Guid.NewGuid():n}");
@@ -283,7 +292,8 @@ internal sealed class RunningConnector : IAsyncDisposable
         var devices = new DeviceSockets(AllowList.Parse(allowList), limits ?? new DeviceLimits(10_000, 10_000, 10_000, time), time);
         Instance = Instance.Start(state);
         _serving = new NetAutomation.Connector.Links(
-            () => new Link(State, _key, Instance, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System), ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
+            () => new Link(State, _key, Instance, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System),
+            ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
     }
 
     public ConnectorId Id { get; }

@@ -8,7 +8,8 @@ internal static class ConnectorProcess
 {
     private const int Sigterm = 15;
 
-    public static string Program { get; } = Environment.GetEnvironmentVariable("NETAUTOMATION_CONNECTOR") ?? Path.Combine(AppContext.BaseDirectory, "netautomation-connector");
+    public static string Program { get; } = Environment.GetEnvironmentVariable("NETAUTOMATION_CONNECTOR")
+        ?? Path.Combine(AppContext.BaseDirectory, "netautomation-connector");
 
     public static Process Start(string? input, params string[] arguments) => StartProgram(Program, input, arguments);
 
@@ -32,7 +33,9 @@ internal static class ConnectorProcess
         using (process)
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
-            var texts = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
+            var texts =
+                await Task.WhenAll(
+                    process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
             await process.WaitForExitAsync(deadline.Token);
             return (process.ExitCode, string.Concat(texts));
         }

@@ -30,11 +30,14 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
         var (id, token) = await pair.Enrol("process");
-        var (ca, list, state) = (Path.Combine(pair.Folder.FullName, "ca.pem"), Path.Combine(pair.Folder.FullName, "allow"), Path.Combine(pair.Folder.FullName, "state"));
+        var (ca, list, state) =
+            (Path.Combine(pair.Folder.FullName, "ca.pem"), Path.Combine(pair.Folder.FullName, "allow"),
+                Path.Combine(pair.Folder.FullName, "state"));
         await File.WriteAllTextAsync(ca, ConnectorPair.CaPem);
         await File.WriteAllTextAsync(list, device.Allowed);
         var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(
-            token, "join", "--endpoint", $"nowhere.invalid:{pair.Port}", "--address", "127.0.0.1", "--server-name", ConnectorPair.ServerName, "--ca", ca, "--token-file", "-", "--state", state));
+            token, "join", "--endpoint", $"nowhere.invalid:{pair.Port}", "--address", "127.0.0.1", "--server-name",
+            ConnectorPair.ServerName, "--ca", ca, "--token-file", "-", "--state", state));
         exit.ShouldBe(0, output);
         output.ShouldNotContain(token);
 
@@ -66,9 +69,14 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var (_, token) = await pair.Enrol("process");
         var ca = Path.Combine(pair.Folder.FullName, "other.pem");
         using var key = Proof.CreateKey();
-        var other = new System.Security.Cryptography.X509Certificates.CertificateRequest($"CN={ConnectorPair.ServerName}", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
-        await File.WriteAllTextAsync(ca, other.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1)).ExportCertificatePem());
-        string[] arguments = ["join", "--endpoint", $"127.0.0.1:{pair.Port}", "--server-name", ConnectorPair.ServerName, "--ca", ca, "--token-file", "-", "--state", Path.Combine(pair.Folder.FullName, "s")];
+        var other =
+            new System.Security.Cryptography.X509Certificates.CertificateRequest(
+                $"CN={ConnectorPair.ServerName}", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
+        await File.WriteAllTextAsync(
+            ca, other.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1)).ExportCertificatePem());
+        string[] arguments =
+            ["join", "--endpoint", $"127.0.0.1:{pair.Port}", "--server-name", ConnectorPair.ServerName, "--ca", ca, "--token-file", "-",
+                "--state", Path.Combine(pair.Folder.FullName, "s")];
         (await ConnectorProcess.Finish(ConnectorProcess.Start(token, arguments))).Exit.ShouldBe(1);
         var (trusted, wrongName) = (Path.Combine(pair.Folder.FullName, "ca.pem"), arguments.ToArray());
         await File.WriteAllTextAsync(trusted, ConnectorPair.CaPem);
@@ -98,7 +106,8 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var project = Path.Combine(PostgresServer.RepositoryRoot(), "src/NetAutomation.Connector");
         var (exit, output) = await ConnectorProcess.Finish(
             ConnectorProcess.StartProgram(
-                "dotnet", null, "publish", project, "-c", "Release", "-r", "linux-x64", "-p:RunAnalyzers=false", "--artifacts-path", Path.Combine(pair.Folder.FullName, "artifacts"), "-o", published),
+                "dotnet", null, "publish", project, "-c", "Release", "-r", "linux-x64", "-p:RunAnalyzers=false", "--artifacts-path",
+                Path.Combine(pair.Folder.FullName, "artifacts"), "-o", published),
             seconds: 600);
         exit.ShouldBe(0, output);
         using var process = await Run(pair, device, Path.Combine(published, "netautomation-connector"));
@@ -115,7 +124,9 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
     }
 
     private static long Kilobytes(int process, string name) =>
-        long.Parse(File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal)).Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        long.Parse(
+            File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal))
+                .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
     /// <summary>A joined and attached process.</summary>
     private static async Task<Process> Run(ConnectorPair pair, TestDevice device, string program, params string[] more)

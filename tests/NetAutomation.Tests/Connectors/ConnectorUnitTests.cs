@@ -5,7 +5,8 @@ namespace NetAutomation.Tests.Connectors;
 /// <summary>The systemd unit that customers install. Whether the program runs within it is for a host with systemd.</summary>
 public sealed class ConnectorUnitTests
 {
-    private static readonly string _unit = Path.Combine(PostgresServer.RepositoryRoot(), "deploy/connector/netautomation-connector.service");
+    private static readonly string _unit =
+        Path.Combine(PostgresServer.RepositoryRoot(), "deploy/connector/netautomation-connector.service");
 
     [Fact]
     public async Task Unit_is_valid_and_leaves_little_exposed()
@@ -13,11 +14,15 @@ public sealed class ConnectorUnitTests
         Assert.SkipWhen(!File.Exists("/usr/bin/systemd-analyze"), "No systemd here.");
         var folder = Directory.CreateTempSubdirectory("unit-");
         var copy = Path.Combine(folder.FullName, Path.GetFileName(_unit));
-        await File.WriteAllTextAsync(copy, (await File.ReadAllTextAsync(_unit)).Replace("/usr/local/bin/netautomation-connector", ConnectorProcess.Program, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            copy, (await File.ReadAllTextAsync(_unit))
+                .Replace("/usr/local/bin/netautomation-connector", ConnectorProcess.Program, StringComparison.Ordinal));
         var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.StartProgram("systemd-analyze", null, "verify", copy));
         (exit, output).ShouldBe((0, ""));
         // Of 100; from 50 on systemd itself calls it medium.
-        (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.StartProgram("systemd-analyze", null, "security", "--no-pager", "--offline=yes", "--threshold=20", copy));
+        (exit, output) =
+            await ConnectorProcess.Finish(
+                ConnectorProcess.StartProgram("systemd-analyze", null, "security", "--no-pager", "--offline=yes", "--threshold=20", copy));
         exit.ShouldBe(0, output);
         folder.Delete(recursive: true);
     }
@@ -28,6 +33,7 @@ public sealed class ConnectorUnitTests
         var lines = File.ReadAllLines(_unit);
         var drain = lines.Single(l => l.StartsWith("ExecStart=", StringComparison.Ordinal)).Split("--drain-seconds ")[1].Split(' ')[0];
         var stop = lines.Single(l => l.StartsWith("TimeoutStopSec=", StringComparison.Ordinal)).Split('=')[1];
-        int.Parse(stop, System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThan(int.Parse(drain, System.Globalization.CultureInfo.InvariantCulture));
+        int.Parse(stop, System.Globalization.CultureInfo.InvariantCulture)
+            .ShouldBeGreaterThan(int.Parse(drain, System.Globalization.CultureInfo.InvariantCulture));
     }
 }

@@ -70,7 +70,8 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
             var stream = await pair.Open(pair.Dial(device));
             using var socket = await device.Accept();
             await stream.DisposeAsync();
-            (await Should.ThrowAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1]))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+            (await Should.ThrowAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1]))).SocketErrorCode.ShouldBe(
+                SocketError.ConnectionReset);
         }
 
         await ConnectorPair.Until(() => connector.Tunnels.Count == 0);

@@ -161,7 +161,8 @@ public sealed class DialTests(PostgresServer postgres)
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
         using var other = new TestDevice();
-        await pair.Attach($"{device.Allowed}\n{other.Allowed}", limits: new NetAutomation.Connector.DeviceLimits(2, 100, 100, TimeProvider.System));
+        await pair.Attach(
+            $"{device.Allowed}\n{other.Allowed}", limits: new NetAutomation.Connector.DeviceLimits(2, 100, 100, TimeProvider.System));
         // The limit is the device's own, whatever it is called and whoever asks.
         var streams = new[] { await pair.Open(pair.Dial(device)), await pair.Open(pair.Dial(device)) };
         (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Busy);

@@ -33,11 +33,15 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         using var session = await device.Accept();
         _ = Speak(device, "SSH-2.0-OpenSSH_9.2\r\n");
         await File.WriteAllTextAsync(AllowList, device.Allowed);
-        var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.Start(null, "doctor", "--state", connector.Folder, "--allow-list", AllowList, "--device", $"127.0.0.1:{device.Port}"));
+        var (exit, output) =
+            await ConnectorProcess.Finish(
+                ConnectorProcess.Start(
+                    null, "doctor", "--state", connector.Folder, "--allow-list", AllowList, "--device", $"127.0.0.1:{device.Port}"));
         exit.ShouldBe(0, output);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         lines.Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]).ShouldBe(
-            new[] { "state", "dns", "tcp", "tls", "clock", "key", "protocol", "allow-list", "device" }.Select(step => new[] { "ok", step }), output);
+            new[] { "state", "dns", "tcp", "tls", "clock", "key", "protocol", "allow-list", "device" }.Select(step => new[] { "ok", step }),
+            output);
         lines.Single(l => l.Contains(" key ", StringComparison.Ordinal)).ShouldContain("1 attached now");
         lines[^1].ShouldContain("SSH-2.0-OpenSSH_9.2");
         await stream.WriteAsync("still"u8.ToArray());
@@ -87,7 +91,8 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
                 File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
                 break;
             default:
-                File.SetUnixFileMode(state, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherWrite);
+                File.SetUnixFileMode(
+                    state, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherWrite);
                 break;
         }
 
@@ -107,9 +112,12 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
             (await ConnectorProcess.Finish(ConnectorProcess.StartProgram("chown", null, "65534", file))).Exit.ShouldBe(0);
         }
 
-        File.SetUnixFileMode(_folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(
+            _folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
         File.SetUnixFileMode(state, mode);
-        string[] doctor = ["--reuid", "65534", "--regid", "65534", "--clear-groups", ConnectorProcess.Program, "doctor", "--json", "--state", state, "--allow-list", AllowList];
+        string[] doctor =
+            ["--reuid", "65534", "--regid", "65534", "--clear-groups", ConnectorProcess.Program, "doctor", "--json", "--state", state,
+                "--allow-list", AllowList];
         var (_, output) = await ConnectorProcess.Finish(ConnectorProcess.StartProgram("setpriv", null, doctor));
         Codes(output)["state"].ShouldBe(code, output);
     }
@@ -155,10 +163,13 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         {
             await using var tls = new SslStream(new NetworkStream(await server.Accept(), ownsSocket: true));
             var h2 = code == "tls-no-http2" ? null : new List<SslApplicationProtocol> { SslApplicationProtocol.Http2 };
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate, ApplicationProtocols = h2 });
+            await tls.AuthenticateAsServerAsync(
+                new SslServerAuthenticationOptions { ServerCertificate = certificate, ApplicationProtocols = h2 });
             await tls.CopyToAsync(Stream.Null);
         });
-        await Wrong(Joined(server.Port, s => s with { CaPem = code == "tls-authority" ? s.CaPem : certificate.ExportCertificatePem() }), "tls", code);
+        await Wrong(
+            Joined(server.Port, s => s with { CaPem = code == "tls-authority" ? s.CaPem : certificate.ExportCertificatePem() }), "tls",
+            code);
     }
 
     [Fact]
@@ -176,7 +187,8 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
     public async Task Service_that_answers_strangely(string code, string step)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
             listen.UseHttps(ConnectorPair.Certificate);
@@ -283,12 +295,17 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         _ = Speak(web, "HTTP/1.1 400 Bad Request\r\n\r\n");
         _ = Speak(closing, null);
         _ = Speak(healthy, "a notice\r\nSSH-2.0-\u001b[31mX\r\n");
-        await File.WriteAllTextAsync(AllowList, $"127.0.0.1 {refused},{silent.Port},{web.Port},{closing.Port},{healthy.Port},{full.Port}\n10.0.0.0/8 22");
+        await File.WriteAllTextAsync(
+            AllowList, $"127.0.0.1 {refused},{silent.Port},{web.Port},{closing.Port},{healthy.Port},{full.Port}\n10.0.0.0/8 22");
         // All single addresses, and one that is denied.
         var (exit, output) = await Run(Joined(1), "--devices", "--device", "192.0.2.1:22");
         exit.ShouldBe(1);
-        var found = JsonNode.Parse(output)!["steps"]!.AsArray().Where(s => (string)s!["step"]! == "device").Select(s => ((string?)s!["code"] ?? "ok", (string)s["message"]!)).ToList();
-        found.Select(f => f.Item1).ShouldBe(["device-denied", "device-refused", "device-silent", "device-no-ssh", "device-closed", "ok", "device-timeout"], ignoreOrder: false);
+        var found = JsonNode.Parse(output)!["steps"]!.AsArray().Where(s => (string)s!["step"]! == "device")
+            .Select(s => ((string?)s!["code"] ?? "ok", (string)s["message"]!)).ToList();
+        found.Select(f => f.Item1)
+            .ShouldBe(
+                ["device-denied", "device-refused", "device-silent", "device-no-ssh", "device-closed", "ok", "device-timeout"],
+                ignoreOrder: false);
         found.Select(f => f.Item2).Distinct().Count().ShouldBe(7);
         found[5].Item2.ShouldContain("SSH-2.0-[31mX");
         output.ShouldNotContain("\u001b");
@@ -299,7 +316,8 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
     [InlineData("doctor", "--state", "x", "--allow-list", "y", "--device", "router")]
     [InlineData("doctor", "--state", "x", "--allow-list", "y", "--json", "--json")]
     [InlineData("doctor", "--state", "x", "--allow-list", "y", "operand")]
-    public async Task Wrong_use_is_2(params string[] arguments) => (await ConnectorProcess.Finish(ConnectorProcess.Start(null, arguments))).Exit.ShouldBe(2);
+    public async Task Wrong_use_is_2(params string[] arguments) =>
+        (await ConnectorProcess.Finish(ConnectorProcess.Start(null, arguments))).Exit.ShouldBe(2);
 
     /// <summary>The step says what is wrong, and everything before it is well. Returns its sentence.</summary>
     private async Task<string> Wrong(string state, string step, string code)
@@ -309,7 +327,8 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         exit.ShouldBe(1, output);
         Codes(output)[step].ShouldBe(code, output);
         var steps = JsonNode.Parse(output)!["steps"]!.AsArray();
-        steps.TakeWhile(s => (string)s!["step"]! != step).Select(s => (string)s!["verdict"]!).ShouldAllBe(v => v == "ok" || v == "skipped", output);
+        steps.TakeWhile(s => (string)s!["step"]! != step).Select(s => (string)s!["verdict"]!)
+            .ShouldAllBe(v => v == "ok" || v == "skipped", output);
         ((bool)JsonNode.Parse(output)!["ok"]!).ShouldBeFalse();
         return (string)Node(output, step)["message"]!;
     }
@@ -318,9 +337,11 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         ConnectorProcess.Finish(ConnectorProcess.Start(null, ["doctor", "--json", "--state", state, "--allow-list", AllowList, .. more]));
 
     private static Dictionary<string, string?> Codes(string output) =>
-        JsonNode.Parse(output)!["steps"]!.AsArray().DistinctBy(s => (string)s!["step"]!).ToDictionary(s => (string)s!["step"]!, s => (string?)s!["code"]);
+        JsonNode.Parse(output)!["steps"]!.AsArray().DistinctBy(s => (string)s!["step"]!)
+            .ToDictionary(s => (string)s!["step"]!, s => (string?)s!["code"]);
 
-    private static JsonNode Node(string output, string step) => JsonNode.Parse(output)!["steps"]!.AsArray().First(s => (string)s!["step"]! == step)!;
+    private static JsonNode Node(string output, string step) =>
+        JsonNode.Parse(output)!["steps"]!.AsArray().First(s => (string)s!["step"]! == step)!;
 
     /// <summary>What a join leaves behind, for a service on a port of this host.</summary>
     private string Joined(int port, Func<ConnectorState, ConnectorState>? change = null)
@@ -329,7 +350,9 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         StateFiles.CreateDirectory(state);
         using var key = Proof.CreateKey();
         StateFiles.Replace(Path.Combine(state, "key.pem"), key.ExportPkcs8PrivateKeyPem());
-        var joined = new ConnectorState($"{ConnectorId.New()}", "one", "nowhere.invalid", port, ConnectorPair.ServerName, "127.0.0.1", ConnectorPair.CaPem);
+        var joined =
+            new ConnectorState(
+                $"{ConnectorId.New()}", "one", "nowhere.invalid", port, ConnectorPair.ServerName, "127.0.0.1", ConnectorPair.CaPem);
         (change?.Invoke(joined) ?? joined).Save(state);
         return state;
     }

@@ -14,7 +14,8 @@ public sealed class LinkLossTests(PostgresServer postgres)
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
-        var connectors = new[] { await pair.Attach(device.Allowed, links: 2), await pair.Attach(device.Allowed), await pair.Attach(device.Allowed) };
+        var connectors =
+            new[] { await pair.Attach(device.Allowed, links: 2), await pair.Attach(device.Allowed), await pair.Attach(device.Allowed) };
         var streams = new List<NetAutomation.Connectors.TunnelStream>();
         for (var i = 0; i < 12; i++)
         {
@@ -125,7 +126,8 @@ public sealed class LinkLossTests(PostgresServer postgres)
         (await session.ReceiveAsync(new byte[6])).ShouldBe(6);
         time.Passed = TunnelProtocol.PermitTtl;
         await stream.WriteAsync("after"u8.ToArray());
-        (await Should.ThrowAsync<SocketException>(async () => await session.ReceiveAsync(new byte[5]))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+        (await Should.ThrowAsync<SocketException>(async () => await session.ReceiveAsync(new byte[5]))).SocketErrorCode.ShouldBe(
+            SocketError.ConnectionReset);
         await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
     }
 

@@ -66,7 +66,8 @@ public sealed class PeerDialTests(PostgresServer postgres)
         var there = await ground.A.Attach(ground.Device.Allowed);
         var here = await ground.A.Attach(ground.Device.Allowed, replica: other);
         var id = DeviceId.New();
-        var result = await other.Services.GetRequiredService<DeviceDialler>().Dial(ground.A.Dial(ground.Device, RunId.New(), 7, exclusive: true, id), TimeSpan.FromSeconds(10), default);
+        var result = await other.Services.GetRequiredService<DeviceDialler>()
+            .Dial(ground.A.Dial(ground.Device, RunId.New(), 7, exclusive: true, id), TimeSpan.FromSeconds(10), default);
         await using var stream = result.Stream.ShouldNotBeNull();
         here.Tunnels.Count.ShouldBe(1);
         await ConnectorPair.Until(() =>
@@ -141,7 +142,8 @@ public sealed class PeerDialTests(PostgresServer postgres)
         ground.Relay.Dispose();
         (await ground.Confirm(run, 3)).ShouldBeFalse();
         // Not even of its row: it was used a moment ago.
-        await ground.A.Sql<Guid>("update connectors.connector_session set state = 'closed', seen_at = now() - interval '1 hour' returning id");
+        await ground.A.Sql<Guid>(
+            "update connectors.connector_session set state = 'closed', seen_at = now() - interval '1 hour' returning id");
         (await ground.Confirm(run, 3)).ShouldBeFalse();
         (await ground.Confirm(RunId.New(), 3)).ShouldBeTrue();
     }
@@ -157,7 +159,8 @@ public sealed class PeerDialTests(PostgresServer postgres)
             values ('{ground.A.Tenant.Value}', '{Guid.NewGuid()}', '{connector.Id.Value}', 'before', '{ground.Relay.Url}') returning id
             """);
         (await ground.Confirm(RunId.New(), 1)).ShouldBeFalse();
-        await ground.A.Sql<Guid>("update connectors.connector_session set seen_at = now() - interval '91 seconds' where replica = 'before' returning id");
+        await ground.A.Sql<Guid>(
+            "update connectors.connector_session set seen_at = now() - interval '91 seconds' where replica = 'before' returning id");
         (await ground.Confirm(RunId.New(), 1)).ShouldBeTrue();
     }
 
@@ -165,7 +168,9 @@ public sealed class PeerDialTests(PostgresServer postgres)
     public async Task Dial_that_dies_with_its_replica_is_tried_at_another()
     {
         await using var ground = await PeerGround.Start(postgres);
-        var full = await ground.A.Attach(ground.Device.Allowed, limits: new NetAutomation.Connector.DeviceLimits(1, 100, 100, TimeProvider.System));
+        var full =
+            await ground.A.Attach(
+                ground.Device.Allowed, limits: new NetAutomation.Connector.DeviceLimits(1, 100, 100, TimeProvider.System));
         await using var first = await ground.Open(ground.A.Dial(ground.Device));
         var other = await ground.A.StartReplica(new KeyValuePair<string, string?>("Connectors:Listener", "127.0.0.1:0"));
         var free = await ground.A.Attach(ground.Device.Allowed, replica: other);

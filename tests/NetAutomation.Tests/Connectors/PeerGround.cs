@@ -6,7 +6,9 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>Replica A, to which connectors attach, and B, a worker without a listener for them, on one database. B reaches A through a relay.</summary>
+/// <summary>
+/// Replica A, to which connectors attach, and B, a worker without a listener for them, on one database. B reaches A through a relay.
+/// </summary>
 internal sealed class PeerGround : IAsyncDisposable
 {
     private PeerGround(ConnectorPair a, IHost b, TcpRelay relay) => (A, B, Relay) = (a, b, relay);

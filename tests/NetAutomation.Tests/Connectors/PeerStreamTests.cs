@@ -94,7 +94,8 @@ public sealed class PeerStreamTests(PostgresServer postgres)
             }
 
             await stream.DisposeAsync();
-            (await Should.ThrowAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1]))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+            (await Should.ThrowAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1]))).SocketErrorCode.ShouldBe(
+                SocketError.ConnectionReset);
         }
 
         await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
@@ -111,7 +112,8 @@ public sealed class PeerStreamTests(PostgresServer postgres)
         (await socket.ReceiveAsync(new byte[1])).ShouldBe(0);
         await stream.DisposeAsync();
         await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
-        (await Should.ThrowAsync<SocketException>(async () => await SendUntilRefused(socket))).SocketErrorCode.ShouldBeOneOf(SocketError.ConnectionReset, SocketError.Shutdown);
+        (await Should.ThrowAsync<SocketException>(async () => await SendUntilRefused(socket))).SocketErrorCode.ShouldBeOneOf(
+            SocketError.ConnectionReset, SocketError.Shutdown);
     }
 
     [Fact]

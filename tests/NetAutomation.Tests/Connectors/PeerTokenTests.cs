@@ -41,7 +41,9 @@ public sealed class PeerTokenTests(PostgresServer postgres)
         var file = Path.Combine(ground.A.Folder.FullName, "other.key");
         await File.WriteAllTextAsync(file, Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
         var forged = new ClusterKey(Options.Create(new PeerOptions { Url = ground.Relay.Url, ClusterKeyFile = file }), TimeProvider.System);
-        (await Post(ground, forged.Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, ground.A.Dial(ground.Device), TimeSpan.FromSeconds(5))))).Status
+        (await Post(
+            ground,
+            forged.Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, ground.A.Dial(ground.Device), TimeSpan.FromSeconds(5))))).Status
             .ShouldBe(HttpStatusCode.Unauthorized);
     }
 
@@ -68,7 +70,11 @@ public sealed class PeerTokenTests(PostgresServer postgres)
         await using var ground = await PeerGround.Start(postgres);
         await ground.A.Attach(ground.Device.Allowed);
         var dial = ground.A.Dial(ground.Device) with { Tenant = TenantId.New() };
-        var answer = await Post(ground, ground.B.Services.GetRequiredService<ClusterKey>().Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, dial, TimeSpan.FromSeconds(5))));
+        var answer =
+            await Post(
+                ground,
+                ground.B.Services.GetRequiredService<ClusterKey>()
+                    .Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, dial, TimeSpan.FromSeconds(5))));
         answer.ShouldBe((HttpStatusCode.BadGateway, DialCodes.ConnectorAbsent));
     }
 
@@ -95,7 +101,9 @@ public sealed class PeerTokenTests(PostgresServer postgres)
     {
         using var http = new HttpClient(new SocketsHttpHandler
         {
-            SslOptions = { CertificateChainPolicy = ServiceHost.Trust(new(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem)) },
+            SslOptions =
+                { CertificateChainPolicy =
+                    ServiceHost.Trust(new(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem)) },
         });
         using var request = new HttpRequestMessage(HttpMethod.Post, ground.Relay.Url + PeerCall.DialsPath)
         {

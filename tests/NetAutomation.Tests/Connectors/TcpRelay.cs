@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>Stands before a listener so that a test can kill what is behind it: sockets close in the middle of whatever they carried.</summary>
+/// <summary>
+/// Stands before a listener so that a test can kill what is behind it: sockets close in the middle of whatever they carried.
+/// </summary>
 internal sealed class TcpRelay : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -37,7 +37,8 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         var answers = new List<string>();
         foreach (var (endpoint, key) in new[]
         {
-            (other.EndpointId, mine.Key), (mine.EndpointId, other.Key), (mine.EndpointId, "nak_unknown"), (mine.EndpointId, null), (mine.EndpointId, ""),
+            (other.EndpointId, mine.Key), (mine.EndpointId, other.Key), (mine.EndpointId, "nak_unknown"), (mine.EndpointId, null),
+            (mine.EndpointId, ""),
             ("vpce-0ffffffffffffffff", mine.Key), ("vpce-0ffffffffffffffff", null),
         })
         {
@@ -72,7 +73,9 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         using var local = _service.Over(Listener.Customer, ProxyV2.Local, (await _service.CreateTenant()).Key);
         (await local.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await local.GetAsync("/healthz/ready")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        foreach (var path in new[] { "/v1/me", "/openapi/v1.json", "/problems/unauthorized", "/swagger/index.html", "/", "/healthzz", "/v1/../healthz2" })
+        foreach (
+            var path in new[] {
+                "/v1/me", "/openapi/v1.json", "/problems/unauthorized", "/swagger/index.html", "/", "/healthzz", "/v1/../healthz2" })
         {
             (await local.GetAsync(path)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, path);
         }
@@ -143,12 +146,14 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     public async Task An_open_connection_ends_with_its_binding()
     {
         var tenant = await _service.CreateTenant();
-        await using var stream = await ProxyV2.Connect(_service.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), CancellationToken.None);
+        await using var stream =
+            await ProxyV2.Connect(_service.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), CancellationToken.None);
         await using var tls = await Handshake(stream);
         await tls.WriteAsync("GET /healthz/live HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
         (await tls.ReadAsync(new byte[4096])).ShouldBeGreaterThan(0);
         await using var scope = _service.Services.CreateAsyncScope();
-        await EndpointConnections.Unbind(scope.ServiceProvider.GetRequiredService<SystemDb>(), tenant.Connection, "test", CancellationToken.None);
+        await EndpointConnections.Unbind(
+            scope.ServiceProvider.GetRequiredService<SystemDb>(), tenant.Connection, "test", CancellationToken.None);
         (await Closes(tls, _patience)).ShouldBeTrue();
     }
 
@@ -171,7 +176,10 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         var tls = new SslStream(stream, leaveInnerStreamOpen: false);
         using var patience = new CancellationTokenSource(_patience);
         await tls.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions { TargetHost = _service.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(_service.Certificate) },
+            new SslClientAuthenticationOptions
+            {
+                TargetHost = _service.Certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(_service.Certificate)
+            },
             patience.Token);
         return tls;
     }
@@ -238,7 +246,8 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
             return inner.WriteAsync(bytes, cancellationToken);
         }
 
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            inner.ReadAsync(buffer, cancellationToken);
 
         public override void Flush() => inner.Flush();
 

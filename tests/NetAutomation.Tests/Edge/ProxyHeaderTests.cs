@@ -41,7 +41,8 @@ public sealed class ProxyHeaderTests
     [InlineData("2011000c" + V4, 28)]
     [InlineData("20110005aabbccddee", 21)]
     [InlineData("20120000", 16)]
-    public void A_local_header_is_skipped_whatever_it_holds(string hex, int length) => Complete(Bytes(hex)).ShouldBe(new ProxyHeader(true, null, null, null, length));
+    public void A_local_header_is_skipped_whatever_it_holds(string hex, int length) =>
+        Complete(Bytes(hex)).ShouldBe(new ProxyHeader(true, null, null, null, length));
 
     [Fact]
     public void A_local_header_may_have_any_length() => Complete([.. Bytes("2011ffff"), .. new byte[65535]]).Length.ShouldBe(65551);
@@ -155,7 +156,8 @@ public sealed class ProxyHeaderTests
             if (state == ProxyRead.Complete && header!.EndpointId is not null)
             {
                 // Only a header whose checksum type was changed into another may pass without one.
-                (bytes.AsSpan(28, 3).SequenceEqual(captured.AsSpan(28, 3)) && !bytes.AsSpan().SequenceEqual(captured)).ShouldBeFalse($"round {round}");
+                (bytes.AsSpan(28, 3).SequenceEqual(captured.AsSpan(28, 3)) && !bytes.AsSpan().SequenceEqual(captured))
+                    .ShouldBeFalse($"round {round}");
             }
 
             random.NextBytes(bytes);

@@ -25,8 +25,10 @@ public sealed class RolesTests(PostgresServer postgres)
         Loops(host).ShouldBe(
         [
             "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "purchasing.renew-rentals",
-            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.measure-queue", "runs.refresh-windows", "runs.reopen", "runs.rescue",
-            "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused", "tenants.sweep-events",
+            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.measure-queue",
+            "runs.refresh-windows", "runs.reopen", "runs.rescue",
+            "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused",
+            "tenants.sweep-events",
         ]);
     }
 
@@ -42,14 +44,16 @@ public sealed class RolesTests(PostgresServer postgres)
     public async Task Unknown_role_is_refused_at_start()
     {
         var database = await postgres.Create();
-        (await Should.ThrowAsync<InvalidOperationException>(() => ServiceHost.Start(database, ["Roles:0=wroker"]))).Message.ShouldContain("'wroker'");
+        (await Should.ThrowAsync<InvalidOperationException>(() => ServiceHost.Start(database, ["Roles:0=wroker"]))).Message.ShouldContain(
+            "'wroker'");
     }
 
     [Fact]
     public async Task Worker_without_the_api_needs_a_way_to_its_peers()
     {
         var database = await postgres.Create();
-        (await Should.ThrowAsync<OptionsValidationException>(() => ServiceHost.Start(database, ["Roles:0=worker", "Edge:Listeners:Peer=127.0.0.1:0"])))
+        (await Should.ThrowAsync<OptionsValidationException>(
+            () => ServiceHost.Start(database, ["Roles:0=worker", "Edge:Listeners:Peer=127.0.0.1:0"])))
             .Message.ShouldContain("Peer:ClusterKeyFile");
     }
 
@@ -60,11 +64,13 @@ public sealed class RolesTests(PostgresServer postgres)
             await postgres.Create(),
             [
                 "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
-                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m", "Marketplace:ProductCodes:0=pc",
+                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m",
+                "Marketplace:ProductCodes:0=pc",
             ]);
         new[] { "connections.notifications", "connections.reconcile", "tenants.events" }.ShouldBeSubsetOf(Loops(host));
     }
 
     private static List<string> Loops(ServiceHost host) =>
-        [.. host.Services.GetRequiredService<NetAutomation.Web.Loops.LoopRegistry>().All.Select(loop => loop.Name).Order(StringComparer.Ordinal)];
+        [.. host.Services.GetRequiredService<NetAutomation.Web.Loops.LoopRegistry>().All.Select(loop => loop.Name)
+            .Order(StringComparer.Ordinal)];
 }

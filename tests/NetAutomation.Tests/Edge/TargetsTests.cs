@@ -36,21 +36,28 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     {
         await using var cloud = await SimulatedCloud.StartAsync(Options());
         var database = await postgres.Create();
-        await using var host = await ServiceHost.Start(database, [$"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys"]);
+        await using var host =
+            await ServiceHost.Start(
+                database,
+                [$"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys"]);
         var endpoint = await cloud.ControlAsync(HttpMethod.Post, "/control/endpoints", new { account = SimulatedCloud.Customer }, 201);
-        var (id, front) = (endpoint.GetProperty("vpceId").GetString()!, IPAddress.Parse(endpoint.GetProperty("listenAddress").GetString()!));
+        var (id, front) =
+            (endpoint.GetProperty("vpceId").GetString()!, IPAddress.Parse(endpoint.GetProperty("listenAddress").GetString()!));
         (await cloud.DecideAsync("Accept", id)).ShouldBeEmpty();
         var tenant = await host.CreateTenant(endpointId: id);
         var (a, b) = (await Serve(cloud, database, "a"), await Serve(cloud, database, "b"));
         foreach (var group in (string[])["customer", "connector"])
         {
-            await Until(async () => (await Targets(cloud, group)).Count(target => target.State == "healthy") == 2, $"two healthy targets of {group}");
+            await Until(
+                async () => (await Targets(cloud, group)).Count(target => target.State == "healthy") == 2,
+                $"two healthy targets of {group}");
         }
 
         var connector = await Attach(host, tenant, front);
         var all = await OperatorTargets(host, a);
         all.Count.ShouldBe(4);
-        all.Where(target => target.GetProperty("thisProcess").GetBoolean()).Select(target => target.GetProperty("port").GetInt32()).ShouldBe([a.Customer, a.Connector], ignoreOrder: true);
+        all.Where(target => target.GetProperty("thisProcess").GetBoolean()).Select(target => target.GetProperty("port").GetInt32())
+            .ShouldBe([a.Customer, a.Connector], ignoreOrder: true);
         all.ShouldAllBe(target => target.GetProperty("state").GetString() == "healthy");
 
         // A request that takes as long as it is told to, at the process that has the connector.
@@ -58,12 +65,15 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var (client, slow, asked) = await SlowRequest(cloud, host, front, tenant, leaving);
         leaving.Process.Signal(ServiceProcess.Terminate);
         await Until(async () => await Ready(host, leaving) != HttpStatusCode.OK, "the process to be not ready");
-        await Until(async () => (await Targets(cloud, "customer")).All(target => target.Port != leaving.Customer || target.State == "draining"), "the target to drain");
+        await Until(
+            async () => (await Targets(cloud, "customer")).All(target => target.Port != leaving.Customer || target.State == "draining"),
+            "the target to drain");
         for (var i = 0; i < 10; i++)
         {
             using var other = Through(host, front, tenant.Key);
             (await other.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
-            (await Targets(cloud, "customer")).Where(target => target.Port == leaving.Customer).ShouldAllBe(target => target.OpenFlows == 1);
+            (await Targets(cloud, "customer")).Where(target => target.Port == leaving.Customer)
+                .ShouldAllBe(target => target.OpenFlows == 1);
         }
 
         leaving.Process.IsOver.ShouldBeFalse();
@@ -80,7 +90,9 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             (await Targets(cloud, group)).Select(target => target.Port).ShouldBe([port]);
         }
 
-        await Until(async () => await Replica(tenant, connector) == (staying == a ? "a" : "b"), "the connector to be attached to the process that stays");
+        await Until(
+            async () => await Replica(tenant, connector) == (staying == a ? "a" : "b"),
+            "the connector to be attached to the process that stays");
         using var after = Through(host, front, tenant.Key);
         (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
     }
@@ -112,10 +124,15 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
                 ],
             },
         });
-        var groups = (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray().ToDictionary(each => each.GetProperty("name").GetString()!, each => each.GetProperty("arn").GetString()!);
+        var groups = (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray()
+            .ToDictionary(each => each.GetProperty("name").GetString()!, each => each.GetProperty("arn").GetString()!);
         var arn = groups.GetValueOrDefault(group) ?? groups["customer"];
         var url = group == "unreachable" ? $"http://127.0.0.1:{Routers.FreePort()}" : cloud.AwsUrl.ToString();
-        using var process = Start(url, [.. Settings(), "Database:App=Host=127.0.0.1;Port=1", "Database:System=Host=127.0.0.1;Port=1", setting.Replace("{customer}", arn, StringComparison.Ordinal), $"Targets:StartSeconds={(group == "unreachable" ? 2 : 120)}"]);
+        using var process =
+            Start(url,
+                [.. Settings(), "Database:App=Host=127.0.0.1;Port=1", "Database:System=Host=127.0.0.1;Port=1",
+                    setting.Replace("{customer}", arn, StringComparison.Ordinal),
+                    $"Targets:StartSeconds={(group == "unreachable" ? 2 : 120)}"]);
         (await process.Ended(_limit)).ShouldBe(2, process.Output);
         process.Output.ShouldContain(told);
     }
@@ -125,7 +142,8 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     {
         var cloud = await SimulatedCloud.StartAsync(Options());
         var served = await Serve(cloud, await postgres.Create(), "a", "Targets:DrainSeconds=1", "Connectors:DrainSeconds=1");
-        await Until(async () => (await Targets(cloud, "customer")).Any(target => target.State == "healthy"), "the process to be registered");
+        await Until(
+            async () => (await Targets(cloud, "customer")).Any(target => target.State == "healthy"), "the process to be registered");
         await cloud.DisposeAsync();
         served.Process.Signal(ServiceProcess.Terminate);
         (await served.Process.Ended(_limit)).ShouldBe(0, served.Process.Output);
@@ -138,7 +156,14 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var options = Options();
         await using var cloud = await SimulatedCloud.StartAsync(options with
         {
-            LoadBalancer = options.LoadBalancer with { TargetGroups = [.. options.LoadBalancer.TargetGroups, new TargetGroupOptions("bare", 8443) { ProxyProtocolV2 = false, PreserveClientIp = true, DeregistrationDelaySeconds = 1 }] },
+            LoadBalancer =
+                options.LoadBalancer with
+                {
+                    TargetGroups =
+                        [.. options.LoadBalancer.TargetGroups,
+                            new TargetGroupOptions(
+                                "bare", 8443) { ProxyProtocolV2 = false, PreserveClientIp = true, DeregistrationDelaySeconds = 1 }]
+                },
         });
         await using var host = await Operated(cloud, "bare", "Targets:RequireProxyProtocol=false");
         await Until(async () => (await Targets(cloud, "bare")).Count == 1, "the process to be registered");
@@ -154,7 +179,9 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         });
         await using var host = await Operated(cloud, "customer", "Cell:Name=eu-1");
         using var staff = host.Operator();
-        await Until(async () => (await Get(staff, "/operator/v1/targets")).GetProperty("items").GetArrayLength() == 1, "the process to be registered");
+        await Until(
+            async () => (await Get(staff, "/operator/v1/targets")).GetProperty("items").GetArrayLength() == 1,
+            "the process to be registered");
         var target = (await Get(staff, "/operator/v1/targets")).GetProperty("items")[0];
         target.GetProperty("group").GetString().ShouldBe("customer");
         target.GetProperty("thisProcess").GetBoolean().ShouldBeTrue();
@@ -164,13 +191,19 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         service.GetProperty("serviceName").GetString().ShouldBe(SimulatedCloud.ServiceName);
         service.GetProperty("acceptanceRequired").GetBoolean().ShouldBeTrue();
         service.GetProperty("principals").GetInt32().ShouldBe(1);
-        service.GetProperty("regions").EnumerateArray().Select(region => region.GetProperty("region").GetString()).ShouldBe(["us-east-1", "eu-west-1"]);
+        service.GetProperty("regions").EnumerateArray().Select(region => region.GetProperty("region").GetString())
+            .ShouldBe(["us-east-1", "eu-west-1"]);
         var dns = service.GetProperty("privateDns");
         dns.GetProperty("state").GetString().ShouldBe("pendingVerification");
-        await cloud.ControlAsync(HttpMethod.Post, $"/control/services/{SimulatedCloud.ServiceId}/txt", new { published = true, value = dns.GetProperty("recordValue").GetString() });
+        await cloud.ControlAsync(
+            HttpMethod.Post, $"/control/services/{SimulatedCloud.ServiceId}/txt",
+            new { published = true, value = dns.GetProperty("recordValue").GetString() });
         using var verify = await staff.PostAsync("/operator/v1/endpoint-service:verify-private-dns", null);
         verify.StatusCode.ShouldBe(HttpStatusCode.OK, await verify.Content.ReadAsStringAsync());
-        await Until(async () => (await Get(staff, "/operator/v1/endpoint-service")).GetProperty("privateDns").GetProperty("state").GetString() == "verified", "the name to be verified");
+        await Until(
+            async () =>
+                (await Get(staff, "/operator/v1/endpoint-service")).GetProperty("privateDns").GetProperty("state")
+                    .GetString() == "verified", "the name to be verified");
 
         using var ready = await staff.GetAsync("/healthz/ready");
         ready.Headers.GetValues("NetAutomation-Cell").ShouldBe(["eu-1"]);
@@ -194,13 +227,17 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     private static SimulatorOptions Options()
     {
         var options = SimulatedCloud.Options();
-        var check = new HealthCheckOptions { Protocol = "HTTPS", IntervalMilliseconds = 200, TimeoutMilliseconds = 5000, UnhealthyThreshold = 10 };
+        var check =
+            new HealthCheckOptions { Protocol = "HTTPS", IntervalMilliseconds = 200, TimeoutMilliseconds = 5000, UnhealthyThreshold = 10 };
         return options with
         {
             LoadBalancer = options.LoadBalancer with
             {
                 Listeners = [new ListenerOptions(8443, "customer"), new ListenerOptions(8444, "connector")],
-                TargetGroups = [.. new[] { ("customer", 8443), ("connector", 8444) }.Select(group => new TargetGroupOptions(group.Item1, group.Item2) { DeregistrationDelaySeconds = 10, HealthCheck = check })],
+                TargetGroups =
+                    [.. new[] { ("customer", 8443), ("connector", 8444) }.Select(
+                        group =>
+                            new TargetGroupOptions(group.Item1, group.Item2) { DeregistrationDelaySeconds = 10, HealthCheck = check })],
             },
         };
     }
@@ -212,11 +249,15 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var (url, arn) = (cloud.AwsUrl.ToString(), await Arn(cloud, group));
         return await ServiceHost.Start(
             await postgres.Create(),
-            [$"Onboarding:ServiceId={SimulatedCloud.ServiceId}", $"Onboarding:ServiceName={SimulatedCloud.ServiceName}", $"Targets:Customer={arn}", "Targets:DrainSeconds=0", "Roles:1=api", .. settings],
+            [$"Onboarding:ServiceId={SimulatedCloud.ServiceId}", $"Onboarding:ServiceName={SimulatedCloud.ServiceName}",
+                $"Targets:Customer={arn}", "Targets:DrainSeconds=0", "Roles:1=api", .. settings],
             builder =>
             {
-                builder.Services.AddSingleton<IAmazonEC2>(new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
-                builder.Services.AddSingleton<IAmazonElasticLoadBalancingV2>(new AmazonElasticLoadBalancingV2Client(credentials, new AmazonElasticLoadBalancingV2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonEC2>(
+                    new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonElasticLoadBalancingV2>(
+                    new AmazonElasticLoadBalancingV2Client(
+                        credentials, new AmazonElasticLoadBalancingV2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
             });
     }
 
@@ -225,8 +266,10 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var (customer, connector, staff) = (Routers.FreePort(), Routers.FreePort(), Routers.FreePort());
         var process = Start(cloud.AwsUrl.ToString(),
         [
-            .. Settings(), $"Database:App={database.App}", $"Database:System={database.System}", $"Edge:Listeners:Customer=127.0.0.1:{customer}", $"Edge:Listeners:Operator=127.0.0.1:{staff}",
-            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={await Arn(cloud, "customer")}", $"Targets:Connector={await Arn(cloud, "connector")}", .. settings,
+            .. Settings(), $"Database:App={database.App}", $"Database:System={database.System}",
+            $"Edge:Listeners:Customer=127.0.0.1:{customer}", $"Edge:Listeners:Operator=127.0.0.1:{staff}",
+            $"Connectors:Listener=127.0.0.1:{connector}", $"Connectors:Replica={name}", $"Targets:Customer={await Arn(cloud, "customer")}",
+            $"Targets:Connector={await Arn(cloud, "connector")}", .. settings,
         ]);
         _processes.Add(process);
         return new Served(process, customer, connector, staff);
@@ -234,50 +277,65 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
 
     private string[] Settings() =>
     [
-        "Roles:0=api", "Edge:TrustedPeers:0=127.0.0.1/32", "Edge:Listeners:Customer=127.0.0.1:0", "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0",
-        $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys", $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
-        $"Operator:Keys:0:Name=olga", $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(OperatorKey)))}", "Serilog:MinimumLevel:Default=Warning", "Serilog:MinimumLevel:Override:NetAutomation.Edge.Targets=Information",
+        "Roles:0=api", "Edge:TrustedPeers:0=127.0.0.1/32", "Edge:Listeners:Customer=127.0.0.1:0", "Edge:Listeners:Operator=127.0.0.1:0",
+        "Edge:Listeners:Registration=127.0.0.1:0",
+        $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys",
+        $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
+        $"Operator:Keys:0:Name=olga", $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(OperatorKey)))}",
+        "Serilog:MinimumLevel:Default=Warning", "Serilog:MinimumLevel:Override:NetAutomation.Edge.Targets=Information",
     ];
 
     /// <summary>The service as a process that signs as the provider; env becomes the program, so that signals reach it.</summary>
     private static ServiceProcess Start(string aws, IEnumerable<string> settings) => new(
         "/usr/bin/env",
         [
-            $"AWS_ENDPOINT_URL={aws}", "AWS_REGION=us-east-1", $"AWS_ACCESS_KEY_ID=AKIA{SimulatedCloud.Provider}", $"AWS_SECRET_ACCESS_KEY=secret-of-{SimulatedCloud.Provider}", "AWS_EC2_METADATA_DISABLED=true",
+            $"AWS_ENDPOINT_URL={aws}", "AWS_REGION=us-east-1", $"AWS_ACCESS_KEY_ID=AKIA{SimulatedCloud.Provider}",
+            $"AWS_SECRET_ACCESS_KEY=secret-of-{SimulatedCloud.Provider}", "AWS_EC2_METADATA_DISABLED=true",
             ServiceProcess.Built("NetAutomation"), .. settings.Select(setting => $"--{setting}"),
         ]);
 
     private static async Task<string> Arn(SimulatedCloud cloud, string group) =>
-        (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray().Single(each => each.GetProperty("name").GetString() == group).GetProperty("arn").GetString()!;
+        (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray().Single(each => each.GetProperty("name").GetString() == group)
+            .GetProperty("arn").GetString()!;
 
     private static async Task<List<Target>> Targets(SimulatedCloud cloud, string group) =>
-        [.. (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray().Single(each => each.GetProperty("name").GetString() == group).GetProperty("targets").EnumerateArray()
-            .Select(each => new Target(each.GetProperty("port").GetInt32(), each.GetProperty("state").GetString()!, each.GetProperty("openFlows").GetInt32()))];
+        [.. (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray()
+            .Single(each => each.GetProperty("name").GetString() == group).GetProperty("targets").EnumerateArray()
+            .Select(
+                each =>
+                    new Target(
+                        each.GetProperty("port").GetInt32(), each.GetProperty("state").GetString()!,
+                        each.GetProperty("openFlows").GetInt32()))];
 
     /// <summary>A connector through the load balancer; answers its id.</summary>
     private async Task<string> Attach(ServiceHost host, TestTenant tenant, IPAddress front)
     {
         var site = await Post(tenant.Client, "/v1/sites", new { name = "ams" });
         var made = await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site.GetProperty("id").GetString() });
-        var (ca, list, state) = (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"), Path.Combine(_folder.FullName, "connector"));
+        var (ca, list, state) =
+            (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"),
+                Path.Combine(_folder.FullName, "connector"));
         await File.WriteAllTextAsync(ca, made.GetProperty("caPem").GetString());
         await File.WriteAllTextAsync(list, "10.0.0.0/8 22\n");
         using (var join = new ServiceProcess(
             ServiceProcess.Built("netautomation-connector"),
-            ["join", "--endpoint", "nowhere.invalid:8444", "--address", $"{front}", "--server-name", host.Certificate.ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            ["join", "--endpoint", "nowhere.invalid:8444", "--address", $"{front}", "--server-name", host.Certificate.ServerName, "--ca",
+                ca, "--token-file", "-", "--state", state],
             made.GetProperty("joinToken").GetString()))
         {
             (await join.Ended(_limit)).ShouldBe(0, join.Output);
         }
 
-        _processes.Add(new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]));
+        _processes.Add(
+            new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]));
         var id = made.GetProperty("id").GetString()!;
         await Until(async () => await Replica(tenant, id) is not null, "the connector to attach");
         return id;
     }
 
     /// <summary>Asks until the load balancer chooses this process.</summary>
-    private async Task<(HttpClient Client, SlowSite Body, Task<HttpResponseMessage> Answer)> SlowRequest(SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, Served process)
+    private async Task<(HttpClient Client, SlowSite Body, Task<HttpResponseMessage> Answer)> SlowRequest(
+        SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, Served process)
     {
         for (var i = 0; i < 20; i++)
         {
@@ -299,7 +357,8 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     }
 
     private static async Task<string?> Replica(TestTenant tenant, string connector) =>
-        (await Get(tenant.Client, $"/v1/connectors/{connector}")).GetProperty("sessions").EnumerateArray().Select(session => session.GetProperty("replica").GetString()).LastOrDefault();
+        (await Get(tenant.Client, $"/v1/connectors/{connector}")).GetProperty("sessions").EnumerateArray()
+            .Select(session => session.GetProperty("replica").GetString()).LastOrDefault();
 
     private static async Task<List<JsonElement>> OperatorTargets(ServiceHost host, Served process)
     {
@@ -335,7 +394,12 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             },
             SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = ServiceHost.Trust(host.Certificate) },
         };
-        return new HttpClient(handler) { BaseAddress = new Uri($"https://{host.Certificate.ServerName}"), DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) } };
+        return new HttpClient(
+            handler)
+        {
+            BaseAddress = new Uri($"https://{host.Certificate.ServerName}"),
+            DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) }
+        };
     }
 
     private static async Task<JsonElement> Get(HttpClient client, string path)
@@ -354,7 +418,8 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         return JsonSerializer.Deserialize<JsonElement>(text);
     }
 
-    private Task Until(Func<Task<bool>> reached, string what) => ServiceFleet.Until(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
+    private Task Until(Func<Task<bool>> reached, string what) =>
+        ServiceFleet.Until(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
 
     /// <summary>The body of a site that comes in blanks, fast enough for the server, until it is told to end.</summary>
     private sealed class SlowSite : HttpContent

@@ -12,7 +12,8 @@ public sealed class BlockManifestTests
         { "config-backup", "{}" },
         { "static-routes", """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1","distance":20}],"state":"absent"}""" },
         { "static-routes", """{"routes":[{"prefix":"0.0.0.0/0","nextHop":"255.255.255.255"}]}""" },
-        { "bgp-neighbors", """{"asn":4200000000,"neighbors":[{"address":"10.0.0.1","remoteAs":65001,"description":"to r002 (backup) #2"}]}""" },
+        { "bgp-neighbors",
+            """{"asn":4200000000,"neighbors":[{"address":"10.0.0.1","remoteAs":65001,"description":"to r002 (backup) #2"}]}""" },
     };
 
     public static TheoryData<string, string> Refused() => new()
@@ -37,16 +38,19 @@ public sealed class BlockManifestTests
 
     [Theory]
     [MemberData(nameof(Accepted))]
-    public async Task Good_input_is_accepted(string block, string input) => (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldBeEmpty();
+    public async Task Good_input_is_accepted(string block, string input) =>
+        (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldBeEmpty();
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task Hostile_or_wrong_input_is_refused(string block, string input) => (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldNotBeEmpty();
+    public async Task Hostile_or_wrong_input_is_refused(string block, string input) =>
+        (await Schema(block)).Faults(JsonElement.Parse(input)).ShouldNotBeEmpty();
 
     private static async Task<InputSchema> Schema(string block)
     {
         var yaml = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "blocks", block, "block.yaml"));
-        var manifest = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<Dictionary<string, object>>(yaml);
+        var manifest = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build()
+            .Deserialize<Dictionary<string, object>>(yaml);
         return InputSchema.Read(JsonSerializer.Serialize(manifest["input"]));
     }
 }

@@ -20,12 +20,14 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
     {
         Assert.SkipUnless(await SandboxProbe.Check(ground.Options, CancellationToken.None) is [], "needs namespaces");
         var state = Directory.CreateTempSubdirectory("na-drop").FullName;
-        await File.WriteAllTextAsync(Path.Combine(state, "login.json"), JsonSerializer.Serialize(new { username = "netops", password = "sample-secret" }));
+        await File.WriteAllTextAsync(
+            Path.Combine(state, "login.json"), JsonSerializer.Serialize(new { username = "netops", password = "sample-secret" }));
         using var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
         var router = new IPEndPoint(IPAddress.Parse("127.66.0.1"), ((IPEndPoint)free.LocalEndpoint).Port);
         using var fleet = Process.Start(new ProcessStartInfo("/usr/bin/python3",
-            [Path.Combine(SandboxGround.RepositoryRoot, "tests/faults/fleet.py"), "--port", router.Port.ToString(CultureInfo.InvariantCulture), "--devices", "1",
+            [Path.Combine(SandboxGround.RepositoryRoot, "tests/faults/fleet.py"), "--port",
+                router.Port.ToString(CultureInfo.InvariantCulture), "--devices", "1",
              "--login", Path.Combine(state, "login.json"), "--state", state, "--journal", state, "--drop-on", command])
         { RedirectStandardOutput = true, UseShellExecute = false })!;
         try
@@ -35,7 +37,8 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
             var pin = $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(key[1]))).TrimEnd('=')}";
             var device = new SandboxDevice("d01", "frr", router.Port, "netops", "sample-secret", null, null, pin, $"{key[0]} {key[1]}");
             var job = new SandboxJob(
-                Guid.NewGuid().ToString("n"), Path.Combine(ground.Content, block), ground.Platforms, false, SandboxGround.Json(input), [device],
+                Guid.NewGuid().ToString("n"), Path.Combine(ground.Content, block), ground.Platforms, false, SandboxGround.Json(input),
+                [device],
                 TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(3));
 
             var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, async (_, cancel) =>
@@ -45,7 +48,8 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
                 return new NetworkStream(socket, ownsSocket: true);
             }));
 
-            (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.ConnectionClosed), result.Devices[0].Message);
+            (result.Devices[0].Outcome, result.Devices[0].Code)
+                .ShouldBe((DeviceOutcome.Failed, DeviceCode.ConnectionClosed), result.Devices[0].Message);
             result.Devices[0].Artifacts.ShouldBeEmpty();
         }
         finally

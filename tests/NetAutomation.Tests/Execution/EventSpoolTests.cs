@@ -83,7 +83,9 @@ public sealed class EventSpoolTests : IDisposable
         var device = DeviceId.New();
         var data = $$"""{"n":{{number}},"pad":"{{new string('ä', size / 2)}}"}""";
         return new RunEvent(DateTimeOffset.UtcNow, report ? "device_outcome" : "output", device, data,
-            report ? new DeviceReport(device, DeviceOutcome.Ok, false, true, null, number.ToString(CultureInfo.InvariantCulture), null, null, null, null, []) : null);
+            report ? new DeviceReport(
+                device, DeviceOutcome.Ok, false, true, null, number.ToString(CultureInfo.InvariantCulture), null, null, null, null, [])
+                    : null);
     }
 
     private static int Check(IReadOnlyList<RunEvent> batch, int from)

@@ -36,12 +36,19 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
 
     private static readonly string[] _values =
     [
-        .. from payload in new[] { "lookup('pipe', 'touch /tmp/marker')", "query('pipe','touch /tmp/marker')", "lookup(\"file\",\"/dev/null\") ~ lookup('pipe','touch /tmp/marker')",
-               "''.__class__.__mro__[1].__subclasses__()", "cycler.__init__.__globals__.os.system('touch /tmp/marker')", "lipsum.__globals__.os.popen('touch /tmp/marker').read()" }
-           from shape in new[] { "{{ P }}", "{{P}}", "{%- if P -%}x{%- endif -%}", "{% set x = P %}{{ x }}", "a {{ P }} b", "{#  #}{{ P }}", "{{ '{{' }} P }}", "\\{{ P }}", "{{ P }}\n{{ P }}" }
+        .. from payload in new[] {
+            "lookup('pipe', 'touch /tmp/marker')", "query('pipe','touch /tmp/marker')",
+            "lookup(\"file\",\"/dev/null\") ~ lookup('pipe','touch /tmp/marker')",
+               "''.__class__.__mro__[1].__subclasses__()", "cycler.__init__.__globals__.os.system('touch /tmp/marker')",
+               "lipsum.__globals__.os.popen('touch /tmp/marker').read()" }
+           from shape in new[] {
+               "{{ P }}", "{{P}}", "{%- if P -%}x{%- endif -%}", "{% set x = P %}{{ x }}", "a {{ P }} b", "{#  #}{{ P }}",
+               "{{ '{{' }} P }}", "\\{{ P }}", "{{ P }}\n{{ P }}" }
            select shape.Replace("P", payload),
-        "$(touch /tmp/marker)", "`touch /tmp/marker`", "; touch /tmp/marker", "| touch /tmp/marker", "\n- hosts: all", "!unsafe '{{ x }}'", "!vault |", "{\"__ansible_unsafe\": \"x\"}",
-        "#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n[% lookup('pipe','touch /tmp/marker') %]", "AnsibleUnsafeText", "%s%n{0}", "\u2028{{\u2028}}", "{{ undefined_name }}", "{{ block_input }}", "",
+        "$(touch /tmp/marker)", "`touch /tmp/marker`", "; touch /tmp/marker", "| touch /tmp/marker", "\n- hosts: all", "!unsafe '{{ x }}'",
+        "!vault |", "{\"__ansible_unsafe\": \"x\"}",
+        "#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n[% lookup('pipe','touch /tmp/marker') %]", "AnsibleUnsafeText",
+        "%s%n{0}", "\u2028{{\u2028}}", "{{ undefined_name }}", "{{ block_input }}", "",
     ];
 
     [Fact]
@@ -56,14 +63,19 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         var handed = result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message);
         handed.GetProperty("appeared").GetRawText().ShouldBe("false");
         // The line separator is the one character that is dropped on the way out.
-        handed.GetProperty("seen").EnumerateArray().Select(value => value.GetString()).ShouldBe(_values.Select(value => value.Replace("\u2028", "")));
+        handed.GetProperty("seen").EnumerateArray().Select(value => value.GetString())
+            .ShouldBe(_values.Select(value => value.Replace("\u2028", "")));
     }
 
     [Fact]
     public async Task The_marker_does_appear_when_a_playbook_itself_runs_the_payload()
     {
         await SkipUnlessPossible();
-        var block = ground.Block(Playbook.Replace("- ansible.builtin.debug: { var: block_input }", "- ansible.builtin.debug: { msg: \"{{ lookup('pipe', 'touch /tmp/marker') }}\" }"));
+        var block =
+            ground.Block(
+                Playbook.Replace(
+                    "- ansible.builtin.debug: { var: block_input }",
+                    "- ansible.builtin.debug: { msg: \"{{ lookup('pipe', 'touch /tmp/marker') }}\" }"));
 
         var result = await Run(block, SandboxGround.Json("""{"texts":["x"]}"""), "x");
 
@@ -72,10 +84,16 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
 
     private async Task<SandboxResult> Run(string block, JsonElement input, string credential)
     {
-        var pin = "SHA256:" + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(HostKey.Split(' ')[1]))).TrimEnd('=');
+        var pin = "SHA256:"
+            + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(HostKey.Split(' ')[1])))
+                .TrimEnd('=');
         // The username too comes from the customer. The password is another text, or masking would hide what came back.
-        var device = new SandboxDevice("dev_1", "frr", 22, credential, "{{ lookup('pipe','touch /tmp/marker') }} pw", null, null, pin, HostKey);
-        var job = new SandboxJob("run_" + Guid.NewGuid().ToString("N")[..12], block, ground.Platforms, false, input, [device], TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(2));
+        var device =
+            new SandboxDevice("dev_1", "frr", 22, credential, "{{ lookup('pipe','touch /tmp/marker') }} pw", null, null, pin, HostKey);
+        var job =
+            new SandboxJob(
+                "run_" + Guid.NewGuid().ToString("N")[..12], block, ground.Platforms, false, input, [device], TimeSpan.FromMinutes(4),
+                TimeSpan.FromMinutes(2));
         return (await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => Task.FromResult<Stream?>(null)))).Result;
     }
 

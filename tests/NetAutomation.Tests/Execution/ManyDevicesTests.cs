@@ -37,7 +37,8 @@ public sealed class ManyDevicesTests(SandboxGround ground) : IClassFixture<Sandb
             string.Join(' ', File.ReadAllText(Path.Combine(folder, $"{Routers.Name(i)}.key.pub")).Split(' ').Take(2)))).ToList();
         var job = new SandboxJob(
             Guid.NewGuid().ToString("n"), Path.Combine(ground.Content, "static-routes"), ground.Platforms, false,
-            SandboxGround.Json("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"}]}"""), devices, TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5));
+            SandboxGround.Json("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"}]}"""), devices, TimeSpan.FromMinutes(5),
+            TimeSpan.FromMinutes(5));
 
         var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(job, async (device, cancel) =>
         {

@@ -10,7 +10,8 @@ namespace NetAutomation.Tests.Execution;
 [Trait("Requires", "root-lab")]
 public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixture<RouterLab>, IClassFixture<SandboxGround>
 {
-    private const string Routes = """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";
+    private const string Routes =
+        """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";
 
     [Fact]
     public async Task Static_routes_checked_applied_and_applied_again_change_once()
@@ -22,7 +23,8 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var (apply, events) = await Run("static-routes", Routes, check: false, lab.Device("r001"));
         var configured = await lab.RunningConfig("r001");
         var (again, _) = await Run("static-routes", Routes, check: false, lab.Device("r001"));
-        var (absent, _) = await Run("static-routes", Routes.Replace("{\"routes", "{\"state\":\"absent\",\"routes"), check: false, lab.Device("r001"));
+        var (absent, _) =
+            await Run("static-routes", Routes.Replace("{\"routes", "{\"state\":\"absent\",\"routes"), check: false, lab.Device("r001"));
 
         check.Fault.ShouldBeNull();
         check.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, check.Devices[0].Message);
@@ -74,7 +76,8 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var run = ground.Launcher.Start(Job("config-backup", "{}", check: false, devices), (name, cancel) => name switch
         {
             "dead" => Task.FromResult<Stream?>(null),
-            "forbidden" => throw new DialRefusedException(DeviceCode.NotAllowed, "The connector's allow-list does not permit this address."),
+            "forbidden" =>
+                throw new DialRefusedException(DeviceCode.NotAllowed, "The connector's allow-list does not permit this address."),
             _ => lab.Dial(name, cancel),
         });
 
@@ -100,9 +103,14 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
 
         var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(
             Job("x", "{}", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
-        var (repaired, _) = await Run("static-routes", """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.6.0.0/16","nextHop":"192.0.2.1"}]}""", check: false, lab.Device("r003"));
+        var (repaired, _) =
+            await Run(
+                "static-routes",
+                """{"routes":[{"prefix":"10.7.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.6.0.0/16","nextHop":"192.0.2.1"}]}""",
+                check: false, lab.Device("r003"));
 
-        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed)
+            .ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
         result.Devices[0].Message.ShouldNotBeNull().ShouldContain("Unknown command");
         result.Fault.ShouldBeNull();
         // The line before the refused one stayed, as FRR has no transactions; the next apply completes it.
@@ -116,7 +124,10 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
         Stream? victim = null;
         var run = ground.Launcher.Start(
-            Job("static-routes", Routes, check: true, [lab.Device("r001"), lab.Device("r002")]) with { IdleTimeout = TimeSpan.FromMinutes(2) },
+            Job("static-routes", Routes, check: true, [lab.Device("r001"), lab.Device("r002")]) with
+            {
+                IdleTimeout = TimeSpan.FromMinutes(2)
+            },
             async (name, cancel) =>
             {
                 var stream = await lab.Dial(name, cancel);
@@ -148,7 +159,9 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         var device = lab.Device("r001");
 
         var first = await ground.Launcher.Probe(device with { HostKeySha256 = null }, lab.Dial, TimeSpan.FromSeconds(20));
-        var wrong = await ground.Launcher.Probe(device with { HostKeySha256 = "SHA256:" + new string('A', 43) }, lab.Dial, TimeSpan.FromSeconds(20));
+        var wrong =
+            await ground.Launcher.Probe(
+                device with { HostKeySha256 = "SHA256:" + new string('A', 43) }, lab.Dial, TimeSpan.FromSeconds(20));
         var refused = await ground.Launcher.Probe(device with { Password = "wrong-password-1" }, lab.Dial, TimeSpan.FromSeconds(20));
         var dead = await ground.Launcher.Probe(device, (_, _) => Task.FromResult<Stream?>(null), TimeSpan.FromSeconds(20));
 
@@ -162,16 +175,20 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         (dead.Reachable, dead.Stage, dead.Code).ShouldBe((false, "tcp", DeviceCode.ConnectTimeout));
     }
 
-    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(string block, string input, bool check, params SandboxDevice[] devices)
+    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
+        string block, string input, bool check, params SandboxDevice[] devices)
     {
         var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
-        var promised = InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(ground.Content, block))).Result!.Schema.GetRawText());
-        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value)).ShouldBeEmpty();
+        var promised =
+            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(ground.Content, block))).Result!.Schema.GetRawText());
+        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value))
+            .ShouldBeEmpty();
         return (result, events);
     }
 
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Content, block), ground.Platforms, check, SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Content, block), ground.Platforms, check,
+        SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>

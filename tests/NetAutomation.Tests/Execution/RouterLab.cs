@@ -64,7 +64,8 @@ public sealed class RouterLab : IAsyncLifetime
     public async Task<string> RunningConfig(string router) => (await Lab("running-config", router)).Output;
 
     internal SandboxDevice Device(string router, string? password = null, string? hostKey = null) => new(
-        router, "frr", 22, Username, password ?? Password, null, null, hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(), null);
+        router, "frr", 22, Username, password ?? Password, null, null, hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(),
+        null);
 
     /// <summary>Connects on a thread that has entered the VPC's network namespace; the socket stays in it.</summary>
     internal Task<Stream?> Dial(string router, CancellationToken cancel)

@@ -47,7 +47,8 @@ public class SandboxGround : IAsyncDisposable
             var directory = AppContext.BaseDirectory;
             while (!File.Exists(Path.Combine(directory, "NetAutomation.sln")))
             {
-                directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("No NetAutomation.sln above the tests.");
+                directory = Path.GetDirectoryName(directory)
+                    ?? throw new InvalidOperationException("No NetAutomation.sln above the tests.");
             }
 
             return directory;

@@ -72,13 +72,15 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         var block = ground.Block(EscapePlaybook);
         await File.WriteAllTextAsync(Path.Combine(block, "escape.py"), Escape);
         File.SetUnixFileMode(Path.Combine(block, "escape.py"), (UnixFileMode)0b110_100_100);
-        var input = JsonSerializer.SerializeToElement(new { hostPath = ground.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
+        var input =
+            JsonSerializer.SerializeToElement(new { hostPath = ground.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
 
         var (result, events) = await SandboxGround.Finish(Start(block, input));
 
         result.Fault.ShouldBeNull();
         result.Devices[0].Result.ShouldNotBeNull(string.Join('\n', events));
-        var tried = result.Devices[0].Result!.Value.EnumerateObject().ToDictionary(member => member.Name, member => member.Value.ToString());
+        var tried = result.Devices[0].Result!.Value.EnumerateObject()
+            .ToDictionary(member => member.Name, member => member.Value.ToString());
         tried["control"].ShouldBe("allowed");
         tried["capabilities"].ShouldBe(new string('0', 32));
         tried["no new privileges"].ShouldBe("1");
@@ -128,7 +130,9 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     {
         await SkipUnlessPossible();
 
-        var (result, _) = await SandboxGround.Finish(Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"), TimeSpan.FromSeconds(hard), TimeSpan.FromSeconds(idle)));
+        var (result, _) =
+            await SandboxGround.Finish(
+                Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"), TimeSpan.FromSeconds(hard), TimeSpan.FromSeconds(idle)));
 
         result.Gone.ShouldBeTrue();
         result.Devices[0].Code.ShouldBe(code);
@@ -198,7 +202,8 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 
         var (result, _) = await SandboxGround.Finish(Start(ground.Block("wanted: [\n"), SandboxGround.Json("{}")));
 
-        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Contacted).ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError, false));
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Contacted)
+            .ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError, false));
         result.Devices[0].Message.ShouldNotBeNull().ShouldContain("cannot be played");
     }
 
@@ -213,12 +218,14 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         var block = ground.Block("- ansible.builtin.set_fact: { block_result: done }\n");
 
         var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(
-            new SandboxJob(_id, block, platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
+            new SandboxJob(
+                _id, block, platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null)));
 
         result.Fault.ShouldBeNull();
         result.Devices.Select(device => (device.Outcome, device.Code)).ShouldBe(
-            [(DeviceOutcome.Ok, null), (DeviceOutcome.Ok, null), (DeviceOutcome.Failed, DeviceCode.UnknownPlatform), (DeviceOutcome.Failed, DeviceCode.UnknownPlatform)]);
+            [(DeviceOutcome.Ok, null), (DeviceOutcome.Ok, null), (DeviceOutcome.Failed, DeviceCode.UnknownPlatform),
+                (DeviceOutcome.Failed, DeviceCode.UnknownPlatform)]);
         result.Devices.ShouldAllBe(device => !device.Contacted);
     }
 
@@ -226,14 +233,21 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task Devices_whose_streams_are_refused_say_why_and_make_nobody_wait()
     {
         await SkipUnlessPossible();
-        var devices = Enumerable.Range(1, 6).Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
+        var devices = Enumerable.Range(1, 6)
+            .Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
         var job = new SandboxJob(
-            _id, Path.Combine(ground.Content, "config-backup"), ground.Platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
+            _id, Path.Combine(ground.Content, "config-backup"), ground.Platforms, false, SandboxGround.Json("{}"), devices,
+            TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
 
-        var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
+        var (result, _) =
+            await SandboxGround.Finish(
+                ground.Launcher.Start(
+                    job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 
         // A task that hangs would end by Ansible's own limit, and with another code.
-        result.Devices.ShouldAllBe(device => device.Outcome == DeviceOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false && !device.Contacted);
+        result.Devices.ShouldAllBe(
+            device => device.Outcome == DeviceOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false
+                && !device.Contacted);
     }
 
     [Fact]
@@ -270,12 +284,14 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     {
         var device = new SandboxDevice("dev_1", "frr", 22, "netops", Canary, null, Canary + "-enable", Fingerprint(HostKey), HostKey);
         return ground.Launcher.Start(
-            new SandboxJob(_id, block, ground.Platforms, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
+            new SandboxJob(
+                _id, block, ground.Platforms, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null));
     }
 
     private static string Fingerprint(string key) =>
-        "SHA256:" + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(key.Split(' ')[1]))).TrimEnd('=');
+        "SHA256:" + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(key.Split(' ')[1])))
+            .TrimEnd('=');
 
     private async Task SkipUnlessPossible()
     {

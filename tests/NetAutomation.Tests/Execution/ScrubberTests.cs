@@ -52,7 +52,8 @@ public sealed class ScrubberTests
 
     // No InlineData: an attribute cannot hold half a character.
     [Fact]
-    public void Text_with_half_characters_becomes_valid() => _scrubber.Text("ok \U0001F600 \ud800 \udc00", 100).ShouldBe("ok \U0001F600 \ufffd \ufffd");
+    public void Text_with_half_characters_becomes_valid() =>
+        _scrubber.Text("ok \U0001F600 \ud800 \udc00", 100).ShouldBe("ok \U0001F600 \ufffd \ufffd");
 
     [Fact]
     public void A_secret_across_the_cut_does_not_show_its_first_half()
@@ -72,7 +73,10 @@ public sealed class ScrubberTests
     {
         var scrubber = new Scrubber(["12345", "second-secret"]);
 
-        var result = scrubber.Json(JsonSerializer.Deserialize<JsonElement>("""{"a second-secret":["x\u001b[0msecond-secret",12345,true,null,{"n":1.5}]}"""), 1000);
+        var result =
+            scrubber.Json(
+                JsonSerializer.Deserialize<JsonElement>("""{"a second-secret":["x\u001b[0msecond-secret",12345,true,null,{"n":1.5}]}"""),
+                1000);
 
         result.GetRawText().ShouldBe("""{"a ********":["x********","********",true,null,{"n":1.5}]}""");
     }

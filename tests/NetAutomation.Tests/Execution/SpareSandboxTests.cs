@@ -36,7 +36,9 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
             taken.Add(spare);
             var device = new SandboxDevice("dev_1", "frr", 22, "netops", "secret", null, null, Fingerprint, HostKey);
             runs.Add(SandboxGround.Finish(launcher.Start(
-                new SandboxJob($"job-{taken.Count}", block, ground.Platforms, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
+                new SandboxJob(
+                    $"job-{taken.Count}", block, ground.Platforms, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2),
+                    TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
         }
 
         foreach (var (result, _) in await Task.WhenAll(runs))
@@ -48,5 +50,6 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
         Directory.GetDirectories(ground.Options.WorkDirectory, "job-*").ShouldBeEmpty();
     }
 
-    private string[] Spares() => Directory.Exists(ground.Options.WorkDirectory) ? Directory.GetDirectories(ground.Options.WorkDirectory, "spare-*") : [];
+    private string[] Spares() => Directory.Exists(ground.Options.WorkDirectory)
+        ? Directory.GetDirectories(ground.Options.WorkDirectory, "spare-*") : [];
 }

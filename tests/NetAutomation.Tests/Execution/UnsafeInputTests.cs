@@ -22,12 +22,15 @@ public sealed class UnsafeInputTests
     {
         var json = JsonSerializer.Serialize(new Dictionary<string, object> { ["outer"] = new Dictionary<string, string> { [name] = "x" } });
 
-        Should.Throw<ArgumentException>(() => Written(json));    }
+        Should.Throw<ArgumentException>(() => Written(json));
+    }
 
     private static string Written(string json)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer =
+            new Utf8JsonWriter(
+                buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             UnsafeInput.Write(writer, SandboxGround.Json(json));
         }

@@ -20,7 +20,8 @@ public sealed class CancelTests(PostgresServer postgres)
         var body = fleet.Routes(_all, 1, 2);
         body["rollout"] = new JsonObject { ["batchSize"] = 5 };
         var id = await fleet.StartRun(body);
-        await fleet.Journal(journal => _slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
+        await fleet.Journal(
+            journal => _slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
         var run = await Cancelled(fleet, id);
         var story = $"{run}\n{await fleet.Outcomes(id)}\n{await fleet.Client.GetStringAsync($"/v1/runs/{id}/events")}\n{fleet.Said()}";
         run["state"]!.GetValue<string>().ShouldBe("cancelled", story);
@@ -28,7 +29,8 @@ public sealed class CancelTests(PostgresServer postgres)
         foreach (var name in _all)
         {
             var slow = _slow.Contains(name);
-            (devices[name]["outcome"]!.GetValue<string>(), devices[name]["changed"]!.GetValue<bool>(), devices[name]["contacted"]!.GetValue<bool>())
+            (devices[name]["outcome"]!.GetValue<string>(), devices[name]["changed"]!.GetValue<bool>(),
+                devices[name]["contacted"]!.GetValue<bool>())
                 .ShouldBe((slow ? "not_started" : "changed", !slow, true), story);
             fleet.Routers.Journal().Count(h => h.Device == name && h.Kind == "line").ShouldBe(slow ? 0 : 2, story);
         }
@@ -36,7 +38,9 @@ public sealed class CancelTests(PostgresServer postgres)
         // Now they hang in the middle of their configuration: whoever was cut there is not said to be done, nor to be untouched.
         fleet.Routers.Slow([.. _slow.Select(name => (name, 600d))]);
         id = await fleet.StartRun(fleet.Routes(_slow, 3, 4));
-        await fleet.Journal(journal => _slow.All(name => journal.Any(h => h.Device == name && h.Text == ServiceFleet.Line(3))), "the first line on the slow ones");
+        await fleet.Journal(
+            journal => _slow.All(name => journal.Any(h => h.Device == name && h.Text == ServiceFleet.Line(3))),
+            "the first line on the slow ones");
         run = await Cancelled(fleet, id);
         story = $"{run}\n{await fleet.Outcomes(id)}\n{fleet.Said()}";
         run["state"]!.GetValue<string>().ShouldBe("unknown", story);

@@ -38,7 +38,8 @@ public sealed class DrainTests(PostgresServer postgres)
         run["attempt"]!.GetValue<int>().ShouldBe(2, fleet.Said());
         foreach (var device in (string[])["d01", "d02"])
         {
-            fleet.Routers.Journal().Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text).TakeLast(3).ShouldBe(((int[])[11, 12, 13]).Select(ServiceFleet.Line), fleet.Said());
+            fleet.Routers.Journal().Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text).TakeLast(3)
+                .ShouldBe(((int[])[11, 12, 13]).Select(ServiceFleet.Line), fleet.Said());
         }
     }
 
@@ -55,7 +56,8 @@ public sealed class DrainTests(PostgresServer postgres)
         foreach (var name in (string[])["a", "w1", "b", "w2"])
         {
             // As a load balancer that sees it leave.
-            fleet.Endpoint.Targets = name == "a" ? [fleet.ConnectorPort("b"), fleet.ConnectorPort("a")] : [fleet.ConnectorPort("a"), fleet.ConnectorPort("b")];
+            fleet.Endpoint.Targets = name == "a"
+                ? [fleet.ConnectorPort("b"), fleet.ConnectorPort("a")] : [fleet.ConnectorPort("a"), fleet.ConnectorPort("b")];
             var process = fleet.Process(name);
             process.Signal(ServiceProcess.Terminate);
             (await process.Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, process.Output);
@@ -72,7 +74,8 @@ public sealed class DrainTests(PostgresServer postgres)
             run["state"]!.GetValue<string>().ShouldBe("succeeded", $"{run} {await fleet.Outcomes(id)} {fleet.Said()}");
         }
 
-        (await RunGround.Get(fleet.Client, "/v1/runs?limit=200"))["items"]!.AsArray().Count.ShouldBe(runs.Count, "a request that was sent again started one run");
+        (await RunGround.Get(fleet.Client, "/v1/runs?limit=200"))["items"]!.AsArray().Count.ShouldBe(
+            runs.Count, "a request that was sent again started one run");
 
         // One run after the other on each of some routers.
         async Task Stream(int router)
@@ -96,7 +99,8 @@ public sealed class DrainTests(PostgresServer postgres)
                 try
                 {
                     using var client = fleet.ToPort(balancer.Address.Port, fleet.Tenant.Key);
-                    using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = System.Net.Http.Json.JsonContent.Create(body) };
+                    using var request =
+                        new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = System.Net.Http.Json.JsonContent.Create(body) };
                     request.Headers.Add("Idempotency-Key", key);
                     using var answer = await client.SendAsync(request);
                     var text = await answer.Content.ReadAsStringAsync();
@@ -105,7 +109,8 @@ public sealed class DrainTests(PostgresServer postgres)
                         return System.Text.Json.Nodes.JsonNode.Parse(text)!["id"]!.GetValue<string>();
                     }
 
-                    ((int)answer.StatusCode >= 500 || answer.StatusCode == HttpStatusCode.Conflict).ShouldBeTrue($"{answer.StatusCode} {text}");
+                    ((int)answer.StatusCode >= 500 || answer.StatusCode == HttpStatusCode.Conflict)
+                        .ShouldBeTrue($"{answer.StatusCode} {text}");
                 }
                 catch (Exception away) when (away is HttpRequestException or OperationCanceledException)
                 {

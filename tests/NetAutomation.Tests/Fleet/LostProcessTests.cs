@@ -30,7 +30,8 @@ public sealed class LostProcessTests(PostgresServer postgres)
         foreach (var device in (string[])["d02", "d03"])
         {
             devices[device]["outcome"]!.GetValue<string>().ShouldBe("changed", story);
-            journal.Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text).ShouldBe(((int[])[1, 2, 3, 4]).Select(ServiceFleet.Line), story);
+            journal.Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text)
+                .ShouldBe(((int[])[1, 2, 3, 4]).Select(ServiceFleet.Line), story);
         }
 
         Once(journal, story);
@@ -44,7 +45,8 @@ public sealed class LostProcessTests(PostgresServer postgres)
         await fleet.StartWorker("frozen");
         fleet.Routers.Slow(("d01", 2), ("d02", 2));
         var id = await fleet.StartRun(fleet.Routes(["d01", "d02"], 1, 2, 3, 4, 5, 6, 7, 8));
-        await fleet.Journal(journal => journal.Where(h => h.Kind == "line").Select(h => h.Device).Distinct().Count() == 2, "a line on both");
+        await fleet.Journal(
+            journal => journal.Where(h => h.Kind == "line").Select(h => h.Device).Distinct().Count() == 2, "a line on both");
 
         fleet.Process("frozen").Signal(ServiceProcess.Freeze);
         var woken = DateTime.UtcNow.AddSeconds(60);
@@ -71,11 +73,13 @@ public sealed class LostProcessTests(PostgresServer postgres)
         Once(journal, story);
         foreach (var device in (string[])["d01", "d02"])
         {
-            journal.Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text).ShouldBe(((int[])[1, 2, 3, 4, 5, 6, 7, 8, 20]).Select(ServiceFleet.Line), story);
+            journal.Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text)
+                .ShouldBe(((int[])[1, 2, 3, 4, 5, 6, 7, 8, 20]).Select(ServiceFleet.Line), story);
         }
     }
 
     /// <summary>No line was configured twice on a router.</summary>
     private static void Once(IReadOnlyList<Happening> journal, string story) =>
-        journal.Where(h => h.Kind == "line").GroupBy(h => (h.Device, h.Text)).Where(line => line.Count() > 1).Select(line => line.Key).ShouldBeEmpty(story);
+        journal.Where(h => h.Kind == "line").GroupBy(h => (h.Device, h.Text)).Where(line => line.Count() > 1).Select(line => line.Key)
+            .ShouldBeEmpty(story);
 }

@@ -21,9 +21,16 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
         await using var blocked = await blocking.BeginTransactionAsync();
         await Sql(blocking, "lock table runs.run_device in exclusive mode");
         var schedule = (await RunGround.Post(
-            fleet.Client, "/v1/schedules", new { name = "every minute", cron = "* * * * *", timeZone = "UTC", misfire = "once", overlap = "queue", run = fleet.Routes(["d01"], 1) }, null, 201))["id"]!
+            fleet.Client, "/v1/schedules",
+            new
+            {
+                name = "every minute", cron = "* * * * *", timeZone = "UTC", misfire = "once", overlap = "queue",
+                run = fleet.Routes(["d01"], 1)
+            }, null, 201))["id"]!
             .GetValue<string>();
-        await ServiceFleet.Until(async () => await Count(database, "pg_locks where not granted and relation = 'runs.run_device'::regclass") > 0, "a run to start", fleet.Said);
+        await ServiceFleet.Until(
+            async () => await Count(database, "pg_locks where not granted and relation = 'runs.run_device'::regclass") > 0,
+            "a run to start", fleet.Said);
         fleet.Process("first").Kill();
         await fleet.Process("first").Ended(TimeSpan.FromMinutes(1));
         await fleet.StartService("second", "Roles:0=scheduler");
@@ -43,7 +50,8 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
     }
 
     private static async Task<List<string>> Runs(ServiceFleet fleet, string schedule) =>
-        [.. (await RunGround.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray().Select(run => run!["occurrence"]!.GetValue<string>())];
+        [.. (await RunGround.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray()
+            .Select(run => run!["occurrence"]!.GetValue<string>())];
 
     private static async Task<string> Id(ServiceFleet fleet, string schedule) =>
         (await RunGround.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray().Single()!["id"]!.GetValue<string>();

@@ -59,11 +59,13 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
               ip route {{ route.prefix | with_mask }} {{ route.nextHop }}
               {% endfor %}
             """);
-        Write("Blocks/static-routes/block.yaml", File.ReadAllText($"{_content.FullName}/Blocks/static-routes/block.yaml").Replace("version: 1.", "version: 1.9"));
+        Write("Blocks/static-routes/block.yaml",
+            File.ReadAllText($"{_content.FullName}/Blocks/static-routes/block.yaml").Replace("version: 1.", "version: 1.9"));
 
         await using var fleet = await ServiceFleet.Start(postgres, 2, content: _content.FullName, answers: _terminal);
         await fleet.StartWorker("worker");
-        (await fleet.Client.Call("PATCH", $"/v1/devices/{fleet.DeviceId(Routers.Name(2))}", new { platform = "acme" }, "*")).Must(HttpStatusCode.OK);
+        (await fleet.Client.Call("PATCH", $"/v1/devices/{fleet.DeviceId(Routers.Name(2))}", new { platform = "acme" }, "*"))
+            .Must(HttpStatusCode.OK);
         var offered = (await RunGround.Get(fleet.Client, "/v1/platforms"))["items"]!.AsArray();
         var (first, second) = (await Outcomes(fleet), await Outcomes(fleet));
 
@@ -91,7 +93,9 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
 
     private static void Copy(string from, string to)
     {
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(file => !file.Contains("__pycache__", StringComparison.Ordinal)))
+        foreach (
+            var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
+                .Where(file => !file.Contains("__pycache__", StringComparison.Ordinal)))
         {
             var copy = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);

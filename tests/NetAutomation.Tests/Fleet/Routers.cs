@@ -11,7 +11,8 @@ namespace NetAutomation.Tests.Fleet;
 /// <param name="At">Unix time.</param>
 /// <param name="Kind">open, close, line or save.</param>
 internal sealed record Happening(
-    [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session, [property: JsonPropertyName("e")] string Kind,
+    [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session,
+    [property: JsonPropertyName("e")] string Kind,
     [property: JsonPropertyName("text")] string? Text)
 {
     [JsonIgnore]
@@ -25,7 +26,8 @@ internal sealed class Routers : IDisposable
     private readonly string _folder;
     private readonly ServiceProcess _process;
 
-    private Routers(string folder, ServiceProcess process, int port, string password) => (_folder, _process, Port, Password) = (folder, process, port, password);
+    private Routers(string folder, ServiceProcess process, int port, string password) =>
+        (_folder, _process, Port, Password) = (folder, process, port, password);
 
     public int Port { get; }
 
@@ -35,15 +37,19 @@ internal sealed class Routers : IDisposable
     public static async Task<Routers> Start(string folder, int count, IReadOnlyDictionary<string, string>? answers = null)
     {
         Directory.CreateDirectory(folder);
-        var (password, login, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Path.Combine(folder, "login.json"), FreePort());
+        var (password, login, port) =
+            (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Path.Combine(folder, "login.json"), FreePort());
         await File.WriteAllTextAsync(login, JsonSerializer.Serialize(new { username = Username, password }));
-        await File.WriteAllTextAsync(Path.Combine(folder, "answers.json"), JsonSerializer.Serialize(answers ?? new Dictionary<string, string>()));
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "answers.json"), JsonSerializer.Serialize(answers ?? new Dictionary<string, string>()));
         var process = new ServiceProcess(
             "/usr/bin/python3",
-            [$"{PostgresServer.RepositoryRoot()}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{count}", "--login", login, "--state", folder, "--journal", folder,
+            [$"{PostgresServer.RepositoryRoot()}/tests/faults/fleet.py", "--port", $"{port}", "--devices", $"{count}", "--login", login,
+                "--state", folder, "--journal", folder,
                 "--answers", $"{folder}/answers.json"]);
         var routers = new Routers(folder, process, port, password);
-        await ServiceFleet.Until(() => Task.FromResult(process.Output.Contains("ready", StringComparison.Ordinal)), "the routers", () => process.Output);
+        await ServiceFleet.Until(
+            () => Task.FromResult(process.Output.Contains("ready", StringComparison.Ordinal)), "the routers", () => process.Output);
         return routers;
     }
 
@@ -57,7 +63,9 @@ internal sealed class Routers : IDisposable
         return $"SHA256:{Convert.ToBase64String(SHA256.HashData(blob)).TrimEnd('=')}";
     }
 
-    /// <summary>How long routers take from the next login on, in seconds: "d01" for one configuration line, "d01 show" for showing all.</summary>
+    /// <summary>
+    /// How long routers take from the next login on, in seconds: "d01" for one configuration line, "d01 show" for showing all.
+    /// </summary>
     public void Slow(params (string What, double Seconds)[] pauses)
     {
         var draft = Path.Combine(_folder, "slow.draft");
@@ -70,7 +78,8 @@ internal sealed class Routers : IDisposable
         [.. Directory.GetFiles(_folder, "*.jsonl").SelectMany(Whole).OrderBy(happening => happening.At)];
 
     /// <summary>Sessions that are open now.</summary>
-    public IReadOnlyList<int> Sessions() => [.. Journal().GroupBy(h => h.Session).Where(s => s.All(h => h.Kind != "close")).Select(s => s.Key)];
+    public IReadOnlyList<int> Sessions() =>
+        [.. Journal().GroupBy(h => h.Session).Where(s => s.All(h => h.Kind != "close")).Select(s => s.Key)];
 
     public void Dispose() => _process.Dispose();
 

@@ -49,11 +49,14 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public string Credential { get; private set; } = "";
 
-    /// <summary>Api replicas a and b, of which the connector reaches a alone; no worker yet. Without devices, none of these either.</summary>
+    /// <summary>
+    /// Api replicas a and b, of which the connector reaches a alone; no worker yet. Without devices, none of these either.
+    /// </summary>
     /// <param name="content">A directory with Platforms and Blocks, in place of the repository's.</param>
     /// <param name="answers">What the routers say to further commands.</param>
     public static async Task<ServiceFleet> Start(
-        PostgresServer postgres, int devices, bool scheduler = true, string? content = null, IReadOnlyDictionary<string, string>? answers = null,
+        PostgresServer postgres, int devices, bool scheduler = true, string? content = null,
+        IReadOnlyDictionary<string, string>? answers = null,
         params string[] settings)
     {
         var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers };
@@ -82,10 +85,13 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public Task StartApi(string name) => StartService(name, "Roles:0=api", "Connectors:DrainSeconds=240");
 
-    public Task StartWorker(string name, params string[] settings) => StartService(name, ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
+    public Task StartWorker(string name, params string[] settings) =>
+        StartService(
+            name, ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
 
     /// <summary>True while the worker has the run in hand.</summary>
-    public bool Carries(string worker, string run) => Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
+    public bool Carries(string worker, string run) =>
+        Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
 
     /// <summary>The sandboxes that the worker keeps ready.</summary>
     public string[] Spares(string worker) => Directory.GetDirectories($"{_ground.Options.WorkDirectory}/{worker}", "spare-*");
@@ -118,13 +124,19 @@ internal sealed class ServiceFleet : IAsyncDisposable
             },
             SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = ServiceHost.Trust(Host.Certificate) },
         };
-        return new HttpClient(handler) { BaseAddress = new Uri($"https://{Host.Certificate.ServerName}"), Timeout = TimeSpan.FromSeconds(15), DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) } };
+        return new HttpClient(
+            handler)
+        {
+            BaseAddress = new Uri($"https://{Host.Certificate.ServerName}"), Timeout = TimeSpan.FromSeconds(15),
+            DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) }
+        };
     }
 
     public async Task<string> AddDevice(string name, string address, int port, string hostKey)
     {
         var made = await RunGround.Post(
-            Client, "/v1/devices", new { name, siteId = Site, address, port, platform = "frr", credentialId = Credential, hostKeySha256 = hostKey }, null, 201);
+            Client, "/v1/devices",
+            new { name, siteId = Site, address, port, platform = "frr", credentialId = Credential, hostKeySha256 = hostKey }, null, 201);
         return _devices[name] = made["id"]!.GetValue<string>();
     }
 
@@ -133,12 +145,18 @@ internal sealed class ServiceFleet : IAsyncDisposable
     {
         ["block"] = "static-routes", ["mode"] = "apply",
         ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray([.. devices.Select(name => (JsonNode)_devices[name])]) },
-        ["input"] = new JsonObject { ["routes"] = new JsonArray([.. numbers.Select(n => new JsonObject { ["prefix"] = $"10.{n}.0.0/16", ["nextHop"] = "192.0.2.1" })]) },
+        ["input"] =
+            new JsonObject
+            {
+                ["routes"] =
+                    new JsonArray([.. numbers.Select(n => new JsonObject { ["prefix"] = $"10.{n}.0.0/16", ["nextHop"] = "192.0.2.1" })])
+            },
     };
 
     public static string Line(int number) => $"ip route 10.{number}.0.0/16 192.0.2.1";
 
-    public async Task<string> StartRun(JsonObject body) => (await RunGround.Post(Client, "/v1/runs", body, null, 202))["id"]!.GetValue<string>();
+    public async Task<string> StartRun(JsonObject body) =>
+        (await RunGround.Post(Client, "/v1/runs", body, null, 202))["id"]!.GetValue<string>();
 
     public Task<JsonNode> Run(string id) => RunGround.Get(Client, $"/v1/runs/{id}");
 
@@ -147,19 +165,25 @@ internal sealed class ServiceFleet : IAsyncDisposable
     /// <summary>Waits until the run is final, or unknown.</summary>
     public async Task<JsonNode> Ended(string id)
     {
-        await Until(async () => await Run(id) is var run && (run["terminal"]!.GetValue<bool>() || run["state"]!.GetValue<string>() == "unknown"), $"run {id} to end", Said);
+        await Until(
+            async () => await Run(id) is var run && (run["terminal"]!.GetValue<bool>() || run["state"]!.GetValue<string>() == "unknown"),
+            $"run {id} to end", Said);
         return await Run(id);
     }
 
     /// <summary>The devices of a run by name.</summary>
     public async Task<Dictionary<string, JsonNode>> Devices(string id) =>
-        (await RunGround.Get(Client, $"/v1/runs/{id}/devices?limit=100"))["items"]!.AsArray().ToDictionary(device => device!["name"]!.GetValue<string>(), device => device!);
+        (await RunGround.Get(Client, $"/v1/runs/{id}/devices?limit=100"))["items"]!.AsArray()
+            .ToDictionary(device => device!["name"]!.GetValue<string>(), device => device!);
 
     public async Task<string> Outcomes(string id) =>
-        string.Join(" ", (await Devices(id)).OrderBy(device => device.Key, StringComparer.Ordinal).Select(device => $"{device.Key}:{device.Value["outcome"]}{(device.Value["code"] is { } code ? $"({code})" : "")}"));
+        string.Join(
+            " ", (await Devices(id)).OrderBy(device => device.Key, StringComparer.Ordinal)
+                .Select(device => $"{device.Key}:{device.Value["outcome"]}{(device.Value["code"] is { } code ? $"({code})" : "")}"));
 
     /// <summary>Waits until the routers' journal shows it.</summary>
-    public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) => Until(() => Task.FromResult(shows(Routers.Journal())), what, Said);
+    public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) =>
+        Until(() => Task.FromResult(shows(Routers.Journal())), what, Said);
 
     public static async Task Until(Func<Task<bool>> reached, string what, Func<string>? said = null)
     {
@@ -206,15 +230,23 @@ internal sealed class ServiceFleet : IAsyncDisposable
         File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         _shared =
         [
-            $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys", "Inventory:AllowLoopback=true",
+            $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys",
+            "Inventory:AllowLoopback=true",
             $"Catalog:ContentDirectory={Path.GetDirectoryName(_ground.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
             $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks", .. settings,
         ];
-        Host = await ServiceHost.Start(Database, [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0", "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
+        Host = await ServiceHost.Start(
+            Database,
+            [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0",
+                "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
         Tenant = await Host.CreateTenant();
         Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices, _answers);
         Site = (await RunGround.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
-        Credential = (await RunGround.Post(Client, "/v1/credentials", new { name = "netops", username = Routers.Username, kind = "password", password = Routers.Password }, null, 201))["id"]!.GetValue<string>();
+        Credential =
+            (await RunGround.Post(
+                Client, "/v1/credentials",
+                new { name = "netops", username = Routers.Username, kind = "password", password = Routers.Password }, null, 201))[
+                    "id"]!.GetValue<string>();
         await RunGround.Post(Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" }, null, 201);
         if (devices == 0)
         {
@@ -233,34 +265,46 @@ internal sealed class ServiceFleet : IAsyncDisposable
     private async Task StartConnector(int devices)
     {
         var made = await RunGround.Post(Client, "/v1/connectors", new { name = "c1", siteId = Site }, null, 201);
-        var (ca, list, state) = (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"), Path.Combine(_folder.FullName, "connector"));
+        var (ca, list, state) =
+            (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"),
+                Path.Combine(_folder.FullName, "connector"));
         await File.WriteAllTextAsync(ca, made["caPem"]!.GetValue<string>());
         // Loopback is allowed one address at a time.
-        await File.WriteAllLinesAsync(list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"), $"{Silent.Address}/32 {Silent.Port}"]);
+        await File.WriteAllLinesAsync(
+            list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"),
+                $"{Silent.Address}/32 {Silent.Port}"]);
         var join = new ServiceProcess(
             ServiceProcess.Built("netautomation-connector"),
-            ["join", "--endpoint", $"nowhere.invalid:{Endpoint.Address.Port}", "--address", "127.0.0.1", "--server-name", Host.Certificate.ServerName, "--ca", ca, "--token-file", "-", "--state", state],
+            ["join", "--endpoint", $"nowhere.invalid:{Endpoint.Address.Port}", "--address", "127.0.0.1", "--server-name",
+                Host.Certificate.ServerName, "--ca", ca, "--token-file", "-", "--state", state],
             made["joinToken"]!.GetValue<string>());
         using (join)
         {
             (await join.Ended(_limit)).ShouldBe(0, join.Output);
         }
 
-        _processes["connector"] = new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
-        await Until(async () => (await RunGround.Get(Client, $"/v1/connectors/{made["id"]}"))["sessions"]!.AsArray().Count > 0, "the connector to attach", () => Said());
+        _processes["connector"] =
+            new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
+        await Until(
+            async () => (await RunGround.Get(Client, $"/v1/connectors/{made["id"]}"))["sessions"]!.AsArray().Count > 0,
+            "the connector to attach", () => Said());
     }
 
     public async Task StartService(string name, params string[] settings)
     {
-        var ports = _ports.TryGetValue(name, out var known) ? known : (Customer: Routers.FreePort(), Connector: Routers.FreePort(), Peer: Routers.FreePort());
+        var ports = _ports.TryGetValue(name, out var known)
+            ? known : (Customer: Routers.FreePort(), Connector: Routers.FreePort(), Peer: Routers.FreePort());
         _ports[name] = ports;
         string[] own =
         [
-            $"Database:App={Database.App}", $"Database:System={Database.System}", .. _shared, "Edge:TrustedPeers:0=127.0.0.1/32", $"Edge:Listeners:Customer=127.0.0.1:{ports.Customer}",
-            "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}", $"Peer:Url=https://127.0.0.1:{ports.Peer}",
+            $"Database:App={Database.App}", $"Database:System={Database.System}", .. _shared, "Edge:TrustedPeers:0=127.0.0.1/32",
+            $"Edge:Listeners:Customer=127.0.0.1:{ports.Customer}",
+            "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}",
+            $"Peer:Url=https://127.0.0.1:{ports.Peer}",
             $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}",
             $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}",
-            .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), "Serilog:MinimumLevel:Default=Warning", .. settings,
+            .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(),
+            "Serilog:MinimumLevel:Default=Warning", .. settings,
         ];
         if (_processes.Remove(name, out var before))
         {
@@ -270,6 +314,8 @@ internal sealed class ServiceFleet : IAsyncDisposable
         var process = new ServiceProcess(ServiceProcess.Built("NetAutomation"), own.Select(setting => $"--{setting}"));
         _processes[name] = process;
         await Until(
-            async () => process.IsOver ? throw new InvalidOperationException($"{name} ended: {process.Output}") : await Ready(name) == HttpStatusCode.OK, $"{name} to be ready", () => process.Output);
+            async () => process.IsOver
+                ? throw new InvalidOperationException($"{name} ended: {process.Output}") : await Ready(name) == HttpStatusCode.OK,
+                $"{name} to be ready", () => process.Output);
     }
 }

@@ -71,9 +71,13 @@ internal sealed class SpanCollector : IAsyncDisposable
         foreach (var resourceSpans in Fields(request).Where(field => field.Number == 1))
         {
             var parts = Fields(resourceSpans.Bytes).ToList();
-            var attributes = Fields(parts.First(part => part.Number == 1).Bytes).Where(field => field.Number == 1).Select(field => Fields(field.Bytes).ToList());
-            var process = attributes.Where(pair => Text(pair, 1) == "service.instance.id").Select(pair => Text([.. Fields(pair.First(field => field.Number == 2).Bytes)], 1)).Single();
-            foreach (var span in parts.Where(part => part.Number == 2).SelectMany(scope => Fields(scope.Bytes)).Where(field => field.Number == 2).Select(field => Fields(field.Bytes).ToList()))
+            var attributes = Fields(parts.First(part => part.Number == 1).Bytes).Where(field => field.Number == 1)
+                .Select(field => Fields(field.Bytes).ToList());
+            var process = attributes.Where(pair => Text(pair, 1) == "service.instance.id")
+                .Select(pair => Text([.. Fields(pair.First(field => field.Number == 2).Bytes)], 1)).Single();
+            foreach (
+                var span in parts.Where(part => part.Number == 2).SelectMany(scope => Fields(scope.Bytes)).Where(field => field.Number == 2)
+                    .Select(field => Fields(field.Bytes).ToList()))
             {
                 var links = span.Where(field => field.Number == 13).Select(link => Hex([.. Fields(link.Bytes)], 1));
                 lock (_spans)
@@ -88,7 +92,8 @@ internal sealed class SpanCollector : IAsyncDisposable
 
     private static string Hex(List<(int Number, byte[] Bytes)> fields, int number) => Convert.ToHexStringLower(Value(fields, number));
 
-    private static byte[] Value(List<(int Number, byte[] Bytes)> fields, int number) => fields.Find(field => field.Number == number).Bytes ?? [];
+    private static byte[] Value(List<(int Number, byte[] Bytes)> fields, int number) => fields.Find(field => field.Number == number).Bytes
+        ?? [];
 
     private static IEnumerable<(int Number, byte[] Bytes)> Fields(byte[] message)
     {

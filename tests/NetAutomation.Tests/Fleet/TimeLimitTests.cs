@@ -17,7 +17,8 @@ public sealed class TimeLimitTests(PostgresServer postgres)
         var late = fleet.Routes(["d01"], 1);
         late["startBy"] = DateTimeOffset.UtcNow.AddSeconds(2).ToString("O");
         var queued = await fleet.Ended(await fleet.StartRun(late));
-        (queued["state"]!.GetValue<string>(), queued["failure"]!["code"]!.GetValue<string>()).ShouldBe(("expired", "start_by_passed"), $"{queued}");
+        (queued["state"]!.GetValue<string>(), queued["failure"]!["code"]!.GetValue<string>())
+            .ShouldBe(("expired", "start_by_passed"), $"{queued}");
 
         // The devices hang in the middle of their configuration for longer than either limit.
         await fleet.StartWorker("worker", "Execution:IdleSeconds=25");
@@ -25,7 +26,9 @@ public sealed class TimeLimitTests(PostgresServer postgres)
         var hard = fleet.Routes(["d03"], [.. Enumerable.Range(1, 20)]);
         hard["timeoutSeconds"] = 60;
         var ids = new[] { fleet.Routes(["silent"], 1), fleet.Routes(["d02"], 1), hard }.Select(fleet.StartRun).ToArray();
-        foreach (var (id, outcome) in ids.Zip(["unreachable connect_timeout failed", "unknown idle_timeout unknown", "unknown hard_timeout unknown"]))
+        foreach (
+            var (id, outcome) in ids.Zip(
+                ["unreachable connect_timeout failed", "unknown idle_timeout unknown", "unknown hard_timeout unknown"]))
         {
             var run = await fleet.Ended(await id);
             var device = (await fleet.Devices(await id)).Values.Single();
@@ -46,10 +49,12 @@ public sealed class TimeLimitTests(PostgresServer postgres)
         var id = await fleet.StartRun(body);
         await fleet.Journal(journal => journal.Any(h => h.Kind == "line"), "the first line");
         var cron = DateTimeOffset.UtcNow.AddMinutes(-1).ToString("m H d M '*'", System.Globalization.CultureInfo.InvariantCulture);
-        await RunGround.Post(fleet.Client, "/v1/windows", new { name = "freeze", kind = "deny", cron, duration = "PT2H", timeZone = "UTC" }, null, 201);
+        await RunGround.Post(
+            fleet.Client, "/v1/windows", new { name = "freeze", kind = "deny", cron, duration = "PT2H", timeZone = "UTC" }, null, 201);
 
         var run = await fleet.Ended(id);
-        (await fleet.Outcomes(id)).ShouldBe("d01:changed d02:not_started(window_closed) d03:not_started(window_closed)", $"{run} {fleet.Said()}");
+        (await fleet.Outcomes(id))
+            .ShouldBe("d01:changed d02:not_started(window_closed) d03:not_started(window_closed)", $"{run} {fleet.Said()}");
         run["state"]!.GetValue<string>().ShouldBe("failed", $"{run}");
         fleet.Routers.Journal().Select(h => h.Device).Distinct().ShouldBe(["d01"], fleet.Said());
     }

@@ -18,10 +18,12 @@ public sealed class TraceTests(PostgresServer postgres)
     {
         await using var collector = new SpanCollector();
         await using var fleet = await ServiceFleet.Start(
-            postgres, 1, scheduler: true, content: null, answers: null, $"Telemetry:OtlpEndpoint={collector.Address}", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+            postgres, 1, scheduler: true, content: null, answers: null, $"Telemetry:OtlpEndpoint={collector.Address}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY=200");
         await fleet.StartWorker("worker");
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(fleet.Routes([Routers.Name(1)], 1)) };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(fleet.Routes([Routers.Name(1)], 1)) };
         request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
         request.Headers.Add("traceparent", $"00-{Stranger}-00f067aa0ba902b7-01");
         using var answer = await fleet.Client.SendAsync(request);
@@ -58,7 +60,9 @@ public sealed class TraceTests(PostgresServer postgres)
     private static List<string> Faults(IReadOnlyList<ExportedSpan> spans)
     {
         var byId = spans.ToDictionary(span => span.Id);
-        List<string> faults = [.. spans.Where(span => span.Parent != "" && !byId.ContainsKey(span.Parent)).Select(span => $"{span.Name} has a parent that is not there")];
+        List<string> faults =
+            [.. spans.Where(span => span.Parent != "" && !byId.ContainsKey(span.Parent))
+                .Select(span => $"{span.Name} has a parent that is not there")];
         if (spans.Where(span => span.Parent == "").Select(span => span.Name).ToList() is not ["request"])
         {
             faults.Add("the request is not the only root");

@@ -11,7 +11,8 @@ public sealed class AddressTests
     [InlineData("::ffff:10.0.0.1", "10.0.0.1")]
     [InlineData("Router-1.Example.NET", "router-1.example.net")]
     [InlineData("r1", "r1")]
-    public void Device_address_has_one_spelling(string text, string canonical) => Addresses.Canonical(text, false, out _).ShouldBe(canonical);
+    public void Device_address_has_one_spelling(string text, string canonical) =>
+        Addresses.Canonical(text, false, out _).ShouldBe(canonical);
 
     [Theory]
     [InlineData("")]

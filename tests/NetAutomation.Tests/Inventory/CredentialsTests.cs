@@ -38,10 +38,13 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     [InlineData("ssh_key", "x", Key, null, null, "/password not_of_kind")]
     [InlineData("enable", "x", null, null, null, "/enablePassword required")]
     [InlineData("password", "x", null, "y", null, "/passphrase not_of_kind")]
-    public async Task Secrets_must_fit_the_kind(string kind, string? password, string? privateKey, string? passphrase, string? enablePassword, string fault)
+    public async Task Secrets_must_fit_the_kind(
+        string kind, string? password, string? privateKey, string? passphrase, string? enablePassword, string fault)
     {
         var mine = await Inventories.Create(shared);
-        var answer = await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind, password, privateKey, passphrase, enablePassword });
+        var answer =
+            await mine.Client.Call(
+                "POST", "/v1/credentials", new { name = "x", username = "u", kind, password, privateKey, passphrase, enablePassword });
         answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe([fault]);
     }
 
@@ -61,12 +64,21 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     public async Task Worker_opens_what_was_entrusted()
     {
         var mine = await Inventories.Create(shared);
-        var key = (await mine.Client.Call("POST", "/v1/credentials", new { name = "k", username = "ops", kind = "ssh_key", privateKey = Key, passphrase = "p" })).Must(HttpStatusCode.Created).Id;
-        var enable = (await mine.Client.Call("POST", "/v1/credentials", new { name = "e", username = "ena", kind = "enable", password = "p1", enablePassword = "p2" })).Must(HttpStatusCode.Created).Id;
+        var key =
+            (await mine.Client.Call(
+                "POST", "/v1/credentials", new { name = "k", username = "ops", kind = "ssh_key", privateKey = Key, passphrase = "p" }))
+                    .Must(HttpStatusCode.Created).Id;
+        var enable =
+            (await mine.Client.Call(
+                "POST", "/v1/credentials", new { name = "e", username = "ena", kind = "enable", password = "p1", enablePassword = "p2" }))
+                    .Must(HttpStatusCode.Created).Id;
         var ids = new List<DeviceId>();
         foreach (var (name, credential) in new[] { ("a", mine.Credential), ("b", key), ("c", enable), ("d", mine.Credential) })
         {
-            var device = await mine.Client.Call("POST", "/v1/devices", new { name, siteId = mine.Site, address = $"{name}.example", platform = "frr", credentialId = credential });
+            var device =
+                await mine.Client.Call(
+                    "POST", "/v1/devices",
+                    new { name, siteId = mine.Site, address = $"{name}.example", platform = "frr", credentialId = credential });
             ids.Add(DeviceId.Parse(device.Must(HttpStatusCode.Created).Id));
         }
 
@@ -76,7 +88,8 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
         (logins["a"].Username, logins["a"].Password!.Reveal(), logins["a"].PrivateKey).ShouldBe(("admin", "s3cret", null));
         (logins["b"].PrivateKey!.Reveal(), logins["b"].Passphrase!.Reveal(), logins["b"].Password).ShouldBe((Key, "p", null));
         (logins["c"].Password!.Reveal(), logins["c"].Enable!.Reveal()).ShouldBe(("p1", "p2"));
-        (logins["c"].Address, logins["c"].Port, logins["c"].Platform, logins["c"].SiteId).ShouldBe(("c.example", 22, "frr", SiteId.Parse(mine.Site)));
+        (logins["c"].Address, logins["c"].Port, logins["c"].Platform, logins["c"].SiteId)
+            .ShouldBe(("c.example", 22, "frr", SiteId.Parse(mine.Site)));
         logins["a"].Dispose();
         logins["d"].Password!.Reveal().ShouldBe("s3cret");
         $"{logins["d"]}".ShouldNotContain("s3cret");

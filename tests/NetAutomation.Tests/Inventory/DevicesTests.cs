@@ -42,7 +42,8 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         var device = (await mine.Add("r1", "10.0.0.1", new { a = "1", b = "2" })).Location!;
         foreach (var (path, body) in new (string, object)[]
         {
-            (device, new { name = "r1", labels = new { b = "2", a = "1" } }), ($"/v1/sites/{mine.Site}", new { name = "ams" }), ($"/v1/credentials/{mine.Credential}", new { name = "lab" }),
+            (device, new { name = "r1", labels = new { b = "2", a = "1" } }), ($"/v1/sites/{mine.Site}", new { name = "ams" }),
+            ($"/v1/credentials/{mine.Credential}", new { name = "lab" }),
         })
         {
             var etag = (await mine.Client.Call("GET", path)).ETag!;
@@ -55,7 +56,11 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     {
         var mine = await Inventories.Create(shared);
         var device = await mine.Add("r1", "10.0.0.1");
-        foreach (var (path, body) in new (string, object)[] { (device.Location!, new { port = 23 }), ($"/v1/sites/{mine.Site}", new { name = "b" }), ($"/v1/credentials/{mine.Credential}", new { name = "b" }) })
+        foreach (
+            var (path, body) in new (
+                string, object)[] {
+                    (device.Location!, new { port = 23 }), ($"/v1/sites/{mine.Site}", new { name = "b" }),
+                    ($"/v1/credentials/{mine.Credential}", new { name = "b" }) })
         {
             var etag = (await mine.Client.Call("GET", path)).ETag!;
             (await mine.Client.Call("PATCH", path, body)).Must((HttpStatusCode)428);
@@ -72,7 +77,9 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     {
         var mine = await Inventories.Create(shared);
         var device = await mine.Add("r1", "10.0.0.1");
-        var answers = await Task.WhenAll(Enumerable.Range(1, 8).Select(i => mine.Client.Call("PATCH", device.Location!, new { port = 2000 + i }, device.ETag)));
+        var answers =
+            await Task.WhenAll(
+                Enumerable.Range(1, 8).Select(i => mine.Client.Call("PATCH", device.Location!, new { port = 2000 + i }, device.ETag)));
         answers.Count(answer => answer.Status == HttpStatusCode.OK).ShouldBe(1);
         answers.Count(answer => answer.Status == HttpStatusCode.PreconditionFailed).ShouldBe(7);
     }
@@ -87,8 +94,12 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         (await mine.Add("r2", "::ffff:10.0.0.1")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("device_address_taken");
         (await mine.Add("r2", "10.0.0.1", port: 23)).Must(HttpStatusCode.Created);
         var other = (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Id;
-        (await mine.Client.Call("POST", "/v1/devices", new { name = "r3", siteId = other, address = "10.0.0.1", platform = "frr", credentialId = mine.Credential })).Must(HttpStatusCode.Created);
-        (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("site_name_taken");
+        (await mine.Client.Call(
+            "POST", "/v1/devices",
+            new { name = "r3", siteId = other, address = "10.0.0.1", platform = "frr", credentialId = mine.Credential }))
+                .Must(HttpStatusCode.Created);
+        (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" }))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("site_name_taken");
         (await mine.Client.Call("POST", "/v1/credentials", new { name = "lab", username = "a", kind = "password", password = "b" }))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("credential_name_taken");
     }
@@ -98,8 +109,10 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     {
         var mine = await Inventories.Create(shared);
         var device = await mine.Add("r1", "10.0.0.1");
-        (await mine.Client.Call("DELETE", $"/v1/sites/{mine.Site}", null, "*")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("site_in_use");
-        (await mine.Client.Call("DELETE", $"/v1/credentials/{mine.Credential}", null, "*")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("credential_in_use");
+        (await mine.Client.Call("DELETE", $"/v1/sites/{mine.Site}", null, "*"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("site_in_use");
+        (await mine.Client.Call("DELETE", $"/v1/credentials/{mine.Credential}", null, "*"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("credential_in_use");
         (await mine.Client.Call("DELETE", device.Location!, null, "*")).Must(HttpStatusCode.NoContent);
         (await mine.Client.Call("DELETE", $"/v1/sites/{mine.Site}", null, "*")).Must(HttpStatusCode.NoContent);
         (await mine.Client.Call("DELETE", $"/v1/credentials/{mine.Credential}", null, "*")).Must(HttpStatusCode.NoContent);
@@ -112,11 +125,13 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         var labels = new Dictionary<string, string> { ["a b"] = "x", ["ok"] = "-", ["x/y"] = "" };
         var answer = await mine.Client.Call("POST", "/v1/devices", new
         {
-            name = "all", siteId = "sit_none", address = "169.254.169.254", port = 0, platform = "ios", credentialId = mine.Site, hostKeySha256 = "MD5:x", labels,
+            name = "all", siteId = "sit_none", address = "169.254.169.254", port = 0, platform = "ios", credentialId = mine.Site,
+            hostKeySha256 = "MD5:x", labels,
         });
         answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
             [
-                "/name pattern", "/siteId unknown_site", "/address address", "/port out_of_range", "/platform unknown_platform", "/credentialId unknown_credential",
+                "/name pattern", "/siteId unknown_site", "/address address", "/port out_of_range", "/platform unknown_platform",
+                "/credentialId unknown_credential",
                 "/hostKeySha256 pattern", "/labels/a b label_key", "/labels/ok label_value",
             ],
             ignoreOrder: true);
@@ -140,9 +155,11 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     public async Task Device_without_a_platform_is_refused_as_one_without_an_address_is()
     {
         var mine = await Inventories.Create(shared);
-        (await mine.Client.Call("POST", "/v1/devices", new { name = "r1", siteId = mine.Site, address = "10.0.0.1", credentialId = mine.Credential }))
+        (await mine.Client.Call(
+            "POST", "/v1/devices", new { name = "r1", siteId = mine.Site, address = "10.0.0.1", credentialId = mine.Credential }))
             .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/platform required"]);
-        (await mine.Client.Call("POST", "/v1/devices", new { name = "r1", siteId = mine.Site, platform = "frr", credentialId = mine.Credential }))
+        (await mine.Client.Call(
+            "POST", "/v1/devices", new { name = "r1", siteId = mine.Site, platform = "frr", credentialId = mine.Credential }))
             .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/address required"]);
     }
 
@@ -168,11 +185,13 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         (await Names(mine, $"?site={mine.Site}&selector=role%3Dedge")).ShouldBe(["r4", "r2", "r0"]);
         (await Names(mine, "?selector=role+notin+(edge)")).ShouldBe(["r3", "r1"]);
         (await Names(mine, $"?site={SiteId.New()}")).ShouldBeEmpty();
-        (await mine.Client.Call("GET", "/v1/devices?selector=role+like+x")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/selector selector"]);
+        (await mine.Client.Call("GET", "/v1/devices?selector=role+like+x"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/selector selector"]);
         var page = (await mine.Client.Call("GET", "/v1/devices?limit=2&selector=role%3Dedge")).Json;
         var next = page.GetProperty("next").GetString();
         (await Names(mine, $"?limit=2&selector=role%3Dedge&after={next}")).ShouldBe(["r0"]);
-        (await mine.Client.Call("GET", $"/v1/devices?limit=2&after={next}")).Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("cursor_mismatch");
+        (await mine.Client.Call("GET", $"/v1/devices?limit=2&after={next}"))
+            .Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("cursor_mismatch");
     }
 
     [Fact]
@@ -185,13 +204,17 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         foreach (var path in new[] { device, $"/v1/sites/{mine.Site}", $"/v1/credentials/{mine.Credential}" })
         {
             var seen = (await other.Client.Call("GET", path)).Must(HttpStatusCode.NotFound);
-            (seen.Json.GetProperty("title").GetString(), seen.Json.EnumerateObject().Count()).ShouldBe((absent.Json.GetProperty("title").GetString(), absent.Json.EnumerateObject().Count()));
+            (seen.Json.GetProperty("title").GetString(), seen.Json.EnumerateObject().Count())
+                .ShouldBe((absent.Json.GetProperty("title").GetString(), absent.Json.EnumerateObject().Count()));
             (await other.Client.Call("PATCH", path, new { name = "x" }, "*")).Must(HttpStatusCode.NotFound);
             (await other.Client.Call("DELETE", path, null, "*")).Must(HttpStatusCode.NotFound);
         }
 
-        (await other.Client.Call("POST", "/v1/devices", new { name = "r2", siteId = mine.Site, address = "10.0.0.2", platform = "frr", credentialId = mine.Credential }))
-            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/siteId unknown_site", "/credentialId unknown_credential"], ignoreOrder: true);
+        (await other.Client.Call(
+            "POST", "/v1/devices",
+            new { name = "r2", siteId = mine.Site, address = "10.0.0.2", platform = "frr", credentialId = mine.Credential }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
+                ["/siteId unknown_site", "/credentialId unknown_credential"], ignoreOrder: true);
         (await mine.Client.Call("GET", device)).Must(HttpStatusCode.OK);
     }
 
@@ -204,7 +227,8 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         (await viewer.Call("GET", "/v1/devices")).Must(HttpStatusCode.OK);
         (await viewer.Call("POST", "/v1/sites", new { name = "x" })).Must(HttpStatusCode.Forbidden);
         (await keyOperator.Call("POST", "/v1/sites", new { name = "x" })).Must(HttpStatusCode.Created);
-        (await keyOperator.Call("POST", "/v1/credentials", new { name = "x", username = "x", kind = "password", password = "x" })).Must(HttpStatusCode.Forbidden);
+        (await keyOperator.Call("POST", "/v1/credentials", new { name = "x", username = "x", kind = "password", password = "x" }))
+            .Must(HttpStatusCode.Forbidden);
         (await keyOperator.Call("DELETE", $"/v1/credentials/{mine.Credential}", null, "*")).Must(HttpStatusCode.Forbidden);
     }
 
@@ -216,10 +240,13 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         var pin = $"SHA256:{new string('A', 43)}";
         var pinned = (await mine.Client.Call("PATCH", device.Location!, new { hostKeySha256 = pin }, "*")).Must(HttpStatusCode.OK);
         pinned.Json.GetProperty("hostKeySha256").GetString().ShouldBe(pin);
-        (await mine.Client.Call("PATCH", device.Location!, new { port = 23 }, "*")).Json.GetProperty("hostKeySha256").GetString().ShouldBe(pin);
-        (await mine.Client.Call("PATCH", device.Location!, new { hostKeySha256 = "" }, "*")).Json.GetProperty("hostKeySha256").GetString().ShouldBeNull();
+        (await mine.Client.Call("PATCH", device.Location!, new { port = 23 }, "*")).Json.GetProperty("hostKeySha256").GetString()
+            .ShouldBe(pin);
+        (await mine.Client.Call("PATCH", device.Location!, new { hostKeySha256 = "" }, "*")).Json.GetProperty("hostKeySha256").GetString()
+            .ShouldBeNull();
     }
 
     private static async Task<IReadOnlyList<string>> Names(Inventories mine, string query) =>
-        [.. (await mine.Client.Call("GET", $"/v1/devices{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("name").GetString()!)];
+        [.. (await mine.Client.Call("GET", $"/v1/devices{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
+            .Select(item => item.GetProperty("name").GetString()!)];
 }

@@ -22,7 +22,8 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         (await Names(mine)).ShouldBe(["r1", "r2"]);
         Counts(await Import(mine, csv)).ShouldBe((false, 1, 1, 1));
         Counts(await Import(mine, csv)).ShouldBe((false, 0, 0, 3));
-        var devices = (await mine.Client.Call("GET", "/v1/devices")).Json.GetProperty("items").EnumerateArray().ToDictionary(item => item.GetProperty("name").GetString()!);
+        var devices = (await mine.Client.Call("GET", "/v1/devices")).Json.GetProperty("items").EnumerateArray()
+            .ToDictionary(item => item.GetProperty("name").GetString()!);
         devices["r1"].GetProperty("labels").GetProperty("a").GetString().ShouldBe("1");
         devices["r2"].GetProperty("port").GetInt32().ShouldBe(2022);
         devices["r2"].GetProperty("labels").GetProperty("x/y").GetString().ShouldBe("");
@@ -36,21 +37,26 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
     {
         var mine = await Inventories.Create(shared);
         (await mine.Client.Call("POST", "/v1/sites", new { name = "fra" })).Must(HttpStatusCode.Created);
-        (await mine.Client.Call("POST", "/v1/credentials", new { name = "other", username = "a", kind = "password", password = "b" })).Must(HttpStatusCode.Created);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "other", username = "a", kind = "password", password = "b" }))
+            .Must(HttpStatusCode.Created);
         var device = (await mine.Add("r1", "10.0.0.1")).Location!;
         var cells = new Dictionary<string, string>
         {
-            ["siteId"] = "fra", ["address"] = "10.0.0.9", ["port"] = "2022", ["credentialId"] = "other", ["hostKeySha256"] = $"SHA256:{new string('A', 43)}",
+            ["siteId"] = "fra", ["address"] = "10.0.0.9", ["port"] = "2022", ["credentialId"] = "other",
+            ["hostKeySha256"] = $"SHA256:{new string('A', 43)}",
             ["labels"] = "role=edge", ["enabled"] = "false",
         };
-        foreach (var fact in typeof(DeviceFacts).GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name)).Except(["name", "platform"]))
+        foreach (
+            var fact in typeof(DeviceFacts).GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name))
+                .Except(["name", "platform"]))
         {
             var before = (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText();
             Counts(await Import(mine, $"name,{Column(fact)}\r\nr1,{cells[fact]}\r\n")).ShouldBe((false, 0, 1, 0), fact);
             (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText().ShouldNotBe(before, fact);
         }
 
-        (await Import(mine, "name,platform\r\nr1,none\r\n")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/platform unknown_platform"]);
+        (await Import(mine, "name,platform\r\nr1,none\r\n"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/platform unknown_platform"]);
 
         static string Column(string fact) => fact.EndsWith("Id", StringComparison.Ordinal) ? fact[..^2] : fact;
     }
@@ -71,7 +77,8 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         (await Import(mine, csv)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
             [
                 "/rows/3/site unknown_site", "/rows/3/port out_of_range", "/rows/3/credential unknown_credential", "/rows/3/enabled type",
-                "/rows/4/address address", "/rows/4/platform unknown_platform", "/rows/4/labels/- label_key", "/rows/5/site required", "/rows/5/port type",
+                "/rows/4/address address", "/rows/4/platform unknown_platform", "/rows/4/labels/- label_key", "/rows/5/site required",
+                "/rows/5/port type",
                 "/rows/6/name duplicate", "/rows/7/name pattern", "/rows/8/platform required",
             ],
             ignoreOrder: true);
@@ -87,8 +94,10 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         await mine.Add("r2", "10.0.0.2");
         await mine.Add("r3", "10.0.0.3");
         Counts(await Import(mine, "name,address\r\nr1,10.0.0.2\r\nr2,10.0.0.1\r\n")).ShouldBe((false, 0, 2, 0));
-        (await Import(mine, "name,address\r\nr1,10.0.0.3\r\n")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/address address_taken"]);
-        (await Import(mine, "name,address\r\nr1,10.0.0.9\r\nr2,10.0.0.9\r\n")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/3/address address_taken"]);
+        (await Import(mine, "name,address\r\nr1,10.0.0.3\r\n"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/address address_taken"]);
+        (await Import(mine, "name,address\r\nr1,10.0.0.9\r\nr2,10.0.0.9\r\n"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/3/address address_taken"]);
     }
 
     [Theory]
@@ -112,7 +121,8 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         using var latin = new ByteArrayContent([0x6e, 0xff]);
         latin.Headers.ContentType = new MediaTypeHeaderValue("text/csv");
         (await mine.Client.Call("POST", "/v1/devices:import", latin)).Must(HttpStatusCode.BadRequest);
-        (await Import(mine, Header + string.Concat(Enumerable.Range(0, 10_001).Select(i => $"r{i},ams,r{i}.example,,frr,lab,,,\r\n")))).Must(HttpStatusCode.UnprocessableEntity)
+        (await Import(mine, Header + string.Concat(Enumerable.Range(0, 10_001).Select(i => $"r{i},ams,r{i}.example,,frr,lab,,,\r\n"))))
+            .Must(HttpStatusCode.UnprocessableEntity)
             .Faults.ShouldBe(["/rows too_many"]);
     }
 
@@ -142,9 +152,12 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
     private static (bool DryRun, int Created, int Updated, int Unchanged) Counts(Answer answer)
     {
         var json = answer.Must(HttpStatusCode.OK).Json;
-        return (json.GetProperty("dryRun").GetBoolean(), json.GetProperty("created").GetInt32(), json.GetProperty("updated").GetInt32(), json.GetProperty("unchanged").GetInt32());
+        return (
+            json.GetProperty("dryRun").GetBoolean(), json.GetProperty("created").GetInt32(), json.GetProperty("updated").GetInt32(),
+            json.GetProperty("unchanged").GetInt32());
     }
 
     private static async Task<IReadOnlyList<string>> Names(Inventories mine) =>
-        [.. (await mine.Client.Call("GET", "/v1/devices")).Json.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("name").GetString()!).Order()];
+        [.. (await mine.Client.Call("GET", "/v1/devices")).Json.GetProperty("items").EnumerateArray()
+            .Select(item => item.GetProperty("name").GetString()!).Order()];
 }

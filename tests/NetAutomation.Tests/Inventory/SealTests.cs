@@ -22,7 +22,8 @@ public sealed class SealTests
             Should.Throw<CryptographicException>(() => Envelope.Open(_key, place, box));
         }
 
-        Should.Throw<CryptographicException>(() => Envelope.Open(new TenantKey(1, RandomNumberGenerator.GetBytes(32)), "ten_a|cre_a|1|1", box));
+        Should.Throw<CryptographicException>(
+            () => Envelope.Open(new TenantKey(1, RandomNumberGenerator.GetBytes(32)), "ten_a|cre_a|1|1", box));
     }
 
     [Fact]
@@ -90,9 +91,12 @@ public sealed class SealTests
             var (tenant, key) = (TenantId.New(), RandomNumberGenerator.GetBytes(32));
             var wrapped = await providers[0].Wrap(tenant, 1, key, CancellationToken.None);
             (await providers[7].Unwrap(tenant, 1, wrapped, CancellationToken.None)).ShouldBe(key);
-            await Should.ThrowAsync<CryptographicException>(async () => await providers[0].Unwrap(TenantId.New(), 1, wrapped, CancellationToken.None));
-            await Should.ThrowAsync<CryptographicException>(async () => await providers[0].Unwrap(tenant, 2, wrapped, CancellationToken.None));
-            (await Should.ThrowAsync<CryptographicException>(async () => await Provider($"{directory}2").Unwrap(tenant, 1, wrapped, CancellationToken.None)))
+            await Should.ThrowAsync<CryptographicException>(
+                async () => await providers[0].Unwrap(TenantId.New(), 1, wrapped, CancellationToken.None));
+            await Should.ThrowAsync<CryptographicException>(
+                async () => await providers[0].Unwrap(tenant, 2, wrapped, CancellationToken.None));
+            (await Should.ThrowAsync<CryptographicException>(
+                async () => await Provider($"{directory}2").Unwrap(tenant, 1, wrapped, CancellationToken.None)))
                 .Message.ShouldContain("another root key");
 
             File.SetUnixFileMode(Path.Combine(directory, "root.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
@@ -123,7 +127,8 @@ public sealed class SealTests
 
     private static Credential Row(TenantId tenant) => new()
     {
-        TenantId = tenant, Id = CredentialId.New(), Name = "a", Username = "a", Kind = LoginKind.Password, CreatedAt = DateTimeOffset.UnixEpoch,
+        TenantId = tenant, Id = CredentialId.New(), Name = "a", Username = "a", Kind = LoginKind.Password,
+        CreatedAt = DateTimeOffset.UnixEpoch,
     };
 
     private static LocalRootKey Provider(string directory) => new(Options.Create(new InventoryOptions { KeyDirectory = directory }));

@@ -83,9 +83,11 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
         {
             var requirements = Enumerable.Range(0, random.Next(1, 4)).Select(_ => Requirement.Random(random)).ToList();
             var text = string.Join(",", requirements.Select(requirement => requirement.Print(random)));
-            var expected = devices.Where(device => requirements.TrueForAll(requirement => requirement.Holds(device.Value))).Select(device => device.Key).Order(StringComparer.Ordinal);
+            var expected = devices.Where(device => requirements.TrueForAll(requirement => requirement.Holds(device.Value)))
+                .Select(device => device.Key).Order(StringComparer.Ordinal);
             var resolved = await mine.In(db => TargetResolver.Resolve(db, new Targets(Selector: text)));
-            var actual = resolved.Refused(out var problem, out var found) && problem.Errors![0].Code == "no_targets" ? [] : found.Select(device => device.Name);
+            var actual = resolved.Refused(out var problem, out var found) && problem.Errors![0].Code == "no_targets"
+                ? [] : found.Select(device => device.Name);
             actual.Order(StringComparer.Ordinal).ShouldBe(expected, $"seed {seed}: {text}");
         }
     }
@@ -95,7 +97,8 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
         public static Requirement Random(Random random)
         {
             var kind = random.GetItems(["=", "==", "!=", "in", "notin", "exists", "absent"], 1)[0];
-            return new Requirement(random.GetItems(_keys, 1)[0], kind, random.GetItems(_values, kind is "in" or "notin" ? random.Next(1, 4) : 1));
+            return new Requirement(
+                random.GetItems(_keys, 1)[0], kind, random.GetItems(_values, kind is "in" or "notin" ? random.Next(1, 4) : 1));
         }
 
         public bool Holds(Dictionary<string, string> labels)
@@ -120,7 +123,8 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
                 "exists" => $"{Blank()}{Key}{Blank()}",
                 "absent" => $"{Blank()}!{Blank()}{Key}{Blank()}",
                 // One empty value alone would print as (), which is not a list.
-                "in" or "notin" => $"{Key} {Operator}{Blank()}({Blank()}{(Values is [""] ? "," : string.Join($"{Blank()},{Blank()}", Values))}{Blank()})",
+                "in" or "notin" =>
+                    $"{Key} {Operator}{Blank()}({Blank()}{(Values is [""] ? "," : string.Join($"{Blank()},{Blank()}", Values))}{Blank()})",
                 _ => $"{Key}{Blank()}{Operator}{Blank()}{Values[0]}{Blank()}",
             };
         }

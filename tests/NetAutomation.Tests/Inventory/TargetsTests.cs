@@ -33,8 +33,12 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all device_disabled");
         (await Resolve(mine, new Targets(Selector: "a=2"))).ShouldBe("/targets/selector no_targets");
         (await Resolve(mine, new Targets([]))).ShouldBe("/targets/deviceIds no_targets");
-        (await Resolve(mine, new Targets([.. Enumerable.Range(0, 10_001).Select(_ => DeviceId.New())]))).ShouldBe("/targets/deviceIds too_many");
-        foreach (var targets in new[] { new Targets(), new Targets(All: false), new Targets([first], All: true), new Targets([first], "a=1"), new Targets(Selector: "a=1", All: true) })
+        (await Resolve(mine, new Targets([.. Enumerable.Range(0, 10_001).Select(_ => DeviceId.New())])))
+            .ShouldBe("/targets/deviceIds too_many");
+        foreach (
+            var targets in new[] {
+                new Targets(), new Targets(All: false), new Targets([first], All: true), new Targets([first], "a=1"),
+                new Targets(Selector: "a=1", All: true) })
         {
             (await Resolve(mine, targets)).ShouldBe("/targets one_of");
         }
@@ -54,7 +58,8 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         (await mine.Client.Call("POST", "/v1/devices:import", content)).Must(HttpStatusCode.OK);
         var all = (await mine.In(db => TargetResolver.Resolve(db, new Targets(All: true)))).Value;
         all.Length.ShouldBe(10_000);
-        (await mine.In(db => TargetResolver.Resolve(db, new Targets([.. all.Select(device => device.DeviceId)])))).Value.Length.ShouldBe(10_000);
+        (await mine.In(db => TargetResolver.Resolve(db, new Targets([.. all.Select(device => device.DeviceId)])))).Value.Length.ShouldBe(
+            10_000);
         await mine.Add("one-more", "10.0.0.1");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all too_many");
     }

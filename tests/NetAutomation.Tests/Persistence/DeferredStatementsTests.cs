@@ -11,12 +11,16 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
     public async Task What_was_to_be_sent_with_a_statement_that_was_cancelled_is_never_missing_from_a_commit()
     {
         await using var source = PersistenceModule.Source((await postgres.Create()).Owner);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var db =
+            new NetAutomationDb(
+                new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).UseSnakeCaseNamingConvention()
+                    .AddInterceptors(DeferredStatements.Interceptor).Options);
         await db.Execute($"create table public.noted (word text)");
         await using (var transaction = await db.Database.BeginTransactionAsync())
         {
             db.SendWithNext($"insert into public.noted values ('lost')");
-            await Should.ThrowAsync<OperationCanceledException>(() => db.Execute($"insert into public.noted values ('cancelled')", new CancellationToken(canceled: true)));
+            await Should.ThrowAsync<OperationCanceledException>(
+                () => db.Execute($"insert into public.noted values ('cancelled')", new CancellationToken(canceled: true)));
             await Should.ThrowAsync<InvalidOperationException>(() => db.Query<string>($"select word from public.noted"));
             await Should.ThrowAsync<InvalidOperationException>(() => transaction.CommitAsync());
         }
@@ -26,7 +30,8 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
             db.SendWithNext($"insert into public.noted values ('first')");
             await transaction.CreateSavepointAsync("before");
             db.SendWithNext($"insert into public.noted values ('lost')");
-            await Should.ThrowAsync<OperationCanceledException>(() => db.Execute($"insert into public.noted values ('cancelled')", new CancellationToken(canceled: true)));
+            await Should.ThrowAsync<OperationCanceledException>(
+                () => db.Execute($"insert into public.noted values ('cancelled')", new CancellationToken(canceled: true)));
             await transaction.RollbackToSavepointAsync("before");
             db.SendWithNext($"insert into public.noted values ('second')");
             await transaction.CommitAsync();
@@ -43,7 +48,9 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
     public async Task Refused_deferred_statement_is_named_and_the_one_it_was_sent_with_is_not(string sentWith)
     {
         await using var source = PersistenceModule.Source((await postgres.Create()).Owner);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var db =
+            new NetAutomationDb(
+                new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(DeferredStatements.Interceptor).Options);
         await db.Execute($"create table public.noted (word text constraint once unique)");
         await db.Execute($"insert into public.noted values ('twice')");
         await using (var transaction = await db.Begin(TenantId.New(), default))
@@ -66,7 +73,8 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
         await using (var transaction = await db.Begin(TenantId.New(), default))
         {
             db.SendWithNext($"insert into public.noted values ('fine')");
-            (await Should.ThrowAsync<PostgresException>(() => db.Execute($"insert into public.noted values ('twice')"))).ConstraintName.ShouldBe("once");
+            (await Should.ThrowAsync<PostgresException>(
+                () => db.Execute($"insert into public.noted values ('twice')"))).ConstraintName.ShouldBe("once");
         }
 
         (await db.Query<string>($"select word from public.noted")).ShouldBe(["twice"]);
@@ -76,7 +84,9 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
     public async Task Statement_with_rows_is_not_deferred()
     {
         await using var source = PersistenceModule.Source((await postgres.Create()).Owner);
-        await using var db = new NetAutomationDb(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var db =
+            new NetAutomationDb(
+                new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Begin(TenantId.New(), default);
         Should.Throw<ArgumentException>(() => db.SendWithNext($"select 1"));
         Should.Throw<ArgumentException>(() => db.SendWithNext($"delete from inventory.site returning id"));

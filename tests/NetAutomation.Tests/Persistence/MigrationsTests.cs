@@ -6,7 +6,8 @@ namespace NetAutomation.Tests.Persistence;
 
 public sealed class MigrationsTests(PostgresServer postgres)
 {
-    private const string Stub = "create or replace function runs.release_known(p_tenant uuid, p_run uuid) returns void language sql as 'select null::void'";
+    private const string Stub =
+        "create or replace function runs.release_known(p_tenant uuid, p_run uuid) returns void language sql as 'select null::void'";
     private const string Triggers =
         "select string_agg(pg_get_triggerdef(oid), '; ' order by tgrelid, tgname) from pg_trigger where not tgisinternal";
 
@@ -24,7 +25,8 @@ public sealed class MigrationsTests(PostgresServer postgres)
         await using var schema = await Schema.Of(postgres);
         var body = await schema.Value("select prosrc from pg_proc where oid = 'runs.release_known'::regproc");
         await schema.Run($"{Stub}; update web.schema_migration set sha256 = 'of the stub' where name = 'function runs.release_known'");
-        (await schema.Mismatch()).ShouldBe("The database has another text of function runs.release_known than this version: run the migrate verb.");
+        (await schema.Mismatch())
+            .ShouldBe("The database has another text of function runs.release_known than this version: run the migrate verb.");
         (await schema.Apply()).ShouldBe(["function runs.release_known"]);
         (await schema.Value("select prosrc from pg_proc where oid = 'runs.release_known'::regproc")).ShouldBe(body);
         (await schema.Mismatch()).ShouldBeNull();
@@ -35,7 +37,8 @@ public sealed class MigrationsTests(PostgresServer postgres)
     {
         await using var schema = await Schema.Of(postgres);
         var before = await schema.Value(Triggers);
-        await schema.Run("drop trigger freed on runs.device_hold; update web.schema_migration set sha256 = '' where name like 'function %'");
+        await schema.Run(
+            "drop trigger freed on runs.device_hold; update web.schema_migration set sha256 = '' where name like 'function %'");
         (await schema.Apply()).ShouldContain("function runs.devices_freed");
         (await schema.Value(Triggers)).ShouldBe(before);
     }
@@ -47,7 +50,8 @@ public sealed class MigrationsTests(PostgresServer postgres)
         await schema.Run(
             "create function runs.gone() returns void language sql as 'select null::void'; insert into web.schema_migration values ('function runs.gone', '')");
         (await schema.Mismatch()).ShouldBe("The database has function runs.gone, which this version does not know.");
-        (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldBe("function runs.gone has no file: a migration has to drop it.");
+        (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldBe(
+            "function runs.gone has no file: a migration has to drop it.");
         await schema.Run("drop function runs.gone()");
         (await schema.Apply()).ShouldBeEmpty();
         (await schema.Mismatch()).ShouldBeNull();
@@ -79,7 +83,8 @@ public sealed class MigrationsTests(PostgresServer postgres)
     {
         await using var schema = await Schema.Of(postgres);
         await schema.Run("update web.schema_migration set sha256 = 'of another text' where name = 'migration 0020_catalog'");
-        (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldBe("The migration 0020_catalog changed after it was applied.");
+        (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldBe(
+            "The migration 0020_catalog changed after it was applied.");
     }
 
     private sealed class Schema(string owner) : IAsyncDisposable

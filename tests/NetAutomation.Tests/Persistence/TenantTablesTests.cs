@@ -43,7 +43,8 @@ public sealed class TenantTablesTests(PostgresServer postgres)
     {
         var database = await postgres.Create();
         await using var db = new NetAutomationDb(
-            new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(database.Owner).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor).Options);
+            new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(database.Owner).UseSnakeCaseNamingConvention()
+                .AddInterceptors(DeferredStatements.Interceptor).Options);
         var tables = db.GetService<IDesignTimeModel>().Model.GetRelationalModel().Tables.ToList();
         var mapped = tables.SelectMany(table => table.Columns.Select(column => $"{table.Schema}.{table.Name}.{column.Name}")).ToList();
         var names = tables.Select(table => $"{table.Schema}.{table.Name}").ToArray();
@@ -64,7 +65,8 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         (await Count(source, mine)).ShouldBe(1);
         (await Count(source, other)).ShouldBe(0);
         (await Count(source, null)).ShouldBe(0);
-        (await Should.ThrowAsync<PostgresException>(() => Insert(source, mine, other))).SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
+        (await Should.ThrowAsync<PostgresException>(() => Insert(source, mine, other))).SqlState.ShouldBe(
+            PostgresErrorCodes.InsufficientPrivilege);
     }
 
     [Fact]

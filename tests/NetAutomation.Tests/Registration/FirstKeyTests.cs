@@ -37,8 +37,10 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
             ],
             builder =>
             {
-                builder.Services.AddSingleton<IAmazonEC2>(new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
-                builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonEC2>(
+                    new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonSQS>(
+                    new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
                 builder.Services.AddSingleton<IAmazonAWSMarketplaceMetering>(new AmazonAWSMarketplaceMeteringClient(
                     credentials, new AmazonAWSMarketplaceMeteringConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
             });
@@ -55,7 +57,8 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     [InlineData(false)]
     public async Task A_buyer_gets_from_the_subscription_to_a_working_key(bool confirmedBeforeRegistration)
     {
-        var subscription = await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
+        var subscription =
+            await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
         if (confirmedBeforeRegistration)
         {
             await Activate(subscription);
@@ -88,7 +91,8 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         // A person allowed everyone, so that a stranger can ask at all.
         await _cloud.QueryAsync(
-            SimulatedCloud.Provider, "ec2", $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1=%2A");
+            SimulatedCloud.Provider, "ec2",
+            $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1=%2A");
         var endpoint = await CreateEndpoint(SimulatedCloud.Stranger);
         await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "rejected");
         var row = await Connection(endpoint);
@@ -103,7 +107,9 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         var (client, endpoint, browser) = await Onboarded();
         var row = await Connection(endpoint);
         using var staff = _service.Operator();
-        var rejected = await staff.PostAsJsonAsync($"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:reject", new { reason = "Unpaid since May." });
+        var rejected =
+            await staff.PostAsJsonAsync(
+                $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:reject", new { reason = "Unpaid since May." });
         rejected.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
         await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "rejected");
@@ -112,11 +118,15 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         var accept = $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:accept";
         (await staff.PostAsJsonAsync(accept, new { reason = "Paid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
-        await SimulatedCloud.EventuallyAsync(async () => (await Connection(endpoint)).GetProperty("advice").GetString()?.Contains("creates it anew", StringComparison.Ordinal) == true);
+        await SimulatedCloud.EventuallyAsync(
+            async () =>
+                (await Connection(endpoint)).GetProperty("advice")
+                    .GetString()?.Contains("creates it anew", StringComparison.Ordinal) == true);
         await PageShows(browser, "Delete this endpoint and create it anew");
         var again = await staff.PostAsJsonAsync(accept, new { reason = "Paid." });
         again.StatusCode.ShouldBe(HttpStatusCode.Conflict);
-        (await again.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/endpoint_connection_rejected");
+        (await again.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString()
+            .ShouldBe("/problems/endpoint_connection_rejected");
     }
 
     [Fact]
@@ -130,7 +140,8 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task After_the_agreement_only_reads_are_left()
     {
-        var subscription = await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
+        var subscription =
+            await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
         await Activate(subscription);
         using var browser = await Register(subscription);
         await PageShows(browser, SimulatedCloud.ServiceName);
@@ -138,7 +149,8 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         await PageShows(browser, "Show my first API key");
         using var client = _service.Customer(endpoint, await FirstKey(browser));
         await _cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{Id(subscription)}:end");
-        await SimulatedCloud.EventuallyAsync(async () => (await client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("state").GetString() == "ended");
+        await SimulatedCloud.EventuallyAsync(
+            async () => (await client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("state").GetString() == "ended");
         var write = await client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" });
         write.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         (await write.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/tenant_suspended");
@@ -173,7 +185,8 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
 
     private async Task<(HttpClient Client, string Endpoint, HttpClient Browser)> Onboarded()
     {
-        var subscription = await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
+        var subscription =
+            await _cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
         await Activate(subscription);
         var browser = await Register(subscription);
         await PageShows(browser, SimulatedCloud.ServiceName);
@@ -186,12 +199,14 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
 
     private static string Id(JsonElement subscription) => subscription.GetProperty("id").GetString()!;
 
-    private Task<JsonElement> Activate(JsonElement subscription) => _cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{Id(subscription)}:activate");
+    private Task<JsonElement> Activate(JsonElement subscription) =>
+        _cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{Id(subscription)}:activate");
 
     private async Task<HttpClient> Register(JsonElement subscription)
     {
         var browser = _service.Browser();
-        using var form = new FormUrlEncodedContent([new("x-amzn-marketplace-token", subscription.GetProperty("registrationToken").GetString()!)]);
+        using var form =
+            new FormUrlEncodedContent([new("x-amzn-marketplace-token", subscription.GetProperty("registrationToken").GetString()!)]);
         var answer = await browser.PostAsync("/marketplace/registration", form);
         answer.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
         answer.Headers.Location!.ToString().ShouldBe("/marketplace/registration");

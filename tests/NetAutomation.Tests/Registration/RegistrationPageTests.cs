@@ -102,7 +102,8 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             {
                 using var content = new StringContent(body);
                 content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
-                (await browser.PostAsync($"/marketplace/registration{path}", content)).StatusCode.ShouldBe(HttpStatusCode.BadRequest, $"{path} {type} {body[..Math.Min(20, body.Length)]}");
+                (await browser.PostAsync($"/marketplace/registration{path}", content)).StatusCode.ShouldBe(
+                    HttpStatusCode.BadRequest, $"{path} {type} {body[..Math.Min(20, body.Length)]}");
             }
         }
 
@@ -113,10 +114,12 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         (await Market.Post(browser, "/accounts", ("account", "22222222222\0"))).Status.ShouldBe(HttpStatusCode.BadRequest);
 
         (await Market.Post(browser, "/accounts", ("account", "666666666666"))).Status.ShouldBe(HttpStatusCode.SeeOther);
-        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
+            HttpStatusCode.UnprocessableEntity);
         await market.Sql("update onboarding.tenant set state = 'ended', reads_until = now() + interval '1 day'");
         (await Market.Post(browser, "/accounts", ("account", "777777777777"))).Status.ShouldBe(HttpStatusCode.Forbidden);
-        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
+            HttpStatusCode.Forbidden);
 
         async Task<HttpStatusCode> Parts(string path, string name, string value)
         {
@@ -136,7 +139,8 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         var (subscription, browser) = (await away.Subscribe(), away.Service.Browser());
         await away.LoseAws();
         var (status, page) = await Market.Post(browser, "", ("x-amzn-marketplace-token", subscription.Token));
-        (status, page.Contains("AWS Marketplace does not answer now", StringComparison.Ordinal)).ShouldBe((HttpStatusCode.ServiceUnavailable, true));
+        (status, page.Contains("AWS Marketplace does not answer now", StringComparison.Ordinal))
+            .ShouldBe((HttpStatusCode.ServiceUnavailable, true));
     }
 
     [Fact]
@@ -182,7 +186,8 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         await browser.Await("getComputedStyle(document.querySelector('button[data-copy=cli]')).display !== 'none'");
 
         // What somebody types is not lost to the next step.
-        await browser.Evaluate("document.querySelector('details').open = true; document.querySelector('input[name=account]').value = '123'");
+        await browser.Evaluate(
+            "document.querySelector('details').open = true; document.querySelector('input[name=account]').value = '123'");
         var endpoint = await market.Endpoint(SimulatedCloud.Customer);
         await browser.Await($"document.querySelector('#connections').textContent.includes('{endpoint}{SimulatedCloud.Customer}available')");
         (await browser.Evaluate("document.querySelector('input[name=account]')?.value"))!.GetValue<string>().ShouldBe("123");
@@ -190,7 +195,8 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         await browser.Click("#step-key button");
         await browser.Await("document.querySelector('#api-key')");
         await browser.Click("button[data-copy=api-key]");
-        await browser.Await("getSelection().toString().startsWith('nak_') || document.querySelector('button[data-copy=api-key]').textContent === 'Copied'");
+        await browser.Await(
+            "getSelection().toString().startsWith('nak_') || document.querySelector('button[data-copy=api-key]').textContent === 'Copied'");
         (await browser.Evaluate("performance.getEntriesByType('resource').filter(entry => new URL(entry.name).origin !== location.origin).length"))!.GetValue<int>().ShouldBe(0);
     }
 

@@ -15,15 +15,20 @@ public sealed class BadInputTests(QueuedRun shared) : IClassFixture<QueuedRun>
     [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":"yes"},"input":{}}""", 400, "/targets/all")]
     [InlineData("""{"block":"static-routes","mode":"sideways","targets":{"all":true},"input":{}}""", 400, "/mode")]
     [InlineData("""{"mode":"apply","input":{}}""", 400, "/block")]
-    [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{},"maxPrice":{"amount":1,"currency":"USD"}}""", 422, "/maxPrice")]
-    [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{},"maxPrice":{"amount":"1","currency":"EUR"}}""", 422, "/maxPrice")]
+    [InlineData(
+        """{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{},"maxPrice":{"amount":1,"currency":"USD"}}""", 422,
+        "/maxPrice")]
+    [InlineData(
+        """{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{},"maxPrice":{"amount":"1","currency":"EUR"}}""", 422,
+        "/maxPrice")]
     [InlineData("""{"block":""", 400, null)]
     [InlineData("[]", 400, null)]
     [InlineData("", 400, null)]
     public async Task A_bad_body_is_answered_with_a_pointer_and_does_nothing(string body, int status, string? pointer)
     {
         var ground = shared.Ground;
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Add("Idempotency-Key", $"test-{Guid.NewGuid():n}");
         using var answer = await ground.Client.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
@@ -33,7 +38,8 @@ public sealed class BadInputTests(QueuedRun shared) : IClassFixture<QueuedRun>
         problem["traceId"]!.GetValue<string>().ShouldNotBeEmpty();
         if (pointer is not null)
         {
-            problem["errors"]!.AsArray().Select(error => error!["pointer"]!.GetValue<string>()).ShouldContain(at => at.StartsWith(pointer, StringComparison.Ordinal), text);
+            problem["errors"]!.AsArray().Select(error => error!["pointer"]!.GetValue<string>())
+                .ShouldContain(at => at.StartsWith(pointer, StringComparison.Ordinal), text);
         }
 
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);

@@ -33,7 +33,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         var (mine, other) = (await Template(ground, ground.Tenant), await Another(ground, 12));
         await ground.Queue(mine, [.. ground.Devices.Select(device => new WaitingRun([device]))]);
         await ground.Queue(other.Template, [.. other.Devices.Select(device => new WaitingRun([device]))]);
-        await ground.Sql("insert into runs.tenant_quota (tenant_id, weight) values ($1, 3) on conflict (tenant_id) do update set weight = 3", ground.Tenant.Id.Value);
+        await ground.Sql(
+            "insert into runs.tenant_quota (tenant_id, weight) values ($1, 3) on conflict (tenant_id) do update set weight = 3",
+            ground.Tenant.Id.Value);
         var running = new List<ClaimedRun>();
         for (var i = 0; i < 8; i++)
         {
@@ -75,7 +77,11 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         await using var ground = await RunGround.Start(postgres, 3);
         var template = await Template(ground, ground.Tenant);
         var holder = new WaitingRun([ground.Devices[0]], Age: TimeSpan.FromHours(2));
-        await ground.Queue(template, [holder, .. Enumerable.Range(0, 200).Select(i => new WaitingRun([ground.Devices[0], ground.Devices[1]], Age: TimeSpan.FromSeconds(200 - i)))]);
+        await ground.Queue(
+            template,
+            [holder,
+                .. Enumerable.Range(0, 200)
+                    .Select(i => new WaitingRun([ground.Devices[0], ground.Devices[1]], Age: TimeSpan.FromSeconds(200 - i)))]);
         var first = (await ground.Claim())!;
         first.Id.ShouldBe(holder.Id);
         (await ground.Claim()).ShouldBeNull();
@@ -154,13 +160,15 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         await ground.StartRun();
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        (await ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)))
+            .ShouldBeTrue();
         await ground.Sql($"select runs.lose('{run.Tenant.Value}', '{run.Id.Value}', {run.Fence}, 'test', 'worker_lost')");
         var other = await ground.StartRun();
         var again = (await ground.Claim())!;
         again.Id.ShouldBe(run.Id);
         again.Devices.Select(device => device.Id).ShouldBe([run.Devices[1].Id]);
-        (await ground.Scalar<long>($"select count(*) from runs.device_hold where fence = {again.Fence} and device_id = '{run.Devices[1].Id.Value}'")).ShouldBe(1);
+        (await ground.Scalar<long>(
+            $"select count(*) from runs.device_hold where fence = {again.Fence} and device_id = '{run.Devices[1].Id.Value}'")).ShouldBe(1);
         (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(1, "what has an outcome is not held");
         (await ground.Claim()).ShouldBeNull($"{other} waits");
     }
@@ -202,14 +210,20 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     public async Task A_run_of_higher_priority_starts_first()
     {
         await using var ground = await RunGround.Start(postgres, 1);
-        static object Run(int? priority) => new { block = "static-routes", mode = "apply", targets = new { all = true }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }, priority };
+        static object Run(int? priority) =>
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { all = true },
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }, priority
+            };
         var (plain, urgent) = (await ground.StartRun(Run(null)), await ground.StartRun(Run(9)));
         (await RunGround.Get(ground.Client, $"/v1/runs/{urgent}"))["priority"]!.GetValue<int>().ShouldBe(9);
         var first = (await ground.Claim())!;
         first.Id.ShouldBe(urgent);
         await ground.Work(first);
         (await ground.Claim())!.Id.ShouldBe(plain);
-        (await RunGround.Post(ground.Client, "/v1/runs", Run(10), null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/priority");
+        (await RunGround.Post(ground.Client, "/v1/runs", Run(10), null, 422))["errors"]![0]!["pointer"]!.GetValue<string>()
+            .ShouldBe("/priority");
     }
 
     [Fact]
@@ -217,7 +231,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     {
         await using var ground = await RunGround.Start(postgres, 2);
         var template = await Template(ground, ground.Tenant);
-        await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) values ($1, 1) on conflict (tenant_id) do update set max_running = 1", ground.Tenant.Id.Value);
+        await ground.Sql(
+            "insert into runs.tenant_quota (tenant_id, max_running) values ($1, 1) on conflict (tenant_id) do update set max_running = 1",
+            ground.Tenant.Id.Value);
         WaitingRun one = new([ground.Devices[0]], Age: TimeSpan.FromHours(1)), two = new([ground.Devices[1]]);
         await ground.Queue(template, one, two);
         var first = (await ground.Claim())!;
@@ -274,11 +290,13 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         {
             await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) values ($1, $2) on conflict (tenant_id) do update set max_running = $2", template.Tenant.Value, Cap);
             await ground.Queue(template, [.. Enumerable.Range(0, Count / 2).Select(i => new WaitingRun(
-                random.GetItems(devices.ToArray(), random.Next(1, 4)).Distinct().ToList(), random.Next(3) > 0, random.Next(3), TimeSpan.FromSeconds(random.Next(1000))))]);
+                random.GetItems(devices.ToArray(), random.Next(1, 4)).Distinct().ToList(), random.Next(3) > 0, random.Next(3),
+                TimeSpan.FromSeconds(random.Next(1000))))]);
         }
 
         var (done, overlaps, most) = (0, new ConcurrentQueue<string>(), new ConcurrentDictionary<TenantId, int>());
-        var (writers, readers, running, gate) = (new Dictionary<DeviceId, int>(), new Dictionary<DeviceId, int>(), new Dictionary<TenantId, int>(), new Lock());
+        var (writers, readers, running, gate) =
+            (new Dictionary<DeviceId, int>(), new Dictionary<DeviceId, int>(), new Dictionary<TenantId, int>(), new Lock());
         var claiming = TimeSpan.Zero;
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(async () =>
@@ -332,8 +350,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     /// <summary>
-    /// Random runs, ends, cancels, caps, weights and connectors, and before every claim an account by another query of what could start. The
-    /// claim takes of the fairest tenant the first by priority and age, and leaves nothing that could start.
+    /// Random runs, ends, cancels, caps, weights and connectors, and before every claim an account by another query of what could start.
+    /// The claim takes of the fairest tenant the first by priority and age, and leaves nothing that could start.
     /// </summary>
     [Theory]
     [InlineData(1)]
@@ -353,7 +371,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             {
                 case < 5:
                     age -= TimeSpan.FromSeconds(1);
-                    WaitingRun added = new(random.GetItems(devices, random.Next(1, 4)).Distinct().ToList(), random.Next(2) == 0, random.Next(3), age);
+                    WaitingRun added =
+                        new(random.GetItems(devices, random.Next(1, 4)).Distinct().ToList(), random.Next(2) == 0, random.Next(3), age);
                     await ground.Queue(template, added);
                     queued.Add((template, added.Id));
                     break;
@@ -373,13 +392,18 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
                     await ground.Sql("update connectors.connector_session set state = case when state = 'attached' then 'closed' else 'attached' end where tenant_id = $1", template.Tenant.Value);
                     break;
                 default:
-                    await ground.Sql("update runs.tenant_quota set weight = $2, max_running = greatest(running, $3) where tenant_id = $1", template.Tenant.Value, random.Next(1, 4), random.Next(1, 8));
+                    await ground.Sql(
+                        "update runs.tenant_quota set weight = $2, max_running = greatest(running, $3) where tenant_id = $1",
+                        template.Tenant.Value, random.Next(1, 4), random.Next(1, 8));
                     break;
             }
 
             var (could, behind, barred) = (await Startable(ground), await Behind(ground, false), await Behind(ground, true));
             var claimed = await ground.Claim();
-            (claimed?.Id.Value).ShouldBe(could.Cast<Guid?>().FirstOrDefault(run => !behind.Contains(run!.Value) || run == claimed?.Id.Value), $"seed {seed}, step {step}");
+            (claimed?.Id.Value)
+                .ShouldBe(
+                    could.Cast<Guid?>().FirstOrDefault(run => !behind.Contains(run!.Value) || run == claimed?.Id.Value),
+                    $"seed {seed}, step {step}");
             barred.ShouldNotContain(claimed?.Id.Value ?? Guid.Empty, $"seed {seed}, step {step}");
             if (claimed is not null)
             {
@@ -389,7 +413,10 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         }
     }
 
-    /// <summary>B starts a run every quarter of a second, four times as often as it must bear: alone, and with 5,000 of A queued and more workers' time than there is.</summary>
+    /// <summary>
+    /// B starts a run every quarter of a second, four times as often as it must bear: alone, and with 5,000 of A queued and more workers'
+    /// time than there is.
+    /// </summary>
     [Fact]
     public async Task A_tenant_waits_no_longer_beside_5000_queued_runs_of_another()
     {
@@ -416,7 +443,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         })).ToList();
 
         var alone = await Waits();
-        await ground.Queue(mine, [.. Enumerable.Range(0, 5000).Select(i => new WaitingRun([ground.Devices[i % 50]], i % 2 == 0, 0, TimeSpan.FromMinutes(1)))]);
+        await ground.Queue(
+            mine, [.. Enumerable.Range(0, 5000)
+                .Select(i => new WaitingRun([ground.Devices[i % 50]], i % 2 == 0, 0, TimeSpan.FromMinutes(1)))]);
         var beside = await Waits();
         var left = await ground.Scalar<long>("select count(*) from runs.queue");
         await stop.CancelAsync();
@@ -433,11 +462,17 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             {
                 await timer.WaitForNextTickAsync();
                 started.Add(await ground.StartRun(
-                    new { block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { b.Devices[i % b.Devices.Count].ToString() } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } }, b.Client));
+                    new
+                    {
+                        block = "static-routes", mode = "apply",
+                        targets = new { deviceIds = new[] { b.Devices[i % b.Devices.Count].ToString() } },
+                        input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }
+                    }, b.Client));
             }
 
             var ids = string.Join(",", started.Select(run => $"'{run.Value}'"));
-            await Eventually(async () => await ground.Scalar<long>($"select count(*) from runs.attempt where run_id in ({ids})") == Launches);
+            await Eventually(
+                async () => await ground.Scalar<long>($"select count(*) from runs.attempt where run_id in ({ids})") == Launches);
             return await ground.Scalar<double[]>(
                 $"select array_agg(extract(epoch from a.claimed_at - r.created_at)::float8 order by a.claimed_at - r.created_at) from runs.run r join runs.attempt a on a.tenant_id = r.tenant_id and a.run_id = r.id where r.id in ({ids})");
         }
@@ -463,7 +498,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         return new TestTenantRun(tenant.Id, run);
     }
 
-    private static async Task<(TestTenantRun Template, IReadOnlyList<DeviceId> Devices, HttpClient Client)> Another(RunGround ground, int devices)
+    private static async Task<(TestTenantRun Template, IReadOnlyList<DeviceId> Devices, HttpClient Client)> Another(
+        RunGround ground, int devices)
     {
         var tenant = await ground.Host.CreateTenant();
         var ids = await ground.Equip(tenant, devices);
@@ -472,7 +508,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     private static async Task<string[]> Why(RunGround ground, RunId run) =>
-        [.. (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray().Select(gate => gate!["code"]!.GetValue<string>())];
+        [.. (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]!.AsArray()
+            .Select(gate => gate!["code"]!.GetValue<string>())];
 
     private static Task<long> Ready(RunGround ground) => ground.Scalar<long>("select count(*) from runs.queue where ready");
 
@@ -489,7 +526,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         order by coalesce(t.running, 0)::float / coalesce(t.weight, 1), coalesce(t.served_at, '-infinity'), q.tenant_id, q.priority desc, q.created_at
         """);
 
-    /// <summary>Readers behind a writer of a device of theirs that waits for readers only, whether or not a claim has found it waiting.</summary>
+    /// <summary>
+    /// Readers behind a writer of a device of theirs that waits for readers only, whether or not a claim has found it waiting.
+    /// </summary>
     private static async Task<HashSet<Guid>> Behind(RunGround ground, bool found) => [.. await Runs(
         ground,
         $"""

@@ -18,7 +18,8 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     public async Task A_quiet_stream_is_kept_alive_by_pings()
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        await using var ground = await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
+        await using var ground =
+            await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
         using var stream = await Open(ground.Client, await ground.StartRun());
         (await Frame(stream)).ShouldContain("id: 1\n");
         var (next, waited) = (Frame(stream), 0);
@@ -80,7 +81,8 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var signals = ground.Host.Services.GetRequiredService<RunSignals>();
         await Eventually(() => Task.FromResult(signals.Heard));
         var seldom = signals.Poll;
-        var listener = await ground.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
+        var listener =
+            await ground.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
         await ground.Sql("select pg_terminate_backend($1)", listener);
         await Eventually(() => Task.FromResult(!signals.Heard));
         signals.Poll.ShouldBeLessThan(seldom);
@@ -146,11 +148,13 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     public async Task A_reader_that_takes_nothing_for_a_minute_is_cut_off()
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        await using var ground = await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
+        await using var ground =
+            await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
         await ground.StartRun();
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        using var stream = await Open(ground.Host.Customer(ground.Tenant.EndpointId, ground.Tenant.Key, receiveBuffer: 4096), run.Id, small: true);
+        using var stream =
+            await Open(ground.Host.Customer(ground.Tenant.EndpointId, ground.Tenant.Key, receiveBuffer: 4096), run.Id, small: true);
         for (var i = 0; i < 120; i++)
         {
             (await ground.Write(run, [.. Enumerable.Range(0, 32).Select(_ => Said(new string('x', 3000)))])).ShouldBeTrue();
@@ -183,7 +187,8 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         await ground.StartRun();
         var run = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await ground.Write(run, [Said(new string('y', 300_000)), .. Enumerable.Range(0, 100).Select(_ => Said(new string('x', 4000)))])).ShouldBeTrue();
+        (await ground.Write(run, [Said(new string('y', 300_000)), .. Enumerable.Range(0, 100).Select(_ => Said(new string('x', 4000)))]))
+            .ShouldBeTrue();
         (await ground.Finish(run)).ShouldBeTrue();
         var (seqs, after, complete) = (new List<long>(), 0L, false);
         while (!complete)
@@ -210,7 +215,8 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         (await Range(new RangeHeaderValue(null, 15))).ShouldBe((HttpStatusCode.PartialContent, Encoding.UTF8.GetString(whole[^15..])));
         (await Range(new RangeHeaderValue(whole.Length, null))).Status.ShouldBe(HttpStatusCode.RequestedRangeNotSatisfiable);
         var lines = Encoding.UTF8.GetString(whole).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var device = (await ground.Client.GetStringAsync($"{path}?deviceId={ground.Devices[1]}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var device = (await ground.Client.GetStringAsync($"{path}?deviceId={ground.Devices[1]}"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         device.ShouldNotBeEmpty();
         device.ShouldBe(lines.Where(line => line.Contains(" r002 ", StringComparison.Ordinal)));
 
@@ -242,7 +248,8 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             gone["firstSeq"]!.GetValue<long>().ShouldBe(view["finalSeq"]!.GetValue<long>() + 1);
         }
 
-        (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events?after={view["finalSeq"]}"))["complete"]!.GetValue<bool>().ShouldBeTrue();
+        (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events?after={view["finalSeq"]}"))["complete"]!.GetValue<bool>()
+            .ShouldBeTrue();
         (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/devices/{ground.Devices[0]}"))["receipt"].ShouldNotBeNull();
     }
 
@@ -255,7 +262,13 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         await ground.Work(run, DeviceOutcome.Unknown);
         var day = await Age(ground, run.Id, 100);
         (await Drop(ground, 90)).ShouldBeNull();
-        await ground.Post(ground.Client, $"/v1/runs/{run.Id}:resolve", new { verdict = "abandoned", devices = new[] { new { deviceId = $"{ground.Devices[0]}", outcome = "failed" } }, evidence = "The router was replaced." });
+        await ground.Post(
+            ground.Client, $"/v1/runs/{run.Id}:resolve",
+            new
+            {
+                verdict = "abandoned", devices = new[] { new { deviceId = $"{ground.Devices[0]}", outcome = "failed" } },
+                evidence = "The router was replaced."
+            });
         (await Drop(ground, 90)).ShouldBe(day);
     }
 
@@ -285,15 +298,18 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         await using var ground = await RunGround.Start(postgres, 1);
         (await ground.Scalar<long>("select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'runs.run_event'::regclass and c.relacl is not null")).ShouldBe(0);
         (await ground.Scalar<bool>("select has_function_privilege('na_app', 'runs.drop_partition(date)', 'execute')")).ShouldBeFalse();
-        (await Should.ThrowAsync<PostgresException>(() => ground.Sql("select runs.drop_partition(current_date)"))).SqlState.ShouldBe("23001");
+        (await Should.ThrowAsync<PostgresException>(() => ground.Sql("select runs.drop_partition(current_date)"))).SqlState.ShouldBe(
+            "23001");
     }
 
     private static object On(DeviceId device) => new
     {
-        block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { $"{device}" } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
+        block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { $"{device}" } },
+        input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
     };
 
-    private static RunEvent Said(string text) => new(DateTimeOffset.UtcNow, "output", null, new JsonObject { ["text"] = text }.ToJsonString());
+    private static RunEvent Said(string text) =>
+        new(DateTimeOffset.UtcNow, "output", null, new JsonObject { ["text"] = text }.ToJsonString());
 
     /// <summary>Makes a run and its events so many days old.</summary>
     private static async Task<DateOnly> Age(RunGround ground, RunId run, int days)

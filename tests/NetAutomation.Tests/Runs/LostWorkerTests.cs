@@ -29,7 +29,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     {
         await using var ground = await RunGround.Start(postgres, 1);
         var run = await ground.StartRun();
-        await ground.Sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = 'na_app'");
+        await ground.Sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = 'na_app'");
         (await ground.Claim()).ShouldNotBeNull().Id.ShouldBe(run);
     }
 
@@ -72,13 +73,19 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         var events = (await RunGround.Get(ground.Client, $"/v1/runs/{lost.Id}/events"))["items"]!.AsArray();
         events.Select(item => item!["seq"]!.GetValue<int>()).ShouldBe(Enumerable.Range(1, events.Count));
 
-        var found = new { verdict = "completed", evidence = "running-config read on both", devices = new[] { new { deviceId = lost.Devices[1].Id.ToString(), outcome = "changed" } } };
+        var found =
+            new
+            {
+                verdict = "completed", evidence = "running-config read on both",
+                devices = new[] { new { deviceId = lost.Devices[1].Id.ToString(), outcome = "changed" } }
+            };
         await RunGround.Post(ground.Client, $"/v1/runs/{lost.Id}:resolve", new { verdict = "completed", evidence = "" }, null, 422);
         var resolved = await ground.Post(ground.Client, $"/v1/runs/{lost.Id}:resolve", found);
         resolved["state"]!.GetValue<string>().ShouldBe("resolved");
         resolved["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.200000");
         (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
-        (await RunGround.Post(ground.Client, $"/v1/runs/{lost.Id}:resolve", found, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_not_unknown");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{lost.Id}:resolve", found, null, 409))["type"]!.GetValue<string>()
+            .ShouldBe("/problems/run_not_unknown");
     }
 
     [Fact]
@@ -88,7 +95,9 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         await ground.StartRun();
         var lost = (await ground.Claim())!;
         (await ground.Journal(journal => journal.Start(lost, default))).ShouldBeTrue();
-        (await ground.Write(lost, RunGround.Started(lost.Devices[0].Id), RunGround.Reported(lost.Devices[0].Id, DeviceOutcome.Changed), RunGround.Started(lost.Devices[1].Id))).ShouldBeTrue();
+        (await ground.Write(
+            lost, RunGround.Started(lost.Devices[0].Id), RunGround.Reported(lost.Devices[0].Id, DeviceOutcome.Changed),
+            RunGround.Started(lost.Devices[1].Id))).ShouldBeTrue();
         await Lose(ground);
         (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Queued)]);
         (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "nobody else may configure what is not finished");
@@ -99,7 +108,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         again.Devices.Select(device => (device.Id, device.Verify)).ShouldBe(lost.Devices.Skip(1).Select(device => (device.Id, true)));
         (await ground.Claim("w3")).ShouldBeNull("the other run waits for the devices");
         (await ground.Journal(journal => journal.Start(again, default))).ShouldBeTrue();
-        (await ground.Write(lost, RunGround.Reported(lost.Devices[1].Id, DeviceOutcome.Changed))).ShouldBeFalse("a worker that wakes up writes nothing");
+        (await ground.Write(lost, RunGround.Reported(lost.Devices[1].Id, DeviceOutcome.Changed)))
+            .ShouldBeFalse("a worker that wakes up writes nothing");
         await Lose(ground);
         (await Rescue(ground)).ShouldBe([(lost.Id, RunState.Unknown)]);
         var view = await RunGround.Get(ground.Client, $"/v1/runs/{lost.Id}");
@@ -136,7 +146,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
             (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         }
 
-        (await ground.Journal(journal => journal.Write(run, 1, batch, default))).ShouldBeFalse("a batch never begins in the middle of another");
+        (await ground.Journal(journal => journal.Write(run, 1, batch, default)))
+            .ShouldBeFalse("a batch never begins in the middle of another");
         (await ground.Finish(run)).ShouldBeTrue();
         (await ground.Finish(run)).ShouldBeFalse();
         var events = (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events"))["items"]!.AsArray();
@@ -167,8 +178,14 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         await ground.StartRun();
         var run = (await ground.Claim())!;
         await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Unknown);
-        var body = new { verdict = "reverted", evidence = "rolled back by hand", devices = new[] { new { deviceId = run.Devices[1].Id.ToString(), outcome = "ok" } } };
-        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:resolve", body))["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");
+        var body =
+            new
+            {
+                verdict = "reverted", evidence = "rolled back by hand",
+                devices = new[] { new { deviceId = run.Devices[1].Id.ToString(), outcome = "ok" } }
+            };
+        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:resolve", body))["charged"]!["amount"]!.GetValue<string>()
+            .ShouldBe("0.150000");
     }
 
     [Fact]
@@ -179,7 +196,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         (await ground.Claim()).ShouldNotBeNull();
         await Lose(ground);
         await using var scope = ground.Host.Services.CreateAsyncScope();
-        (await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.FromSeconds(5), TimeSpan.FromDays(1000), default)).ShouldBeEmpty();
+        (await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.FromSeconds(5), TimeSpan.FromDays(1000), default))
+            .ShouldBeEmpty();
     }
 
     [Fact]
@@ -191,7 +209,8 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         (await ground.Write(run, RunGround.Started(run.Devices[0].Id))).ShouldBeTrue();
         var preview = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/cancel-preview");
-        (preview["possible"]!.GetValue<bool>(), preview["interrupted"]!.GetValue<int>(), preview["notStarted"]!.GetValue<int>()).ShouldBe((true, 1, 1));
+        (preview["possible"]!.GetValue<bool>(), preview["interrupted"]!.GetValue<int>(), preview["notStarted"]!.GetValue<int>())
+            .ShouldBe((true, 1, 1));
     }
 
     private static async Task<string?> HandBack(RunGround ground, ClaimedRun run)

@@ -19,7 +19,8 @@ public sealed class PlatformPinTests(PostgresServer postgres)
                 await File.WriteAllTextAsync(Path.Combine(platforms.CreateSubdirectory("frr").FullName, Path.GetFileName(file)), text);
             }
 
-            await using var newer = await ServiceHost.Start(ground.Database, ["Roles:1=api", $"Catalog:PlatformsDirectory={platforms.FullName}"]);
+            await using var newer =
+                await ServiceHost.Start(ground.Database, ["Roles:1=api", $"Catalog:PlatformsDirectory={platforms.FullName}"]);
             var client = newer.Customer(ground.Tenant.EndpointId, ground.Tenant.Key);
             var later = await ground.Post(client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
             var id = RunId.Parse($"{(await ground.Post(client, "/v1/runs", new { quoteId = $"{quote["id"]}" }))["id"]}");

@@ -30,10 +30,12 @@ internal sealed class RunGround : IAsyncDisposable
 
     public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
 
-    public static async Task<RunGround> Start(PostgresServer postgres, int devices = 3, bool upkeep = false, Action<WebApplicationBuilder>? configure = null) =>
+    public static async Task<RunGround> Start(
+        PostgresServer postgres, int devices = 3, bool upkeep = false, Action<WebApplicationBuilder>? configure = null) =>
         await Start(await postgres.Create(), devices, upkeep, configure);
 
-    public static async Task<RunGround> Start(TestDatabase database, int devices, bool upkeep, Action<WebApplicationBuilder>? configure = null)
+    public static async Task<RunGround> Start(
+        TestDatabase database, int devices, bool upkeep, Action<WebApplicationBuilder>? configure = null)
     {
         var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"], configure);
         var ground = new RunGround(host, database);
@@ -47,7 +49,10 @@ internal sealed class RunGround : IAsyncDisposable
     public async Task<IReadOnlyList<DeviceId>> Equip(TestTenant tenant, int devices)
     {
         var site = (await Post(tenant.Client, "/v1/sites", new { name = "ams" }))["id"]!.GetValue<string>();
-        var credential = (await Post(tenant.Client, "/v1/credentials", new { name = "netops", username = "netops", kind = "password", password = "sample-secret" }))["id"]!.GetValue<string>();
+        var credential =
+            (await Post(
+                tenant.Client, "/v1/credentials",
+                new { name = "netops", username = "netops", kind = "password", password = "sample-secret" }))["id"]!.GetValue<string>();
         var connector = (await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site }))["id"]!.GetValue<string>();
         await Sql("insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at) values ($1, $2, $3, 'test', now() + interval '1 day')", tenant.Id.Value, Guid.CreateVersion7(), ConnectorId.Parse(connector).Value);
         var ids = new List<DeviceId>();
@@ -101,7 +106,8 @@ internal sealed class RunGround : IAsyncDisposable
         return JsonNode.Parse(text)!;
     }
 
-    public Task<ClaimedRun?> Claim(string worker = "w1") => new Journals(Host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System).Claim(worker);
+    public Task<ClaimedRun?> Claim(string worker = "w1") =>
+        new Journals(Host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System).Claim(worker);
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 
@@ -120,7 +126,8 @@ internal sealed class RunGround : IAsyncDisposable
     public static RunEvent Started(DeviceId device) => new(DateTimeOffset.UtcNow, "device_started", device, "{}");
 
     public static RunEvent Reported(DeviceId device, DeviceOutcome outcome) => RunEvent.Of(DateTimeOffset.UtcNow, new DeviceReport(
-        device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null, "+ ip route", null, null, []));
+        device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null,
+        "+ ip route", null, null, []));
 
     /// <summary>Works a claimed run through: every device gets the outcome given for its place, the rest <c>changed</c>.</summary>
     public async Task Work(ClaimedRun run, params DeviceOutcome[] outcomes)

@@ -29,7 +29,12 @@ public sealed class RunLifeTests(PostgresServer postgres)
     public async Task Runs_that_wait_for_a_device_hold_up_no_other()
     {
         await using var ground = await RunGround.Start(postgres, 2);
-        var busy = new { block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[0].ToString() } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } };
+        var busy =
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[0].ToString() } },
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }
+            };
         await ground.Post(ground.Client, "/v1/runs:batch", new { runs = Enumerable.Repeat(busy, 30) });
         (await ground.Claim()).ShouldNotBeNull();
         var free = await ground.StartRun(busy with { targets = new { deviceIds = new[] { ground.Devices[1].ToString() } } });
@@ -84,7 +89,8 @@ public sealed class RunLifeTests(PostgresServer postgres)
         cancelled["state"]!.GetValue<string>().ShouldBe("cancelled");
         cancelled["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
         cancelled["summary"]!["not_started"]!.GetValue<int>().ShouldBe(2);
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_finished");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>()
+            .ShouldBe("/problems/run_finished");
         (await ground.Claim()).ShouldBeNull();
     }
 
@@ -147,7 +153,8 @@ public sealed class RunLifeTests(PostgresServer postgres)
         using var answer = await ground.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var reading = answer.Content.ReadAsStringAsync();
         await ground.Work(run);
-        var frames = (await reading.WaitAsync(TimeSpan.FromSeconds(20))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(frame => frame.StartsWith("id: ", StringComparison.Ordinal)).ToList();
+        var frames = (await reading.WaitAsync(TimeSpan.FromSeconds(20))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
+            .Where(frame => frame.StartsWith("id: ", StringComparison.Ordinal)).ToList();
         frames.Select(frame => int.Parse(frame.Split('\n')[0][4..])).ShouldBe(Enumerable.Range(1, frames.Count));
         frames[^1].ShouldContain("event: output_complete");
 
@@ -173,7 +180,8 @@ public sealed class RunLifeTests(PostgresServer postgres)
         }
 
         receipts.Select(receipt => receipt["price"]!["amount"]!.GetValue<string>()).ShouldBe(["0.050000", "0.000000", "0.050000"]);
-        receipts.Skip(1).Select(receipt => receipt["previousHash"]!.GetValue<string>()).ShouldBe(receipts.SkipLast(1).Select(receipt => receipt["hash"]!.GetValue<string>()));
+        receipts.Skip(1).Select(receipt => receipt["previousHash"]!.GetValue<string>())
+            .ShouldBe(receipts.SkipLast(1).Select(receipt => receipt["hash"]!.GetValue<string>()));
     }
 
     [Fact]
@@ -194,10 +202,13 @@ public sealed class RunLifeTests(PostgresServer postgres)
         await using var ground = await RunGround.Start(postgres, 3);
         await ground.StartRun();
         var run = (await ground.Claim())!;
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed" } }, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/run_not_finished");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed" } }, null, 409))[
+            "type"]!.GetValue<string>().ShouldBe("/problems/run_not_finished");
         await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Unreachable);
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "unknown" } }, null, 422))["errors"]![0]!["code"]!.GetValue<string>().ShouldBe("no_targets");
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "ok" } }, null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/outcomes");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "unknown" } }, null, 422))["errors"]![
+            0]!["code"]!.GetValue<string>().ShouldBe("no_targets");
+        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "ok" } }, null, 422))["errors"]![0]![
+            "pointer"]!.GetValue<string>().ShouldBe("/outcomes");
         var again = await ground.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed", "unreachable" } });
         again["relaunchOf"]!.GetValue<string>().ShouldBe(run.Id.ToString());
         again["summary"]!["total"]!.GetValue<int>().ShouldBe(2);
@@ -210,11 +221,17 @@ public sealed class RunLifeTests(PostgresServer postgres)
     public async Task A_batch_starts_every_run_or_none()
     {
         await using var ground = await RunGround.Start(postgres, 1);
-        var bad = await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = new[] { ground.Apply("10.9.0.0/16"), ground.Apply("nonsense") } }, null, 422);
+        var bad =
+            await RunGround.Post(
+                ground.Client, "/v1/runs:batch", new { runs = new[] { ground.Apply("10.9.0.0/16"), ground.Apply("nonsense") } }, null, 422);
         bad["errors"]![0]!["pointer"]!.GetValue<string>().ShouldStartWith("/runs/1/input/routes/0/prefix");
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
-        (await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = Array.Empty<object>() }, null, 422))["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/runs");
-        var started = await ground.Post(ground.Client, "/v1/runs:batch", new { runs = Enumerable.Range(1, 20).Select(i => ground.Apply($"10.{i}.0.0/16")).ToArray() });
+        (await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = Array.Empty<object>() }, null, 422))["errors"]![0]![
+            "pointer"]!.GetValue<string>().ShouldBe("/runs");
+        var started =
+            await ground.Post(
+                ground.Client, "/v1/runs:batch",
+                new { runs = Enumerable.Range(1, 20).Select(i => ground.Apply($"10.{i}.0.0/16")).ToArray() });
         started["runs"]!.AsArray().Select(run => run!["id"]!.GetValue<string>()).Distinct().Count().ShouldBe(20);
     }
 

@@ -15,7 +15,8 @@ public sealed class RunRulesTests(PostgresServer postgres)
     public async Task States_are_those_of_the_database()
     {
         await using var source = NpgsqlDataSource.Create((await postgres.Create()).Owner);
-        (await Column(source, "select state from runs.run_state where state <> 'none'")).ShouldBe(Names(typeof(RunState)), ignoreOrder: true);
+        (await Column(source, "select state from runs.run_state where state <> 'none'"))
+            .ShouldBe(Names(typeof(RunState)), ignoreOrder: true);
     }
 
     [Fact]

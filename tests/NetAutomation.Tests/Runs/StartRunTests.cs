@@ -38,7 +38,10 @@ public sealed class StartRunTests(PostgresServer postgres)
         var key = $"change-{Guid.NewGuid():n}";
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = System.Net.Http.Json.JsonContent.Create(ground.Apply("10.9.0.0/16")) };
+            using var request =
+                new HttpRequestMessage(
+                    HttpMethod.Post, "/v1/runs")
+                { Content = System.Net.Http.Json.JsonContent.Create(ground.Apply("10.9.0.0/16")) };
             request.Headers.Add("Idempotency-Key", key);
             using var answer = await ground.Client.SendAsync(request);
             return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
@@ -60,7 +63,8 @@ public sealed class StartRunTests(PostgresServer postgres)
         (await RunGround.Post(ground.Client, "/v1/runs", body, null, 202))["quoteId"]!.GetValue<string>().ShouldBe(body.quoteId);
         (await RunGround.Post(ground.Client, "/v1/runs", body, null, 409))["type"]!.GetValue<string>().ShouldBe("/problems/quote_used");
         var other = await ground.Post(ground.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
-        (await RunGround.Post(ground.Client, "/v1/runs", new { quoteId = other["id"]!.GetValue<string>(), block = "static-routes" }, null, 422))
+        (await RunGround.Post(
+            ground.Client, "/v1/runs", new { quoteId = other["id"]!.GetValue<string>(), block = "static-routes" }, null, 422))
             ["errors"]![0]!["pointer"]!.GetValue<string>().ShouldBe("/block");
     }
 
@@ -68,8 +72,14 @@ public sealed class StartRunTests(PostgresServer postgres)
     public async Task A_run_is_refused_where_nothing_or_not_enough_was_paid()
     {
         await using var ground = await RunGround.Start(postgres);
-        var unpaid = new { block = "bgp-neighbors", mode = "apply", targets = new { all = true }, input = new { asn = 65001, neighbors = new[] { new { address = "10.66.0.9", remoteAs = 65002 } } } };
-        (await RunGround.Post(ground.Client, "/v1/runs", unpaid, null, 402))["type"]!.GetValue<string>().ShouldBe("/problems/no_entitlement");
+        var unpaid =
+            new
+            {
+                block = "bgp-neighbors", mode = "apply", targets = new { all = true },
+                input = new { asn = 65001, neighbors = new[] { new { address = "10.66.0.9", remoteAs = 65002 } } }
+            };
+        (await RunGround.Post(ground.Client, "/v1/runs", unpaid, null, 402))["type"]!.GetValue<string>()
+            .ShouldBe("/problems/no_entitlement");
 
         var body = JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(ground.Apply("10.9.0.0/16")))!.AsObject();
         body["maxPrice"] = new JsonObject { ["amount"] = "0.10", ["currency"] = "USD" };
@@ -77,7 +87,12 @@ public sealed class StartRunTests(PostgresServer postgres)
         above["type"]!.GetValue<string>().ShouldBe("/problems/price_above_max");
         above["ceiling"]!["amount"]!.GetValue<string>().ShouldBe("0.250000");
 
-        using (var put = new HttpRequestMessage(HttpMethod.Put, "/v1/budget") { Content = System.Net.Http.Json.JsonContent.Create(new { monthly = new { amount = "0.3", currency = "USD" } }) })
+        using (var put =
+            new HttpRequestMessage(
+                HttpMethod.Put, "/v1/budget")
+            {
+                Content = System.Net.Http.Json.JsonContent.Create(new { monthly = new { amount = "0.3", currency = "USD" } })
+            })
         {
             put.Headers.Add("If-Match", "*");
             using var answer = await ground.Client.SendAsync(put);

@@ -35,7 +35,9 @@ public sealed class WindowTests(PostgresServer postgres)
         var run = await ground.StartRun();
         (await ground.Claim()).ShouldBeNull();
         Instant((await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["eligibleAt"]!).ShouldBe(opens);
-        var changed = (await ground.Client.Call("PATCH", $"/v1/windows/{window.Id}", new { cron = ScheduleGround.Minute(_started) }, window.ETag)).Must(HttpStatusCode.OK);
+        var changed =
+            (await ground.Client.Call("PATCH", $"/v1/windows/{window.Id}", new { cron = ScheduleGround.Minute(_started) }, window.ETag))
+                .Must(HttpStatusCode.OK);
         changed.ETag.ShouldNotBe(window.ETag);
         (await ground.Claim())!.Id.ShouldBe(run);
     }
@@ -55,7 +57,12 @@ public sealed class WindowTests(PostgresServer postgres)
     {
         await using var ground = await ScheduleGround.Start(postgres, 2);
         await Open(ground, "edge freeze", "deny", "role=edge");
-        object Routes(int device) => new { block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[device].ToString() } }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } };
+        object Routes(int device) =>
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[device].ToString() } },
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }
+            };
         var edge = await ground.StartRun(Routes(0));
         var core = await ground.StartRun(Routes(1));
         (await ground.Claim())!.Id.ShouldBe(core);
@@ -100,7 +107,8 @@ public sealed class WindowTests(PostgresServer postgres)
         for (var i = 0; i < 6; i++)
         {
             // Within the fortnight that is written ahead the clocks of Amsterdam and New York change.
-            time.Now = ScheduleGround.Instant(random.Next(2) == 0 ? "2027-03-12T00:00Z" : "2027-10-26T00:00Z").AddMinutes(random.Next(2 * 1440));
+            time.Now = ScheduleGround.Instant(random.Next(2) == 0 ? "2027-03-12T00:00Z" : "2027-10-26T00:00Z")
+                .AddMinutes(random.Next(2 * 1440));
             var last = time.Now.AddDays(13);
             var windows = new List<string>();
             for (var n = random.Next(1, 4); n > 0; n--)
@@ -109,7 +117,8 @@ public sealed class WindowTests(PostgresServer postgres)
                 windows.Add((await ground.Post(ground.Client, "/v1/windows", new
                 {
                     name = $"w{i}-{n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron, duration = $"PT{random.Next(1, 30)}H",
-                    timeZone = random.GetItems(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe"], 1)[0], selector = random.GetItems([null, "role=edge", "role=core"], 1)[0],
+                    timeZone = random.GetItems(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe"], 1)[0],
+                    selector = random.GetItems([null, "role=edge", "role=core"], 1)[0],
                 }))["id"]!.GetValue<string>());
             }
 
@@ -148,8 +157,11 @@ public sealed class WindowTests(PostgresServer postgres)
     public async Task A_window_that_makes_no_sense_is_refused_where_it_is_wrong()
     {
         await using var ground = await ScheduleGround.Start(postgres, 1);
-        async Task<IReadOnlyList<string>> Try(string duration = "PT1H", string? selector = null, string? cron = "0 1 * * *", string? rrule = null) =>
-            (await ground.Client.Call("POST", "/v1/windows", new { name = "w", kind = "deny", cron, rrule, duration, timeZone = "UTC", selector })).Must(HttpStatusCode.UnprocessableEntity).Faults;
+        async Task<IReadOnlyList<string>> Try(
+            string duration = "PT1H", string? selector = null, string? cron = "0 1 * * *", string? rrule = null) =>
+            (await ground.Client.Call(
+                "POST", "/v1/windows", new { name = "w", kind = "deny", cron, rrule, duration, timeZone = "UTC", selector }))
+                    .Must(HttpStatusCode.UnprocessableEntity).Faults;
         foreach (var duration in new[] { "1h", "PT0M", "P8D", "P1M", "PT", "P", "PT1H30", "-PT1H", "PT1S" })
         {
             (await Try(duration)).ShouldBe(["/duration duration"], duration);
@@ -158,20 +170,26 @@ public sealed class WindowTests(PostgresServer postgres)
         (await Try(selector: "role in (")).ShouldBe(["/selector selector"]);
         (await Try(rrule: "FREQ=DAILY")).ShouldBe(["/rrule one_of"]);
         await Open(ground, "w", "deny");
-        (await ground.Client.Call("POST", "/v1/windows", new { name = "w", kind = "deny", cron = "0 1 * * *", duration = "PT1H", timeZone = "UTC" })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("window_name_taken");
+        (await ground.Client.Call(
+            "POST", "/v1/windows", new { name = "w", kind = "deny", cron = "0 1 * * *", duration = "PT1H", timeZone = "UTC" }))
+                .Must(HttpStatusCode.Conflict).Problem.ShouldBe("window_name_taken");
     }
 
     /// <summary>What a claim at this instant would see.</summary>
     private static Task<bool> Closed(RunGround ground, RunId run, DateTimeOffset at) =>
         ground.Scalar<bool>($"select runs.outside_windows(tenant_id, id, '{at:O}') from runs.run where id = '{run.Value}'");
 
-    private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) => Window(ground, name, kind, _started, selector);
+    private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) =>
+        Window(ground, name, kind, _started, selector);
 
     /// <summary>A window of two hours from this minute on.</summary>
     private static async Task<Answer> Window(RunGround ground, string name, string kind, DateTimeOffset start, string? selector = null) =>
-        (await ground.Client.Call("POST", "/v1/windows", new { name, kind, cron = ScheduleGround.Minute(start), duration = "PT2H", timeZone = "UTC", selector })).Must(HttpStatusCode.Created);
+        (await ground.Client.Call(
+            "POST", "/v1/windows", new { name, kind, cron = ScheduleGround.Minute(start), duration = "PT2H", timeZone = "UTC", selector }))
+                .Must(HttpStatusCode.Created);
 
     private static DateTimeOffset Minute(DateTimeOffset at) => at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMinute));
 
-    private static DateTimeOffset Instant(System.Text.Json.Nodes.JsonNode node) => DateTimeOffset.Parse(node.GetValue<string>(), CultureInfo.InvariantCulture);
+    private static DateTimeOffset Instant(System.Text.Json.Nodes.JsonNode node) =>
+        DateTimeOffset.Parse(node.GetValue<string>(), CultureInfo.InvariantCulture);
 }

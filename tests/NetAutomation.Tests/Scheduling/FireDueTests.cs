@@ -76,7 +76,8 @@ public sealed class FireDueTests(PostgresServer postgres)
         await ground.MissedSince(schedule, half.AddHours(-3).AddMinutes(-1));
         await ground.Host.Fire();
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(runs);
-        (await ground.Occurrences(schedule)).ShouldBe([runs == 1 ? "started" : "skipped misfire", "skipped misfire", "skipped misfire", "skipped misfire"]);
+        (await ground.Occurrences(schedule))
+            .ShouldBe([runs == 1 ? "started" : "skipped misfire", "skipped misfire", "skipped misfire", "skipped misfire"]);
     }
 
     [Theory]
@@ -128,7 +129,8 @@ public sealed class FireDueTests(PostgresServer postgres)
         await using var second = await ServiceHost.Start(database);
         await ground.Due();
         var deadline = DateTime.UtcNow.AddSeconds(60);
-        while (await ground.Scalar<long>("select count(*) from runs.run") == 0 || await ground.Scalar<long>("select count(*) from quartz.qrtz_scheduler_state") < 2)
+        while (await ground.Scalar<long>("select count(*) from runs.run") == 0
+            || await ground.Scalar<long>("select count(*) from quartz.qrtz_scheduler_state") < 2)
         {
             DateTime.UtcNow.ShouldBeLessThan(deadline, "nothing fired, or not both joined");
             await Task.Delay(200);
@@ -136,6 +138,7 @@ public sealed class FireDueTests(PostgresServer postgres)
 
         await Task.WhenAll(ground.Host.Fire(), second.Fire());
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
-        (await ground.Scalar<long>("select count(*) - count(distinct job_name) from quartz.qrtz_triggers")).ShouldBe(0, "each job has one trigger for all processes");
+        (await ground.Scalar<long>("select count(*) - count(distinct job_name) from quartz.qrtz_triggers"))
+            .ShouldBe(0, "each job has one trigger for all processes");
     }
 }

@@ -16,7 +16,8 @@ public sealed class ForgetTests(PostgresServer postgres)
         await ground.Sql(
             "insert into scheduling.occurrence (tenant_id, schedule_id, at, state, found_at) select $1, $2, now() - make_interval(days => d), 'skipped', now() - make_interval(days => d) from unnest(array[399, 401]) d", tenant, schedule.Value);
         await ActivatorUtilities.CreateInstance<Forget>(ground.Host.Services).Run(default);
-        (await ground.Scalar<string>("select string_agg(key, ' ') from web.idempotency_key where key like 'a-key%'")).ShouldBe("a-key-of-the-past-29");
+        (await ground.Scalar<string>("select string_agg(key, ' ') from web.idempotency_key where key like 'a-key%'"))
+            .ShouldBe("a-key-of-the-past-29");
         (await ground.Scalar<long>("select count(*) from scheduling.occurrence")).ShouldBe(1);
     }
 }

@@ -8,7 +8,8 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
 {
     private const string Yearly = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0";
     private static readonly string[] _zones =
-        ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "America/Havana", "Africa/Cairo", "America/Santiago", "Asia/Kathmandu", "UTC"];
+        ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "America/Havana", "Africa/Cairo", "America/Santiago",
+            "Asia/Kathmandu", "UTC"];
 
     // Gap, overlap; the same of half an hour; the same at midnight; leap days.
     [Theory]
@@ -20,9 +21,14 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     [InlineData("30 0 * * *", "America/Havana", "2027-11-06T05:00Z", 15, "2027-11-07T04:30Z 2027-11-08T05:30Z")]
     [InlineData("0 2 29 2 *", "Europe/Amsterdam", "2027-02-20T00:00Z", 4320, "2028-02-29T01:00Z")]
     [InlineData(Yearly, "Europe/Amsterdam", "2027-02-20T00:00Z", 4320, "2028-02-29T01:00Z")]
-    [InlineData("FREQ=MONTHLY;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0", "UTC", "2027-01-20T00:00Z", 1440, "2027-01-29T02:00Z 2027-03-29T02:00Z 2027-04-29T02:00Z")]
-    [InlineData("FREQ=MONTHLY;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0", "UTC", "2028-01-20T00:00Z", 1440, "2028-01-29T02:00Z 2028-02-29T02:00Z 2028-03-29T02:00Z")]
-    public async Task Over_a_change_of_clocks_or_a_leap_day_each_time_starts_one_run(string rule, string zone, string from, int minutes, string expected)
+    [InlineData(
+        "FREQ=MONTHLY;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0", "UTC", "2027-01-20T00:00Z", 1440,
+        "2027-01-29T02:00Z 2027-03-29T02:00Z 2027-04-29T02:00Z")]
+    [InlineData(
+        "FREQ=MONTHLY;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0", "UTC", "2028-01-20T00:00Z", 1440,
+        "2028-01-29T02:00Z 2028-02-29T02:00Z 2028-03-29T02:00Z")]
+    public async Task Over_a_change_of_clocks_or_a_leap_day_each_time_starts_one_run(
+        string rule, string zone, string from, int minutes, string expected)
     {
         var time = new SetTime();
         await using var ground = await ScheduleGround.Start(postgres, time);
@@ -94,13 +100,16 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
         await using var ground = await ScheduleGround.Start(postgres, time);
         time.Now = ScheduleGround.Instant("2027-03-27T12:00Z");
         var schedule = await Make(ground, "30 2 * * *", "Europe/Amsterdam", "skip");
-        await ground.Post(ground.Client, "/v1/windows", new { name = "freeze", kind = "deny", cron = "0 0 28 3 *", duration = "PT4H", timeZone = "Europe/Amsterdam" });
+        await ground.Post(
+            ground.Client, "/v1/windows",
+            new { name = "freeze", kind = "deny", cron = "0 0 28 3 *", duration = "PT4H", timeZone = "Europe/Amsterdam" });
         var opens = ScheduleGround.Instant("2027-03-28T03:00Z");
         time.Now = ScheduleGround.Instant("2027-03-28T01:00:02Z");
         await ground.Host.Fire();
         await ground.Host.Fire();
 
-        var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().ShouldHaveSingleItem()!;
+        var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
+            .ShouldHaveSingleItem()!;
         ScheduleGround.Instant(stored["at"]).ShouldBe(ScheduleGround.Instant("2027-03-28T01:00Z"));
         (stored["state"]!.GetValue<string>(), stored["blocked"]!["code"]!.GetValue<string>()).ShouldBe(("started", "window"));
         stored["blocked"]!["detail"]!.GetValue<string>().ShouldContain("freeze");
@@ -135,7 +144,10 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
         time.Now = ScheduleGround.Instant("2027-11-02T01:30:05Z");
         await ground.Host.Fire();
         var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Reverse().ToList();
-        stored.Select(item => (item!["state"]!.GetValue<string>(), item["blocked"]?["code"]?.GetValue<string>(), ScheduleGround.Instant(item["blocked"]?["eligibleAt"]))).ShouldBe(
+        stored.Select(
+            item =>
+                (item!["state"]!.GetValue<string>(), item["blocked"]?["code"]?.GetValue<string>(),
+                    ScheduleGround.Instant(item["blocked"]?["eligibleAt"]))).ShouldBe(
         [
             ("skipped", "misfire", ScheduleGround.Instant("2027-10-31T00:30Z")),
             ("started", null, null),
@@ -148,14 +160,19 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     {
         var recurs = rule.StartsWith("FREQ", StringComparison.Ordinal);
         var (cron, rrule) = (recurs ? null : rule, recurs ? rule : null);
-        return (await ground.Post(ground.Client, "/v1/schedules", new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = ground.Apply("10.9.0.0/16") }))["id"]!
+        return (
+            await ground.Post(
+                ground.Client, "/v1/schedules",
+                new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = ground.Apply("10.9.0.0/16") }))["id"]!
             .GetValue<string>();
     }
 
-    private static async Task<string> Window(RunGround ground, string zone, Random random) => (await ground.Post(ground.Client, "/v1/windows", new
-    {
-        name = $"w-{Guid.NewGuid():n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron = Cron(random), duration = $"PT{random.Next(1, 30)}H", timeZone = zone,
-    }))["id"]!.GetValue<string>();
+    private static async Task<string> Window(RunGround ground, string zone, Random random) =>
+        (await ground.Post(ground.Client, "/v1/windows", new
+        {
+            name = $"w-{Guid.NewGuid():n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron = Cron(random),
+            duration = $"PT{random.Next(1, 30)}H", timeZone = zone,
+        }))["id"]!.GetValue<string>();
 
     /// <summary>Within a day before the zone's clocks change, or before a leap day.</summary>
     private static DateTimeOffset Near(string zone, Random random)
@@ -180,6 +197,9 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
         return $"{minute} {hour} {random.GetItems(["* * *", "* * *", "29 * *", "29 2 *", "* * 0", "1-7 * SUN"], 1)[0]}";
     }
 
-    private static string Rrule(Random random) => random.GetItems(["FREQ=DAILY", "FREQ=DAILY;INTERVAL=2", "FREQ=WEEKLY;BYDAY=SU,MO", "FREQ=MONTHLY;BYDAY=-1SU", "FREQ=MONTHLY;BYMONTHDAY=29,-1", Yearly.Split(";BYHOUR")[0]], 1)[0]
+    private static string Rrule(Random random) =>
+        random.GetItems(
+            ["FREQ=DAILY", "FREQ=DAILY;INTERVAL=2", "FREQ=WEEKLY;BYDAY=SU,MO", "FREQ=MONTHLY;BYDAY=-1SU", "FREQ=MONTHLY;BYMONTHDAY=29,-1",
+                Yearly.Split(";BYHOUR")[0]], 1)[0]
         + random.GetItems([";BYHOUR=0,1,2,3;BYMINUTE=0,30", ";BYHOUR=2;BYMINUTE=30", ";BYHOUR=0;BYMINUTE=0", ""], 1)[0];
 }

@@ -10,11 +10,18 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
     public async Task A_schedule_is_made_changed_and_removed_under_its_etag()
     {
         await using var ground = await ScheduleGround.Start(postgres);
-        var body = new { name = "nightly", rrule = "FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30", timeZone = "Europe/Amsterdam", run = ground.Apply("10.9.0.0/16"), misfire = "once", overlap = "queue" };
+        var body =
+            new
+            {
+                name = "nightly", rrule = "FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30", timeZone = "Europe/Amsterdam",
+                run = ground.Apply("10.9.0.0/16"), misfire = "once", overlap = "queue"
+            };
         var made = (await ground.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Created);
         made.Json.GetProperty("misfire").GetString().ShouldBe("once");
         made.Json.GetProperty("run").GetProperty("block").GetString().ShouldBe("static-routes");
-        DateTimeOffset.Parse(made.Json.GetProperty("nextAt").GetString()!, System.Globalization.CultureInfo.InvariantCulture).DayOfWeek.ShouldBe(DayOfWeek.Saturday);
+        DateTimeOffset.Parse(
+            made.Json.GetProperty("nextAt").GetString()!, System.Globalization.CultureInfo.InvariantCulture).DayOfWeek.ShouldBe(
+                DayOfWeek.Saturday);
         (await ground.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("schedule_name_taken");
 
         var path = $"/v1/schedules/{made.Id}";
@@ -36,10 +43,21 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
     {
         await using var ground = await ScheduleGround.Start(postgres);
         async Task<Answer> Try(object run, string? cron = "0 3 * * *", string? rrule = null, string zone = "UTC") =>
-            (await ground.Client.Call("POST", "/v1/schedules", new { name = "x", cron, rrule, timeZone = zone, run })).Must(HttpStatusCode.UnprocessableEntity);
-        (await Try(new { block = "static-routes", mode = "apply", targets = new { selector = "role=none" }, input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } } }))
+            (await ground.Client.Call("POST", "/v1/schedules", new { name = "x", cron, rrule, timeZone = zone, run }))
+                .Must(HttpStatusCode.UnprocessableEntity);
+        (await Try(
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { selector = "role=none" },
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }
+            }))
             .Faults.ShouldBe(["/run/targets/selector no_targets"]);
-        (await Try(new { block = "static-routes", mode = "apply", targets = new { all = true }, startBy = "2030-01-01T00:00:00Z" })).Faults.ShouldBe(["/run/startBy not_here"]);
+        (await Try(
+            new
+            {
+                block = "static-routes", mode = "apply", targets = new { all = true },
+                startBy = "2030-01-01T00:00:00Z"
+            })).Faults.ShouldBe(["/run/startBy not_here"]);
         (await Try(ground.Apply("10.9.0.0/16"), "0 0 31 2 *")).Faults.ShouldBe(["/cron never"]);
         (await Try(ground.Apply("10.9.0.0/16"), null, "FREQ=DAILY;BYWEEKNO=3")).Faults.ShouldBe(["/rrule rrule"]);
         (await Try(ground.Apply("10.9.0.0/16"), zone: "Mars/Olympus")).Faults.ShouldBe(["/timeZone unknown_time_zone"]);
@@ -50,7 +68,8 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
     {
         await using var ground = await ScheduleGround.Start(postgres);
         var schedule = await ground.Schedule("0 2,12 * * *");
-        await ground.Post(ground.Client, "/v1/windows", new { name = "night", kind = "deny", cron = "0 1 * * *", duration = "PT2H", timeZone = "UTC" });
+        await ground.Post(
+            ground.Client, "/v1/windows", new { name = "night", kind = "deny", cron = "0 1 * * *", duration = "PT2H", timeZone = "UTC" });
         var items = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=4"))["items"]!.AsArray();
         items.Count.ShouldBe(4);
         foreach (var item in items)
@@ -63,12 +82,14 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
             else
             {
                 item["blocked"]!["code"]!.GetValue<string>().ShouldBe("window");
-                DateTimeOffset.Parse(item["blocked"]!["eligibleAt"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture).ShouldBe(at.AddHours(1));
+                DateTimeOffset.Parse(item["blocked"]!["eligibleAt"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture)
+                    .ShouldBe(at.AddHours(1));
             }
         }
 
         await ground.Sql("update inventory.device set enabled = false");
-        (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=1"))["items"]![0]!["blocked"]!["code"]!.GetValue<string>().ShouldBe("validation_failed");
+        (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=1"))["items"]![0]!["blocked"]!["code"]!.GetValue<string>()
+            .ShouldBe("validation_failed");
         await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=0", 422);
     }
 }

@@ -25,7 +25,10 @@ internal static class ScheduleGround
 
     public static async Task<ScheduleId> Schedule(this RunGround ground, string cron, string misfire = "skip", string overlap = "skip")
     {
-        var made = await ground.Post(ground.Client, "/v1/schedules", new { name = $"s-{Guid.NewGuid():n}", cron, timeZone = "UTC", run = ground.Apply("10.9.0.0/16"), misfire, overlap });
+        var made =
+            await ground.Post(
+                ground.Client, "/v1/schedules",
+                new { name = $"s-{Guid.NewGuid():n}", cron, timeZone = "UTC", run = ground.Apply("10.9.0.0/16"), misfire, overlap });
         return ScheduleId.Parse(made["id"]!.GetValue<string>());
     }
 
@@ -59,7 +62,8 @@ internal static class ScheduleGround
     }
 
     public static async Task<List<string>> Occurrences(this RunGround ground, ScheduleId schedule) =>
-        [.. (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Select(o => $"{o!["state"]} {o["blocked"]?["code"]}".Trim())];
+        [.. (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
+            .Select(o => $"{o!["state"]} {o["blocked"]?["code"]}".Trim())];
 }
 
 /// <summary>A clock that stands where it is put; timers go on as they are.</summary>

@@ -31,7 +31,8 @@ internal static class ProxyV2
     }
 
     /// <summary>Connects and sends these bytes first.</summary>
-    public static async ValueTask<Stream> Connect(IPEndPoint address, byte[] first, CancellationToken cancel, IPAddress? from = null, int receiveBuffer = 0)
+    public static async ValueTask<Stream> Connect(
+        IPEndPoint address, byte[] first, CancellationToken cancel, IPAddress? from = null, int receiveBuffer = 0)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -125,13 +125,17 @@ public sealed class ServiceHost : IAsyncDisposable
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync();
         var (tenant, agreement) = await OpenTenant.Open(
-            db, new Subscription(account, "prod-test", $"arn:aws:license-manager::294406891311:license:l-{number:x32}"), CancellationToken.None);
+            db, new Subscription(account, "prod-test", $"arn:aws:license-manager::294406891311:license:l-{number:x32}"),
+            CancellationToken.None);
         await OpenTenant.Activate(db, tenant, agreement, CancellationToken.None);
         await BillingAccounts.Set(db, tenant, BillingChannel.Marketplace, null, account, "prod-test", CancellationToken.None);
         var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
         await EndpointConnections.Store(db, seen.ServiceId, [seen], CancellationToken.None);
-        var connection = await db.Scalar<Guid>($"select id from onboarding.endpoint_connection where endpoint_id = {endpoint} and owner = {account}");
-        await Decisions.Write(db, [new Made(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test", CancellationToken.None);
+        var connection =
+            await db.Scalar<Guid>($"select id from onboarding.endpoint_connection where endpoint_id = {endpoint} and owner = {account}");
+        await Decisions.Write(
+            db, [new Made(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test",
+            CancellationToken.None);
         await EndpointConnections.Bind(db, seen.ServiceId, CancellationToken.None);
         var key = await ApiKeys.Issue(db, tenant, "test", "test", role, CancellationToken.None);
         await transaction.CommitAsync();

@@ -48,7 +48,8 @@ internal sealed record Answer(HttpStatusCode Status, string Text, string? ETag, 
     public string Problem => Json.GetProperty("type").GetString()!["/problems/".Length..];
 
     /// <summary>Faults as <c>pointer code</c>.</summary>
-    public IReadOnlyList<string> Faults => [.. Json.GetProperty("errors").EnumerateArray().Select(error => $"{error.GetProperty("pointer")} {error.GetProperty("code")}")];
+    public IReadOnlyList<string> Faults =>
+        [.. Json.GetProperty("errors").EnumerateArray().Select(error => $"{error.GetProperty("pointer")} {error.GetProperty("code")}")];
 
     public Answer Must(HttpStatusCode status)
     {

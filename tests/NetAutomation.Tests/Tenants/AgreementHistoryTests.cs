@@ -11,17 +11,17 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Tenants;
 
 /// <summary>
-/// Every sequence of events AWS Marketplace documents, in any order, more than once, with the registration anywhere among them, ends the same.
-/// The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
+/// Every sequence of events AWS Marketplace documents, in any order, more than once, with the registration anywhere among them, ends the
+/// same. The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
 /// </summary>
 public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Ways = 1000, Lanes = 4;
 
     /// <summary>
-    /// What AWS sends, ten minutes apart, and what the tenants are in the end. Created, Amended, Ended and Licence Updated, Deprovisioned with the
-    /// agreement's letter and the licence's number; of products without concurrent agreements the SNS action. Where licences stand together,
-    /// they are of one tenant.
+    /// What AWS sends, ten minutes apart, and what the tenants are in the end. Created, Amended, Ended and Licence Updated, Deprovisioned
+    /// with the agreement's letter and the licence's number; of products without concurrent agreements the SNS action. Where licences stand
+    /// together, they are of one tenant.
     /// </summary>
     private static readonly (string Name, string Events, string Licenses, string End)[] _sequences =
     [
@@ -38,9 +38,11 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         ("expired before its renewal", "C:X U:1:X E:X:EXPIRED C:Y U:1:Y", "1", "active[1 active Y open]"),
         ("the old one's late end", "C:X U:1:X C:Y U:1:Y E:X:EXPIRED", "1", "active[1 active Y open]"),
         ("subscribed again", "C:X U:1:X E:X:CANCELLED D:1:X C:Y U:1:Y", "1", "active[1 active Y open]"),
-        ("two licences of one account", "C:X C:Y U:1:X U:2:Y E:X:CANCELLED D:1:X", "1 2", "ended[1 ended X closed] active[2 active Y open]"),
+        ("two licences of one account", "C:X C:Y U:1:X U:2:Y E:X:CANCELLED D:1:X", "1 2",
+            "ended[1 ended X closed] active[2 active Y open]"),
         ("two agreements of one tenant", "C:X C:Y U:1:X U:2:Y E:Y:CANCELLED D:2:Y", "1+2", "active[1 active X open, 2 ended Y closed]"),
-        ("both agreements of one tenant", "C:X U:1:X C:Y U:2:Y E:X:CANCELLED E:Y:EXPIRED D:1:X D:2:Y", "1+2", "ended[1 ended X closed, 2 ended Y closed]"),
+        ("both agreements of one tenant", "C:X U:1:X C:Y U:2:Y E:X:CANCELLED E:Y:EXPIRED D:1:X D:2:Y", "1+2",
+            "ended[1 ended X closed, 2 ended Y closed]"),
         ("the newer agreement pays", "C:X U:1:X C:Y U:2:Y", "1+2", "active[1 active X open, 2 active Y open paying]"),
         ("unknown events", "C:X U:1:X Q:X Q:X", "1", "active[1 active X open]"),
         ("legacy: subscribed", "subscribe-success", "", "active[- active open]"),
@@ -51,10 +53,13 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         ("legacy: left", "subscribe-success unsubscribe-pending unsubscribe-success", "", "ended[- ended closed]"),
         ("legacy: stays after all", "subscribe-success unsubscribe-pending subscribe-success", "", "active[- active open]"),
         ("legacy: back again", "subscribe-success unsubscribe-pending unsubscribe-success subscribe-success", "", "active[- active open]"),
-        ("legacy: another contract", "subscribe-success entitlement-updated something-new entitlement-updated", "", "active[- active open]"),
+        ("legacy: another contract", "subscribe-success entitlement-updated something-new entitlement-updated", "",
+            "active[- active open]"),
         ("legacy: a contract alone", "entitlement-updated GetEntitlements:_listed", "", "active[- active open]"),
-        ("legacy: a contract that ran out", "entitlement-updated GetEntitlements:_listed GetEntitlements:_none", "", "ended[- ended closed]"),
-        ("legacy: a contract anew", "GetEntitlements:_listed GetEntitlements:_none entitlement-updated GetEntitlements:_listed", "", "active[- active open]"),
+        ("legacy: a contract that ran out", "entitlement-updated GetEntitlements:_listed GetEntitlements:_none", "",
+            "ended[- ended closed]"),
+        ("legacy: a contract anew", "GetEntitlements:_listed GetEntitlements:_none entitlement-updated GetEntitlements:_listed", "",
+            "active[- active open]"),
     ];
 
     private static int _buyers;
@@ -62,7 +67,8 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
     [Fact]
     public async Task The_end_depends_on_the_set_of_events_alone()
     {
-        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
+        var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given
+            ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
         output.WriteLine($"NETAUTOMATION_SEED={seed}");
         TestContext.Current.SendDiagnosticMessage("agreements: NETAUTOMATION_SEED={0}", seed);
         var database = await postgres.Create();
@@ -142,7 +148,8 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         }
 
         /// <summary>One for each tenant.</summary>
-        public IEnumerable<Func<IServiceProvider, Task>> Registrations => _tenants.Select<string[], Func<IServiceProvider, Task>>(licenses => async services =>
+        public IEnumerable<Func<IServiceProvider, Task>> Registrations =>
+            _tenants.Select<string[], Func<IServiceProvider, Task>>(licenses => async services =>
         {
             var tenants = services.GetRequiredService<BuyerTenants>();
             var db = services.GetRequiredService<SystemDb>();
@@ -171,9 +178,11 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
 
         private string Product => $"prod-{_number}";
 
-        private static string At(int minute) => _start.AddMinutes(minute).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        private static string At(int minute) =>
+            _start.AddMinutes(minute).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-        private string? License(string number) => number.Length == 0 ? null : $"arn:aws:license-manager::294406891311:license:l-{_number}{number}";
+        private string? License(string number) => number.Length == 0
+            ? null : $"arn:aws:license-manager::294406891311:license:l-{_number}{number}";
 
         private Buyer Buyer(string license) => new(Account, Product, License(license), license.Length == 0 ? $"cust-{_number}" : null);
 
@@ -212,10 +221,19 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                 var (action, customer, product) = (text, $"cust-{_number}", Product);
                 // Older guides show PascalCase.
                 var body = place % 2 == 0
-                    ? JsonSerializer.Serialize(new Dictionary<string, string> { ["action"] = action, ["customer-identifier"] = customer, ["product-code"] = product })
-                    : JsonSerializer.Serialize(new Dictionary<string, string> { ["Action"] = action, ["CustomerIdentifier"] = customer, ["ProductCode"] = product });
+                    ? JsonSerializer.Serialize(
+                        new Dictionary<string, string>
+                        {
+                            ["action"] = action, ["customer-identifier"] = customer, ["product-code"] = product
+                        })
+                    : JsonSerializer.Serialize(
+                        new Dictionary<string, string>
+                        {
+                            ["Action"] = action, ["CustomerIdentifier"] = customer, ["ProductCode"] = product
+                        });
                 // A queue gets all of its messages raw, or none.
-                return _number[^1] % 2 == 0 ? LifecycleEvent.Read(id, body, at) : LifecycleEvent.Read($"{id}-{envelope}", Sns(id, body, minute), at.AddDays(1));
+                return _number[^1] % 2 == 0
+                    ? LifecycleEvent.Read(id, body, at) : LifecycleEvent.Read($"{id}-{envelope}", Sns(id, body, minute), at.AddDays(1));
             }
 
             var bridge = Bridge(id, text.Split(':'), minute);
@@ -223,7 +241,12 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         }
 
         private static string Sns(string id, string message, int minute) =>
-            JsonSerializer.Serialize(new { Type = "Notification", MessageId = id, TopicArn = "arn:aws:sns:us-east-1:287250355862:aws-mp", Message = message, Timestamp = At(minute) });
+            JsonSerializer.Serialize(
+                new
+                {
+                    Type = "Notification", MessageId = id, TopicArn = "arn:aws:sns:us-east-1:287250355862:aws-mp", Message = message,
+                    Timestamp = At(minute)
+                });
 
         private string Bridge(string id, string[] parts, int minute)
         {
@@ -239,11 +262,21 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             var acceptor = new { accountId = Account };
             var agreement = $"agmt-{_number}{parts[^1]}";
             object detail = parts[0] is "U" or "D"
-                ? new { license = new { arn = License(parts[1]) }, product = new { id = "prod", code = Product }, acceptor, agreement = new { id = agreement } }
-                : new { acceptor, agreement = new { id = $"agmt-{_number}{parts[1]}", intent = "NEW", status = parts.ElementAtOrDefault(2) ?? "ACTIVE" } };
+                ? new
+                {
+                    license = new { arn = License(parts[1]) }, product = new { id = "prod", code = Product }, acceptor,
+                    agreement = new { id = agreement }
+                }
+                : new
+                {
+                    acceptor,
+                    agreement =
+                        new { id = $"agmt-{_number}{parts[1]}", intent = "NEW", status = parts.ElementAtOrDefault(2) ?? "ACTIVE" }
+                };
             return JsonSerializer.Serialize(new Dictionary<string, object>
             {
-                ["version"] = "0", ["id"] = id, ["detail-type"] = name, ["source"] = "aws.agreement-marketplace", ["time"] = At(minute), ["detail"] = detail,
+                ["version"] = "0", ["id"] = id, ["detail-type"] = name, ["source"] = "aws.agreement-marketplace", ["time"] = At(minute),
+                ["detail"] = detail,
             });
         }
 
@@ -268,12 +301,17 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             var tenants = rows.GroupBy(row => row.TenantId).Select(tenant => (tenant.First(), tenant.ToList())).ToList();
             var several = tenants.Any(tenant => tenant.Item2.Count(row => row.State == "active") > 1);
             return (
-                string.Join(' ', tenants.Select(tenant => $"{tenant.Item1.Tenant}[{string.Join(", ", tenant.Item2.Select(row => Short(row, several)))}]")),
-                string.Join('\n', rows.Select(row => $"{row with { TenantId = Guid.Empty }}".Replace(_number, "N", StringComparison.Ordinal))));
+                string.Join(
+                    ' ', tenants.Select(
+                        tenant => $"{tenant.Item1.Tenant}[{string.Join(", ", tenant.Item2.Select(row => Short(row, several)))}]")),
+                string.Join(
+                    '\n', rows.Select(row => $"{row with { TenantId = Guid.Empty }}".Replace(_number, "N", StringComparison.Ordinal))));
         }
 
         private static string Short(Row row, bool several) => string.Join(
-            ' ', new[] { row.License, row.State, row.Agreement, row.State == "pending" ? null : row.Payer, several && row.Paying == true ? "paying" : null }.Where(each => each is not null));
+            ' ', new[] {
+                row.License, row.State, row.Agreement, row.State == "pending" ? null : row.Payer,
+                several && row.Paying == true ? "paying" : null }.Where(each => each is not null));
 
         // The database ends one of two transactions that wait for each other; the service does it again by the clock.
         private static async Task Again(Func<Task> deed)
@@ -285,7 +323,8 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                     await deed();
                     return;
                 }
-                catch (Exception e) when (left > 1 && (e as Npgsql.PostgresException ?? e.InnerException as Npgsql.PostgresException)?.SqlState == "40P01")
+                catch (Exception e) when (
+                    left > 1 && (e as Npgsql.PostgresException ?? e.InnerException as Npgsql.PostgresException)?.SqlState == "40P01")
                 {
                     await Task.Yield();
                 }
@@ -293,7 +332,8 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         }
 
         private sealed record Row(
-            Guid TenantId, string Tenant, bool? Until, string License, string State, string? Agreement, int? Active, int? Ended, string Payer, bool? Paying, string? Channel,
+            Guid TenantId, string Tenant, bool? Until, string License, string State, string? Agreement, int? Active, int? Ended,
+            string Payer, bool? Paying, string? Channel,
             bool? Stopped, string? Accounts, long Rights);
     }
 }

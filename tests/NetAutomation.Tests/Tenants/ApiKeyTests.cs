@@ -21,11 +21,13 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         using var viewer = _service.Customer(tenant.EndpointId, secret);
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await viewer.GetStringAsync("/v1/api-keys")).ShouldNotContain(secret);
-        (await viewer.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "admin" })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await viewer.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "admin" })).StatusCode.ShouldBe(
+            HttpStatusCode.Forbidden);
 
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{created}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        var actions = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().Select(row => row.GetProperty("action").GetString());
+        var actions = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray()
+            .Select(row => row.GetProperty("action").GetString());
         actions.ShouldBe(["api_key.revoked", "api_key.created", "endpoint.bound"]);
     }
 
@@ -45,7 +47,10 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
 
         static HttpRequestMessage Post(string key)
         {
-            var request = new HttpRequestMessage(HttpMethod.Post, "/v1/api-keys") { Content = JsonContent.Create(new { name = "n", member = "m", role = "viewer" }) };
+            var request =
+                new HttpRequestMessage(
+                    HttpMethod.Post, "/v1/api-keys")
+                { Content = JsonContent.Create(new { name = "n", member = "m", role = "viewer" }) };
             request.Headers.Add("Idempotency-Key", key);
             return request;
         }
@@ -76,13 +81,15 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         (await before.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         var listed = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/api-keys")).GetProperty("items").EnumerateArray().ToList();
-        listed.Single(key => key.GetProperty("id").GetString() == old).GetProperty("expiresAt").GetDateTimeOffset().ShouldBeInRange(DateTimeOffset.UtcNow.AddMinutes(50), DateTimeOffset.UtcNow.AddMinutes(61));
+        listed.Single(key => key.GetProperty("id").GetString() == old).GetProperty("expiresAt").GetDateTimeOffset()
+            .ShouldBeInRange(DateTimeOffset.UtcNow.AddMinutes(50), DateTimeOffset.UtcNow.AddMinutes(61));
         (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { })).StatusCode.ShouldBe(HttpStatusCode.Conflict);
 
         // At once, where it is known to others.
         await Rotate(tenant.Client, rotated.GetProperty("id").GetString()!, new { overlapSeconds = 0 });
         (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { overlapSeconds = -1 })).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { overlapSeconds = -1 })).StatusCode.ShouldBe(
+            HttpStatusCode.UnprocessableEntity);
         (await before.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
     }
 
@@ -93,7 +100,9 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         var mine = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("keyId").GetString()!;
         var soon = new { name = "n", member = "m", role = "admin", expiresAt = DateTimeOffset.UtcNow.AddHours(1) };
         (await tenant.Client.PostAsJsonAsync("/v1/api-keys", soon)).StatusCode.ShouldBe(HttpStatusCode.Created);
-        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", soon with { expiresAt = DateTimeOffset.UtcNow.AddHours(-1) })).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await tenant.Client.PostAsJsonAsync(
+            "/v1/api-keys", soon with { expiresAt = DateTimeOffset.UtcNow.AddHours(-1) })).StatusCode.ShouldBe(
+                HttpStatusCode.UnprocessableEntity);
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.Conflict);
         await Rotate(tenant.Client, mine, new { });
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
@@ -114,10 +123,13 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         var tenant = await _service.CreateTenant();
         using var staff = _service.Operator();
         var (leaked, _) = await Create(tenant.Client, "viewer");
-        (await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:suspend", new { reason = "Unpaid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:suspend", new { reason = "Unpaid." })).StatusCode.ShouldBe(
+            HttpStatusCode.OK);
         (await tenant.Client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
-        (await tenant.Client.DeleteAsync($"/v1/api-keys/{leaked}")).StatusCode.ShouldBe(HttpStatusCode.NoContent, "a leaked key is revoked at any time");
+        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).StatusCode.ShouldBe(
+            HttpStatusCode.Forbidden);
+        (await tenant.Client.DeleteAsync($"/v1/api-keys/{leaked}")).StatusCode.ShouldBe(
+            HttpStatusCode.NoContent, "a leaked key is revoked at any time");
         (await staff.PostAsync($"/operator/v1/tenants/{tenant.Id}:reactivate", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
         await Create(tenant.Client, "viewer");
         (await staff.PostAsync($"/operator/v1/tenants/{tenant.Id}:reactivate", null)).StatusCode.ShouldBe(HttpStatusCode.Conflict);
@@ -130,7 +142,8 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         using var staff = _service.Operator();
         var issued = await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:issue-key", new { member = "anna", reason = "Lost." });
         issued.StatusCode.ShouldBe(HttpStatusCode.Created);
-        using var anna = _service.Customer(tenant.EndpointId, (await issued.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("secret").GetString());
+        using var anna =
+            _service.Customer(tenant.EndpointId, (await issued.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("secret").GetString());
         (await anna.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("member").GetString().ShouldBe("anna");
 
         var path = $"/operator/v1/agreements/{tenant.Agreement}";
@@ -142,7 +155,8 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         patched.GetProperty("channel").GetString().ShouldBe("direct");
 
         var audit = (await anna.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().ToList();
-        audit.Select(row => row.GetProperty("action").GetString()).ShouldBe(["agreement.channel_changed", "api_key.created", "endpoint.bound"]);
+        audit.Select(row => row.GetProperty("action").GetString())
+            .ShouldBe(["agreement.channel_changed", "api_key.created", "endpoint.bound"]);
         audit.SkipLast(1).ShouldAllBe(row => row.GetProperty("principal").GetString() == $"operator:{ServiceHost.OperatorName}");
     }
 

@@ -38,17 +38,20 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         await SimulatedCloud.EventuallyAsync(async () => await market.Cloud.StateAsync(endpoint) == "available");
 
         // Taken away and claimed again, the old proof is worth nothing.
-        (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Conflict).Problem.ShouldBe("account_known");
+        (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("account_known");
         (await client.Call("DELETE", $"/v1/aws-accounts/{Other}")).Must(HttpStatusCode.NoContent);
         (await client.Call("DELETE", $"/v1/aws-accounts/{Other}")).Must(HttpStatusCode.NotFound);
-        (await client.Call("DELETE", $"/v1/aws-accounts/{SimulatedCloud.Customer}")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("last_account");
+        (await client.Call("DELETE", $"/v1/aws-accounts/{SimulatedCloud.Customer}"))
+            .Must(HttpStatusCode.Conflict).Problem.ShouldBe("last_account");
         (await Prove(client, proof)).Must(HttpStatusCode.NotFound);
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
         await Refused(proof, HttpStatusCode.UnprocessableEntity, "bad_proof");
         (await market.Value<string>("select string_agg(action, ' ' order by id) from web.audit_event where subject = $1", Other))
             .ShouldBe("account.claimed account.added account.removed account.claimed");
 
-        async Task Refused(string url, HttpStatusCode status, string problem) => (await Prove(client, url)).Must(status).Problem.ShouldBe(problem);
+        async Task Refused(string url, HttpStatusCode status, string problem) =>
+            (await Prove(client, url)).Must(status).Problem.ShouldBe(problem);
     }
 
     [Fact]
@@ -56,7 +59,8 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     {
         await using var market = await Market.Start(postgres);
         var (_, client, _, _) = await market.Onboard(await market.Subscribe());
-        var nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
+        var nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
+            .Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
         for (var i = 0; i < 10; i++)
         {
             (await Prove(client, market.Presign(Other, "wrong"))).Problem.ShouldBe("bad_proof");
@@ -64,15 +68,18 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
 
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
         // Claimed anew, the tries count on until the first challenge would have ended.
-        nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
+        nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
+            .Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
         await market.Sql("update onboarding.account_challenge set expires_at = now() - interval '1 second'");
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
         (await Prove(client, market.Presign(Other, "wrong"))).Problem.ShouldBe("bad_proof");
-        nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
+        nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
+            .Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
         await market.Sql("update onboarding.account_challenge set expires_at = now() - interval '1 second'");
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
-        (await client.Call("GET", "/v1/aws-accounts")).Json.GetProperty("items")[0].GetProperty("challenge").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        (await client.Call("GET", "/v1/aws-accounts")).Json.GetProperty("items")[0]
+            .GetProperty("challenge").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
         (await client.Call("POST", "/v1/aws-accounts", new { account = "12345" })).Must(HttpStatusCode.UnprocessableEntity);
         (await client.Call("POST", "/v1/aws-accounts/999999999999:prove", new { url = "x" })).Must(HttpStatusCode.NotFound);
     }
@@ -84,12 +91,14 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var (tenant, client, _, _) = await market.Onboard(await market.Subscribe());
         var (other, _, _, _) = await market.Onboard(await market.Subscribe(Other));
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
-        var claim = (await market.Staff.Call("GET", "/operator/v1/account-claims")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray().Single();
+        var claim = (await market.Staff.Call("GET", "/operator/v1/account-claims")).Must(HttpStatusCode.OK).Json.GetProperty("items")
+            .EnumerateArray().Single();
         claim.GetProperty("tenantId").GetString().ShouldBe($"{tenant}");
         claim.GetProperty("otherTenants").EnumerateArray().Single().GetString().ShouldBe($"{other}");
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{Other}")).Must(HttpStatusCode.OK);
         (await market.Staff.Call("GET", "/operator/v1/account-claims")).Json.GetProperty("items").GetArrayLength().ShouldBe(0);
-        var mine = (await client.Call("GET", "/v1/aws-accounts")).Json.GetProperty("items").EnumerateArray().Single(each => each.GetProperty("account").GetString() == Other);
+        var mine = (await client.Call("GET", "/v1/aws-accounts")).Json.GetProperty("items").EnumerateArray()
+            .Single(each => each.GetProperty("account").GetString() == Other);
         (mine.GetProperty("state").GetString(), mine.GetProperty("provenBy").GetString()).ShouldBe(("active", "operator"));
         // Whose its next endpoint is, the provider decides.
         var endpoint = await market.Endpoint(Other);
@@ -103,7 +112,8 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     {
         await using var market = await Market.Start(postgres);
         var (_, client, endpoint, _) = await market.Onboard(await market.Subscribe());
-        var key = (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "operator" })).Must(HttpStatusCode.Created).Json.GetProperty("secret").GetString();
+        var key = (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "operator" }))
+            .Must(HttpStatusCode.Created).Json.GetProperty("secret").GetString();
         using var op = market.Service.Customer(endpoint, key);
         (await op.Call("GET", "/v1/aws-accounts")).Must(HttpStatusCode.OK);
         (await op.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Forbidden);
@@ -122,15 +132,22 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         (await Market.Post(browser, "/accounts", ("account", Other))).Status.ShouldBe(HttpStatusCode.SeeOther);
         var snippet = Snippet().Match(await Market.Page(browser)).Groups["code"].Value;
         snippet.ShouldContain("generate_presigned_url");
-        var url = await Python(snippet.Replace("https://sts.us-east-1.amazonaws.com", market.Cloud.AwsUrl.ToString().TrimEnd('/'), StringComparison.Ordinal));
+        var url =
+            await Python(
+                snippet.Replace(
+                    "https://sts.us-east-1.amazonaws.com", market.Cloud.AwsUrl.ToString().TrimEnd('/'), StringComparison.Ordinal));
         Assert.SkipWhen(url is null, "Needs boto3.");
-        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain("does not prove");
+        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain(
+            "does not prove");
         (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status.ShouldBe(HttpStatusCode.SeeOther);
         await SimulatedCloud.EventuallyAsync(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
         (await Market.Page(browser)).ShouldNotContain("is not proven yet");
     }
 
-    /// <summary>What a customer sends is requested by this service: it must be GetCallerIdentity at AWS STS, and nothing else that some parser could make of it.</summary>
+    /// <summary>
+    /// What a customer sends is requested by this service: it must be GetCallerIdentity at AWS STS, and nothing else that some parser could
+    /// make of it.
+    /// </summary>
     [Theory]
     [InlineData("https://sts.amazonaws.com/?{0}", true)]
     [InlineData("https://sts.eu-central-1.amazonaws.com/?{0}", true)]
@@ -165,8 +182,13 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         using var identity = new CallerIdentity(Options.Create(new TenantsOptions()));
         var fault = identity.Fault(form.Replace("{0}", query, StringComparison.Ordinal));
         (fault is null).ShouldBe(allowed, fault);
-        identity.Fault(form.Replace("{0}", query.Replace("GetCallerIdentity", "AssumeRole", StringComparison.Ordinal), StringComparison.Ordinal)).ShouldNotBeNull();
-        identity.Fault(form.Replace("{0}", query.Replace("host%3Bx-netautomation-challenge", "host", StringComparison.Ordinal), StringComparison.Ordinal)).ShouldNotBeNull();
+        identity.Fault(
+            form.Replace("{0}", query.Replace("GetCallerIdentity", "AssumeRole", StringComparison.Ordinal), StringComparison.Ordinal))
+                .ShouldNotBeNull();
+        identity.Fault(
+            form.Replace(
+                "{0}", query.Replace("host%3Bx-netautomation-challenge", "host", StringComparison.Ordinal), StringComparison.Ordinal))
+                    .ShouldNotBeNull();
     }
 
     private static Task<Answer> Prove(HttpClient client, string url) => client.Call("POST", $"/v1/aws-accounts/{Other}:prove", new { url });
@@ -177,7 +199,9 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var start = new ProcessStartInfo("python3", ["-"])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
-            Environment = { ["AWS_ACCESS_KEY_ID"] = "AKIA" + Other, ["AWS_SECRET_ACCESS_KEY"] = "secret-of-" + Other, ["AWS_EC2_METADATA_DISABLED"] = "true" },
+            Environment =
+                { ["AWS_ACCESS_KEY_ID"] = "AKIA" + Other, ["AWS_SECRET_ACCESS_KEY"] = "secret-of-" + Other,
+                    ["AWS_EC2_METADATA_DISABLED"] = "true" },
         };
         using var process = Process.Start(start)!;
         await process.StandardInput.WriteAsync(code);
@@ -193,6 +217,8 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         return printed.Trim();
     }
 
-    [GeneratedRegex("<pre id=\"proof-[0-9]+\">(?<code>.*?)</pre>", RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "<pre id=\"proof-[0-9]+\">(?<code>.*?)</pre>",
+        RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Snippet();
 }

@@ -26,7 +26,9 @@ public sealed class ExportTests(PostgresServer postgres)
         counts["receipt"].ShouldBe(3);
         counts["run"].ShouldBe(1);
         counts["invoice"].ShouldBe(1);
-        counts.Keys.ShouldBe(["api_key", "audit_event", "connector", "credential", "device", "entitlement", "invoice", "purchase", "receipt", "run", "schedule", "site", "usage", "window"]);
+        counts.Keys.ShouldBe(
+            ["api_key", "audit_event", "connector", "credential", "device", "entitlement", "invoice", "purchase", "receipt", "run",
+                "schedule", "site", "usage", "window"]);
 
         // Receipts prove themselves as they do where they are fetched alone.
         var receipts = (await ground.Tenant.Client.GetStringAsync("/v1/receipts")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -35,7 +37,9 @@ public sealed class ExportTests(PostgresServer postgres)
         devices.ShouldStartWith(rows.First(row => row.Kind == "device").Data.GetRawText());
 
         // The provider gets the same, also once the customer may no longer read.
-        await ground.Sql("update onboarding.tenant set state = 'ended', reads_until = now() - interval '1 day' where tenant_id = $1", ground.Tenant.Id.Value);
+        await ground.Sql(
+            "update onboarding.tenant set state = 'ended', reads_until = now() - interval '1 day' where tenant_id = $1",
+            ground.Tenant.Id.Value);
         using var staff = ground.Host.Operator();
         var theirs = await Lines(staff, $"/operator/v1/tenants/{ground.Tenant.Id}/export");
         theirs.Where(row => row.Kind is not ("audit_event" or "end" or "api_key")).Select(row => row.Data.GetRawText())
@@ -53,7 +57,8 @@ public sealed class ExportTests(PostgresServer postgres)
             insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
             select gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', n::text, jsonb '1' from generate_series(1, 450) n
             """);
-        var deeds = (await Lines(ground.Tenant.Client, "/v1/export")).Where(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "test.done");
+        var deeds = (await Lines(ground.Tenant.Client, "/v1/export"))
+            .Where(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "test.done");
         deeds.Select(row => row.Data.GetProperty("subject").GetString()).Distinct().Count().ShouldBe(450);
     }
 

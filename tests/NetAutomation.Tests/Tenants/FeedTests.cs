@@ -129,7 +129,9 @@ public sealed class FeedTests(PostgresServer postgres)
         await done;
         (await Read(ground.Tenant.Client, $"after={from}")).Items.ShouldBeEmpty();
         seen.ShouldBeUnique();
-        foreach (var own in seen.Select(text => text.Split('/')).GroupBy(parts => parts[0], parts => int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture)))
+        foreach (
+            var own in seen.Select(text => text.Split('/'))
+                .GroupBy(parts => parts[0], parts => int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture)))
         {
             own.ShouldBeInOrder();
         }
@@ -143,15 +145,19 @@ public sealed class FeedTests(PostgresServer postgres)
         var theirs = (await Read(other.Client, "after=now")).Next;
         foreach (var bad in new[] { theirs, "x", "AAAA", new string('A', 100), "now " })
         {
-            (await mine.Client.GetAsync($"/v1/feed?after={Uri.EscapeDataString(bad)}")).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+            (await mine.Client.GetAsync($"/v1/feed?after={Uri.EscapeDataString(bad)}")).StatusCode.ShouldBe(
+                HttpStatusCode.UnprocessableEntity);
         }
 
         (await mine.Client.GetAsync("/v1/feed?wait=61")).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
         (await mine.Client.GetAsync("/v1/feed?limit=0")).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
     }
 
-    /// <summary>Reads on until an event of this type: the feed waits for every older transaction of the server, also for those of other databases.</summary>
-    private static async Task<(List<string> Types, string Next, List<JsonElement> Items)> Until(HttpClient client, string after, string type)
+    /// <summary>
+    /// Reads on until an event of this type: the feed waits for every older transaction of the server, also for those of other databases.
+    /// </summary>
+    private static async Task<(List<string> Types, string Next, List<JsonElement> Items)> Until(
+        HttpClient client, string after, string type)
     {
         var (types, items) = (new List<string>(), new List<JsonElement>());
         while (!types.Contains(type))

@@ -48,7 +48,8 @@ internal sealed partial class Market : IAsyncDisposable
         var cloud = await SimulatedCloud.StartAsync(options with
         {
             Services = [new ServiceOptions(SimulatedCloud.ServiceId)],
-            Marketplace = set(options.Marketplace with { LegacyProducts = [Legacy], NoticeQueue = "events", Dimensions = ["usd", "bgp_contract"] }),
+            Marketplace =
+                set(options.Marketplace with { LegacyProducts = [Legacy], NoticeQueue = "events", Dimensions = ["usd", "bgp_contract"] }),
         });
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
         var url = cloud.AwsUrl.ToString();
@@ -69,10 +70,13 @@ internal sealed partial class Market : IAsyncDisposable
             ],
             builder =>
             {
-                builder.Services.AddSingleton<IAmazonEC2>(new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
-                builder.Services.AddSingleton<IAmazonSQS>(new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonEC2>(
+                    new AmazonEC2Client(credentials, new AmazonEC2Config { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
+                builder.Services.AddSingleton<IAmazonSQS>(
+                    new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
                 builder.Services.AddSingleton<IAmazonAWSMarketplaceMetering>(new AmazonAWSMarketplaceMeteringClient(
-                    credentials, new AmazonAWSMarketplaceMeteringConfig { ServiceURL = url, AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 }));
+                    credentials,
+                    new AmazonAWSMarketplaceMeteringConfig { ServiceURL = url, AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 }));
                 builder.Services.AddSingleton<IAmazonMarketplaceEntitlementService>(new AmazonMarketplaceEntitlementServiceClient(
                     credentials, new AmazonMarketplaceEntitlementServiceConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
             });
@@ -82,7 +86,8 @@ internal sealed partial class Market : IAsyncDisposable
     /// <summary>A subscription at AWS Marketplace; it is not confirmed yet.</summary>
     public async Task<Subscription> Subscribe(string account = SimulatedCloud.Customer, string? product = null, object? entitlements = null)
     {
-        var made = await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = product, entitlements }, 201);
+        var made =
+            await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = product, entitlements }, 201);
         return new Subscription(made.GetProperty("id").GetString()!, account, made.GetProperty("registrationToken").GetString()!);
     }
 
@@ -90,7 +95,8 @@ internal sealed partial class Market : IAsyncDisposable
     public Task Say(Subscription subscription, string what, string query = "") =>
         Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{subscription.Id}:{what}{query}");
 
-    public static async Task<(HttpStatusCode Status, string Page)> Post(HttpClient browser, string path, params (string Name, string Value)[] fields)
+    public static async Task<(HttpStatusCode Status, string Page)> Post(
+        HttpClient browser, string path, params (string Name, string Value)[] fields)
     {
         using var form = new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value)));
         var answer = await browser.PostAsync($"/marketplace/registration{path}", form);
@@ -105,12 +111,14 @@ internal sealed partial class Market : IAsyncDisposable
         return browser;
     }
 
-    public static async Task<string> Page(HttpClient browser) => WebUtility.HtmlDecode(await browser.GetStringAsync("/marketplace/registration"));
+    public static async Task<string> Page(HttpClient browser) =>
+        WebUtility.HtmlDecode(await browser.GetStringAsync("/marketplace/registration"));
 
     public static Task Shows(HttpClient browser, string text) =>
         SimulatedCloud.EventuallyAsync(async () => (await Page(browser)).Contains(text, StringComparison.Ordinal));
 
-    public static async Task<TenantId> Tenant(HttpClient browser) => TenantId.Parse(TenantOnPage().Match(await Page(browser)).Groups["id"].Value);
+    public static async Task<TenantId> Tenant(HttpClient browser) =>
+        TenantId.Parse(TenantOnPage().Match(await Page(browser)).Groups["id"].Value);
 
     /// <summary>A tenant with an endpoint and its first key.</summary>
     public async Task<(TenantId Tenant, HttpClient Client, string Endpoint, HttpClient Browser)> Onboard(Subscription subscription)
@@ -141,7 +149,9 @@ internal sealed partial class Market : IAsyncDisposable
 
     /// <summary>ARNs that EC2 lets see the endpoint service.</summary>
     public async Task<List<string>> Principals() => SimulatedCloud.Values(
-        (await Cloud.QueryAsync(SimulatedCloud.Provider, "ec2", $"Action=DescribeVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}")).Body, "principal");
+        (await Cloud.QueryAsync(
+            SimulatedCloud.Provider, "ec2", $"Action=DescribeVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}")).Body,
+            "principal");
 
     public async Task<T> Value<T>(string sql, params object[] values)
     {
@@ -165,13 +175,17 @@ internal sealed partial class Market : IAsyncDisposable
         var signed = header.Length == 0 ? "host" : $"host;{header}";
         var query = string.Join('&', new (string Name, string Value)[]
         {
-            ("Action", "GetCallerIdentity"), ("Version", "2011-06-15"), ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"), ("X-Amz-Credential", $"AKIA{account}/{scope}"),
+            ("Action", "GetCallerIdentity"), ("Version", "2011-06-15"), ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+            ("X-Amz-Credential", $"AKIA{account}/{scope}"),
             ("X-Amz-Date", time), ("X-Amz-Expires", "900"), ("X-Amz-SignedHeaders", signed),
         }.Select(each => $"{each.Name}={Uri.EscapeDataString(each.Value)}"));
         var headers = $"host:{Cloud.AwsUrl.Authority}\n" + (header.Length == 0 ? "" : $"{header}:{challenge}\n");
         var canonical = $"GET\n/\n{query}\n{headers}\n{signed}\n{Hex(SHA256.HashData([]))}";
         var toSign = $"AWS4-HMAC-SHA256\n{time}\n{scope}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
-        var key = scope.Split('/').Aggregate(Encoding.UTF8.GetBytes("AWS4" + (secret ?? "secret-of-" + account)), (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
+        var key = scope.Split('/')
+            .Aggregate(
+                Encoding.UTF8.GetBytes("AWS4" + (secret ?? "secret-of-" + account)),
+                (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
         return $"{Cloud.AwsUrl}?{query}&X-Amz-Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)))}";
     }
 

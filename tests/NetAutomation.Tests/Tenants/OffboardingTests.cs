@@ -20,7 +20,9 @@ public sealed class OffboardingTests(PostgresServer postgres)
         var subscription = await market.Subscribe();
         var (tenant, client, endpoint, browser) = await market.Onboard(subscription);
         var site = (await client.Call("POST", "/v1/sites", new { name = "main" })).Must(HttpStatusCode.Created).Id;
-        (await client.Call("POST", "/v1/credentials", new { name = "login", kind = "password", username = "admin", password = "hunter2hunter2" })).Must(HttpStatusCode.Created);
+        (await client.Call(
+            "POST", "/v1/credentials", new { name = "login", kind = "password", username = "admin", password = "hunter2hunter2" }))
+                .Must(HttpStatusCode.Created);
         (await client.Call("POST", "/v1/connectors", new { name = "c1", siteId = site })).Must(HttpStatusCode.Created);
         await market.Sql(
             """
@@ -44,7 +46,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
 
         if (byOperator)
         {
-            (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
+            (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" }))
+                .Must(HttpStatusCode.Accepted);
         }
         else
         {
@@ -73,13 +76,15 @@ public sealed class OffboardingTests(PostgresServer postgres)
                  + (select count(*) from onboarding.tenant_account where active)
             """)).ShouldBe(0);
 
-        (await market.Staff.Call("GET", $"/operator/v1/invoices?tenantId={tenant}")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength().ShouldBe(1);
+        (await market.Staff.Call("GET", $"/operator/v1/invoices?tenantId={tenant}")).Must(HttpStatusCode.OK).Json.GetProperty("items")
+            .GetArrayLength().ShouldBe(1);
         var kept = (await market.Staff.Call("GET", $"/operator/v1/tenants/{tenant}/export")).Must(HttpStatusCode.OK).Text;
         kept.ShouldContain("\"tenant.offboarded\"");
         kept.ShouldContain("\"invoice\"");
         kept.ShouldNotContain("hunter2");
 
-        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", new { member = "m", reason = "r" })).Must(HttpStatusCode.Conflict);
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", new { member = "m", reason = "r" }))
+            .Must(HttpStatusCode.Conflict);
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);
 
         // Again changes nothing, and what AWS still says of it neither.
@@ -137,7 +142,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
             """);
         var fresh = await Market.Tenant(await market.Register(subscription));
         (await market.State(fresh)).ShouldBe("ended");
-        (await market.Value<bool>("select reads_until > now() + interval '29 days' from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
+        (await market.Value<bool>(
+            "select reads_until > now() + interval '29 days' from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
         await market.Say(subscription, "activate");
         await market.Becomes(fresh, "active");
         (await market.Value<bool>("select reads_until is null from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
@@ -172,7 +178,9 @@ public sealed class OffboardingTests(PostgresServer postgres)
         await market.Say(subscription, "activate");
         var tenant = await Market.Tenant(await market.Register(subscription));
         await market.Becomes(tenant, "active");
-        (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Customer}", new { principals = new[] { Role } })).Must(HttpStatusCode.OK);
+        (await market.Staff.Call(
+            "PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Customer}", new { principals = new[] { Role } }))
+                .Must(HttpStatusCode.OK);
         await market.Say(subscription, "end");
         await market.Becomes(tenant, "ended");
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
@@ -193,7 +201,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
         await market.Becomes(tenant, "active");
         await market.Say(subscription, "deprovision");
         await market.Becomes(tenant, "ended");
-        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "asked for it" })).Must(HttpStatusCode.Accepted);
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "asked for it" }))
+            .Must(HttpStatusCode.Accepted);
         return (subscription, tenant);
     }
 

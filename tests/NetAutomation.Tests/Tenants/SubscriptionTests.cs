@@ -46,7 +46,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         // Who comes back while data is still there has it back.
         await market.Say(subscription, "activate", form);
         await market.Becomes(tenant, "active");
-        (await market.Value<bool>("select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
+        (await market.Value<bool>(
+            "select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
         (await Market.Tenant(await market.Register(subscription))).ShouldBe(tenant);
     }
 
@@ -91,7 +92,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await market.Say(subscription, "activate");
         await Later();
         (await market.State(tenant)).ShouldBe("active");
-        (await market.Value<bool>("select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
+        (await market.Value<bool>(
+            "select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
         (await market.Value<bool>("select unlisted = 0 and unlisted_since is null from onboarding.agreement")).ShouldBeTrue();
 
         // Who comes with a new token is not left waiting.
@@ -117,7 +119,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [Fact]
     public async Task A_buyer_of_another_product_of_the_seller_is_no_customer()
     {
-        await using var market = await Market.Start(postgres, product => product with { LegacyProducts = [.. product.LegacyProducts, "another"] });
+        await using var market =
+            await Market.Start(postgres, product => product with { LegacyProducts = [.. product.LegacyProducts, "another"] });
         var other = await market.Subscribe(product: "another");
         await market.Say(other, "activate");
         using var browser = market.Service.Browser();
@@ -133,7 +136,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 3 from onboarding.marketplace_event"));
         await market.Sweep();
         (await market.State(tenant)).ShouldBe("active");
-        (await market.Value<long>("select count(*) from onboarding.marketplace_event where product_code = 'another' and applied_at is null")).ShouldBe(2);
+        (await market.Value<long>(
+            "select count(*) from onboarding.marketplace_event where product_code = 'another' and applied_at is null")).ShouldBe(2);
         (await market.Value<long>("select count(*) from onboarding.tenant")).ShouldBe(1);
     }
 
@@ -158,7 +162,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
             select 'late-' || i, 'Purchase Agreement Amended - Proposer', now(), agreement_id, '{}', now() - i * interval '1 second' from onboarding.agreement, generate_series(1, 2) i
             """);
         await market.Sweep();
-        (await market.Value<long>("select count(*) from onboarding.marketplace_event where id like 'late-%' and applied_at is not null")).ShouldBe(2);
+        (await market.Value<long>("select count(*) from onboarding.marketplace_event where id like 'late-%' and applied_at is not null"))
+            .ShouldBe(2);
         await using var scope = market.Service.Services.CreateAsyncScope();
         (await scope.ServiceProvider.GetRequiredService<ApplyEvents>().Left(default)).ShouldBeEmpty();
     }
@@ -173,7 +178,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         var view = await market.Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}");
         (view.GetProperty("state").GetString(), view.GetProperty("suspendedBy").GetString()).ShouldBe(("suspended", "marketplace"));
         (await client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
-        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).Must(HttpStatusCode.Forbidden).Problem.ShouldBe("tenant_suspended");
+        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" }))
+            .Must(HttpStatusCode.Forbidden).Problem.ShouldBe("tenant_suspended");
         await market.Sql("update billing.payer set refused_at = null");
         await Look();
         (await market.State(tenant)).ShouldBe("active");

@@ -76,7 +76,10 @@ public sealed class ControlLinesTests
         for (var seed = 0; seed < 2000; seed++)
         {
             var random = new Random(seed);
-            var bytes = Encoding.UTF8.GetBytes("""{"type":"dial","id":"a","device":"d","host":"h","port":1,"run":null,"fence":1,"exclusive":true,"deadlineMs":1}""" + "\n");
+            var bytes =
+                Encoding.UTF8.GetBytes(
+                    """{"type":"dial","id":"a","device":"d","host":"h","port":1,"run":null,"fence":1,"exclusive":true,"deadlineMs":1}"""
+                        + "\n");
             for (var i = 0; i < random.Next(1, 6); i++)
             {
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);

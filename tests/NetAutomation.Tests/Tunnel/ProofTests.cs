@@ -9,7 +9,9 @@ public sealed class ProofTests
     {
         using var key = Proof.CreateKey();
         using var other = Proof.CreateKey();
-        var statement = new AttachStatement("aud", "con", "link", "nonce", new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero), 5, "1.0.0", "instance", 3);
+        var statement =
+            new AttachStatement(
+                "aud", "con", "link", "nonce", new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero), 5, "1.0.0", "instance", 3);
         var proof = Proof.Sign(key, statement);
         using var known = Proof.ReadPublicKey(Proof.PublicKey(key))!;
         Proof.OpenAttach(known, proof).ShouldBe(statement);
@@ -22,7 +24,9 @@ public sealed class ProofTests
         using var key = Proof.CreateKey();
         Proof.OpenAttach(key, Proof.Sign(key, new JoinStatement("aud", "digest", "nonce"))).ShouldBeNull();
         // Holds all that a check holds.
-        Proof.OpenCheck(key, Proof.Sign(key, new AttachStatement("aud", "con", "link", "nonce", DateTimeOffset.UtcNow, 5, "1.0.0", "instance", 3))).ShouldBeNull();
+        Proof.OpenCheck(
+            key, Proof.Sign(key, new AttachStatement("aud", "con", "link", "nonce", DateTimeOffset.UtcNow, 5, "1.0.0", "instance", 3)))
+                .ShouldBeNull();
     }
 
     [Fact]

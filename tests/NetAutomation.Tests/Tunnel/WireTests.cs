@@ -23,12 +23,14 @@ namespace NetAutomation.Tests.Tunnel;
 /// </summary>
 public sealed class WireTests(PostgresServer postgres)
 {
-    private const string RecordedKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJmtXoA8MK6fygt5GKcKph+zU1mlyAnB3XFd69kWNYABHbBU43MsqOqSBl4vEgvV4rrtJAypiS8K5cGGs7ZQu+w==";
+    private const string RecordedKey =
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJmtXoA8MK6fygt5GKcKph+zU1mlyAnB3XFd69kWNYABHbBU43MsqOqSBl4vEgvV4rrtJAypiS8K5cGGs7ZQu+w==";
 
     public static TheoryData<Type, string> Recorded => new()
     {
         // Service to connector.
-        { typeof(ControlMessage), """{"type":"hello","session":"cse_1","replica":"r1","maxTunnels":256,"serverTime":"2026-11-01T10:00:00+00:00"}""" },
+        { typeof(ControlMessage),
+            """{"type":"hello","session":"cse_1","replica":"r1","maxTunnels":256,"serverTime":"2026-11-01T10:00:00+00:00"}""" },
         { typeof(ControlMessage), """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"10.0.0.1","port":22,"run":"run_1","fence":7,"exclusive":true,"deadlineMs":5000}""" },
         { typeof(ControlMessage), """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"router.example","port":830,"run":null,"fence":0,"exclusive":false,"deadlineMs":5000}""" },
         { typeof(ControlMessage), """{"type":"cut","id":"Y3V0","device":"dev_1","run":null,"belowFence":8}""" },
@@ -44,7 +46,8 @@ public sealed class WireTests(PostgresServer postgres)
         { typeof(DialFailure), """{"code":"refused","detail":null}""" },
         { typeof(JoinStatement), """{"audience":"connect.example","tokenSha256":"9f86d0","nonce":"bm9uY2U"}""" },
         { typeof(AttachStatement), """{"audience":"connect.example","connector":"con_1","link":"bGluaw","nonce":"bm9uY2U","issuedAt":"2026-11-01T10:00:00+00:00","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}""" },
-        { typeof(CheckStatement), """{"audience":"connect.example","connector":"con_1","nonce":"bm9uY2U","issuedAt":"2026-11-01T10:00:00+00:00"}""" },
+        { typeof(CheckStatement),
+            """{"audience":"connect.example","connector":"con_1","nonce":"bm9uY2U","issuedAt":"2026-11-01T10:00:00+00:00"}""" },
     };
 
     [Theory]
@@ -68,7 +71,8 @@ public sealed class WireTests(PostgresServer postgres)
             .Cast<System.Text.Json.Serialization.JsonDerivedTypeAttribute>().Select(a => $"\"type\":\"{a.TypeDiscriminator}\"");
         types.ShouldAllBe(type => written.Any(row => row.Item2.Contains(type, StringComparison.Ordinal)));
         var requests = typeof(TunnelJson).GetCustomAttributesData()
-            .Where(a => a.AttributeType == typeof(System.Text.Json.Serialization.JsonSerializableAttribute)).Select(a => (Type)a.ConstructorArguments[0].Value!);
+            .Where(a => a.AttributeType == typeof(System.Text.Json.Serialization.JsonSerializableAttribute))
+                .Select(a => (Type)a.ConstructorArguments[0].Value!);
         requests.ShouldAllBe(type => written.Any(row => row.Item1 == type));
     }
 
@@ -94,7 +98,9 @@ public sealed class WireTests(PostgresServer postgres)
         TunnelProtocol.Accepts("1.0").ShouldBeFalse();
     }
 
-    /// <summary>Nothing of today's code speaks here: paths, headers, messages and signatures are those of a connector of version 1.</summary>
+    /// <summary>
+    /// Nothing of today's code speaks here: paths, headers, messages and signatures are those of a connector of version 1.
+    /// </summary>
     [Fact]
     public async Task Connector_of_version_1_joins_attaches_and_serves()
     {
@@ -111,7 +117,12 @@ public sealed class WireTests(PostgresServer postgres)
         var id = (string)JsonNode.Parse(await joined.Content.ReadAsStringAsync())!["connector"]!;
 
         nonce = await Nonce(http);
-        using var attach = new HttpRequestMessage(HttpMethod.Get, "/v1/connector/attach") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var attach =
+            new HttpRequestMessage(
+                HttpMethod.Get, "/v1/connector/attach")
+            {
+                Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact
+            };
         attach.Headers.Add("netautomation-connector", id);
         attach.Headers.Add("netautomation-proof", Sign(key, "attach",
             $$"""{"audience":"{{ConnectorPair.ServerName}}","connector":"{{id}}","link":"bGluaw","nonce":"{{nonce}}","issuedAt":"{{DateTimeOffset.UtcNow:O}}","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}"""));
@@ -125,8 +136,10 @@ public sealed class WireTests(PostgresServer postgres)
 
         var refused = pair.Code(pair.Dial(device));
         var dial = await Next(lines);
-        ((string)dial["type"]!, (string)dial["host"]!, (int)dial["port"]!, (bool)dial["exclusive"]!).ShouldBe(("dial", "127.0.0.1", device.Port, false));
-        (await Send(http, HttpMethod.Put, $"/v1/connector/dials/{dial["id"]}", """{"code":"refused","detail":null}""")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        ((string)dial["type"]!, (string)dial["host"]!, (int)dial["port"]!, (bool)dial["exclusive"]!)
+            .ShouldBe(("dial", "127.0.0.1", device.Port, false));
+        (await Send(http, HttpMethod.Put, $"/v1/connector/dials/{dial["id"]}", """{"code":"refused","detail":null}""")).StatusCode.ShouldBe(
+            HttpStatusCode.NoContent);
         (await refused).ShouldBe("refused");
 
         var opening = pair.Open(pair.Dial(device));
@@ -157,7 +170,8 @@ public sealed class WireTests(PostgresServer postgres)
         foreach (var path in new[] { "/v1/connector/attach", "/v1/connector/check" })
         {
             using var answer = await Send(http, HttpMethod.Get, path, null);
-            ((int)answer.StatusCode, answer.Headers.GetValues("netautomation-protocols-accepted").Single(), answer.Headers.GetValues("netautomation-reason").Single()).ShouldBe((426, "1-1", "version"));
+            ((int)answer.StatusCode, answer.Headers.GetValues("netautomation-protocols-accepted").Single(),
+                answer.Headers.GetValues("netautomation-reason").Single()).ShouldBe((426, "1-1", "version"));
         }
     }
 
@@ -168,7 +182,8 @@ public sealed class WireTests(PostgresServer postgres)
         using var device = new TestDevice();
         var (attached, confirmed) = (new TaskCompletionSource<JsonNode>(), new TaskCompletionSource());
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
             listen.UseHttps(ConnectorPair.Certificate);
@@ -210,11 +225,14 @@ public sealed class WireTests(PostgresServer postgres)
         using var key = Proof.CreateKey();
         StateFiles.Replace(Path.Combine(folder.FullName, "key.pem"), key.ExportPkcs8PrivateKeyPem());
         var id = ConnectorId.New();
-        new ConnectorState($"{id}", "one", "nowhere.invalid", new Uri(service.Urls.Single()).Port, ConnectorPair.ServerName, "127.0.0.1", ConnectorPair.CaPem).Save(folder.FullName);
+        new ConnectorState(
+            $"{id}", "one", "nowhere.invalid", new Uri(service.Urls.Single()).Port, ConnectorPair.ServerName, "127.0.0.1",
+            ConnectorPair.CaPem).Save(folder.FullName);
         await using (new RunningConnector(id, folder.FullName, device.Allowed, TimeProvider.System, 1))
         {
             var statement = await attached.Task.WaitAsync(TimeSpan.FromSeconds(20));
-            ((string)statement["nonce"]!, (string)statement["connector"]!, (long)statement["highestFence"]!).ShouldBe(("bm9uY2U", $"{id}", 0));
+            ((string)statement["nonce"]!, (string)statement["connector"]!, (long)statement["highestFence"]!)
+                .ShouldBe(("bm9uY2U", $"{id}", 0));
             using var socket = await device.Accept();
             (await DeviceStreamTests.ReadAll(new NetworkStream(socket))).ShouldBe("command"u8.ToArray());
             socket.Shutdown(SocketShutdown.Send);
@@ -227,8 +245,11 @@ public sealed class WireTests(PostgresServer postgres)
     private static object Read(Type type, string json) => JsonSerializer.Deserialize(json, TunnelJson.Default.GetTypeInfo(type)!)!;
 
     private static bool Contains(JsonNode whole, JsonNode part) => part is JsonObject members
-        ? members.All(m => whole.AsObject().TryGetPropertyValue(m.Key, out var value) && (m.Value is null ? value is null : value is not null && Contains(value, m.Value)))
-        : part is JsonArray items ? whole is JsonArray all && all.Count == items.Count && items.Zip(all).All(pair => Contains(pair.Second!, pair.First!))
+        ? members.All(
+            m => whole.AsObject().TryGetPropertyValue(m.Key, out var value)
+                && (m.Value is null ? value is null : value is not null && Contains(value, m.Value)))
+        : part is JsonArray items
+            ? whole is JsonArray all && all.Count == items.Count && items.Zip(all).All(pair => Contains(pair.Second!, pair.First!))
         : JsonNode.DeepEquals(whole, part);
 
     private static HttpClient OldConnector(int port, string? version = "1")
@@ -238,7 +259,8 @@ public sealed class WireTests(PostgresServer postgres)
             SslOptions = new SslClientAuthenticationOptions
             {
                 TargetHost = ConnectorPair.ServerName,
-                CertificateChainPolicy = ServiceHost.Trust(new(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem)),
+                CertificateChainPolicy =
+                    ServiceHost.Trust(new(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem)),
             },
         })
         { BaseAddress = new Uri($"https://127.0.0.1:{port}") };
@@ -257,14 +279,19 @@ public sealed class WireTests(PostgresServer postgres)
         return (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["nonce"]!;
     }
 
-    private static Task<HttpResponseMessage> Send(HttpClient http, HttpMethod method, string path, string? body) => http.SendAsync(new HttpRequestMessage(method, path)
-    {
-        Version = HttpVersion.Version20,
-        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        Content = body is null ? null : new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
-    });
+    private static Task<HttpResponseMessage> Send(HttpClient http, HttpMethod method, string path, string? body) =>
+        http.SendAsync(new HttpRequestMessage(method, path)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = body is null
+            ? null : new ByteArrayContent(
+                Encoding.UTF8.GetBytes(body))
+            { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+        });
 
-    private static async Task<JsonNode> Next(StreamReader lines) => JsonNode.Parse((await lines.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(20)))!)!;
+    private static async Task<JsonNode> Next(StreamReader lines) =>
+        JsonNode.Parse((await lines.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(20)))!)!;
 
     private static string Sign(ECDsa key, string purpose, string statement)
     {

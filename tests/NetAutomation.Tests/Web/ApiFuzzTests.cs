@@ -28,7 +28,8 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
         await ground.Sql("update onboarding.api_key set last_used_at = now() + interval '1 day'");
         var attacks = new ApiAttacks(new Random(seed), tenant);
         var documented = (await File.ReadAllLinesAsync(Path.Combine(PostgresServer.RepositoryRoot(), "docs/errors.md")))
-            .Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('`')[1]).ToHashSet(StringComparer.Ordinal);
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('`')[1])
+                .ToHashSet(StringComparer.Ordinal);
 
         var (faults, sent, refused) = (new List<string>(), 0, 0);
         var before = await rows.Snapshot();
@@ -41,7 +42,11 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
                 using var answer = await ground.Client.SendAsync(request);
                 var text = await answer.Content.ReadAsStringAsync();
                 sent++;
-                faults.AddRange(Faults(operation, attack, answer, text, documented).Select(fault => $"{fault}: {operation.Verb} {request.RequestUri} {attack.What} -> {(int)answer.StatusCode} {Short(text)}"));
+                faults.AddRange(
+                    Faults(operation, attack, answer, text, documented)
+                        .Select(
+                            fault =>
+                                $"{fault}: {operation.Verb} {request.RequestUri} {attack.What} -> {(int)answer.StatusCode} {Short(text)}"));
                 if (operation.Verb == "GET")
                 {
                     continue;
@@ -51,7 +56,9 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
                 if ((int)answer.StatusCode >= 400)
                 {
                     refused++;
-                    faults.AddRange(after.Where(table => before[table.Key] != table.Value).Select(table => $"wrote {table.Key}: {operation.Verb} {request.RequestUri} {attack.What}"));
+                    faults.AddRange(
+                        after.Where(table => before[table.Key] != table.Value)
+                            .Select(table => $"wrote {table.Key}: {operation.Verb} {request.RequestUri} {attack.What}"));
                 }
 
                 before = after;
@@ -74,7 +81,8 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
         body.AsSpan().Fill((byte)' ');
         foreach (var operation in operations.Where(each => each.Name != "TestDevice"))
         {
-            using var request = new HttpRequestMessage(new HttpMethod(operation.Verb), operation.At(name => tenant.PathId(operation, name)));
+            using var request =
+                new HttpRequestMessage(new HttpMethod(operation.Verb), operation.At(name => tenant.PathId(operation, name)));
             request.Content = new ByteArrayContent(body);
             request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(operation.MediaType ?? "application/json");
             request.Headers.ExpectContinue = true;
@@ -87,7 +95,8 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
         }
     }
 
-    private static IEnumerable<string> Faults(ApiOperation operation, ApiAttack attack, HttpResponseMessage answer, string text, HashSet<string> documented)
+    private static IEnumerable<string> Faults(
+        ApiOperation operation, ApiAttack attack, HttpResponseMessage answer, string text, HashSet<string> documented)
     {
         var status = (int)answer.StatusCode;
         if (status >= 500)
@@ -118,25 +127,29 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
 
         var problem = JsonDocument.Parse(text).RootElement;
         var code = problem.GetProperty("type").GetString()!.Split('/')[^1];
-        if (!documented.Contains(code) || problem.GetProperty("status").GetInt32() != status || problem.GetProperty("traceId").GetString()!.Length == 0)
+        if (!documented.Contains(code) || problem.GetProperty("status").GetInt32() != status
+            || problem.GetProperty("traceId").GetString()!.Length == 0)
         {
             yield return "not the documented problem";
         }
 
-        var pointers = problem.GetProperty("errors") is { ValueKind: JsonValueKind.Array } errors ? errors.EnumerateArray().Select(error => error.GetProperty("pointer").GetString()!).ToList() : [];
+        var pointers = problem.GetProperty("errors") is { ValueKind: JsonValueKind.Array } errors
+            ? errors.EnumerateArray().Select(error => error.GetProperty("pointer").GetString()!).ToList() : [];
         if ((code == "validation_failed" && pointers.Count == 0) || pointers.Exists(pointer => pointer.Length > 0 && pointer[0] != '/'))
         {
             yield return "no pointer";
         }
 
-        if (attack.Pointer is { } wanted && status == 400 && !pointers.Exists(pointer => pointer.StartsWith(wanted, StringComparison.Ordinal)))
+        if (attack.Pointer is { } wanted && status == 400
+            && !pointers.Exists(pointer => pointer.StartsWith(wanted, StringComparison.Ordinal)))
         {
             yield return $"does not point to {wanted}";
         }
     }
 
     private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable($"NETAUTOMATION_FUZZ_{name}") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : otherwise;
+        Environment.GetEnvironmentVariable($"NETAUTOMATION_FUZZ_{name}") is { } given
+            ? int.Parse(given, CultureInfo.InvariantCulture) : otherwise;
 
     private static string Short(string text) => text.Length > 300 ? text[..300] : text;
 }
@@ -167,13 +180,17 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
         {
             ways.AddRange(
             [
-                () => HostileValue(operation, body), () => HostileValue(operation, body), () => HostileValue(operation, body), () => OtherType(operation, body), () => Unknown(operation, body), () => Missing(operation, body),
+                () => HostileValue(operation, body), () => HostileValue(operation, body), () => HostileValue(operation, body),
+                () => OtherType(operation, body), () => Unknown(operation, body), () => Missing(operation, body),
                 () => Duplicate(operation, body), () => Unreadable(operation), () => OtherMediaType(operation, body),
             ]);
         }
         else if (operation.MediaType is "text/csv")
         {
-            ways.AddRange(Enumerable.Repeat<Func<ApiAttack>>(() => Send(operation, Path(operation), Encoding.UTF8.GetBytes(Hostile.Pick(random, Hostile.Csv)), "text/csv", "csv"), 4));
+            ways.AddRange(
+                Enumerable.Repeat<Func<ApiAttack>>(
+                    () => Send(operation, Path(operation), Encoding.UTF8.GetBytes(Hostile.Pick(random, Hostile.Csv)), "text/csv", "csv"),
+                    4));
         }
 
         return ways[random.Next(ways.Count)]();
@@ -197,26 +214,36 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
     private ApiAttack BadPath(ApiOperation operation, JsonObject? body)
     {
         var bad = Hostile.Pick(random, [.. operation.PathParameters]);
-        return Send(operation, operation.At(name => name == bad ? Hostile.Pick(random, Hostile.PathIds) : Own(operation, name)), body, "path");
+        return Send(
+            operation, operation.At(name => name == bad ? Hostile.Pick(random, Hostile.PathIds) : Own(operation, name)), body, "path");
     }
 
     private ApiAttack BadQuery(ApiOperation operation, JsonObject? body)
     {
         var name = Hostile.Pick(random, [.. operation.QueryParameters]);
-        return Send(operation, $"{Path(operation)}?{name}={string.Format(CultureInfo.InvariantCulture, Hostile.Pick(random, Hostile.Queries), name)}", body, "query");
+        return Send(
+            operation,
+            $"{Path(operation)}?{name}={string.Format(CultureInfo.InvariantCulture, Hostile.Pick(random, Hostile.Queries), name)}", body,
+            "query");
     }
 
     private ApiAttack HostileValue(ApiOperation operation, JsonObject body)
     {
         var (parent, key, _) = Hostile.Pick(random, [.. Places(body, "")]);
         var value = Hostile.Pick(random, Hostile.Json);
-        return Send(operation, Path(operation), Replaced(body, parent, key, value), "application/json", $"hostile {key}={value[..Math.Min(60, value.Length)]}");
+        return Send(
+            operation, Path(operation), Replaced(body, parent, key, value), "application/json",
+            $"hostile {key}={value[..Math.Min(60, value.Length)]}");
     }
 
-    /// <summary>Another type at the first level is 400; the block's schema judges what is inside <c>input</c>, and money has its own rule.</summary>
+    /// <summary>
+    /// Another type at the first level is 400; the block's schema judges what is inside <c>input</c>, and money has its own rule.
+    /// </summary>
     private ApiAttack OtherType(ApiOperation operation, JsonObject body)
     {
-        var places = Places(body, "").Where(place => !place.Pointer.Contains("/input", StringComparison.Ordinal) && place.Parent[place.Key] is { } value && !IsMoney(value) && !IsMoney(place.Parent)).ToArray();
+        var places = Places(body, "")
+            .Where(place => !place.Pointer.Contains("/input", StringComparison.Ordinal) && place.Parent[place.Key] is { } value
+                && !IsMoney(value) && !IsMoney(place.Parent)).ToArray();
         if (places.Length == 0)
         {
             return Unknown(operation, body);
@@ -224,7 +251,12 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
 
         var (parent, key, pointer) = Hostile.Pick(random, places);
         var other = Hostile.OtherType(parent[key], random)!;
-        return Send(operation, Path(operation), Replaced(body, parent, key, other), "application/json", $"type {pointer}={other}") with { Expected = 400, Pointer = pointer };
+        return Send(
+            operation, Path(operation), Replaced(body, parent, key, other), "application/json", $"type {pointer}={other}") with
+        {
+            Expected = 400,
+            Pointer = pointer
+        };
     }
 
     private ApiAttack Unknown(ApiOperation operation, JsonObject body)
@@ -254,20 +286,29 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
 
         var twice = Hostile.Pick(random, [.. body]);
         var text = body.ToJsonString();
-        return Send(operation, Path(operation), Encoding.UTF8.GetBytes($"{text[..^1]},{JsonSerializer.Serialize(twice.Key)}:{twice.Value?.ToJsonString() ?? "null"}}}"), "application/json", $"twice {twice.Key}")
-            with { Expected = 400, Pointer = $"/{twice.Key}" };
+        return Send(
+            operation, Path(operation),
+            Encoding.UTF8.GetBytes($"{text[..^1]},{JsonSerializer.Serialize(twice.Key)}:{twice.Value?.ToJsonString() ?? "null"}}}"),
+            "application/json", $"twice {twice.Key}")
+            with
+        { Expected = 400, Pointer = $"/{twice.Key}" };
     }
 
     private ApiAttack Unreadable(ApiOperation operation)
     {
         var bytes = Hostile.Pick(random, Hostile.Bodies);
-        return Send(operation, Path(operation), bytes, "application/json", $"unreadable {Convert.ToHexString(bytes[..Math.Min(20, bytes.Length)])}") with { Expected = 400 };
+        return Send(
+            operation, Path(operation), bytes, "application/json",
+            $"unreadable {Convert.ToHexString(bytes[..Math.Min(20, bytes.Length)])}") with
+        { Expected = 400 };
     }
 
     private ApiAttack OtherMediaType(ApiOperation operation, JsonObject body)
     {
         var type = Hostile.Pick(random, Hostile.Types);
-        return Send(operation, Path(operation), Encoding.UTF8.GetBytes(body.ToJsonString()), type, $"media type {type}") with { Expected = 415 };
+        return Send(
+            operation, Path(operation), Encoding.UTF8.GetBytes(body.ToJsonString()), type, $"media type {type}") with
+        { Expected = 415 };
     }
 
     private string Path(ApiOperation operation) => operation.At(name => Own(operation, name));

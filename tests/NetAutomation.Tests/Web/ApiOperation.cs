@@ -15,11 +15,13 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     public IReadOnlyList<string> PathParameters => [.. Braces().Matches(Path).Select(match => match.Groups["name"].Value)];
 
     public IReadOnlyList<string> QueryParameters =>
-        [.. (Value["parameters"]?.AsArray() ?? []).Where(each => each!["in"]!.GetValue<string>() == "query").Select(each => each!["name"]!.GetValue<string>())];
+        [.. (Value["parameters"]?.AsArray() ?? []).Where(each => each!["in"]!.GetValue<string>() == "query")
+            .Select(each => each!["name"]!.GetValue<string>())];
 
     public string? MediaType => Value["requestBody"]?["content"]!.AsObject().Single().Key;
 
-    public JsonObject? BodySchema => Value["requestBody"]?["content"]!["application/json"]?["schema"] is { } schema ? Resolve(schema) : null;
+    public JsonObject? BodySchema => Value["requestBody"]?["content"]!["application/json"]?["schema"] is { } schema
+        ? Resolve(schema) : null;
 
     public IReadOnlySet<int> Statuses => Value["responses"]!.AsObject().Select(each => int.Parse(each.Key)).ToHashSet();
 
@@ -36,7 +38,8 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
 
     /// <summary>A body that fits the schema, with the required members and those that <paramref name="wanted"/> picks.</summary>
     /// <param name="id">Gives an id for a prefix such as <c>dev_</c>.</param>
-    public JsonObject? Body(Func<string, string> id, Func<string, bool> wanted) => BodySchema is { } schema ? Sample(schema, "", id, wanted)!.AsObject() : null;
+    public JsonObject? Body(Func<string, string> id, Func<string, bool> wanted) => BodySchema is { } schema
+        ? Sample(schema, "", id, wanted)!.AsObject() : null;
 
     private JsonObject Resolve(JsonNode schema) =>
         schema["$ref"] is { } reference ? Schemas[reference.GetValue<string>().Split('/')[^1]]!.AsObject()
@@ -56,16 +59,19 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
             return choices[0]!.DeepClone();
         }
 
-        if (schema["pattern"]?.GetValue<string>() is { } pattern && pattern.StartsWith('^') && pattern.IndexOf('[') is > 1 and var end && pattern[1..end].EndsWith('_'))
+        if (schema["pattern"]?.GetValue<string>() is { } pattern && pattern.StartsWith('^') && pattern.IndexOf('[') is > 1 and var end
+            && pattern[1..end].EndsWith('_'))
         {
             return id(pattern[1..end]);
         }
 
-        var type = schema["type"] is JsonArray types ? types.Select(each => each!.GetValue<string>()).First(each => each != "null") : schema["type"]?.GetValue<string>();
+        var type = schema["type"] is JsonArray types
+            ? types.Select(each => each!.GetValue<string>()).First(each => each != "null") : schema["type"]?.GetValue<string>();
         return type switch
         {
             "object" when schema["properties"] is JsonObject members => new JsonObject(members
-                .Where(member => wanted(member.Key) || (schema["required"]?.AsArray().Any(each => each!.GetValue<string>() == member.Key) ?? false))
+                .Where(member => wanted(member.Key)
+                    || (schema["required"]?.AsArray().Any(each => each!.GetValue<string>() == member.Key) ?? false))
                 .Select(member => KeyValuePair.Create(member.Key, Sample(member.Value!, member.Key, id, wanted)))),
             "object" => new JsonObject { ["k"] = "v" },
             "array" => new JsonArray(Sample(schema["items"]!, "", id, wanted)),
@@ -108,7 +114,11 @@ internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
     /// <summary>Per table its rows and the transactions that wrote them, so that an update shows as well.</summary>
     public async Task<IReadOnlyDictionary<string, string>> Snapshot()
     {
-        var union = string.Join(" union all ", (await Tables()).Select(table => $"select '{table}', count(*) || ' ' || coalesce(sum(xmin::text::bigint), 0) from {table}"));
+        var union =
+            string.Join(
+                " union all ",
+                (await Tables())
+                    .Select(table => $"select '{table}', count(*) || ' ' || coalesce(sum(xmin::text::bigint), 0) from {table}"));
         return await Pairs(union);
     }
 
@@ -116,9 +126,15 @@ internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
     public async Task<IEnumerable<string>> Holding(string text)
     {
         var bytes = System.Text.Encoding.UTF8.GetBytes(text);
-        string[] forms = [text, Convert.ToHexStringLower(bytes), .. Enumerable.Range(0, 3).Select(skip => Convert.ToBase64String(bytes.AsSpan(skip, (bytes.Length - skip) / 3 * 3)))];
+        string[] forms =
+            [text, Convert.ToHexStringLower(bytes),
+                .. Enumerable.Range(0, 3).Select(skip => Convert.ToBase64String(bytes.AsSpan(skip, (bytes.Length - skip) / 3 * 3)))];
         var array = string.Join(", ", forms.Select(form => $"'%{form}%'"));
-        var union = string.Join(" union all ", (await Tables()).Select(table => $"select '{table}', count(*)::text from {table} t where t::text like any (array[{array}])"));
+        var union =
+            string.Join(
+                " union all ",
+                (await Tables())
+                    .Select(table => $"select '{table}', count(*)::text from {table} t where t::text like any (array[{array}])"));
         return (await Pairs(union)).Where(pair => pair.Value != "0").Select(pair => pair.Key);
     }
 

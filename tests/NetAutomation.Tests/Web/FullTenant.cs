@@ -25,11 +25,19 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         var quote = await ground.Post(tenant.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
         await ground.StartRun(client: tenant.Client);
         await Work(ground, (await ground.Claim())!);
-        await ground.Post(tenant.Client, "/v1/schedules", new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = ground.Apply("10.9.0.0/16") });
-        await ground.Post(tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
+        await ground.Post(
+            tenant.Client, "/v1/schedules",
+            new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = ground.Apply("10.9.0.0/16") });
+        await ground.Post(
+            tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
 
-        var ids = new Dictionary<string, string>(StringComparer.Ordinal) { ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account };
-        foreach (var list in operations.Where(each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))
+        var ids =
+            new Dictionary<string, string>(
+                StringComparer.Ordinal)
+            { ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account };
+        foreach (
+            var list in operations.Where(
+                each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))
         {
             if ((await RunGround.Get(tenant.Client, list.Path))["items"] is JsonArray { Count: > 0 } items && items[0]!["id"] is { } id)
             {
@@ -40,8 +48,11 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         return new FullTenant(tenant, ids);
     }
 
-    /// <summary>The tenant's own id for a path parameter; an operation on things that this tenant has none of is no test of anything.</summary>
-    public string PathId(ApiOperation operation, string parameter) => Collection(operation, parameter) is { } collection && ByCollection.TryGetValue(collection, out var id)
+    /// <summary>
+    /// The tenant's own id for a path parameter; an operation on things that this tenant has none of is no test of anything.
+    /// </summary>
+    public string PathId(ApiOperation operation, string parameter) => Collection(operation, parameter) is { } collection
+        && ByCollection.TryGetValue(collection, out var id)
         ? id
         : throw new InvalidOperationException($"{operation.Verb} {operation.Path}: give FullTenant something for {{{parameter}}}.");
 
@@ -49,7 +60,9 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
     public string PrefixId(string prefix) => ByCollection.Values.First(id => id.StartsWith(prefix, StringComparison.Ordinal));
 
     private static string? Collection(ApiOperation operation, string parameter) =>
-        parameter == "deviceId" ? "/v1/devices" : operation.Path.IndexOf($"/{{{parameter}}}", StringComparison.Ordinal) is > 0 and var end ? operation.Path[..end] : null;
+        parameter == "deviceId"
+            ? "/v1/devices"
+                : operation.Path.IndexOf($"/{{{parameter}}}", StringComparison.Ordinal) is > 0 and var end ? operation.Path[..end] : null;
 
     private static async Task Work(RunGround ground, ClaimedRun run)
     {
@@ -57,7 +70,8 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         foreach (var device in run.Devices)
         {
             var report = new DeviceReport(
-                device.Id, DeviceOutcome.Changed, true, true, null, null, """{"lines":1}""", "+ ip route", null, null, [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())]);
+                device.Id, DeviceOutcome.Changed, true, true, null, null, """{"lines":1}""", "+ ip route", null, null,
+                [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())]);
             (await ground.Write(run, RunGround.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
         }
 

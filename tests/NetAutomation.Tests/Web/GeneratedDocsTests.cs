@@ -9,7 +9,8 @@ namespace NetAutomation.Tests.Web;
 /// <summary>Documents that follow from the code. <c>NETAUTOMATION_UPDATE_DOCS=1 tests/run GeneratedDocs</c> writes them anew.</summary>
 public sealed class GeneratedDocsTests(PostgresServer postgres)
 {
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions _indented =
+        new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [Fact]
     public async Task The_committed_API_document_is_the_one_that_is_served()
@@ -27,11 +28,15 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
         await using var host = await ServiceHost.Start(await postgres.Create());
         var tenant = await host.CreateTenant();
         var document = JsonNode.Parse(await tenant.Client.GetStringAsync("/openapi/v1.json"))!;
-        var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => (Path: path.Key, Verb: operation.Key, operation.Value))).ToList();
+        var operations = document["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject().Select(operation => (Path: path.Key, Verb: operation.Key, operation.Value)))
+                .ToList();
         operations.Count.ShouldBeGreaterThan(40);
-        operations.Where(operation => operation.Value!["operationId"] is null || operation.Value["summary"] is null).Select(operation => $"{operation.Verb} {operation.Path}").ShouldBeEmpty();
+        operations.Where(operation => operation.Value!["operationId"] is null || operation.Value["summary"] is null)
+            .Select(operation => $"{operation.Verb} {operation.Path}").ShouldBeEmpty();
         operations.Select(operation => operation.Value!["operationId"]!.GetValue<string>()).ShouldBeUnique();
-        document["components"]!["schemas"]!.AsObject().Select(schema => schema.Key).Where(name => char.IsDigit(name.Last())).ShouldBeEmpty("a trailing digit says that two types share a name");
+        document["components"]!["schemas"]!.AsObject().Select(schema => schema.Key).Where(name => char.IsDigit(name.Last()))
+            .ShouldBeEmpty("a trailing digit says that two types share a name");
     }
 
     [Fact]

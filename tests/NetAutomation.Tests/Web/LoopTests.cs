@@ -60,7 +60,10 @@ public sealed class LoopTests
     {
         var log = new Lines();
         var fails = false;
-        var loop = new Loop("test.one", _soon, _ => fails ? throw new InvalidOperationException("broken") : Task.CompletedTask, TimeProvider.System, log);
+        var loop =
+            new Loop(
+                "test.one", _soon, _ => fails ? throw new InvalidOperationException("broken") : Task.CompletedTask, TimeProvider.System,
+                log);
         (await loop.RunOnce(CancellationToken.None)).ShouldBeTrue();
         var success = loop.Status.LastSuccess.ShouldNotBeNull();
         fails = true;
@@ -83,7 +86,9 @@ public sealed class LoopTests
     [Fact]
     public void Two_loops_of_one_name_are_refused()
     {
-        Loop[] twins = [.. Enumerable.Range(0, 2).Select(_ => new Loop("test.one", _soon, _ => Task.CompletedTask, TimeProvider.System, NullLogger.Instance))];
+        Loop[] twins =
+            [.. Enumerable.Range(0, 2)
+                .Select(_ => new Loop("test.one", _soon, _ => Task.CompletedTask, TimeProvider.System, NullLogger.Instance))];
         Should.Throw<InvalidOperationException>(() => new LoopRegistry(twins)).Message.ShouldContain("test.one");
     }
 
@@ -114,7 +119,8 @@ public sealed class LoopTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Said.Add(formatter(state, exception));
     }
 }

@@ -26,16 +26,21 @@ public sealed partial class OperatingDocsTests(PostgresServer postgres)
             },
         };
         listener.Start();
-        var listed = File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/operating.md")).Select(line => Row().Match(line)).Where(row => row.Success)
+        var listed = File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/operating.md")).Select(line => Row().Match(line))
+            .Where(row => row.Success)
             .Select(row => $"{row.Groups["name"].Value} | {row.Groups["kind"].Value} | {row.Groups["unit"].Value} | {row.Groups["meaning"].Value}");
         listed.Order(StringComparer.Ordinal).ShouldBe(published.Order(StringComparer.Ordinal));
         published.Count.ShouldBeGreaterThan(20);
     }
 
-    private static string Kind(Instrument instrument) => instrument.GetType().Name.Split('`')[0].Replace("Observable", "", StringComparison.Ordinal);
+    private static string Kind(Instrument instrument) =>
+        instrument.GetType().Name.Split('`')[0].Replace("Observable", "", StringComparison.Ordinal);
 
-    private static bool IsNamed(string meter, string name) => name.EndsWith('*') ? meter.StartsWith(name[..^1], StringComparison.Ordinal) : meter == name;
+    private static bool IsNamed(string meter, string name) => name.EndsWith('*')
+        ? meter.StartsWith(name[..^1], StringComparison.Ordinal) : meter == name;
 
-    [GeneratedRegex(@"^\| `(?<name>[a-z_.]+)` \| (?<kind>\w+) \| `(?<unit>[^`]+)` \| [^|]* \| (?<meaning>[^|]+) \|$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^\| `(?<name>[a-z_.]+)` \| (?<kind>\w+) \| `(?<unit>[^`]+)` \| [^|]* \| (?<meaning>[^|]+) \|$", RegexOptions.ExplicitCapture,
+        1000)]
     private static partial Regex Row();
 }

@@ -25,22 +25,30 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     public async Task Every_member_of_a_create_or_change_request_shows_afterwards()
     {
         await using var ground = await RunGround.Start(postgres, devices: 1);
-        var (site, other) = (await Id(ground, "/v1/sites", """{"name":"site-1"}"""), await Id(ground, "/v1/sites", """{"name":"site-2"}"""));
+        var (site, other) =
+            (await Id(ground, "/v1/sites", """{"name":"site-1"}"""), await Id(ground, "/v1/sites", """{"name":"site-2"}"""));
         var (login, login2) = (await Login(ground, "login-1"), await Login(ground, "login-2"));
         Resource[] resources =
         [
             new("/v1/sites", "SiteRequest", "SiteRequest", """{"name":"base"}""", new() { ["name"] = Two("\"one\"", "\"two\"") }),
-            new("/v1/credentials", "CreateCredentialRequest", "ChangeCredentialRequest", """{"name":"base","username":"u","kind":"password","password":"p"}""", new()
+            new("/v1/credentials", "CreateCredentialRequest", "ChangeCredentialRequest",
+                """{"name":"base","username":"u","kind":"password","password":"p"}""", new()
             {
                 ["name"] = Two("\"one\"", "\"two\""),
                 ["username"] = Two("\"one\"", "\"two\""),
                 ["kind"] = new("""{"kind":"password"}""", WithEnable),
                 ["password"] = new("""{"password":"one"}""", """{"password":"two"}""") { ShownAs = "fingerprint" },
-                ["privateKey"] = new($$"""{"privateKey":"{{Key1}}"}""", $$"""{"privateKey":"{{Key2}}"}""") { ShownAs = "fingerprint", Base = WithKey },
-                ["passphrase"] = new($$"""{"privateKey":"{{Key1}}","passphrase":"one"}""", $$"""{"privateKey":"{{Key1}}","passphrase":"two"}""") { ShownAs = "fingerprint", Base = WithKey },
-                ["enablePassword"] = new("""{"password":"p","enablePassword":"one"}""", """{"password":"p","enablePassword":"two"}""") { ShownAs = "fingerprint", Base = WithEnable },
+                ["privateKey"] =
+                    new($$"""{"privateKey":"{{Key1}}"}""", $$"""{"privateKey":"{{Key2}}"}""") { ShownAs = "fingerprint", Base = WithKey },
+                ["passphrase"] =
+                    new($$"""{"privateKey":"{{Key1}}","passphrase":"one"}""", $$"""{"privateKey":"{{Key1}}","passphrase":"two"}""") {
+                        ShownAs = "fingerprint", Base = WithKey },
+                ["enablePassword"] =
+                    new("""{"password":"p","enablePassword":"one"}""", """{"password":"p","enablePassword":"two"}""") {
+                        ShownAs = "fingerprint", Base = WithEnable },
             }),
-            new("/v1/devices", "CreateDeviceRequest", "ChangeDeviceRequest", $$"""{"name":"base","siteId":"{{site}}","address":"10.1.0.1","platform":"frr","credentialId":"{{login}}"}""", new()
+            new("/v1/devices", "CreateDeviceRequest", "ChangeDeviceRequest",
+                $$"""{"name":"base","siteId":"{{site}}","address":"10.1.0.1","platform":"frr","credentialId":"{{login}}"}""", new()
             {
                 ["name"] = Two("\"one\"", "\"two\""),
                 ["siteId"] = Two($"\"{site}\"", $"\"{other}\""),
@@ -52,7 +60,8 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 ["labels"] = Two("""{"a":"1"}""", """{"a":"2","b":"3"}"""),
                 ["enabled"] = Two("false", "true"),
             }),
-            new("/v1/windows", "WindowRequest", "ChangeWindowRequest", """{"name":"base","kind":"allow","duration":"PT2H","timeZone":"UTC","cron":"0 3 * * *"}""", new()
+            new("/v1/windows", "WindowRequest", "ChangeWindowRequest",
+                """{"name":"base","kind":"allow","duration":"PT2H","timeZone":"UTC","cron":"0 3 * * *"}""", new()
             {
                 ["name"] = Two("\"one\"", "\"two\""),
                 ["kind"] = Two("\"deny\"", "\"allow\""),
@@ -62,7 +71,8 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 ["rrule"] = new("""{"rrule":"FREQ=DAILY;BYHOUR=1","cron":null}""", """{"rrule":"FREQ=DAILY;BYHOUR=2","cron":null}"""),
                 ["selector"] = Two("\"role=edge\"", "\"role=core\""),
             }),
-            new("/v1/schedules", "ScheduleRequest", "ChangeScheduleRequest", $$"""{"name":"base","timeZone":"UTC","cron":"0 3 * * *","run":{{Run("10.9.0.0/16")}}}""", new()
+            new("/v1/schedules", "ScheduleRequest", "ChangeScheduleRequest",
+                $$"""{"name":"base","timeZone":"UTC","cron":"0 3 * * *","run":{{Run("10.9.0.0/16")}}}""", new()
             {
                 ["name"] = Two("\"one\"", "\"two\""),
                 ["timeZone"] = Two("\"Europe/Berlin\"", "\"Asia/Tokyo\""),
@@ -79,7 +89,8 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 ["siteId"] = Two($"\"{site}\"", $"\"{other}\""),
             }),
         ];
-        var changes = typeof(Service).Assembly.GetTypes().Select(type => type.Name).Where(name => name.EndsWith("Request", StringComparison.Ordinal)
+        var changes = typeof(Service).Assembly.GetTypes().Select(type => type.Name)
+            .Where(name => name.EndsWith("Request", StringComparison.Ordinal)
             && (name.StartsWith("Change", StringComparison.Ordinal) || name.StartsWith("Patch", StringComparison.Ordinal)));
         changes.Except(resources.Select(each => each.Change)).Except(_elsewhere.Keys).ShouldBeEmpty("give the request a resource above");
 
@@ -122,7 +133,8 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 : await ground.Client.Call("POST", resource.Path, Over(start, body));
             if (refused)
             {
-                return answer.Status == HttpStatusCode.UnprocessableEntity && answer.Faults.SequenceEqual([$"/{member} {sample.Refused}"]) ? [] : [$"{where}: {answer.Text}"];
+                return answer.Status == HttpStatusCode.UnprocessableEntity && answer.Faults.SequenceEqual([$"/{member} {sample.Refused}"])
+                    ? [] : [$"{where}: {answer.Text}"];
             }
 
             if ((int)answer.Status is not (200 or 201))
@@ -153,14 +165,17 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     private static async Task<string> Create(RunGround ground, Resource resource, JsonObject body) =>
         (await ground.Client.Call("POST", resource.Path, body)).Must(HttpStatusCode.Created).Id;
 
-    private static async Task<string> Id(RunGround ground, string path, string body) => (await ground.Post(ground.Client, path, Object(body)))["id"]!.GetValue<string>();
+    private static async Task<string> Id(RunGround ground, string path, string body) =>
+        (await ground.Post(ground.Client, path, Object(body)))["id"]!.GetValue<string>();
 
-    private static Task<string> Login(RunGround ground, string name) => Id(ground, "/v1/credentials", $$"""{"name":"{{name}}","username":"u","kind":"password","password":"p"}""");
+    private static Task<string> Login(RunGround ground, string name) =>
+        Id(ground, "/v1/credentials", $$"""{"name":"{{name}}","username":"u","kind":"password","password":"p"}""");
 
     private static string Run(string prefix) =>
         $$$"""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{"routes":[{"prefix":"{{{prefix}}}","nextHop":"10.66.0.1"}]}}""";
 
-    private static IEnumerable<string> Members(string? type) => type is null ? [] : typeof(Service).Assembly.GetTypes().Single(each => each.Name == type && each.IsPublic)
+    private static IEnumerable<string> Members(string? type) => type is null
+        ? [] : typeof(Service).Assembly.GetTypes().Single(each => each.Name == type && each.IsPublic)
         .GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name));
 
     private static Sample Two(string one, string other) => new(one, other) { Bare = true };

@@ -23,19 +23,35 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
         var tenant = await FullTenant.Fill(ground, ground.Tenant, operations);
 
         var (password, rotated, refused, enable) = (Canary(), Canary(), Canary(), Canary());
-        var created = await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password });
-        (await tenant.Client.Call("PATCH", $"/v1/credentials/{created["id"]}", new { password = rotated }, "*")).Status.ShouldBe(System.Net.HttpStatusCode.OK);
-        await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary-2", username = "u", kind = "enable", password = rotated, enablePassword = enable });
+        var created =
+            await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password });
+        (await tenant.Client.Call("PATCH", $"/v1/credentials/{created["id"]}", new { password = rotated }, "*")).Status.ShouldBe(
+            System.Net.HttpStatusCode.OK);
+        await ground.Post(
+            tenant.Client, "/v1/credentials",
+            new { name = "canary-2", username = "u", kind = "enable", password = rotated, enablePassword = enable });
         var refusals = new List<JsonNode>
         {
-            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password = refused }, null, 409),
-            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "ssh_key", privateKey = refused }, null, 422),
-            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = refused, surprise = refused }, null, 400),
-            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = refused, password = refused }, null, 400),
-            await RunGround.Post(tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = new[] { refused } }, null, 400),
+            await RunGround.Post(
+                tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password = refused }, null,
+                409),
+            await RunGround.Post(
+                tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "ssh_key", privateKey = refused }, null, 422),
+            await RunGround.Post(
+                tenant.Client, "/v1/credentials",
+                new { name = "c", username = "u", kind = "password", password = refused, surprise = refused }, null, 400),
+            await RunGround.Post(
+                tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = refused, password = refused }, null, 400),
+            await RunGround.Post(
+                tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = new[] { refused } }, null,
+                400),
         };
-        var apiKey = (await ground.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))["secret"]!.GetValue<string>();
-        var join = (await ground.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))["joinToken"]!.GetValue<string>();
+        var apiKey =
+            (await ground.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))[
+                "secret"]!.GetValue<string>();
+        var join =
+            (await ground.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))[
+                "joinToken"]!.GetValue<string>();
         string[] secrets = [password, rotated, refused, enable, apiKey, apiKey[^20..], join, tenant.Tenant.Key, tenant.Tenant.Key[^20..]];
 
         using var client = ground.Host.Customer(tenant.Tenant.EndpointId, apiKey);
@@ -78,7 +94,8 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             All.Enqueue(formatter(state, exception));
             if (state is IEnumerable<KeyValuePair<string, object?>> values)

@@ -7,11 +7,14 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>What one tenant learns about another: nothing. Drawn from the served document, so that a new operation is covered or fails.</summary>
+/// <summary>
+/// What one tenant learns about another: nothing. Drawn from the served document, so that a new operation is covered or fails.
+/// </summary>
 public sealed partial class TenantMatrixTests(PostgresServer postgres)
 {
     private static readonly string[] _verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-    private static readonly string[] _malformed = ["x", "run_", "dev_zzzzzzzzzzzzzzzzzzzzzzzzzz", "99999999999999999999", "%F0%9F%A6%80", "a%2Fb"];
+    private static readonly string[] _malformed =
+        ["x", "run_", "dev_zzzzzzzzzzzzzzzzzzzzzzzzzz", "99999999999999999999", "%F0%9F%A6%80", "a%2Fb"];
 
     // Blocks and connector releases are the same for every tenant.
     private static readonly string[] _public = ["block", "version", "rid", "name"];
@@ -27,15 +30,20 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
 
         var before = await rows.Snapshot();
         var (faults, compared) = (new List<string>(), 0);
-        foreach (var paths in operations.Where(each => each.PathParameters.Except(_public, StringComparer.Ordinal).Any()).GroupBy(each => each.Path))
+        foreach (
+            var paths in operations.Where(each => each.PathParameters.Except(_public, StringComparer.Ordinal).Any())
+                .GroupBy(each => each.Path))
         {
             foreach (var verb in _verbs)
             {
                 var operation = paths.FirstOrDefault(each => each.Verb == verb) ?? paths.First();
-                var nowhere = await Ask(mine, operation, verb, operation.At(name => Fill(name, () => Nowhere(theirs.PathId(operation, name)))));
+                var nowhere =
+                    await Ask(mine, operation, verb, operation.At(name => Fill(name, () => Nowhere(theirs.PathId(operation, name)))));
                 var cases = new[] { operation.At(name => Fill(name, () => theirs.PathId(operation, name))) }
                     .Concat(_malformed.Select(id => operation.At(name => Fill(name, () => id))))
-                    .Concat(operation.PathParameters.Contains("deviceId") ? [operation.At(name => Fill(name, () => (name == "deviceId" ? theirs : mine).PathId(operation, name)))] : []);
+                    .Concat(
+                        operation.PathParameters.Contains("deviceId")
+                            ? [operation.At(name => Fill(name, () => (name == "deviceId" ? theirs : mine).PathId(operation, name)))] : []);
                 foreach (var path in cases)
                 {
                     compared++;
@@ -78,10 +86,13 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 await Compare(operation, $"{path}?{filter}={id}", null, $"{path}?{filter}={Nowhere(id)}", null);
             }
 
-            foreach (var prefix in Prefixes().Matches(operation.Body(each => each + "here", _ => true)?.ToJsonString() ?? "").Select(match => match.Groups["prefix"].Value).Distinct().Where(each => each != "quo_"))
+            foreach (
+                var prefix in Prefixes().Matches(operation.Body(each => each + "here", _ => true)?.ToJsonString() ?? "")
+                    .Select(match => match.Groups["prefix"].Value).Distinct().Where(each => each != "quo_"))
             {
                 var id = theirs.PrefixId(prefix);
-                JsonObject Body(string other) => operation.Body(each => each == prefix ? other : mine.PrefixId(each), name => name is not "quoteId")!;
+                JsonObject Body(string other) =>
+                    operation.Body(each => each == prefix ? other : mine.PrefixId(each), name => name is not "quoteId")!;
                 var (first, second) = (Body(id), Body(Nowhere(id)));
                 Align(second, first);
                 await Compare(operation, path, first, path, second);
@@ -101,7 +112,10 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         foreach (var body in new JsonObject[]
         {
             new() { ["quoteId"] = theirs.ByCollection["/v1/quotes"] },
-            new() { ["block"] = "static-routes", ["mode"] = "apply", ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray(theirs.ByCollection["/v1/devices"]) }, ["input"] = JsonNode.Parse("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}""") },
+            new() {
+                ["block"] = "static-routes", ["mode"] = "apply",
+                ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray(theirs.ByCollection["/v1/devices"]) },
+                ["input"] = JsonNode.Parse("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}""") },
         })
         {
             var nowhere = JsonNode.Parse(Ids().Replace(body.ToJsonString(), match => Nowhere(match.Value)))!.AsObject();
@@ -123,7 +137,9 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         var operations = await ApiOperation.All(ground.Client);
         var theirs = await FullTenant.Fill(ground, ground.Tenant, operations);
         var mine = await FullTenant.Fill(ground, await ground.Host.CreateTenant(), operations);
-        string[] foreign = [theirs.Tenant.Account, theirs.Tenant.EndpointId, theirs.Tenant.Id.ToString(), .. theirs.ByCollection.Where(each => each.Key != "/v1/blocks").Select(each => each.Value)];
+        string[] foreign =
+            [theirs.Tenant.Account, theirs.Tenant.EndpointId, theirs.Tenant.Id.ToString(),
+                .. theirs.ByCollection.Where(each => each.Key != "/v1/blocks").Select(each => each.Value)];
         var lists = operations.Where(each => each is { Verb: "GET", PathParameters: [] }).ToList();
         lists.Count.ShouldBeGreaterThan(12);
         foreach (var list in lists)
@@ -131,7 +147,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             var answer = await mine.Client.Call("GET", list.Path);
             ((int)answer.Status).ShouldBe(200);
             foreign.ShouldAllBe(text => !answer.Text.Contains(text, StringComparison.Ordinal), list.Path);
-            theirs.ByCollection.Where(each => each.Key == list.Path && each.Key != "/v1/blocks").ShouldAllBe(each => mine.ByCollection.ContainsKey(each.Key));
+            theirs.ByCollection.Where(each => each.Key == list.Path && each.Key != "/v1/blocks")
+                .ShouldAllBe(each => mine.ByCollection.ContainsKey(each.Key));
         }
     }
 
@@ -142,10 +159,14 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         var (one, two) = (await host.CreateTenant(), await host.CreateTenant());
         HttpClient[] wrong =
         [
-            host.Customer(two.EndpointId, one.Key), host.Customer(one.EndpointId, two.Key), host.Customer(one.EndpointId, one.Key[..^1]), host.Customer(one.EndpointId, "nak_unknown"),
+            host.Customer(two.EndpointId, one.Key), host.Customer(one.EndpointId, two.Key), host.Customer(one.EndpointId, one.Key[..^1]),
+            host.Customer(one.EndpointId, "nak_unknown"),
             host.Customer(one.EndpointId, null), host.Customer("vpce-0fffffffffffffff0", one.Key),
         ];
-        foreach (var (verb, path) in new[] { ("GET", "/v1/me"), ("GET", "/v1/devices/x"), ("POST", "/v1/runs"), ("DELETE", "/v1/sites/x"), ("GET", "/v1/nothing"), ("PUT", "/v1/me") })
+        foreach (
+            var (verb, path) in new[] {
+                ("GET", "/v1/me"), ("GET", "/v1/devices/x"), ("POST", "/v1/runs"), ("DELETE", "/v1/sites/x"), ("GET", "/v1/nothing"),
+                ("PUT", "/v1/me") })
         {
             var answers = new List<string>();
             foreach (var client in wrong)
@@ -160,7 +181,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         }
     }
 
-    private static async Task<(int Status, string Text)> Ask(FullTenant tenant, ApiOperation operation, string verb, string path, JsonObject? body = null)
+    private static async Task<(int Status, string Text)> Ask(
+        FullTenant tenant, ApiOperation operation, string verb, string path, JsonObject? body = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(verb), path);
         request.Headers.Add("Idempotency-Key", $"test-{Guid.NewGuid():n}");
@@ -179,7 +201,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     private static string Fill(string name, Func<string> id) => name == "name" ? FullTenant.Artifact : id();
 
     /// <summary>An id of the same kind that exists nowhere.</summary>
-    private static string Nowhere(string id) => id.All(char.IsAsciiDigit) ? "900000000000" : id.Length < 30 ? id : id[..4] + new string('0', 25) + "7";
+    private static string Nowhere(string id) => id.All(char.IsAsciiDigit)
+        ? "900000000000" : id.Length < 30 ? id : id[..4] + new string('0', 25) + "7";
 
     /// <summary>The made-up names are the same in both requests.</summary>
     private static void Align(JsonObject to, JsonObject from)

@@ -9,7 +9,8 @@ namespace NetAutomation.Billing.Invoices;
 /// Checks tenants, one transaction each, and issues for those whose books add up. Runs every hour for what is due; a draft that follows a
 /// void invoice waits for a person, as a person voided it.
 /// </summary>
-internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
+internal sealed partial class CloseBooks(
+    IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
 {
     private const int Shown = 200;
 
@@ -25,7 +26,9 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
     public async Task<Closed> Month(DateOnly month, string by, CancellationToken cancel)
     {
         var all = new Closed([], []);
-        foreach (var tenant in await Tenants($"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
+        foreach (
+            var tenant in await Tenants(
+                $"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
         {
             var one = await Try(tenant, month, due: false, by, cancel);
             all = new Closed([.. all.Issued, .. one.Issued], [.. all.Findings, .. one.Findings]);
@@ -77,7 +80,8 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
             var closed = await Close(tenant, null, month, due, by, cancel);
             if (closed.Findings.Count > 0)
             {
-                Log.Parked(log, tenant, string.Join(", ", closed.Findings.Select(finding => finding.Check).Distinct(StringComparer.Ordinal)));
+                Log.Parked(
+                    log, tenant, string.Join(", ", closed.Findings.Select(finding => finding.Check).Distinct(StringComparer.Ordinal)));
             }
 
             return closed;
@@ -85,7 +89,9 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
             Log.Failed(log, fault, tenant);
-            return new Closed([], [new FindingView(tenant, "not_checked", $"{tenant}", "It could not be checked or issued; the log says why.", clock.GetUtcNow())]);
+            return new Closed(
+                [], [new FindingView(
+                    tenant, "not_checked", $"{tenant}", "It could not be checked or issued; the log says why.", clock.GetUtcNow())]);
         }
     }
 
@@ -100,7 +106,10 @@ internal sealed partial class CloseBooks(IServiceScopeFactory scopes, IOptions<B
     {
         public Problem Refusal() => new(Problems.NotReconciled, $"{Findings.Count} findings; see GET /operator/v1/reconciliation.")
         {
-            Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["findings"] = Findings, ["issued"] = Issued.Select(head => head.Id).ToList() },
+            Members =
+                new Dictionary<string, object?>(
+                    StringComparer.Ordinal)
+                { ["findings"] = Findings, ["issued"] = Issued.Select(head => head.Id).ToList() },
         };
     }
 

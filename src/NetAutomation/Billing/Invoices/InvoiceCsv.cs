@@ -10,17 +10,20 @@ internal static class InvoiceCsv
     {
         var csv = new StringBuilder();
         Csv.Line(
-            csv, "Number", "PeriodStart", "PeriodEnd", "Type", "Sku", "Description", "PriceVersionId", "UnitPrice", "Quantity", "Exact", "Amount", "Currency",
+            csv, "Number", "PeriodStart", "PeriodEnd", "Type", "Sku", "Description", "PriceVersionId", "UnitPrice", "Quantity", "Exact",
+            "Amount", "Currency",
             "CreditNote", "Credits");
         foreach (var line in document.Lines)
         {
             Csv.Line(
-                csv, document.Number, document.PeriodStart, document.PeriodEnd, Wire.Name(line.Type), line.Sku, line.Description, line.PriceVersionId, line.UnitPrice,
+                csv, document.Number, document.PeriodStart, document.PeriodEnd, Wire.Name(line.Type), line.Sku, line.Description,
+                line.PriceVersionId, line.UnitPrice,
                 line.Quantity, line.Exact, line.Amount, Money.Currency, line.CreditNote, line.Credits);
         }
 
         Csv.Line(
-            csv, document.Number, document.PeriodStart, document.PeriodEnd, "total", null, "Sum of the lines", null, null, null, document.Exact, document.Total,
+            csv, document.Number, document.PeriodStart, document.PeriodEnd, "total", null, "Sum of the lines", null, null, null,
+            document.Exact, document.Total,
             Money.Currency, null, null);
         return csv.ToString();
     }

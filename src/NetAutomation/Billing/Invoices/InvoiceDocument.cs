@@ -43,18 +43,21 @@ internal sealed record InvoiceDocument(
         var exact = lines.Aggregate(Money.Zero, (sum, line) => sum + line.Exact);
         var total = lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
         return new InvoiceDocument(
-            1, head.Id, head.Kind, null, head.Revision, head.Replaces, issuer, head.TenantId, head.TenantName, head.PeriodStart, head.PeriodEnd, null, null,
+            1, head.Id, head.Kind, null, head.Revision, head.Replaces, issuer, head.TenantId, head.TenantName, head.PeriodStart,
+            head.PeriodEnd, null, null,
             lines, exact, total - exact, total, null, null);
     }
 
     public byte[] Canonical() => CanonicalJson.Bytes(JsonSerializer.SerializeToElement(this, Json.Api));
 
     public InvoiceView View(InvoiceHead head) => new(
-        Id, Kind, head.State, Kind == "invoice", PeriodStart, PeriodEnd, Lines, Total, Number, Revision, Replaces, IssuedAt, DueAt, Exact, Rounding, head.Paid,
+        Id, Kind, head.State, Kind == "invoice", PeriodStart, PeriodEnd, Lines, Total, Number, Revision, Replaces, IssuedAt, DueAt, Exact,
+        Rounding, head.Paid,
         head.VoidedAt, head.VoidReason, head.DocumentSha256 is { } hash ? ReceiptChain.Text(hash) : null, PreviousHash);
 
     /// <summary>Half to even, so that roundings do not drift to one side.</summary>
-    internal static Money ToCents(Money amount) => new((long)Math.Round(amount.Micros / (decimal)Money.Cent.Micros, MidpointRounding.ToEven) * Money.Cent.Micros);
+    internal static Money ToCents(Money amount) =>
+        new((long)Math.Round(amount.Micros / (decimal)Money.Cent.Micros, MidpointRounding.ToEven) * Money.Cent.Micros);
 
     private static async Task<List<InvoiceLineView>> ReadLines(NetAutomationDb db, InvoiceHead head, CancellationToken cancel)
     {
@@ -85,11 +88,13 @@ internal sealed record InvoiceDocument(
             """,
             cancel);
         return [.. rows.Select(row => new InvoiceLineView(
-            row.Type, row.Sku, row.Description, row.PriceVersionId, row.UnitPrice, row.Quantity, round(row.Exact), row.Charges, row.Exact, row.CreditNote, row.Credits))];
+            row.Type, row.Sku, row.Description, row.PriceVersionId, row.UnitPrice, row.Quantity, round(row.Exact), row.Charges, row.Exact,
+            row.CreditNote, row.Credits))];
     }
 
     private sealed record Line(
-        InvoiceLineType Type, string Sku, string? Description, PriceVersionId? PriceVersionId, Money? UnitPrice, long Quantity, Money Exact, long Charges,
+        InvoiceLineType Type, string Sku, string? Description, PriceVersionId? PriceVersionId, Money? UnitPrice, long Quantity, Money Exact,
+        long Charges,
         string? CreditNote, string? Credits);
 }
 
@@ -115,7 +120,8 @@ internal sealed record InvoiceHead(
     string? VoidReason)
 {
     /// <summary>Newest first. Row-level security adds the tenant where the caller is one.</summary>
-    public static Task<List<InvoiceHead>> Find(NetAutomationDb db, TenantId? tenant, Guid? id, string? state, DateOnly? month, Guid? below, int take, CancellationToken cancel) =>
+    public static Task<List<InvoiceHead>> Find(
+        NetAutomationDb db, TenantId? tenant, Guid? id, string? state, DateOnly? month, Guid? below, int take, CancellationToken cancel) =>
         db.Query<InvoiceHead>(
             $"""
             select i.id, i.tenant_id, t.name as tenant_name, i.kind, i.state, i.revision, r.number as replaces, lower(i.period) as period_start, upper(i.period) as period_end,

@@ -61,7 +61,9 @@ internal static class InvoicePage
                 $"<tr><td>{Text(Item(line))}</td><td class=\"n\">{line.Quantity}</td><td class=\"n\">{line.UnitPrice}</td><td class=\"n\">{line.Exact}</td><td class=\"n\">{Amount(document, line.Amount)}</td></tr>");
         }
 
-        page.Append(CultureInfo.InvariantCulture, $"</tbody><tfoot><tr><td colspan=\"3\">Total in {Money.Currency}, rounded by {document.Rounding}</td>");
+        page.Append(
+            CultureInfo.InvariantCulture,
+            $"</tbody><tfoot><tr><td colspan=\"3\">Total in {Money.Currency}, rounded by {document.Rounding}</td>");
         page.Append(CultureInfo.InvariantCulture, $"<td class=\"n\">{document.Exact}</td><td class=\"n\" id=\"total\">{Amount(document, document.Total)}</td></tr></tfoot></table>");
         if (head.DocumentSha256 is { } hash)
         {
@@ -79,7 +81,8 @@ internal static class InvoicePage
     };
 
     /// <summary>An invoice's amounts are whole cents.</summary>
-    private static string Amount(InvoiceDocument document, Money amount) => document.Kind == "invoice" ? amount.ToString()[..^4] : amount.ToString();
+    private static string Amount(InvoiceDocument document, Money amount) => document.Kind == "invoice"
+        ? amount.ToString()[..^4] : amount.ToString();
 
     private static void Fact(StringBuilder page, string name, string? value)
     {

@@ -70,7 +70,8 @@ internal sealed class IssueInvoices(SystemDb db, IOptions<BillingOptions> option
             """,
             cancel) == 0)
         {
-            return Problems.InvoiceFixed.With("Only an issued invoice without payments can be voided. Correct it by a reversal, credit or debit.");
+            return Problems.InvoiceFixed.With(
+                "Only an issued invoice without payments can be voided. Correct it by a reversal, credit or debit.");
         }
 
         await db.Execute(

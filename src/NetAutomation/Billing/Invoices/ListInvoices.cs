@@ -116,12 +116,14 @@ internal static class ListInvoices
     /// <summary>One month.</summary>
     public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document) ? TypedResults.Ok(document.View(head)) : Web.Problems.NotFound.With();
+        await Read(id, db, caller, options, cancel) is (var head, var document)
+            ? TypedResults.Ok(document.View(head)) : Web.Problems.NotFound.With();
 
     /// <summary>The month as a page to print. It loads nothing from elsewhere.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
         InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document) ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
+        await Read(id, db, caller, options, cancel) is (var head, var document)
+            ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
 
     /// <summary>The lines of the month as CSV, closed by rounding and total.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetCsv(
@@ -130,7 +132,8 @@ internal static class ListInvoices
             ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Web.Problems.NotFound.With();
 
     /// <summary>The frozen bytes whose SHA-256 is the invoice's hash; a draft has none.</summary>
-    public static async Task<Results<ContentHttpResult, Problem>> GetDocument(InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+    public static async Task<Results<ContentHttpResult, Problem>> GetDocument(
+        InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [{ Document: { } frozen }]
             ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Web.Problems.NotFound.With();
 

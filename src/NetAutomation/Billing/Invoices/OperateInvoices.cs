@@ -43,7 +43,8 @@ internal static class OperateInvoices
         }
 
         var read = await page.Read(
-            $"invoices?{tenantId}&{state}&{month}", (below, take) => InvoiceHead.Find(db, tenantId, null, state, Month(month), below, take, cancel), head => head.Id.Value);
+            $"invoices?{tenantId}&{state}&{month}",
+            (below, take) => InvoiceHead.Find(db, tenantId, null, state, Month(month), below, take, cancel), head => head.Id.Value);
         if (read.Refused(out var problem, out var heads))
         {
             return problem;
@@ -58,11 +59,13 @@ internal static class OperateInvoices
         return TypedResults.Ok(new Page<TenantInvoiceView>(views, heads.Next));
     }
 
-    public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Get(InvoiceId id, SystemDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
+    public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Get(
+        InvoiceId id, SystemDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
         await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
             ? TypedResults.Ok(await View(db, head, options, cancel)) : Web.Problems.NotFound.With();
 
-    public static async Task<Results<ContentHttpResult, Problem>> GetHtml(InvoiceId id, SystemDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
+    public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
+        InvoiceId id, SystemDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
         await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
             ? InvoicePage.Show(http, head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : Web.Problems.NotFound.With();
 
@@ -112,12 +115,14 @@ internal static class OperateInvoices
         }
 
         var closed = await books.Month(month, $"operator:{caller.Name}", cancel);
-        return closed.Findings.Count > 0 ? closed.Refusal() : TypedResults.Ok(new ClosedPeriodView(period, [.. closed.Issued.Select(head => head.Id)]));
+        return closed.Findings.Count > 0
+            ? closed.Refusal() : TypedResults.Ok(new ClosedPeriodView(period, [.. closed.Issued.Select(head => head.Id)]));
     }
 
     /// <summary>Voids an issued invoice; its charges are on a new draft at once.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Void(
-        InvoiceId id, VoidInvoiceRequest request, SystemDb db, IssueInvoices issue, OperatorCaller caller, IOptions<BillingOptions> options, CancellationToken cancel)
+        InvoiceId id, VoidInvoiceRequest request, SystemDb db, IssueInvoices issue, OperatorCaller caller, IOptions<BillingOptions> options,
+        CancellationToken cancel)
     {
         if (request.Reason.Length is < 1 or > 500)
         {
@@ -139,7 +144,8 @@ internal static class OperateInvoices
 
     /// <summary>Records a payment, once per reference. What is paid in full no longer holds up runs.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> RecordPayment(
-        InvoiceId id, RecordPaymentRequest request, SystemDb db, OperatorCaller caller, IOptions<BillingOptions> options, CancellationToken cancel)
+        InvoiceId id, RecordPaymentRequest request, SystemDb db, OperatorCaller caller, IOptions<BillingOptions> options,
+        CancellationToken cancel)
     {
         if (request.Reference.Length is < 1 or > 100)
         {
@@ -167,7 +173,10 @@ internal static class OperateInvoices
         var document = await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel);
         if (known is not null || head.State != InvoiceState.Issued || head.Kind != "invoice" || head.Paid + request.Amount > document.Total)
         {
-            return Problems.InvoiceFixed.With(known is not null ? "This reference was recorded with another amount." : "A payment is for an issued invoice, and not above what is owed.");
+            return Problems.InvoiceFixed.With(
+                known is not null
+                    ? "This reference was recorded with another amount."
+                        : "A payment is for an issued invoice, and not above what is owed.");
         }
 
         await db.Execute(
@@ -176,14 +185,17 @@ internal static class OperateInvoices
             values ({head.TenantId.Value}, {Guid.CreateVersion7()}, {id.Value}, {request.Amount.Micros}, {Money.Currency}, {request.Reference}, {caller.Name})
             """,
             cancel);
-        await new AuditLog(db).Append(head.TenantId, $"operator:{caller.Name}", caller.Name, null, "invoice.paid", $"{id}", request, cancel);
+        await new AuditLog(db)
+            .Append(head.TenantId, $"operator:{caller.Name}", caller.Name, null, "invoice.paid", $"{id}", request, cancel);
         return await Get(id, db, options, cancel);
     }
 
     /// <summary>The first day of a month given as yyyy-mm; null where it is none.</summary>
     internal static DateOnly? Month(string? text) =>
-        DateOnly.TryParseExact($"{text}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day.Year < 9999 ? day : null;
+        DateOnly.TryParseExact($"{text}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+            && day.Year < 9999 ? day : null;
 
-    internal static async Task<TenantInvoiceView> View(SystemDb db, InvoiceHead head, IOptions<BillingOptions> options, CancellationToken cancel) =>
+    internal static async Task<TenantInvoiceView> View(
+        SystemDb db, InvoiceHead head, IOptions<BillingOptions> options, CancellationToken cancel) =>
         new(head.TenantId, (await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)).View(head));
 }

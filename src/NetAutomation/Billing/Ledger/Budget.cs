@@ -26,7 +26,8 @@ internal static class Budget
     }
 
     /// <summary>Sets or lifts the monthly ceiling.</summary>
-    public static async Task<Results<Ok<BudgetView>, Problem>> PutBudget(BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
+    public static async Task<Results<Ok<BudgetView>, Problem>> PutBudget(
+        BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
     {
         await Lock(db, caller.Tenant, http.RequestAborted);
         var (_, version) = await Read(db, caller.Tenant, http.RequestAborted);
@@ -52,7 +53,9 @@ internal static class Budget
         return TypedResults.Ok(view);
     }
 
-    /// <summary>Null where the month still covers <paramref name="more"/>. Locks the budget row, so parallel runs cannot overspend it.</summary>
+    /// <summary>
+    /// Null where the month still covers <paramref name="more"/>. Locks the budget row, so parallel runs cannot overspend it.
+    /// </summary>
     public static async Task<Problem?> Refusal(NetAutomationDb db, TenantId tenant, Money more, CancellationToken cancel)
     {
         if (await Lock(db, tenant, cancel) is not { } ceiling)
@@ -77,7 +80,9 @@ internal static class Budget
 
     /// <summary>The ceiling, held against changes and other spending; null where there is none.</summary>
     private static async Task<Money?> Lock(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
-        await db.Scalar<long?>($"select monthly_micros from billing.budget where tenant_id = {tenant.Value} for update", cancel) is { } micros ? new Money(micros) : null;
+        await db.Scalar<long?>(
+            $"select monthly_micros from billing.budget where tenant_id = {tenant.Value} for update", cancel) is { } micros
+                ? new Money(micros) : null;
 
     private static async Task<(BudgetView View, int Version)> Read(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {
@@ -91,7 +96,9 @@ internal static class Budget
             from (select 1) one left join billing.budget b on b.tenant_id = {tenant.Value}
             """,
             cancel))[0];
-        return (new BudgetView(row.MonthlyMicros is { } micros ? new Money(micros) : null, new Money(row.Charged), new Money(row.Reserved)), row.Version);
+        return (
+            new BudgetView(row.MonthlyMicros is { } micros ? new Money(micros) : null, new Money(row.Charged), new Money(row.Reserved)),
+            row.Version);
     }
 
     private sealed record Row(long? MonthlyMicros, int Version, long Charged, long Reserved);

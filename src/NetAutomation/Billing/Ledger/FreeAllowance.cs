@@ -8,13 +8,17 @@ namespace NetAutomation.Billing.Ledger;
 /// </summary>
 internal static class FreeAllowance
 {
-    /// <summary>Lines with their free quantity and what is left to pay for. Locks the allowance until the caller's transaction ends.</summary>
-    public static async Task<IReadOnlyList<Hold>> Take(NetAutomationDb db, TenantId tenant, IReadOnlyList<PriceLine> lines, CancellationToken cancel)
+    /// <summary>
+    /// Lines with their free quantity and what is left to pay for. Locks the allowance until the caller's transaction ends.
+    /// </summary>
+    public static async Task<IReadOnlyList<Hold>> Take(
+        NetAutomationDb db, TenantId tenant, IReadOnlyList<PriceLine> lines, CancellationToken cancel)
     {
         var holds = new List<Hold>();
         foreach (var line in lines)
         {
-            var free = line.FreePerMonth > 0 && line.UnitPrice > Money.Zero ? Math.Min(line.Quantity, await Left(db, tenant, line, cancel)) : 0;
+            var free = line.FreePerMonth > 0 && line.UnitPrice > Money.Zero
+                ? Math.Min(line.Quantity, await Left(db, tenant, line, cancel)) : 0;
             holds.Add(new Hold(line, free, line.UnitPrice * (line.Quantity - free)));
         }
 

@@ -2,7 +2,9 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Ledger;
 
-/// <summary>The draft of a charge's month. A direct charge becomes its line at once; a Marketplace month is a statement read from the charges.</summary>
+/// <summary>
+/// The draft of a charge's month. A direct charge becomes its line at once; a Marketplace month is a statement read from the charges.
+/// </summary>
 internal static class InvoiceDraft
 {
     /// <param name="beside">A charge that this one corrects: while its invoice is a draft, both stand there and net out.</param>
@@ -27,17 +29,19 @@ internal static class InvoiceDraft
     /// <summary>The same for charges of one time, none of which corrects another.</summary>
     public static async Task Add(NetAutomationDb db, TenantId tenant, Guid[] charges, string channel, CancellationToken cancel)
     {
-        // Where the month was issued after this transaction began, a line goes to the month of the clock. A Marketplace charge has that month
-        // already (trigger charge_month).
+        // Where the month was issued after this transaction began, a line goes to the month of the clock. A Marketplace charge has that
+        // month already (trigger charge_month).
         var direct = channel == "direct";
-        if (!await Open(db, tenant, charges, direct, late: false, cancel) && !(direct && await Open(db, tenant, charges, direct, late: true, cancel)))
+        if (!await Open(db, tenant, charges, direct, late: false, cancel)
+            && !(direct && await Open(db, tenant, charges, direct, late: true, cancel)))
         {
             throw new InvalidOperationException("The month of this charge is closed.");
         }
     }
 
     /// <summary>False where the month is closed. The share lock holds off its issue until the charges can be seen.</summary>
-    private static async Task<bool> Open(NetAutomationDb db, TenantId tenant, Guid[] charges, bool direct, bool late, CancellationToken cancel)
+    private static async Task<bool> Open(
+        NetAutomationDb db, TenantId tenant, Guid[] charges, bool direct, bool late, CancellationToken cancel)
     {
         var kind = direct ? "invoice" : "statement";
         Guid[] ids = [.. charges.Select(_ => Guid.CreateVersion7())];

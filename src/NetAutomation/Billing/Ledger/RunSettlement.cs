@@ -6,7 +6,9 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Billing.Ledger;
 
-/// <summary>Writes the settlement of one run. Its rows have natural keys, so a second attempt is refused by the database, not by memory.</summary>
+/// <summary>
+/// Writes the settlement of one run. Its rows have natural keys, so a second attempt is refused by the database, not by memory.
+/// </summary>
 internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFacts facts)
 {
     private const string Source = "runs";
@@ -39,7 +41,8 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             WriteUsage(minutes);
         }
 
-        await ReceiptChain.Append(db, tenant, facts, reservations.Single(reservation => reservation.Component == PriceComponent.Device), cancel);
+        await ReceiptChain.Append(
+            db, tenant, facts, reservations.Single(reservation => reservation.Component == PriceComponent.Device), cancel);
         return parts.Aggregate(Money.Zero, (sum, part) => sum + part.Amount);
     }
 
@@ -76,7 +79,8 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         Guid[] charges = [.. parts.Select(part => part.Charge!.Value)];
         Guid[] reservations = [.. parts.Select(part => part.Reservation.Id)];
         string[] skus = [.. parts.Select(part => part.Reservation.Sku)];
-        string[] descriptions = [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {Wire.Name(part.Reservation.Component)}")];
+        string[] descriptions =
+            [.. parts.Select(part => $"{facts.Block}: {part.Quantity - part.Free} × {Wire.Name(part.Reservation.Component)}")];
         long[] quantities = [.. parts.Select(part => part.Quantity - part.Free)];
         long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
         db.SendWithNext(
@@ -107,7 +111,9 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             """);
     }
 
-    /// <summary>The same fact always has the same id (RFC 9562 UUIDv8 over run, meter and device), whoever reports it and however often.</summary>
+    /// <summary>
+    /// The same fact always has the same id (RFC 9562 UUIDv8 over run, meter and device), whoever reports it and however often.
+    /// </summary>
     private Guid EventId(string meter, Guid? device)
     {
         Span<byte> hash = stackalloc byte[32];

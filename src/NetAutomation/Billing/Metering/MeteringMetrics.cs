@@ -13,7 +13,9 @@ internal sealed class MeteringMetrics
     {
         var meter = meters.Create(MeterName);
         _answers = meter.CreateCounter<long>("netautomation.metering.answers", "{record}", "Usage records that AWS Marketplace answered.");
-        _waiting = meter.CreateGauge<double>("netautomation.metering.oldest_unreported", "s", "For how long the oldest usage waits to be reported.");
+        _waiting =
+            meter.CreateGauge<double>(
+                "netautomation.metering.oldest_unreported", "s", "For how long the oldest usage waits to be reported.");
     }
 
     public void Answered(string outcome) => _answers.Add(1, new KeyValuePair<string, object?>("outcome", outcome));

@@ -34,8 +34,10 @@ public enum MeteringState
 /// <param name="SealedAt">When it was frozen.</param>
 /// <param name="ReportedAt">When AWS took it.</param>
 public sealed record MeteringRecordView(
-    MeteringRecordId Id, TenantId TenantId, string ProductCode, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour, long Quantity,
-    Money Amount, Money CarryIn, Money Sum, Money CarryOut, MeteringState State, long Attempts, bool MayBeHeld, string? ErrorCode, string? AwsRecordId,
+    MeteringRecordId Id, TenantId TenantId, string ProductCode, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour,
+    long Quantity,
+    Money Amount, Money CarryIn, Money Sum, Money CarryOut, MeteringState State, long Attempts, bool MayBeHeld, string? ErrorCode,
+    string? AwsRecordId,
     DateTimeOffset SealedAt, DateTimeOffset? ReportedAt);
 
 /// <summary>How reporting stands.</summary>
@@ -65,7 +67,9 @@ internal static class OperateMetering
             return Web.Problems.Refused.At("/state", "unknown_state", "A state is sealed, accepted, parked or carried.");
         }
 
-        var read = await page.Read($"metering-records?{state}", (below, take) => Find(db, null, state, below, take, cancel), view => view.Id.Value);
+        var read =
+            await page.Read(
+                $"metering-records?{state}", (below, take) => Find(db, null, state, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
@@ -118,7 +122,8 @@ internal static class OperateMetering
 
         if (request.AwsRecordId is { } told && (string.IsNullOrWhiteSpace(told) || told.Length > 200))
         {
-            return Web.Problems.Refused.At("/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
+            return Web.Problems.Refused.At(
+                "/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
         }
 
         if (request.AwsRecordId is { } held)
@@ -150,7 +155,8 @@ internal static class OperateMetering
         return await Done(db, caller, record, "metering_record.confirmed", new { request.Evidence, request.AwsRecordId }, cancel);
     }
 
-    private static async Task<Outcome<MeteringRecordView>> Parked(SystemDb db, MeteringRecordId id, string why, string pointer, CancellationToken cancel)
+    private static async Task<Outcome<MeteringRecordView>> Parked(
+        SystemDb db, MeteringRecordId id, string why, string pointer, CancellationToken cancel)
     {
         if (why.Length is < 1 or > 1000)
         {
@@ -170,7 +176,8 @@ internal static class OperateMetering
         return TypedResults.Ok((await Find(db, record.Id.Value, null, null, 1, cancel))[0]);
     }
 
-    private static Task<List<MeteringRecordView>> Find(SystemDb db, Guid? id, string? state, Guid? below, int take, CancellationToken cancel) => db.Query<MeteringRecordView>(
+    private static Task<List<MeteringRecordView>> Find(
+        SystemDb db, Guid? id, string? state, Guid? below, int take, CancellationToken cancel) => db.Query<MeteringRecordView>(
         $"""
         select r.id, r.tenant_id, p.product_code, p.license_arn, r.aws_account as account, r.dimension, r.hour, r.quantity, r.reported_micros as amount,
                r.carry_in_micros as carry_in, r.sum_micros as sum, r.carry_out_micros as carry_out, r.state, a.attempts, a.may_be_held, r.error_code, r.aws_record_id,

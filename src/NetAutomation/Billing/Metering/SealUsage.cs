@@ -98,13 +98,15 @@ internal sealed partial class SealUsage(
     }
 
     private async Task Write(
-        TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, Link last, List<Charge> charges, List<Carried> carried, CancellationToken cancel)
+        TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, Link last, List<Charge> charges, List<Carried> carried,
+        CancellationToken cancel)
     {
         var unit = product.Value.UnitMicros;
         var sum = charges.Sum(charge => charge.AmountMicros) + carried.Sum(each => each.AmountMicros);
         var due = sum + last.Carry;
         var quantity = (int)Math.Clamp(due / unit, 0, int.MaxValue);
-        var blocks = charges.Select(charge => (charge.Block, charge.AmountMicros)).Concat(carried.SelectMany(each => Shares.Read(each.Allocations, each.UnitMicros)));
+        var blocks = charges.Select(charge => (charge.Block, charge.AmountMicros))
+            .Concat(carried.SelectMany(each => Shares.Read(each.Allocations, each.UnitMicros)));
         var id = Guid.CreateVersion7();
         await db.Execute(
             $"""
@@ -121,9 +123,13 @@ internal sealed partial class SealUsage(
             select c.tenant_id, c.id, {id}, c.currency, c.amount_micros from billing.charge c where c.tenant_id = {tenant.Value} and c.id = any ({ids})
             """,
             cancel);
-        await db.Execute($"delete from billing.metering_backlog where tenant_id = {tenant.Value} and payer_id = {payer} and charge_id = any ({ids})", cancel);
+        await db.Execute(
+            $"delete from billing.metering_backlog where tenant_id = {tenant.Value} and payer_id = {payer} and charge_id = any ({ids})",
+            cancel);
         var records = carried.Select(each => each.RecordId).ToArray();
-        await db.Execute($"update billing.metering_carry set into_record_id = {id} where tenant_id = {tenant.Value} and record_id = any ({records})", cancel);
+        await db.Execute(
+            $"update billing.metering_carry set into_record_id = {id} where tenant_id = {tenant.Value} and record_id = any ({records})",
+            cancel);
     }
 
     /// <summary>The end of the payer's chain; null where this hour, or a later one, is sealed already.</summary>
@@ -146,10 +152,11 @@ internal sealed partial class SealUsage(
     }
 
     /// <summary>
-    /// The newest hour that may be sealed. After the end of an agreement the running hour counts as closed, since AWS takes its usage for one
-    /// more hour only.
+    /// The newest hour that may be sealed. After the end of an agreement the running hour counts as closed, since AWS takes its usage for
+    /// one more hour only.
     /// </summary>
-    private DateTimeOffset Newest(bool closed) => closed ? Hour(clock.GetUtcNow()) : Hour(clock.GetUtcNow() - options.Value.SealAfter).AddHours(-1);
+    private DateTimeOffset Newest(bool closed) => closed
+        ? Hour(clock.GetUtcNow()) : Hour(clock.GetUtcNow() - options.Value.SealAfter).AddHours(-1);
 
     private static DateTimeOffset Hour(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
 

@@ -10,7 +10,8 @@ namespace NetAutomation.Billing.Metering;
 /// Sends sealed records until AWS has them: the attempt is committed before the call, and a record whose answer was lost is sent again,
 /// the same bytes, which AWS counts once. Any number of processes may do it at once.
 /// </summary>
-internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<MeteringOptions> options, MeteringMetrics metrics, ILogger<SendUsage> log)
+internal sealed partial class SendUsage(
+    SystemDb db, UsageMeter meter, IOptions<MeteringOptions> options, MeteringMetrics metrics, ILogger<SendUsage> log)
 {
     private static readonly string _worker = $"{Environment.MachineName}/{Environment.ProcessId}";
 
@@ -62,7 +63,9 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
         await Keep(batch, reply, halve, cancel);
         if (!halve)
         {
-            return reply.BadRecord || reply.Answers.Any(answer => answer.Verdict is not (UsageVerdict.Unknown or UsageVerdict.Refused or UsageVerdict.Unprocessed));
+            return reply.BadRecord
+                || reply.Answers.Any(
+                    answer => answer.Verdict is not (UsageVerdict.Unknown or UsageVerdict.Refused or UsageVerdict.Unprocessed));
         }
 
         foreach (var half in batch.Chunk((batch.Count + 1) / 2))
@@ -104,7 +107,9 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
 
     private async Task Keep(List<Sent> batch, UsageReply reply, bool halve, CancellationToken cancel)
     {
-        var answers = batch.Zip(reply.Answers, (sent, answer) => (Sent: sent, Answer: answer, Next: Next(sent, answer, reply.BadRecord, halve))).ToList();
+        var answers =
+            batch.Zip(reply.Answers, (sent, answer) => (Sent: sent, Answer: answer, Next: Next(sent, answer, reply.BadRecord, halve)))
+                .ToList();
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         await db.Execute(
             $"""
@@ -227,7 +232,8 @@ internal sealed partial class SendUsage(SystemDb db, UsageMeter meter, IOptions<
 
     /// <param name="Maybe">An attempt before this one may have reached AWS.</param>
     private sealed record Sent(
-        Guid TenantId, Guid Id, int Number, string? LicenseArn, string AwsAccount, string Dimension, DateTimeOffset Hour, int Quantity, string? Allocations, bool Maybe)
+        Guid TenantId, Guid Id, int Number, string? LicenseArn, string AwsAccount, string Dimension, DateTimeOffset Hour, int Quantity,
+        string? Allocations, bool Maybe)
     {
         public UsageReport Report => new(Id, LicenseArn, AwsAccount, Dimension, Hour, Quantity, Allocations);
     }

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace NetAutomation.Billing.Metering;
 
-/// <summary>Shows the buyer which blocks a record's units are of. The shares are whole and sum to the units exactly (largest remainder).</summary>
+/// <summary>
+/// Shows the buyer which blocks a record's units are of. The shares are whole and sum to the units exactly (largest remainder).
+/// </summary>
 internal static class Shares
 {
     // AWS takes 2,500 for a record, but also no more than 1 MB for the 25 records of a call.
@@ -46,7 +48,9 @@ internal static class Shares
 
     /// <summary>What was written by <see cref="Json"/>, in micros.</summary>
     public static IEnumerable<(string Block, long Micros)> Read(string? json, long unitMicros) =>
-        json is null ? [] : JsonSerializer.Deserialize<Allocation[]>(json)!.Select(each => (each.Tags[0].Value, each.AllocatedUsageQuantity * unitMicros));
+        json is null
+            ? [] : JsonSerializer.Deserialize<Allocation[]>(json)!.Select(
+                each => (each.Tags[0].Value, each.AllocatedUsageQuantity * unitMicros));
 
     private sealed record Allocation(int AllocatedUsageQuantity, Tag[] Tags);
 

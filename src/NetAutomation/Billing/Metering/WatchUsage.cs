@@ -6,7 +6,8 @@ namespace NetAutomation.Billing.Metering;
 
 /// <summary>Says once when usage has waited too long to be reported, and once when it no longer does.</summary>
 internal sealed partial class WatchUsage(
-    SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, MeteringMetrics metrics, TimeProvider clock, ILogger<WatchUsage> log)
+    SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, MeteringMetrics metrics, TimeProvider clock,
+    ILogger<WatchUsage> log)
 {
     public async Task Run(CancellationToken cancel)
     {
@@ -19,7 +20,8 @@ internal sealed partial class WatchUsage(
         var waiting = oldest is { } ended && clock.GetUtcNow() > ended ? clock.GetUtcNow() - ended : TimeSpan.Zero;
         metrics.Waiting(waiting);
         var level = waiting >= options.Value.WarnAfter * 2 ? "error" : waiting >= options.Value.WarnAfter ? "warning" : "ok";
-        if (await db.Execute($"update billing.metering_watch set level = {level}, changed_at = clock_timestamp() where level <> {level}", cancel) == 0)
+        if (await db.Execute(
+            $"update billing.metering_watch set level = {level}, changed_at = clock_timestamp() where level <> {level}", cancel) == 0)
         {
             return;
         }

@@ -20,15 +20,19 @@ namespace NetAutomation.Billing.Operators;
 /// <param name="Invoice">Number of the issued invoice it stands on.</param>
 /// <param name="OccurredAt">When it was charged.</param>
 public sealed record ChargeView(
-    ChargeId Id, TenantId TenantId, string Sku, string Description, long Quantity, Money Amount, BillingChannel Channel, RunId? RunId, PurchaseId? PurchaseId,
+    ChargeId Id, TenantId TenantId, string Sku, string Description, long Quantity, Money Amount, BillingChannel Channel, RunId? RunId,
+    PurchaseId? PurchaseId,
     AdjustmentId? AdjustmentId, AdjustmentId? ReversedBy, string? Invoice, DateTimeOffset OccurredAt);
 
 internal static class ListAdjustments
 {
     public static async Task<Results<Ok<Page<AdjustmentView>>, Problem>> Handle(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, [Description("Only of this tenant.")] TenantId? tenantId = null)
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel,
+        [Description("Only of this tenant.")] TenantId? tenantId = null)
     {
-        var read = await page.Read($"adjustments?{tenantId}", (below, take) => Find(db, tenantId, null, null, below, take, cancel), view => view.Id.Value);
+        var read =
+            await page.Read(
+                $"adjustments?{tenantId}", (below, take) => Find(db, tenantId, null, null, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
@@ -61,7 +65,8 @@ internal static class ListAdjustments
     }
 
     internal static Task<List<AdjustmentView>> Find(
-        SystemDb db, TenantId? tenant, Guid? id, string? document, Guid? below, int take, CancellationToken cancel) => db.Query<AdjustmentView>(
+        SystemDb db, TenantId? tenant, Guid? id, string? document, Guid? below, int take, CancellationToken cancel) =>
+            db.Query<AdjustmentView>(
         $"""
         select a.id, a.tenant_id, a.kind, a.document, a.reason, a.amount_micros as amount, a.channel, a.reverses, a.charge_id, a.credit_note_number as credit_note,
           i.number as credits, a.approved_by, a.created_at

@@ -41,7 +41,8 @@ public sealed record MakeAdjustmentRequest(
 /// <param name="ApprovedBy">Who made it.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record AdjustmentView(
-    AdjustmentId Id, TenantId TenantId, Correction Kind, string Document, string Reason, Money Amount, BillingChannel Channel, ChargeId? Reverses, ChargeId ChargeId,
+    AdjustmentId Id, TenantId TenantId, Correction Kind, string Document, string Reason, Money Amount, BillingChannel Channel,
+    ChargeId? Reverses, ChargeId ChargeId,
     string? CreditNote, string? Credits, string ApprovedBy, DateTimeOffset CreatedAt);
 
 internal static class MakeAdjustment
@@ -56,7 +57,9 @@ internal static class MakeAdjustment
 
         // Holds off other corrections and invoices of the tenant: their numbers have no gaps, and sums are of what is there.
         var tenant = request.TenantId;
-        var channel = await db.Scalar<string>($"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
+        var channel =
+            await db.Scalar<string>(
+                $"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
         if (channel is null)
         {
             return Web.Problems.Refused.At("/tenantId", "unknown_tenant", "No such tenant has a billing account.");
@@ -85,7 +88,9 @@ internal static class MakeAdjustment
         }
         catch (PostgresException fault) when (fault.ConstraintName == "adjustment_bound")
         {
-            return Web.Problems.Refused.At(target is null ? "/amount" : "/chargeId", "out_of_range", "More would be given back than was charged to the tenant in total.");
+            return Web.Problems.Refused.At(
+                target is null ? "/amount" : "/chargeId", "out_of_range",
+                "More would be given back than was charged to the tenant in total.");
         }
     }
 
@@ -107,7 +112,8 @@ internal static class MakeAdjustment
             faults.Add(new ProblemError("/chargeId", "not_allowed", "A reversal names a charge; nothing else does."));
         }
 
-        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero || request.Amount > Money.Most)
+        if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero
+            || request.Amount > Money.Most)
         {
             faults.Add(new ProblemError("/amount", "out_of_range", $"A credit or debit has an amount above zero and up to {Money.Most} {Money.Currency}; a reversal takes that of its charge."));
         }
@@ -117,9 +123,11 @@ internal static class MakeAdjustment
 
     private static bool Same(AdjustmentView known, MakeAdjustmentRequest request) =>
         known.Kind == request.Kind && known.Reason == request.Reason
-        && (request.Kind == Correction.Reversal ? known.Reverses == request.ChargeId : Math.Abs(known.Amount.Micros) == request.Amount!.Value.Micros);
+        && (request.Kind == Correction.Reversal
+            ? known.Reverses == request.ChargeId : Math.Abs(known.Amount.Micros) == request.Amount!.Value.Micros);
 
-    private static async Task<Charge?> Target(SystemDb db, TenantId tenant, ChargeId charge, CancellationToken cancel) => (await db.Query<Charge>(
+    private static async Task<Charge?> Target(SystemDb db, TenantId tenant, ChargeId charge, CancellationToken cancel) =>
+        (await db.Query<Charge>(
         $"""
         select c.id, c.sku, c.description, c.quantity, c.amount_micros as amount, c.price_version_id, c.channel, s.run_id, s.component, i.id as invoice_id,
           exists (select from billing.adjustment a where a.tenant_id = c.tenant_id and a.reverses = c.id) as reversed
@@ -134,7 +142,8 @@ internal static class MakeAdjustment
         SystemDb db, MakeAdjustmentRequest request, string channel, Charge? target, OperatorCaller caller, CancellationToken cancel)
     {
         var (tenant, id, charge, kind) = (request.TenantId.Value, AdjustmentId.New(), Guid.CreateVersion7(), Wire.Name(request.Kind));
-        var amount = target is not null ? Money.Zero - target.Amount : request.Kind == Correction.Debit ? request.Amount!.Value : Money.Zero - request.Amount!.Value;
+        var amount = target is not null
+            ? Money.Zero - target.Amount : request.Kind == Correction.Debit ? request.Amount!.Value : Money.Zero - request.Amount!.Value;
         // A month of Marketplace is no document of ours, and what is billed there credits no invoice.
         var credits = channel == "direct" ? target?.InvoiceId : null;
         await db.Execute(
@@ -146,7 +155,8 @@ internal static class MakeAdjustment
                     {request.Reason}, {caller.Name}, {charge})
             """,
             cancel);
-        var (sku, description) = target is null ? (kind, request.Reason) : (target.Sku, $"Reversal of {target.Description}: {request.Reason}");
+        var (sku, description) = target is null
+            ? (kind, request.Reason) : (target.Sku, $"Reversal of {target.Description}: {request.Reason}");
         await db.Execute(
             $"""
             insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
@@ -159,7 +169,8 @@ internal static class MakeAdjustment
             await TakeBackUsage(db, tenant, run, target.Component!, cancel);
         }
 
-        await new AuditLog(db).Append(request.TenantId, $"operator:{caller.Name}", caller.Name, null, $"adjustment.{kind}", $"{id}", request, cancel);
+        await new AuditLog(db)
+            .Append(request.TenantId, $"operator:{caller.Name}", caller.Name, null, $"adjustment.{kind}", $"{id}", request, cancel);
         return id;
     }
 
@@ -187,6 +198,7 @@ internal static class MakeAdjustment
     }
 
     private sealed record Charge(
-        Guid Id, string Sku, string Description, long Quantity, Money Amount, Guid? PriceVersionId, string Channel, Guid? RunId, string? Component, Guid? InvoiceId,
+        Guid Id, string Sku, string Description, long Quantity, Money Amount, Guid? PriceVersionId, string Channel, Guid? RunId,
+        string? Component, Guid? InvoiceId,
         bool Reversed);
 }

@@ -15,7 +15,8 @@ namespace NetAutomation.Billing.Operators;
 /// <param name="ValidFrom">In force from.</param>
 /// <param name="ValidTo">In force until; null while open.</param>
 public sealed record PriceView(
-    PriceVersionId Id, string Sku, TenantId? TenantId, Money UnitPrice, long FreePerMonth, string Origin, DateTimeOffset ValidFrom, DateTimeOffset? ValidTo);
+    PriceVersionId Id, string Sku, TenantId? TenantId, Money UnitPrice, long FreePerMonth, string Origin, DateTimeOffset ValidFrom,
+    DateTimeOffset? ValidTo);
 
 /// <summary>A new price. What is quoted or running keeps the price it has.</summary>
 /// <param name="Sku">A price the block has: <c>slug/apply/device</c>, <c>slug/rental/month</c> and so on.</param>
@@ -23,7 +24,8 @@ public sealed record PriceView(
 /// <param name="TenantId">Only for this tenant; for everyone where omitted.</param>
 /// <param name="FreePerMonth">How many cost nothing in each month (UTC). Not for rentals and sales.</param>
 /// <param name="ValidFrom">Not in the past; now where omitted. Past errors are corrected by adjustments.</param>
-public sealed record SetPriceRequest(string Sku, Money UnitPrice, TenantId? TenantId = null, long FreePerMonth = 0, DateTimeOffset? ValidFrom = null);
+public sealed record SetPriceRequest(
+    string Sku, Money UnitPrice, TenantId? TenantId = null, long FreePerMonth = 0, DateTimeOffset? ValidFrom = null);
 
 /// <summary>Ends a price.</summary>
 /// <param name="At">Not in the past; now where omitted.</param>
@@ -39,12 +41,15 @@ internal static class OperatePrices
         SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, [Description("Only this price.")] string? sku = null,
         [Description("Only of this tenant.")] TenantId? tenantId = null)
     {
-        var read = await page.Read($"prices?{sku}&{tenantId}", (below, take) => Find(db, null, sku, tenantId, below, take, cancel), view => view.Id.Value);
+        var read =
+            await page.Read(
+                $"prices?{sku}&{tenantId}", (below, take) => Find(db, null, sku, tenantId, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
     /// <summary>Ends the open version of the price and begins a new one, at the same instant.</summary>
-    public static async Task<Results<Created<PriceView>, Problem>> Set(SetPriceRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
+    public static async Task<Results<Created<PriceView>, Problem>> Set(
+        SetPriceRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
         if (await Faults(request, db, cancel) is { Count: > 0 } faults)
         {
@@ -65,7 +70,8 @@ internal static class OperatePrices
 
         if (open is not null)
         {
-            await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), {start}) where id = {open.Id.Value}", cancel);
+            await db.Execute(
+                $"update billing.price_version set valid = tstzrange(lower(valid), {start}) where id = {open.Id.Value}", cancel);
         }
 
         var id = PriceVersionId.New();
@@ -129,10 +135,14 @@ internal static class OperatePrices
 
         if (request.ValidFrom > DateTimeOffset.UtcNow + _furthest)
         {
-            faults.Add(new ProblemError("/validFrom", "out_of_range", $"At most {_furthest.Days} days ahead: until then the price cannot be changed for an earlier time."));
+            faults.Add(
+                new ProblemError(
+                    "/validFrom", "out_of_range",
+                    $"At most {_furthest.Days} days ahead: until then the price cannot be changed for an earlier time."));
         }
 
-        if (request.FreePerMonth < 0 || (request.FreePerMonth > 0 && Array.Exists(_offers, part => request.Sku.EndsWith(part, StringComparison.Ordinal))))
+        if (request.FreePerMonth < 0
+            || (request.FreePerMonth > 0 && Array.Exists(_offers, part => request.Sku.EndsWith(part, StringComparison.Ordinal))))
         {
             faults.Add(new ProblemError("/freePerMonth", "out_of_range", "At least 0, and 0 for rentals and sales."));
         }
@@ -146,7 +156,9 @@ internal static class OperatePrices
         return faults;
     }
 
-    /// <summary>The instant asked for, or now; null where it has passed. And the version it would follow. Holds off other changes of the price.</summary>
+    /// <summary>
+    /// The instant asked for, or now; null where it has passed. And the version it would follow. Holds off other changes of the price.
+    /// </summary>
     private static async Task<(DateTimeOffset? At, PriceView? Open)> Boundary(
         SystemDb db, string sku, Guid scope, DateTimeOffset? asked, CancellationToken cancel)
     {
@@ -157,7 +169,8 @@ internal static class OperatePrices
         return (asked < now ? null : asked ?? now, open);
     }
 
-    private static Task Audit(SystemDb db, OperatorCaller caller, Guid scope, string action, PriceVersionId id, object data, CancellationToken cancel) =>
+    private static Task Audit(
+        SystemDb db, OperatorCaller caller, Guid scope, string action, PriceVersionId id, object data, CancellationToken cancel) =>
         new AuditLog(db).Append(new TenantId(scope), $"operator:{caller.Name}", caller.Name, null, action, $"{id}", data, cancel);
 
     private static async Task<List<PriceView>> Find(
@@ -172,9 +185,11 @@ internal static class OperatePrices
             order by id desc limit {take}
             """,
             cancel)).Select(row => new PriceView(
-                new PriceVersionId(row.Id), row.Sku, row.Scope is { } scope ? new TenantId(scope) : null, new Money(row.UnitMicros), row.FreePerMonth, row.Origin,
+                new PriceVersionId(row.Id), row.Sku, row.Scope is { } scope ? new TenantId(scope) : null, new Money(row.UnitMicros),
+                row.FreePerMonth, row.Origin,
                 row.ValidFrom, row.ValidTo))];
 
     private sealed record Row(
-        Guid Id, string Sku, Guid? Scope, long UnitMicros, long FreePerMonth, string Origin, DateTimeOffset ValidFrom, DateTimeOffset? ValidTo);
+        Guid Id, string Sku, Guid? Scope, long UnitMicros, long FreePerMonth, string Origin, DateTimeOffset ValidFrom,
+        DateTimeOffset? ValidTo);
 }

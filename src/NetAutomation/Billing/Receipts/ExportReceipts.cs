@@ -21,7 +21,8 @@ internal static class ExportReceipts
         TypedResults.Stream(body => Write(db, caller.Tenant, after, body, cancel), MediaType, "receipts.ndjson");
 
     /// <summary>The same lines as part of a tenant's export.</summary>
-    public static async IAsyncEnumerable<JsonElement> Rows(NetAutomationDb db, TenantId tenant, [EnumeratorCancellation] CancellationToken cancel)
+    public static async IAsyncEnumerable<JsonElement> Rows(
+        NetAutomationDb db, TenantId tenant, [EnumeratorCancellation] CancellationToken cancel)
     {
         await foreach (var line in Lines(db, tenant, 0, cancel))
         {
@@ -37,7 +38,8 @@ internal static class ExportReceipts
         }
     }
 
-    private static async IAsyncEnumerable<byte[]> Lines(NetAutomationDb db, TenantId tenant, long after, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<byte[]> Lines(
+        NetAutomationDb db, TenantId tenant, long after, [EnumeratorCancellation] CancellationToken cancel)
     {
         List<ReceiptChain.Row> rows;
         do
@@ -45,7 +47,9 @@ internal static class ExportReceipts
             rows = await Read(db, tenant, after, cancel);
             foreach (var row in rows)
             {
-                yield return [.. ReceiptChain.Bytes(row).AsSpan()[..^1], .. Encoding.ASCII.GetBytes($",\"hash\":\"{ReceiptChain.Text(row.Hash)}\"}}")];
+                yield return [
+                    .. ReceiptChain.Bytes(row).AsSpan()[..^1],
+                    .. Encoding.ASCII.GetBytes($",\"hash\":\"{ReceiptChain.Text(row.Hash)}\"}}")];
                 after = row.Seq;
             }
         }

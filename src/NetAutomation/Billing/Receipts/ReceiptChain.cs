@@ -11,7 +11,8 @@ internal static class ReceiptChain
 {
     public static async Task Append(NetAutomationDb db, TenantId tenant, RunFacts facts, Reserved devicePrice, CancellationToken cancel)
     {
-        db.SendWithNext($"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing");
+        db.SendWithNext(
+            $"insert into billing.receipt_head (tenant_id, seq, hash) values ({tenant.Value}, 0, {new byte[32]}) on conflict do nothing");
         var head = (await db.Query<Head>(
             $"select seq, hash, date_trunc('milliseconds', now()) as settled_at from billing.receipt_head where tenant_id = {tenant.Value} for update", cancel))[0];
         var free = devicePrice.FreeQuantity;
@@ -22,8 +23,10 @@ internal static class ReceiptChain
         {
             var device = facts.Devices[i];
             hashes[i] = Hash(new Canonical(
-                head.Seq + i + 1, facts.Run, device.Device, device.Outcome, facts.BlockDigest, device.PlatformDigest, facts.EngineVersion, facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
-                new Money(prices[i]), new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt, Text(i == 0 ? head.Hash : hashes[i - 1])));
+                head.Seq + i + 1, facts.Run, device.Device, device.Outcome, facts.BlockDigest, device.PlatformDigest, facts.EngineVersion,
+                facts.InputHash, device.DiffHash, device.BeforeHash, device.AfterHash,
+                new Money(prices[i]), new PriceVersionId(devicePrice.PriceVersionId), head.SettledAt,
+                Text(i == 0 ? head.Hash : hashes[i - 1])));
         }
 
         if (hashes is not [.., var last])
@@ -45,14 +48,16 @@ internal static class ReceiptChain
             select {tenant.Value}, {head.Seq} + n, {facts.Run.Value}, d, o, {facts.BlockDigest}, y, {facts.EngineVersion}, {facts.InputHash}, f, b, a, m, {devicePrice.PriceVersionId}, {head.SettledAt}, p, h
             from unnest({devices}, {outcomes}, {platforms}, {diffs}, {before}, {after}, {prices}, {previous}, {hashes}) with ordinality as r (d, o, y, f, b, a, m, p, h, n)
             """);
-        db.SendWithNext($"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
+        db.SendWithNext(
+            $"update billing.receipt_head set seq = {head.Seq + hashes.Length}, hash = {last} where tenant_id = {tenant.Value}");
     }
 
     public static string Text(byte[] hash) => $"sha256:{Convert.ToHexStringLower(hash)}";
 
     /// <summary>The bytes that are hashed, from the row.</summary>
     public static byte[] Bytes(Row row) => Bytes(new Canonical(
-        row.Seq, new RunId(row.RunId), new DeviceId(row.DeviceId), row.Outcome, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
+        row.Seq, new RunId(row.RunId), new DeviceId(row.DeviceId), row.Outcome, row.BlockDigest, row.PlatformDigest, row.EngineVersion,
+        row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
         new Money(row.PriceMicros), new PriceVersionId(row.PriceVersionId), row.SettledAt, Text(row.PreviousHash)));
 
     private static byte[] Hash(Canonical receipt) => SHA256.HashData(Bytes(receipt));
@@ -61,12 +66,15 @@ internal static class ReceiptChain
 
     /// <summary>One receipt as it is stored.</summary>
     public sealed record Row(
-        long Seq, Guid RunId, Guid DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash,
-        string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId, DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
+        long Seq, Guid RunId, Guid DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion,
+        string InputHash, string? DiffHash,
+        string? BeforeHash, string? AfterHash, long PriceMicros, Guid PriceVersionId, DateTimeOffset SettledAt, byte[] PreviousHash,
+        byte[] Hash);
 
     /// <summary>What is hashed: this record as JSON in this order.</summary>
     private sealed record Canonical(
-        long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash,
+        long Seq, RunId RunId, DeviceId DeviceId, string Outcome, string BlockDigest, string? PlatformDigest, string? EngineVersion,
+        string InputHash, string? DiffHash, string? BeforeHash,
         string? AfterHash, Money Price, PriceVersionId PriceVersionId, DateTimeOffset SettledAt, string PreviousHash);
 
     private sealed record Head(long Seq, byte[] Hash, DateTimeOffset SettledAt);

@@ -15,7 +15,8 @@ namespace NetAutomation.Billing.Reconcile;
 /// <param name="Checks">Every check with its findings counted.</param>
 /// <param name="Findings">The newest 500 findings.</param>
 public sealed record ReconciliationView(
-    long Tenants, long Parked, DateTimeOffset? OldestCheckAt, DateTimeOffset? NewestCheckAt, IReadOnlyList<CheckView> Checks, IReadOnlyList<FindingView> Findings);
+    long Tenants, long Parked, DateTimeOffset? OldestCheckAt, DateTimeOffset? NewestCheckAt, IReadOnlyList<CheckView> Checks,
+    IReadOnlyList<FindingView> Findings);
 
 /// <summary>A check.</summary>
 /// <param name="Name">Its name.</param>
@@ -54,7 +55,9 @@ internal static class OperateReconciliation
         page.Append("<table border=\"1\"><tr><th>Check</th><th>Meaning</th><th>Findings</th></tr>");
         foreach (var check in view.Checks)
         {
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(check.Name)}</td><td>{Text(check.Meaning)}</td><td>{check.Findings}</td></tr>");
+            page.Append(
+                CultureInfo.InvariantCulture,
+                $"<tr><td>{Text(check.Name)}</td><td>{Text(check.Meaning)}</td><td>{check.Findings}</td></tr>");
         }
 
         page.Append("</table><h2>Findings</h2><table border=\"1\"><tr><th>Tenant</th><th>Check</th><th>Subject</th><th>Detail</th><th>Since</th></tr>");
@@ -79,7 +82,8 @@ internal static class OperateReconciliation
             from billing.account
             """,
             cancel))[0];
-        var found = (await db.Query<Count>($"select check_name as name, count(*) as rows from billing.finding group by 1", cancel)).ToDictionary(row => row.Name, row => row.Rows, StringComparer.Ordinal);
+        var found = (await db.Query<Count>($"select check_name as name, count(*) as rows from billing.finding group by 1", cancel))
+            .ToDictionary(row => row.Name, row => row.Rows, StringComparer.Ordinal);
         return new ReconciliationView(
             sums.Tenants, sums.Parked, sums.Oldest, sums.Newest,
             [.. Reconciliation.Checks.Select(check => new CheckView(check.Key, check.Value, found.GetValueOrDefault(check.Key)))],

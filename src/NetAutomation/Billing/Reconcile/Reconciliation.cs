@@ -11,7 +11,9 @@ namespace NetAutomation.Billing.Reconcile;
 /// <param name="FoundAt">When it was found first.</param>
 public sealed record FindingView(TenantId TenantId, string Check, string Subject, string Detail, DateTimeOffset FoundAt);
 
-/// <summary>The checks of the books, which the database makes (functions billing.reconcile_*): a query each, that must return no row.</summary>
+/// <summary>
+/// The checks of the books, which the database makes (functions billing.reconcile_*): a query each, that must return no row.
+/// </summary>
 internal static class Reconciliation
 {
     /// <summary>Days that the hourly check looks back; once a day, and while a tenant is parked, it looks at everything.</summary>

@@ -20,10 +20,13 @@ internal static class FocusExport
     // The columns that the specification makes mandatory, then the others, each in alphabetical order, then ours.
     private static readonly string[] _columns =
     [
-        "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass",
-        "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost", "PricingQuantity", "PricingUnit",
+        "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
+        "ChargeCategory", "ChargeClass",
+        "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost",
+        "PricingQuantity", "PricingUnit",
         "ProviderName", "PublisherName", "ServiceCategory", "ServiceName",
-        "ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory", "ResourceId", "ResourceName",
+        "ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory",
+        "ResourceId", "ResourceName",
         "ResourceType", "SkuId", "SkuMeter", "SkuPriceId", "SubAccountId", "SubAccountName", "Tags",
         "x_ChargeId", "x_CreditNote", "x_Credits", "x_RunId",
     ];
@@ -39,9 +42,11 @@ internal static class FocusExport
             return Problems.BadMonth("/month");
         }
 
-        var name = (await db.Scalar<string>($"select name as \"Value\" from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))!;
+        var name =
+            (await db.Scalar<string>($"select name as \"Value\" from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))!;
         var context = new Context(caller.Tenant, name, options.Value.Issuer.Split('\n')[0].Trim(), first);
-        // The month may be long, and its reader slow: a file holds it, which is gone when closed, and the transaction ends before the first byte.
+        // The month may be long, and its reader slow: a file holds it, which is gone when closed, and the transaction ends before the first
+        // byte.
         var file = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
         {
             Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
@@ -82,7 +87,8 @@ internal static class FocusExport
     {
         var priced = row.PriceVersionId is not null;
         var part = row.Sku?[(row.Sku.LastIndexOf('/') + 1)..] ?? "";
-        var unit = !priced ? null : Wire.TryValue<PriceComponent>(part, out var component) ? component.Unit() : part == "month" ? "Months" : "Blocks";
+        var unit = !priced
+            ? null : Wire.TryValue<PriceComponent>(part, out var component) ? component.Unit() : part == "month" ? "Months" : "Blocks";
         var category = (row.Sku, row.Adjustment, row.RunId, row.Rental) switch
         {
             (null, _, _, _) => "Adjustment",
@@ -94,17 +100,20 @@ internal static class FocusExport
         var consumed = category == "Usage" && row.Credits is null;
         Csv.Line(
             text,
-            row.Amount, context.Tenant, context.Name, Money.Currency, context.Month.AddMonths(1), context.Month, category, row.Credits is null ? null : "Correction",
+            row.Amount, context.Tenant, context.Name, Money.Currency, context.Month.AddMonths(1), context.Month, category,
+            row.Credits is null ? null : "Correction",
             row.Description, row.EndsAt, row.StartsAt, row.Amount, row.Amount, row.Marketplace ? "AWS Marketplace" : context.Issuer,
             row.ListPrice is { } list ? list * row.Quantity : row.Amount, priced ? row.Quantity : null, unit,
             Product, Product, "Networking", Product,
             category switch { "Usage" => "Usage-Based", "Purchase" when row.Rental == true => "Recurring", _ => "One-Time" },
             consumed ? row.Quantity : null, consumed ? unit : null, row.UnitPrice, row.Invoice, row.ListPrice, priced ? "Standard" : null,
-            row.DeviceId, row.DeviceName, row.DeviceId is null ? null : "Device", row.Sku, row.Component, row.PriceVersionId, null, null, row.Tags,
+            row.DeviceId, row.DeviceName, row.DeviceId is null ? null : "Device", row.Sku, row.Component, row.PriceVersionId, null, null,
+            row.Tags,
             row.ChargeId, row.CreditNote, row.Credits, row.RunId);
     }
 
-    private static IAsyncEnumerable<Row> Read(NetAutomationDb db, TenantId tenant, DateOnly month, CancellationToken cancel) => db.Stream<Row>(
+    private static IAsyncEnumerable<Row> Read(NetAutomationDb db, TenantId tenant, DateOnly month, CancellationToken cancel) =>
+        db.Stream<Row>(
         $"""
         with months as (
           select * from billing.invoice where tenant_id = {tenant.Value} and kind = 'invoice' and state <> 'void' and lower(period) = {month}),
@@ -148,7 +157,9 @@ internal static class FocusExport
     }
 
     private sealed record Row(
-        ChargeId? ChargeId, string? Sku, string Description, bool Marketplace, long Quantity, Money Amount, PriceVersionId? PriceVersionId, Money? UnitPrice,
-        Money? ListPrice, string? Component, RunId? RunId, DeviceId? DeviceId, string? DeviceName, bool? Rental, string? Adjustment, string? CreditNote, string? Credits,
+        ChargeId? ChargeId, string? Sku, string Description, bool Marketplace, long Quantity, Money Amount, PriceVersionId? PriceVersionId,
+        Money? UnitPrice,
+        Money? ListPrice, string? Component, RunId? RunId, DeviceId? DeviceId, string? DeviceName, bool? Rental, string? Adjustment,
+        string? CreditNote, string? Credits,
         string? Invoice, DateTimeOffset StartsAt, DateTimeOffset EndsAt, string? Tags);
 }

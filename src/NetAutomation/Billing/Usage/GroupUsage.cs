@@ -19,7 +19,8 @@ internal static class GroupUsage
     private static readonly string[] _keys = ["block", "device", "day"];
 
     public static async Task<Outcome<Page<UsageGroupView>>> Read(
-        NetAutomationDb db, TenantId tenant, PageQuery page, string? block, string groupBy, DateTimeOffset? from, DateTimeOffset? to, CancellationToken cancel)
+        NetAutomationDb db, TenantId tenant, PageQuery page, string? block, string groupBy, DateTimeOffset? from, DateTimeOffset? to,
+        CancellationToken cancel)
     {
         var keys = groupBy.Split(',', StringSplitOptions.TrimEntries);
         if (keys.Except(_keys, StringComparer.Ordinal).Any() || keys.Distinct(StringComparer.Ordinal).Count() != keys.Length)
@@ -28,13 +29,16 @@ internal static class GroupUsage
         }
 
         var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
-        var (first, last) = ((from ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).UtcDateTime, (to ?? now).UtcDateTime);
+        var (first, last) =
+            ((from ?? new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero)).UtcDateTime, (to ?? now).UtcDateTime);
         if (last - first > TimeSpan.FromDays(LongestDays))
         {
             return Web.Problems.Refused.At("/from", "out_of_range", $"At most {LongestDays} days.");
         }
 
-        var (byBlock, byDevice, byDay) = (keys.Contains("block", StringComparer.Ordinal), keys.Contains("device", StringComparer.Ordinal), keys.Contains("day", StringComparer.Ordinal));
+        var (byBlock, byDevice, byDay) =
+            (keys.Contains("block", StringComparer.Ordinal), keys.Contains("device", StringComparer.Ordinal),
+                keys.Contains("day", StringComparer.Ordinal));
         var read = await page.Read(
             $"usage?{block}&{groupBy}&{from:O}&{to:O}",
             (below, take) => db.Query<Row>(
@@ -63,7 +67,9 @@ internal static class GroupUsage
                 cancel),
             row => row.Id);
         return read.Refused(out var problem, out var rows) ? problem
-            : new Page<UsageGroupView>([.. rows.Items.Select(row => new UsageGroupView(row.Day, row.Block, row.DeviceId, row.Runs, row.Devices, row.Minutes, row.Cost))], rows.Next);
+            : new Page<UsageGroupView>(
+                [.. rows.Items.Select(
+                    row => new UsageGroupView(row.Day, row.Block, row.DeviceId, row.Runs, row.Devices, row.Minutes, row.Cost))], rows.Next);
     }
 
     private sealed record Row(Guid Id, DateOnly? Day, string? Block, DeviceId? DeviceId, long Runs, long Devices, long Minutes, Money Cost);

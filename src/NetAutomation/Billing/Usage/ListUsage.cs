@@ -15,7 +15,8 @@ namespace NetAutomation.Billing.Usage;
 /// <param name="Quantity">How much; below zero where a correction took it back.</param>
 /// <param name="Block">Slug of the block.</param>
 /// <param name="OccurredAt">When the run was settled.</param>
-public sealed record UsageView(Guid EventId, RunId RunId, string Meter, DeviceId? DeviceId, long Quantity, string Block, DateTimeOffset OccurredAt);
+public sealed record UsageView(
+    Guid EventId, RunId RunId, string Meter, DeviceId? DeviceId, long Quantity, string Block, DateTimeOffset OccurredAt);
 
 internal static class ListUsage
 {
@@ -32,7 +33,8 @@ internal static class ListUsage
     {
         if (groupBy is not null)
         {
-            return (await GroupUsage.Read(db, caller.Tenant, page, block, groupBy, from, to, cancel)).Refused(out var refused, out var groups) ? refused : TypedResults.Ok(groups);
+            return (await GroupUsage.Read(db, caller.Tenant, page, block, groupBy, from, to, cancel))
+                .Refused(out var refused, out var groups) ? refused : TypedResults.Ok(groups);
         }
 
         // Events of one transaction share a time, so the key is time-ordered by the run and then by the event.

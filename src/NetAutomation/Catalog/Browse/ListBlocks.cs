@@ -56,7 +56,9 @@ internal static partial class ListBlocks
 
         var read = await page.Read(
             $"blocks {filter}",
-            (below, count) => rows.Where(row => below == null || row.Id.CompareTo(below.Value) < 0).OrderByDescending(row => row.Id).Take(count).ToListAsync(cancel),
+            (below, count) =>
+                rows.Where(row => below == null || row.Id.CompareTo(below.Value) < 0).OrderByDescending(row => row.Id).Take(count)
+                    .ToListAsync(cancel),
             row => row.Id);
         if (read.Refused(out var problem, out var found))
         {

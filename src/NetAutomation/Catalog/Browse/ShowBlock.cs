@@ -13,7 +13,8 @@ namespace NetAutomation.Catalog.Browse;
 /// <param name="Summary">What it does, in a sentence.</param>
 /// <param name="Prices">What it costs you now; null where it is not on sale.</param>
 /// <param name="Versions">Every version ever published.</param>
-public sealed record BlockDetail(string Block, string Title, string Summary, BlockPrices? Prices, IReadOnlyList<BlockVersionSummary> Versions);
+public sealed record BlockDetail(
+    string Block, string Title, string Summary, BlockPrices? Prices, IReadOnlyList<BlockVersionSummary> Versions);
 
 /// <summary>One version of a block.</summary>
 /// <param name="Version">Semantic version.</param>
@@ -42,6 +43,8 @@ internal static class ShowBlock
             newest.Title,
             newest.Summary,
             await PriceList.Current(db, block, cancel),
-            [.. versions.Select(row => new BlockVersionSummary(row.Version, Wire.Name(row.State), row.Effect, row.Platforms, row.Digest, row.PublishedAt))]));
+            [.. versions.Select(
+                row => new BlockVersionSummary(
+                    row.Version, Wire.Name(row.State), row.Effect, row.Platforms, row.Digest, row.PublishedAt))]));
     }
 }

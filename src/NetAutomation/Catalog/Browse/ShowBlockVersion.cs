@@ -52,9 +52,11 @@ public sealed record BlockResultView(IReadOnlyList<string>? Facts, string? Table
 internal static class ShowBlockVersion
 {
     /// <summary>One version of a block.</summary>
-    internal static async Task<Results<Ok<BlockVersionDetail>, Problem>> Handle(string block, string version, NetAutomationDb db, CancellationToken cancel)
+    internal static async Task<Results<Ok<BlockVersionDetail>, Problem>> Handle(
+        string block, string version, NetAutomationDb db, CancellationToken cancel)
     {
-        var row = await db.Set<BlockVersionRow>().AsNoTracking().FirstOrDefaultAsync(row => row.Slug == block && row.Version == version, cancel);
+        var row = await db.Set<BlockVersionRow>().AsNoTracking()
+            .FirstOrDefaultAsync(row => row.Slug == block && row.Version == version, cancel);
         if (row is null)
         {
             return Web.Problems.NotFound.With();

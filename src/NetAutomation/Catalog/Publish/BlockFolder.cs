@@ -6,8 +6,8 @@ using NetAutomation.Content;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>
-/// A block as it lies on disk: <c>block.yaml</c>, <c>README.md</c>, and for each platform it supports <c>platforms/NAME.yml</c> with what is
-/// wanted there. docs/blocks.md says what they hold.
+/// A block as it lies on disk: <c>block.yaml</c>, <c>README.md</c>, and for each platform it supports <c>platforms/NAME.yml</c> with what
+/// is wanted there. docs/blocks.md says what they hold.
 /// </summary>
 internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string> Platforms, string Readme, ContentFolder Content)
 {
@@ -36,7 +36,8 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
             Check(folder, part, manifest);
             if (Path.GetExtension(part) != ".yml" || !platforms.Contains(Platform(part)))
             {
-                throw folder.Fault(part, 0, $"there is no such platform: the files are named for some of {string.Join(", ", platforms)}, and end in .yml");
+                throw folder.Fault(
+                    part, 0, $"there is no such platform: the files are named for some of {string.Join(", ", platforms)}, and end in .yml");
             }
         }
 
@@ -63,7 +64,8 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         var yaml = folder.Yaml(path);
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
-            JsonArray { Count: > 0 } tasks => tasks.Index().Where(task => task.Item is not JsonObject).Select(task => ($"/{task.Index}", "a task is an object")),
+            JsonArray { Count: > 0 } tasks =>
+                tasks.Index().Where(task => task.Item is not JsonObject).Select(task => ($"/{task.Index}", "a task is an object")),
             JsonObject { Count: > 0 } part => part.SelectMany(member => Faults(member.Key, member.Value, manifest)),
             _ => [("", "a list of tasks, or an object with wanted, unwanted and refuse, or with artifact")],
         };
@@ -78,7 +80,8 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         "artifact" when !(IsText(value) && manifest.Artifacts?.Contains(value!.GetValue<string>(), StringComparer.Ordinal) == true) =>
             [("/artifact", "one of the artifacts that block.yaml names")],
         "artifact" => [],
-        "refuse" when value is JsonArray rules && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
+        "refuse" when value is JsonArray rules
+            && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
         "refuse" => [("/refuse", "a list of objects with line, a regular expression, and because")],
         _ when !_templates.Contains(name, StringComparer.Ordinal) => [($"/{name}", "no such member")],
         _ when !IsText(value) => [($"/{name}", "a template of configuration lines")],

@@ -28,7 +28,8 @@ internal sealed record BlockManifest(
     };
 
     /// <exception cref="ContentException">The folder's block.yaml is not a manifest.</exception>
-    public static BlockManifest Read(ContentFolder folder) => ContentManifest.Read<BlockManifest>(folder, "block.yaml", _json, manifest => manifest.Faults(folder.Name));
+    public static BlockManifest Read(ContentFolder folder) =>
+        ContentManifest.Read<BlockManifest>(folder, "block.yaml", _json, manifest => manifest.Faults(folder.Name));
 
     private IEnumerable<(string Pointer, string Reason)> Faults(string folder)
     {
@@ -42,7 +43,8 @@ internal sealed record BlockManifest(
             yield return ("/version", "three numbers, such as \"1.2.0\"");
         }
 
-        if (Artifacts?.Any(name => !Regex.IsMatch(name, @"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z", RegexOptions.None, TimeSpan.FromSeconds(1))) == true)
+        if (Artifacts?.Any(
+            name => !Regex.IsMatch(name, @"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z", RegexOptions.None, TimeSpan.FromSeconds(1))) == true)
         {
             yield return ("/artifacts", "plain file names");
         }
@@ -60,7 +62,8 @@ internal sealed record BlockManifest(
                 ? money
                 : throw new JsonException("A price is a decimal string in US dollars, such as \"0.05\".");
 
-        public override void Write(Utf8JsonWriter writer, Money value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+        public override void Write(Utf8JsonWriter writer, Money value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.ToString());
     }
 }
 
@@ -72,13 +75,15 @@ internal sealed record ManifestResult(JsonElement Schema, ResultView? View = nul
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
         var members = Schema.ValueKind == JsonValueKind.Object && Schema.TryGetProperty("properties", out var properties)
-            && properties.ValueKind == JsonValueKind.Object ? properties.EnumerateObject().Select(member => member.Name).ToHashSet(StringComparer.Ordinal) : [];
+            && properties.ValueKind == JsonValueKind.Object
+                ? properties.EnumerateObject().Select(member => member.Name).ToHashSet(StringComparer.Ordinal) : [];
         foreach (var fault in InputSchemaRules.Faults(Schema, "/result/schema"))
         {
             yield return fault;
         }
 
-        if (View?.Facts?.Append(View.Table ?? "").Any(name => name.Length > 0 && !members.Contains(name)) ?? (View?.Table is { } table && !members.Contains(table)))
+        if (View?.Facts?.Append(View.Table ?? "").Any(name => name.Length > 0 && !members.Contains(name))
+            ?? (View?.Table is { } table && !members.Contains(table)))
         {
             yield return ("/result/view", "names members of the result");
         }

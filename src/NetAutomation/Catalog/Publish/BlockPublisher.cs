@@ -11,7 +11,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>Publishes the blocks this process ships with, at start. Any number of processes may do so at once.</summary>
-internal sealed partial class BlockPublisher(IServiceScopeFactory scopes, IOptions<ContentOptions> options, ILogger<BlockPublisher> log) : IHostedService
+internal sealed partial class BlockPublisher(IServiceScopeFactory scopes, IOptions<ContentOptions> options, ILogger<BlockPublisher> log)
+    : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -52,7 +53,9 @@ internal sealed partial class BlockPublisher(IServiceScopeFactory scopes, IOptio
         });
     }
 
-    /// <summary>True where the folder is the block's newest version: an older replica, still starting, must not set the price back.</summary>
+    /// <summary>
+    /// True where the folder is the block's newest version: an older replica, still starting, must not set the price back.
+    /// </summary>
     private static async Task<bool> Newest(SystemDb db, BlockFolder folder, CancellationToken cancel)
     {
         var (slug, version) = (folder.Manifest.Slug, folder.Manifest.Version);

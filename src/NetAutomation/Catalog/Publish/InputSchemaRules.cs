@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>
-/// What a schema of inputs or results may say. The validator ignores keywords it does not know, so a keyword it does not honour would be a promise
-/// nobody keeps: everything outside this list is refused when the block is published.
+/// What a schema of inputs or results may say. The validator ignores keywords it does not know, so a keyword it does not honour would be a
+/// promise nobody keeps: everything outside this list is refused when the block is published.
 /// </summary>
 internal sealed partial class InputSchemaRules
 {
@@ -17,13 +17,15 @@ internal sealed partial class InputSchemaRules
         "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
     };
 
-    private static readonly HashSet<string> _types = new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
+    private static readonly HashSet<string> _types =
+        new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
     private static readonly HashSet<string> _formats = new(StringComparer.Ordinal) { "ipv4", "ipv6", "hostname", "date-time" };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
     private static readonly HashSet<string> _magic = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ansible", "become", "block_artifacts", "block_input", "block_result", "connection", "delegate_to", "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file",
+        "ansible", "become", "block_artifacts", "block_input", "block_result", "connection", "delegate_to", "environment", "group_names",
+        "groups", "hostvars", "inventory_dir", "inventory_file",
         "inventory_hostname", "inventory_hostname_short", "lookup", "omit", "play_hosts", "playbook_dir", "query", "remote_user",
         "role_name", "role_names", "role_path", "vars",
     };
@@ -35,7 +37,8 @@ internal sealed partial class InputSchemaRules
     {
         var rules = new InputSchemaRules();
         rules.Check(schema, at);
-        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
+        if (schema.ValueKind != JsonValueKind.Object || !schema.TryGetProperty("type", out var type)
+            || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
         {
             rules._faults.Add((at, "it describes an object"));
         }
@@ -62,7 +65,8 @@ internal sealed partial class InputSchemaRules
             _faults.Add((at, "a type is needed"));
         }
 
-        if (types.Contains("object") && !(schema.TryGetProperty("additionalProperties", out var more) && more.ValueKind == JsonValueKind.False))
+        if (types.Contains("object")
+            && !(schema.TryGetProperty("additionalProperties", out var more) && more.ValueKind == JsonValueKind.False))
         {
             _faults.Add((at, "an object needs additionalProperties: false"));
         }
@@ -99,16 +103,25 @@ internal sealed partial class InputSchemaRules
                 Require(Names(value).All(_types.Contains), at, "a JSON Schema type");
                 break;
             case "enum":
-                Require(NonEmpty(value) && value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)), at, "a list of plain values");
+                Require(
+                    NonEmpty(value)
+                        && value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)), at,
+                        "a list of plain values");
                 break;
             case "required":
-                Require(value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String), at, "a list of names");
+                Require(
+                    value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
+                    at, "a list of names");
                 break;
             case "format":
-                Require(value.ValueKind == JsonValueKind.String && _formats.Contains(value.GetString()!), at, $"one of {string.Join(", ", _formats)}");
+                Require(
+                    value.ValueKind == JsonValueKind.String && _formats.Contains(value.GetString()!), at,
+                    $"one of {string.Join(", ", _formats)}");
                 break;
             case "pattern":
-                Require(value.ValueKind == JsonValueKind.String && IsPattern(value.GetString()!), at, "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII");
+                Require(
+                    value.ValueKind == JsonValueKind.String && IsPattern(value.GetString()!), at,
+                    "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII");
                 break;
             case "additionalProperties":
                 Require(value.ValueKind == JsonValueKind.False, at, "false");
@@ -120,7 +133,9 @@ internal sealed partial class InputSchemaRules
                 Require(value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count >= 0, at, "a count");
                 break;
             default:
-                Require(keyword != "properties" && value.ValueKind == JsonValueKind.Number, at, keyword == "properties" ? "an object" : "a number");
+                Require(
+                    keyword != "properties" && value.ValueKind == JsonValueKind.Number, at,
+                    keyword == "properties" ? "an object" : "a number");
                 break;
         }
     }

@@ -73,7 +73,9 @@ internal static class OperateConnections
             return Web.Problems.Refused.At("/verdict", "not_allowed", "accept, reject or leave.");
         }
 
-        var read = await page.Read($"endpoint-connections?{filter}", (below, take) => Find(db, null, filter, below, take, cancel), view => view.Id.Value);
+        var read =
+            await page.Read(
+                $"endpoint-connections?{filter}", (below, take) => Find(db, null, filter, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
@@ -123,7 +125,8 @@ internal static class OperateConnections
             db.AfterCommit.Add(bell.Ring);
         }
 
-        return await Decide(db, connection, new Decision(Verdict.Accept, "operator", request.Reason, tenant), new(tenant), caller, signal, cancel);
+        return await Decide(
+            db, connection, new Decision(Verdict.Accept, "operator", request.Reason, tenant), new(tenant), caller, signal, cancel);
     }
 
     public static async Task<Results<Ok<EndpointConnectionView>, Problem>> Reject(
@@ -153,12 +156,15 @@ internal static class OperateConnections
             db.AfterCommit.Add(bell.Ring);
         }
 
-        return await Decide(db, connection, new Decision(Verdict.Reject, "operator", request.Reason, connection.TenantId?.Value ?? connection.DecidedFor), connection.TenantId, caller, signal, cancel);
+        return await Decide(
+            db, connection, new Decision(Verdict.Reject, "operator", request.Reason, connection.TenantId?.Value ?? connection.DecidedFor),
+            connection.TenantId, caller, signal, cancel);
     }
 
     /// <summary>EC2 is called by the reconcile loop, never inside a request's transaction.</summary>
     private static async Task<Results<Ok<EndpointConnectionView>, Problem>> Decide(
-        SystemDb db, Locked connection, Decision decision, TenantId? tenant, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
+        SystemDb db, Locked connection, Decision decision, TenantId? tenant, OperatorCaller caller, ReconcileSignal signal,
+        CancellationToken cancel)
     {
         if (decision.Reason.Length is < 1 or > 500)
         {
@@ -167,14 +173,17 @@ internal static class OperateConnections
 
         var (id, madeBy) = (new EndpointConnectionId(connection.Id), $"operator:{caller.Name}");
         // Said again, it is the same decision.
-        if (connection.DecidedBy != madeBy || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason || connection.DecidedFor != decision.BoundTenant)
+        if (connection.DecidedBy != madeBy || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason
+            || connection.DecidedFor != decision.BoundTenant)
         {
-            var back = connection.TakesBack || connection.Verdict == Verdict.Reject || connection.State.Equals("rejected", StringComparison.OrdinalIgnoreCase);
+            var back = connection.TakesBack || connection.Verdict == Verdict.Reject
+                || connection.State.Equals("rejected", StringComparison.OrdinalIgnoreCase);
             await Decisions.Write(db, [new Made(connection.Id, connection.Decision, back, decision)], madeBy, cancel);
             if (tenant is { } told)
             {
                 var action = decision.Verdict == Verdict.Accept ? "endpoint.accepted" : "endpoint.rejected";
-                await new AuditLog(db).Append(told, madeBy, caller.Name, connection.EndpointId, action, $"{id}", new { decision.Reason }, cancel);
+                await new AuditLog(db)
+                    .Append(told, madeBy, caller.Name, connection.EndpointId, action, $"{id}", new { decision.Reason }, cancel);
             }
         }
 
@@ -199,7 +208,8 @@ internal static class OperateConnections
     }
 
     private static Task<List<EndpointConnectionView>> Find(
-        SystemDb db, Guid? id, EndpointConnectionFilter filter, Guid? below, int take, CancellationToken cancel) => db.Query<EndpointConnectionView>(
+        SystemDb db, Guid? id, EndpointConnectionFilter filter, Guid? below, int take, CancellationToken cancel) =>
+            db.Query<EndpointConnectionView>(
         $"""
         select c.id, c.endpoint_id, c.owner, case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else c.state end as state, c.region, c.endpoint_created_at,
                c.first_seen_at, c.last_seen_at, d.verdict, d.rule, d.policy_version, d.reason, d.made_by as decided_by, c.fault,
@@ -219,7 +229,8 @@ internal static class OperateConnections
         cancel);
 
     private sealed record Locked(
-        Guid Id, string EndpointId, string Owner, string State, Guid? Decision, string? Fault, Verdict? Verdict, string? Reason, string? DecidedBy, Guid? DecidedFor,
+        Guid Id, string EndpointId, string Owner, string State, Guid? Decision, string? Fault, Verdict? Verdict, string? Reason,
+        string? DecidedBy, Guid? DecidedFor,
         bool TakesBack, TenantId? TenantId, string? Advice);
 
     private sealed record Named(Guid TenantId, bool Active);

@@ -17,7 +17,8 @@ namespace NetAutomation.Connections.Operators;
 /// <param name="PrivateDns">The private name; null where the service has none.</param>
 /// <param name="Regions">From where customers may connect.</param>
 public sealed record EndpointServiceView(
-    string Cell, string ServiceId, string ServiceName, string State, bool AcceptanceRequired, int Principals, PrivateDnsView? PrivateDns, IReadOnlyList<ServiceRegionView> Regions);
+    string Cell, string ServiceId, string ServiceName, string State, bool AcceptanceRequired, int Principals, PrivateDnsView? PrivateDns,
+    IReadOnlyList<ServiceRegionView> Regions);
 
 /// <summary>A private name and the record that proves whose it is.</summary>
 /// <param name="Name">The name customers may switch on once it is verified.</param>
@@ -57,12 +58,17 @@ internal static class OperateEndpointService
         {
             if (verify)
             {
-                await ec2.StartVpcEndpointServicePrivateDnsVerificationAsync(new StartVpcEndpointServicePrivateDnsVerificationRequest { ServiceId = id }, cancel);
+                await ec2.StartVpcEndpointServicePrivateDnsVerificationAsync(
+                    new StartVpcEndpointServicePrivateDnsVerificationRequest { ServiceId = id }, cancel);
             }
 
-            var found = await ec2.DescribeVpcEndpointServiceConfigurationsAsync(new DescribeVpcEndpointServiceConfigurationsRequest { ServiceIds = [id] }, cancel);
+            var found =
+                await ec2.DescribeVpcEndpointServiceConfigurationsAsync(
+                    new DescribeVpcEndpointServiceConfigurationsRequest { ServiceIds = [id] }, cancel);
             var principals = await services.GetRequiredService<EndpointServiceApi>().Principals(cancel);
-            return found.ServiceConfigurations is [var service] ? TypedResults.Ok(View(cell, service, principals.Count)) : Web.Problems.NotFound.With($"EC2 knows no endpoint service '{id}'.");
+            return found.ServiceConfigurations is [var service]
+                ? TypedResults.Ok(View(cell, service, principals.Count))
+                    : Web.Problems.NotFound.With($"EC2 knows no endpoint service '{id}'.");
         }
         catch (AmazonEC2Exception fault) when ((int)fault.StatusCode == 400)
         {
@@ -81,6 +87,7 @@ internal static class OperateEndpointService
         found.ServiceState?.Value ?? "unknown",
         found.AcceptanceRequired ?? false,
         principals,
-        found is { PrivateDnsName: { Length: > 0 } name, PrivateDnsNameConfiguration: { } dns } ? new PrivateDnsView(name, dns.State?.Value ?? "unknown", dns.Type ?? "TXT", dns.Name ?? "", dns.Value ?? "") : null,
+        found is { PrivateDnsName: { Length: > 0 } name, PrivateDnsNameConfiguration: { } dns }
+            ? new PrivateDnsView(name, dns.State?.Value ?? "unknown", dns.Type ?? "TXT", dns.Name ?? "", dns.Value ?? "") : null,
         [.. (found.SupportedRegions ?? []).Select(each => new ServiceRegionView(each.Region!, each.ServiceState ?? "unknown"))]);
 }

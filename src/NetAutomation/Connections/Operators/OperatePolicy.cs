@@ -22,7 +22,8 @@ public sealed record ReplaceAcceptancePolicyRequest(IReadOnlyList<AcceptanceRule
 /// <param name="Region">Its Region; that of the service where it is left out.</param>
 /// <param name="Tags">Tags on the connection.</param>
 /// <param name="TenantId">Ask as if the account were this tenant's alone.</param>
-public sealed record TryAcceptanceRequest(string Owner, string? Region = null, IReadOnlyDictionary<string, string>? Tags = null, TenantId? TenantId = null);
+public sealed record TryAcceptanceRequest(
+    string Owner, string? Region = null, IReadOnlyDictionary<string, string>? Tags = null, TenantId? TenantId = null);
 
 /// <summary>What would be decided.</summary>
 /// <param name="Verdict">accept, reject or leave.</param>
@@ -31,7 +32,8 @@ public sealed record TryAcceptanceRequest(string Owner, string? Region = null, I
 /// <param name="PolicyVersion">The policy that was asked.</param>
 /// <param name="TenantId">Whose the connection would be.</param>
 /// <param name="PassedOver">The rules before, each with the first condition that does not hold.</param>
-public sealed record TriedAcceptanceView(string Verdict, string Rule, string Reason, int PolicyVersion, TenantId? TenantId, IReadOnlyList<PassedOver> PassedOver);
+public sealed record TriedAcceptanceView(
+    string Verdict, string Rule, string Reason, int PolicyVersion, TenantId? TenantId, IReadOnlyList<PassedOver> PassedOver);
 
 internal static class OperatePolicy
 {
@@ -44,7 +46,8 @@ internal static class OperatePolicy
 
     /// <summary>Pending connections are decided anew; what is settled stays.</summary>
     public static async Task<Results<Ok<AcceptancePolicyView>, Problem>> Replace(
-        ReplaceAcceptancePolicyRequest request, SystemDb db, OperatorCaller caller, ReconcileSignal signal, HttpContext http, CancellationToken cancel)
+        ReplaceAcceptancePolicyRequest request, SystemDb db, OperatorCaller caller, ReconcileSignal signal, HttpContext http,
+        CancellationToken cancel)
     {
         var (version, _) = await AcceptancePolicy.Current(db, cancel);
         if (ETags.Check(http, version) is { } stale)
@@ -83,14 +86,18 @@ internal static class OperatePolicy
             return Web.Problems.Refused.At("/owner", "not_allowed", "An AWS account has 12 digits.");
         }
 
-        if (request.TenantId is { } tenant && await db.Scalar<int>($"select count(*)::int from onboarding.tenant where tenant_id = {tenant.Value}", cancel) == 0)
+        if (request.TenantId is { } tenant
+            && await db.Scalar<int>($"select count(*)::int from onboarding.tenant where tenant_id = {tenant.Value}", cancel) == 0)
         {
             return Web.Problems.Refused.At("/tenantId", "unknown", "There is no such tenant.");
         }
 
         var policy = await AcceptancePolicy.Load(db, time.GetUtcNow(), cancel);
         var passed = new List<PassedOver>();
-        var candidate = new Candidate(request.Owner, request.Region ?? options.Value.Region, request.Tags ?? new Dictionary<string, string>(StringComparer.Ordinal));
+        var candidate =
+            new Candidate(
+                request.Owner, request.Region ?? options.Value.Region,
+                request.Tags ?? new Dictionary<string, string>(StringComparer.Ordinal));
         var decision = policy.Decide(candidate, request.TenantId?.Value, passed);
         return TypedResults.Ok(new TriedAcceptanceView(
             Wire.Name(decision.Verdict), decision.Rule, decision.Reason, decision.PolicyVersion!.Value,

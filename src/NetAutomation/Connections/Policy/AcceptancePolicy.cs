@@ -39,9 +39,11 @@ public sealed record PassedOver(string Rule, string Because);
 /// counts what it accepts, so one instance serves one round.
 /// </summary>
 internal sealed class AcceptancePolicy(
-    int version, IReadOnlyList<AcceptanceRule> rules, ILookup<string, AcceptancePolicy.AccountTenant> accounts, Dictionary<Guid, Guid> taken, DateTimeOffset now)
+    int version, IReadOnlyList<AcceptanceRule> rules, ILookup<string, AcceptancePolicy.AccountTenant> accounts,
+    Dictionary<Guid, Guid> taken, DateTimeOffset now)
 {
-    private readonly Dictionary<Guid, int> _numbers = taken.Values.GroupBy(tenant => tenant).ToDictionary(group => group.Key, group => group.Count());
+    private readonly Dictionary<Guid, int> _numbers = taken.Values.GroupBy(tenant => tenant)
+        .ToDictionary(group => group.Key, group => group.Count());
 
     public static async Task<AcceptancePolicy> Load(SystemDb db, DateTimeOffset now, CancellationToken cancel)
     {
@@ -69,7 +71,10 @@ internal sealed class AcceptancePolicy(
 
     public static async Task<(int Version, IReadOnlyList<AcceptanceRule> Rules)> Current(SystemDb db, CancellationToken cancel)
     {
-        var row = (await db.Query<Stored>($"select version, rules::text as rules from onboarding.acceptance_policy_version order by version desc limit 1", cancel))[0];
+        var row =
+            (await db.Query<Stored>(
+                $"select version, rules::text as rules from onboarding.acceptance_policy_version order by version desc limit 1", cancel))[
+                    0];
         return (row.Version, JsonSerializer.Deserialize<List<AcceptanceRule>>(row.Rules, Json.Api)!);
     }
 
@@ -121,7 +126,8 @@ internal sealed class AcceptancePolicy(
     }
 
     private int Others(Guid tenant, Candidate candidate) =>
-        _numbers.GetValueOrDefault(tenant) - (candidate.Connection is { } self && taken.TryGetValue(self, out var holder) && holder == tenant ? 1 : 0);
+        _numbers.GetValueOrDefault(tenant) - (
+            candidate.Connection is { } self && taken.TryGetValue(self, out var holder) && holder == tenant ? 1 : 0);
 
     private void Count(Candidate candidate, Guid? tenant)
     {

@@ -10,7 +10,8 @@ namespace NetAutomation.Connections.Policy;
 /// <param name="Verdict">accept (only for one_active_tenant), reject or leave.</param>
 /// <param name="Reason">Shown to the customer.</param>
 /// <param name="Accounts">The endpoint's account is one of these.</param>
-/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ending (its last hour: it still serves, and is no longer active), ended.</param>
+/// <param name="Agreement">A tenant of the account has an agreement in one of these states: pending, active, ending (its last hour: it
+/// still serves, and is no longer active), ended.</param>
 /// <param name="Regions">The endpoint is in one of these AWS Regions.</param>
 /// <param name="Tags">The connection carries all of these tags; they are the provider's own.</param>
 /// <param name="MaxConnections">The tenant has fewer accepted connections than this.</param>
@@ -83,9 +84,15 @@ public sealed record AcceptanceRule(
             yield return new("verdict", "not_allowed", "accept is for one_active_tenant only.");
         }
 
-        foreach (var fault in Each("accounts", Accounts, account => account.Length == 12 && account.All(char.IsAsciiDigit), "An AWS account has 12 digits.")
+        foreach (
+            var fault in Each(
+                "accounts", Accounts, account => account.Length == 12 && account.All(char.IsAsciiDigit), "An AWS account has 12 digits.")
             .Concat(Each("agreement", Agreement, _agreements.Contains, "pending, active, ending or ended."))
-            .Concat(Each("regions", Regions, region => region.Length is > 0 and <= 40 && region.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), "An AWS Region such as eu-central-1.")))
+            .Concat(
+                Each("regions", Regions,
+                    region => region.Length is > 0 and <= 40
+                        && region.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'),
+                        "An AWS Region such as eu-central-1.")))
         {
             yield return fault;
         }
@@ -158,5 +165,6 @@ public sealed record AcceptanceHours(string From, string Until, string Zone)
         return time.IsBetween(Minute(From)!.Value, Minute(Until)!.Value);
     }
 
-    private static TimeOnly? Minute(string text) => TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null;
+    private static TimeOnly? Minute(string text) =>
+        TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null;
 }

@@ -8,7 +8,9 @@ namespace NetAutomation.Connections.Policy;
 /// <param name="TakesBack">The connection is rejected, or on its way there by a decision before.</param>
 internal sealed record Made(Guid Connection, Guid? Before, bool TakesBack, Decision Decision);
 
-/// <summary>What was decided about endpoint connections, by whom and why; never changed. The connection names the one that counts.</summary>
+/// <summary>
+/// What was decided about endpoint connections, by whom and why; never changed. The connection names the one that counts.
+/// </summary>
 internal static class Decisions
 {
     /// <summary>Writes those whose connection was not decided by somebody else meanwhile; answers the connections.</summary>

@@ -7,7 +7,8 @@ namespace NetAutomation.Connections.Reconciling;
 /// Keeps the principals that may see the endpoint service equal to the accounts of tenants that may connect. A principal is let go only
 /// after its account's connections, since removing it may cut them. Roles and users that a person allowed are left alone.
 /// </summary>
-internal sealed partial class AllowedPrincipals(SystemDb db, EndpointServiceApi api, IOptions<ConnectionsOptions> options, ILogger<AllowedPrincipals> log)
+internal sealed partial class AllowedPrincipals(
+    SystemDb db, EndpointServiceApi api, IOptions<ConnectionsOptions> options, ILogger<AllowedPrincipals> log)
 {
     private string Service => options.Value.ServiceId;
 
@@ -26,11 +27,17 @@ internal sealed partial class AllowedPrincipals(SystemDb db, EndpointServiceApi 
         await Remove(present, wanted, missing, cancel);
 
         // Whoever is told the name of the service finds it.
-        string[] allowed = [.. accounts.Where(each => Of(each).All(arn => !missing.Contains(arn) || added.Contains(arn))).Select(each => each.Number).Distinct()];
-        await db.Execute($"update onboarding.tenant_account set allowed_at = now() where active and allowed_at is null and account = any ({allowed})", cancel);
+        string[] allowed =
+            [.. accounts.Where(each => Of(each).All(arn => !missing.Contains(arn) || added.Contains(arn))).Select(each => each.Number)
+                .Distinct()];
+        await db.Execute(
+            $"update onboarding.tenant_account set allowed_at = now() where active and allowed_at is null and account = any ({allowed})",
+            cancel);
     }
 
-    /// <summary>Answers those that EC2 took. What it refused is asked for again ever more rarely: a closed account, a role that was deleted.</summary>
+    /// <summary>
+    /// Answers those that EC2 took. What it refused is asked for again ever more rarely: a closed account, a role that was deleted.
+    /// </summary>
     private async Task<HashSet<string>> Add(HashSet<string> missing, CancellationToken cancel)
     {
         if (missing.Count == 0)
@@ -71,7 +78,8 @@ internal sealed partial class AllowedPrincipals(SystemDb db, EndpointServiceApi 
 
     private async Task Remove(HashSet<string> present, HashSet<string> wanted, HashSet<string> missing, CancellationToken cancel)
     {
-        var own = (await db.Query<string>($"select principal from onboarding.allowed_principal where service_id = {Service}", cancel)).ToHashSet(StringComparer.Ordinal);
+        var own = (await db.Query<string>($"select principal from onboarding.allowed_principal where service_id = {Service}", cancel))
+            .ToHashSet(StringComparer.Ordinal);
         var connected = (await db.Query<string>(
             $"""
             select distinct owner from onboarding.endpoint_connection

@@ -24,13 +24,19 @@ internal sealed class ConnectionMetrics
         var meter = meters.Create(MeterName);
         _rounds = meter.CreateCounter<long>("netautomation.connections.rounds", "{round}", "Rounds of reconciling endpoint connections.");
         _duration = meter.CreateHistogram("netautomation.connections.round.duration", "s", "How long a round took.", advice: Buckets.Short);
-        _decided = meter.CreateCounter<long>("netautomation.connections.decided", "{connection}", "Endpoint connections that a round decided.");
+        _decided =
+            meter.CreateCounter<long>("netautomation.connections.decided", "{connection}", "Endpoint connections that a round decided.");
         _refused = meter.CreateCounter<long>("netautomation.connections.refused", "{connection}", "Decisions that EC2 did not carry out.");
         _throttled = meter.CreateCounter<long>("netautomation.connections.throttled", "{call}", "Calls that EC2 throttled.");
         _unbound = meter.CreateCounter<long>("netautomation.connections.unbound", "{binding}", "Bindings that a round ended.");
-        _pending = meter.CreateGauge<long>("netautomation.connections.pending", "{connection}", "Endpoint connections that are not settled.");
-        _oldest = meter.CreateGauge<double>("netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
-        _locked = meter.CreateGauge<double>("netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
+        _pending =
+            meter.CreateGauge<long>("netautomation.connections.pending", "{connection}", "Endpoint connections that are not settled.");
+        _oldest =
+            meter.CreateGauge<double>(
+                "netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
+        _locked =
+            meter.CreateGauge<double>(
+                "netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
     }
 
     public void Round(bool succeeded, TimeSpan took)
@@ -39,7 +45,8 @@ internal sealed class ConnectionMetrics
         _duration.Record(took.TotalSeconds);
     }
 
-    public void Decided(Verdict verdict, int count) => _decided.Add(count, new KeyValuePair<string, object?>("verdict", Wire.Name(verdict)));
+    public void Decided(Verdict verdict, int count) =>
+        _decided.Add(count, new KeyValuePair<string, object?>("verdict", Wire.Name(verdict)));
 
     /// <summary>EC2 did not do what was decided.</summary>
     public void Refused(int count) => _refused.Add(count);

@@ -6,7 +6,8 @@ namespace NetAutomation.Connections.Reconciling;
 
 /// <summary>An endpoint connection as EC2 lists it.</summary>
 internal sealed record Observed(
-    string ServiceId, string EndpointId, string Owner, DateTimeOffset CreatedAt, string State, string? ConnectionId = null, string? Region = null)
+    string ServiceId, string EndpointId, string Owner, DateTimeOffset CreatedAt, string State, string? ConnectionId = null,
+    string? Region = null)
 {
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }
@@ -14,7 +15,9 @@ internal sealed record Observed(
 /// <summary>The rows behind endpoint connections and bindings. Thousands change at once, so each statement takes all of them.</summary>
 internal static class EndpointConnections
 {
-    /// <summary>EC2 is eventually consistent, so a connection is gone only when this many complete listings in a row lack it, over a while.</summary>
+    /// <summary>
+    /// EC2 is eventually consistent, so a connection is gone only when this many complete listings in a row lack it, over a while.
+    /// </summary>
     public const int MissedUntilGone = 3;
 
     /// <summary>Stores what changed. A connection that was once shown as deleted never comes back, whatever a late answer shows.</summary>
@@ -58,7 +61,8 @@ internal static class EndpointConnections
     /// <summary>Counts a complete listing against the connections it lacks; answers those of which it was the last one needed.</summary>
     /// <param name="unreadable">Endpoints that the listing has, though not in a form that can be stored.</param>
     public static async Task<Guid[]> Miss(
-        SystemDb db, string service, IReadOnlyCollection<Observed> seen, IReadOnlyCollection<string> unreadable, TimeSpan goneAfter, CancellationToken cancel)
+        SystemDb db, string service, IReadOnlyCollection<Observed> seen, IReadOnlyCollection<string> unreadable, TimeSpan goneAfter,
+        CancellationToken cancel)
     {
         var (endpoints, owners, created) = Keys(seen);
         string[] others = [.. unreadable];
@@ -83,7 +87,8 @@ internal static class EndpointConnections
 
     /// <summary>The connections are gone, unless they were seen meanwhile.</summary>
     public static Task Lose(SystemDb db, Guid[] gone, CancellationToken cancel) => db.Execute(
-        $"update onboarding.endpoint_connection set missed = {MissedUntilGone} where id = any ({gone}) and missed = {MissedUntilGone - 1}", cancel);
+        $"update onboarding.endpoint_connection set missed = {MissedUntilGone} where id = any ({gone}) and missed = {MissedUntilGone - 1}",
+        cancel);
 
     /// <summary>Ends bindings whose connection is over or was decided otherwise; answers how many.</summary>
     public static Task<int> EndBindings(SystemDb db, string service, CancellationToken cancel) => db.Execute(
@@ -104,7 +109,10 @@ internal static class EndpointConnections
         """,
         cancel);
 
-    /// <summary>Binds every connection that is available and accepted, in the caller's transaction. A binding of the same endpoint must have ended before.</summary>
+    /// <summary>
+    /// Binds every connection that is available and accepted, in the caller's transaction. A binding of the same endpoint must have ended
+    /// before.
+    /// </summary>
     public static async Task Bind(SystemDb db, string service, CancellationToken cancel)
     {
         var bound = await db.Query<Bound>(
@@ -121,14 +129,18 @@ internal static class EndpointConnections
             """,
             cancel);
         await new AuditLog(db).Append(
-            "service", "endpoint.bound", [.. bound.Select(each => (new TenantId(each.TenantId), each.EndpointId, $"{new EndpointConnectionId(each.Connection)}"))], cancel);
+            "service", "endpoint.bound",
+            [.. bound.Select(each => (new TenantId(each.TenantId), each.EndpointId, $"{new EndpointConnectionId(each.Connection)}"))],
+            cancel);
     }
 
     public static Task<int> Unbind(SystemDb db, EndpointConnectionId connection, string reason, CancellationToken cancel) => db.Execute(
-        $"update onboarding.binding set ended_at = now(), end_reason = {reason} where connection = {connection.Value} and ended_at is null", cancel);
+        $"update onboarding.binding set ended_at = now(), end_reason = {reason} where connection = {connection.Value} and ended_at is null",
+        cancel);
 
     private static (string[] Endpoints, string[] Owners, DateTime[] Created) Keys(IReadOnlyCollection<Observed> seen) =>
-        ([.. seen.Select(each => each.EndpointId)], [.. seen.Select(each => each.Owner)], [.. seen.Select(each => each.CreatedAt.UtcDateTime)]);
+        ([.. seen.Select(each => each.EndpointId)], [.. seen.Select(each => each.Owner)],
+            [.. seen.Select(each => each.CreatedAt.UtcDateTime)]);
 
     private sealed record Missing(Guid Id, bool? Gone);
 

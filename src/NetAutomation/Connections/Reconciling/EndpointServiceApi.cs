@@ -22,18 +22,23 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
     private static readonly string[] _ofRequest =
     [
         "AuthFailure", "Blocked", "DryRunOperation", "ExpiredToken", "IdempotentParameterMismatch", "IncompleteSignature", "InvalidAction",
-        "InvalidClientTokenId", "InvalidQueryParameter", "InvalidSecurity", "InvalidVpcEndpointService", "MalformedQueryString", "Missing", "OptInRequired",
-        "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter", "UnsupportedProtocol",
+        "InvalidClientTokenId", "InvalidQueryParameter", "InvalidSecurity", "InvalidVpcEndpointService", "MalformedQueryString", "Missing",
+        "OptInRequired",
+        "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter",
+        "UnsupportedProtocol",
     ];
 
-    /// <summary>Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.</summary>
+    /// <summary>
+    /// Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.
+    /// </summary>
     public const int AtOnce = 100;
 
     private string ServiceId => options.Value.ServiceId;
 
     /// <summary>All connections of the service, page by page.</summary>
     /// <param name="unreadable">Gets the endpoints that lack what a connection is known by.</param>
-    public async IAsyncEnumerable<List<Observed>> Connections(List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<List<Observed>> Connections(
+        List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         string? next = null;
         do
@@ -59,7 +64,8 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
         string? next = null;
         do
         {
-            var request = new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next };
+            var request =
+                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next };
             var page = await Patiently(() => ec2.DescribeVpcEndpointServicePermissionsAsync(request, cancel), cancel);
             found.UnionWith((page.AllowedPrincipals ?? []).Select(each => each.Principal!));
             next = page.NextToken;
@@ -76,19 +82,23 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
     /// <summary>Answers the code of each principal that EC2 refused.</summary>
     public Task<Dictionary<string, string>> Disallow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
         principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
-            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = some }, cancel), null, cancel);
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = some }, cancel), null,
+            cancel);
 
     /// <summary>Accepts or rejects; answers the code of each item that EC2 did not do. A 200 says nothing about the items.</summary>
     public Task<Dictionary<string, string>> Decide(bool accept, IReadOnlyCollection<string> endpoints, CancellationToken cancel) => accept
         ? Each(
             endpoints, AtOnce, some => ec2.AcceptVpcEndpointConnectionsAsync(
-                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel)
+                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel),
+                answer => answer.Unsuccessful, cancel)
         : Each(
             endpoints, AtOnce, some => ec2.RejectVpcEndpointConnectionsAsync(
-                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel), answer => answer.Unsuccessful, cancel);
+                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel),
+                answer => answer.Unsuccessful, cancel);
 
     private async Task<Dictionary<string, string>> Each<T>(
-        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful, CancellationToken cancel)
+        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful,
+        CancellationToken cancel)
     {
         var alone = 0;
         var faults = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -114,7 +124,8 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
             {
                 faults[some[0]] = fault.ErrorCode;
                 // A code that names no item and comes for one after the other is about the request after all.
-                if (++alone > 1 && alone == Math.Min(items.Count, MostAlone) && !fault.ErrorCode.StartsWith("Invalid", StringComparison.Ordinal))
+                if (++alone > 1 && alone == Math.Min(items.Count, MostAlone)
+                    && !fault.ErrorCode.StartsWith("Invalid", StringComparison.Ordinal))
                 {
                     throw;
                 }
@@ -149,14 +160,19 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
     }
 
     private static bool IsOfItem(AmazonEC2Exception fault) =>
-        (int)fault.StatusCode == 400 && fault.ErrorCode is { } code && !Array.Exists(_ofRequest, start => code.StartsWith(start, StringComparison.Ordinal));
+        (int)fault.StatusCode == 400 && fault.ErrorCode is { } code
+            && !Array.Exists(_ofRequest, start => code.StartsWith(start, StringComparison.Ordinal));
 
     private static bool IsThrottle(AmazonServiceException fault) =>
-        fault.ErrorCode is { } code && (code is "RequestLimitExceeded" or "EC2ThrottledException" or "SlowDown" || code.StartsWith("Throttl", StringComparison.Ordinal));
+        fault.ErrorCode is { } code
+            && (code is "RequestLimitExceeded" or "EC2ThrottledException" or "SlowDown"
+                || code.StartsWith("Throttl", StringComparison.Ordinal));
 
-    private static bool IsPassing(Exception fault) => fault is HttpRequestException or IOException || (fault is AmazonServiceException service && (int)service.StatusCode >= 500);
+    private static bool IsPassing(Exception fault) => fault is HttpRequestException or IOException
+        || (fault is AmazonServiceException service && (int)service.StatusCode >= 500);
 
-    private static bool IsReadable(VpcEndpointConnection each) => each is { VpcEndpointId.Length: > 0, VpcEndpointOwner.Length: > 0, CreationTimestamp: not null };
+    private static bool IsReadable(VpcEndpointConnection each) =>
+        each is { VpcEndpointId.Length: > 0, VpcEndpointOwner.Length: > 0, CreationTimestamp: not null };
 
     private static Observed Read(VpcEndpointConnection each) => new(
         each.ServiceId!, each.VpcEndpointId!, each.VpcEndpointOwner!, new DateTimeOffset(each.CreationTimestamp!.Value.ToUniversalTime()),

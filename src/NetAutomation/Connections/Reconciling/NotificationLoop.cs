@@ -14,7 +14,9 @@ internal sealed partial class NotificationLoop(
     public async Task Run(CancellationToken cancel)
     {
         var (queue, url) = (services.GetRequiredService<IAmazonSQS>(), options.Value.NotificationQueueUrl);
-        var received = await queue.ReceiveMessageAsync(new ReceiveMessageRequest { QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20 }, cancel);
+        var received =
+            await queue.ReceiveMessageAsync(
+                new ReceiveMessageRequest { QueueUrl = url, MaxNumberOfMessages = 10, WaitTimeSeconds = 20 }, cancel);
         if (received.Messages is not { Count: > 0 } messages)
         {
             return;
@@ -27,7 +29,10 @@ internal sealed partial class NotificationLoop(
         }
 
         // Lost with this process they cost time only, so they need not wait for the round.
-        await Task.WhenAll(messages.Select(message => queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel)));
+        await Task.WhenAll(
+            messages.Select(
+                message =>
+                    queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel)));
     }
 
     private static partial class Log

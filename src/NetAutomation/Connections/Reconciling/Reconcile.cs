@@ -56,7 +56,8 @@ internal sealed partial class Reconcile(
             Log.Unreadable(log, unreadable.Count, unreadable[0]);
         }
 
-        if (!unreadable.Contains("") && await EndpointConnections.Miss(db, Service, seen, unreadable, options.Value.GoneAfter, cancel) is { Length: > 0 } gone)
+        if (!unreadable.Contains("")
+            && await EndpointConnections.Miss(db, Service, seen, unreadable, options.Value.GoneAfter, cancel) is { Length: > 0 } gone)
         {
             // To a stranger EC2 lists nothing and calls it success; what only the service's owner may ask tells the two apart.
             await Attempt(_verify, async soon => await api.Principals(soon), () => EndpointConnections.Lose(db, gone, cancel), cancel);
@@ -115,8 +116,8 @@ internal sealed partial class Reconcile(
 
     /// <summary>
     /// A person's decision stands; the policy's is made again until the connection is settled. One that the policy rejected may be taken
-    /// back; one that somebody else rejected is left alone. What was rejected while it was a tenant's is taken back for that tenant or not at
-    /// all: the account may be another tenant's too, and nobody but a person gives one tenant's endpoint to another.
+    /// back; one that somebody else rejected is left alone. What was rejected while it was a tenant's is taken back for that tenant or not
+    /// at all: the account may be another tenant's too, and nobody but a person gives one tenant's endpoint to another.
     /// </summary>
     private async Task Decide(CancellationToken cancel)
     {
@@ -154,14 +155,18 @@ internal sealed partial class Reconcile(
             if ((decision.Verdict != each.Verdict || decision.Rule != each.Rule || decision.BoundTenant != each.BoundTenant)
                 && (each.Verdict != Verdict.Reject || decision.Verdict == Verdict.Accept || !IsRejected(each.State)))
             {
-                made.Add(new Made(each.Id, each.Decision, each.TakesBack || IsRejected(each.State) || each.Verdict == Verdict.Reject, decision));
+                made.Add(
+                    new Made(each.Id, each.Decision, each.TakesBack || IsRejected(each.State) || each.Verdict == Verdict.Reject, decision));
             }
         }
 
         await Write(made, cancel);
     }
 
-    /// <summary>Reading after the end, or the grace of a suspension, is over: the endpoint goes as well. So do those of an account that was taken away.</summary>
+    /// <summary>
+    /// Reading after the end, or the grace of a suspension, is over: the endpoint goes as well. So do those of an account that was taken
+    /// away.
+    /// </summary>
     private async Task RejectWhatIsOver(CancellationToken cancel)
     {
         TimeSpan? grace = options.Value.RejectSuspendedAfter > TimeSpan.Zero ? options.Value.RejectSuspendedAfter : null;
@@ -299,7 +304,9 @@ internal sealed partial class Reconcile(
 
     private static bool IsRejected(string state) => state.Equals("rejected", StringComparison.OrdinalIgnoreCase);
 
-    private sealed record Open(Guid Id, string Owner, string? Region, string Tags, string State, Guid? Decision, Verdict? Verdict, string? Rule, Guid? BoundTenant, bool TakesBack);
+    private sealed record Open(
+        Guid Id, string Owner, string? Region, string Tags, string State, Guid? Decision, Verdict? Verdict, string? Rule, Guid? BoundTenant,
+        bool TakesBack);
 
     private sealed record Over(Guid Id, Guid? Decision, Guid TenantId, string Rule);
 
@@ -315,7 +322,8 @@ internal sealed partial class Reconcile(
         [LoggerMessage(303, LogLevel.Information, "{Count} connections: {Verdict} by rule {Rule}")]
         public static partial void Decided(ILogger logger, int count, Verdict verdict, string rule);
 
-        [LoggerMessage(319, LogLevel.Warning, "EC2 lists {Count} connections without an id, owner or time, such as {Endpoint}; they are passed over")]
+        [LoggerMessage(
+            319, LogLevel.Warning, "EC2 lists {Count} connections without an id, owner or time, such as {Endpoint}; they are passed over")]
         public static partial void Unreadable(ILogger logger, int count, string endpoint);
 
         [LoggerMessage(320, LogLevel.Warning, "Another step of the round failed as well")]

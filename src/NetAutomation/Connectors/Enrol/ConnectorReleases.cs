@@ -11,11 +11,13 @@ internal sealed partial class ConnectorReleases(IOptions<ConnectorsOptions> opti
     /// <summary>Null where there is none.</summary>
     public Version? Newest => options.Value.ReleasesDirectory.Length == 0 || !Directory.Exists(options.Value.ReleasesDirectory) ? null
         : Directory.EnumerateDirectories(options.Value.ReleasesDirectory)
-            .Where(folder => VersionFolder().IsMatch(Path.GetFileName(folder)) && Directory.EnumerateDirectories(folder).Any(rid => File.Exists(Path.Combine(rid, Program))))
+            .Where(folder => VersionFolder().IsMatch(Path.GetFileName(folder))
+                && Directory.EnumerateDirectories(folder).Any(rid => File.Exists(Path.Combine(rid, Program))))
             .Max(folder => Version.Parse(Path.GetFileName(folder)));
 
     /// <summary>The newest release, where this version is older.</summary>
-    public string? UpdateFor(string? version) => Version.TryParse(version, out var running) && Newest is { } newest && newest > running ? newest.ToString(3) : null;
+    public string? UpdateFor(string? version) => Version.TryParse(version, out var running) && Newest is { } newest && newest > running
+        ? newest.ToString(3) : null;
 
     public string? Find(string version, string rid)
     {

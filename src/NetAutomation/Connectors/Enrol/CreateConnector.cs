@@ -27,7 +27,8 @@ public sealed record CreateConnectorRequest([property: StringLength(100, Minimum
 /// <param name="CaPem">The authority the connector pins.</param>
 /// <param name="InstallCommand">The join command, with the token and the authority in files.</param>
 public sealed record CreatedConnector(
-    ConnectorId Id, string Name, SiteId SiteId, string JoinToken, DateTimeOffset ExpiresAt, string ServerName, int Port, string CaPem, string InstallCommand);
+    ConnectorId Id, string Name, SiteId SiteId, string JoinToken, DateTimeOffset ExpiresAt, string ServerName, int Port, string CaPem,
+    string InstallCommand);
 
 internal static class CreateConnector
 {
@@ -35,7 +36,8 @@ internal static class CreateConnector
 
     /// <summary>Announces a connector; its join token is shown once.</summary>
     public static async Task<Results<Created<CreatedConnector>, Problem>> Handle(
-        CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, IOptions<ConnectorsOptions> options, ServerCertificate certificate, CancellationToken cancel)
+        CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit,
+        IOptions<ConnectorsOptions> options, ServerCertificate certificate, CancellationToken cancel)
     {
         if (request.Name.Length is < 1 or > 100)
         {
@@ -68,6 +70,8 @@ internal static class CreateConnector
         ETags.Show(http, 1);
         var (server, port) = (certificate.ServerName, options.Value.Port);
         var command = $"netautomation-connector join --endpoint {server}:{port} --server-name {server} --ca ca.pem --token-file join-token --state /var/lib/netautomation-connector";
-        return TypedResults.Created($"/v1/connectors/{id}", new CreatedConnector(id, request.Name, request.SiteId, token, expires, server, port, certificate.CaPem, command));
+        return TypedResults.Created(
+            $"/v1/connectors/{id}",
+            new CreatedConnector(id, request.Name, request.SiteId, token, expires, server, port, certificate.CaPem, command));
     }
 }

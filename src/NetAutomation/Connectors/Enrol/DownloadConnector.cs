@@ -4,7 +4,9 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Enrol;
 
-/// <summary>The connector's binary, since the customer's network has no other way to it. Repr-Digest (RFC 9530) carries its SHA-256.</summary>
+/// <summary>
+/// The connector's binary, since the customer's network has no other way to it. Repr-Digest (RFC 9530) carries its SHA-256.
+/// </summary>
 internal static class DownloadConnector
 {
     /// <summary>The connector program, with its SHA-256 as digest.</summary>

@@ -40,9 +40,11 @@ internal sealed class JoinConnector(IServiceScopeFactory scopes)
                 where tenant_id = {tenant.Value} and id = {row.Id}
                 """,
                 cancel);
-            await db.Execute($"update connectors.join_token set used_at = now() where tenant_id = {tenant.Value} and sha256 = {digest}", cancel);
+            await db.Execute(
+                $"update connectors.join_token set used_at = now() where tenant_id = {tenant.Value} and sha256 = {digest}", cancel);
             await scope.ServiceProvider.GetRequiredService<AuditLog>().Append(
-                tenant, $"{connector}", row.Name, null, "connector.joined", $"{connector}", new { keySha256 = Convert.ToHexStringLower(SHA256.HashData(key)) }, cancel);
+                tenant, $"{connector}", row.Name, null, "connector.joined", $"{connector}",
+                new { keySha256 = Convert.ToHexStringLower(SHA256.HashData(key)) }, cancel);
             await transaction.CommitAsync(cancel);
         }
 

@@ -9,14 +9,16 @@ namespace NetAutomation.Connectors.Enrol;
 /// <param name="Id">The connector.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="SiteId">Its site.</param>
-/// <param name="State">pending until it has joined, then active, then revoked; cloned where two copies of its key were alive at once: revoke it and join anew.</param>
+/// <param name="State">pending until it has joined, then active, then revoked; cloned where two copies of its key were alive at once:
+/// revoke it and join anew.</param>
 /// <param name="Version">Version of its software at the last attach.</param>
 /// <param name="UpdateTo">The newest release, where that version is older.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="LastSeenAt">When a session of it was last alive.</param>
 /// <param name="Sessions">Its live links.</param>
 public sealed record ConnectorView(
-    ConnectorId Id, string Name, SiteId SiteId, string State, string? Version, string? UpdateTo, DateTimeOffset CreatedAt, DateTimeOffset? LastSeenAt, IReadOnlyList<ConnectorSessionView> Sessions);
+    ConnectorId Id, string Name, SiteId SiteId, string State, string? Version, string? UpdateTo, DateTimeOffset CreatedAt,
+    DateTimeOffset? LastSeenAt, IReadOnlyList<ConnectorSessionView> Sessions);
 
 /// <summary>A live link.</summary>
 /// <param name="Id">The session.</param>
@@ -29,7 +31,8 @@ internal static class ShowConnectors
 {
     /// <summary>Connectors, newest first.</summary>
     public static async Task<Results<Ok<Page<ConnectorView>>, Problem>> List(
-        [AsParameters] PageQuery page, SiteId? siteId, Caller caller, NetAutomationDb db, ConnectorReleases releases, CancellationToken cancel)
+        [AsParameters] PageQuery page, SiteId? siteId, Caller caller, NetAutomationDb db, ConnectorReleases releases,
+        CancellationToken cancel)
     {
         var site = siteId?.Value;
         var read = await page.Read(
@@ -52,7 +55,8 @@ internal static class ShowConnectors
     }
 
     /// <summary>One connector.</summary>
-    public static async Task<Results<Ok<ConnectorView>, Problem>> One(ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, ConnectorReleases releases, CancellationToken cancel)
+    public static async Task<Results<Ok<ConnectorView>, Problem>> One(
+        ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, ConnectorReleases releases, CancellationToken cancel)
     {
         var rows = await db.Query<Row>(
             $"""
@@ -73,7 +77,8 @@ internal static class ShowConnectors
         new(row.Id), row.Name, new(row.Site), row.State, row.Version, releases.UpdateFor(row.Version), row.Created, row.Seen,
         [.. sessions[row.Id].Select(s => new ConnectorSessionView(new(s.Id), s.Replica, s.Attached, s.Seen))]);
 
-    private static async Task<ILookup<Guid, SessionRow>> Sessions(NetAutomationDb db, TenantId tenant, Guid[] connectors, CancellationToken cancel)
+    private static async Task<ILookup<Guid, SessionRow>> Sessions(
+        NetAutomationDb db, TenantId tenant, Guid[] connectors, CancellationToken cancel)
     {
         var rows = await db.Query<SessionRow>(
             $"""

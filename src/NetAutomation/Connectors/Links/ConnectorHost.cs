@@ -12,7 +12,8 @@ namespace NetAutomation.Connectors.Links;
 /// <summary>
 /// The connector listener: a Kestrel of its own, because its limits are per server and tunnels need other ones than the API.
 /// </summary>
-internal sealed class ConnectorHost(LinkApi api, LinkHub hub, EndpointTransport transport, IOptions<ConnectorsOptions> options, ILoggerFactory loggers) : IHostedService
+internal sealed class ConnectorHost(
+    LinkApi api, LinkHub hub, EndpointTransport transport, IOptions<ConnectorsOptions> options, ILoggerFactory loggers) : IHostedService
 {
     private WebApplication? _app;
 

@@ -11,7 +11,8 @@ namespace NetAutomation.Connectors.Links;
 
 /// <summary>What connectors call, on their own listener.</summary>
 internal sealed partial class LinkApi(
-    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate, ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
+    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate,
+    ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -89,13 +90,15 @@ internal sealed partial class LinkApi(
         var (connector, known) = await Find(http, tenant);
         using var key = known?.Key();
         var statement = key is null ? null : Proof.OpenCheck(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is null || !MayServe(http, known!.State))
+        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is null
+            || !MayServe(http, known!.State))
         {
             return;
         }
 
         var links = await store.CountLinks(tenant, connector, http.RequestAborted);
-        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(new CheckReply(links, releases.Newest?.ToString(3)), TunnelJson.Default.CheckReply));
+        await Answer(
+            http, JsonSerializer.SerializeToUtf8Bytes(new CheckReply(links, releases.Newest?.ToString(3)), TunnelJson.Default.CheckReply));
     }
 
     private async Task Attach(HttpContext http)
@@ -108,7 +111,8 @@ internal sealed partial class LinkApi(
         var (connector, known) = await Find(http, tenant);
         using var key = known?.Key();
         var statement = key is null ? null : Proof.OpenAttach(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is not { } nonce || !MayServe(http, known!.State))
+        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is not { } nonce
+            || !MayServe(http, known!.State))
         {
             return;
         }
@@ -121,13 +125,18 @@ internal sealed partial class LinkApi(
 
         // By the database's clock, and rather too early than too late.
         var challenged = known.Now - time.GetElapsedTime(nonce.At);
-        await Serve(http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, statement.Generation, http, time), statement, challenged);
+        await Serve(
+            http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, statement.Generation, http, time), statement,
+            challenged);
     }
 
     private async Task Serve(HttpContext http, LinkSession link, AttachStatement statement, DateTimeOffset challenged)
     {
         // The row comes first: the heartbeat closes links that have none.
-        var state = await store.Attached(link, options.Value.Replica, self.Url, statement, challenged, http.Connection.RemoteIpAddress?.ToString(), http.RequestAborted);
+        var state =
+            await store.Attached(
+                link, options.Value.Replica, self.Url, statement, challenged, http.Connection.RemoteIpAddress?.ToString(),
+                http.RequestAborted);
         if (state == "cloned")
         {
             hub.Cut(link.Connector);
@@ -144,14 +153,17 @@ internal sealed partial class LinkApi(
             hub.Supersede(link.Connector, link.Generation);
             if (!hub.Add(link))
             {
-                http.Response.StatusCode = hub.On(link.ConnectionId) is null ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
+                http.Response.StatusCode = hub.On(link.ConnectionId) is null
+                    ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict;
                 http.Response.Headers.RetryAfter = "2";
                 return;
             }
 
             Log.Attached(log, $"{link.Connector}", $"{link.Id}");
             http.Response.ContentType = "application/x-ndjson";
-            await ControlLines.Write(http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()), http.RequestAborted);
+            await ControlLines.Write(
+                http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()),
+                http.RequestAborted);
             await link.Write(http.Response.Body, http.RequestAborted);
         }
         finally
@@ -172,7 +184,8 @@ internal sealed partial class LinkApi(
     private Nonce? Prove(HttpContext http, ConnectorId connector, string? audience, string? claimed, string? nonce, DateTimeOffset? issued)
     {
         var given = TakeNonce(http);
-        var reason = given is null || nonce != given.Text || audience != certificate.ServerName || claimed != $"{connector}" ? RefusalReasons.Proof
+        var reason = given is null || nonce != given.Text || audience != certificate.ServerName || claimed != $"{connector}"
+            ? RefusalReasons.Proof
             : (time.GetUtcNow() - issued!.Value).Duration() > TunnelProtocol.ProofSkew ? RefusalReasons.Clock
             : null;
         if (reason is null)
@@ -248,7 +261,8 @@ internal sealed partial class LinkApi(
 
     private Task ConfirmCut(HttpContext http, string id)
     {
-        http.Response.StatusCode = hub.On(http.Connection.Id)?.Confirm(id) == true ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
+        http.Response.StatusCode = hub.On(http.Connection.Id)?.Confirm(id) == true
+            ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
         return Task.CompletedTask;
     }
 
@@ -257,7 +271,8 @@ internal sealed partial class LinkApi(
     {
         var binding = await EndpointBindings.TenantOf(http);
         var (status, reason) = binding is null ? (StatusCodes.Status403Forbidden, RefusalReasons.Endpoint)
-            : !TunnelProtocol.Accepts(http.Request.Headers[TunnelProtocol.VersionHeader]) ? (StatusCodes.Status426UpgradeRequired, RefusalReasons.Version)
+            : !TunnelProtocol.Accepts(http.Request.Headers[TunnelProtocol.VersionHeader])
+                ? (StatusCodes.Status426UpgradeRequired, RefusalReasons.Version)
             : hub.Draining ? (StatusCodes.Status503ServiceUnavailable, RefusalReasons.Draining)
             : (0, "");
         if (status == 0)

@@ -8,7 +8,9 @@ internal sealed class LinkHub(TimeProvider time)
 {
     private const int MaxLinksPerConnector = 8;
 
-    /// <summary>By then the connector has noticed the dead link (PING 15 s + 15 s) and reset its streams, or the permit has lapsed.</summary>
+    /// <summary>
+    /// By then the connector has noticed the dead link (PING 15 s + 15 s) and reset its streams, or the permit has lapsed.
+    /// </summary>
     public static readonly TimeSpan CertainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, LinkSession> _byConnection = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RunId, DateTimeOffset> _lost = new();
@@ -19,7 +21,8 @@ internal sealed class LinkHub(TimeProvider time)
 
     /// <summary>False where the connection already carries a link, or the connector has too many.</summary>
     public bool Add(LinkSession link) =>
-        !Draining && All.Count(l => l.Connector == link.Connector && !l.IsClosed) < MaxLinksPerConnector && _byConnection.TryAdd(link.ConnectionId, link);
+        !Draining && All.Count(l => l.Connector == link.Connector && !l.IsClosed) < MaxLinksPerConnector
+            && _byConnection.TryAdd(link.ConnectionId, link);
 
     public void Remove(LinkSession link)
     {
@@ -106,7 +109,9 @@ internal sealed class LinkHub(TimeProvider time)
 
         foreach (var link in All)
         {
-            foreach (var run in link.Runs.Where(r => now >= r.Value + CertainAfter && !link.Open.Any(s => s.Dial.Run == r.Key)).Select(r => r.Key).ToList())
+            foreach (
+                var run in link.Runs.Where(r => now >= r.Value + CertainAfter && !link.Open.Any(s => s.Dial.Run == r.Key))
+                    .Select(r => r.Key).ToList())
             {
                 link.Runs.TryRemove(run, out _);
             }

@@ -8,13 +8,16 @@ using NetAutomation.Web;
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>One attached link: messages to the connector, dials that wait for their stream, streams that are open.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; who closes the link races with its end.")]
+[SuppressMessage(
+    "Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; who closes the link races with its end.")]
 [SuppressMessage("Design", "S2930", Justification = "The same.")]
-internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, long generation, HttpContext attach, TimeProvider time)
+internal sealed class LinkSession(
+    ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, long generation, HttpContext attach, TimeProvider time)
 {
     private const int MaxWaiting = 4096;
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(2);
-    private readonly Channel<ControlMessage> _outbox = Channel.CreateBounded<ControlMessage>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Channel<ControlMessage> _outbox =
+        Channel.CreateBounded<ControlMessage>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly ConcurrentDictionary<string, PendingDial> _dials = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _cuts = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<TunnelStream, byte> _open = new();
@@ -86,7 +89,9 @@ internal sealed class LinkSession(ConnectorSessionId id, ConnectorId connector, 
         var dialId = Proof.RandomId();
         var pending = new PendingDial(dial);
         _dials[dialId] = pending;
-        Send(new Dial(dialId, $"{dial.Device}", dial.Host, dial.Port, dial.Run?.ToString(), dial.Fence, dial.Exclusive, (int)timeout.TotalMilliseconds));
+        Send(new Dial(
+            dialId, $"{dial.Device}", dial.Host, dial.Port, dial.Run?.ToString(), dial.Fence, dial.Exclusive,
+            (int)timeout.TotalMilliseconds));
         if (IsClosed)
         {
             pending.Answer.TrySetResult(DialResult.Failed(DialCodes.NotAttached));

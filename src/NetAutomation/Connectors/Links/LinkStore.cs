@@ -26,7 +26,9 @@ internal sealed class LinkStore(IServiceScopeFactory scopes)
     /// and the connector is locked for good.
     /// </summary>
     /// <param name="challenged">When the challenge was given, by the database's clock, or a little earlier.</param>
-    public async Task<string> Attached(LinkSession link, string replica, string? replicaUrl, AttachStatement statement, DateTimeOffset challenged, string? address, CancellationToken cancel)
+    public async Task<string> Attached(
+        LinkSession link, string replica, string? replicaUrl, AttachStatement statement, DateTimeOffset challenged, string? address,
+        CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();

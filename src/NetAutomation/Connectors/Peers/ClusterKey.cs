@@ -7,7 +7,9 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 
-/// <summary>Signs calls to other replicas and opens theirs: <c>base64url(JSON).base64url(HMAC-SHA256)</c>, by the key all replicas share.</summary>
+/// <summary>
+/// Signs calls to other replicas and opens theirs: <c>base64url(JSON).base64url(HMAC-SHA256)</c>, by the key all replicas share.
+/// </summary>
 internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan _lifetime = TimeSpan.FromSeconds(30);
@@ -15,11 +17,13 @@ internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider tim
     /// <summary>Clocks of replicas may differ by this much.</summary>
     private static readonly TimeSpan _skew = TimeSpan.FromSeconds(5);
     private readonly Lazy<byte[]> _key = new(() => HKDF.DeriveKey(
-        HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(File.ReadAllText(options.Value.ClusterKeyFile).Trim()), 32, info: "netautomation peer v1"u8.ToArray()));
+        HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(File.ReadAllText(options.Value.ClusterKeyFile).Trim()), 32,
+        info: "netautomation peer v1"u8.ToArray()));
 
     public string Sign(PeerCall call)
     {
-        var payload = JsonSerializer.SerializeToUtf8Bytes(call with { Expires = (time.GetUtcNow() + _lifetime).ToUnixTimeMilliseconds() }, Json.Api);
+        var payload =
+            JsonSerializer.SerializeToUtf8Bytes(call with { Expires = (time.GetUtcNow() + _lifetime).ToUnixTimeMilliseconds() }, Json.Api);
         return $"{Base64Url.EncodeToString(payload)}.{Base64Url.EncodeToString(Mac(payload))}";
     }
 

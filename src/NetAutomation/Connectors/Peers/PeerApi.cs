@@ -125,13 +125,15 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
         var sessions = hub.All.Where(l => l.Tenant.Value == call.Tenant).Select(l => l.Id.Value).ToList();
         var confirmed = await hub.ConfirmNoStreams(new(call.Tenant), new(run), call.Fence, call.Within, http.RequestAborted);
         http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(new PeerConfirmation(confirmed, sessions), Json.Api), http.RequestAborted);
+        await http.Response.Body.WriteAsync(
+            JsonSerializer.SerializeToUtf8Bytes(new PeerConfirmation(confirmed, sessions), Json.Api), http.RequestAborted);
     }
 
     /// <summary>Null where the answer is already given.</summary>
     private PeerCall? Admit(HttpContext http, string path)
     {
-        if (HttpProtocol.IsHttp2(http.Request.Protocol) && key.Open(http.Request.Headers[PeerCall.Header].ToString(), path, self.Url ?? "") is { } call)
+        if (HttpProtocol.IsHttp2(http.Request.Protocol)
+            && key.Open(http.Request.Headers[PeerCall.Header].ToString(), path, self.Url ?? "") is { } call)
         {
             return call;
         }
@@ -143,7 +145,9 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
 
     private static partial class Log
     {
-        [LoggerMessage(404, LogLevel.Warning, "A call to {Path} without a valid token was refused; do the clocks and cluster keys of the replicas agree?")]
+        [LoggerMessage(
+            404, LogLevel.Warning,
+            "A call to {Path} without a valid token was refused; do the clocks and cluster keys of the replicas agree?")]
         public static partial void Refused(ILogger logger, string path);
     }
 }

@@ -31,7 +31,8 @@ internal sealed class PeerClient : IDisposable
             KeepAlivePingTimeout = TunnelProtocol.PingTimeout,
             ConnectTimeout = TimeSpan.FromSeconds(5),
         };
-        var trust = handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        var trust = handler.SslOptions.CertificateChainPolicy =
+            new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trust.CustomTrustStore.ImportFromPem(certificate.CaPem);
         _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
@@ -48,7 +49,9 @@ internal sealed class PeerClient : IDisposable
             if (response.IsSuccessStatusCode)
             {
                 return new DialResult(
-                    new PeerStream(dial, content, response, await content.Stream.WaitAsync(both.Token), await response.Content.ReadAsStreamAsync(both.Token)), null, null);
+                    new PeerStream(
+                        dial, content, response, await content.Stream.WaitAsync(both.Token),
+                        await response.Content.ReadAsStreamAsync(both.Token)), null, null);
             }
 
             var failure = Failure(response);
@@ -81,7 +84,8 @@ internal sealed class PeerClient : IDisposable
             using var response = await Send(call, null, both.Token);
             return response.IsSuccessStatusCode ? await response.Content.ReadAsByteArrayAsync(both.Token) : null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (Exception e) when (
+            e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             return null;
         }
@@ -91,7 +95,8 @@ internal sealed class PeerClient : IDisposable
     {
         try
         {
-            return await Ask(call, call.Within + _grace, cancel) is { } answer ? JsonSerializer.Deserialize<PeerConfirmation>(answer, Json.Api) : null;
+            return await Ask(call, call.Within + _grace, cancel) is { } answer
+                ? JsonSerializer.Deserialize<PeerConfirmation>(answer, Json.Api) : null;
         }
         catch (JsonException)
         {
@@ -104,7 +109,8 @@ internal sealed class PeerClient : IDisposable
     private static DialResult Failure(HttpResponseMessage response)
     {
         var code = response.Headers.TryGetValues(PeerCall.CodeHeader, out var codes) ? codes.First() : DialCodes.NoReplica;
-        return DialResult.Failed(code, response.Headers.TryGetValues(PeerCall.DetailHeader, out var details) ? Uri.UnescapeDataString(details.First()) : null);
+        return DialResult.Failed(
+            code, response.Headers.TryGetValues(PeerCall.DetailHeader, out var details) ? Uri.UnescapeDataString(details.First()) : null);
     }
 
     private static void Abandon(PeerContent content, HttpResponseMessage? response)

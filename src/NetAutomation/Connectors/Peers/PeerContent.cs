@@ -15,7 +15,8 @@ internal sealed class PeerContent : HttpContent
     // HttpClient answers an exception of the content with RST_STREAM.
     public void Reset() => _ended.TrySetException(new IOException("The stream to the device was reset."));
 
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, default);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, default);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {

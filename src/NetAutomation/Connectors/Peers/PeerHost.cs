@@ -11,7 +11,8 @@ namespace NetAutomation.Connectors.Peers;
 /// The peer listener: open where other replicas may call, and in every process without the API, which has its health here alone.
 /// </summary>
 internal sealed class PeerHost(
-    PeerApi api, PeerListener listener, PeerIdentity self, Roles roles, MeterProvider metrics, IOptions<PeerOptions> options, ILoggerFactory loggers)
+    PeerApi api, PeerListener listener, PeerIdentity self, Roles roles, MeterProvider metrics, IOptions<PeerOptions> options,
+    ILoggerFactory loggers)
     : IHostedService
 {
     private WebApplication? _app;
@@ -28,7 +29,8 @@ internal sealed class PeerHost(
 
         if (listener.Address.Length == 0)
         {
-            throw new InvalidOperationException("Edge:Listeners:Peer is empty, so neither other replicas nor a health check could reach this process.");
+            throw new InvalidOperationException(
+                "Edge:Listeners:Peer is empty, so neither other replicas nor a health check could reach this process.");
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());

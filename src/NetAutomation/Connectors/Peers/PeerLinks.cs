@@ -6,7 +6,8 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Connectors.Peers;
 
 /// <summary>The links that other replicas hold: found in the database, reached over their peer listeners.</summary>
-internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub, PeerIdentity self, IOptions<PeerOptions> options, TimeProvider time)
+internal sealed class PeerLinks(
+    PeerClient client, LinkStore store, LinkHub hub, PeerIdentity self, IOptions<PeerOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<(RunId Run, string Url), DateTimeOffset> _used = new();
@@ -41,7 +42,8 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
     }
 
     public Task TellFence(DeviceDial dial, IEnumerable<string> urls) =>
-        Task.WhenAll(urls.Select(url => client.Ask(PeerCall.Of(PeerCall.FencesPath, url, dial, _patience), _patience, CancellationToken.None)));
+        Task.WhenAll(
+            urls.Select(url => client.Ask(PeerCall.Of(PeerCall.FencesPath, url, dial, _patience), _patience, CancellationToken.None)));
 
     public async Task Permit(TenantId tenant, RunId run, long fence)
     {
@@ -68,7 +70,9 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
         Forget();
     }
 
-    /// <summary>True once every replica that may hold a stream of the run has said that it holds none, or its permit must have lapsed.</summary>
+    /// <summary>
+    /// True once every replica that may hold a stream of the run has said that it holds none, or its permit must have lapsed.
+    /// </summary>
     public async Task<bool> ConfirmNoStreams(TenantId tenant, RunId run, long fence, TimeSpan within, CancellationToken cancel)
     {
         IReadOnlyList<LinkStore.KnownSession> sessions;
@@ -86,7 +90,8 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
         {
             var urls = Used(run).Union(Others(sessions)).ToList();
             var answers = await Task.WhenAll(urls.Select(url => client.Confirm(
-                new PeerCall(PeerCall.ConfirmPath, url, tenant.Value, run.Value, fence) { WithinMs = (int)within.TotalMilliseconds }, cancel)));
+                new PeerCall(PeerCall.ConfirmPath, url, tenant.Value, run.Value, fence) { WithinMs = (int)within.TotalMilliseconds },
+                cancel)));
             foreach (var (url, answer) in urls.Zip(answers))
             {
                 var lapsed = !_used.TryGetValue((run, url), out var at) || time.GetUtcNow() >= at + LinkHub.CertainAfter;
@@ -103,7 +108,8 @@ internal sealed class PeerLinks(PeerClient client, LinkStore store, LinkHub hub,
         return sessions.All(s => !s.Attached || held.Contains(s.Id));
     }
 
-    private List<string> Others(IEnumerable<LinkStore.KnownSession> sessions) => [.. sessions.Select(s => s.Url).OfType<string>().Where(url => url != self.Url).Distinct()];
+    private List<string> Others(IEnumerable<LinkStore.KnownSession> sessions) =>
+        [.. sessions.Select(s => s.Url).OfType<string>().Where(url => url != self.Url).Distinct()];
 
     private List<string> Used(RunId run) => [.. _used.Keys.Where(used => used.Run == run).Select(used => used.Url)];
 

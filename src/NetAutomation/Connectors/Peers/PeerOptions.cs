@@ -8,7 +8,9 @@ internal sealed class PeerOptions : IValidatableObject
     private const UnixFileMode NotOwner = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    /// <summary>Where the others reach this process, such as https://10.0.1.7:9444. Port 0 stands for the one the listener was given.</summary>
+    /// <summary>
+    /// Where the others reach this process, such as https://10.0.1.7:9444. Port 0 stands for the one the listener was given.
+    /// </summary>
     public string Url { get; set; } = "";
 
     /// <summary>Holds the key all replicas share: at least 32 characters, readable by its owner alone.</summary>
@@ -24,7 +26,8 @@ internal sealed class PeerOptions : IValidatableObject
         }
         else if (IsSet)
         {
-            if (Url.Length > 200 || !Uri.TryCreate(Url, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps || url.PathAndQuery != "/")
+            if (Url.Length > 200 || !Uri.TryCreate(Url, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps
+                || url.PathAndQuery != "/")
             {
                 yield return new($"Peer:Url is an address such as https://10.0.1.7:9444, not '{Url}'.");
             }

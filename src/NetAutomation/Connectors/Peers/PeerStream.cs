@@ -1,7 +1,8 @@
 namespace NetAutomation.Connectors.Peers;
 
 /// <summary>A stream to a device over a link that another replica holds.</summary>
-internal sealed class PeerStream(DeviceDial dial, PeerContent content, HttpResponseMessage response, Stream toDevice, Stream fromDevice) : TunnelStream(dial)
+internal sealed class PeerStream(DeviceDial dial, PeerContent content, HttpResponseMessage response, Stream toDevice, Stream fromDevice)
+    : TunnelStream(dial)
 {
     protected override Stream FromDevice => fromDevice;
 

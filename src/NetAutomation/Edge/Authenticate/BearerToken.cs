@@ -7,7 +7,8 @@ internal static class BearerToken
     private const int Longest = 256;
 
     public static string? Of(HttpContext context) =>
-        context.Request.Headers.Authorization is [{ } value] && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && value.Length <= Longest
+        context.Request.Headers.Authorization is [{ } value] && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            && value.Length <= Longest
             ? value[Scheme.Length..].Trim()
             : null;
 }

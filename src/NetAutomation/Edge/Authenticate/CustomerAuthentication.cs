@@ -43,7 +43,8 @@ internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetric
     public async Task<bool> StillValid(HttpContext context) =>
         await EndpointBindings.TenantOf(context) is var (tenant, endpoint) && (await Prove(context, tenant, endpoint)).Caller is not null;
 
-    private async Task<(Caller? Caller, string? Refusal)> Prove(HttpContext context, TenantId tenant, string endpoint) => BearerToken.Of(context) is not { } token
+    private async Task<(Caller? Caller, string? Refusal)> Prove(HttpContext context, TenantId tenant, string endpoint) =>
+        BearerToken.Of(context) is not { } token
         ? (null, "no_key")
         : await tenants.ByKey(token, context.RequestAborted) switch
         {

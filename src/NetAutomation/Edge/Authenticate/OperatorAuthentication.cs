@@ -25,6 +25,7 @@ internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> op
     private string? NameOf(string token)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
-        return Array.Find(options.CurrentValue.Keys, key => CryptographicOperations.FixedTimeEquals(Convert.FromHexString(key.Sha256), hash))?.Name;
+        return Array.Find(
+            options.CurrentValue.Keys, key => CryptographicOperations.FixedTimeEquals(Convert.FromHexString(key.Sha256), hash))?.Name;
     }
 }

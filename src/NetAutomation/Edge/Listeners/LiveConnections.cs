@@ -31,7 +31,9 @@ internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bel
         }
     }
 
-    /// <summary>Closes what is open through an endpoint whose binding ended. An unreachable database proves nothing about a binding.</summary>
+    /// <summary>
+    /// Closes what is open through an endpoint whose binding ended. An unreachable database proves nothing about a binding.
+    /// </summary>
     public async Task Sweep(CancellationToken cancel)
     {
         // Taken before the question: what is bound anew meanwhile is judged next time.
@@ -52,8 +54,12 @@ internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bel
         }
     }
 
-    /// <summary>A connection through an endpoint. It stays with the binding that its first request found: bound anew, the endpoint may be somebody else's.</summary>
-    internal sealed class OpenConnection(LiveConnections owner, BindingDirectory bindings, string endpointId, Listener listener, ConnectionContext connection) : IDisposable
+    /// <summary>
+    /// A connection through an endpoint. It stays with the binding that its first request found: bound anew, the endpoint may be somebody
+    /// else's.
+    /// </summary>
+    internal sealed class OpenConnection(
+        LiveConnections owner, BindingDirectory bindings, string endpointId, Listener listener, ConnectionContext connection) : IDisposable
     {
         private EndpointBinding? _binding;
 

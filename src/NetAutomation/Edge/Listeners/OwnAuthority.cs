@@ -26,7 +26,9 @@ internal static class OwnAuthority
             return new ServerCertificate(configured, chain, options.ServerName, File.ReadAllText(options.CertificateAuthorityFile));
         }
 
-        var folder = Directory.CreateDirectory(options.CertificateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        var folder =
+            Directory.CreateDirectory(
+                options.CertificateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         using var alone = Lock(Path.Combine(folder, "lock"));
         var now = time.GetUtcNow();
         var (authorityFile, serverFile) = (Path.Combine(folder, "ca.pem"), Path.Combine(folder, "server.pem"));
@@ -39,7 +41,8 @@ internal static class OwnAuthority
 
         using var authority = Read(authorityFile);
         var server = File.Exists(serverFile) ? Read(serverFile) : null;
-        if (server is null || server.NotAfter.ToUniversalTime() - now.UtcDateTime < _renewBefore || !server.MatchesHostname(options.ServerName))
+        if (server is null || server.NotAfter.ToUniversalTime() - now.UtcDateTime < _renewBefore
+            || !server.MatchesHostname(options.ServerName))
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             using var made = MakeServer(authority, key, options.ServerName, now);

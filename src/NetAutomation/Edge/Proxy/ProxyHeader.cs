@@ -119,7 +119,8 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
     }
 
     // Datagram families are defined, but no datagram arrives on a TCP listener.
-    private static bool IsFamily(byte family, bool local) => family is 0x00 or Tcp4 or Tcp6 or UnixStream || (local && (family is 0x12 or 0x22 or 0x32));
+    private static bool IsFamily(byte family, bool local) => family is 0x00 or Tcp4 or Tcp6 or UnixStream
+        || (local && (family is 0x12 or 0x22 or 0x32));
 
     private static int AddressSize(byte family) => family switch
     {

@@ -25,7 +25,8 @@ internal sealed class RequireProxyHeader(
         ProxyHeader? header = null;
         if (connection.RemoteEndPoint is IPEndPoint peer && IsTrusted(peer.Address))
         {
-            connection.Features.Get<IConnectionSocketFeature>()?.Socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            connection.Features.Get<IConnectionSocketFeature>()?.Socket.SetSocketOption(
+                SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             (header, fault) = await Read(connection.Transport.Input);
         }
 
@@ -44,7 +45,8 @@ internal sealed class RequireProxyHeader(
         connection.RemoteEndPoint = header.Source ?? connection.RemoteEndPoint;
         connection.LocalEndPoint = header.Destination ?? connection.LocalEndPoint;
         using var open = header.EndpointId is { } endpoint ? live.Open(endpoint, listener, connection) : null;
-        connection.Features.Set(new EndpointFeature(header.EndpointId, cancel => open is null ? ValueTask.FromResult<TenantId?>(null) : open.Tenant(cancel)));
+        connection.Features.Set(
+            new EndpointFeature(header.EndpointId, cancel => open is null ? ValueTask.FromResult<TenantId?>(null) : open.Tenant(cancel)));
         await next(connection);
     }
 

@@ -14,18 +14,23 @@ namespace NetAutomation.Edge.Targets;
 /// <param name="Reason">Why, by the load balancer's code; null while healthy.</param>
 /// <param name="Description">Why, for a person.</param>
 /// <param name="ThisProcess">True for the process that answers.</param>
-public sealed record TargetView(string Listener, string Group, string Id, int Port, string State, string? Reason, string? Description, bool ThisProcess);
+public sealed record TargetView(
+    string Listener, string Group, string Id, int Port, string State, string? Reason, string? Description, bool ThisProcess);
 
 internal static class ShowTargets
 {
-    public static async Task<Results<Ok<Page<TargetView>>, Problem>> List(IOptions<TargetsOptions> options, IServiceProvider services, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<TargetView>>, Problem>> List(
+        IOptions<TargetsOptions> options, IServiceProvider services, CancellationToken cancel)
     {
         try
         {
             // A process without groups may know no Region, without which there is no client.
-            return TypedResults.Ok(new Page<TargetView>(options.Value.Groups().Any() ? await services.GetRequiredService<TargetGroups>().Describe(cancel) : [], null));
+            return TypedResults.Ok(
+                new Page<TargetView>(
+                    options.Value.Groups().Any() ? await services.GetRequiredService<TargetGroups>().Describe(cancel) : [], null));
         }
-        catch (Exception fault) when (fault is AmazonElasticLoadBalancingV2Exception or HttpRequestException or Amazon.Runtime.AmazonClientException)
+        catch (Exception fault) when (
+            fault is AmazonElasticLoadBalancingV2Exception or HttpRequestException or Amazon.Runtime.AmazonClientException)
         {
             return Problems.Unavailable.With($"AWS did not tell: {fault.Message}");
         }

@@ -21,7 +21,9 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
     /// <summary>Answers what a person should know of the group. Throws where no process of this service may stand behind it.</summary>
     public async Task<List<string>> Check(Listener listener, string arn, CancellationToken cancel)
     {
-        var group = (await elb.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()
+        var group =
+            (await elb.DescribeTargetGroupsAsync(
+                new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()
             ?? throw new TargetGroupNotFoundException($"Target group '{arn}' not found.");
         var name = $"Targets:{listener}: target group {group.TargetGroupName}";
         if (group.TargetType != TargetTypeEnum.Ip || group.Protocol != ProtocolEnum.TCP)
@@ -29,12 +31,15 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
             throw new RefusedToStartException($"{name} is of type {group.TargetType} and protocol {group.Protocol}; it has to be of type ip and protocol TCP, since this process ends TLS and is registered by its address.");
         }
 
-        var attributes = ((await elb.DescribeTargetGroupAttributesAsync(new DescribeTargetGroupAttributesRequest { TargetGroupArn = arn }, cancel)).Attributes ?? [])
+        var attributes =
+            ((await elb.DescribeTargetGroupAttributesAsync(
+                new DescribeTargetGroupAttributesRequest { TargetGroupArn = arn }, cancel)).Attributes ?? [])
             .ToDictionary(attribute => attribute.Key!, attribute => attribute.Value, StringComparer.Ordinal);
         var notes = new List<string>();
         if (attributes.GetValueOrDefault(ProxyProtocol) != "true")
         {
-            notes.Add(!options.Value.RequireProxyProtocol ? $"{name} does not have {ProxyProtocol}=true." : throw new RefusedToStartException(
+            notes.Add(
+                !options.Value.RequireProxyProtocol ? $"{name} does not have {ProxyProtocol}=true." : throw new RefusedToStartException(
                 $"{name} does not have {ProxyProtocol}=true, so nobody could tell through which endpoint a connection came. Set the attribute, or Targets:RequireProxyProtocol=false."));
         }
 
@@ -43,7 +48,8 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
             notes.Add($"{name} has {PreserveClientIp}=true: connections that do not come through an endpoint show their own address, which Edge:TrustedPeers refuses.");
         }
 
-        if (int.TryParse(attributes.GetValueOrDefault(Delay), CultureInfo.InvariantCulture, out var delay) && delay > options.Value.DrainSeconds)
+        if (int.TryParse(attributes.GetValueOrDefault(Delay), CultureInfo.InvariantCulture, out var delay)
+            && delay > options.Value.DrainSeconds)
         {
             notes.Add($"{name} lets go after {delay} s ({Delay}), and this process waits {options.Value.DrainSeconds} s for it (Targets:DrainSeconds): connections that last longer are cut.");
         }
@@ -105,7 +111,9 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         var own = Own();
         foreach (var (listener, arn) in options.Value.Groups())
         {
-            var name = (await elb.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()?.TargetGroupName;
+            var name =
+                (await elb.DescribeTargetGroupsAsync(
+                    new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()?.TargetGroupName;
             all.AddRange((await Health(arn, null, cancel)).Select(each => new TargetView(
                 $"{listener}",
                 name ?? arn,
@@ -121,7 +129,8 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
     }
 
     private async Task<List<TargetHealthDescription>> Health(string arn, List<TargetDescription>? targets, CancellationToken cancel) =>
-        (await elb.DescribeTargetHealthAsync(new DescribeTargetHealthRequest { TargetGroupArn = arn, Targets = targets }, cancel)).TargetHealthDescriptions ?? [];
+        (await elb.DescribeTargetHealthAsync(
+            new DescribeTargetHealthRequest { TargetGroupArn = arn, Targets = targets }, cancel)).TargetHealthDescriptions ?? [];
 }
 
 /// <summary>This process in one group.</summary>

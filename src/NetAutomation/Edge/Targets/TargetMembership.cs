@@ -9,7 +9,8 @@ namespace NetAutomation.Edge.Targets;
 /// the load balancer has let go. Refuses to start behind a group that hides from where connections come.
 /// </summary>
 internal sealed partial class TargetMembership(
-    TargetGroups groups, Health health, IOptions<TargetsOptions> options, IOptions<EdgeOptions> edge, IHostApplicationLifetime life, TimeProvider time, ILogger<TargetMembership> log)
+    TargetGroups groups, Health health, IOptions<TargetsOptions> options, IOptions<EdgeOptions> edge, IHostApplicationLifetime life,
+    TimeProvider time, ILogger<TargetMembership> log)
     : IHostedLifecycleService, IDisposable
 {
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
@@ -34,11 +35,14 @@ internal sealed partial class TargetMembership(
         {
             try
             {
-                groups.OwnAddress(System.Net.IPEndPoint.TryParse(edge.Value.Listeners.Customer, out var bound) ? bound.Address : System.Net.IPAddress.Any);
+                groups.OwnAddress(
+                    System.Net.IPEndPoint.TryParse(edge.Value.Listeners.Customer, out var bound)
+                        ? bound.Address : System.Net.IPAddress.Any);
             }
             catch (System.Net.Sockets.SocketException fault)
             {
-                throw new RefusedToStartException($"Targets:Address is needed: the address of this process is not known ({fault.Message}).");
+                throw new RefusedToStartException(
+                    $"Targets:Address is needed: the address of this process is not known ({fault.Message}).");
             }
         }
     }
@@ -60,7 +64,9 @@ internal sealed partial class TargetMembership(
         await Task.WhenAll(_own.Select(own => Deregister(own, farewell.Token)));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(options.Value.DrainSeconds));
-        await Task.WhenAll(_own.Select(own => Drained(own, patience.Token)).Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_heard, time, patience.Token)))
+        await Task.WhenAll(
+            _own.Select(own => Drained(own, patience.Token))
+                .Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_heard, time, patience.Token)))
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -100,7 +106,8 @@ internal sealed partial class TargetMembership(
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                throw new RefusedToStartException($"The target group of Targets:{listener} could not be read from AWS in {options.Value.StartSeconds} s: {last}");
+                throw new RefusedToStartException(
+                    $"The target group of Targets:{listener} could not be read from AWS in {options.Value.StartSeconds} s: {last}");
             }
         }
     }

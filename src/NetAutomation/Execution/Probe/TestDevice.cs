@@ -21,7 +21,8 @@ internal static class TestDevice
 
     /// <summary>Logs in to the device through its site's connector. The first success pins the host key.</summary>
     public static async Task<Results<Ok<DeviceTestView>, Problem>> Handle(
-        DeviceId id, NetAutomationDb db, Caller caller, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, CancellationToken cancel)
+        DeviceId id, NetAutomationDb db, Caller caller, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher,
+        AuditLog audit, CancellationToken cancel)
     {
         DeviceLogin? device;
         await using (await db.Begin(caller.Tenant, cancel))
@@ -40,7 +41,8 @@ internal static class TestDevice
         }
 
         var target = new SandboxDevice(
-            id.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(), device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+            id.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
+            device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
         device.Dispose();
         var dial = new DeviceDial(caller.Tenant, device.SiteId, id, device.Address, device.Port, null, 0, false);
         var probe = await launcher.Probe(target, (_, token) => DeviceStream.Open(dialler, dial, token), _limit, cancel);
@@ -48,7 +50,8 @@ internal static class TestDevice
         return TypedResults.Ok(new DeviceTestView(probe.Reachable, Stage(probe), probe.Code, probe.RttMs, probe.HostKeySha256));
     }
 
-    private static async Task Record(NetAutomationDb db, Caller caller, AuditLog audit, DeviceLogin device, ProbeResult probe, CancellationToken cancel)
+    private static async Task Record(
+        NetAutomationDb db, Caller caller, AuditLog audit, DeviceLogin device, ProbeResult probe, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(caller.Tenant, cancel);
         if (probe is { Reachable: true, HostKeySha256: { } sha256, HostKey: { } hostKey } && device.HostKey is null)
@@ -56,7 +59,8 @@ internal static class TestDevice
             await DeviceAccess.PinHostKey(db, device.DeviceId, sha256, hostKey, cancel);
         }
 
-        await audit.Append(caller, "device.tested", device.DeviceId.ToString(), new { probe.Reachable, Stage = Stage(probe), probe.Code }, cancel);
+        await audit.Append(
+            caller, "device.tested", device.DeviceId.ToString(), new { probe.Reachable, Stage = Stage(probe), probe.Code }, cancel);
         await transaction.CommitAsync(cancel);
     }
 

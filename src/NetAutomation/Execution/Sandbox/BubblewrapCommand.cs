@@ -19,12 +19,14 @@ internal static class BubblewrapCommand
     public static string[] Init(ExecutionOptions options) => [options.Python, "-I", "/opt/ansible/sandbox/init.py"];
 
     /// <summary>The same with Ansible imported, and what these platforms need.</summary>
-    public static string[] Warm(ExecutionOptions options, IEnumerable<string> platforms) => [.. Init(options), "--warm", .. platforms.Select(Inside)];
+    public static string[] Warm(ExecutionOptions options, IEnumerable<string> platforms) =>
+        [.. Init(options), "--warm", .. platforms.Select(Inside)];
 
     /// <summary>Where a published folder is inside.</summary>
     public static string Inside(string directory) => $"{Content}/{Path.GetFileName(directory)}";
 
-    public static ProcessStartInfo Build(ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? content, IReadOnlyList<string> program)
+    public static ProcessStartInfo Build(
+        ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? content, IReadOnlyList<string> program)
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
@@ -46,13 +48,16 @@ internal static class BubblewrapCommand
             options.Bubblewrap,
             "--unshare-user", "--uid", Number(InnerUid), "--gid", Number(InnerUid),
             "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
-            "--hostname", "run", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--seccomp", "9", "--info-fd", "8",
-            "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+            "--hostname", "run", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--seccomp", "9", "--info-fd",
+            "8",
+            "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib",
+            "--symlink", "usr/lib64", "/lib64",
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
             .. Etc(options, "passwd"), .. Etc(options, "group"), .. Etc(options, "hosts"),
             "--proc", "/proc", "--dev", "/dev",
 #pragma warning disable S5443 // This /tmp is the sandbox's own.
-            "--size", Number(128 << 20), "--tmpfs", "/tmp", "--size", Number(64 << 20), "--tmpfs", "/home", "--dir", "/home/run", "--dir", "/run",
+            "--size", Number(128 << 20), "--tmpfs", "/tmp", "--size", Number(64 << 20), "--tmpfs", "/home", "--dir", "/home/run", "--dir",
+            "/run",
 #pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
             "--ro-bind", linkDirectory, "/run/link",
@@ -72,7 +77,8 @@ internal static class BubblewrapCommand
     private static string[] RunAs(int? uid) =>
         uid is { } id ? ["setpriv", "--reuid", Number(id), "--regid", Number(id), "--clear-groups", "--"] : [];
 
-    private static string[] Etc(ExecutionOptions options, string name) => ["--ro-bind", Path.Combine(options.AnsibleDirectory, "sandbox", name), "/etc/" + name];
+    private static string[] Etc(ExecutionOptions options, string name) =>
+        ["--ro-bind", Path.Combine(options.AnsibleDirectory, "sandbox", name), "/etc/" + name];
 
     private static string[] Environment() =>
     [

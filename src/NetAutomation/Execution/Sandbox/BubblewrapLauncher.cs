@@ -68,7 +68,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
         await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
+        var start =
+            BubblewrapCommand.Build(
+                _options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
         var line = FirstLine([device], ImmutableDictionary<string, string>.Empty, link, writer =>
         {
             writer.WriteString("mode", "probe");
@@ -82,7 +84,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         ProbeResult? result = null;
         await foreach (var bytes in process.Lines())
         {
-            if (bytes is not null && JsonSerializer.Deserialize<JsonElement>(bytes) is var message && message.GetProperty("event").ValueEquals("probe"))
+            if (bytes is not null && JsonSerializer.Deserialize<JsonElement>(bytes) is var message
+                && message.GetProperty("event").ValueEquals("probe"))
             {
                 result = Read(message, link, device.Name);
             }
@@ -126,7 +129,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             {
                 _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", content, _platforms));
             }
-            catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
+            catch (Exception fault) when (
+                fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
             {
                 // Runs make their own sandbox, and say what is wrong with it.
                 _taken.Release();
@@ -157,7 +161,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         ? new ProbeResult(false, "ssh", timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError, Rtt(link, device), null, null)
         : new ProbeResult(false, "tcp", link.Refusal(device)?.Code ?? DeviceCode.ConnectTimeout, null, null, null);
 
-    private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
+    private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took
+        ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
 
     private static byte[] FirstLine(
         IEnumerable<SandboxDevice> devices, IReadOnlyDictionary<string, string> platforms, SandboxLink link, Action<Utf8JsonWriter> rest)
@@ -172,7 +177,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
                 writer.WriteStartObject();
                 writer.WriteString("name", device.Name);
                 writer.WriteString("address", link.AddressOf(device.Name));
-                writer.WriteString("platform", platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null);
+                writer.WriteString(
+                    "platform", platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null);
                 writer.WriteString("username", device.Username);
                 writer.WriteString("password", device.Password);
                 writer.WriteString("privateKey", device.PrivateKey);

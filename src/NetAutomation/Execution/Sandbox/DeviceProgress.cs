@@ -140,7 +140,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         message is null ? null : scrubber.Text(message, MessageLimit),
         _diff.ToString(),
         _result,
-        [.. _artifacts.Select(artifact => new SandboxArtifact(scrubber.Text(artifact.Key, 100), scrubber.Artifact(artifact.Value.ToArray())))]);
+        [.. _artifacts.Select(
+            artifact => new SandboxArtifact(scrubber.Text(artifact.Key, 100), scrubber.Artifact(artifact.Value.ToArray())))]);
 
     private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch
     {

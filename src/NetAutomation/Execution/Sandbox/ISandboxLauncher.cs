@@ -6,7 +6,9 @@ internal delegate Task<Stream?> Dial(string deviceName, CancellationToken cancel
 /// <summary>Makes the place a run happens in. What each kind of place promises stands in docs/decisions/0006-sandbox.md.</summary>
 internal interface ISandboxLauncher
 {
-    /// <summary>Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end: a run waits for its reader until its hard timeout.</summary>
+    /// <summary>
+    /// Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end: a run waits for its reader until its hard timeout.
+    /// </summary>
     SandboxRun Start(SandboxJob job, Dial dial);
 
     /// <summary>From now on places are kept ready, so that a job whose block is in this directory starts at once.</summary>

@@ -31,7 +31,8 @@ internal sealed class SandboxLink : IAsyncDisposable
         _dial = dial;
         _time = time;
         _lastByte = time.GetTimestamp();
-        _byName = devices.Select((device, index) => new Entry(device.Name, Address(index))).ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
+            .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
         _byAddress = _byName.Values.ToDictionary(entry => entry.Loopback, StringComparer.Ordinal);
         _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
         // Its directory belongs to the sandbox's user alone.
@@ -72,7 +73,9 @@ internal sealed class SandboxLink : IAsyncDisposable
             var socket = await _listener.AcceptAsync(_closed.Token);
             var stream = Task.Run(() => Serve(socket), CancellationToken.None);
             _streams.TryAdd(stream, 0);
-            _ = stream.ContinueWith(done => _streams.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = stream.ContinueWith(
+                done => _streams.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         }
     }
 
@@ -81,7 +84,8 @@ internal sealed class SandboxLink : IAsyncDisposable
         using var inside = new NetworkStream(socket, ownsSocket: true);
         try
         {
-            if (await Handshake(inside) is not var (entry, key) || Interlocked.Increment(ref entry.Open) is var open && open > StreamsPerDevice)
+            if (await Handshake(inside) is not var (entry, key) || Interlocked.Increment(ref entry.Open) is var open
+                && open > StreamsPerDevice)
             {
                 return;
             }
@@ -119,7 +123,8 @@ internal sealed class SandboxLink : IAsyncDisposable
             if (buffer[length] == '\n')
             {
                 var parts = Encoding.ASCII.GetString(buffer, 0, length).Split(' ');
-                return parts is [var address, "2222", .. var rest] && rest is [] or ["key"] && _byAddress.TryGetValue(address, out var entry) ? (entry, rest is ["key"]) : null;
+                return parts is [var address, "2222", .. var rest] && rest is [] or ["key"]
+                    && _byAddress.TryGetValue(address, out var entry) ? (entry, rest is ["key"]) : null;
             }
 
             length++;

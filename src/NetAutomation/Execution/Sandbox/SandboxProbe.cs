@@ -16,12 +16,15 @@ internal static class SandboxProbe
 
         if (Environment.IsPrivilegedProcess && options.SandboxUid is null)
         {
-            faults.Add("The service runs as root: run it as a plain user, or set Execution:SandboxUid to an unprivileged user id for sandboxes.");
+            faults.Add(
+                "The service runs as root: run it as a plain user, or set Execution:SandboxUid to an unprivileged user id for sandboxes.");
         }
 
-        faults.AddRange(new[] { options.Bubblewrap, options.AnsiblePlaybook, options.Python, "/usr/bin/prlimit", "/usr/bin/setpriv", "/usr/bin/choom" }
+        faults.AddRange(
+            new[] { options.Bubblewrap, options.AnsiblePlaybook, options.Python, "/usr/bin/prlimit", "/usr/bin/setpriv", "/usr/bin/choom" }
             .Where(program => !File.Exists(program))
-            .Select(program => $"{program} is missing (packages: bubblewrap ansible python3 python3-seccomp python3-paramiko util-linux)."));
+            .Select(
+                program => $"{program} is missing (packages: bubblewrap ansible python3 python3-seccomp python3-paramiko util-linux)."));
         if (!File.Exists(Path.Combine(options.AnsibleDirectory, "sandbox", "init.py")))
         {
             faults.Add($"Execution:AnsibleDirectory ({options.AnsibleDirectory}) does not hold sandbox/init.py.");
@@ -35,7 +38,10 @@ internal static class SandboxProbe
         try
         {
             using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"));
-            var start = BubblewrapCommand.Build(options, WriteFilter(options), place.InfoPath, place.LinkDirectory, content: null, [options.Python, "-I", "-c", "import paramiko, ansible"]);
+            var start =
+                BubblewrapCommand.Build(
+                    options, WriteFilter(options), place.InfoPath, place.LinkDirectory, content: null,
+                    [options.Python, "-I", "-c", "import paramiko, ansible"]);
             var (code, error) = await Run(start, cancel);
             if (code != 0)
             {
@@ -56,7 +62,12 @@ internal static class SandboxProbe
         Directory.CreateDirectory(options.WorkDirectory);
         var path = Path.Combine(options.WorkDirectory, "seccomp.bpf");
         var fresh = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}";
-        var start = new ProcessStartInfo(options.Python, ["-I", Path.Combine(options.AnsibleDirectory, "sandbox", "seccomp.py"), fresh]) { RedirectStandardError = true, UseShellExecute = false };
+        var start =
+            new ProcessStartInfo(
+                options.Python, ["-I", Path.Combine(options.AnsibleDirectory, "sandbox", "seccomp.py"), fresh])
+            {
+                RedirectStandardError = true, UseShellExecute = false
+            };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEnd();
         process.WaitForExit();
@@ -83,7 +94,8 @@ internal static class SandboxProbe
 
     private static string Explain(string error)
     {
-        var refused = error.Contains("namespace", StringComparison.OrdinalIgnoreCase) || error.Contains("uid map", StringComparison.OrdinalIgnoreCase)
+        var refused = error.Contains("namespace", StringComparison.OrdinalIgnoreCase)
+            || error.Contains("uid map", StringComparison.OrdinalIgnoreCase)
             || error.Contains("Operation not permitted", StringComparison.OrdinalIgnoreCase);
         return refused
             ? "This host does not let the service make user namespaces. Allow it (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces > 0, "

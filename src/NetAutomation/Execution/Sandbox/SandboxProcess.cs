@@ -123,7 +123,8 @@ internal sealed class SandboxProcess : IAsyncDisposable
         {
             // "pid (name) S …": the name is bwrap's own, so a pid that was given to another program does not match.
             return pid is { } known && File.ReadAllText($"/proc/{known}/stat") is var stat
-                && stat.Contains("(bwrap)", StringComparison.Ordinal) && !stat.Contains(") Z", StringComparison.Ordinal) && !stat.Contains(") X", StringComparison.Ordinal);
+                && stat.Contains("(bwrap)", StringComparison.Ordinal) && !stat.Contains(") Z", StringComparison.Ordinal)
+                    && !stat.Contains(") X", StringComparison.Ordinal);
         }
         catch (IOException)
         {

@@ -3,7 +3,9 @@ using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
 
-/// <summary>Stable codes of a device; docs/runs.md says what they mean. A dial may add its own (<see cref="DialRefusedException"/>).</summary>
+/// <summary>
+/// Stable codes of a device; docs/runs.md says what they mean. A dial may add its own (<see cref="DialRefusedException"/>).
+/// </summary>
 internal static class DeviceCode
 {
     public const string AuthFailed = "auth_failed";

@@ -12,7 +12,8 @@ internal sealed class SandboxRun
     // Bits of ansible-playbook's exit code that tell of failed and unreachable hosts alone.
     private const int HostsFailed = 2 | 4 | 8;
     private static readonly TimeSpan _readerPatience = TimeSpan.FromSeconds(5);
-    private readonly Channel<SandboxEvent> _events = Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
+    private readonly Channel<SandboxEvent> _events =
+        Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly SandboxJob _job;
     private readonly SandboxLink _link;
     private readonly SandboxPlace _place;
@@ -38,7 +39,9 @@ internal sealed class SandboxRun
         _time = time;
         _lastEvent = time.GetTimestamp();
         _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
-        _devices = job.Devices.ToDictionary(device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
+        _devices =
+            job.Devices.ToDictionary(
+                device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
         _process = process;
         _given = process.Give(firstLine);
         Completion = Task.Run(Run, CancellationToken.None);
@@ -127,7 +130,8 @@ internal sealed class SandboxRun
         }
 
         // Ansible's code also tells that hosts failed; without its count of them it did not get as far as that.
-        return _stopped || _stopCode is not null || (_ended && (_exitCode == 0 || ((_exitCode & ~HostsFailed) == 0 && _failures.Count > 0))) ? null
+        return _stopped || _stopCode is not null
+            || (_ended && (_exitCode == 0 || ((_exitCode & ~HostsFailed) == 0 && _failures.Count > 0))) ? null
             : $"The sandbox ended early. {_scrubber.Text(process.Diagnostics, OutputLimit)}";
     }
 
@@ -198,7 +202,8 @@ internal sealed class SandboxRun
         {
             foreach (var host in message.GetProperty("devices").EnumerateObject())
             {
-                _failures[host.Name] = host.Value.GetProperty("failures").GetInt32() > 0 || host.Value.GetProperty("unreachable").GetInt32() > 0;
+                _failures[host.Name] = host.Value.GetProperty("failures").GetInt32() > 0
+                    || host.Value.GetProperty("unreachable").GetInt32() > 0;
             }
 
             return;
@@ -248,7 +253,8 @@ internal sealed class SandboxRun
         device.Task(status, changed, text, message.GetProperty("diff").GetString()!, ignored);
         if (status != "skipped")
         {
-            await Emit("task", device.Name, new JsonObject { ["task"] = _scrubber.Text(task, 200), ["status"] = status, ["changed"] = changed });
+            await Emit(
+                "task", device.Name, new JsonObject { ["task"] = _scrubber.Text(task, 200), ["status"] = status, ["changed"] = changed });
         }
 
         if (text.Length > 0)
@@ -271,7 +277,9 @@ internal sealed class SandboxRun
     private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
     {
         _waitingForReader = true;
-        var written = _events.Writer.WriteAsync(new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
+        var written =
+            _events.Writer.WriteAsync(
+                new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
         await Task.WhenAny(written, _abandoned.Task);
         _waitingForReader = false;
         Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());

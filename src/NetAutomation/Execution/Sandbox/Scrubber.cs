@@ -51,7 +51,8 @@ internal sealed partial class Scrubber
         try
         {
             var scrubbed = JsonSerializer.SerializeToElement(Node(value, limit));
-            return Encoding.UTF8.GetByteCount(scrubbed.GetRawText()) <= limit ? scrubbed : JsonSerializer.SerializeToElement(new { truncated = true });
+            return Encoding.UTF8.GetByteCount(scrubbed.GetRawText()) <= limit
+                ? scrubbed : JsonSerializer.SerializeToElement(new { truncated = true });
         }
         catch (Exception)
         {
@@ -84,7 +85,9 @@ internal sealed partial class Scrubber
         var plain = EscapeSequence.Replace(text, "");
         var kept = new StringBuilder(plain.Length);
         // Half characters come out of the enumeration as U+FFFD.
-        foreach (var rune in plain.EnumerateRunes().Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))))
+        foreach (
+            var rune in plain.EnumerateRunes()
+                .Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))))
         {
             kept.Append(rune.ToString());
         }
@@ -94,7 +97,8 @@ internal sealed partial class Scrubber
 
     // Direction overrides, zero-width characters and line separators: text that shows otherwise than it reads.
     private static bool IsInvisible(int c) =>
-        c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (>= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
+        c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (
+            >= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
 
     private string Masked(string text)
     {
@@ -135,7 +139,9 @@ internal sealed partial class Scrubber
     {
         var forms = new List<string> { secret };
         // A private key comes back line by line; its delimiters are no secret.
-        forms.AddRange(secret.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Length >= 16 && !line.StartsWith("-----", StringComparison.Ordinal)));
+        forms.AddRange(
+            secret.Split('\n', StringSplitOptions.TrimEntries)
+                .Where(line => line.Length >= 16 && !line.StartsWith("-----", StringComparison.Ordinal)));
         foreach (var form in forms)
         {
             yield return form;
@@ -171,7 +177,9 @@ internal sealed partial class Scrubber
         }
     }
 
-    [GeneratedRegex(@"\x1B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\n\x1B\x07]*(?:\x07|\x1B\\)|[ -/]*[0-~])|\x9B[0-?]*[ -/]*[@-~]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 2000)]
+    [GeneratedRegex(
+        @"\x1B(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\n\x1B\x07]*(?:\x07|\x1B\\)|[ -/]*[0-~])|\x9B[0-?]*[ -/]*[@-~]",
+        RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 2000)]
     private static partial Regex EscapeSequence { get; }
 
     [GeneratedRegex("%[0-9A-F]{2}", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 2000)]

@@ -52,5 +52,6 @@ internal static class UnsafeInput
 
     // Names are not templated by Ansible, but its JSON markers and connection variables are names.
     private static bool IsForbiddenName(string name) =>
-        _openers.Any(opener => name.Contains(opener, StringComparison.Ordinal)) || name.StartsWith("__ansible", StringComparison.Ordinal) || name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase);
+        _openers.Any(opener => name.Contains(opener, StringComparison.Ordinal)) || name.StartsWith("__ansible", StringComparison.Ordinal)
+            || name.StartsWith("ansible_", StringComparison.OrdinalIgnoreCase);
 }

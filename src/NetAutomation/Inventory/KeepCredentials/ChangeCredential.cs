@@ -28,10 +28,12 @@ internal static class ChangeCredential
             }
 
             return new Changed(
-                new { credential.Name, credential.Username, credential.Fingerprint }, secrets is null ? "credential.changed" : "credential.rotated");
+                new { credential.Name, credential.Username, credential.Fingerprint },
+                secrets is null ? "credential.changed" : "credential.rotated");
         });
     }
 
     /// <summary>Removes a login that no device uses.</summary>
-    internal static Task<Results<NoContent, Problem>> Delete(CredentialId id, [AsParameters] ResourceCall call) => CredentialResource.Rows.Delete(call, id);
+    internal static Task<Results<NoContent, Problem>> Delete(CredentialId id, [AsParameters] ResourceCall call) =>
+        CredentialResource.Rows.Delete(call, id);
 }

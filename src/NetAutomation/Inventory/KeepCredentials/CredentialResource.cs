@@ -11,7 +11,8 @@ namespace NetAutomation.Inventory.KeepCredentials;
 /// <param name="Name">Unique in the tenant.</param>
 /// <param name="Username">Login name.</param>
 /// <param name="Kind">Which secrets it holds.</param>
-/// <param name="Fingerprint">Keyed hash of the secrets (HMAC under the tenant's own key): the same for the same secrets, and of no use to anyone else.</param>
+/// <param name="Fingerprint">Keyed hash of the secrets (HMAC under the tenant's own key): the same for the same secrets, and of no use to
+/// anyone else.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="RotatedAt">When the secrets were last replaced.</param>
 public sealed record CredentialResource(
@@ -23,7 +24,9 @@ public sealed record CredentialResource(
         Problems.CredentialInUse, ("credential_name", Problems.CredentialNameTaken));
 }
 
-/// <summary>A new credential. Kind <c>password</c> takes a password, <c>ssh_key</c> a private key, <c>enable</c> a password and an enable password.</summary>
+/// <summary>
+/// A new credential. Kind <c>password</c> takes a password, <c>ssh_key</c> a private key, <c>enable</c> a password and an enable password.
+/// </summary>
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
 /// <param name="Username">Login name.</param>
 /// <param name="Kind">Which secrets it holds.</param>
@@ -32,7 +35,8 @@ public sealed record CredentialResource(
 /// <param name="Passphrase">Opens the private key.</param>
 /// <param name="EnablePassword">Password of the privileged mode.</param>
 public sealed record CreateCredentialRequest(
-    string Name, string Username, LoginKind Kind, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null, Secret? EnablePassword = null)
+    string Name, string Username, LoginKind Kind, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null,
+    Secret? EnablePassword = null)
 {
     internal LoginSecrets Secrets() => new(Password, PrivateKey, Passphrase, EnablePassword);
 }
@@ -45,10 +49,12 @@ public sealed record CreateCredentialRequest(
 /// <param name="Passphrase">Opens the private key.</param>
 /// <param name="EnablePassword">Password of the privileged mode.</param>
 public sealed record ChangeCredentialRequest(
-    string? Name = null, string? Username = null, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null, Secret? EnablePassword = null)
+    string? Name = null, string? Username = null, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null,
+    Secret? EnablePassword = null)
 {
     internal LoginSecrets? Secrets() =>
-        Password is null && PrivateKey is null && Passphrase is null && EnablePassword is null ? null : new(Password, PrivateKey, Passphrase, EnablePassword);
+        Password is null && PrivateKey is null && Passphrase is null && EnablePassword is null
+            ? null : new(Password, PrivateKey, Passphrase, EnablePassword);
 }
 
 /// <summary>Which secrets go with which kind.</summary>
@@ -62,7 +68,8 @@ internal static class CredentialRules
         List<ProblemError> faults = [.. Names.Faults(name, "/name"), .. Names.UsernameFaults(username, "/username")];
         if (secrets is not null)
         {
-            Check(faults, "/password", secrets.Password, needed: kind is LoginKind.Password or LoginKind.Enable, allowed: kind != LoginKind.SshKey);
+            Check(faults, "/password", secrets.Password, needed: kind is LoginKind.Password or LoginKind.Enable,
+                allowed: kind != LoginKind.SshKey);
             Check(faults, "/privateKey", secrets.PrivateKey, needed: kind == LoginKind.SshKey, allowed: kind == LoginKind.SshKey);
             Check(faults, "/passphrase", secrets.Passphrase, needed: false, allowed: kind == LoginKind.SshKey);
             Check(faults, "/enablePassword", secrets.Enable, needed: kind == LoginKind.Enable, allowed: kind == LoginKind.Enable);
@@ -86,11 +93,15 @@ internal static class CredentialRules
         }
         else if (at == "/privateKey" ? !IsPrivateKey(secret.Utf8()) : !IsPassword(secret.Utf8()))
         {
-            faults.Add(new ProblemError(at, "pattern", at == "/privateKey" ? "A PEM or OpenSSH private key." : $"1 to {LongestPassword} bytes without control characters."));
+            faults.Add(
+                new ProblemError(
+                    at, "pattern",
+                    at == "/privateKey" ? "A PEM or OpenSSH private key." : $"1 to {LongestPassword} bytes without control characters."));
         }
     }
 
-    private static bool IsPassword(ReadOnlySpan<byte> text) => text.Length is > 0 and <= LongestPassword && !text.ContainsAnyInRange((byte)0, (byte)31) && !text.Contains((byte)127);
+    private static bool IsPassword(ReadOnlySpan<byte> text) => text.Length is > 0 and <= LongestPassword
+        && !text.ContainsAnyInRange((byte)0, (byte)31) && !text.Contains((byte)127);
 
     private static bool IsPrivateKey(ReadOnlySpan<byte> text)
     {

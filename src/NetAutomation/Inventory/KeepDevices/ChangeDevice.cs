@@ -22,5 +22,6 @@ internal static class ChangeDevice
         });
 
     /// <summary>Removes a device that no run holds. Its receipts stay.</summary>
-    internal static Task<Results<NoContent, Problem>> Delete(DeviceId id, [AsParameters] ResourceCall call) => DeviceResource.Rows.Delete(call, id);
+    internal static Task<Results<NoContent, Problem>> Delete(DeviceId id, [AsParameters] ResourceCall call) =>
+        DeviceResource.Rows.Delete(call, id);
 }

@@ -7,7 +7,8 @@ namespace NetAutomation.Inventory.KeepDevices;
 public sealed record DeviceResource
 {
     internal static readonly Resource<DeviceKind, Device, DeviceResource> Rows = new(
-        "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken), ("device_address", Problems.DeviceAddressTaken));
+        "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken),
+        ("device_address", Problems.DeviceAddressTaken));
 
     /// <summary>The device.</summary>
     public required DeviceId Id { get; init; }
@@ -100,7 +101,8 @@ public sealed record CreateDeviceRequest(
 /// <param name="Port">SSH port.</param>
 /// <param name="Platform">Its operating system.</param>
 /// <param name="CredentialId">The login.</param>
-/// <param name="HostKeySha256">SSH host key in OpenSSH's form; the empty string forgets the pin, so that the next key seen is pinned.</param>
+/// <param name="HostKeySha256">SSH host key in OpenSSH's form; the empty string forgets the pin, so that the next key seen is
+/// pinned.</param>
 /// <param name="Labels">Replaces all labels.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>
 public sealed record ChangeDeviceRequest(

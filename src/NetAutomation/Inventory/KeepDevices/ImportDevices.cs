@@ -63,9 +63,12 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
     private async Task<Outcome<DeviceImportReply>> Apply(ImportFile file, bool dryRun, CancellationToken cancel)
     {
         var names = file.Rows.Select(row => row.Name).ToList();
-        var known = await db.Set<Device>().Where(device => names.Contains(device.Name)).ToDictionaryAsync(device => device.Name, StringComparer.Ordinal, cancel);
-        var sites = await db.Set<Site>().AsNoTracking().ToDictionaryAsync(site => site.Name, site => site.Id, StringComparer.Ordinal, cancel);
-        var credentials = await db.Set<Credential>().AsNoTracking().Select(row => new { row.Name, row.Id }).ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
+        var known = await db.Set<Device>().Where(device => names.Contains(device.Name))
+            .ToDictionaryAsync(device => device.Name, StringComparer.Ordinal, cancel);
+        var sites = await db.Set<Site>().AsNoTracking()
+            .ToDictionaryAsync(site => site.Name, site => site.Id, StringComparer.Ordinal, cancel);
+        var credentials = await db.Set<Credential>().AsNoTracking().Select(row => new { row.Name, row.Id })
+            .ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
         var (created, updated) = (0, 0);
         foreach (var row in file.Rows)
@@ -77,7 +80,8 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             device ??= new Device(caller.Tenant, facts, time.GetUtcNow());
             if (!known.TryAdd(row.Name, device) && _rows.TryGetValue(device.Id, out var first))
             {
-                _faults.Add(new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {first}."));
+                _faults.Add(
+                    new ProblemError($"{row.At}/name", "duplicate", $"Row {row.Number}: the name stands twice, first in row {first}."));
                 continue;
             }
 
@@ -116,7 +120,9 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             if (!holders.TryAdd(Place(device), device.Name))
             {
                 var number = _rows[device.Id];
-                _faults.Add(new ProblemError($"/rows/{number}/address", "address_taken", $"Row {number}: {holders[Place(device)]} has this address and port."));
+                _faults.Add(
+                    new ProblemError(
+                        $"/rows/{number}/address", "address_taken", $"Row {number}: {holders[Place(device)]} has this address and port."));
             }
         }
     }

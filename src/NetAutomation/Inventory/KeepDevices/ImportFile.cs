@@ -40,7 +40,9 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
             var header = csv.Headers.ToArray();
             if (Array.Find(header, name => !ImportRow.Columns.Contains(name)) is { } unknown)
             {
-                return Web.Problems.Refused.At("/rows/1", "unknown_column", $"Row 1: there is no column '{unknown}'; the columns are {string.Join(", ", ImportRow.Columns)}.");
+                return Web.Problems.Refused.At(
+                    "/rows/1", "unknown_column",
+                    $"Row 1: there is no column '{unknown}'; the columns are {string.Join(", ", ImportRow.Columns)}.");
             }
 
             if (!header.Contains("name", StringComparer.Ordinal) || header.Distinct(StringComparer.Ordinal).Count() != header.Length)
@@ -52,7 +54,8 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
             while (csv.Read())
             {
                 var cells = header.Select((name, i) => (Name: name, Text: csv.GetString(i))).Where(cell => cell.Text.Length > 0);
-                rows.Add(new ImportRow((int)csv.LineNumber, cells.ToDictionary(cell => cell.Name, cell => cell.Text, StringComparer.Ordinal)));
+                rows.Add(
+                    new ImportRow((int)csv.LineNumber, cells.ToDictionary(cell => cell.Name, cell => cell.Text, StringComparer.Ordinal)));
                 if (rows.Count > MostRows)
                 {
                     return Web.Problems.Refused.At("/rows", "too_many", $"At most {MostRows} rows.");
@@ -64,7 +67,8 @@ internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
         catch (CsvFormatException fault)
         {
             return Web.Problems.Refused.At(
-                $"/rows/{fault.LineNumber}", "unreadable", $"Row {fault.LineNumber}: as many cells as the header has, quoted as RFC 4180 says, are expected.");
+                $"/rows/{fault.LineNumber}", "unreadable",
+                $"Row {fault.LineNumber}: as many cells as the header has, quoted as RFC 4180 says, are expected.");
         }
     }
 }

@@ -7,7 +7,8 @@ namespace NetAutomation.Inventory.KeepDevices;
 /// <summary>One row, numbered by the line of the file it starts on; the header is row 1. Empty cells are left out.</summary>
 internal sealed class ImportRow(int number, Dictionary<string, string> cells)
 {
-    public static readonly string[] Columns = ["name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled"];
+    public static readonly string[] Columns =
+        ["name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled"];
 
     public int Number { get; } = number;
 
@@ -22,7 +23,9 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         Name = Name,
         SiteId = Named("site", sites, known?.SiteId),
         Address = cells.GetValueOrDefault("address") ?? known?.Address ?? "",
-        Port = Read("port", known?.Port ?? 22, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
+        Port = Read(
+            "port", known?.Port ?? 22,
+            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
         Platform = cells.GetValueOrDefault("platform") ?? known?.Platform ?? Missing("platform"),
         CredentialId = Named("credential", credentials, known?.CredentialId),
         HostKeySha256 = cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
@@ -93,5 +96,6 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         return "";
     }
 
-    private void Fault(string column, string code, string detail) => Faults.Add(new ProblemError($"{At}/{column}", code, $"Row {Number}: {detail}."));
+    private void Fault(string column, string code, string detail) =>
+        Faults.Add(new ProblemError($"{At}/{column}", code, $"Row {Number}: {detail}."));
 }

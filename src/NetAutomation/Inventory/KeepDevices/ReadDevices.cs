@@ -39,6 +39,7 @@ internal static class ReadDevices
     }
 
     /// <summary>One device.</summary>
-    internal static Task<Results<Ok<DeviceResource>, Problem>> Show(DeviceId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
+    internal static Task<Results<Ok<DeviceResource>, Problem>> Show(
+        DeviceId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
         DeviceResource.Rows.Show(id, db, http, cancel);
 }

@@ -21,5 +21,6 @@ internal static class ChangeSite
         });
 
     /// <summary>Removes a site that has no devices and no connectors.</summary>
-    internal static Task<Results<NoContent, Problem>> Delete(SiteId id, [AsParameters] ResourceCall call) => SiteResource.Rows.Delete(call, id);
+    internal static Task<Results<NoContent, Problem>> Delete(SiteId id, [AsParameters] ResourceCall call) =>
+        SiteResource.Rows.Delete(call, id);
 }

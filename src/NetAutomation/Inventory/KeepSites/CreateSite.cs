@@ -9,7 +9,8 @@ namespace NetAutomation.Inventory.KeepSites;
 internal static class CreateSite
 {
     /// <summary>Adds a site.</summary>
-    internal static async Task<Results<Created<SiteResource>, Problem>> Handle(SiteRequest body, [AsParameters] ResourceCall call, TimeProvider clock)
+    internal static async Task<Results<Created<SiteResource>, Problem>> Handle(
+        SiteRequest body, [AsParameters] ResourceCall call, TimeProvider clock)
     {
         if (Names.Faults(body.Name, "/name").ToList() is { Count: > 0 } faults)
         {

@@ -10,7 +10,8 @@ namespace NetAutomation.Inventory.KeepSites;
 public sealed record SiteResource(SiteId Id, string Name, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<SiteKind, Site, SiteResource> Rows = new(
-        "site", "/v1/sites", site => new SiteResource(site.Id, site.Name, site.CreatedAt), Problems.SiteInUse, ("site_name", Problems.SiteNameTaken));
+        "site", "/v1/sites", site => new SiteResource(site.Id, site.Name, site.CreatedAt), Problems.SiteInUse,
+        ("site_name", Problems.SiteNameTaken));
 }
 
 /// <summary>A site's members that can be set.</summary>

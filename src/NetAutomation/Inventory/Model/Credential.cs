@@ -40,12 +40,14 @@ internal sealed class Credential : IResource<CredentialKind>
     {
         var next = SecretVersion + 1;
         var (envelope, fingerprint) = secrets.Seal(key, Context(next));
-        (Ct, Nonce, WrappedDek, TenantKeyVersion, Alg) = (envelope.Ct, envelope.Nonce, envelope.WrappedDek, envelope.TenantKeyVersion, Envelope.Alg);
+        (Ct, Nonce, WrappedDek, TenantKeyVersion, Alg) =
+            (envelope.Ct, envelope.Nonce, envelope.WrappedDek, envelope.TenantKeyVersion, Envelope.Alg);
         (Fingerprint, SecretVersion, RotatedAt) = (fingerprint, next, now);
     }
 
     /// <summary>The plain bytes of <see cref="LoginSecrets"/>; the caller zeroes them.</summary>
-    public byte[] Open(TenantKey key) => Envelope.Open(key, Context(SecretVersion), new SealedSecret(Ct, Nonce, WrappedDek, TenantKeyVersion));
+    public byte[] Open(TenantKey key) =>
+        Envelope.Open(key, Context(SecretVersion), new SealedSecret(Ct, Nonce, WrappedDek, TenantKeyVersion));
 
     private string Context(int version) => $"{TenantId}|{Id}|{version}|{Envelope.Format}";
 }

@@ -18,7 +18,8 @@ internal static class Names
     {
         if (text.Length is 0 or > 64 || text[0] == '-' || text.Any(c => c is <= ' ' or > '~' or '"' or '\'' or '`' or '$' or '{' or '}'))
         {
-            yield return new ProblemError(at, "pattern", "1 to 64 printable ASCII characters without blanks, quotes, braces and $, not starting with a hyphen.");
+            yield return new ProblemError(
+                at, "pattern", "1 to 64 printable ASCII characters without blanks, quotes, braces and $, not starting with a hyphen.");
         }
     }
 }

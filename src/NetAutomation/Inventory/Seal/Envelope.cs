@@ -42,7 +42,8 @@ internal static class Envelope
         byte[] dek = [];
         try
         {
-            dek = AeadBox.Open(wrapping, secret.WrappedDek.AsSpan(0, AeadBox.NonceBytes), secret.WrappedDek.AsSpan(AeadBox.NonceBytes), place);
+            dek = AeadBox.Open(
+                wrapping, secret.WrappedDek.AsSpan(0, AeadBox.NonceBytes), secret.WrappedDek.AsSpan(AeadBox.NonceBytes), place);
             return AeadBox.Open(dek, secret.Nonce, secret.Ct, place);
         }
         finally

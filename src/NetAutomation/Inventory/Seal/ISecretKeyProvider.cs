@@ -6,6 +6,7 @@ internal interface ISecretKeyProvider
     /// <param name="key">256 bits; the caller zeroes them.</param>
     ValueTask<byte[]> Wrap(TenantId tenant, int version, ReadOnlyMemory<byte> key, CancellationToken cancel);
 
-    /// <exception cref="System.Security.Cryptography.CryptographicException">Not wrapped by this root key for this tenant and version.</exception>
+    /// <exception cref="System.Security.Cryptography.CryptographicException">Not wrapped by this root key for this tenant and
+    /// version.</exception>
     ValueTask<byte[]> Unwrap(TenantId tenant, int version, ReadOnlyMemory<byte> wrapped, CancellationToken cancel);
 }

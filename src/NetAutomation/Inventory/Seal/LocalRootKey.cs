@@ -36,12 +36,14 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
         }
 
         var box = wrapped.Span[FingerprintBytes..];
-        return ValueTask.FromResult(AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version)));
+        return ValueTask.FromResult(
+            AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version)));
     }
 
     private static byte[] Context(TenantId tenant, int version) => Encoding.UTF8.GetBytes($"tenant-key|{tenant}|{version}");
 
-    private ReadOnlySpan<byte> Fingerprint() => HKDF.DeriveKey(HashAlgorithmName.SHA256, _key.Value, FingerprintBytes, info: "root-key-fingerprint"u8.ToArray());
+    private ReadOnlySpan<byte> Fingerprint() =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key.Value, FingerprintBytes, info: "root-key-fingerprint"u8.ToArray());
 
     private static byte[] Load(string directory)
     {
@@ -59,7 +61,8 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
         }
 
         var key = File.ReadAllBytes(path);
-        return key.Length == AeadBox.KeyBytes ? key : throw new InvalidOperationException($"{path} is not a key of {AeadBox.KeyBytes} bytes.");
+        return key.Length == AeadBox.KeyBytes
+            ? key : throw new InvalidOperationException($"{path} is not a key of {AeadBox.KeyBytes} bytes.");
     }
 
     /// <summary>The one process that creates the file writes the key; the others wait until it is whole.</summary>
@@ -67,7 +70,9 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
     {
         try
         {
-            using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
+            using var file =
+                new FileStream(
+                    path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly });
             var key = RandomNumberGenerator.GetBytes(AeadBox.KeyBytes);
             file.Write(key);
             file.Flush(flushToDisk: true);

@@ -18,7 +18,9 @@ internal sealed class Selector
     public FormattableString Query() =>
         FormattableStringFactory.Create($"select * from inventory.device where {string.Join(" and ", _conditions)}", [.. _parameters]);
 
-    /// <summary>Null, and the reason, where the text is not a selector. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.</summary>
+    /// <summary>
+    /// Null, and the reason, where the text is not a selector. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.
+    /// </summary>
     public static Selector? Read(string text, out string? fault)
     {
         fault = text.Length > Longest ? $"A selector is at most {Longest} characters." : null;
@@ -120,7 +122,8 @@ internal sealed class Selector
     private void Add(string condition, params object[] parameters)
     {
         _conditions.Add(string.Format(
-            System.Globalization.CultureInfo.InvariantCulture, condition, [.. parameters.Select((_, i) => (object)$"{{{_parameters.Count + i}}}")]));
+            System.Globalization.CultureInfo.InvariantCulture, condition,
+            [.. parameters.Select((_, i) => (object)$"{{{_parameters.Count + i}}}")]));
         _parameters.AddRange(parameters);
     }
 }

@@ -9,7 +9,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Inventory.Storage;
 
 internal sealed class InventoryConfigurations
-    : IEntityTypeConfiguration<Site>, IEntityTypeConfiguration<Device>, IEntityTypeConfiguration<Credential>, IEntityTypeConfiguration<TenantKeyRow>
+    : IEntityTypeConfiguration<Site>, IEntityTypeConfiguration<Device>, IEntityTypeConfiguration<Credential>,
+    IEntityTypeConfiguration<TenantKeyRow>
 {
     public void Configure(EntityTypeBuilder<Site> builder)
     {
@@ -25,7 +26,8 @@ internal sealed class InventoryConfigurations
             labels => JsonSerializer.Serialize(labels, Json.Api),
             text => JsonSerializer.Deserialize<Dictionary<string, string>>(text, Json.Api)!,
             new ValueComparer<Dictionary<string, string>>(
-                (a, b) => Labels.Same(a!, b!), labels => labels.Count, labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
+                (a, b) => Labels.Same(a!, b!), labels => labels.Count,
+                labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
     }
 
     public void Configure(EntityTypeBuilder<Credential> builder)

@@ -130,4 +130,5 @@ internal sealed record PlatformCommands(string Running, string Version, string? 
 internal sealed record PlatformGrammar(int Indent, string Comment, string Negation);
 
 /// <summary>How its terminal differs from what the collection's plugin expects.</summary>
-internal sealed record PlatformTerminal(string[]? Prompts = null, string? Question = null, string? Answer = null, int? CommandSeconds = null);
+internal sealed record PlatformTerminal(
+    string[]? Prompts = null, string? Question = null, string? Answer = null, int? CommandSeconds = null);

@@ -6,7 +6,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Platforms.Publish;
 
 /// <summary>Publishes the platforms this process ships with, at start. Any number of processes may do so at once.</summary>
-internal sealed partial class PlatformPublisher(IServiceScopeFactory scopes, IOptions<ContentOptions> options, ILogger<PlatformPublisher> log) : IHostedService
+internal sealed partial class PlatformPublisher(
+    IServiceScopeFactory scopes, IOptions<ContentOptions> options, ILogger<PlatformPublisher> log) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -29,7 +30,9 @@ internal sealed partial class PlatformPublisher(IServiceScopeFactory scopes, IOp
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Publishes every platform folder that is not published yet, within the caller's transaction. Returns why folders were refused.</summary>
+    /// <summary>
+    /// Publishes every platform folder that is not published yet, within the caller's transaction. Returns why folders were refused.
+    /// </summary>
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
         await db.Execute($"select pg_advisory_xact_lock(7205759405)", cancel);
@@ -39,7 +42,8 @@ internal sealed partial class PlatformPublisher(IServiceScopeFactory scopes, IOp
     private static async Task Publish(SystemDb db, ContentFolder folder, PlatformManifest manifest, CancellationToken cancel)
     {
         var known = await db.Scalar<string>(
-            $"select digest as \"Value\" from platforms.platform_version where name = {manifest.Name} and version = {manifest.Version}", cancel);
+            $"select digest as \"Value\" from platforms.platform_version where name = {manifest.Name} and version = {manifest.Version}",
+            cancel);
         if (known is not null)
         {
             folder.MustBe(known, "platform.yaml", manifest.Version);

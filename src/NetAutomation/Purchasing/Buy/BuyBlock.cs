@@ -13,7 +13,8 @@ namespace NetAutomation.Purchasing.Buy;
 /// <param name="Months">Length of a rental, 1 to 36.</param>
 /// <param name="AutoRenew">Whether a rental renews at its end.</param>
 /// <param name="MaxPrice">The order is refused with 402 above this.</param>
-public sealed record BuyBlockRequest(string Block, PurchaseKind Kind, int? Major = null, int? Months = null, bool AutoRenew = false, Money? MaxPrice = null);
+public sealed record BuyBlockRequest(
+    string Block, PurchaseKind Kind, int? Major = null, int? Months = null, bool AutoRenew = false, Money? MaxPrice = null);
 
 /// <summary>An order, and the right it grants.</summary>
 /// <param name="Id">The order.</param>
@@ -25,13 +26,15 @@ public sealed record BuyBlockRequest(string Block, PurchaseKind Kind, int? Major
 /// <param name="EntitlementId">The right.</param>
 /// <param name="CreatedAt">When it was ordered.</param>
 public sealed record PurchaseView(
-    PurchaseId Id, string Block, int Major, PurchaseKind Kind, int? Months, Money Price, EntitlementId EntitlementId, DateTimeOffset CreatedAt);
+    PurchaseId Id, string Block, int Major, PurchaseKind Kind, int? Months, Money Price, EntitlementId EntitlementId,
+    DateTimeOffset CreatedAt);
 
 internal static class BuyBlock
 {
     /// <summary>Buys or rents a block.</summary>
     public static async Task<Results<Created<PurchaseView>, Problem>> Handle(
-        BuyBlockRequest body, NetAutomationDb db, Caller caller, UsageLedger ledger, BlockCatalog catalog, AuditLog audit, CancellationToken cancel)
+        BuyBlockRequest body, NetAutomationDb db, Caller caller, UsageLedger ledger, BlockCatalog catalog, AuditLog audit,
+        CancellationToken cancel)
     {
         if (body.Kind == PurchaseKind.Contract)
         {
@@ -79,7 +82,10 @@ internal static class BuyBlock
         var view = new PurchaseView(PurchaseId.New(), body.Block, version.Major, body.Kind, body.Months, price, EntitlementId.New(), now);
         await Write(db, caller, view, body, offer?.Id, cancel);
         if (offer is { } charged
-            && await ledger.ChargePurchase(caller.Tenant, view.Id, $"{body.Block}/{part}", $"{body.Block}: {part}", charged.Id, quantity, price, cancel) is { } refused)
+            && await ledger.ChargePurchase(
+                caller.Tenant, view.Id, $"{body.Block}/{part}", $"{body.Block}: {part}", charged.Id, quantity, price, cancel) is
+            {
+            } refused)
         {
             return refused;
         }
@@ -104,7 +110,8 @@ internal static class BuyBlock
             cancel);
     }
 
-    private static async Task Write(NetAutomationDb db, Caller caller, PurchaseView view, BuyBlockRequest body, PriceVersionId? price, CancellationToken cancel)
+    private static async Task Write(
+        NetAutomationDb db, Caller caller, PurchaseView view, BuyBlockRequest body, PriceVersionId? price, CancellationToken cancel)
     {
         var kind = Wire.Name(view.Kind);
         var ends = view.Months is { } months ? view.CreatedAt.AddMonths(months) : (DateTimeOffset?)null;

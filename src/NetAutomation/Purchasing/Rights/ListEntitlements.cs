@@ -34,14 +34,17 @@ public sealed record ChangeEntitlementRequest(bool AutoRenew);
 internal static class ListEntitlements
 {
     /// <summary>Rights, newest first.</summary>
-    public static async Task<Results<Ok<Page<EntitlementView>>, Problem>> Handle(NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<EntitlementView>>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
     {
         var read = await page.Read<Row>("entitlements", (below, take) => Read(db, caller.Tenant, null, below, take, cancel), row => row.Id);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(new Page<EntitlementView>([.. value.Items.Select(View)], value.Next));
+        return read.Refused(out var problem, out var value)
+            ? problem : TypedResults.Ok(new Page<EntitlementView>([.. value.Items.Select(View)], value.Next));
     }
 
     /// <summary>One right.</summary>
-    public static async Task<Results<Ok<EntitlementView>, Problem>> GetEntitlement(EntitlementId id, NetAutomationDb db, Caller caller, HttpContext http)
+    public static async Task<Results<Ok<EntitlementView>, Problem>> GetEntitlement(
+        EntitlementId id, NetAutomationDb db, Caller caller, HttpContext http)
     {
         if (await Read(db, caller.Tenant, id.Value, null, 1, http.RequestAborted) is not [var row])
         {
@@ -57,7 +60,8 @@ internal static class ListEntitlements
         EntitlementId id, ChangeEntitlementRequest body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
     {
         var cancel = http.RequestAborted;
-        await db.Execute($"select 1 from purchasing.entitlement where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
+        await db.Execute(
+            $"select 1 from purchasing.entitlement where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
         if (await Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
         {
             return Web.Problems.NotFound.With();
@@ -80,7 +84,8 @@ internal static class ListEntitlements
         return TypedResults.Ok(View(row) with { AutoRenew = body.AutoRenew });
     }
 
-    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<Row>(
+    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<Row>(
         $"""
         select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, renewal_refused, version, tstzrange(starts_at, ends_at) @> now() as active
         from purchasing.entitlement
@@ -93,5 +98,6 @@ internal static class ListEntitlements
         row.Active ? EntitlementState.Active : EntitlementState.Ended, row.StartsAt, row.EndsAt, row.AutoRenew, row.RenewalRefused);
 
     private sealed record Row(
-        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew, string? RenewalRefused, int Version, bool Active);
+        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew,
+        string? RenewalRefused, int Version, bool Active);
 }

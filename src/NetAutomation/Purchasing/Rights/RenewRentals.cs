@@ -89,17 +89,20 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
 
             await db.Execute(
                 $"update purchasing.entitlement set renewal_refused = {code}, version = version + 1 where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
-            await audit.Append(tenant, "rentals", "rentals", null, "entitlement.renewal_refused", $"{id}", new { code, refused.Detail }, cancel);
+            await audit.Append(
+                tenant, "rentals", "rentals", null, "entitlement.renewal_refused", $"{id}", new { code, refused.Detail }, cancel);
         }
         else
         {
-            await audit.Append(tenant, "rentals", "rentals", null, "entitlement.renewed", $"{id}", new { rental.StartsAt, rental.Months }, cancel);
+            await audit.Append(
+                tenant, "rentals", "rentals", null, "entitlement.renewed", $"{id}", new { rental.StartsAt, rental.Months }, cancel);
         }
 
         await transaction.CommitAsync(cancel);
     }
 
-    private static async Task<Problem?> Order(IServiceProvider services, TenantId tenant, EntitlementId id, Row rental, CancellationToken cancel)
+    private static async Task<Problem?> Order(
+        IServiceProvider services, TenantId tenant, EntitlementId id, Row rental, CancellationToken cancel)
     {
         var db = services.GetRequiredService<NetAutomationDb>();
         var catalog = services.GetRequiredService<BlockCatalog>();
@@ -129,13 +132,15 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
             """,
             cancel);
         return await services.GetRequiredService<UsageLedger>().ChargePurchase(
-            tenant, purchase, $"{rental.Block}/rental/month", $"{rental.Block}: rental/month, renewal", offer.Id, rental.Months, price, cancel);
+            tenant, purchase, $"{rental.Block}/rental/month", $"{rental.Block}: rental/month, renewal", offer.Id, rental.Months, price,
+            cancel);
     }
 
     private sealed record DueRow(Guid TenantId, Guid Id, string Block);
 
     private sealed record Row(
-        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, Guid CreatedBy, DateTimeOffset? AnchorAt, bool RentedAgain)
+        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, Guid CreatedBy, DateTimeOffset? AnchorAt,
+        bool RentedAgain)
     {
         /// <summary>From where terms are counted; a renewal that comes late begins anew.</summary>
         public DateTimeOffset Anchor => AnchorAt ?? StartsAt;

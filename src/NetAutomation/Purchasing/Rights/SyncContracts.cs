@@ -40,7 +40,8 @@ internal sealed partial class SyncContracts(
     private async Task Sync(TenantId tenant, CancellationToken cancel)
     {
         var asked = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
-        // Shows below that no licence changed while AWS was asked. Where this process dies or AWS does not answer, it is due again in half a minute.
+        // Shows below that no licence changed while AWS was asked. Where this process dies or AWS does not answer, it is due again in half
+        // a minute.
         var mark = asked - TimeSpan.FromMinutes(59.5);
         var payers = await db.Query<Payer>(
             $"""
@@ -62,7 +63,9 @@ internal sealed partial class SyncContracts(
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         // In the order in which an agreement is activated: payer, account.
-        var marks = await db.Query<Mark>($"select contracts_at from billing.payer where tenant_id = {tenant.Value} order by id for no key update", cancel);
+        var marks =
+            await db.Query<Mark>(
+                $"select contracts_at from billing.payer where tenant_id = {tenant.Value} order by id for no key update", cancel);
         if (marks.Exists(each => each.ContractsAt != mark))
         {
             return;
@@ -110,7 +113,8 @@ internal sealed partial class SyncContracts(
 
     // AWS sends seconds as a floating number: the same end differs in its last digits.
     private static DateTimeOffset? Milliseconds(DateTimeOffset? at) =>
-        at is { } time ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round((time - DateTimeOffset.UnixEpoch).TotalMilliseconds)) : null;
+        at is { } time
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round((time - DateTimeOffset.UnixEpoch).TotalMilliseconds)) : null;
 
     private async Task Grant(TenantId tenant, ContractBlock block, DateTimeOffset? until, CancellationToken cancel)
     {
@@ -156,7 +160,9 @@ internal sealed partial class SyncContracts(
         [LoggerMessage(1301, LogLevel.Warning, "Contracts of tenant {Tenant} could not be read from AWS Marketplace")]
         public static partial void Failed(ILogger logger, TenantId tenant, Exception exception);
 
-        [LoggerMessage(1302, LogLevel.Error, "Marketplace:Contracts:{Dimension} names the block {Block}, which does not exist: the contract is no right")]
+        [LoggerMessage(
+            1302, LogLevel.Error,
+            "Marketplace:Contracts:{Dimension} names the block {Block}, which does not exist: the contract is no right")]
         public static partial void NoBlock(ILogger logger, string dimension, string block);
     }
 }

@@ -45,7 +45,8 @@ internal sealed class BuyerSession(SystemDb db, IOptions<RegistrationOptions> op
 
     /// <summary>Who is suspended or has ended adds no accounts.</summary>
     public Task<bool> MayClaim(TenantId tenant, CancellationToken cancel) =>
-        db.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {tenant.Value} and state in ('pending', 'active'))", cancel);
+        db.Scalar<bool>(
+            $"select exists (select from onboarding.tenant where tenant_id = {tenant.Value} and state in ('pending', 'active'))", cancel);
 
     private static byte[] Hash(string value) => SHA256.HashData(Encoding.UTF8.GetBytes(value));
 }

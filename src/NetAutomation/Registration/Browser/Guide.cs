@@ -37,7 +37,8 @@ internal static class Guide
         {
             var done = now < 0 || i < now;
             html.Append($"<li id=\"step-{_steps[i].Step}\" class=\"{(done ? "done" : i == now ? "now" : "later")}\"{(i == now ? " aria-current=\"step\"" : "")}>")
-                .Append($"<h2>{i + 1}. {_steps[i].Title}{(done ? " <span class=\"tick\" role=\"img\" aria-label=\"done\">✓</span>" : "")}</h2>")
+                .Append(
+                    $"<h2>{i + 1}. {_steps[i].Title}{(done ? " <span class=\"tick\" role=\"img\" aria-label=\"done\">✓</span>" : "")}</h2>")
                 .Append(Body(_steps[i].Step, i <= now || now < 0, progress, facts)).Append("</li>\n");
         }
 

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace NetAutomation.Registration.Browser;
 
-/// <summary>The frame of the registration pages: one document that loads nothing, with one style and one script that the browser checks by their hashes.</summary>
+/// <summary>
+/// The frame of the registration pages: one document that loads nothing, with one style and one script that the browser checks by their
+/// hashes.
+/// </summary>
 internal static class PageHtml
 {
     public const string FromMarketplace = "This page is opened from AWS Marketplace with “Set up your account”.";
@@ -64,7 +67,8 @@ internal static class PageHtml
     public static string Text(string text) => WebUtility.HtmlEncode(text);
 
     /// <summary>Something to copy; the button shows where scripts run.</summary>
-    public static string Code(string id, string text) => $"<pre id=\"{id}\">{Text(text)}</pre><button type=\"button\" hidden data-copy=\"{id}\">Copy</button>";
+    public static string Code(string id, string text) =>
+        $"<pre id=\"{id}\">{Text(text)}</pre><button type=\"button\" hidden data-copy=\"{id}\">Copy</button>";
 
     private static string Hash(string text) => $"sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}";
 

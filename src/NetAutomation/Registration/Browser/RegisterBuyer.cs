@@ -7,8 +7,8 @@ using NetAutomation.Tenants;
 namespace NetAutomation.Registration.Browser;
 
 /// <summary>
-/// Where Marketplace sends the buyer's browser (Seller Guide, SaaS customer onboarding): resolves the token at once, makes or finds the tenant,
-/// and goes on to the page with a cookie of our own. Until the token expires it may be used again and leads to the same place.
+/// Where Marketplace sends the buyer's browser (Seller Guide, SaaS customer onboarding): resolves the token at once, makes or finds the
+/// tenant, and goes on to the page with a cookie of our own. Until the token expires it may be used again and leads to the same place.
 /// </summary>
 internal static class RegisterBuyer
 {
@@ -17,9 +17,11 @@ internal static class RegisterBuyer
     private const int LongestToken = 8192;
 
     public static async Task<IResult> Handle(
-        HttpContext http, SystemDb db, Buyers buyers, BuyerTenants tenants, BuyerSession session, ReconcileSignal signal, CancellationToken cancel)
+        HttpContext http, SystemDb db, Buyers buyers, BuyerTenants tenants, BuyerSession session, ReconcileSignal signal,
+        CancellationToken cancel)
     {
-        if (await PostedForm.Read(http, cancel) is not { } form || form[TokenField].ToString() is not { Length: > 0 and <= LongestToken } token)
+        if (await PostedForm.Read(http, cancel) is not { } form
+            || form[TokenField].ToString() is not { Length: > 0 and <= LongestToken } token)
         {
             return PageHtml.Message(StatusCodes.Status400BadRequest, "No registration token", PageHtml.FromMarketplace);
         }
@@ -29,7 +31,9 @@ internal static class RegisterBuyer
         {
             resolved = await buyers.Resolve(token, cancel);
         }
-        catch (Exception fault) when (fault is AmazonServiceException or AmazonClientException or HttpRequestException or OperationCanceledException && !cancel.IsCancellationRequested)
+        catch (Exception fault) when (
+            fault is AmazonServiceException or AmazonClientException or HttpRequestException or OperationCanceledException
+                && !cancel.IsCancellationRequested)
         {
             http.Response.Headers.RetryAfter = "60";
             return PageHtml.Message(
@@ -42,8 +46,11 @@ internal static class RegisterBuyer
             var (title, text) = resolved.State switch
             {
                 TokenState.Expired => ("This registration has expired", "Your subscription stands. Go back to AWS Marketplace, open the subscription and choose “Set up your account” again."),
-                TokenState.Other => ("This registration is for another product", "Go back to AWS Marketplace, open the subscription of this product and choose “Set up your account” there."),
-                _ => ("This registration is not valid", "AWS Marketplace does not know it. Go back to AWS Marketplace and choose “Set up your account” again."),
+                TokenState.Other =>
+                    ("This registration is for another product",
+                        "Go back to AWS Marketplace, open the subscription of this product and choose “Set up your account” there."),
+                _ => ("This registration is not valid",
+                    "AWS Marketplace does not know it. Go back to AWS Marketplace and choose “Set up your account” again."),
             };
             return PageHtml.Message(StatusCodes.Status400BadRequest, title, text);
         }

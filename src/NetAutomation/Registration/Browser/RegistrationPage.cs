@@ -15,7 +15,8 @@ internal sealed record RegistrationStatus(string State, string Step, IReadOnlyLi
 internal static class RegistrationPage
 {
     public static async Task<IResult> Show(
-        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release,
+        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
+        NewestRelease release,
         CancellationToken cancel)
     {
         if (await session.Tenant(http, cancel) is not { } tenant)
@@ -41,7 +42,8 @@ internal static class RegistrationPage
 
     /// <summary>Issues the tenant's first key and shows it this once.</summary>
     public static async Task<IResult> IssueFirstKey(
-        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release,
+        HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
+        NewestRelease release,
         CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
@@ -60,7 +62,8 @@ internal static class RegistrationPage
         if (progress.HasKey)
         {
             return PageHtml.Message(
-                StatusCodes.Status409Conflict, "The first key was issued before", "Who holds it can issue more; if it is lost, ask us for another.");
+                StatusCodes.Status409Conflict, "The first key was issued before",
+                "Who holds it can issue more; if it is lost, ask us for another.");
         }
 
         var key = await ApiKeys.Issue(db, tenant, "first key", "registration", MemberRole.Admin, cancel);
@@ -112,12 +115,14 @@ internal static class RegistrationPage
     private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
 
     private static GuideFacts Facts(IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release) =>
-        new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns, release.Version);
+        new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns,
+            release.Version);
 
     private static IResult NoSession() => PageHtml.Message(StatusCodes.Status400BadRequest, "Registration", PageHtml.FromMarketplace);
 
     private static IResult Refusal(Problem problem) => PageHtml.Message(
-        problem.Type.Status, problem.Type.Title, $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
+        problem.Type.Status, problem.Type.Title,
+        $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
 
     private static IResult Back(HttpContext http)
     {

@@ -4,11 +4,13 @@ using NetAutomation.Tenants;
 namespace NetAutomation.Registration.Browser;
 
 /// <summary>How far a registration has come.</summary>
-/// <param name="MayConnect">EC2 lets an account of the tenant see the service; before that the customer could not create an endpoint.</param>
+/// <param name="MayConnect">EC2 lets an account of the tenant see the service; before that the customer could not create an
+/// endpoint.</param>
 /// <param name="HasKey">A key was ever issued.</param>
 /// <param name="HasConnector">A connector has joined.</param>
 /// <param name="HasRun">A run has succeeded.</param>
-internal sealed record RegistrationProgress(string State, bool MayConnect, bool HasKey, string[] Accounts, bool IsConnected, bool HasConnector, bool HasRun)
+internal sealed record RegistrationProgress(
+    string State, bool MayConnect, bool HasKey, string[] Accounts, bool IsConnected, bool HasConnector, bool HasRun)
 {
     public List<Connection> Connections { get; private set; } = [];
 
@@ -59,7 +61,11 @@ internal sealed record RegistrationProgress(string State, bool MayConnect, bool 
             from onboarding.account_challenge where tenant_id = {tenant.Value} order by created_at
             """,
             cancel);
-        return new RegistrationProgress(row.State, row.MayConnect, row.HasKey, row.Accounts, row.IsConnected, row.HasConnector, row.HasRun) { Connections = connections, Claims = claims };
+        return new RegistrationProgress(
+            row.State, row.MayConnect, row.HasKey, row.Accounts, row.IsConnected, row.HasConnector, row.HasRun)
+        {
+            Connections = connections, Claims = claims
+        };
     }
 
     internal sealed record Connection(string EndpointId, string Account, string State, string Reason)
@@ -74,5 +80,6 @@ internal sealed record RegistrationProgress(string State, bool MayConnect, bool 
         };
     }
 
-    private sealed record Row(string State, bool MayConnect, bool HasKey, string[] Accounts, bool IsConnected, bool HasConnector, bool HasRun);
+    private sealed record Row(
+        string State, bool MayConnect, bool HasKey, string[] Accounts, bool IsConnected, bool HasConnector, bool HasRun);
 }

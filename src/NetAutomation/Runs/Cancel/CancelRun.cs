@@ -8,7 +8,8 @@ namespace NetAutomation.Runs.Cancel;
 internal static class CancelRun
 {
     /// <summary>
-    /// Asks for a cancel. A run that has contacted no device is cancelled at once; a running one when no session is left on any device. Asking again is harmless.
+    /// Asks for a cancel. A run that has contacted no device is cancelled at once; a running one when no session is left on any device.
+    /// Asking again is harmless.
     /// </summary>
     public static async Task<Results<Accepted<RunView>, Problem>> Handle(
         RunId id, NetAutomationDb db, Caller caller, RunEndings endings, RunSignals signals, AuditLog audit, CancellationToken cancel)

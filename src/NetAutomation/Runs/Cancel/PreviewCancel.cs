@@ -16,7 +16,8 @@ public sealed record CancelPreviewView(RunState State, bool Possible, long Finis
 internal static class PreviewCancel
 {
     /// <summary>What a cancel would do now, without doing it.</summary>
-    public static async Task<Results<Ok<CancelPreviewView>, Problem>> Handle(RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    public static async Task<Results<Ok<CancelPreviewView>, Problem>> Handle(
+        RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {

@@ -18,7 +18,8 @@ internal sealed partial class RunBells(
     private static readonly TimeSpan _check = TimeSpan.FromSeconds(10);
     private readonly string _self = $"{Guid.NewGuid():n}";
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Repeat(Listen, stoppingToken), Repeat(Speak, stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Repeat(Listen, stoppingToken), Repeat(Speak, stoppingToken));
 
     private async Task Repeat(Func<CancellationToken, Task> work, CancellationToken cancel)
     {

@@ -4,7 +4,8 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Runs.Dispatch;
 
 /// <summary>What the scheduler does for runs. Each duty is a loop by itself, so that a fault of one stops no other.</summary>
-internal sealed partial class RunUpkeep(IServiceScopeFactory scopes, RunSignals signals, IOptions<RunsOptions> options, TimeProvider clock, ILogger<RunUpkeep> log)
+internal sealed partial class RunUpkeep(
+    IServiceScopeFactory scopes, RunSignals signals, IOptions<RunsOptions> options, TimeProvider clock, ILogger<RunUpkeep> log)
 {
     private const int DaysAhead = 7;
 

@@ -6,7 +6,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Runs.Explain;
 
 /// <summary>One thing that holds a run.</summary>
-/// <param name="Code">queue, quota, device_held, writer_waiting, connector_absent or window; of a run that has started, worker_lost or resolution.</param>
+/// <param name="Code">queue, quota, device_held, writer_waiting, connector_absent or window; of a run that has started, worker_lost or
+/// resolution.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it or waits for it.</param>
@@ -23,7 +24,8 @@ internal static class ExplainRun
     private const int Most = 200;
 
     /// <summary>Every gate that holds a queued run, and what a run that was lost waits for. Shows what a claim goes by.</summary>
-    public static async Task<Results<Ok<WhyView>, Problem>> Handle(RunId id, NetAutomationDb db, Caller caller, WindowCalendars windows, TimeProvider clock, CancellationToken cancel)
+    public static async Task<Results<Ok<WhyView>, Problem>> Handle(
+        RunId id, NetAutomationDb db, Caller caller, WindowCalendars windows, TimeProvider clock, CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
@@ -35,7 +37,9 @@ internal static class ExplainRun
             return TypedResults.Ok(new WhyView(run.State, await Lost(db, caller.Tenant, run, cancel)));
         }
 
-        var held = await db.Query<Row>($"select code, device_id, name, holder from runs.gates({caller.Tenant.Value}, {id.Value}) limit {Most}", cancel);
+        var held =
+            await db.Query<Row>(
+                $"select code, device_id, name, holder from runs.gates({caller.Tenant.Value}, {id.Value}) limit {Most}", cancel);
         var locked = held.Exists(row => row.Code == "connector_absent") ? await Locked(db, caller.Tenant, id, cancel) : [];
         var gates = held.Select(row => new Gate(
             row.Code,
@@ -47,8 +51,12 @@ internal static class ExplainRun
             },
             new DeviceId(row.DeviceId), row.Holder is { } holder ? new RunId(holder) : null)).ToList();
         gates.AddRange(await Closed(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
-        var room = await db.Query<Room>($"select running, max_running from runs.tenant_quota where tenant_id = {caller.Tenant.Value} and running >= max_running", cancel);
-        gates.AddRange(room.Select(row => new Gate("quota", $"{row.Running} of at most {row.MaxRunning} of your runs are running", null, null)));
+        var room =
+            await db.Query<Room>(
+                $"select running, max_running from runs.tenant_quota where tenant_id = {caller.Tenant.Value} and running >= max_running",
+                cancel);
+        gates.AddRange(
+            room.Select(row => new Gate("quota", $"{row.Running} of at most {row.MaxRunning} of your runs are running", null, null)));
         if (gates.Count == 0)
         {
             gates.Add(new Gate("queue", "Waiting for a worker.", null, null));
@@ -67,7 +75,9 @@ internal static class ExplainRun
             where d.tenant_id = {tenant.Value} and d.run_id = {id.Value} group by d.device_id
             """,
             cancel);
-        return rows.ToDictionary(row => row.DeviceId, row => $"; its connector {row.Name} is locked, as two copies of it were alive: revoke it and join a new one");
+        return rows.ToDictionary(
+            row => row.DeviceId,
+            row => $"; its connector {row.Name} is locked, as two copies of it were alive: revoke it and join a new one");
     }
 
     private static async Task<IReadOnlyList<Gate>> Lost(NetAutomationDb db, TenantId tenant, RunView run, CancellationToken cancel)
@@ -80,7 +90,10 @@ internal static class ExplainRun
                 where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and outcome = {Wire.Name(DeviceOutcome.Unknown)} order by position limit {Most}
                 """,
                 cancel);
-            return [.. unknown.Select(row => new Gate("resolution", $"What happened on {row.Name} is not known; :resolve decides it", new DeviceId(row.DeviceId), null))];
+            return [
+                .. unknown.Select(
+                    row => new Gate(
+                        "resolution", $"What happened on {row.Name} is not known; :resolve decides it", new DeviceId(row.DeviceId), null))];
         }
 
         return await db.Scalar<bool>($"select lease_until < now() and not terminal as \"Value\" from runs.run where tenant_id = {tenant.Value} and id = {run.Id.Value}", cancel)
@@ -88,7 +101,8 @@ internal static class ExplainRun
             : [];
     }
 
-    private static async Task<IEnumerable<Gate>> Closed(NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
+    private static async Task<IEnumerable<Gate>> Closed(
+        NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
     {
         var rows = await db.Query<DeviceRow>(
             $"select device_id, name from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} and outcome is null order by position", cancel);
@@ -97,7 +111,10 @@ internal static class ExplainRun
         var closed = calendar.Gates(names.Keys, now).Take(Most).ToList();
         var eligible = closed.Count == 0 ? null : calendar.NextOpen(names.Keys, now);
         return closed.Select(gate => new Gate(
-            "window", gate.Deny ? $"{names[gate.Device]} is in the deny window '{gate.Name}'" : $"{names[gate.Device]} is outside its allow windows, such as '{gate.Name}'", gate.Device, null, eligible));
+            "window",
+            gate.Deny
+                ? $"{names[gate.Device]} is in the deny window '{gate.Name}'"
+                    : $"{names[gate.Device]} is outside its allow windows, such as '{gate.Name}'", gate.Device, null, eligible));
     }
 
     private sealed record Room(int Running, int MaxRunning);

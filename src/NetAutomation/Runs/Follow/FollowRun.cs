@@ -33,8 +33,8 @@ internal static class FollowRun
     private static readonly TimeSpan _stalled = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Events after a number: a page of JSON, or with <c>Accept: text/event-stream</c> a stream that resumes by Last-Event-ID and ends after
-    /// <c>output_complete</c>.
+    /// Events after a number: a page of JSON, or with <c>Accept: text/event-stream</c> a stream that resumes by Last-Event-ID and ends
+    /// after <c>output_complete</c>.
     /// </summary>
     public static async Task<IResult> Handle(
         RunId id, NetAutomationDb db, Caller caller, RunSignals signals, ICallerCheck check, TimeProvider clock, HttpContext http,
@@ -115,7 +115,8 @@ internal static class FollowRun
         }
     }
 
-    private static async Task<Outcome<RunEventPage>> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
+    private static async Task<Outcome<RunEventPage>> Read(
+        NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
     {
         await _reads.WaitAsync(cancel);
         try

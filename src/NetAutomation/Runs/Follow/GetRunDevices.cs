@@ -30,7 +30,8 @@ public sealed record ArtifactView(string Name, string MediaType, long Size, stri
 /// <param name="Artifacts">Files.</param>
 /// <param name="Receipt">Proof and price, once settled.</param>
 public sealed record RunDeviceView(
-    RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code, string? Message,
+    RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code,
+    string? Message,
     DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, IReadOnlyList<ArtifactView> Artifacts, Receipt? Receipt);
 
 internal static class GetRunDevices
@@ -53,22 +54,26 @@ internal static class GetRunDevices
                 """,
                 cancel),
             row => row.DeviceId);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));
+        return read.Refused(out var problem, out var value)
+            ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));
     }
 
     /// <summary>One device of a run, with result, artifacts and receipt.</summary>
-    public static async Task<Results<Ok<RunDeviceView>, Problem>> GetRunDevice(RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    public static async Task<Results<Ok<RunDeviceView>, Problem>> GetRunDevice(
+        RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
         if (await Find(db, caller.Tenant, id, deviceId, cancel) is not { } row)
         {
             return Web.Problems.NotFound.With();
         }
 
-        return TypedResults.Ok(row.View(await Artifacts(db, caller.Tenant, id, deviceId, cancel), await Receipt.Find(db, id, deviceId, cancel)));
+        return TypedResults.Ok(
+            row.View(await Artifacts(db, caller.Tenant, id, deviceId, cancel), await Receipt.Find(db, id, deviceId, cancel)));
     }
 
     /// <summary>What changed, or in a check would change, as text.</summary>
-    public static async Task<Results<ContentHttpResult, Problem>> GetDiff(RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    public static async Task<Results<ContentHttpResult, Problem>> GetDiff(
+        RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
         var rows = await db.Query<Diff>(
             $"select coalesce(diff, '') as text from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value}", cancel);
@@ -102,14 +107,16 @@ internal static class GetRunDevices
         return TypedResults.Bytes(file.Bytes, file.MediaType, enableRangeProcessing: true);
     }
 
-    private static async Task<Row?> Find(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) => (await db.Query<Row>(
+    private static async Task<Row?> Find(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
+        (await db.Query<Row>(
         $"""
         select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result::text as result from runs.run_device
         where tenant_id = {tenant.Value} and run_id = {id.Value} and device_id = {device.Value}
         """,
         cancel)).FirstOrDefault();
 
-    private static async Task<List<ArtifactView>> Artifacts(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
+    private static async Task<List<ArtifactView>> Artifacts(
+        NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
         await db.Query<ArtifactView>(
             $"""
             select name, media_type, size, encode(sha256, 'hex') as sha256 from runs.artifact
@@ -122,7 +129,8 @@ internal static class GetRunDevices
         DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, string? Result)
     {
         public RunDeviceView View(IReadOnlyList<ArtifactView> artifacts, Receipt? receipt) => new(
-            new RunId(RunId), new DeviceId(DeviceId), Name, Wire.Value<DevicePhase>(Phase), Outcome is null ? null : Wire.Value<DeviceOutcome>(Outcome), Changed, Contacted,
+            new RunId(RunId), new DeviceId(DeviceId), Name, Wire.Value<DevicePhase>(Phase),
+            Outcome is null ? null : Wire.Value<DeviceOutcome>(Outcome), Changed, Contacted,
             Code, Message, StartedAt, FinishedAt, Result is null ? null : JsonElement.Parse(Result), artifacts, receipt);
     }
 

@@ -13,7 +13,8 @@ internal static class GetRuns
     public static async Task<Results<Ok<Page<RunView>>, Problem>> ListRuns(
         NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel,
         [Description("Only in this state.")] string? state = null, [Description("Only this block.")] string? block = null,
-        [Description("Only with this device.")] DeviceId? deviceId = null, [Description("Only created after.")] DateTimeOffset? createdAfter = null,
+        [Description("Only with this device.")] DeviceId? deviceId = null,
+        [Description("Only created after.")] DateTimeOffset? createdAfter = null,
         [Description("Only of this schedule.")] ScheduleId? scheduleId = null)
     {
         if (state is not null && !Wire.TryValue<RunState>(state, out _))
@@ -22,7 +23,9 @@ internal static class GetRuns
         }
 
         var filter = new RunFilter(null, state, block, deviceId?.Value, createdAfter?.ToUniversalTime(), scheduleId?.Value);
-        var read = await page.Read<RunView>(filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
+        var read =
+            await page.Read<RunView>(
+                filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 

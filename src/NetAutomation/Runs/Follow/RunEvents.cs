@@ -4,17 +4,21 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 
-/// <summary>Reads the events of a run by number, a bounded batch at a time: a reader holds no lock, so it cannot slow the run it follows.</summary>
+/// <summary>
+/// Reads the events of a run by number, a bounded batch at a time: a reader holds no lock, so it cannot slow the run it follows.
+/// </summary>
 internal static class RunEvents
 {
     private const int Most = 500;
     private const int MostBytes = 128 * 1024;
 
-    public static async Task<Outcome<RunEventPage>> Read(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
+    public static async Task<Outcome<RunEventPage>> Read(
+        NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
         Page(await db.QueryAlone<Row>(tenant, Sql(tenant, id, Math.Max(0, after)), cancel), Math.Max(0, after));
 
     /// <summary>The same in the caller's transaction.</summary>
-    public static async Task<Outcome<RunEventPage>> InTransaction(NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
+    public static async Task<Outcome<RunEventPage>> InTransaction(
+        NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel) =>
         Page(await db.Query<Row>(Sql(tenant, id, Math.Max(0, after)), cancel), Math.Max(0, after));
 
     // A run without events after the number is one row without event.
@@ -45,9 +49,11 @@ internal static class RunEvents
         }
 
         var items = rows.Where(row => row.Seq is not null).Select(row => new RunEventView(
-            row.Seq!.Value, row.Time!.Value, row.Type!, row.Attempt!.Value, row.DeviceId is { } device ? new DeviceId(device) : null, JsonElement.Parse(row.Data!))).ToList();
+            row.Seq!.Value, row.Time!.Value, row.Type!, row.Attempt!.Value, row.DeviceId is { } device ? new DeviceId(device) : null,
+            JsonElement.Parse(row.Data!))).ToList();
         return new RunEventPage(items, head.LastSeq, head.FinalSeq is { } final && (items.Count == 0 ? after : items[^1].Seq) >= final);
     }
 
-    private sealed record Row(long LastSeq, long? FinalSeq, long? Seq, DateTimeOffset? Time, string? Type, int? Attempt, Guid? DeviceId, string? Data);
+    private sealed record Row(
+        long LastSeq, long? FinalSeq, long? Seq, DateTimeOffset? Time, string? Type, int? Attempt, Guid? DeviceId, string? Data);
 }

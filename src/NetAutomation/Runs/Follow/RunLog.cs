@@ -14,7 +14,9 @@ internal static class RunLog
             return problem;
         }
 
-        var names = (await db.Query<Named>($"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
+        var names =
+            (await db.Query<Named>(
+                $"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
             .ToDictionary(row => row.DeviceId, row => row.Name);
 
         // A log may be long and a range of it starts anywhere; a file holds it, which is gone when closed.

@@ -8,7 +8,8 @@ namespace NetAutomation.Runs.Follow;
 /// <param name="Total">All targets.</param>
 /// <param name="Pending">No outcome yet.</param>
 public sealed record RunSummary(
-    long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable, [property: System.Text.Json.Serialization.JsonPropertyName("not_started")] long NotStarted, long Unknown);
+    long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable,
+    [property: System.Text.Json.Serialization.JsonPropertyName("not_started")] long NotStarted, long Unknown);
 
 /// <summary>Why a run failed.</summary>
 /// <param name="Code">Stable code.</param>
@@ -24,7 +25,8 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Version">Pinned version.</param>
 /// <param name="Digest">Digest of that version: the older name of <c>blockDigest</c>.</param>
 /// <param name="BlockDigest">Digest of that version.</param>
-/// <param name="PlatformDigest">Digest of what is known of the devices' platform, as pinned; with several platforms, one over them all.</param>
+/// <param name="PlatformDigest">Digest of what is known of the devices' platform, as pinned; with several platforms, one over them
+/// all.</param>
 /// <param name="EngineVersion">Version of the engine that took it last; null before.</param>
 /// <param name="Effect">What the block may do.</param>
 /// <param name="Mode">check or apply.</param>
@@ -47,16 +49,20 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Priority">Among your own queued runs, higher ones start first.</param>
 /// <param name="TraceId">Names the run in the provider's traces and logs: 32 hex digits.</param>
 public sealed record RunView(
-    RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest, string? PlatformDigest,
+    RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest,
+    string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
-    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
-    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId)
+    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId,
+    string? Occurrence,
+    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels,
+    int Priority, string? TraceId)
 {
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
         (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
 
     /// <summary>In the caller's transaction, or without one in one round trip.</summary>
-    internal static async Task<List<RunView>> Read(NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
+    internal static async Task<List<RunView>> Read(
+        NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
     {
         FormattableString sql =
             $"""
@@ -79,16 +85,23 @@ public sealed record RunView(
     }
 
     private sealed record Row(
-        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
-        long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId, string? Occurrence, Guid CreatedBy,
-        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority, string? TraceId, long Total, long Pending, long Ok, long Changed,
+        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
+        string? EngineVersion, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
+        long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId,
+        string? Occurrence, Guid CreatedBy,
+        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority,
+        string? TraceId, long Total, long Pending, long Ok, long Changed,
         long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View() => new(
-            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
-            JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros), ChargedMicros is { } micros ? new Money(micros) : null,
-            new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown), FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
-            RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence, new ApiKeyId(CreatedBy), CreatedAt,
+            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion,
+            Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
+            JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros),
+            ChargedMicros is { } micros ? new Money(micros) : null,
+            new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
+            RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence,
+            new ApiKeyId(CreatedBy), CreatedAt,
             StartedAt, FinishedAt, FinalSeq, JsonElement.Parse(Labels), Priority, TraceId);
     }
 }

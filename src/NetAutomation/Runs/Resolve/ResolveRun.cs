@@ -37,7 +37,8 @@ internal static class ResolveRun
 {
     /// <summary>Ends an unknown run with a verdict and its evidence, settles it and releases its devices.</summary>
     public static async Task<Results<Ok<RunView>, Problem>> Handle(
-        RunId id, ResolveRunRequest body, NetAutomationDb db, Caller caller, RunEndings endings, RunSignals signals, AuditLog audit, CancellationToken cancel)
+        RunId id, ResolveRunRequest body, NetAutomationDb db, Caller caller, RunEndings endings, RunSignals signals, AuditLog audit,
+        CancellationToken cancel)
     {
         if (await RunView.Find(db, caller.Tenant, id, cancel) is not { } run)
         {
@@ -62,7 +63,8 @@ internal static class ResolveRun
 
         var outcomes = (body.Devices ?? []).ToDictionary(device => device.DeviceId, device => device.Outcome);
         var resolution = JsonSerializer.Serialize(new { body.Verdict, body.Evidence, By = caller.Key, caller.Member }, Json.Api);
-        if (!await endings.Resolve(caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.Key.ToString(), cancel))
+        if (!await endings.Resolve(
+            caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.Key.ToString(), cancel))
         {
             return Problems.RunNotUnknown.With();
         }
@@ -86,7 +88,9 @@ internal static class ResolveRun
         {
             if (!unknown.Remove(devices[i].DeviceId))
             {
-                faults.Add(new ProblemError($"/devices/{i}/deviceId", "not_unknown", "Not a device of this run whose outcome is unknown, or named twice."));
+                faults.Add(
+                    new ProblemError(
+                        $"/devices/{i}/deviceId", "not_unknown", "Not a device of this run whose outcome is unknown, or named twice."));
             }
 
             if (devices[i].Outcome == DeviceOutcome.Unknown)

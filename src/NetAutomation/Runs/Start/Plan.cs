@@ -15,13 +15,18 @@ internal sealed record RunPlan(
     JsonElement Input, string InputHash, EntitlementId Entitlement, IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
 {
     /// <summary>The digest of the devices' platform; where they have several, one over all of them, by name.</summary>
-    public string PlatformDigest => Platforms.Count == 1 ? Platforms.Values.Single() : CanonicalJson.Hash(JsonSerializer.SerializeToElement(Platforms, Json.Api));
+    public string PlatformDigest => Platforms.Count == 1
+        ? Platforms.Values.Single() : CanonicalJson.Hash(JsonSerializer.SerializeToElement(Platforms, Json.Api));
 
     public Money Ceiling => UsageLedger.Total(Lines);
 
     /// <summary>Hash over everything that decides what happens and what it costs.</summary>
     public string Digest => CanonicalJson.Hash(JsonSerializer.SerializeToElement(
-        new { Block = Block.Slug, Block.Version, Block.Digest, Platforms, Mode, Devices = Devices.Select(device => device.DeviceId), InputHash, Lines, TimeoutSeconds }, Json.Api));
+        new
+        {
+            Block = Block.Slug, Block.Version, Block.Digest, Platforms, Mode, Devices = Devices.Select(device => device.DeviceId),
+            InputHash, Lines, TimeoutSeconds
+        }, Json.Api));
 }
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
@@ -43,12 +48,14 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return unknown;
         }
 
-        if ((await Entitlements.Find(db, caller.Tenant, body.Block!, major ?? (exact ? named.Major : null), cancel)).Refused(out var unpaid, out var right))
+        if ((await Entitlements.Find(db, caller.Tenant, body.Block!, major ?? (exact ? named.Major : null), cancel))
+            .Refused(out var unpaid, out var right))
         {
             return unpaid;
         }
 
-        var block = exact || named.Major == right.Major ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
+        var block = exact || named.Major == right.Major
+            ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
         if (ReadMode(body.Mode, block.Effect).Refused(out var refusedMode, out var mode))
         {
             return refusedMode;
@@ -76,7 +83,8 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
-        var lines = await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
+        var lines =
+            await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
         var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
         return new RunPlan(block, pinned, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
     }
@@ -107,10 +115,15 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
     {
         if (effect == Effect.Read)
         {
-            return mode == RunMode.Check ? Problems.ModeNotSupported.At("/mode", "mode_not_supported", "A read block changes nothing, so there is nothing to check.") : RunMode.Apply;
+            return mode == RunMode.Check
+                ? Problems.ModeNotSupported.At(
+                    "/mode", "mode_not_supported", "A read block changes nothing, so there is nothing to check.") : RunMode.Apply;
         }
 
-        return mode is { } given ? given : new Problem(Web.Problems.Malformed, "A member is missing.", [new ProblemError("/mode", "required", "check or apply is required.")]);
+        return mode is { } given
+            ? given
+                : new Problem(
+                    Web.Problems.Malformed, "A member is missing.", [new ProblemError("/mode", "required", "check or apply is required.")]);
     }
 
     private static List<ProblemError> Unfit(BlockVersion block, IReadOnlyList<TargetDevice> devices) =>
@@ -118,6 +131,10 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
         .. devices.Where(device => !block.Platforms.Contains(device.Platform, StringComparer.Ordinal))
             .Select(device => new ProblemError("/targets", "platform_not_supported", $"{device.Name} is a {device.Platform} device.")),
         .. devices.Where(device => !device.HostKeyPinned)
-            .Select(device => new ProblemError("/targets", "host_key_not_pinned", $"{device.Name} has no pinned host key: POST /v1/devices/{device.DeviceId}:test first, or give hostKeySha256.")),
+            .Select(
+                device =>
+                    new ProblemError(
+                        "/targets", "host_key_not_pinned",
+                        $"{device.Name} has no pinned host key: POST /v1/devices/{device.DeviceId}:test first, or give hostKeySha256.")),
     ];
 }

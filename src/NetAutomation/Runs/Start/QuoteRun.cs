@@ -11,7 +11,8 @@ namespace NetAutomation.Runs.Start;
 /// <param name="Block">Slug of the block.</param>
 /// <param name="Version">Pinned version.</param>
 /// <param name="BlockDigest">Digest of that version.</param>
-/// <param name="PlatformDigest">Digest of what is known of the devices' platform, pinned; with several platforms, one over them all.</param>
+/// <param name="PlatformDigest">Digest of what is known of the devices' platform, pinned; with several platforms, one over them
+/// all.</param>
 /// <param name="EngineVersion">Version of the engine that planned.</param>
 /// <param name="Mode">check or apply.</param>
 /// <param name="DeviceIds">The devices, frozen.</param>
@@ -21,7 +22,8 @@ namespace NetAutomation.Runs.Start;
 /// <param name="Digest">Hash over everything above.</param>
 /// <param name="ExpiresAt">Until when it can be used.</param>
 public sealed record QuoteView(
-    QuoteId Id, string Block, string Version, string BlockDigest, string? PlatformDigest, string? EngineVersion, RunMode Mode, IReadOnlyList<DeviceId> DeviceIds, string InputHash, IReadOnlyList<PriceLine> Lines,
+    QuoteId Id, string Block, string Version, string BlockDigest, string? PlatformDigest, string? EngineVersion, RunMode Mode,
+    IReadOnlyList<DeviceId> DeviceIds, string InputHash, IReadOnlyList<PriceLine> Lines,
     Money Ceiling, string Digest, DateTimeOffset ExpiresAt);
 
 internal static class QuoteRun
@@ -55,7 +57,8 @@ internal static class QuoteRun
     }
 
     /// <summary>One quote.</summary>
-    public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+    public static async Task<Results<Ok<QuoteView>, Problem>> GetQuote(
+        QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
     public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine)
@@ -83,10 +86,13 @@ internal static class QuoteRun
             from runs.quote where tenant_id = {tenant.Value} and id = {id.Value}
             """,
             cancel)).Select(row => new QuoteView(
-                id, row.Block, row.Version, row.Digest, row.PlatformDigest, row.EngineVersion, Wire.Value<RunMode>(row.Mode), [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
-                JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, new Money(row.CeilingMicros), row.PlanDigest, row.ExpiresAt)).FirstOrDefault();
+                id, row.Block, row.Version, row.Digest, row.PlatformDigest, row.EngineVersion, Wire.Value<RunMode>(row.Mode),
+                [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
+                JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, new Money(row.CeilingMicros), row.PlanDigest,
+                row.ExpiresAt)).FirstOrDefault();
 
     private sealed record Row(
-        Guid Id, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Mode, Guid[] DeviceIds, string InputHash, string Lines, long CeilingMicros, string PlanDigest,
+        Guid Id, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Mode, Guid[] DeviceIds,
+        string InputHash, string Lines, long CeilingMicros, string PlanDigest,
         DateTimeOffset ExpiresAt);
 }

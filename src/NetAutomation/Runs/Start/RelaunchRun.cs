@@ -45,9 +45,12 @@ internal static class RelaunchRun
             return Web.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
         }
 
-        var timeout = await db.Scalar<int>($"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+        var timeout =
+            await db.Scalar<int>(
+                $"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
         var again = new StartRunRequest(
-            run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input, MaxPrice: body.MaxPrice,
+            run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input,
+            MaxPrice: body.MaxPrice,
             TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem

@@ -34,7 +34,8 @@ internal static class StartRuns
                 var at = $"/runs/{i}";
                 return new Problem(problem.Type, problem.Detail, problem.Errors is { } errors
                     ? [.. errors.Select(error => error with { Pointer = at + error.Pointer })]
-                    : [new ProblemError(at, problem.Type.Code, problem.Type.Title)]) { Members = problem.Members };
+                    : [new ProblemError(at, problem.Type.Code, problem.Type.Title)])
+                { Members = problem.Members };
             }
 
             started.Add((await RunView.Find(db, caller.Tenant, run, cancel))!);

@@ -14,13 +14,15 @@ namespace NetAutomation.Runs.Windows;
 /// <param name="Rrule">Start times as an RRULE (RFC 5545).</param>
 /// <param name="Selector">Label selector; empty: all devices.</param>
 public sealed record ChangeWindowRequest(
-    string? Name = null, WindowRule? Kind = null, string? Duration = null, string? TimeZone = null, string? Cron = null, string? Rrule = null, string? Selector = null);
+    string? Name = null, WindowRule? Kind = null, string? Duration = null, string? TimeZone = null, string? Cron = null,
+    string? Rrule = null, string? Selector = null);
 
 internal static class ChangeWindow
 {
     /// <summary>Changes a window.</summary>
     public static Task<Results<Ok<WindowView>, Problem>> Patch(
-        WindowId id, ChangeWindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock) => WindowView.Rows.Change(
+        WindowId id, ChangeWindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock) =>
+            WindowView.Rows.Change(
         call,
         id,
         async window =>
@@ -42,5 +44,6 @@ internal static class ChangeWindow
         window => windows.Rewrite(window.TenantId, id, call.Cancel));
 
     /// <summary>Removes a window.</summary>
-    public static Task<Results<NoContent, Problem>> Delete(WindowId id, [AsParameters] ResourceCall call) => WindowView.Rows.Delete(call, id);
+    public static Task<Results<NoContent, Problem>> Delete(WindowId id, [AsParameters] ResourceCall call) =>
+        WindowView.Rows.Delete(call, id);
 }

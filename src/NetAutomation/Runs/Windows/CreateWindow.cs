@@ -15,7 +15,8 @@ namespace NetAutomation.Runs.Windows;
 /// <param name="Cron">Start times as five cron fields; or rrule.</param>
 /// <param name="Rrule">Start times as an RRULE (RFC 5545), a DTSTART line before it if wanted; or cron.</param>
 /// <param name="Selector">Label selector of the devices it applies to; all where omitted.</param>
-public sealed record WindowRequest(string Name, WindowRule Kind, string Duration, string TimeZone, string? Cron = null, string? Rrule = null, string? Selector = null);
+public sealed record WindowRequest(
+    string Name, WindowRule Kind, string Duration, string TimeZone, string? Cron = null, string? Rrule = null, string? Selector = null);
 
 internal static class CreateWindow
 {
@@ -36,7 +37,8 @@ internal static class CreateWindow
         return await WindowView.Rows.Create(call, window, body, _ => windows.Rewrite(window.TenantId, window.Id, call.Cancel));
     }
 
-    public static async Task<Problem?> Refusal(NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)
+    public static async Task<Problem?> Refusal(
+        NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
         {

@@ -9,7 +9,9 @@ internal sealed class RefreshWindows(SystemDb system, NetAutomationDb db, Window
 
     public async Task Sweep(CancellationToken cancel)
     {
-        foreach (var tenant in await system.Query<Guid>($"select distinct tenant_id from runs.maintenance_window where refreshed_at < now() - {_every}", cancel))
+        foreach (
+            var tenant in await system.Query<Guid>(
+                $"select distinct tenant_id from runs.maintenance_window where refreshed_at < now() - {_every}", cancel))
         {
             await using var transaction = await db.Begin(new TenantId(tenant), cancel);
             var mine = await db.Execute(

@@ -25,7 +25,8 @@ public enum WindowRule
 /// <param name="Selector">The devices it applies to; null: all.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed partial record WindowView(
-    WindowId Id, string Name, WindowRule Kind, string? Cron, string? Rrule, string Duration, string TimeZone, string? Selector, DateTimeOffset CreatedAt)
+    WindowId Id, string Name, WindowRule Kind, string? Cron, string? Rrule, string Duration, string TimeZone, string? Selector,
+    DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<WindowKind, Window, WindowView> Rows = new(
         "window", "/v1/windows",
@@ -40,6 +41,8 @@ public sealed partial record WindowView(
         return match.Success ? (Part("days") * 1440) + (Part("hours") * 60) + Part("minutes") : null;
     }
 
-    [GeneratedRegex(@"\AP(?=.)(?:(?<days>[0-9]{1,3})D)?(?:T(?=.)(?:(?<hours>[0-9]{1,4})H)?(?:(?<minutes>[0-9]{1,5})M)?)?\z", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(
+        @"\AP(?=.)(?:(?<days>[0-9]{1,3})D)?(?:T(?=.)(?:(?<hours>[0-9]{1,4})H)?(?:(?<minutes>[0-9]{1,5})M)?)?\z",
+        RegexOptions.CultureInvariant, 1000)]
     private static partial Regex DurationPattern();
 }

@@ -12,12 +12,19 @@ internal sealed partial class FireDue(IServiceScopeFactory scopes, TimeProvider 
     {
         foreach (var due in await Due(cancel))
         {
-            await Each(due, (services, stop) => services.GetRequiredService<NoteOccurrences>().Handle(new TenantId(due.TenantId), new ScheduleId(due.Id), stop), cancel);
+            await Each(
+                due, (services, stop) =>
+                    services.GetRequiredService<NoteOccurrences>().Handle(new TenantId(due.TenantId), new ScheduleId(due.Id), stop),
+                    cancel);
         }
 
         foreach (var waiting in await Waiting(cancel))
         {
-            await Each(waiting, (services, stop) => services.GetRequiredService<StartOccurrence>().Handle(new TenantId(waiting.TenantId), new ScheduleId(waiting.Id), stop), cancel);
+            await Each(
+                waiting,
+                (services, stop) =>
+                    services.GetRequiredService<StartOccurrence>().Handle(new TenantId(waiting.TenantId), new ScheduleId(waiting.Id), stop),
+                    cancel);
         }
     }
 

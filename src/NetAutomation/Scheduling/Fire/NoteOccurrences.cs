@@ -39,7 +39,8 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
         }
 
         var waiting = await db.Scalar<long>(
-            $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
+            $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'",
+            cancel);
         var codes = Codes([.. come], now, schedule.Misfire, waiting);
         var times = come.Select(at => at.UtcDateTime).ToArray();
         DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();

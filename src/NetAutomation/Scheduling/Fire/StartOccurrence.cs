@@ -66,7 +66,8 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     }
 
     private Task<DateTimeOffset?> First(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<DateTimeOffset?>(
-        $"select min(at) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'", cancel);
+        $"select min(at) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'",
+        cancel);
 
     private Task<bool> Running(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<bool>(
         $"select exists (select from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and not terminal)", cancel);
@@ -74,18 +75,25 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     /// <summary>The window its run has to wait for.</summary>
     private async Task<Blocked?> Closed(TenantId tenant, RunId run, CancellationToken cancel)
     {
-        var devices = await db.Query<DeviceRow>($"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position", cancel);
-        return Blocked.By(await windows.Load(tenant, cancel), [.. devices.Select(device => new DeviceId(device.DeviceId))], clock.GetUtcNow());
+        var devices =
+            await db.Query<DeviceRow>(
+                $"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position",
+                cancel);
+        return Blocked.By(
+            await windows.Load(tenant, cancel), [.. devices.Select(device => new DeviceId(device.DeviceId))], clock.GetUtcNow());
     }
 
     private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, Head head, CancellationToken cancel)
     {
         var detail = problem.Errors is [var first, ..] ? first.Detail : problem.Detail ?? problem.Type.Title;
         await Close(tenant, id, at, "refused", new Blocked(problem.Type.Code, detail, head.NextAt), null, cancel);
-        await audit.Append(tenant, $"{id}", head.Member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
+        await audit.Append(
+            tenant, $"{id}", head.Member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
     }
 
-    private Task<int> Close(TenantId tenant, ScheduleId id, DateTimeOffset at, string state, Blocked? blocked, Guid? run, CancellationToken cancel) => db.Execute(
+    private Task<int> Close(
+        TenantId tenant, ScheduleId id, DateTimeOffset at, string state, Blocked? blocked, Guid? run, CancellationToken cancel) =>
+            db.Execute(
         $"""
         update scheduling.occurrence set state = {state}, code = {blocked?.Code}, detail = {blocked?.Detail}, eligible_at = {blocked?.EligibleAt}, run_id = {run}
         where tenant_id = {tenant.Value} and schedule_id = {id.Value} and at = {at}

@@ -16,14 +16,16 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing, what waits included.</param>
 public sealed record ChangeScheduleRequest(
-    string? Name = null, string? TimeZone = null, StartRunRequest? Run = null, string? Cron = null, string? Rrule = null, MisfirePolicy? Misfire = null,
+    string? Name = null, string? TimeZone = null, StartRunRequest? Run = null, string? Cron = null, string? Rrule = null,
+    MisfirePolicy? Misfire = null,
     OverlapPolicy? Overlap = null, bool? Enabled = null);
 
 internal static class ChangeSchedule
 {
     /// <summary>Changes a schedule. Occurrences count from now on: what was missed while it was disabled stays missed.</summary>
     public static Task<Results<Ok<ScheduleView>, Problem>> Patch(
-        ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock) => ScheduleView.Rows.Change(
+        ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock) =>
+            ScheduleView.Rows.Change(
         call,
         id,
         async schedule =>
@@ -61,5 +63,6 @@ internal static class ChangeSchedule
         });
 
     /// <summary>Removes a schedule. The runs it started stay.</summary>
-    public static Task<Results<NoContent, Problem>> Delete(ScheduleId id, [AsParameters] ResourceCall call) => ScheduleView.Rows.Delete(call, id);
+    public static Task<Results<NoContent, Problem>> Delete(ScheduleId id, [AsParameters] ResourceCall call) =>
+        ScheduleView.Rows.Delete(call, id);
 }

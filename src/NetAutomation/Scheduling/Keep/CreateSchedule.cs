@@ -16,7 +16,8 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
 public sealed record ScheduleRequest(
-    string Name, string TimeZone, StartRunRequest Run, string? Cron = null, string? Rrule = null, MisfirePolicy Misfire = MisfirePolicy.Skip,
+    string Name, string TimeZone, StartRunRequest Run, string? Cron = null, string? Rrule = null,
+    MisfirePolicy Misfire = MisfirePolicy.Skip,
     OverlapPolicy Overlap = OverlapPolicy.Skip, bool Enabled = true);
 
 internal static class CreateSchedule
@@ -71,11 +72,16 @@ internal static class CreateSchedule
     {
         if (run.QuoteId is not null || run.StartBy is not null)
         {
-            return Web.Problems.Refused.At(run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "It would hold for one occurrence only.");
+            return Web.Problems.Refused.At(
+                run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "It would hold for one occurrence only.");
         }
 
         return (await launcher.Plan(caller, run, cancel)).Problem is { } problem
-            ? new Problem(problem.Type, problem.Detail, problem.Errors?.Select(error => error with { Pointer = $"/run{error.Pointer}" }).ToList()) { Members = problem.Members }
+            ? new Problem(
+                problem.Type, problem.Detail, problem.Errors?.Select(error => error with { Pointer = $"/run{error.Pointer}" }).ToList())
+            {
+                Members = problem.Members
+            }
             : null;
     }
 }

@@ -18,7 +18,8 @@ internal static class PreviewSchedule
 
     /// <summary>The next occurrences, and what would keep each from starting.</summary>
     public static async Task<Results<Ok<Page<UpcomingView>>, Problem>> Handle(
-        ScheduleId id, NetAutomationDb db, Caller caller, RunLauncher launcher, WindowCalendars windows, TimeProvider clock, CancellationToken cancel,
+        ScheduleId id, NetAutomationDb db, Caller caller, RunLauncher launcher, WindowCalendars windows, TimeProvider clock,
+        CancellationToken cancel,
         [Description("How many, 1 to 100.")] int n = 10)
     {
         if (n is < 1 or > Most)
@@ -39,11 +40,15 @@ internal static class PreviewSchedule
 
         if ((await launcher.Plan(caller, schedule.Run, cancel)).Refused(out var refusal, out var devices))
         {
-            return All(upcoming, new Blocked(refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
+            return All(
+                upcoming,
+                new Blocked(
+                    refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }
 
         var calendar = await windows.Load(caller.Tenant, cancel);
-        return TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, devices, at)))], null));
+        return TypedResults.Ok(
+            new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, devices, at)))], null));
     }
 
     private static Ok<Page<UpcomingView>> All(IEnumerable<DateTimeOffset> upcoming, Blocked blocked) =>

@@ -17,15 +17,18 @@ internal static class ReadSchedules
     private const int Shown = 100;
 
     /// <summary>The tenant's schedules, newest first.</summary>
-    public static Task<Results<Ok<Page<ScheduleView>>, Problem>> List([AsParameters] PageQuery page, NetAutomationDb db, CancellationToken cancel) =>
+    public static Task<Results<Ok<Page<ScheduleView>>, Problem>> List(
+        [AsParameters] PageQuery page, NetAutomationDb db, CancellationToken cancel) =>
         ScheduleView.Rows.List(page, db, cancel);
 
     /// <summary>One schedule.</summary>
-    public static Task<Results<Ok<ScheduleView>, Problem>> Show(ScheduleId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
+    public static Task<Results<Ok<ScheduleView>, Problem>> Show(
+        ScheduleId id, NetAutomationDb db, HttpContext http, CancellationToken cancel) =>
         ScheduleView.Rows.Show(id, db, http, cancel);
 
     /// <summary>The last occurrences of a schedule, up to a hundred, newest first.</summary>
-    public static async Task<Results<Ok<Page<OccurrenceView>>, Problem>> Occurrences(ScheduleId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<OccurrenceView>>, Problem>> Occurrences(
+        ScheduleId id, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
         if (!await db.Set<Schedule>().AnyAsync(schedule => schedule.Id == id, cancel))
         {
@@ -40,7 +43,8 @@ internal static class ReadSchedules
             cancel);
         return TypedResults.Ok(new Page<OccurrenceView>(
             [.. rows.Select(row => new OccurrenceView(
-                row.At, row.State, row.Code is null ? null : new Blocked(row.Code, row.Detail, row.EligibleAt), row.RunId is { } run ? new RunId(run) : null))], null));
+                row.At, row.State, row.Code is null ? null : new Blocked(row.Code, row.Detail, row.EligibleAt),
+                row.RunId is { } run ? new RunId(run) : null))], null));
     }
 
     private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, DateTimeOffset? EligibleAt, Guid? RunId);

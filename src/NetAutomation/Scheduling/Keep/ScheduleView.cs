@@ -36,11 +36,13 @@ public enum OverlapPolicy
 /// <param name="NextAt">The next occurrence; null where disabled or over.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record ScheduleView(
-    ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire, OverlapPolicy Overlap, bool Enabled,
+    ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire,
+    OverlapPolicy Overlap, bool Enabled,
     DateTimeOffset? NextAt, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<ScheduleKind, Schedule, ScheduleView> Rows = new(
         "schedule", "/v1/schedules",
-        row => new(row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt, row.CreatedAt),
+        row => new(
+            row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt, row.CreatedAt),
         null, ("schedule_name", Problems.ScheduleNameTaken));
 }

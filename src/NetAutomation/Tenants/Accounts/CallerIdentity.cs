@@ -22,7 +22,8 @@ internal sealed partial class CallerIdentity : IDisposable
     // A parameter beside these could make another call of it, or be read differently by each side.
     private static readonly HashSet<string> _parameters = new(StringComparer.Ordinal)
     {
-        "Action", "Version", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Security-Token",
+        "Action", "Version", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
+        "X-Amz-Security-Token",
     };
 
     private readonly HttpClient _http;
@@ -31,11 +32,16 @@ internal sealed partial class CallerIdentity : IDisposable
     public CallerIdentity(IOptions<TenantsOptions> options)
     {
         _only = options.Value.StsUrl.Length > 0 ? new Uri(options.Value.StsUrl) : null;
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-        {
-            Timeout = _patience,
-            MaxResponseContentBufferSize = LargestAnswer,
-        };
+        _http =
+            new HttpClient(
+                new SocketsHttpHandler
+                {
+                    AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5)
+                })
+            {
+                Timeout = _patience,
+                MaxResponseContentBufferSize = LargestAnswer,
+            };
     }
 
     /// <summary>The account that signed this URL over the challenge.</summary>
@@ -75,7 +81,8 @@ internal sealed partial class CallerIdentity : IDisposable
             return "This is no URL.";
         }
 
-        // The text must say the same to every reader: no user, no fragment, no other path, no character that one normalizes and another does not.
+        // The text must say the same to every reader: no user, no fragment, no other path, no character that one normalizes and another
+        // does not.
         var safe = Plain().IsMatch(url) && uri.UserInfo.Length == 0 && uri.Fragment.Length == 0 && uri.AbsolutePath == "/";
         var host = _only is null
             ? uri is { Scheme: "https", IsDefaultPort: true } && (uri.Host == "sts.amazonaws.com" || Regional().IsMatch(uri.Host))
@@ -95,8 +102,10 @@ internal sealed partial class CallerIdentity : IDisposable
             }
         }
 
-        return seen.GetValueOrDefault("Action") != "GetCallerIdentity" || seen.GetValueOrDefault("Version") != "2011-06-15" ? "The URL must be for Action=GetCallerIdentity&Version=2011-06-15."
-            : seen.GetValueOrDefault("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" || !seen.ContainsKey("X-Amz-Signature") ? "The URL is not presigned."
+        return seen.GetValueOrDefault("Action") != "GetCallerIdentity" || seen.GetValueOrDefault("Version") != "2011-06-15"
+            ? "The URL must be for Action=GetCallerIdentity&Version=2011-06-15."
+            : seen.GetValueOrDefault("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" || !seen.ContainsKey("X-Amz-Signature")
+                ? "The URL is not presigned."
             : seen.GetValueOrDefault("X-Amz-SignedHeaders") != $"host;{Header}" ? $"The signed headers must be host;{Header}."
             : null;
     }
@@ -107,10 +116,13 @@ internal sealed partial class CallerIdentity : IDisposable
     {
         try
         {
-            using var reader = XmlReader.Create(new StringReader(answer), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
+            using var reader =
+                XmlReader.Create(
+                    new StringReader(answer), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
             return XDocument.Load(reader).Root is { Name.LocalName: "GetCallerIdentityResponse" } root
                 && root.Elements().FirstOrDefault(each => each.Name.LocalName == "GetCallerIdentityResult") is { } result
-                && result.Elements().SingleOrDefault(each => each.Name.LocalName == "Account") is { } account && AccountChallenges.IsAccount(account.Value)
+                && result.Elements().SingleOrDefault(each => each.Name.LocalName == "Account") is { } account
+                    && AccountChallenges.IsAccount(account.Value)
                 ? account.Value : null;
         }
         catch (Exception e) when (e is XmlException or InvalidOperationException)
@@ -119,7 +131,8 @@ internal sealed partial class CallerIdentity : IDisposable
         }
     }
 
-    [GeneratedRegex(@"^sts\.[a-z]{2}(-[a-z]+){1,3}-\d\.amazonaws\.com$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^sts\.[a-z]{2}(-[a-z]+){1,3}-\d\.amazonaws\.com$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Regional();
 
     [GeneratedRegex(@"^[A-Za-z0-9:/.?&=%_~+-]+$", RegexOptions.CultureInvariant, 1000)]

@@ -10,8 +10,10 @@ namespace NetAutomation.Tenants.Accounts;
 /// <param name="State">active: it may open endpoints; pending: it is claimed and not proven.</param>
 /// <param name="ProvenBy">marketplace, sts or operator; null while it is pending.</param>
 /// <param name="CreatedAt">When it was claimed first.</param>
-/// <param name="Challenge">What the proof of a pending account is signed over; null where there is none or it has expired: claim the account again.</param>
-public sealed record AwsAccountView(string Account, string State, string? ProvenBy, DateTimeOffset CreatedAt, AccountChallengeView? Challenge);
+/// <param name="Challenge">What the proof of a pending account is signed over; null where there is none or it has expired: claim the
+/// account again.</param>
+public sealed record AwsAccountView(
+    string Account, string State, string? ProvenBy, DateTimeOffset CreatedAt, AccountChallengeView? Challenge);
 
 /// <summary>What a proof is signed over.</summary>
 /// <param name="Header">The signed header that must carry the value.</param>
@@ -45,7 +47,9 @@ internal static class ManageAccounts
         return TypedResults.Created($"/v1/aws-accounts/{request.Account}", (await Read(db, caller.Tenant, request.Account, cancel))[0]);
     }
 
-    /// <summary>Proves a claimed account by a request to AWS STS that its credentials signed over the challenge. Proven before: shows it.</summary>
+    /// <summary>
+    /// Proves a claimed account by a request to AWS STS that its credentials signed over the challenge. Proven before: shows it.
+    /// </summary>
     public static async Task<Results<Ok<AwsAccountView>, Problem>> Prove(
         string account, ProveAccountRequest request, NetAutomationDb db, Caller caller, ProveAccount prove, CancellationToken cancel)
     {
@@ -60,7 +64,8 @@ internal static class ManageAccounts
             return TypedResults.Ok(known);
         }
 
-        return await prove.Prove(Claimant.Of(caller), account, request.Url, cancel) is { } problem ? problem : TypedResults.Ok(await Show());
+        return await prove.Prove(Claimant.Of(caller), account, request.Url, cancel) is { } problem
+            ? problem : TypedResults.Ok(await Show());
 
         async Task<AwsAccountView?> Show()
         {
@@ -80,7 +85,9 @@ internal static class ManageAccounts
             return Problems.LastAccount.With();
         }
 
-        var claims = await db.Execute($"delete from onboarding.account_challenge where tenant_id = {caller.Tenant.Value} and account = {account}", cancel);
+        var claims =
+            await db.Execute(
+                $"delete from onboarding.account_challenge where tenant_id = {caller.Tenant.Value} and account = {account}", cancel);
         var removed = await db.Execute(
             $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {caller.Tenant.Value} and account = {account} and active", cancel);
         if (claims + removed == 0)
@@ -105,7 +112,9 @@ internal static class ManageAccounts
             """,
             cancel)).Select(row => new AwsAccountView(
                 row.Account, row.State, row.ProvenBy, row.CreatedAt,
-                row is { Nonce: { } nonce, ExpiresAt: { } expires } ? new AccountChallengeView(CallerIdentity.Header, nonce, expires) : null))];
+                row is { Nonce: { } nonce, ExpiresAt: { } expires }
+                    ? new AccountChallengeView(CallerIdentity.Header, nonce, expires) : null))];
 
-    private sealed record Row(string Account, string State, string? ProvenBy, DateTimeOffset CreatedAt, string? Nonce, DateTimeOffset? ExpiresAt);
+    private sealed record Row(
+        string Account, string State, string? ProvenBy, DateTimeOffset CreatedAt, string? Nonce, DateTimeOffset? ExpiresAt);
 }

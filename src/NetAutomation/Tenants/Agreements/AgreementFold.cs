@@ -16,7 +16,8 @@ internal sealed record Heard(string Id, LifecycleKind Kind, DateTimeOffset At, s
 /// <param name="EndingAt">When its end was announced, while it is ending.</param>
 /// <param name="ByContract">Confirmed last by a contract that AWS lists; kept at its end, for AWS may list it again.</param>
 internal sealed record AgreementFold(
-    string State, string? AgreementId, DateTimeOffset? ActivatedAt, DateTimeOffset? EndingAt, DateTimeOffset? EndedAt, DateTimeOffset? AmendedAt, bool ByContract)
+    string State, string? AgreementId, DateTimeOffset? ActivatedAt, DateTimeOffset? EndingAt, DateTimeOffset? EndedAt,
+    DateTimeOffset? AmendedAt, bool ByContract)
 {
     public const string Pending = "pending";
     public const string Active = "active";
@@ -42,5 +43,6 @@ internal sealed record AgreementFold(
     };
 
     private AgreementFold End(Heard each) =>
-        State == Ended ? this : this with { State = Ended, EndingAt = null, AgreementId = AgreementId ?? each.AgreementId, EndedAt = each.At };
+        State == Ended
+            ? this : this with { State = Ended, EndingAt = null, AgreementId = AgreementId ?? each.AgreementId, EndedAt = each.At };
 }

@@ -23,8 +23,8 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
         cancel);
 
     /// <summary>
-    /// Computes anew each agreement that a stored event concerns; nothing where there is none yet. In the caller's transaction. True where one
-    /// ended or is ending, whose last usage is due at once.
+    /// Computes anew each agreement that a stored event concerns; nothing where there is none yet. In the caller's transaction. True where
+    /// one ended or is ending, whose last usage is due at once.
     /// </summary>
     public async Task<bool> Apply(string eventId, CancellationToken cancel)
     {
@@ -79,7 +79,10 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
         var fresh = stored.Where(each => !each.Applied).Select(each => each.Id).ToArray();
         await db.Execute($"update onboarding.marketplace_event set applied_at = now() where id = any ({fresh})", cancel);
         var fold = AgreementFold.Of(stored.Where(each => each.At > agreement.Since).Select(
-            each => new Heard(each.Id, LifecycleEvent.KindOf(each.Kind, each.Status), each.At, each.AgreementId, each.Kind == LifecycleEvent.Listed)));
+            each =>
+                new Heard(
+                    each.Id, LifecycleEvent.KindOf(each.Kind, each.Status), each.At, each.AgreementId,
+                    each.Kind == LifecycleEvent.Listed)));
         var (tenant, id) = (new TenantId(agreement.TenantId), new AgreementId(agreement.Id));
         var changed = await db.Execute(
             $"""
@@ -103,7 +106,8 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
         if (fold.State != agreement.State)
         {
             await new AuditLog(db).Append(
-                tenant, "marketplace", "AWS Marketplace", null, $"agreement.{(fold.State == AgreementFold.Active ? "activated" : fold.State)}", $"{id}",
+                tenant, "marketplace", "AWS Marketplace", null,
+                $"agreement.{(fold.State == AgreementFold.Active ? "activated" : fold.State)}", $"{id}",
                 new { agreementId = fold.AgreementId, at = fold.EndedAt ?? fold.ActivatedAt }, cancel);
         }
 
@@ -118,7 +122,8 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
             // It was in force and is over: that takes nothing from a payer that is.
             await BillingAccounts.Set(db, tenant, agreement.Channel, license, account, product, cancel);
         }
-        else if (fold.State == AgreementFold.Active && (fold.ActivatedAt != agreement.ActivatedAt || agreement.State != AgreementFold.Active))
+        else if (
+            fold.State == AgreementFold.Active && (fold.ActivatedAt != agreement.ActivatedAt || agreement.State != AgreementFold.Active))
         {
             await BillingAccounts.Activate(db, tenant, agreement.Channel, license, account, product, cancel);
         }
@@ -146,7 +151,8 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state)
     }
 
     private sealed record Row(
-        Guid TenantId, Guid Id, string Account, string? CustomerIdentifier, string? LicenseArn, string ProductCode, string? AgreementId, string State, BillingChannel Channel,
+        Guid TenantId, Guid Id, string Account, string? CustomerIdentifier, string? LicenseArn, string ProductCode, string? AgreementId,
+        string State, BillingChannel Channel,
         DateTimeOffset? ActivatedAt, DateTimeOffset? EndedAt, DateTimeOffset? LastEventAt, bool ByContract, DateTimeOffset Since);
 
     private sealed record Payer(BillingChannel Channel, string? LicenseArn, string Account, string ProductCode);

@@ -10,7 +10,8 @@ namespace NetAutomation.Tenants.Agreements;
 /// may be listed again. What AWS answers is stored as one more event.
 /// </summary>
 internal sealed partial class ConfirmContracts(
-    SystemDb db, NetAutomation.Marketplace.Contracts contracts, ApplyEvents events, IOptions<MarketplaceOptions> product, TenantDirectory directory,
+    SystemDb db, NetAutomation.Marketplace.Contracts contracts, ApplyEvents events, IOptions<MarketplaceOptions> product,
+    TenantDirectory directory,
     ILogger<ConfirmContracts> log)
 {
     private const int EmptyAnswers = 3;
@@ -67,9 +68,11 @@ internal sealed partial class ConfirmContracts(
         }
 
         var heard = new LifecycleEvent(
-            $"{new AgreementId(agreement.Id)}/{agreement.AskedAt:O}", listed ? LifecycleEvent.Listed : LifecycleEvent.NotListed, agreement.AskedAt.ToUniversalTime(), "{}")
+            $"{new AgreementId(agreement.Id)}/{agreement.AskedAt:O}", listed ? LifecycleEvent.Listed : LifecycleEvent.NotListed,
+            agreement.AskedAt.ToUniversalTime(), "{}")
         {
-            LicenseArn = agreement.LicenseArn, ProductCode = agreement.ProductCode, Account = agreement.Account, CustomerIdentifier = agreement.CustomerIdentifier,
+            LicenseArn = agreement.LicenseArn, ProductCode = agreement.ProductCode, Account = agreement.Account,
+            CustomerIdentifier = agreement.CustomerIdentifier,
         };
         await events.Store(heard, cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);

@@ -36,7 +36,8 @@ public sealed record ApiKeyView(
 /// <param name="CreatedAt">When it was issued.</param>
 /// <param name="ExpiresAt">When it ends by itself.</param>
 public sealed record NewApiKeyView(
-    ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, string Secret, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt = null);
+    ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, string Secret, DateTimeOffset CreatedAt,
+    DateTimeOffset? ExpiresAt = null);
 
 /// <summary>Asks for an API key.</summary>
 /// <param name="Name">What it is for.</param>
@@ -44,7 +45,8 @@ public sealed record NewApiKeyView(
 /// <param name="Role">What it may do.</param>
 /// <param name="ExpiresAt">When it ends by itself; never where omitted.</param>
 public sealed record CreateApiKeyRequest(
-    [property: StringLength(100)] string Name, [property: StringLength(100)] string Member, MemberRole Role, DateTimeOffset? ExpiresAt = null);
+    [property: StringLength(100)] string Name, [property: StringLength(100)] string Member, MemberRole Role,
+    DateTimeOffset? ExpiresAt = null);
 
 /// <summary>Asks for a key in the place of another.</summary>
 /// <param name="OverlapSeconds">How long the old key still works beside the new one: 0 to 2592000, a day where omitted.</param>
@@ -72,15 +74,19 @@ internal static class ManageKeys
         }
 
         var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel, request.ExpiresAt);
-        await audit.Append(caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix, request.ExpiresAt }, cancel);
+        await audit.Append(
+            caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix, request.ExpiresAt },
+            cancel);
         return TypedResults.Created(
             $"/v1/api-keys/{key.Id}",
-            new NewApiKeyView(key.Id, request.Name, request.Member, request.Role, key.Prefix, key.Secret, key.CreatedAt, request.ExpiresAt));
+            new NewApiKeyView(
+                key.Id, request.Name, request.Member, request.Role, key.Prefix, key.Secret, key.CreatedAt, request.ExpiresAt));
     }
 
     /// <summary>Issues a key like another, which goes on working for a while so that every user of it can change over.</summary>
     public static async Task<Results<Created<NewApiKeyView>, Problem>> RotateApiKey(
-        ApiKeyId id, RotateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory, CancellationToken cancel)
+        ApiKeyId id, RotateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory,
+        CancellationToken cancel)
     {
         if (request.OverlapSeconds is < 0 or > LongestOverlap)
         {
@@ -109,7 +115,8 @@ internal static class ManageKeys
             cancel);
         await audit.Append(caller, "api_key.rotated", $"{id}", new { by = key.Id, key.Prefix, expiresAt = until }, cancel);
         db.AfterCommit.Add(directory.Forget);
-        return TypedResults.Created($"/v1/api-keys/{key.Id}", new NewApiKeyView(key.Id, old.Name, old.Member, old.Role, key.Prefix, key.Secret, key.CreatedAt));
+        return TypedResults.Created(
+            $"/v1/api-keys/{key.Id}", new NewApiKeyView(key.Id, old.Name, old.Member, old.Role, key.Prefix, key.Secret, key.CreatedAt));
     }
 
     /// <summary>The tenant's keys, newest first, revoked ones too.</summary>

@@ -17,8 +17,11 @@ namespace NetAutomation.Tenants.Lifecycle;
 internal sealed class Offboard(
     SystemDb db, TenantRuns runs, TenantEndpoints endpoints, TenantDirectory directory, ReconcileSignal signal)
 {
-    /// <summary>Their order: nothing may run on when the secrets go, and EC2 rejects a connection before its account loses the permission.</summary>
-    public static readonly string[] Steps = ["registrations", "api_keys", "schedules", "runs", "artifacts", "connectors", "secrets", "connections", "principals", "accounts"];
+    /// <summary>
+    /// Their order: nothing may run on when the secrets go, and EC2 rejects a connection before its account loses the permission.
+    /// </summary>
+    public static readonly string[] Steps =
+        ["registrations", "api_keys", "schedules", "runs", "artifacts", "connectors", "secrets", "connections", "principals", "accounts"];
 
     /// <summary>
     /// In the caller's transaction; false where an agreement is still in force, which one that was announced to end is for two hours. Begun
@@ -28,7 +31,10 @@ internal sealed class Offboard(
     {
         // Agreements before their tenant, as whoever applies events.
         await Lock(db, tenant, cancel);
-        var begun = await db.Scalar<bool>($"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
+        var begun =
+            await db.Scalar<bool>(
+                $"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update",
+                cancel);
         if (begun)
         {
             return true;
@@ -70,7 +76,8 @@ internal sealed class Offboard(
     /// <summary>Does what is left; false while something has to be waited for.</summary>
     public async Task<bool> Go(TenantId tenant, CancellationToken cancel)
     {
-        var done = (await db.Query<string>($"select step from onboarding.offboarding_step where tenant_id = {tenant.Value}", cancel)).ToHashSet(StringComparer.Ordinal);
+        var done = (await db.Query<string>($"select step from onboarding.offboarding_step where tenant_id = {tenant.Value}", cancel))
+            .ToHashSet(StringComparer.Ordinal);
         foreach (var step in Steps.Where(step => !done.Contains(step)))
         {
             // EC2 and other databases roles are asked outside of the transaction.
@@ -115,7 +122,8 @@ internal sealed class Offboard(
     private Task<int> Take(string step, TenantId tenant, CancellationToken cancel) => step switch
     {
         "registrations" => db.Execute($"delete from onboarding.registration_session where tenant_id = {tenant.Value}", cancel),
-        "api_keys" => db.Execute($"update onboarding.api_key set revoked_at = now() where tenant_id = {tenant.Value} and revoked_at is null", cancel),
+        "api_keys" =>
+            db.Execute($"update onboarding.api_key set revoked_at = now() where tenant_id = {tenant.Value} and revoked_at is null", cancel),
         "schedules" => TenantSchedules.Disable(db, tenant, cancel),
         "artifacts" => TenantRuns.DeleteArtifacts(db, tenant, cancel),
         "connectors" => TenantConnectors.Revoke(db, tenant, cancel),

@@ -2,7 +2,9 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
-/// <summary>Begins with those whose time to read is over, and goes on with those that were begun. One that fails holds up no other.</summary>
+/// <summary>
+/// Begins with those whose time to read is over, and goes on with those that were begun. One that fails holds up no other.
+/// </summary>
 internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILogger<OffboardEnded> log)
 {
     public async Task Run(CancellationToken cancel)

@@ -6,12 +6,14 @@ namespace NetAutomation.Tenants.Lifecycle;
 /// <param name="LicenseArn">Null for products that are metered by product code.</param>
 /// <param name="CustomerIdentifier">How the notices of such products name the buyer.</param>
 /// <param name="Since">The end of an earlier subscription: what happened until then belongs to that one.</param>
-internal sealed record Subscription(string Account, string ProductCode, string? LicenseArn, string? CustomerIdentifier = null, DateTimeOffset? Since = null);
+internal sealed record Subscription(
+    string Account, string ProductCode, string? LicenseArn, string? CustomerIdentifier = null, DateTimeOffset? Since = null);
 
 /// <summary>Makes a pending tenant of a subscription. The buyer's account is the first from which it may open endpoints.</summary>
 internal static class OpenTenant
 {
-    public static async Task<(TenantId Tenant, AgreementId Agreement)> Open(SystemDb db, Subscription subscription, CancellationToken cancel)
+    public static async Task<(TenantId Tenant, AgreementId Agreement)> Open(
+        SystemDb db, Subscription subscription, CancellationToken cancel)
     {
         var tenant = TenantId.New();
         await db.Execute($"insert into onboarding.tenant (tenant_id, name, state) values ({tenant.Value}, {$"AWS account {subscription.Account}"}, 'pending')", cancel);

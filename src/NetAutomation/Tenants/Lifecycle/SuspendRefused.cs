@@ -3,7 +3,9 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
-/// <summary>Suspends whom AWS Marketplace refuses as CustomerNotSubscribed, until it takes their usage again or confirms the agreement anew.</summary>
+/// <summary>
+/// Suspends whom AWS Marketplace refuses as CustomerNotSubscribed, until it takes their usage again or confirms the agreement anew.
+/// </summary>
 internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory, ReconcileSignal signal)
 {
     public async Task Run(CancellationToken cancel)
@@ -14,7 +16,9 @@ internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantD
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
             if (refused)
             {
-                await suspension.Begin(tenant, Suspension.Marketplace, Suspension.Marketplace, "AWS Marketplace does not know the customer as subscribed (CustomerNotSubscribed).", cancel);
+                await suspension.Begin(
+                    tenant, Suspension.Marketplace, Suspension.Marketplace,
+                    "AWS Marketplace does not know the customer as subscribed (CustomerNotSubscribed).", cancel);
             }
             else
             {

@@ -27,7 +27,8 @@ internal sealed class TenantState(SystemDb db, IOptions<TenantsOptions> options)
             return;
         }
 
-        var agreements = await db.Query<Agreement>($"select state, ended_at from onboarding.agreement where tenant_id = {tenant.Value}", cancel);
+        var agreements =
+            await db.Query<Agreement>($"select state, ended_at from onboarding.agreement where tenant_id = {tenant.Value}", cancel);
         var live = agreements.Exists(each => each.State is AgreementFold.Active or AgreementFold.Ending);
         var ended = live ? null : agreements.Max(each => each.EndedAt);
         var reads = options.Value.ReadsAfterEnd;
@@ -44,7 +45,8 @@ internal sealed class TenantState(SystemDb db, IOptions<TenantsOptions> options)
             """,
             cancel);
         // In the hour of its last usage a tenant starts nothing more that costs.
-        await BillingAccounts.Stop(db, tenant, stopped: state != "active" || !agreements.Exists(each => each.State == AgreementFold.Active), cancel);
+        await BillingAccounts.Stop(
+            db, tenant, stopped: state != "active" || !agreements.Exists(each => each.State == AgreementFold.Active), cancel);
     }
 
     private sealed record Row(bool Suspended, bool Leaving);

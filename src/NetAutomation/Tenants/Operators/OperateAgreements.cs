@@ -37,13 +37,15 @@ public sealed record PatchAgreementRequest(BillingChannel Channel);
 
 internal static class OperateAgreements
 {
-    public static async Task<Results<Ok<Page<AgreementView>>, Problem>> List(SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<AgreementView>>, Problem>> List(
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
     {
         var read = await page.Read("agreements", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
     }
 
-    public static async Task<Results<Ok<AgreementView>, Problem>> Get(AgreementId id, SystemDb db, HttpContext http, CancellationToken cancel)
+    public static async Task<Results<Ok<AgreementView>, Problem>> Get(
+        AgreementId id, SystemDb db, HttpContext http, CancellationToken cancel)
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var agreement])
         {
@@ -85,14 +87,17 @@ internal static class OperateAgreements
             return Web.Problems.PreconditionFailed.With();
         }
 
-        await BillingAccounts.Set(db, agreement.TenantId, request.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
+        await BillingAccounts.Set(
+            db, agreement.TenantId, request.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
         await new AuditLog(db).Append(
-            agreement.TenantId, $"operator:{caller.Name}", caller.Name, null, "agreement.channel_changed", $"{id}", new { request.Channel }, cancel);
+            agreement.TenantId, $"operator:{caller.Name}", caller.Name, null, "agreement.channel_changed", $"{id}", new { request.Channel },
+            cancel);
         ETags.Show(http, agreement.Version + 1);
         return TypedResults.Ok(agreement with { Channel = request.Channel, Version = agreement.Version + 1 });
     }
 
-    private static Task<List<AgreementView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<AgreementView>(
+    private static Task<List<AgreementView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<AgreementView>(
         $"""
         select id, tenant_id, account, license_arn, product_code, agreement_id, state, channel, created_at, ended_at, version from onboarding.agreement
         where ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}

@@ -10,7 +10,8 @@ namespace NetAutomation.Tenants.Operators;
 /// <param name="RequestedBy">Who claims it.</param>
 /// <param name="CreatedAt">Since when.</param>
 /// <param name="OtherTenants">Active tenants that have the account: of its endpoints the provider then decides whose each is.</param>
-public sealed record AccountClaimView(TenantId TenantId, string Account, string RequestedBy, DateTimeOffset CreatedAt, TenantId[] OtherTenants);
+public sealed record AccountClaimView(
+    TenantId TenantId, string Account, string RequestedBy, DateTimeOffset CreatedAt, TenantId[] OtherTenants);
 
 internal static class OperateClaims
 {
@@ -26,7 +27,10 @@ internal static class OperateClaims
             """,
             cancel);
         return TypedResults.Ok(new Page<AccountClaimView>(
-            [.. rows.Select(row => new AccountClaimView(new(row.TenantId), row.Account, row.RequestedBy, row.CreatedAt, Array.ConvertAll(row.Others, each => new TenantId(each))))], null));
+            [.. rows.Select(
+                row => new AccountClaimView(
+                    new(row.TenantId), row.Account, row.RequestedBy, row.CreatedAt,
+                    Array.ConvertAll(row.Others, each => new TenantId(each))))], null));
     }
 
     private sealed record Row(Guid TenantId, string Account, string RequestedBy, DateTimeOffset CreatedAt, Guid[] Others);

@@ -13,7 +13,8 @@ namespace NetAutomation.Tenants.Operators;
 /// <param name="DoneAt">When nothing was left.</param>
 /// <param name="Steps">In their order.</param>
 public sealed record OffboardingView(
-    TenantId TenantId, DateTimeOffset? BegunAt, string? BegunBy, string? Reason, DateTimeOffset? DoneAt, IReadOnlyList<OffboardingStepView> Steps);
+    TenantId TenantId, DateTimeOffset? BegunAt, string? BegunBy, string? Reason, DateTimeOffset? DoneAt,
+    IReadOnlyList<OffboardingStepView> Steps);
 
 /// <summary>A step of a tenant's leaving.</summary>
 /// <param name="Step">registrations, api_keys, schedules, runs, connectors, secrets, connections, principals or accounts.</param>
@@ -54,17 +55,21 @@ internal static class OperateOffboarding
     private static async Task<OffboardingView?> View(SystemDb db, TenantId id, CancellationToken cancel)
     {
         var heads = await db.Query<Head>(
-            $"select offboarding_at, offboarding_by, offboarding_reason, offboarded_at from onboarding.tenant where tenant_id = {id.Value}", cancel);
+            $"select offboarding_at, offboarding_by, offboarding_reason, offboarded_at from onboarding.tenant where tenant_id = {id.Value}",
+            cancel);
         if (heads is not [var head])
         {
             return null;
         }
 
-        var done = await db.Query<OffboardingStepView>($"select step, done_at, count from onboarding.offboarding_step where tenant_id = {id.Value}", cancel);
+        var done =
+            await db.Query<OffboardingStepView>(
+                $"select step, done_at, count from onboarding.offboarding_step where tenant_id = {id.Value}", cancel);
         return new OffboardingView(
             id, head.OffboardingAt, head.OffboardingBy, head.OffboardingReason, head.OffboardedAt,
             [.. Offboard.Steps.Select(step => done.Find(each => each.Step == step) ?? new OffboardingStepView(step, null, null))]);
     }
 
-    private sealed record Head(DateTimeOffset? OffboardingAt, string? OffboardingBy, string? OffboardingReason, DateTimeOffset? OffboardedAt);
+    private sealed record Head(
+        DateTimeOffset? OffboardingAt, string? OffboardingBy, string? OffboardingReason, DateTimeOffset? OffboardedAt);
 }

@@ -49,7 +49,8 @@ internal static class OperateTenants
 {
     private const string Leaving = "The tenant is being offboarded, or was.";
 
-    public static async Task<Results<Ok<Page<TenantView>>, Problem>> List(SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
+    public static async Task<Results<Ok<Page<TenantView>>, Problem>> List(
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
     {
         var read = await page.Read("tenants", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
         return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
@@ -58,9 +59,12 @@ internal static class OperateTenants
     public static async Task<Results<Ok<TenantView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
         await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Web.Problems.NotFound.With();
 
-    /// <summary>Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.</summary>
+    /// <summary>
+    /// Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.
+    /// </summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
-        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal,
+        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory,
+        ReconcileSignal signal,
         CancellationToken cancel)
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
@@ -81,7 +85,8 @@ internal static class OperateTenants
 
     /// <summary>Lifts the suspension, also one that AWS Marketplace caused: if it refuses the customer again, it comes back.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Reactivate(
-        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal, CancellationToken cancel)
+        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal,
+        CancellationToken cancel)
     {
         if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
         {
@@ -120,14 +125,17 @@ internal static class OperateTenants
 
         var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
         await new AuditLog(db).Append(
-            id, $"operator:{caller.Name}", caller.Name, null, "api_key.created", $"{key.Id}", new { request.Member, request.Reason, key.Prefix }, cancel);
+            id, $"operator:{caller.Name}", caller.Name, null, "api_key.created", $"{key.Id}",
+            new { request.Member, request.Reason, key.Prefix }, cancel);
         return TypedResults.Created(
-            (string?)null, new NewApiKeyView(key.Id, "issued by the provider", request.Member, MemberRole.Admin, key.Prefix, key.Secret, key.CreatedAt));
+            (string?)null,
+            new NewApiKeyView(key.Id, "issued by the provider", request.Member, MemberRole.Admin, key.Prefix, key.Secret, key.CreatedAt));
     }
 
     /// <summary>Another AWS account of the tenant, which the provider has proven by its own means.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> AddAccount(
-        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, IOptions<ConnectionsOptions> options, CancellationToken cancel,
+        TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, IOptions<ConnectionsOptions> options,
+        CancellationToken cancel,
         TenantAccountRequest? request = null)
     {
         if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
@@ -141,7 +149,8 @@ internal static class OperateTenants
         {
             if (!IsPrincipal(principals[i], $"arn:{partition}:iam::{account}:"))
             {
-                return Web.Problems.Refused.At($"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
+                return Web.Problems.Refused.At(
+                    $"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
             }
         }
 
@@ -180,13 +189,16 @@ internal static class OperateTenants
 
     // What is given to a tenant after that would never be taken back.
     private static Task<bool> Leaves(SystemDb db, TenantId id, CancellationToken cancel) =>
-        db.Scalar<bool>($"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {id.Value} for update", cancel);
+        db.Scalar<bool>(
+            $"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {id.Value} for update", cancel);
 
     private static bool IsPrincipal(string arn, string account) =>
         Array.Exists([$"{account}role/", $"{account}user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
-            && arn.Length - form.Length is >= 1 and <= 64 && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
+            && arn.Length - form.Length is >= 1 and <= 64
+                && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
 
-    private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) => db.Query<TenantView>(
+    private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<TenantView>(
         $"""
         select t.tenant_id as id, t.name, t.state, t.reads_until, t.created_at, t.suspended_by, t.suspended_reason, t.offboarded_at,
                array(select a.account from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.active order by 1) as accounts,

@@ -14,14 +14,17 @@ internal static class ExportTenant
     public const string MediaType = "application/x-ndjson";
     private const int FlushAt = 64 * 1024;
 
-    /// <summary>Everything of the tenant except secrets, logs and artifacts. Not one moment's picture: lists are read one after another.</summary>
+    /// <summary>
+    /// Everything of the tenant except secrets, logs and artifacts. Not one moment's picture: lists are read one after another.
+    /// </summary>
     public static IResult Handle(
         NetAutomationDb db, Caller caller, IEnumerable<ExportPart> parts, ICallerCheck check, HttpContext http, CancellationToken cancel) =>
         Stream(new ExportSource(db, caller, http.RequestServices), parts, () => check.StillValid(http), cancel);
 
     /// <summary>The same for the provider, also when the customer itself may no longer read.</summary>
     public static async Task<Results<PushStreamHttpResult, Problem>> ForOperator(
-        TenantId id, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts, HttpContext http, CancellationToken cancel)
+        TenantId id, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts, HttpContext http,
+        CancellationToken cancel)
     {
         if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value}) as \"Value\"", cancel))
         {
@@ -33,10 +36,12 @@ internal static class ExportTenant
         return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), cancel);
     }
 
-    private static PushStreamHttpResult Stream(ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, CancellationToken cancel) =>
+    private static PushStreamHttpResult Stream(
+        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, CancellationToken cancel) =>
         TypedResults.Stream(body => Write(source, parts, mayGoOn, body, cancel), MediaType, $"{source.Caller.Tenant}.ndjson");
 
-    private static async Task Write(ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, Stream body, CancellationToken cancel)
+    private static async Task Write(
+        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, Stream body, CancellationToken cancel)
     {
         var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
         using var lines = new MemoryStream();

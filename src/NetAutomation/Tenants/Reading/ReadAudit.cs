@@ -16,19 +16,23 @@ namespace NetAutomation.Tenants.Reading;
 /// <param name="Subject">What it was done to.</param>
 /// <param name="Data">More about it.</param>
 public sealed record AuditView(
-    AuditId Id, TenantId TenantId, DateTimeOffset At, string Principal, string Member, string? EndpointId, string Action, string Subject, JsonElement Data);
+    AuditId Id, TenantId TenantId, DateTimeOffset At, string Principal, string Member, string? EndpointId, string Action, string Subject,
+    JsonElement Data);
 
 internal static class ReadAudit
 {
     /// <summary>What was done in the tenant, newest first.</summary>
     public static Task<Results<Ok<Page<AuditView>>, Problem>> ListAudit(
-        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel) => Read(db, caller.Tenant.Value, page, cancel);
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel) =>
+            Read(db, caller.Tenant.Value, page, cancel);
 
     /// <summary>What was done in every tenant, or in one, newest first.</summary>
     public static Task<Results<Ok<Page<AuditView>>, Problem>> ListAllAudit(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, TenantId? tenantId = null) => Read(db, tenantId?.Value, page, cancel);
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, TenantId? tenantId = null) =>
+            Read(db, tenantId?.Value, page, cancel);
 
-    private static async Task<Results<Ok<Page<AuditView>>, Problem>> Read(NetAutomationDb db, Guid? tenant, PageQuery page, CancellationToken cancel)
+    private static async Task<Results<Ok<Page<AuditView>>, Problem>> Read(
+        NetAutomationDb db, Guid? tenant, PageQuery page, CancellationToken cancel)
     {
         var read = await page.Read(
             $"audit?{tenant}",
@@ -48,5 +52,6 @@ internal static class ReadAudit
         row.Id, row.TenantId, row.At, row.Principal, row.Member, row.EndpointId, row.Action, row.Subject, JsonElement.Parse(row.Data));
 
     private sealed record Row(
-        AuditId Id, TenantId TenantId, DateTimeOffset At, string Principal, string Member, string? EndpointId, string Action, string Subject, string Data);
+        AuditId Id, TenantId TenantId, DateTimeOffset At, string Principal, string Member, string? EndpointId, string Action,
+        string Subject, string Data);
 }

@@ -28,8 +28,8 @@ public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
 /// One place to learn what happened, for systems that cannot be called. Every event is in it once, in one order for all readers, and none
 /// comes in before one that was read: an event is shown when every transaction older than its own has ended. That holds as long as the
 /// server's transaction numbers only grow: over restarts, over a restore of the whole cluster and over a failover that loses nothing. Where
-/// the numbers fell back, a position ahead of them is refused, and its reader begins anew; events that were loaded from a dump into a younger
-/// cluster are shown once its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
+/// the numbers fell back, a position ahead of them is refused, and its reader begins anew; events that were loaded from a dump into a
+/// younger cluster are shown once its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
 /// </summary>
 internal static class ReadFeed
 {
@@ -41,8 +41,11 @@ internal static class ReadFeed
 
     /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
     public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
-        NetAutomationDb db, Caller caller, FeedWaiters waiters, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http, CancellationToken cancel,
-        [Description("Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after = null,
+        NetAutomationDb db, Caller caller, FeedWaiters waiters, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock,
+        HttpContext http, CancellationToken cancel,
+        [Description(
+            "Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after =
+                null,
         [Description("Seconds to wait for an event, up to 60.")] int wait = 0,
         [Description("Events in an answer, 1 to 200.")] int limit = Most)
     {
@@ -65,7 +68,11 @@ internal static class ReadFeed
         using var place = wait > 0 ? waiters.Enter(caller.Tenant) : null;
         if (wait > 0 && place is null)
         {
-            return new Problem(Web.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.") { RetryAfter = TimeSpan.FromSeconds(wait) };
+            return new Problem(
+                Web.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(wait)
+            };
         }
 
         var until = clock.GetUtcNow().AddSeconds(wait);
@@ -87,7 +94,8 @@ internal static class ReadFeed
 
             if (rows.Count > 0 || life.ApplicationStopping.IsCancellationRequested || clock.GetUtcNow() >= until)
             {
-                return TypedResults.Ok(new FeedPage([.. rows.Select(View)], (rows.Count == 0 ? position : rows[^1].At()).Text(caller.Tenant)));
+                return TypedResults.Ok(
+                    new FeedPage([.. rows.Select(View)], (rows.Count == 0 ? position : rows[^1].At()).Text(caller.Tenant)));
             }
 
             var left = until - clock.GetUtcNow();
@@ -100,7 +108,8 @@ internal static class ReadFeed
         }
     }
 
-    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Position from, int take, CancellationToken cancel) => db.Query<Row>(
+    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Position from, int take, CancellationToken cancel) =>
+        db.Query<Row>(
         $"""
         select xid::text as xid, kind, key, seq, at as time, type, subject, member, data::text as data
         from web.feed_after({tenant.Value}, {$"{from.Xid}"}::xid8, {from.Kind}, {from.Key}, {from.Seq}, {take})
@@ -110,12 +119,15 @@ internal static class ReadFeed
     private static FeedEvent View(Row row)
     {
         var subject = row.Subject ?? $"{new RunId(row.Key)}";
-        return new(row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member, JsonElement.Parse(row.Data));
+        return new(
+            row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member,
+            JsonElement.Parse(row.Data));
     }
 
     private sealed record Ends(string Oldest, string Next);
 
-    private sealed record Row(string Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, string Data)
+    private sealed record Row(
+        string Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, string Data)
     {
         public Position At() => Position.Before(Xid) with { Kind = Kind, Key = Key, Seq = Seq };
     }
@@ -131,14 +143,16 @@ internal static class ReadFeed
         public static Position? Read(string text, TenantId tenant)
         {
             var raw = new byte[Size + 8];
-            if (text.Length > 64 || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, raw, out var length) || length != raw.Length
+            if (text.Length > 64 || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, raw, out var length)
+                || length != raw.Length
                 || !raw.AsSpan(Size).SequenceEqual(Seal(tenant)))
             {
                 return null;
             }
 
             return new(
-                BinaryPrimitives.ReadUInt64BigEndian(raw), raw[8], new Guid(raw.AsSpan(9, 16), bigEndian: true), BinaryPrimitives.ReadInt32BigEndian(raw.AsSpan(25)));
+                BinaryPrimitives.ReadUInt64BigEndian(raw), raw[8], new Guid(raw.AsSpan(9, 16), bigEndian: true),
+                BinaryPrimitives.ReadInt32BigEndian(raw.AsSpan(25)));
         }
 
         public string Text(TenantId tenant)
@@ -152,6 +166,7 @@ internal static class ReadFeed
             return Base64Url.EncodeToString(raw);
         }
 
-        private static ReadOnlySpan<byte> Seal(TenantId tenant) => SHA256.HashData([.. "feed/"u8, .. tenant.Value.ToByteArray()]).AsSpan(0, 8);
+        private static ReadOnlySpan<byte> Seal(TenantId tenant) =>
+            SHA256.HashData([.. "feed/"u8, .. tenant.Value.ToByteArray()]).AsSpan(0, 8);
     }
 }

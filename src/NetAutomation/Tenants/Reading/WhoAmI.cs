@@ -14,7 +14,8 @@ namespace NetAutomation.Tenants.Reading;
 /// <param name="Role">What the key may do.</param>
 /// <param name="Entitlements">Blocks the tenant may run now.</param>
 public sealed record WhoAmIView(
-    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member, MemberRole Role,
+    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member,
+    MemberRole Role,
     IReadOnlyList<HeldBlock> Entitlements);
 
 /// <summary>A block the tenant may run.</summary>

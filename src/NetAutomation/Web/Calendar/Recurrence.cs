@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace NetAutomation.Web.Calendar;
 
-/// <summary>Local times of a rule, ascending, from a local time on. It ends where the rule does, or where nothing comes for decades.</summary>
+/// <summary>
+/// Local times of a rule, ascending, from a local time on. It ends where the rule does, or where nothing comes for decades.
+/// </summary>
 internal interface ILocalTimes
 {
     IEnumerable<DateTime> From(DateTime local);
@@ -12,7 +14,9 @@ internal interface ILocalTimes
 /// <param name="Anchor">Where the rule starts to count: the local time it was made, unless DTSTART says otherwise.</param>
 internal sealed record RecurrenceText(string? Cron, string? Rrule, string TimeZone, DateTime Anchor);
 
-/// <summary>Instants of a cron or RRULE expression in an IANA time zone. Every local time fires once, on the days clocks change too.</summary>
+/// <summary>
+/// Instants of a cron or RRULE expression in an IANA time zone. Every local time fires once, on the days clocks change too.
+/// </summary>
 internal sealed class Recurrence
 {
     private readonly ILocalTimes _rule;
@@ -41,7 +45,8 @@ internal sealed class Recurrence
 
         if (text.Cron is not null)
         {
-            return CronRule.Read(text.Cron, out var fault) is { } cron ? new Recurrence(cron, zone, DateTimeOffset.MaxValue) : Problems.Refused.At("/cron", "cron", fault);
+            return CronRule.Read(text.Cron, out var fault) is { } cron
+                ? new Recurrence(cron, zone, DateTimeOffset.MaxValue) : Problems.Refused.At("/cron", "cron", fault);
         }
 
         if (RecurrenceRule.Read(text.Rrule!, text.TimeZone, text.Anchor, out var wrong) is not { } rule)
@@ -53,7 +58,8 @@ internal sealed class Recurrence
     }
 
     /// <summary>What was stored was readable when it was stored.</summary>
-    public static Recurrence Stored(string? cron, string? rrule, string timeZone, DateTime anchor) => Read(new RecurrenceText(cron, rrule, timeZone, anchor)).Value;
+    public static Recurrence Stored(string? cron, string? rrule, string timeZone, DateTime anchor) =>
+        Read(new RecurrenceText(cron, rrule, timeZone, anchor)).Value;
 
     /// <summary>Instants after this one, ascending, each once.</summary>
     public IEnumerable<DateTimeOffset> After(DateTimeOffset instant)
@@ -76,5 +82,6 @@ internal sealed class Recurrence
     }
 
     /// <summary>Occurrence as it stands on a run: RFC 3339, UTC.</summary>
-    public static string Name(DateTimeOffset occurrence) => occurrence.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Name(DateTimeOffset occurrence) =>
+        occurrence.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -44,7 +44,8 @@ internal sealed class RecurrenceRule : ILocalTimes
     public int[] Positions { get; set; } = [];
 
     /// <summary>Null, and the reason, where it cannot be read or holds a part that is not supported.</summary>
-    public static RecurrenceRule? Read(string text, string timeZone, DateTime anchor, out string fault) => new RecurrenceRuleText(text, timeZone).Read(anchor, out fault);
+    public static RecurrenceRule? Read(string text, string timeZone, DateTime anchor, out string fault) =>
+        new RecurrenceRuleText(text, timeZone).Read(anchor, out fault);
 
     public IEnumerable<DateTime> From(DateTime local)
     {
@@ -116,7 +117,8 @@ internal sealed class RecurrenceRule : ILocalTimes
 
         return Positions.Length == 0
             ? times
-            : Positions.Select(position => position > 0 ? position - 1 : times.Count + position).Where(i => i >= 0 && i < times.Count).Distinct().Order().Select(i => times[i]);
+            : Positions.Select(position => position > 0 ? position - 1 : times.Count + position).Where(i => i >= 0 && i < times.Count)
+                .Distinct().Order().Select(i => times[i]);
     }
 
     private bool Falls(DateTime day)
@@ -136,7 +138,8 @@ internal sealed class RecurrenceRule : ILocalTimes
     private bool InPlace(DateTime day, int ordinal)
     {
         var year = Frequency == Frequency.Yearly && Months.Length == 0;
-        var (place, length) = year ? (day.DayOfYear, DateTime.IsLeapYear(day.Year) ? 366 : 365) : (day.Day, DateTime.DaysInMonth(day.Year, day.Month));
+        var (place, length) = year
+            ? (day.DayOfYear, DateTime.IsLeapYear(day.Year) ? 366 : 365) : (day.Day, DateTime.DaysInMonth(day.Year, day.Month));
         return ordinal == 0 || (ordinal > 0 ? (place - 1) / 7 == ordinal - 1 : (length - place) / 7 == -ordinal - 1);
     }
 }

@@ -21,11 +21,13 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         var lines = text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         if (lines is [var start, var after])
         {
-            var value = start.StartsWith($"DTSTART;TZID={timeZone}:", StringComparison.Ordinal) ? start[(start.IndexOf(':', StringComparison.Ordinal) + 1)..]
+            var value = start.StartsWith($"DTSTART;TZID={timeZone}:", StringComparison.Ordinal)
+                ? start[(start.IndexOf(':', StringComparison.Ordinal) + 1)..]
                 : start.StartsWith("DTSTART:", StringComparison.Ordinal) ? start["DTSTART:".Length..] : "";
             if (!Local(value, out anchor) || anchor.Second != 0)
             {
-                return Refuse<RecurrenceRule>("DTSTART is a local time of the schedule's zone with whole minutes, for example DTSTART:20270131T020000.");
+                return Refuse<RecurrenceRule>(
+                    "DTSTART is a local time of the schedule's zone with whole minutes, for example DTSTART:20270131T020000.");
             }
 
             lines = [after];
@@ -47,7 +49,14 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         }
 
         Frequency? frequency = parts.Remove("FREQ", out var freq)
-            ? freq switch { "DAILY" => Frequency.Daily, "WEEKLY" => Frequency.Weekly, "MONTHLY" => Frequency.Monthly, "YEARLY" => Frequency.Yearly, _ => null }
+            ? freq switch
+            {
+                "DAILY" => Frequency.Daily,
+                "WEEKLY" => Frequency.Weekly,
+                "MONTHLY" => Frequency.Monthly,
+                "YEARLY" => Frequency.Yearly,
+                _ => null
+            }
             : null;
         if (frequency is null)
         {
@@ -107,7 +116,9 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         {
             rule.UntilLocal = local;
         }
-        else if (DateTime.TryParseExact(value, "yyyyMMdd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day.Year is > 1970 and < 9000)
+        else if (
+            DateTime.TryParseExact(value, "yyyyMMdd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
+                && day.Year is > 1970 and < 9000)
         {
             rule.UntilLocal = day.AddDays(1).AddSeconds(-1);
         }
@@ -134,8 +145,10 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         {
             { Count: not null } when rule.UntilUtc is not null || rule.UntilLocal is not null => "COUNT and UNTIL exclude each other.",
             { Frequency: Frequency.Weekly, MonthDays.Length: > 0 } => "BYMONTHDAY is not used with FREQ=WEEKLY.",
-            { Frequency: <= Frequency.Weekly } when Array.Exists(rule.Days, day => day.Ordinal != 0) => "BYDAY takes a number only with FREQ=MONTHLY or FREQ=YEARLY.",
-            { Positions.Length: > 0 } when rule.Days.Length + rule.MonthDays.Length + rule.Months.Length + rule.Hours.Length + rule.Minutes.Length == 0 => "BYSETPOS needs another BY part.",
+            { Frequency: <= Frequency.Weekly } when Array.Exists(rule.Days, day => day.Ordinal != 0) =>
+                "BYDAY takes a number only with FREQ=MONTHLY or FREQ=YEARLY.",
+            { Positions.Length: > 0 } when rule.Days.Length + rule.MonthDays.Length + rule.Months.Length + rule.Hours.Length
+                + rule.Minutes.Length == 0 => "BYSETPOS needs another BY part.",
             _ => "",
         };
         return fault.Length == 0 || Refuse<string>(fault) is not null;
@@ -146,7 +159,8 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         var numbers = new SortedSet<int>();
         foreach (var item in value.Split(','))
         {
-            if (!int.TryParse(item, signed ? NumberStyles.AllowLeadingSign : NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            if (!int.TryParse(
+                item, signed ? NumberStyles.AllowLeadingSign : NumberStyles.None, CultureInfo.InvariantCulture, out var number)
                 || Math.Abs((long)number) < low || Math.Abs((long)number) > high)
             {
                 Refuse<string>($"{name} '{item}' is not a number from {low} to {high}{(signed ? ", or the same negative" : "")}.");
@@ -166,7 +180,10 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         {
             var day = item.Length >= 2 ? Array.IndexOf(_days, item[^2..]) : -1;
             var ordinal = 0;
-            if (day < 0 || (item.Length > 2 && (!int.TryParse(item[..^2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out ordinal) || ordinal is 0 or > 53 or < -53)))
+            if (day < 0
+                || (item.Length > 2
+                    && (!int.TryParse(item[..^2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out ordinal)
+                        || ordinal is 0 or > 53 or < -53)))
             {
                 Refuse<string>($"BYDAY '{item}' is not a weekday such as MO, 1MO or -1FR.");
                 return [];
@@ -179,7 +196,8 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
     }
 
     private static bool Local(string value, out DateTime local) =>
-        DateTime.TryParseExact(value, Stamp, CultureInfo.InvariantCulture, DateTimeStyles.None, out local) && local.Year is > 1970 and < 9000;
+        DateTime.TryParseExact(value, Stamp, CultureInfo.InvariantCulture, DateTimeStyles.None, out local)
+            && local.Year is > 1970 and < 9000;
 
     private T? Refuse<T>(string fault)
         where T : class

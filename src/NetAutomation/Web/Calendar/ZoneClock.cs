@@ -13,12 +13,14 @@ internal sealed class ZoneClock
 
     /// <summary>Null where there is no such IANA zone.</summary>
     public static ZoneClock? Find(string id) =>
-        id.Length is > 0 and <= 64 && char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '+')
+        id.Length is > 0 and <= 64 && char.IsAsciiLetter(id[0])
+            && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '+')
         && TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone) && zone.HasIanaId
             ? new ZoneClock(zone)
             : null;
 
-    public DateTime Local(DateTimeOffset instant) => DateTime.SpecifyKind(instant.UtcDateTime + _zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
+    public DateTime Local(DateTimeOffset instant) =>
+        DateTime.SpecifyKind(instant.UtcDateTime + _zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
 
     public DateTimeOffset Instant(DateTime local)
     {

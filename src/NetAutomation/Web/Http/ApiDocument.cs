@@ -5,7 +5,9 @@ using Microsoft.OpenApi;
 
 namespace NetAutomation.Web.Http;
 
-/// <summary>The OpenAPI 3.1 document at <c>/openapi/v1.json</c> and Swagger UI at <c>/swagger</c>; neither loads anything from elsewhere.</summary>
+/// <summary>
+/// The OpenAPI 3.1 document at <c>/openapi/v1.json</c> and Swagger UI at <c>/swagger</c>; neither loads anything from elsewhere.
+/// </summary>
 internal static class ApiDocument
 {
     public static void AddApiDocument(this IServiceCollection services) => services.AddOpenApi("v1", options =>
@@ -85,7 +87,9 @@ internal static class ApiDocument
             });
         }
 
-        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>().Where(parameter => parameter.In == ParameterLocation.Query))
+        foreach (
+            var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>()
+                .Where(parameter => parameter.In == ParameterLocation.Query))
         {
             parameter.Name = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
         }
@@ -94,12 +98,17 @@ internal static class ApiDocument
         context.Document!.AddComponent("Problem", problem);
         var reference = new OpenApiSchemaReference("Problem", context.Document);
         operation.Responses ??= [];
-        foreach (var kinds in Refusals(operation, context.Description.HttpMethod, matched, metadata).Distinct().GroupBy(type => type.Status).OrderBy(kinds => kinds.Key))
+        foreach (
+            var kinds in Refusals(operation, context.Description.HttpMethod, matched, metadata).Distinct().GroupBy(type => type.Status)
+                .OrderBy(kinds => kinds.Key))
         {
             operation.Responses.TryAdd(kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture), new OpenApiResponse
             {
                 Description = string.Join(", ", kinds.Select(type => $"`{type.Code}`").Order(StringComparer.Ordinal)),
-                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/problem+json"] = new() { Schema = reference } },
+                Content =
+                    new Dictionary<string, OpenApiMediaType>(
+                        StringComparer.Ordinal)
+                    { ["application/problem+json"] = new() { Schema = reference } },
             });
         }
     }
@@ -107,10 +116,13 @@ internal static class ApiDocument
     /// <summary>What the conventions can answer to such an operation, and what it declares itself.</summary>
     private static IEnumerable<ProblemType> Refusals(OpenApiOperation operation, string? verb, bool matched, IList<object> metadata)
     {
-        ProblemType[] every = [Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal, Problems.Unavailable];
+        ProblemType[] every =
+            [Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal,
+                Problems.Unavailable];
         ProblemType[] writing = [Problems.RoleInsufficient, Problems.TenantSuspended];
         ProblemType[] reading = [Problems.RoleInsufficient];
-        ProblemType[] posting = [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused, Problems.BodyTooLarge];
+        ProblemType[] posting =
+            [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused, Problems.BodyTooLarge];
         ProblemType[] matching = [Problems.PreconditionRequired, Problems.PreconditionFailed];
         ProblemType[] carrying = [Problems.BodyTooLarge, Problems.UnsupportedMediaType];
         return [
@@ -119,7 +131,8 @@ internal static class ApiDocument
             .. verb == "POST" ? posting : [],
             .. matched ? matching : [],
             .. operation.RequestBody is null ? [] : carrying,
-            .. operation.Parameters?.Any(parameter => parameter.Name == "limit") == true ? [Problems.CursorMismatch] : Array.Empty<ProblemType>(),
+            .. operation.Parameters?.Any(parameter => parameter.Name == "limit") == true
+                ? [Problems.CursorMismatch] : Array.Empty<ProblemType>(),
             .. metadata.OfType<SecretOnce>().Any() ? [Problems.SecretAlreadyShown] : Array.Empty<ProblemType>(),
             .. metadata.OfType<Refuses>().SelectMany(refuses => refuses.Types),
         ];
@@ -153,7 +166,8 @@ internal static class ApiDocument
         else if (type == typeof(string) || type == typeof(DateTimeOffset))
         {
             // Their own converters hide what they are.
-            schema.Type = JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
+            schema.Type =
+                JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
             schema.Format = type == typeof(string) ? null : "date-time";
         }
         else if (context.JsonTypeInfo is { Kind: JsonTypeInfoKind.Enumerable, ElementType: { } item })

@@ -26,7 +26,8 @@ internal sealed class IdempotentRequest
     public IResult? Replay { get; private set; }
 
     /// <summary>Null where the request carries no key and needs none.</summary>
-    public static async Task<Outcome<IdempotentRequest?>> Open(HttpContext http, Caller caller, NetAutomationDb db, EndpointMetadataCollection metadata)
+    public static async Task<Outcome<IdempotentRequest?>> Open(
+        HttpContext http, Caller caller, NetAutomationDb db, EndpointMetadataCollection metadata)
     {
         var required = metadata.GetMetadata<IdempotencyRequired>() is not null;
         if (!HttpMethods.IsPost(http.Request.Method))
@@ -66,7 +67,8 @@ internal sealed class IdempotentRequest
 
         var response = _http.Response;
         var answer = new StoredAnswer(
-            response.StatusCode, response.ContentType, response.Headers.Location.ToString(), response.Headers.ETag.ToString(), buffer.ToArray());
+            response.StatusCode, response.ContentType, response.Headers.Location.ToString(), response.Headers.ETag.ToString(),
+            buffer.ToArray());
         var stored = _secretOnce ? SecretId(answer.Body) : answer.Body;
         await _db.Execute(
             $"""
@@ -87,7 +89,8 @@ internal sealed class IdempotentRequest
     private static async Task<byte[]> Fingerprint(HttpContext http)
     {
         // Keyed with the caller's API key, which is stored nowhere: a body may hold a password that a plain hash would let one guess.
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(http.Request.Headers.Authorization.ToString()));
+        using var hash =
+            IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(http.Request.Headers.Authorization.ToString()));
         hash.AppendData(Encoding.UTF8.GetBytes($"{http.Request.Method} {http.Request.Path}{http.Request.QueryString}\n"));
         http.Request.Body.Position = 0;
         var buffer = new byte[16384];
@@ -139,7 +142,8 @@ internal sealed class IdempotentRequest
         return null;
     }
 
-    private sealed record Row(byte[] Fingerprint, int Status, string? ContentType, string? Location, string? Etag, byte[] Body, bool Secret);
+    private sealed record Row(
+        byte[] Fingerprint, int Status, string? ContentType, string? Location, string? Etag, byte[] Body, bool Secret);
 
     private sealed record StoredAnswer(int Status, string? ContentType, string? Location, string? ETag, byte[] Body) : IResult
     {

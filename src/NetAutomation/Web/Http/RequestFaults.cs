@@ -42,14 +42,16 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
 
     private static Problem Of(Exception exception) => exception switch
     {
-        BadHttpRequestException { InnerException: RefusedValueException refused } => Problems.Refused.At(Pointer(refused.Path), refused.Code, refused.Message),
+        BadHttpRequestException { InnerException: RefusedValueException refused } =>
+            Problems.Refused.At(Pointer(refused.Path), refused.Code, refused.Message),
         BadHttpRequestException { InnerException: JsonException json } => Unreadable(json),
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
         // U+0000 on a way that nobody looked at.
         _ when exception.GetBaseException()
-            is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } => Problems.Malformed.With("A string holds U+0000."),
+            is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
+                Problems.Malformed.With("A string holds U+0000."),
         _ when Persistence.DatabaseAway.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
@@ -72,7 +74,8 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
     private static string Plain(string message) =>
         message.Contains("could not be mapped", StringComparison.Ordinal) ? "There is no such member."
         : message.Contains("Duplicate property", StringComparison.Ordinal) ? "The member stands twice."
-        : message.Contains("could not be converted", StringComparison.Ordinal) || message.Contains("NetAutomation.", StringComparison.Ordinal) ? "The value is not of the member's type."
+        : message.Contains("could not be converted", StringComparison.Ordinal)
+            || message.Contains("NetAutomation.", StringComparison.Ordinal) ? "The value is not of the member's type."
         : message.IndexOf(" Path:", StringComparison.Ordinal) is > 0 and var end ? message[..end] : message;
 
     private static string Pointer(string? path)
@@ -91,7 +94,8 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         return pointer.ToString();
     }
 
-    private static string Escaped(string part) => part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    private static string Escaped(string part) =>
+        part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
     private static IEnumerable<string> Quoted(string message) => message.Split('\'').Where((_, part) => part % 2 == 1);
 

@@ -65,7 +65,8 @@ internal sealed class Resource<TKind, TRow, TView>(
                 return rows.AsNoTracking().OrderByDescending(row => row.Id).Take(count).ToListAsync(cancel);
             },
             row => row.Id.Value);
-        return read.Refused(out var problem, out var found) ? problem : TypedResults.Ok(new Page<TView>([.. found.Items.Select(view)], found.Next));
+        return read.Refused(out var problem, out var found)
+            ? problem : TypedResults.Ok(new Page<TView>([.. found.Items.Select(view)], found.Next));
     }
 
     public async Task<Results<Ok<TView>, Problem>> Show(Id<TKind> id, NetAutomationDb db, HttpContext http, CancellationToken cancel)
@@ -135,7 +136,8 @@ internal sealed class Resource<TKind, TRow, TView>(
         {
             return Problems.PreconditionFailed.With();
         }
-        catch (Exception fault) when ((fault as PostgresException ?? fault.InnerException as PostgresException) is { } refused && Refusal(refused) is { } refusal)
+        catch (Exception fault) when (
+            (fault as PostgresException ?? fault.InnerException as PostgresException) is { } refused && Refusal(refused) is { } refusal)
         {
             return refusal.With();
         }

@@ -58,7 +58,8 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
             while (!cancel.IsCancellationRequested)
             {
                 failures = await RunOnce(cancel) ? 0 : failures + 1;
-                await (failures > 0 ? Task.Delay(Pause(failures), clock, cancel) : Wait?.Invoke(cancel) ?? Task.Delay(interval, clock, cancel));
+                await (failures > 0
+                    ? Task.Delay(Pause(failures), clock, cancel) : Wait?.Invoke(cancel) ?? Task.Delay(interval, clock, cancel));
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -78,7 +79,8 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
     {
         var before = Status;
         Volatile.Write(ref _status, new LoopStatus(
-            before.Runs + 1, before.Failures + (succeeded ? 0 : 1), succeeded ? clock.GetUtcNow() : before.LastSuccess, clock.GetElapsedTime(begun)));
+            before.Runs + 1, before.Failures + (succeeded ? 0 : 1), succeeded ? clock.GetUtcNow() : before.LastSuccess,
+            clock.GetElapsedTime(begun)));
     }
 
     private static partial class Log

@@ -14,7 +14,8 @@ internal sealed class LoopMetrics
         _loops = loops;
         var meter = meters.Create(MeterName);
         meter.CreateObservableCounter("netautomation.loop.runs", Runs, "{run}", "Runs of a loop in this process.");
-        meter.CreateObservableGauge("netautomation.loop.last_success", Successes, "s", "When a loop last succeeded in this process, since 1970.");
+        meter.CreateObservableGauge(
+            "netautomation.loop.last_success", Successes, "s", "When a loop last succeeded in this process, since 1970.");
         meter.CreateObservableGauge("netautomation.loop.duration", Durations, "s", "How long a loop's last run took.");
     }
 

@@ -30,5 +30,6 @@ internal sealed class LoopRegistry(IEnumerable<Loop> all)
 internal sealed class LoopHost(LoopRegistry loops) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(loops.All.Where(loop => !loop.OneProcess).Select(loop => Task.Run(() => loop.Run(stoppingToken), CancellationToken.None)));
+        Task.WhenAll(
+            loops.All.Where(loop => !loop.OneProcess).Select(loop => Task.Run(() => loop.Run(stoppingToken), CancellationToken.None)));
 }

@@ -8,17 +8,29 @@ internal static class LoopsModule
 {
     /// <summary>A loop of every process that calls this.</summary>
     public static void AddLoop<T>(this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
-        where T : class => services.AddLoop(provider => new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider)));
+        where T
+            : class =>
+                services.AddLoop(
+                    provider =>
+                        new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider)));
 
     public static void AddLoop(this IServiceCollection services, Func<IServiceProvider, Loop> make) => services.AddSingleton(make);
 
     /// <summary>A loop that one process of all runs at a time: another takes over where that one ends.</summary>
-    public static void AddOneProcessLoop<T>(this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
+    public static void AddOneProcessLoop<T>(
+        this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
         where T : class
     {
-        services.AddLoop(provider => new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider)) { OneProcess = true });
+        services.AddLoop(
+            provider =>
+                new Loop(
+                    name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider))
+                {
+                    OneProcess = true
+                });
         services.AddQuartz(quartz => quartz.ScheduleJob<LoopJob>(
-            trigger => trigger.WithIdentity(name).StartNow().WithSchedule(SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()),
+            trigger =>
+                trigger.WithIdentity(name).StartNow().WithSchedule(SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()),
             job => job.WithIdentity(name)));
     }
 

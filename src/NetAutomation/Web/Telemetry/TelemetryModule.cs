@@ -56,12 +56,14 @@ internal static class TelemetryModule
             || http.Request.Path.StartsWithSegments("/peer/v1/dials", StringComparison.Ordinal);
         options.EnrichWithHttpRequest = (span, request) =>
         {
-            if (IsPublic(request.HttpContext) && ActivityContext.TryParse(request.Headers.TraceParent, null, isRemote: true, out var caller))
+            if (IsPublic(request.HttpContext)
+                && ActivityContext.TryParse(request.Headers.TraceParent, null, isRemote: true, out var caller))
             {
                 span.AddLink(new ActivityLink(caller));
             }
         };
-        options.EnrichWithHttpResponse = (span, response) => span.DisplayName = IsPublic(response.HttpContext) ? "request" : span.DisplayName;
+        options.EnrichWithHttpResponse = (span, response) => span.DisplayName = IsPublic(response.HttpContext)
+            ? "request" : span.DisplayName;
     }
 
     private static bool IsPublic(HttpContext http) =>

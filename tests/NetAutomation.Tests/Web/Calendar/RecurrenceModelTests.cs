@@ -18,7 +18,8 @@ public sealed class RecurrenceModelTests
         var random = new Random(seed);
         for (var i = 0; i < 40; i++)
         {
-            var anchor = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified).AddDays(random.Next(900)).AddMinutes(30 * random.Next(48));
+            var anchor = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified).AddDays(random.Next(900))
+                .AddMinutes(30 * random.Next(48));
             var parts = Parts(random);
             var text = string.Join(';', parts.Select(part => $"{part.Key}={part.Value}"));
             var from = anchor.AddDays(random.Next(-10, 200));
@@ -57,7 +58,9 @@ public sealed class RecurrenceModelTests
             {
                 var (local, passed) = (Local(at), Local(at.AddMinutes(-1)).AddMinutes(1));
                 // The first pass of an hour that comes twice; and after a gap, all that the gap held.
-                var meant = (info.IsAmbiguousTime(local) && info.GetAmbiguousTimeOffsets(local).Max() != info.GetUtcOffset(at) ? [] : new[] { local })
+                var meant =
+                    (info.IsAmbiguousTime(local) && info.GetAmbiguousTimeOffsets(local).Max() != info.GetUtcOffset(at)
+                        ? [] : new[] { local })
                     .Concat(Enumerable.Range(0, Math.Max(0, (int)(local - passed).TotalMinutes)).Select(n => passed.AddMinutes(n)));
                 if (meant.Any(Meant))
                 {
@@ -65,19 +68,28 @@ public sealed class RecurrenceModelTests
                 }
             }
 
-            Recurrence.Read(new RecurrenceText(text, null, zone, default)).Value.After(from).TakeWhile(at => at < until).ShouldBe(expected, $"{text} from {from:O}");
+            Recurrence.Read(new RecurrenceText(text, null, zone, default)).Value.After(from).TakeWhile(at => at < until)
+                .ShouldBe(expected, $"{text} from {from:O}");
 
             bool Meant(DateTime time)
             {
                 var (day, weekday) = (days.Contains(time.Day), weekdays.Contains((int)time.DayOfWeek));
-                var falls = (anyDay, anyWeekday) switch { (true, true) => true, (true, false) => weekday, (false, true) => day, _ => day || weekday };
+                var falls =
+                    (anyDay, anyWeekday) switch
+                    {
+                        (true, true) => true,
+                        (true, false) => weekday,
+                        (false, true) => day,
+                        _ => day || weekday
+                    };
                 return falls && minutes.Contains(time.Minute) && hours.Contains(time.Hour) && (anyMonth || months.Contains(time.Month));
             }
         }
 
         DateTime Local(DateTimeOffset at) => TimeZoneInfo.ConvertTime(at, info).DateTime;
 
-        List<int> Some(int low, int high, int most) => [.. Enumerable.Range(0, random.Next(1, most + 1)).Select(_ => random.Next(low, high)).Distinct()];
+        List<int> Some(int low, int high, int most) =>
+            [.. Enumerable.Range(0, random.Next(1, most + 1)).Select(_ => random.Next(low, high)).Distinct()];
     }
 
     private static Dictionary<string, string> Parts(Random random)
@@ -90,7 +102,9 @@ public sealed class RecurrenceModelTests
             Maybe("BYMONTHDAY", () => $"{(random.Next(2) == 0 ? random.Next(1, 32) : -random.Next(1, 32))}");
         }
 
-        Maybe("BYDAY", () => (freq is "MONTHLY" or "YEARLY" && random.Next(2) == 0 ? $"{(random.Next(2) == 0 ? -1 : 1) * random.Next(1, 6)}" : "") + _days[random.Next(7)]);
+        Maybe("BYDAY",
+            () => (freq is "MONTHLY" or "YEARLY" && random.Next(2) == 0 ? $"{(random.Next(2) == 0 ? -1 : 1) * random.Next(1, 6)}" : "")
+                + _days[random.Next(7)]);
         Maybe("BYHOUR", () => $"{random.Next(24)}");
         Maybe("BYMINUTE", () => $"{30 * random.Next(2)}");
         if (parts.Count > 2 && random.Next(4) == 0)
@@ -124,8 +138,10 @@ public sealed class RecurrenceModelTests
             slots.Add(time);
         }
 
-        var matching = slots.Where(time => PeriodsSince(time) is var n && n >= 0 && n % interval == 0 && Matches(time)).GroupBy(PeriodsSince).SelectMany(Placed).Where(time => time >= anchor);
-        return (parts.TryGetValue("COUNT", out var count) ? matching.Take(int.Parse(count, CultureInfo.InvariantCulture)) : matching).Where(time => time < until);
+        var matching = slots.Where(time => PeriodsSince(time) is var n && n >= 0 && n % interval == 0 && Matches(time))
+            .GroupBy(PeriodsSince).SelectMany(Placed).Where(time => time >= anchor);
+        return (parts.TryGetValue("COUNT", out var count) ? matching.Take(int.Parse(count, CultureInfo.InvariantCulture)) : matching)
+            .Where(time => time < until);
 
         int PeriodsSince(DateTime time) => freq switch
         {
@@ -150,14 +166,19 @@ public sealed class RecurrenceModelTests
         {
             var times = group.ToList();
             return parts.TryGetValue("BYSETPOS", out var positions)
-                ? times.Where((_, i) => positions.Split(',').Any(position => int.Parse(position, CultureInfo.InvariantCulture) is var p && (p == i + 1 || p == i - times.Count)))
+                ? times.Where(
+                    (_, i) =>
+                        positions.Split(',')
+                            .Any(position => int.Parse(position, CultureInfo.InvariantCulture) is var p
+                                && (p == i + 1 || p == i - times.Count)))
                 : times;
         }
 
         bool Matches(DateTime time)
         {
             bool Has(string name) => parts.ContainsKey(name);
-            bool In(string name, params int[] values) => parts[name].Split(',').Any(item => values.Contains(int.Parse(item, CultureInfo.InvariantCulture)));
+            bool In(string name, params int[] values) =>
+                parts[name].Split(',').Any(item => values.Contains(int.Parse(item, CultureInfo.InvariantCulture)));
             if (Has("BYMONTH") && !In("BYMONTH", time.Month))
             {
                 return false;
@@ -181,7 +202,8 @@ public sealed class RecurrenceModelTests
                 return false;
             }
 
-            return (Has("BYHOUR") ? In("BYHOUR", time.Hour) : time.Hour == anchor.Hour) && (Has("BYMINUTE") ? In("BYMINUTE", time.Minute) : time.Minute == anchor.Minute);
+            return (Has("BYHOUR") ? In("BYHOUR", time.Hour) : time.Hour == anchor.Hour)
+                && (Has("BYMINUTE") ? In("BYMINUTE", time.Minute) : time.Minute == anchor.Minute);
         }
 
         bool Weekday(DateTime time, string item)

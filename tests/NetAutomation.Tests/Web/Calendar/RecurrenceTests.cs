@@ -13,23 +13,36 @@ public sealed class RecurrenceTests
     [InlineData("30 2 * * *", Amsterdam, "2026-10-24T00:00Z", "2026-10-24T00:30Z 2026-10-25T00:30Z 2026-10-26T01:30Z")]
     [InlineData("30 2 * * *", NewYork, "2026-03-07T00:00Z", "2026-03-07T07:30Z 2026-03-08T07:00Z 2026-03-09T06:30Z")]
     [InlineData("30 1 * * *", NewYork, "2026-10-31T00:00Z", "2026-10-31T05:30Z 2026-11-01T05:30Z 2026-11-02T06:30Z")]
-    [InlineData("*/30 1-3 * * *", Amsterdam, "2026-03-29T00:00Z", "2026-03-29T00:30Z 2026-03-29T01:00Z 2026-03-29T01:30Z 2026-03-29T23:00Z")]
+    [InlineData(
+        "*/30 1-3 * * *", Amsterdam, "2026-03-29T00:00Z", "2026-03-29T00:30Z 2026-03-29T01:00Z 2026-03-29T01:30Z 2026-03-29T23:00Z")]
     [InlineData("0 2 29 2 *", "UTC", "2026-01-01T00:00Z", "2028-02-29T02:00Z 2032-02-29T02:00Z")]
     [InlineData("0 0 13 * FRI", "UTC", "2026-11-01T00:00Z", "2026-11-06T00:00Z 2026-11-13T00:00Z 2026-11-20T00:00Z")]
-    [InlineData("15,45 8-10/2 * jan 1-5", "UTC", "2027-01-01T00:00Z", "2027-01-01T08:15Z 2027-01-01T08:45Z 2027-01-01T10:15Z 2027-01-01T10:45Z 2027-01-04T08:15Z")]
+    [InlineData(
+        "15,45 8-10/2 * jan 1-5", "UTC", "2027-01-01T00:00Z",
+        "2027-01-01T08:15Z 2027-01-01T08:45Z 2027-01-01T10:15Z 2027-01-01T10:45Z 2027-01-04T08:15Z")]
     [InlineData("*,59 3,4/1 29-31/2,* 2 *", "UTC", "2027-02-28T04:58Z", "2027-02-28T04:59Z 2028-02-01T03:00Z")]
     [InlineData("0 12 * * 7", "UTC", "2026-11-20T00:00Z", "2026-11-22T12:00Z 2026-11-29T12:00Z")]
-    public void Cron_fires_at_local_times_once_each(string cron, string zone, string after, string expected) => Next(cron, null, zone, after, expected);
+    public void Cron_fires_at_local_times_once_each(string cron, string zone, string after, string expected) =>
+        Next(cron, null, zone, after, expected);
 
     // The first three are examples of RFC 5545, section 3.8.5.3, in UTC.
     [Theory]
-    [InlineData("DTSTART:19970902T090000\nRRULE:FREQ=MONTHLY;COUNT=6;BYDAY=-2MO", "1997-09-01T00:00Z", "1997-09-22T09:00Z 1997-10-20T09:00Z 1997-11-17T09:00Z 1997-12-22T09:00Z 1998-01-19T09:00Z 1998-02-16T09:00Z")]
-    [InlineData("DTSTART:19970904T090000\nRRULE:FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3", "1997-09-01T00:00Z", "1997-09-04T09:00Z 1997-10-07T09:00Z 1997-11-06T09:00Z")]
-    [InlineData("DTSTART:19970805T090000\nRRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU", "1997-08-01T00:00Z", "1997-08-05T09:00Z 1997-08-10T09:00Z 1997-08-19T09:00Z 1997-08-24T09:00Z")]
+    [InlineData(
+        "DTSTART:19970902T090000\nRRULE:FREQ=MONTHLY;COUNT=6;BYDAY=-2MO", "1997-09-01T00:00Z",
+        "1997-09-22T09:00Z 1997-10-20T09:00Z 1997-11-17T09:00Z 1997-12-22T09:00Z 1998-01-19T09:00Z 1998-02-16T09:00Z")]
+    [InlineData(
+        "DTSTART:19970904T090000\nRRULE:FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3", "1997-09-01T00:00Z",
+        "1997-09-04T09:00Z 1997-10-07T09:00Z 1997-11-06T09:00Z")]
+    [InlineData(
+        "DTSTART:19970805T090000\nRRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU", "1997-08-01T00:00Z",
+        "1997-08-05T09:00Z 1997-08-10T09:00Z 1997-08-19T09:00Z 1997-08-24T09:00Z")]
     [InlineData("DTSTART:20240229T020000\nFREQ=YEARLY", "2024-01-01T00:00Z", "2024-02-29T02:00Z 2028-02-29T02:00Z 2032-02-29T02:00Z")]
     [InlineData("DTSTART:20260131T020000\nFREQ=MONTHLY", "2026-01-01T00:00Z", "2026-01-31T02:00Z 2026-03-31T02:00Z 2026-05-31T02:00Z")]
-    [InlineData("DTSTART:20260101T020000\nFREQ=MONTHLY;BYMONTHDAY=-1", "2026-01-01T00:00Z", "2026-01-31T02:00Z 2026-02-28T02:00Z 2026-03-31T02:00Z")]
-    [InlineData("DTSTART:20260101T020000\nFREQ=DAILY;UNTIL=20260103", "2025-01-01T00:00Z", "2026-01-01T02:00Z 2026-01-02T02:00Z 2026-01-03T02:00Z")]
+    [InlineData(
+        "DTSTART:20260101T020000\nFREQ=MONTHLY;BYMONTHDAY=-1", "2026-01-01T00:00Z",
+        "2026-01-31T02:00Z 2026-02-28T02:00Z 2026-03-31T02:00Z")]
+    [InlineData(
+        "DTSTART:20260101T020000\nFREQ=DAILY;UNTIL=20260103", "2025-01-01T00:00Z", "2026-01-01T02:00Z 2026-01-02T02:00Z 2026-01-03T02:00Z")]
     [InlineData("DTSTART:20260101T020000\nFREQ=DAILY;UNTIL=20260102T020000Z", "2025-01-01T00:00Z", "2026-01-01T02:00Z 2026-01-02T02:00Z")]
     public void A_rule_yields_what_the_standard_says(string rrule, string after, string expected)
     {
@@ -42,7 +55,8 @@ public sealed class RecurrenceTests
 
     [Fact]
     public void A_rule_follows_the_wall_clock_over_a_change() =>
-        Next(null, "DTSTART;TZID=Europe/Amsterdam:20260328T023000\nFREQ=DAILY;COUNT=3", Amsterdam, "2026-03-01T00:00Z", "2026-03-28T01:30Z 2026-03-29T01:00Z 2026-03-30T00:30Z");
+        Next(null, "DTSTART;TZID=Europe/Amsterdam:20260328T023000\nFREQ=DAILY;COUNT=3", Amsterdam, "2026-03-01T00:00Z",
+            "2026-03-28T01:30Z 2026-03-29T01:00Z 2026-03-30T00:30Z");
 
     [Fact]
     public void A_day_that_a_zone_skips_fires_at_the_next_midnight() =>
@@ -121,7 +135,8 @@ public sealed class RecurrenceTests
             if (!info.IsInvalidTime(local))
             {
                 clock.Local(instant).ShouldBe(local);
-                instant.UtcDateTime.ShouldBe(local - (info.IsAmbiguousTime(local) ? info.GetAmbiguousTimeOffsets(local).Max() : info.GetUtcOffset(local)));
+                instant.UtcDateTime.ShouldBe(
+                    local - (info.IsAmbiguousTime(local) ? info.GetAmbiguousTimeOffsets(local).Max() : info.GetUtcOffset(local)));
             }
             else
             {
@@ -136,10 +151,12 @@ public sealed class RecurrenceTests
     private static void Next(string? cron, string? rrule, string zone, string after, string expected)
     {
         var wanted = expected.Split(' ');
-        Read(cron, rrule, zone).After(Instant(after)).Take(wanted.Length).Select(at => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm'Z'", CultureInfo.InvariantCulture)).ShouldBe(wanted);
+        Read(cron, rrule, zone).After(Instant(after)).Take(wanted.Length)
+            .Select(at => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm'Z'", CultureInfo.InvariantCulture)).ShouldBe(wanted);
     }
 
-    private static Recurrence Read(string? cron, string? rrule, string zone) => Recurrence.Read(new RecurrenceText(cron, rrule, zone, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified))).Value;
+    private static Recurrence Read(string? cron, string? rrule, string zone) =>
+        Recurrence.Read(new RecurrenceText(cron, rrule, zone, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified))).Value;
 
     private static DateTimeOffset Instant(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
 }
