@@ -12,6 +12,7 @@ using NetAutomation.Connectors;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
+using NetAutomation.Web.Telemetry;
 using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;
@@ -40,6 +41,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.AddWeb();
+        builder.AddTelemetry();
         builder.AddPersistence();
         builder.AddConnectors();
         builder.Services.AddScoped(_ => _caller);

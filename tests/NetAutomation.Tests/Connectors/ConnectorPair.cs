@@ -16,6 +16,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
 using Npgsql;
+using OpenTelemetry.Metrics;
 
 namespace NetAutomation.Tests.Connectors;
 
@@ -113,6 +114,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddLogging();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         builder.Services.AddSingleton<IDialGate>(Gate);
         builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));
         builder.Services.AddSingleton(
