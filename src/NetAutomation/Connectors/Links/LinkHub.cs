@@ -90,8 +90,14 @@ internal sealed class LinkHub(TimeProvider time)
             link.Drain(within);
         }
 
-        var open = All.SelectMany(l => l.Open).Select(s => s.Finished).ToList();
-        await Task.WhenAll(open).WaitAsync(within, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Again and again, since a dial that was under way may have become a stream meanwhile.
+        var begun = time.GetTimestamp();
+        while (All.SelectMany(link => link.Unfinished).ToList() is { Count: > 0 } unfinished
+            && within - time.GetElapsedTime(begun) is var left && left > TimeSpan.Zero && !cancel.IsCancellationRequested)
+        {
+            await Task.WhenAll(unfinished).WaitAsync(left, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         foreach (var link in All)
         {
             link.Close();

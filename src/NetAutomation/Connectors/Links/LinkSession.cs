@@ -22,6 +22,7 @@ internal sealed class LinkSession(
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _cuts = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<TunnelStream, byte> _open = new();
     private readonly CancellationTokenSource _closed = new();
+    private bool _draining;
 
     public ConnectorSessionId Id => id;
 
@@ -38,11 +39,20 @@ internal sealed class LinkSession(
 
     public string ConnectionId { get; } = attach.Connection.Id;
 
-    public bool Draining { get; private set; }
+    public bool Draining
+    {
+        get => Volatile.Read(ref _draining);
+        private set => Volatile.Write(ref _draining, value);
+    }
 
     public bool IsClosed => _closed.IsCancellationRequested;
 
     public ICollection<TunnelStream> Open => _open.Keys;
+
+    /// <summary>Dials without an answer, and streams that go on.</summary>
+    public IEnumerable<Task> Unfinished =>
+        _dials.Values.Select(pending => (Task)pending.Answer.Task).Concat(Open.Select(stream => stream.Finished))
+            .Where(task => !task.IsCompleted);
 
     /// <summary>Runs that had a stream here of late; when the link is lost, nobody can say that those are closed.</summary>
     public ConcurrentDictionary<RunId, DateTimeOffset> Runs { get; } = new();
@@ -89,6 +99,13 @@ internal sealed class LinkSession(
         var dialId = Proof.RandomId();
         var pending = new PendingDial(dial);
         _dials[dialId] = pending;
+        if (Draining)
+        {
+            // Chosen just before. The drain does not wait for what it could not see.
+            _dials.TryRemove(dialId, out _);
+            return DialResult.Failed(DialCodes.NotAttached);
+        }
+
         Send(new Dial(
             dialId, $"{dial.Device}", dial.Host, dial.Port, dial.Run?.ToString(), dial.Fence, dial.Exclusive,
             (int)timeout.TotalMilliseconds));
@@ -127,13 +144,20 @@ internal sealed class LinkSession(
     /// <summary>The stream of a dial; null when nobody waits for it. Used once.</summary>
     public TunnelStream? Accept(string dialId, HttpContext http)
     {
-        if (IsClosed || !_dials.TryRemove(dialId, out var pending))
+        if (IsClosed || !_dials.TryGetValue(dialId, out var pending))
         {
             return null;
         }
 
+        // Open before it is no dial any more: a drain sees one or the other.
         var stream = new ServedStream(http, pending.Dial);
         _open[stream] = 0;
+        if (!_dials.TryRemove(dialId, out _))
+        {
+            _open.TryRemove(stream, out _);
+            return null;
+        }
+
         Used(pending.Dial);
         if (pending.Answer.TrySetResult(new DialResult(stream, null, null)))
         {
