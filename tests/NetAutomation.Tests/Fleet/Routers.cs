@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -23,6 +24,7 @@ internal sealed record Happening(
 internal sealed class Routers : IDisposable
 {
     public const string Username = "netops";
+    private static readonly ConcurrentDictionary<int, byte> _given = [];
     private readonly string _folder;
     private readonly ServiceProcess _process;
 
@@ -83,12 +85,31 @@ internal sealed class Routers : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    /// <summary>A port that nobody uses now.</summary>
+    /// <summary>
+    /// A port that nobody uses now and that is given once. It is below those that the kernel gives to whoever connects, and above those
+    /// of local stacks, since whoever asked for it binds it only later.
+    /// </summary>
     public static int FreePort()
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(24_000, 32_000);
+            if (!_given.TryAdd(port, 0))
+            {
+                continue;
+            }
+
+            try
+            {
+                using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException fault) when (fault.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // Somebody else's; it stays among those not to be tried again.
+            }
+        }
     }
 
     private static IEnumerable<Happening> Whole(string file)
