@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Bench;
 
@@ -118,23 +119,20 @@ internal static class ReconcileTenThousand
     /// <summary>Until so many were seen and none of them is on its way any more.</summary>
     private static async Task Until(Stack stack, int seen, TimeSpan most)
     {
-        var begun = Stopwatch.GetTimestamp();
-        for (var quiet = 0; quiet < 2;)
-        {
-            if (Stopwatch.GetElapsedTime(begun) > most)
+        var quiet = 0;
+        await Eventually.Holds(
+            async () =>
             {
-                throw new TimeoutException("The connections were not decided.");
-            }
-
-            await Task.Delay(250);
-            var open = await stack.Value<long>(
-                """
-                select count(*) from onboarding.endpoint_connection c
-                where missed = 0 and lower(state) in ('pendingacceptance', 'pending')
-                """);
-            var known = await stack.Value<long>("select count(*) from onboarding.endpoint_connection");
-            quiet = known >= seen && open == 0 && await Compare(stack) is (0, 0, _) ? quiet + 1 : 0;
-        }
+                var open = await stack.Value<long>(
+                    """
+                    select count(*) from onboarding.endpoint_connection c
+                    where missed = 0 and lower(state) in ('pendingacceptance', 'pending')
+                    """);
+                var known = await stack.Value<long>("select count(*) from onboarding.endpoint_connection");
+                quiet = known >= seen && open == 0 && await Compare(stack) is (0, 0, _) ? quiet + 1 : 0;
+                return quiet == 3;
+            },
+            "all connections to be decided", within: most);
     }
 
     /// <summary>Bindings that should not be, and those that should: by the simulator's own state.</summary>

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.EndToEnd;
 
@@ -72,15 +72,9 @@ internal sealed class Browser : IAsyncDisposable
     /// <summary>Waits until a script gives something that is true.</summary>
     public async Task Await(string script)
     {
-        var started = Stopwatch.StartNew();
-        while (await Evaluate($"!!({script})") is not JsonValue value || !value.GetValue<bool>())
+        if (!await Eventually.Within(_patience, async () => await Evaluate($"!!({script})") is JsonValue value && value.GetValue<bool>()))
         {
-            if (started.Elapsed > _patience)
-            {
-                throw new TimeoutException($"{script} stayed false on: {await Evaluate("document.body.innerText.slice(0, 2000)")}");
-            }
-
-            await Task.Delay(50);
+            throw new TimeoutException($"{script} stayed false on: {await Evaluate("document.body.innerText.slice(0, 2000)")}");
         }
     }
 

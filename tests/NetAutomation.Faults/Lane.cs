@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NetAutomation.Tests.Support;
 using Npgsql;
 
 namespace NetAutomation.Faults;
@@ -226,7 +227,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     private async Task Reached(Plan plan, PlannedRun run)
     {
         var since = _journals.Read().Count;
-        await Until(TimeSpan.FromSeconds(60), async () => plan.Moment switch
+        await Eventually.Within(TimeSpan.FromSeconds(60), async () => plan.Moment switch
         {
             Moment.Accepted => true,
             Moment.Running => await State(run) != "queued",
@@ -243,7 +244,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     {
         IReadOnlyList<PlannedRun> runs = only is null ? [.. plan.Runs.Where(run => _planned.Contains(run))] : [only];
         var unknownSince = new Dictionary<string, DateTime>();
-        var ended = await Until(_limit, async () =>
+        var ended = await Eventually.Within(_limit, async () =>
         {
             var open = 0;
             foreach (var run in runs)
@@ -311,7 +312,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     /// <summary>The round's fault must leave nothing behind that holds up the next one.</summary>
     private async Task Healthy(Plan plan)
     {
-        var healthy = await Until(TimeSpan.FromSeconds(90), async () =>
+        var healthy = await Eventually.Within(TimeSpan.FromSeconds(90), async () =>
         {
             var attached = await Scalar<long>("select count(distinct connector_id) from connectors.connector_session where state = 'attached' and seen_at > now() - interval '45 s'");
             return attached == 3;
@@ -356,7 +357,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         _relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front), 8444)));
         await stack.Join(connector, _relays[^1].Port);
         var id = Text(created, "id");
-        if (!await Until(
+        if (!await Eventually.Within(
             TimeSpan.FromSeconds(60), async () => (await _customer.Get($"/v1/connectors/{id}"))["sessions"]!.AsArray().Count > 0))
         {
             throw new InvalidOperationException($"Connector {connector} did not attach.");
@@ -382,22 +383,6 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     private static string Address(int device) => $"127.66.0.{device}";
 
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
-
-    private static async Task<bool> Until(TimeSpan limit, Func<Task<bool>> reached)
-    {
-        var until = DateTime.UtcNow + limit;
-        while (!await reached())
-        {
-            if (DateTime.UtcNow > until)
-            {
-                return false;
-            }
-
-            await Task.Delay(200);
-        }
-
-        return true;
-    }
 
     private void Found(Count count, string text)
     {

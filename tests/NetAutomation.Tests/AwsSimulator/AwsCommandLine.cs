@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -32,7 +33,7 @@ public sealed class AwsCommandLine
         var unsuccessful = (await RunAsync(cloud, SimulatedCloud.Provider, accept)).GetProperty("Unsuccessful");
         unsuccessful.GetArrayLength().ShouldBe(1);
         unsuccessful[0].GetProperty("Error").GetProperty("Code").GetString().ShouldBe("InvalidVpcEndpoint.NotFound");
-        await SimulatedCloud.EventuallyAsync(
+        await Eventually.Holds(
             async () => (await RunAsync(cloud, SimulatedCloud.Customer, $"ec2 describe-vpc-endpoints --vpc-endpoint-ids {id}"))
             .GetProperty("VpcEndpoints")[0].GetProperty("State").GetString() == "available");
     }
@@ -64,7 +65,7 @@ public sealed class AwsCommandLine
         await RunAsync(
             cloud, SimulatedCloud.Provider,
             $"elbv2 register-targets --target-group-arn {arn} --targets Id=127.0.0.1,Port={target.Address.Port}");
-        await SimulatedCloud.EventuallyAsync(
+        await Eventually.Holds(
             async () => (await RunAsync(cloud, SimulatedCloud.Provider, $"elbv2 describe-target-health --target-group-arn {arn}"))
             .GetProperty("TargetHealthDescriptions")[0].GetProperty("TargetHealth").GetProperty("State").GetString() == "healthy");
         var attributes =

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using NetAutomation.AwsSimulator;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -155,9 +156,9 @@ public sealed class LoadBalancerFront
         using var steady = new TcpTarget();
         var failing = new TcpTarget();
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(steady.Address, failing.Address));
-        await SimulatedCloud.EventuallyAsync(async () => (await HealthAsync(cloud)).All(h => h == "healthy"));
+        await Eventually.Holds(async () => (await HealthAsync(cloud)).All(h => h == "healthy"));
         failing.Dispose();
-        await SimulatedCloud.EventuallyAsync(async () => (await HealthAsync(cloud)) is ["healthy", "unhealthy"]);
+        await Eventually.Holds(async () => (await HealthAsync(cloud)) is ["healthy", "unhealthy"]);
 
         var direct = await cloud.DirectAddressAsync();
         for (var i = 0; i < 4; i++)
@@ -182,7 +183,7 @@ public sealed class LoadBalancerFront
                 g => g with { HealthCheck = g.HealthCheck with { Port = ((IPEndPoint)closed.LocalEndPoint!).Port } }).ToList();
         await using var cloud =
             await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
-        await SimulatedCloud.EventuallyAsync(async () => await HealthAsync(cloud) is ["unhealthy"]);
+        await Eventually.Holds(async () => await HealthAsync(cloud) is ["unhealthy"]);
         using var client = await ConnectAsync(await cloud.DirectAddressAsync());
         await client.SendAsync("x"u8.ToArray());
         using var behind = await target.AcceptClientAsync();
@@ -214,7 +215,7 @@ public sealed class LoadBalancerFront
         var (header, request) = await serving.WaitAsync(TimeSpan.FromSeconds(20));
         header[12].ShouldBe((byte)0x20);
         request.ShouldBe("GET /healthz/ready HTTP/1.1");
-        await SimulatedCloud.EventuallyAsync(async () => await HealthAsync(cloud) is [var now] && now == state);
+        await Eventually.Holds(async () => await HealthAsync(cloud) is [var now] && now == state);
         (await cloud.NlbAsync()).GetProperty("targetGroups")[0].GetProperty("targets")[0].GetProperty("reason").GetString()
             .ShouldBe(reason);
     }
@@ -227,7 +228,7 @@ public sealed class LoadBalancerFront
         var groups = (await cloud.NlbAsync()).GetProperty("targetGroups");
         var arn = groups[0].GetProperty("arn").GetString()!;
         await ChangeAsync("RegisterTargets");
-        await SimulatedCloud.EventuallyAsync(async () => await HealthAsync(cloud, arn) is ["healthy"]);
+        await Eventually.Holds(async () => await HealthAsync(cloud, arn) is ["healthy"]);
         await ChangeAsync("DeregisterTargets");
         (await HealthAsync(cloud, arn)).ShouldBe(["draining"]);
         (await HealthAsync(cloud, arn, "&Targets.member.1.Id=127.0.0.1&Targets.member.1.Port=1")).ShouldBe(["unused"]);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using NetAutomation.AwsSimulator;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -28,7 +29,7 @@ public sealed class ManyEndpoints
             SimulatedCloud.Values(body, "code").ShouldBeEmpty();
         }
 
-        await SimulatedCloud.EventuallyAsync(
+        await Eventually.Holds(
             async () => (await PagesAsync(cloud)).SelectMany(page => page).All(row => row.State == "available"));
     }
 

@@ -4,6 +4,7 @@ using Amazon.Runtime;
 using Amazon.SQS;
 using Amazon.SQS.Model;
 using NetAutomation.AwsSimulator;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -84,7 +85,7 @@ public sealed class OfficialClients
         item.ResourceId.ShouldBe(Unknown);
         item.Error.Code.ShouldBe("InvalidVpcEndpoint.NotFound");
         rejected.Unsuccessful.ShouldBeNull();
-        await SimulatedCloud.EventuallyAsync(async () => await cloud.StateAsync(id) == "rejected");
+        await Eventually.Holds(async () => await cloud.StateAsync(id) == "rejected");
     }
 
     [Fact]

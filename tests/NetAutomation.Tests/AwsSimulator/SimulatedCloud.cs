@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using System.Xml.Linq;
 using NetAutomation.AwsSimulator;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -88,7 +89,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         if (accepted)
         {
             (await DecideAsync("Accept", id)).ShouldBeEmpty();
-            await EventuallyAsync(async () => await StateAsync(id) == "available");
+            await Eventually.Holds(async () => await StateAsync(id) == "available");
         }
         return (id, IPEndPoint.Parse(endpoint.GetProperty("addresses")[0].GetProperty("address").GetString()!));
     }
@@ -119,16 +120,6 @@ internal sealed class SimulatedCloud : IAsyncDisposable
 
     public static List<string> Values(XElement body, string name) =>
         [.. body.Descendants().Where(e => e.Name.LocalName == name).Select(e => e.Value)];
-
-    public static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        var deadline = TimeProvider.System.GetUtcNow().AddSeconds(20);
-        while (!await condition())
-        {
-            (TimeProvider.System.GetUtcNow() < deadline).ShouldBeTrue("The condition did not come true in time.");
-            await Task.Delay(10);
-        }
-    }
 
     public async ValueTask DisposeAsync()
     {

@@ -34,12 +34,12 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         for (var kill = 0; kill < 3; kill++)
         {
             var before = _accepted.Count;
-            await Until(() => _accepted.Count >= before + 40);
+            await Eventually.Holds(() => _accepted.Count >= before + 40);
             await Kill();
             await StartServer();
         }
 
-        await Until(() => _accepted.Count >= 160);
+        await Eventually.Holds(() => _accepted.Count >= 160);
         _over = true;
         await Task.WhenAll(load);
         await WorkOff();
@@ -197,16 +197,6 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             {
                 more = await WorkOne("last");
             }
-        }
-    }
-
-    private static async Task Until(Func<bool> done)
-    {
-        var patience = Stopwatch.StartNew();
-        while (!done())
-        {
-            patience.Elapsed.ShouldBeLessThan(TimeSpan.FromMinutes(2));
-            await Task.Delay(20);
         }
     }
 

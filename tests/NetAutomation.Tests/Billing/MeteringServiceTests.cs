@@ -31,18 +31,18 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
                     new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
                 builder.Services.AddKeyedSingleton(UsageMeter.Client, ground.Metering);
             });
-        await SimulatedCloud.EventuallyAsync(async () => (await ground.KeptOf(left)).Count == 1);
+        await Eventually.Holds(async () => (await ground.KeptOf(left)).Count == 1);
         var customer = await ground.Subscribe();
         await ground.Sql(
             "insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state) values ($1, $2, $3, $4, 'pc', $5, 'active')",
             customer.Tenant.Value, Guid.CreateVersion7(), customer.Account, customer.License!, customer.Agreement);
         await ground.Charge(customer, 25_000, MeteringGround.Start(0));
         await ground.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{customer.Agreement}:end");
-        await SimulatedCloud.EventuallyAsync(async () => (await ground.KeptOf(customer)).Count == 1);
+        await Eventually.Holds(async () => (await ground.KeptOf(customer)).Count == 1);
         (await ground.KeptOf(customer))[0].Quantity.ShouldBe(2);
 
         using var staff = service.Operator();
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
             (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Must(HttpStatusCode.OK).Json.GetProperty("items")
                 .GetArrayLength() == 2);
         var item = (await staff.Call("GET", "/operator/v1/metering-records?state=accepted")).Json.GetProperty("items")[0];

@@ -174,11 +174,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         await books.Debit(1_000_000);
         await books.AMonthPasses();
         await using var scheduler = await ServiceHost.Start(books.Ground.Database);
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while ((await books.Invoices()).Single().Text("state") != "issued")
-        {
-            await Task.Delay(100, patience.Token);
-        }
+        await Eventually.Holds(async () => (await books.Invoices()).Single().Text("state") == "issued");
     }
 
     [Fact]

@@ -123,21 +123,21 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
             "scheduler", "Onboarding:ReconcileInterval=01:00:00", "Onboarding:PendingInterval=00:00:02",
             $"Onboarding:NotificationQueueUrl={_cloud.AwsUrl}{SimulatedCloud.Provider}/connections");
         var tenant = await _reconciling.CreateTenant();
-        await SimulatedCloud.EventuallyAsync(async () => await Rounds() > 0);
+        await Eventually.Holds(async () => await Rounds() > 0);
         var endpoint = await CreateEndpoint(tenant.Account);
         await Tell("not json");
-        await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "available");
+        await Eventually.Holds(async () => await _cloud.StateAsync(endpoint) == "available");
 
         var (before, begun) = (await Rounds(), TimeProvider.System.GetTimestamp());
         await Parallel.ForEachAsync(
             Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (i, _) => await Tell(new { message = i }));
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
         {
             var queue = (await _cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray()
                 .Single(each => each.GetProperty("name").GetString() == "connections");
             return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;
         });
-        await SimulatedCloud.EventuallyAsync(async () => await Rounds() > before);
+        await Eventually.Holds(async () => await Rounds() > before);
         // At most one a second, however many were told.
         (await Rounds() - before).ShouldBeInRange(1, (int)TimeProvider.System.GetElapsedTime(begun).TotalSeconds + 2);
     }
@@ -179,7 +179,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         .Where(call => call.GetProperty("operation").GetString()!.EndsWith("DescribeVpcEndpointConnections", StringComparison.Ordinal))
             .Select(call => call.GetProperty("calls").GetInt32()).FirstOrDefault();
 
-    private static Task Reaches(ServiceHost host, string endpoint, string key) => SimulatedCloud.EventuallyAsync(async () =>
+    private static Task Reaches(ServiceHost host, string endpoint, string key) => Eventually.Holds(async () =>
     {
         try
         {

@@ -101,8 +101,8 @@ public sealed class AttachTests(PostgresServer postgres)
         }
 
         await using var again = new RunningConnector(connector.Id, connector.Folder, device.Allowed, TimeProvider.System, 1);
-        await ConnectorPair.Until(() => pair.Gate.Seen == 41);
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 1);
+        await Eventually.Holds(() => pair.Gate.Seen == 41);
+        await Eventually.Holds(() => pair.Hub.All.Count == 1);
         await pair.Service<SessionHeartbeat>().Beat(default);
         (await pair.Sql<long>("select highest_fence from connectors.connector")).ShouldBe(41);
         (await pair.Sql<long>("select count(*) from connectors.connector_session where state = 'attached'")).ShouldBe(1);
@@ -118,10 +118,10 @@ public sealed class AttachTests(PostgresServer postgres)
         await pair.Sql<Guid>($"update connectors.connector set state = 'revoked' where id = '{revoked.Id.Value}' returning id");
         var beat = pair.Service<SessionHeartbeat>();
         await beat.Beat(default);
-        await ConnectorPair.Until(() => pair.Hub.All.All(l => l.Connector == kept.Id && !l.IsClosed));
+        await Eventually.Holds(() => pair.Hub.All.All(l => l.Connector == kept.Id && !l.IsClosed));
         pair.EndpointTenant = null;
         await beat.Beat(default);
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 0);
+        await Eventually.Holds(() => pair.Hub.All.Count == 0);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class AttachTests(PostgresServer postgres)
         await pair.Attach(device.Allowed, links: 2);
         await pair.StopService();
         await pair.StartService();
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 2);
+        await Eventually.Holds(() => pair.Hub.All.Count == 2);
         await using var stream = await pair.Open(pair.Dial(device));
     }
 
@@ -172,7 +172,7 @@ public sealed class AttachTests(PostgresServer postgres)
         connector.Tunnels.Count.ShouldBe(3);
         time.Advance(TimeSpan.FromSeconds(2));
         await Should.ThrowAsync<IOException>(async () => await first.ReadExactlyAsync(new byte[1]));
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 2);
+        await Eventually.Holds(() => connector.Tunnels.Count == 2);
     }
 
     [Fact]

@@ -24,10 +24,10 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         var (_, folder) = await pair.Join(token);
         var early = copiedBeforeItsFirstStart ? Copy(pair, folder) : null;
         await using var original = new RunningConnector(id, folder, device.Allowed, TimeProvider.System, 2);
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 2);
+        await Eventually.Holds(() => pair.Hub.All.Count == 2);
         await using var copy = new RunningConnector(id, early ?? Copy(pair, folder), device.Allowed, TimeProvider.System, 1);
         await Locked(pair);
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 0);
+        await Eventually.Holds(() => pair.Hub.All.Count == 0);
         (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.ConnectorAbsent);
         (await pair.Sql<long>("select count(*) from web.audit_event where action = 'connector.cloned' and data->>'address' is not null and data->>'otherAddress' is not null")).ShouldBe(1);
 
@@ -38,7 +38,7 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         await pair.Sql<string>("update connectors.connector set state = 'revoked' returning state");
         var (fresh, freshToken) = await pair.Enrol("one");
         await using var joined = new RunningConnector(fresh, (await pair.Join(freshToken)).State, device.Allowed, TimeProvider.System, 1);
-        await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == fresh));
+        await Eventually.Holds(() => pair.Hub.All.Any(l => l.Connector == fresh));
         pair.Hub.All.ShouldAllBe(l => l.Connector == fresh);
     }
 
@@ -53,11 +53,11 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         (ConnectorState.Load(folder) with { Port = other.Services.GetRequiredService<ConnectorHost>().Address.Port }).Save(folder);
         await using var copy = new RunningConnector(original.Id, folder, device.Allowed, TimeProvider.System, 1);
         var there = other.Services.GetRequiredService<LinkHub>();
-        await ConnectorPair.Until(() => there.All.Count == 1);
+        await Eventually.Holds(() => there.All.Count == 1);
         await pair.Service<SessionHeartbeat>().Beat(default);
         await Locked(pair);
         await other.Services.GetRequiredService<SessionHeartbeat>().Beat(default);
-        await ConnectorPair.Until(() => there.All.Count == 0 && pair.Hub.All.Count == 0);
+        await Eventually.Holds(() => there.All.Count == 0 && pair.Hub.All.Count == 0);
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         for (var start = 1; start <= 4; start++)
         {
             using var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list);
-            await ConnectorPair.Until(
+            await Eventually.Holds(
                 () => pair.Hub.All.Count == 1 && pair.Hub.All.Single() is var link && link.Id != before && link.Generation == start);
             before = pair.Hub.All.Single().Id;
             await using (await pair.Open(pair.Dial(device)))
@@ -120,15 +120,8 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
             .ShouldBe((HttpStatusCode.Forbidden, RefusalReasons.Cloned));
     }
 
-    private static async Task Locked(ConnectorPair pair)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (await pair.Sql<string>("select state from connectors.connector") != "cloned")
-        {
-            TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(20));
-            await Task.Delay(20);
-        }
-    }
+    private static Task Locked(ConnectorPair pair) =>
+        Eventually.Holds(async () => await pair.Sql<string>("select state from connectors.connector") == "cloned");
 
     private static string Copy(ConnectorPair pair, string folder)
     {

@@ -203,7 +203,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         exit.ShouldBe(0);
         var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links, limits);
         _connectors.Add(connector);
-        await Until(() => replica.Services.GetRequiredService<LinkHub>().All.Count(l => l.Connector == id) == links);
+        await Eventually.Holds(() => replica.Services.GetRequiredService<LinkHub>().All.Count(l => l.Connector == id) == links);
         return connector;
     }
 
@@ -218,16 +218,6 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 
     public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
-
-    public static async Task Until(Func<bool> condition, int seconds = 20)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!condition())
-        {
-            TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(seconds));
-            await Task.Delay(10);
-        }
-    }
 
     public static ConnectorLog Quiet() => new(TextWriter.Null, TimeProvider.System);
 

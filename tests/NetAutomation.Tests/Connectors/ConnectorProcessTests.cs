@@ -42,7 +42,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         output.ShouldNotContain(token);
 
         var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list, "--drain-seconds", "30");
-        await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == id));
+        await Eventually.Holds(() => pair.Hub.All.Any(l => l.Connector == id));
         await using var stream = await pair.Open(pair.Dial(device));
         using var socket = await device.Accept();
         ConnectorProcess.Terminate(process);
@@ -116,7 +116,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
             await using var stream = await pair.Open(pair.Dial(device));
         }
 
-        await ConnectorPair.Until(() => pair.Hub.All.Single().Load == 0);
+        await Eventually.Holds(() => pair.Hub.All.Single().Load == 0);
         var (now, most) = (Kilobytes(process.Id, "VmRSS"), Kilobytes(process.Id, "VmHWM"));
         TestContext.Current.TestOutputHelper!.WriteLine($"resident {now} kB, at most {most} kB");
         process.Kill();
@@ -136,7 +136,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
         var list = Path.Combine(pair.Folder.FullName, "allow");
         await File.WriteAllTextAsync(list, device.Allowed);
         var process = ConnectorProcess.StartProgram(program, null, ["run", "--state", state, "--allow-list", list, .. more]);
-        await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == id));
+        await Eventually.Holds(() => pair.Hub.All.Any(l => l.Connector == id));
         return process;
     }
 }

@@ -40,7 +40,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         await stream.WriteAsync("late"u8.ToArray());
         await stream.CompleteWrites();
         (await ReadAll(far)).ShouldBe("late"u8.ToArray());
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
                 SocketError.ConnectionReset);
         }
 
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         var streams = await Task.WhenAll(Enumerable.Range(0, TunnelProtocol.MaxTunnels).Select(_ => pair.Open(pair.Dial(device))));
         (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Busy);
         streams[0].Dispose();
-        await ConnectorPair.Until(() => pair.Hub.All.Single().Load < TunnelProtocol.MaxTunnels);
+        await Eventually.Holds(() => pair.Hub.All.Single().Load < TunnelProtocol.MaxTunnels);
         Array.ForEach(streams, s => s.Dispose());
     }
 

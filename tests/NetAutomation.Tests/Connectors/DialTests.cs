@@ -101,7 +101,7 @@ public sealed class DialTests(PostgresServer postgres)
         var id = DeviceId.New();
         await using var stream = await pair.Open(pair.Dial(device, RunId.New(), 7, exclusive: true, id));
         var other = one.Tunnels.Count == 0 ? one : two;
-        await ConnectorPair.Until(() =>
+        await Eventually.Holds(() =>
         {
             var (tunnel, code) = other.Tunnels.Enter(new Dial("x", $"{id}", "h", 1, null, 6, false, 1), new object(), 1);
             if (tunnel is not null)
@@ -150,8 +150,8 @@ public sealed class DialTests(PostgresServer postgres)
         var run = RunId.New();
         await using var stream = await pair.Open(pair.Dial(device, run, 3));
         await connector.DisposeAsync();
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 0);
-        await ConnectorPair.Until(() => stream.Finished.IsCompleted);
+        await Eventually.Holds(() => pair.Hub.All.Count == 0);
+        await Eventually.Holds(() => stream.Finished.IsCompleted);
         (await pair.Dialler.ConfirmNoStreams(pair.Tenant, run, 3, TimeSpan.FromSeconds(1), default)).ShouldBeFalse();
     }
 

@@ -37,7 +37,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         var list = Path.Combine(pair.Folder.FullName, "allow");
         await File.WriteAllTextAsync(list, device.Allowed);
         using var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list);
-        await ConnectorPair.Until(() => pair.Hub.All.Any(l => l.Connector == id));
+        await Eventually.Holds(() => pair.Hub.All.Any(l => l.Connector == id));
         await using var carried = await pair.Open(pair.Dial(device));
         using var session = await device.Accept();
         await session.SendAsync("half a transcr"u8.ToArray());
@@ -53,7 +53,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
 
         await Should.ThrowAsync<IOException>(async () => await carried.ReadExactlyAsync(new byte[1]));
         // Nobody came back to the device for the lost one.
-        await ConnectorPair.Until(() => other.Tunnels.Count == 0);
+        await Eventually.Holds(() => other.Tunnels.Count == 0);
         device.Pending.ShouldBeFalse();
     }
 
@@ -72,7 +72,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         await File.WriteAllTextAsync(list, device.Allowed);
         // The join took the first connection, so the links get one each.
         using var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list, "--links", "2");
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 1 && there.All.Count == 1);
+        await Eventually.Holds(() => pair.Hub.All.Count == 1 && there.All.Count == 1);
         there.All.Single().Connector.ShouldBe(id);
         (await pair.Sql<long>("select count(distinct generation) from connectors.connector_session where state = 'attached'")).ShouldBe(1);
 
@@ -82,7 +82,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         balancer.Targets = [pair.Port];
         var stopped = pair.Stop(stopping);
         // Attached elsewhere at once; the old link lives for its stream.
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 2);
+        await Eventually.Holds(() => pair.Hub.All.Count == 2);
         await stream.WriteAsync("still"u8.ToArray());
         (await session.ReceiveAsync(new byte[5])).ShouldBe(5);
         await using var elsewhere = await pair.Open(pair.Dial(device));
@@ -105,11 +105,11 @@ public sealed class LinkLossTests(PostgresServer postgres)
         var (id, token) = await pair.Enrol("one");
         var (_, state) = await pair.Join(token, port: relay.Port);
         await using var connector = new RunningConnector(id, state, device.Allowed, TimeProvider.System, 1);
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 1);
+        await Eventually.Holds(() => pair.Hub.All.Count == 1);
         await using var stream = await pair.Open(pair.Dial(device));
         connector.Tunnels.Count.ShouldBe(1);
         relay.Frozen = true;
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 0 && connector.Tunnels.Count == 0, seconds: 45);
+        await Eventually.Holds(() => pair.Hub.All.Count == 0 && connector.Tunnels.Count == 0);
         await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
     }
 
@@ -128,7 +128,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         await stream.WriteAsync("after"u8.ToArray());
         (await Should.ThrowAsync<SocketException>(async () => await session.ReceiveAsync(new byte[5]))).SocketErrorCode.ShouldBe(
             SocketError.ConnectionReset);
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
     /// <summary>What a process sees that was stopped: the clock has moved, and its timers have not fired yet.</summary>

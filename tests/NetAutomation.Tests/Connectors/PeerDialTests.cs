@@ -70,7 +70,7 @@ public sealed class PeerDialTests(PostgresServer postgres)
             .Dial(ground.A.Dial(ground.Device, RunId.New(), 7, exclusive: true, id), TimeSpan.FromSeconds(10), default);
         await using var stream = result.Stream.ShouldNotBeNull();
         here.Tunnels.Count.ShouldBe(1);
-        await ConnectorPair.Until(() =>
+        await Eventually.Holds(() =>
         {
             var (tunnel, code) = there.Tunnels.Enter(new Dial("x", $"{id}", "h", 1, null, 6, false, 1), new object(), 1);
             if (tunnel is not null)
@@ -176,11 +176,11 @@ public sealed class PeerDialTests(PostgresServer postgres)
         var free = await ground.A.Attach(ground.Device.Allowed, replica: other);
         // Waits at the first connector for room at the device, and its replica is lost meanwhile.
         var dialling = ground.Dialler.Dial(ground.A.Dial(ground.Device), TimeSpan.FromSeconds(10), default);
-        await ConnectorPair.Until(() => full.Tunnels.Count == 2 || free.Tunnels.Count == 1);
+        await Eventually.Holds(() => full.Tunnels.Count == 2 || free.Tunnels.Count == 1);
         ground.Relay.Dispose();
         var result = await dialling;
         await using var stream = result.Stream.ShouldNotBeNull(result.Code);
         free.Tunnels.Count.ShouldBe(1);
-        await ConnectorPair.Until(() => full.Tunnels.Count == 0);
+        await Eventually.Holds(() => full.Tunnels.Count == 0);
     }
 }

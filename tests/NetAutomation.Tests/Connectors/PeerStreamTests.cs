@@ -22,7 +22,7 @@ public sealed class PeerStreamTests(PostgresServer postgres)
         await sending;
         got[0].SequenceEqual(up).ShouldBeTrue();
         got[1].SequenceEqual(down).ShouldBeTrue();
-        await ConnectorPair.Until(() => ground.A.Hub.All.Single().Load == 0);
+        await Eventually.Holds(() => ground.A.Hub.All.Single().Load == 0);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class PeerStreamTests(PostgresServer postgres)
         await stream.WriteAsync("late"u8.ToArray());
         await stream.CompleteWrites();
         (await DeviceStreamTests.ReadAll(far)).ShouldBe("late"u8.ToArray());
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class PeerStreamTests(PostgresServer postgres)
                 SocketError.ConnectionReset);
         }
 
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
     [Fact]
@@ -111,7 +111,7 @@ public sealed class PeerStreamTests(PostgresServer postgres)
         await stream.CompleteWrites();
         (await socket.ReceiveAsync(new byte[1])).ShouldBe(0);
         await stream.DisposeAsync();
-        await ConnectorPair.Until(() => connector.Tunnels.Count == 0);
+        await Eventually.Holds(() => connector.Tunnels.Count == 0);
         (await Should.ThrowAsync<SocketException>(async () => await SendUntilRefused(socket))).SocketErrorCode.ShouldBeOneOf(
             SocketError.ConnectionReset, SocketError.Shutdown);
     }

@@ -419,7 +419,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     }
 
     private Task Until(Func<Task<bool>> reached, string what) =>
-        ServiceFleet.Until(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
+        Eventually.Holds(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
 
     /// <summary>The body of a site that comes in blanks, fast enough for the server, until it is told to end.</summary>
     private sealed class SlowSite : HttpContent

@@ -1,6 +1,7 @@
 using System.Globalization;
 using NetAutomation.Execution;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -69,13 +70,7 @@ public sealed class EventSpoolTests : IDisposable
         taken.ShouldBe(6000);
         await writing;
 
-        async Task Full()
-        {
-            while (!File.Exists(_path) || new FileInfo(_path).Length < 64 << 20)
-            {
-                await Task.Delay(10);
-            }
-        }
+        Task Full() => Eventually.Holds(() => File.Exists(_path) && new FileInfo(_path).Length >= 64 << 20);
     }
 
     private static RunEvent Numbered(int number, int size, bool report)

@@ -58,13 +58,9 @@ public sealed class CancelTests(PostgresServer postgres)
     {
         (await fleet.Client.Call("POST", $"/v1/runs/{id}:cancel", new { })).Must(System.Net.HttpStatusCode.Accepted);
         var run = await fleet.Ended(id);
-        var limit = DateTime.UtcNow.AddSeconds(10);
-        while (fleet.Routers.Sessions() is { Count: > 0 } open)
-        {
-            DateTime.UtcNow.ShouldBeLessThan(limit, $"sessions {string.Join(' ', open)} are open. {fleet.Said()}");
-            await Task.Delay(100);
-        }
-
+        await Eventually.Holds(
+            () => fleet.Routers.Sessions().Count == 0, "the end of all sessions",
+            () => $"{string.Join(' ', fleet.Routers.Sessions())} {fleet.Said()}", TimeSpan.FromSeconds(10));
         return run;
     }
 }

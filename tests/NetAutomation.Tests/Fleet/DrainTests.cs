@@ -17,7 +17,7 @@ public sealed class DrainTests(PostgresServer postgres)
         var running = await fleet.StartRun(fleet.Routes(["d01"], 1, 2, 3));
         await fleet.Journal(journal => journal.Any(h => h.Kind == "line"), "a line");
         fleet.Process("first").Signal(ServiceProcess.Terminate);
-        await ServiceFleet.Until(async () => await fleet.Ready("first") != HttpStatusCode.OK, "the worker to be not ready", fleet.Said);
+        await Eventually.Holds(async () => await fleet.Ready("first") != HttpStatusCode.OK, "the worker to be not ready", fleet.Said);
         (await fleet.State(running)).ShouldBe("running", "readiness ends with the signal, not with the last run");
         var later = await fleet.StartRun(fleet.Routes(["d02"], 1));
         (await fleet.Process("first").Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, fleet.Said());
@@ -63,7 +63,7 @@ public sealed class DrainTests(PostgresServer postgres)
             (await process.Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, process.Output);
             await (name[0] == 'w' ? fleet.StartWorker(name) : fleet.StartApi(name));
             var before = runs.Count;
-            await ServiceFleet.Until(() => Task.FromResult(stream.IsCompleted || runs.Count > before + 4), "more runs", fleet.Said);
+            await Eventually.Holds(() => stream.IsCompleted || runs.Count > before + 4, "more runs", fleet.Said);
         }
 
         await over.CancelAsync();

@@ -54,14 +54,14 @@ public sealed class LostProcessTests(PostgresServer postgres)
         await fleet.StartWorker("other");
         var run = await fleet.Ended(id);
         var asleep = fleet.Routers.Journal();
-        await ServiceFleet.Until(() => Task.FromResult(DateTime.UtcNow >= woken), "a minute to pass");
+        await Eventually.Holds(() => DateTime.UtcNow >= woken, "a minute to pass");
         fleet.Process("frozen").Signal(ServiceProcess.Continue);
 
         // Once it carries out another run it is awake, and what it had in hand is behind it.
         fleet.Process("other").Kill();
         fleet.Routers.Slow();
         var next = await fleet.Ended(await fleet.StartRun(fleet.Routes(["d01", "d02"], 20)));
-        await ServiceFleet.Until(() => Task.FromResult(!fleet.Carries("frozen", id)), "the woken worker to give up its run", fleet.Said);
+        await Eventually.Holds(() => !fleet.Carries("frozen", id), "the woken worker to give up its run", fleet.Said);
 
         var journal = fleet.Routers.Journal();
         var story = $"{run}\n{next}\n{fleet.Said()}";

@@ -28,7 +28,7 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
                 run = fleet.Routes(["d01"], 1)
             }, null, 201))["id"]!
             .GetValue<string>();
-        await ServiceFleet.Until(
+        await Eventually.Holds(
             async () => await Count(database, "pg_locks where not granted and relation = 'runs.run_device'::regclass") > 0,
             "a run to start", fleet.Said);
         fleet.Process("first").Kill();
@@ -38,10 +38,10 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
         (await Runs(fleet, schedule)).ShouldBeEmpty();
         await blocked.CommitAsync();
 
-        await ServiceFleet.Until(async () => (await Runs(fleet, schedule)).Count > 0, "another scheduler to take over", fleet.Said);
+        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 0, "another scheduler to take over", fleet.Said);
         var first = (await Runs(fleet, schedule)).ShouldHaveSingleItem();
         await RunGround.Post(fleet.Client, $"/v1/runs/{await Id(fleet, schedule)}:cancel", new { }, null, 202);
-        await ServiceFleet.Until(async () => (await Runs(fleet, schedule)).Count > 1, "the next occurrence", fleet.Said);
+        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 1, "the next occurrence", fleet.Said);
         var runs = await Runs(fleet, schedule);
         runs.ShouldBeUnique();
         runs.ShouldContain(first);

@@ -17,7 +17,7 @@ public sealed class MetricsPageTests(PostgresServer postgres)
         await fleet.StartService("a", "Roles:0=api", "Roles:1=scheduler");
         using var client = fleet.ToPort(fleet.PeerPort("a"), null);
         var page = "";
-        await ServiceFleet.Until(
+        await Eventually.Holds(
             async () =>
             {
                 page = await client.GetStringAsync("/metrics");

@@ -50,8 +50,8 @@ internal sealed class Routers : IDisposable
                 "--state", folder, "--journal", folder,
                 "--answers", $"{folder}/answers.json"]);
         var routers = new Routers(folder, process, port, password);
-        await ServiceFleet.Until(
-            () => Task.FromResult(process.Output.Contains("ready", StringComparison.Ordinal)), "the routers", () => process.Output);
+        await Eventually.Holds(
+            () => process.Output.Contains("ready", StringComparison.Ordinal), "the routers", () => process.Output);
         return routers;
     }
 

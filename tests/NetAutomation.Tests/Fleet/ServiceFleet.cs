@@ -165,7 +165,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
     /// <summary>Waits until the run is final, or unknown.</summary>
     public async Task<JsonNode> Ended(string id)
     {
-        await Until(
+        await Eventually.Holds(
             async () => await Run(id) is var run && (run["terminal"]!.GetValue<bool>() || run["state"]!.GetValue<string>() == "unknown"),
             $"run {id} to end", Said);
         return await Run(id);
@@ -183,21 +183,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     /// <summary>Waits until the routers' journal shows it.</summary>
     public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) =>
-        Until(() => Task.FromResult(shows(Routers.Journal())), what, Said);
-
-    public static async Task Until(Func<Task<bool>> reached, string what, Func<string>? said = null)
-    {
-        var deadline = DateTime.UtcNow + _limit;
-        while (!await reached())
-        {
-            if (DateTime.UtcNow > deadline)
-            {
-                throw new TimeoutException($"Waited for {what} in vain. {said?.Invoke()}");
-            }
-
-            await Task.Delay(100);
-        }
-    }
+        Eventually.Holds(() => shows(Routers.Journal()), what, Said);
 
     /// <summary>What the processes and the routers have to say, for a test that failed.</summary>
     public string Said() => string.Join('\n', _processes.Select(process => $"--- {process.Key}: {process.Value.Output}"))
@@ -285,7 +271,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
         _processes["connector"] =
             new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
-        await Until(
+        await Eventually.Holds(
             async () => (await RunGround.Get(Client, $"/v1/connectors/{made["id"]}"))["sessions"]!.AsArray().Count > 0,
             "the connector to attach", () => Said());
     }
@@ -313,7 +299,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
         var process = new ServiceProcess(ServiceProcess.Built("NetAutomation"), own.Select(setting => $"--{setting}"));
         _processes[name] = process;
-        await Until(
+        await Eventually.Holds(
             async () => process.IsOver
                 ? throw new InvalidOperationException($"{name} ended: {process.Output}") : await Ready(name) == HttpStatusCode.OK,
                 $"{name} to be ready", () => process.Output);

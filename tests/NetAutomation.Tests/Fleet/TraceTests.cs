@@ -34,7 +34,7 @@ public sealed class TraceTests(PostgresServer postgres)
         trace.ShouldNotBe(Stranger);
 
         IReadOnlyList<ExportedSpan> spans = [];
-        await ServiceFleet.Until(
+        await Eventually.Holds(
             () =>
             {
                 spans = collector.Of(trace);

@@ -94,7 +94,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
             SimulatedCloud.Provider, "ec2",
             $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1=%2A");
         var endpoint = await CreateEndpoint(SimulatedCloud.Stranger);
-        await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "rejected");
+        await Eventually.Holds(async () => await _cloud.StateAsync(endpoint) == "rejected");
         var row = await Connection(endpoint);
         row.GetProperty("verdict").GetString().ShouldBe("reject");
         row.GetProperty("rule").GetString().ShouldBe("stranger");
@@ -112,13 +112,13 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
                 $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:reject", new { reason = "Unpaid since May." });
         rejected.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
-        await SimulatedCloud.EventuallyAsync(async () => await _cloud.StateAsync(endpoint) == "rejected");
+        await Eventually.Holds(async () => await _cloud.StateAsync(endpoint) == "rejected");
         await PageShows(browser, "Unpaid since May.");
         // EC2 never takes a rejected one back; the item's failure is shown and breaks nothing.
         var accept = $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:accept";
         (await staff.PostAsJsonAsync(accept, new { reason = "Paid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
-        await SimulatedCloud.EventuallyAsync(
+        await Eventually.Holds(
             async () =>
                 (await Connection(endpoint)).GetProperty("advice")
                     .GetString()?.Contains("creates it anew", StringComparison.Ordinal) == true);
@@ -134,7 +134,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var (client, endpoint, _) = await Onboarded();
         await _cloud.ControlAsync(HttpMethod.Delete, $"/control/endpoints/{endpoint}");
-        await SimulatedCloud.EventuallyAsync(async () => await Status(client, "/v1/me") == HttpStatusCode.Unauthorized);
+        await Eventually.Holds(async () => await Status(client, "/v1/me") == HttpStatusCode.Unauthorized);
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         await PageShows(browser, "Show my first API key");
         using var client = _service.Customer(endpoint, await FirstKey(browser));
         await _cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{Id(subscription)}:end");
-        await SimulatedCloud.EventuallyAsync(
+        await Eventually.Holds(
             async () => (await client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("state").GetString() == "ended");
         var write = await client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" });
         write.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
@@ -176,7 +176,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         await _cloud.ControlAsync(HttpMethod.Post, "/control/queues/events/messages", new { body = new { action = "unheard-of" } }, 201);
         var (client, _, _) = await Onboarded();
         (await client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
         {
             var queue = (await _cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray().Single();
             return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;
@@ -217,7 +217,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         return browser;
     }
 
-    private static Task PageShows(HttpClient browser, string text) => SimulatedCloud.EventuallyAsync(async () =>
+    private static Task PageShows(HttpClient browser, string text) => Eventually.Holds(async () =>
         WebUtility.HtmlDecode(await browser.GetStringAsync("/marketplace/registration")).Contains(text, StringComparison.Ordinal));
 
     private static async Task<string> FirstKey(HttpClient browser)

@@ -24,7 +24,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         (await Market.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
 
         await market.Say(subscription, "activate");
-        await SimulatedCloud.EventuallyAsync(async () => await Step(browser) == "endpoint");
+        await Eventually.Holds(async () => await Step(browser) == "endpoint");
         var page = await Market.Page(browser);
         page.ShouldContain($"<code id=\"service-name\">{SimulatedCloud.ServiceName}</code>");
         page.ShouldContain($"--service-name {SimulatedCloud.ServiceName}");
@@ -34,7 +34,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         (await Market.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
 
         var endpoint = await market.Endpoint(SimulatedCloud.Customer);
-        await SimulatedCloud.EventuallyAsync(async () => await Step(browser) == "key");
+        await Eventually.Holds(async () => await Step(browser) == "key");
         (await Market.Page(browser)).ShouldContain(endpoint);
         var (status, key) = await Market.Post(browser, "/key");
         status.ShouldBe(HttpStatusCode.OK);
@@ -53,7 +53,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             "insert into connectors.connector (tenant_id, id, site_id, name, state, public_key) select tenant_id, gen_random_uuid(), id, 'c', 'active', '\\x00' from inventory.site");
         (await Step(browser)).ShouldBe("run");
         await market.Say(subscription, "deprovision");
-        await SimulatedCloud.EventuallyAsync(async () => await Step(browser) == "ended");
+        await Eventually.Holds(async () => await Step(browser) == "ended");
         (await Market.Page(browser)).ShouldContain("The subscription has ended");
     }
 

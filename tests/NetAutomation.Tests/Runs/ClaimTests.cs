@@ -471,7 +471,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             }
 
             var ids = string.Join(",", started.Select(run => $"'{run.Value}'"));
-            await Eventually(
+            await Eventually.Holds(
                 async () => await ground.Scalar<long>($"select count(*) from runs.attempt where run_id in ({ids})") == Launches);
             return await ground.Scalar<double[]>(
                 $"select array_agg(extract(epoch from a.claimed_at - r.created_at)::float8 order by a.claimed_at - r.created_at) from runs.run r join runs.attempt a on a.tenant_id = r.tenant_id and a.run_id = r.id where r.id in ({ids})");
@@ -479,16 +479,6 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     private static double At(double[] sorted, int percent) => sorted[(int)Math.Ceiling(sorted.Length * percent / 100.0) - 1];
-
-    private static async Task Eventually(Func<Task<bool>> holds)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!await holds())
-        {
-            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
-            await Task.Delay(50);
-        }
-    }
 
     /// <summary>A run of the tenant that has ended, to make copies of.</summary>
     private static async Task<TestTenantRun> Template(RunGround ground, TestTenant tenant)

@@ -39,7 +39,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         await using var ground = await RunGround.Start(postgres, 20);
         await using var other = await ServiceHost.Start(ground.Database, ["Roles:1=api"]);
         var (here, there) = (ground.Host.Services.GetRequiredService<RunSignals>(), other.Services.GetRequiredService<RunSignals>());
-        await Eventually(() => Task.FromResult(here.Heard && there.Heard));
+        await Eventually.Holds(() => here.Heard && there.Heard);
         var (starts, news) = (new List<double>(), new List<double>());
         foreach (var device in ground.Devices)
         {
@@ -79,14 +79,14 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     {
         await using var ground = await RunGround.Start(postgres, 1);
         var signals = ground.Host.Services.GetRequiredService<RunSignals>();
-        await Eventually(() => Task.FromResult(signals.Heard));
+        await Eventually.Holds(() => signals.Heard);
         var seldom = signals.Poll;
         var listener =
             await ground.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
         await ground.Sql("select pg_terminate_backend($1)", listener);
-        await Eventually(() => Task.FromResult(!signals.Heard));
+        await Eventually.Holds(() => !signals.Heard);
         signals.Poll.ShouldBeLessThan(seldom);
-        await Eventually(() => Task.FromResult(signals.Heard));
+        await Eventually.Holds(() => signals.Heard);
     }
 
     [Fact]
@@ -382,14 +382,4 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
-    private static async Task Eventually(Func<Task<bool>> holds)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!await holds())
-        {
-            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30));
-            await Task.Delay(20);
-        }
-    }
 }

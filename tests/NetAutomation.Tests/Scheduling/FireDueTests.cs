@@ -128,13 +128,10 @@ public sealed class FireDueTests(PostgresServer postgres)
         await using var ground = await RunGround.Start(database, 1, upkeep: true);
         await using var second = await ServiceHost.Start(database);
         await ground.Due();
-        var deadline = DateTime.UtcNow.AddSeconds(60);
-        while (await ground.Scalar<long>("select count(*) from runs.run") == 0
-            || await ground.Scalar<long>("select count(*) from quartz.qrtz_scheduler_state") < 2)
-        {
-            DateTime.UtcNow.ShouldBeLessThan(deadline, "nothing fired, or not both joined");
-            await Task.Delay(200);
-        }
+        await Eventually.Holds(
+            async () => await ground.Scalar<long>("select count(*) from runs.run") > 0
+                && await ground.Scalar<long>("select count(*) from quartz.qrtz_scheduler_state") == 2,
+            "a fired schedule and both schedulers");
 
         await Task.WhenAll(ground.Host.Fire(), second.Fire());
         (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);

@@ -32,10 +32,10 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         await Refused(market.Presign(Other, nonce, header: "x-other"), HttpStatusCode.UnprocessableEntity, "bad_proof");
         var proof = market.Presign(Other, nonce);
         (await Prove(client, proof)).Must(HttpStatusCode.OK).Json.GetProperty("provenBy").GetString().ShouldBe("sts");
-        await SimulatedCloud.EventuallyAsync(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
+        await Eventually.Holds(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
         (await Prove(client, proof)).Must(HttpStatusCode.OK);
         var endpoint = await market.Endpoint(Other);
-        await SimulatedCloud.EventuallyAsync(async () => await market.Cloud.StateAsync(endpoint) == "available");
+        await Eventually.Holds(async () => await market.Cloud.StateAsync(endpoint) == "available");
 
         // Taken away and claimed again, the old proof is worth nothing.
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
@@ -102,7 +102,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         (mine.GetProperty("state").GetString(), mine.GetProperty("provenBy").GetString()).ShouldBe(("active", "operator"));
         // Whose its next endpoint is, the provider decides.
         var endpoint = await market.Endpoint(Other);
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>(
+        await Eventually.Holds(() => market.Value<bool>(
             "select exists (select from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection where c.endpoint_id = $1 and d.rule = 'several_tenants')", endpoint));
         (await market.Cloud.StateAsync(endpoint)).ShouldBe("pendingAcceptance");
     }
@@ -140,7 +140,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain(
             "does not prove");
         (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status.ShouldBe(HttpStatusCode.SeeOther);
-        await SimulatedCloud.EventuallyAsync(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
+        await Eventually.Holds(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
         (await Market.Page(browser)).ShouldNotContain("is not proven yet");
     }
 

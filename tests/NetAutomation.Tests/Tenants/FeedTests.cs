@@ -21,12 +21,12 @@ public sealed class FeedTests(PostgresServer postgres)
         var run = await ground.StartRun();
         var claimed = (await ground.Claim())!;
         await ground.Work(claimed, DeviceOutcome.Changed);
-        var (types, next, items) = await Until(client, start.Next, "run.succeeded");
+        var (types, next, items) = await ReadUntil(client, start.Next, "run.succeeded");
         types.ShouldBe(["run.started", "run.queued", "run.claimed", "run.running", "run.succeeded"]);
         items.ShouldAllBe(item => item.GetProperty("subject").GetString() == $"{run}");
 
         (await client.PostAsJsonAsync("/v1/sites", new { name = "rotterdam" })).StatusCode.ShouldBe(HttpStatusCode.Created);
-        var after = await Until(client, next, "site.created");
+        var after = await ReadUntil(client, next, "site.created");
         after.Types.ShouldBe(["site.created"]);
         after.Items[0].GetProperty("member").GetString().ShouldBe("test");
         (await Read(client, $"after={after.Next}")).Next.ShouldBe(after.Next);
@@ -156,7 +156,7 @@ public sealed class FeedTests(PostgresServer postgres)
     /// <summary>
     /// Reads on until an event of this type: the feed waits for every older transaction of the server, also for those of other databases.
     /// </summary>
-    private static async Task<(List<string> Types, string Next, List<JsonElement> Items)> Until(
+    private static async Task<(List<string> Types, string Next, List<JsonElement> Items)> ReadUntil(
         HttpClient client, string after, string type)
     {
         var (types, items) = (new List<string>(), new List<JsonElement>());

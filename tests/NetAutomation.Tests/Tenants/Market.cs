@@ -115,7 +115,7 @@ internal sealed partial class Market : IAsyncDisposable
         WebUtility.HtmlDecode(await browser.GetStringAsync("/marketplace/registration"));
 
     public static Task Shows(HttpClient browser, string text) =>
-        SimulatedCloud.EventuallyAsync(async () => (await Page(browser)).Contains(text, StringComparison.Ordinal));
+        Eventually.Holds(async () => (await Page(browser)).Contains(text, StringComparison.Ordinal));
 
     public static async Task<TenantId> Tenant(HttpClient browser) =>
         TenantId.Parse(TenantOnPage().Match(await Page(browser)).Groups["id"].Value);
@@ -138,7 +138,7 @@ internal sealed partial class Market : IAsyncDisposable
     public async Task<string> State(TenantId tenant) =>
         (await Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}")).GetProperty("state").GetString()!;
 
-    public Task Becomes(TenantId tenant, string state) => SimulatedCloud.EventuallyAsync(async () => await State(tenant) == state);
+    public Task Becomes(TenantId tenant, string state) => Eventually.Holds(async () => await State(tenant) == state);
 
     /// <summary>Events that wait, applied now.</summary>
     public async Task Sweep()

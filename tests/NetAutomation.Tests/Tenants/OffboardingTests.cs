@@ -54,7 +54,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
             await market.Sql("update onboarding.tenant set reads_until = now() - interval '1 second'");
         }
 
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
         {
             await Run();
             return (await Progress()).GetProperty("doneAt").ValueKind == JsonValueKind.String;
@@ -91,7 +91,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         var audits = await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'");
         await Run();
         await market.Say(subscription, "activate");
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 4 from onboarding.marketplace_event"));
+        await Eventually.Holds(() => market.Value<bool>("select count(*) = 4 from onboarding.marketplace_event"));
         (await market.State(tenant)).ShouldBe("ended");
         (await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'")).ShouldBe(audits);
 
@@ -158,7 +158,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         var tenant = await Market.Tenant(await market.Register(subscription));
         await market.Becomes(tenant, "active");
         await market.Say(subscription, "end");
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select ending_at is not null from onboarding.agreement"));
+        await Eventually.Holds(() => market.Value<bool>("select ending_at is not null from onboarding.agreement"));
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
         await market.Sql("update onboarding.agreement set ending_at = now() - interval '121 minutes'");
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
@@ -184,7 +184,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         await market.Say(subscription, "end");
         await market.Becomes(tenant, "ended");
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
         {
             await using var scope = market.Service.Services.CreateAsyncScope();
             await ActivatorUtilities.CreateInstance<OffboardEnded>(scope.ServiceProvider).Run(default);

@@ -38,7 +38,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await market.Becomes(tenant, "active");
         (await market.Value<string>("select customer_identifier from onboarding.agreement")).ShouldNotBeNullOrEmpty();
         await market.Say(subscription, "end", form);
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select stopped_at is not null from billing.account"));
+        await Eventually.Holds(() => market.Value<bool>("select stopped_at is not null from billing.account"));
         (await market.State(tenant)).ShouldBe("active");
         (await market.Value<bool>("select closed_at is not null from billing.payer")).ShouldBeTrue();
         await market.Say(subscription, "deprovision", form);
@@ -126,14 +126,14 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         using var browser = market.Service.Browser();
         var (status, page) = await Market.Post(browser, "", ("x-amzn-marketplace-token", other.Token));
         (status, page.Contains("for another product", StringComparison.Ordinal)).ShouldBe((HttpStatusCode.BadRequest, true));
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 1 from onboarding.marketplace_event"));
+        await Eventually.Holds(() => market.Value<bool>("select count(*) = 1 from onboarding.marketplace_event"));
 
         var own = await market.Subscribe(product: Market.Legacy);
         await market.Say(own, "activate");
         var tenant = await Market.Tenant(await market.Register(own));
         await market.Becomes(tenant, "active");
         await market.Say(other, "deprovision");
-        await SimulatedCloud.EventuallyAsync(() => market.Value<bool>("select count(*) = 3 from onboarding.marketplace_event"));
+        await Eventually.Holds(() => market.Value<bool>("select count(*) = 3 from onboarding.marketplace_event"));
         await market.Sweep();
         (await market.State(tenant)).ShouldBe("active");
         (await market.Value<long>(
@@ -242,7 +242,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await market.Say(subscription, "activate");
         var browser = await market.Register(subscription);
         await market.Becomes(await Market.Tenant(browser), "active");
-        await SimulatedCloud.EventuallyAsync(async () =>
+        await Eventually.Holds(async () =>
         {
             var queue = (await market.Cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray().Single();
             return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;

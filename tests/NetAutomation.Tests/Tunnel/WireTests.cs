@@ -131,7 +131,7 @@ public sealed class WireTests(PostgresServer postgres)
         using var lines = new StreamReader(await attached.Content.ReadAsStreamAsync());
         var hello = await Next(lines);
         ((string)hello["type"]!, (int)hello["maxTunnels"]!).ShouldBe(("hello", 256));
-        await ConnectorPair.Until(() => pair.Hub.All.Count == 1);
+        await Eventually.Holds(() => pair.Hub.All.Count == 1);
         pair.Gate.Seen.ShouldBe(41);
 
         var refused = pair.Code(pair.Dial(device));

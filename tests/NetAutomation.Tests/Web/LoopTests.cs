@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using NetAutomation.Tests.Support;
 using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Tests.Web;
@@ -29,14 +30,8 @@ public sealed class LoopTests
         await Task.WhenAll(failing.Reached, working.Reached).WaitAsync(_patience);
         loops["test.failing"].Status.LastSuccess.ShouldBeNull();
         mended = true;
-        var deadline = DateTime.UtcNow + _patience;
-        while (loops["test.failing"].Status.LastSuccess is null && DateTime.UtcNow < deadline)
-        {
-            await Task.Delay(_soon);
-        }
-
+        await Eventually.Holds(() => loops["test.failing"].Status.LastSuccess is not null);
         await host.StopAsync(CancellationToken.None);
-        loops["test.failing"].Status.LastSuccess.ShouldNotBeNull();
         loops["test.failing"].Status.Failures.ShouldBeGreaterThanOrEqualTo(3);
         loops["test.working"].Status.Failures.ShouldBe(0);
     }

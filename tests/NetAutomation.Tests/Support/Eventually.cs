@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace NetAutomation.Tests.Support;
+
+/// <summary>Waits for what other tasks and processes bring about: the only way in which a test polls.</summary>
+internal static class Eventually
+{
+    // A machine under load is slow, which is no failure.
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan _longest = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Returns as soon as the condition holds.</summary>
+    /// <param name="condition">Asked again and again, ever more seldom.</param>
+    /// <param name="awaited">What the test waits for; the condition itself where omitted.</param>
+    /// <param name="details">What a failure shows in addition.</param>
+    /// <param name="within">After this time the test fails.</param>
+    /// <param name="expression">The condition's text, from the compiler.</param>
+    /// <exception cref="TimeoutException">It did not hold in time.</exception>
+    public static async Task Holds(
+        Func<Task<bool>> condition, string? awaited = null, Func<string>? details = null, TimeSpan? within = null,
+        [CallerArgumentExpression(nameof(condition))] string expression = "")
+    {
+        if (!await Within(within ?? _limit, condition))
+        {
+            throw new TimeoutException($"Waited in vain for {awaited ?? expression}. {details?.Invoke()}");
+        }
+    }
+
+    /// <inheritdoc cref="Holds(Func{Task{bool}}, string, Func{string}, TimeSpan?, string)"/>
+    public static Task Holds(
+        Func<bool> condition, string? awaited = null, Func<string>? details = null, TimeSpan? within = null,
+        [CallerArgumentExpression(nameof(condition))] string expression = "") =>
+        Holds(() => Task.FromResult(condition()), awaited, details, within, expression);
+
+    /// <summary>Whether the condition came to hold within the time.</summary>
+    public static async Task<bool> Within(TimeSpan limit, Func<Task<bool>> condition)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        for (var pause = TimeSpan.FromMilliseconds(10); !await condition(); pause = pause * 2 < _longest ? pause * 2 : _longest)
+        {
+            if (Stopwatch.GetElapsedTime(begun) > limit)
+            {
+                return false;
+            }
+
+            await Task.Delay(pause);
+        }
+
+        return true;
+    }
+}
