@@ -106,7 +106,7 @@ internal abstract partial class Bell(string channel, NpgsqlDataSource database, 
 
     private static partial class Log
     {
-        [LoggerMessage(308, LogLevel.Warning, "Processes cannot ring {Channel} for each other; they look now and then instead")]
+        [LoggerMessage(1001, LogLevel.Warning, "Processes cannot ring {Channel} for each other; they look now and then instead")]
         public static partial void Broken(ILogger logger, string channel, Exception exception);
     }
 }

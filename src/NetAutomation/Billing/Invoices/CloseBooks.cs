@@ -115,10 +115,10 @@ internal sealed partial class CloseBooks(
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "The books of tenant {Tenant} do not add up, its invoicing is parked: {Checks}")]
+        [LoggerMessage(1208, LogLevel.Error, "The books of tenant {Tenant} do not add up, its invoicing is parked: {Checks}")]
         public static partial void Parked(ILogger logger, TenantId tenant, string checks);
 
-        [LoggerMessage(2, LogLevel.Error, "The books of tenant {Tenant} could not be checked or closed")]
+        [LoggerMessage(1209, LogLevel.Error, "The books of tenant {Tenant} could not be checked or closed")]
         public static partial void Failed(ILogger logger, Exception exception, TenantId tenant);
     }
 }

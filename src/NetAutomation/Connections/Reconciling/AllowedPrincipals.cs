@@ -115,13 +115,13 @@ internal sealed partial class AllowedPrincipals(
 
     private static partial class Log
     {
-        [LoggerMessage(301, LogLevel.Information, "{Count} principals allowed")]
+        [LoggerMessage(901, LogLevel.Information, "{Count} principals allowed")]
         public static partial void Added(ILogger logger, int count);
 
-        [LoggerMessage(306, LogLevel.Information, "{Count} principals no longer allowed")]
+        [LoggerMessage(905, LogLevel.Information, "{Count} principals no longer allowed")]
         public static partial void Removed(ILogger logger, int count);
 
-        [LoggerMessage(307, LogLevel.Warning, "EC2 did not allow {Principal}: {Code}")]
+        [LoggerMessage(906, LogLevel.Warning, "EC2 did not allow {Principal}: {Code}")]
         public static partial void Refused(ILogger logger, string principal, string code);
     }
 }

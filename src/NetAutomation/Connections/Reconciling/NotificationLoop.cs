@@ -37,7 +37,7 @@ internal sealed partial class NotificationLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(309, LogLevel.Debug, "EC2 tells of endpoint connections: {Body}")]
+        [LoggerMessage(907, LogLevel.Debug, "EC2 tells of endpoint connections: {Body}")]
         public static partial void Told(ILogger logger, string? body);
     }
 }

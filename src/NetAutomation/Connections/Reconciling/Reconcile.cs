@@ -316,20 +316,20 @@ internal sealed partial class Reconcile(
 
     private static partial class Log
     {
-        [LoggerMessage(302, LogLevel.Information, "{Count} bindings ended with their connections")]
+        [LoggerMessage(902, LogLevel.Information, "{Count} bindings ended with their connections")]
         public static partial void Ended(ILogger logger, int count);
 
-        [LoggerMessage(303, LogLevel.Information, "{Count} connections: {Verdict} by rule {Rule}")]
+        [LoggerMessage(903, LogLevel.Information, "{Count} connections: {Verdict} by rule {Rule}")]
         public static partial void Decided(ILogger logger, int count, Verdict verdict, string rule);
 
         [LoggerMessage(
-            319, LogLevel.Warning, "EC2 lists {Count} connections without an id, owner or time, such as {Endpoint}; they are passed over")]
+            908, LogLevel.Warning, "EC2 lists {Count} connections without an id, owner or time, such as {Endpoint}; they are passed over")]
         public static partial void Unreadable(ILogger logger, int count, string endpoint);
 
-        [LoggerMessage(320, LogLevel.Warning, "Another step of the round failed as well")]
+        [LoggerMessage(909, LogLevel.Warning, "Another step of the round failed as well")]
         public static partial void AlsoFailed(ILogger logger, Exception exception);
 
-        [LoggerMessage(304, LogLevel.Warning, "EC2 did not {Verdict} {Count} connections, such as {Endpoint}: {Code}")]
+        [LoggerMessage(904, LogLevel.Warning, "EC2 did not {Verdict} {Count} connections, such as {Endpoint}: {Code}")]
         public static partial void Unsuccessful(ILogger logger, int count, Verdict verdict, string endpoint, string code);
     }
 }

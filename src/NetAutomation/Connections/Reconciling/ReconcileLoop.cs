@@ -82,7 +82,7 @@ internal sealed partial class ReconcileLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(321, LogLevel.Warning, "Another process holds the lock of the reconcile loop, for {Waited} by now")]
+        [LoggerMessage(910, LogLevel.Warning, "Another process holds the lock of the reconcile loop, for {Waited} by now")]
         public static partial void Locked(ILogger logger, TimeSpan waited);
     }
 }

@@ -317,10 +317,10 @@ internal sealed partial class LinkApi(
 
     private static partial class Log
     {
-        [LoggerMessage(401, LogLevel.Information, "Connector {Connector} attached, session {Session}")]
+        [LoggerMessage(501, LogLevel.Information, "Connector {Connector} attached, session {Session}")]
         public static partial void Attached(ILogger logger, string connector, string session);
 
-        [LoggerMessage(402, LogLevel.Information, "Connector {Connector} detached, session {Session}")]
+        [LoggerMessage(502, LogLevel.Information, "Connector {Connector} detached, session {Session}")]
         public static partial void Detached(ILogger logger, string connector, string session);
     }
 }

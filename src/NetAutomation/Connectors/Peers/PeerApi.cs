@@ -146,7 +146,7 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
     private static partial class Log
     {
         [LoggerMessage(
-            404, LogLevel.Warning,
+            503, LogLevel.Warning,
             "A call to {Path} without a valid token was refused; do the clocks and cluster keys of the replicas agree?")]
         public static partial void Refused(ILogger logger, string path);
     }

@@ -150,7 +150,7 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
 
     private static partial class Log
     {
-        [LoggerMessage(1201, LogLevel.Error, "The rental {Entitlement} could not be renewed")]
+        [LoggerMessage(1303, LogLevel.Error, "The rental {Entitlement} could not be renewed")]
         public static partial void Failed(ILogger logger, EntitlementId entitlement, Exception exception);
     }
 }

@@ -88,7 +88,7 @@ internal sealed partial class ConfirmContracts(
 
     private static partial class Log
     {
-        [LoggerMessage(318, LogLevel.Warning, "The contract of {Agreement} could not be read from AWS Marketplace")]
+        [LoggerMessage(307, LogLevel.Warning, "The contract of {Agreement} could not be read from AWS Marketplace")]
         public static partial void Failed(ILogger logger, AgreementId agreement, Exception exception);
     }
 }

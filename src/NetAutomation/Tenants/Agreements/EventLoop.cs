@@ -57,13 +57,13 @@ internal sealed partial class EventLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(313, LogLevel.Warning, "The last usage of an agreement could not be reported at once")]
+        [LoggerMessage(302, LogLevel.Warning, "The last usage of an agreement could not be reported at once")]
         public static partial void NotFlushed(ILogger logger, Exception exception);
 
-        [LoggerMessage(315, LogLevel.Error, "Marketplace event {Id} is stored and could not be applied")]
+        [LoggerMessage(303, LogLevel.Error, "Marketplace event {Id} is stored and could not be applied")]
         public static partial void NotApplied(ILogger logger, string id, Exception exception);
 
-        [LoggerMessage(311, LogLevel.Information, "Marketplace event {Name} {Id}")]
+        [LoggerMessage(301, LogLevel.Information, "Marketplace event {Name} {Id}")]
         public static partial void Taken(ILogger logger, string name, string id);
     }
 }

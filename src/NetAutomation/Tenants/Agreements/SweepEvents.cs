@@ -25,7 +25,7 @@ internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, Tenan
 
     private static partial class Log
     {
-        [LoggerMessage(314, LogLevel.Error, "Marketplace events that wait for {Agreement} could not be applied")]
+        [LoggerMessage(304, LogLevel.Error, "Marketplace events that wait for {Agreement} could not be applied")]
         public static partial void Failed(ILogger logger, AgreementId agreement, Exception exception);
     }
 }

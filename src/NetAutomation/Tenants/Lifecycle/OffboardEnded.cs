@@ -53,10 +53,10 @@ internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILog
 
     private static partial class Log
     {
-        [LoggerMessage(316, LogLevel.Information, "Tenant {Tenant} is offboarded")]
+        [LoggerMessage(305, LogLevel.Information, "Tenant {Tenant} is offboarded")]
         public static partial void Done(ILogger logger, TenantId tenant);
 
-        [LoggerMessage(317, LogLevel.Error, "Tenant {Tenant} could not be offboarded yet")]
+        [LoggerMessage(306, LogLevel.Error, "Tenant {Tenant} could not be offboarded yet")]
         public static partial void Failed(ILogger logger, TenantId tenant, Exception exception);
     }
 }

@@ -85,7 +85,7 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
 
     private static partial class Log
     {
-        [LoggerMessage(101, LogLevel.Error, "Loop {Loop} failed; it goes on")]
+        [LoggerMessage(103, LogLevel.Error, "Loop {Loop} failed; it goes on")]
         public static partial void Failed(ILogger logger, string loop, Exception exception);
     }
 }
