@@ -26,7 +26,7 @@ internal static class ProxyHeader
     {
         Stack.Say("starting service and database");
         await stack.CreateDatabase();
-        var port = Stack.FreePort();
+        var port = Ports.Free();
         await stack.StartOpened(new { Tenant = Guid.CreateVersion7(), Doors = Array.Empty<int[]>(), CustomerPort = port });
         (await Customer.Make(stack)).Client.Dispose();
         var (with, without) = (stack.Customer, new IPEndPoint(IPAddress.Loopback, port));

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
@@ -85,7 +84,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>A process of the service with one role; answers once it serves.</summary>
     public async Task<Process> StartService(string role, params string[] settings)
     {
-        var port = FreePort();
+        var port = Ports.Free();
         var (process, _) =
             await Launch(parts.Service, [.. Settings(role, port), .. settings.Select(setting => $"--{setting}")], "Application started");
         if (role == "api")
@@ -270,12 +269,5 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return (process, ready is null ? "" : await heard.Task.WaitAsync(TimeSpan.FromMinutes(2)));
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

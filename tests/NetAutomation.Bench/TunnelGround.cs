@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Bench;
 
@@ -80,7 +81,7 @@ internal sealed class TunnelGround : IDisposable
         await stack.CreateDatabase();
         var (device, run, ports) =
             (Guid.CreateVersion7(), Guid.CreateVersion7(),
-                _devices.Ports.Select(port => new[] { NetAutomation.Bench.Stack.FreePort(), port }).ToArray());
+                _devices.Ports.Select(port => new[] { Ports.Free(), port }).ToArray());
         await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'bench', 'active')", Tenant);
         await stack.Sql("insert into inventory.site (tenant_id, id, name, version) values ($1, $2, 'bench', 1)", Tenant, Site);
         // A run that goes on for ever. What it was ordered and paid by does not matter to its streams.
@@ -94,7 +95,7 @@ internal sealed class TunnelGround : IDisposable
             set session_replication_role = origin;
             """.Replace("{{}}", "{}", StringComparison.Ordinal).Replace("{0}", $"{Tenant}", StringComparison.Ordinal).Replace("{1}", $"{device}", StringComparison.Ordinal)
                 .Replace("{2}", $"{run}", StringComparison.Ordinal));
-        ConnectorPort = NetAutomation.Bench.Stack.FreePort();
+        ConnectorPort = Ports.Free();
         Service =
             await stack.StartOpened(
                 new { Tenant, Site, Device = device, Run = run, Doors = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
@@ -124,7 +125,7 @@ internal sealed class TunnelGround : IDisposable
     private async Task StartSsh(Stack stack)
     {
         Stack.Say("starting sshd and ssh -R");
-        var port = NetAutomation.Bench.Stack.FreePort();
+        var port = Ports.Free();
         foreach (var key in new[] { "ssh-host", "ssh-user" })
         {
             await stack.Finish("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stack.File(key));
@@ -157,7 +158,7 @@ internal sealed class TunnelGround : IDisposable
 
         async Task<Way> Reverse(string name, params string[] options)
         {
-            var doors = _devices.Ports.Select(device => (Door: NetAutomation.Bench.Stack.FreePort(), Device: device)).ToList();
+            var doors = _devices.Ports.Select(device => (Door: Ports.Free(), Device: device)).ToList();
             var (client, _) = await stack.Launch(
                 "ssh",
                 [
@@ -178,7 +179,7 @@ internal sealed class TunnelGround : IDisposable
     {
         var chain =
             _devices.Ports.Select(
-                device => (Door: NetAutomation.Bench.Stack.FreePort(), Middle: NetAutomation.Bench.Stack.FreePort(), Device: device))
+                device => (Door: Ports.Free(), Middle: Ports.Free(), Device: device))
                     .ToList();
         var (second, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Middle}:{each.Device}")], "ready");
         var (first, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Door}:{each.Middle}")], "ready");

@@ -22,7 +22,7 @@ internal sealed class TwoWorkers : IDisposable
     private readonly Stack _stack;
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("na-w");
     private readonly TcpListener _front = new(IPAddress.Loopback, 0);
-    private readonly int _connectorPort = Stack.FreePort();
+    private readonly int _connectorPort = Ports.Free();
     private string[] _shared = [];
     private Customer _customer = null!;
     private int _turns;
@@ -56,7 +56,7 @@ internal sealed class TwoWorkers : IDisposable
         Stack.Say("starting routers, service, connector and database");
         // Sandboxes run as a user of their own where the service is root.
         File.SetUnixFileMode(_work.FullName, (UnixFileMode)0b111_101_101);
-        var (password, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Stack.FreePort());
+        var (password, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Ports.Free());
         var routers = Directory.CreateDirectory(_stack.File("routers")).FullName;
         await _stack.Launch(
             "/usr/bin/python3",
@@ -138,7 +138,7 @@ internal sealed class TwoWorkers : IDisposable
 
     private string[] Peers()
     {
-        var port = Stack.FreePort();
+        var port = Ports.Free();
         return [.. _shared, $"Edge:Listeners:Peer=127.0.0.1:{port}", $"Peer:Url=https://127.0.0.1:{port}"];
     }
 

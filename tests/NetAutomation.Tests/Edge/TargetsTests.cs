@@ -127,7 +127,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         var groups = (await cloud.NlbAsync()).GetProperty("targetGroups").EnumerateArray()
             .ToDictionary(each => each.GetProperty("name").GetString()!, each => each.GetProperty("arn").GetString()!);
         var arn = groups.GetValueOrDefault(group) ?? groups["customer"];
-        var url = group == "unreachable" ? $"http://127.0.0.1:{Routers.FreePort()}" : cloud.AwsUrl.ToString();
+        var url = group == "unreachable" ? $"http://127.0.0.1:{Ports.Free()}" : cloud.AwsUrl.ToString();
         using var process =
             Start(url,
                 [.. Settings(), "Database:App=Host=127.0.0.1;Port=1", "Database:System=Host=127.0.0.1;Port=1",
@@ -263,7 +263,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
 
     private async Task<Served> Serve(SimulatedCloud cloud, TestDatabase database, string name, params string[] settings)
     {
-        var (customer, connector, staff) = (Routers.FreePort(), Routers.FreePort(), Routers.FreePort());
+        var (customer, connector, staff) = (Ports.Free(), Ports.Free(), Ports.Free());
         var process = Start(cloud.AwsUrl.ToString(),
         [
             .. Settings(), $"Database:App={database.App}", $"Database:System={database.System}",

@@ -1,6 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -24,7 +21,6 @@ internal sealed record Happening(
 internal sealed class Routers : IDisposable
 {
     public const string Username = "netops";
-    private static readonly ConcurrentDictionary<int, byte> _given = [];
     private readonly string _folder;
     private readonly ServiceProcess _process;
 
@@ -40,7 +36,7 @@ internal sealed class Routers : IDisposable
     {
         Directory.CreateDirectory(folder);
         var (password, login, port) =
-            (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Path.Combine(folder, "login.json"), FreePort());
+            (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Path.Combine(folder, "login.json"), Ports.Free());
         await File.WriteAllTextAsync(login, JsonSerializer.Serialize(new { username = Username, password }));
         await File.WriteAllTextAsync(
             Path.Combine(folder, "answers.json"), JsonSerializer.Serialize(answers ?? new Dictionary<string, string>()));
@@ -84,33 +80,6 @@ internal sealed class Routers : IDisposable
         [.. Journal().GroupBy(h => h.Session).Where(s => s.All(h => h.Kind != "close")).Select(s => s.Key)];
 
     public void Dispose() => _process.Dispose();
-
-    /// <summary>
-    /// A port that nobody uses now and that is given once. It is below those that the kernel gives to whoever connects, and above those
-    /// of local stacks, since whoever asked for it binds it only later.
-    /// </summary>
-    public static int FreePort()
-    {
-        while (true)
-        {
-            var port = Random.Shared.Next(24_000, 32_000);
-            if (!_given.TryAdd(port, 0))
-            {
-                continue;
-            }
-
-            try
-            {
-                using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException fault) when (fault.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-                // Somebody else's; it stays among those not to be tried again.
-            }
-        }
-    }
 
     private static IEnumerable<Happening> Whole(string file)
     {

@@ -279,7 +279,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
     public async Task StartService(string name, params string[] settings)
     {
         var ports = _ports.TryGetValue(name, out var known)
-            ? known : (Customer: Routers.FreePort(), Connector: Routers.FreePort(), Peer: Routers.FreePort());
+            ? known : (Customer: Ports.Free(), Connector: Ports.Free(), Peer: Ports.Free());
         _ports[name] = ports;
         string[] own =
         [

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Fleet;
 
@@ -17,7 +18,7 @@ internal sealed class SpanCollector : IAsyncDisposable
 
     public SpanCollector()
     {
-        Address = $"http://127.0.0.1:{Routers.FreePort()}";
+        Address = $"http://127.0.0.1:{Ports.Free()}";
         _http.Prefixes.Add($"{Address}/");
         _http.Start();
         _serving = Task.Run(Serve);
