@@ -87,7 +87,13 @@ def _indented(path, line, indent):
 
 
 def _render(template, directory, values):
-    return _environment(directory).from_string(template).render(values)
+    return _compiled(template, directory).render(values)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(template, directory):
+    # A run renders the same few templates for every device; to compile one takes longer than all the rest of a plan.
+    return _environment(directory).from_string(template)
 
 
 @functools.lru_cache(maxsize=None)

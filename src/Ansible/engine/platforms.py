@@ -22,12 +22,13 @@ for _tag, _pattern, _first in (
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node), 10))
 
 
+@functools.lru_cache(maxsize=64)
 def load(path):
+    """A file of a published folder, which never changes; whoever reads it must not change it either."""
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, _Loader)
 
 
-@functools.lru_cache(maxsize=None)
 def read(directory):
     return load(os.path.join(directory, "platform.yaml"))
 
