@@ -6,7 +6,7 @@ using NetAutomation.Aws.Wire;
 namespace Amazon.AWSMarketplaceMetering;
 
 /// <summary>Calls the metering service of AWS Marketplace (AWS Marketplace Metering Service API Reference).</summary>
-public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAWSMarketplaceMetering
+public class AmazonAWSMarketplaceMeteringClient : ServiceClient, IAmazonAWSMarketplaceMetering
 {
     private static readonly JsonMarshaller _marshaller = new("Amazon.AWSMarketplaceMetering", "AWSMPMeteringService");
 
@@ -31,16 +31,9 @@ public class AmazonAWSMarketplaceMeteringClient : AmazonServiceClient, IAmazonAW
         ResolveCustomerRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<ResolveCustomerResponse>(request, cancellationToken);
 
-    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);
-
-    private Task<TResponse> CallAsync<TResponse>(AmazonWebServiceRequest request, CancellationToken cancellationToken)
-        where TResponse : AmazonWebServiceResponse, new()
+    protected override InvokeOptions Protocol<TResponse>() => new()
     {
-        var options = new InvokeOptions
-        {
-            RequestMarshaller = _marshaller,
-            ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonAWSMarketplaceMeteringException>(),
-        };
-        return InvokeAsync<TResponse>(request, options, cancellationToken);
-    }
+        RequestMarshaller = _marshaller,
+        ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonAWSMarketplaceMeteringException>(),
+    };
 }

@@ -6,7 +6,7 @@ using NetAutomation.Aws.Wire;
 namespace Amazon.ElasticLoadBalancingV2;
 
 /// <summary>Calls ELBv2, the target groups of load balancers (Elastic Load Balancing API Reference 2015-12-01).</summary>
-public class AmazonElasticLoadBalancingV2Client : AmazonServiceClient, IAmazonElasticLoadBalancingV2
+public class AmazonElasticLoadBalancingV2Client : ServiceClient, IAmazonElasticLoadBalancingV2
 {
     private static readonly QueryMarshaller _marshaller = new("Amazon.ElasticLoadBalancingV2", "2015-12-01");
 
@@ -42,25 +42,13 @@ public class AmazonElasticLoadBalancingV2Client : AmazonServiceClient, IAmazonEl
         CallAsync<DescribeTargetHealthResponse>(request, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(
-        ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default) =>
-        CallAsync<ModifyTargetGroupAttributesResponse>(request, cancellationToken);
-
-    /// <inheritdoc/>
     public virtual Task<RegisterTargetsResponse> RegisterTargetsAsync(
         RegisterTargetsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<RegisterTargetsResponse>(request, cancellationToken);
 
-    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);
-
-    private Task<TResponse> CallAsync<TResponse>(AmazonWebServiceRequest request, CancellationToken cancellationToken)
-        where TResponse : AmazonWebServiceResponse, new()
+    protected override InvokeOptions Protocol<TResponse>() => new()
     {
-        var options = new InvokeOptions
-        {
-            RequestMarshaller = _marshaller,
-            ResponseUnmarshaller = new QueryUnmarshaller<TResponse, AmazonElasticLoadBalancingV2Exception>(),
-        };
-        return InvokeAsync<TResponse>(request, options, cancellationToken);
-    }
+        RequestMarshaller = _marshaller,
+        ResponseUnmarshaller = new QueryUnmarshaller<TResponse, AmazonElasticLoadBalancingV2Exception>(),
+    };
 }

@@ -26,10 +26,6 @@ public interface IAmazonElasticLoadBalancingV2 : IAmazonService, IDisposable
     Task<DescribeTargetHealthResponse> DescribeTargetHealthAsync(
         DescribeTargetHealthRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Sets attributes, such as <c>proxy_protocol_v2.enabled</c> (ELBv2 API Reference, ModifyTargetGroupAttributes).</summary>
-    Task<ModifyTargetGroupAttributesResponse> ModifyTargetGroupAttributesAsync(
-        ModifyTargetGroupAttributesRequest request, CancellationToken cancellationToken = default);
-
     /// <summary>Puts targets into a target group (ELBv2 API Reference, RegisterTargets).</summary>
     Task<RegisterTargetsResponse> RegisterTargetsAsync(RegisterTargetsRequest request, CancellationToken cancellationToken = default);
 }

@@ -6,7 +6,7 @@ using NetAutomation.Aws.Wire;
 namespace Amazon.MarketplaceEntitlementService;
 
 /// <summary>Calls the entitlement service of AWS Marketplace (AWS Marketplace Entitlement Service API Reference).</summary>
-public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IAmazonMarketplaceEntitlementService
+public class AmazonMarketplaceEntitlementServiceClient : ServiceClient, IAmazonMarketplaceEntitlementService
 {
     private static readonly JsonMarshaller _marshaller = new("Amazon.MarketplaceEntitlementService", "AWSMPEntitlementService");
 
@@ -26,16 +26,9 @@ public class AmazonMarketplaceEntitlementServiceClient : AmazonServiceClient, IA
         GetEntitlementsRequest request, CancellationToken cancellationToken = default) =>
         CallAsync<GetEntitlementsResponse>(request, cancellationToken);
 
-    protected override void CustomizeRuntimePipeline(RuntimePipeline pipeline) => Pipeline.Complete(pipeline);
-
-    private Task<TResponse> CallAsync<TResponse>(AmazonWebServiceRequest request, CancellationToken cancellationToken)
-        where TResponse : AmazonWebServiceResponse, new()
+    protected override InvokeOptions Protocol<TResponse>() => new()
     {
-        var options = new InvokeOptions
-        {
-            RequestMarshaller = _marshaller,
-            ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonMarketplaceEntitlementServiceException>(),
-        };
-        return InvokeAsync<TResponse>(request, options, cancellationToken);
-    }
+        RequestMarshaller = _marshaller,
+        ResponseUnmarshaller = new JsonUnmarshaller<TResponse, AmazonMarketplaceEntitlementServiceException>(),
+    };
 }

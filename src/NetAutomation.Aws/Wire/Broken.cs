@@ -4,7 +4,7 @@ using Amazon.Util;
 
 namespace NetAutomation.Aws.Wire;
 
-/// <summary>A 200 whose body cannot be read, in the exception the official unmarshallers throw for it.</summary>
+/// <summary>The exception for a 200 whose body cannot be read, as the official unmarshallers throw it.</summary>
 internal static class Broken
 {
     public static AmazonUnmarshallingException Answer(UnmarshallerContext context, Exception reason) =>

@@ -25,8 +25,6 @@ internal sealed class QueryMarshaller(string serviceName, string version) : IMar
         switch (value)
         {
             case string text: parameters.Add(name, text); break;
-            case ConstantClass constant: parameters.Add(name, constant.Value); break;
-            case bool flag: parameters.Add(name, flag ? "true" : "false"); break;
             case int number: parameters.Add(name, number.ToString()); break;
             case IEnumerable list:
                 var index = 0;

@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using System.Net;
 using System.Xml;
 using System.Xml.Linq;
@@ -59,15 +58,10 @@ internal sealed class QueryUnmarshaller<TResponse, TFault> : XmlResponseUnmarsha
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type == typeof(string))
             return element.Value;
-        if (type == typeof(bool))
-            return XmlConvert.ToBoolean(element.Value);
         if (type == typeof(int))
             return XmlConvert.ToInt32(element.Value);
-        if (type == typeof(DateTime))
-            return DateTime.Parse(
-                element.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
         if (type.IsSubclassOf(typeof(ConstantClass)))
-            return Constant.Of(type, element.Value);
+            return Activator.CreateInstance(type, element.Value);
         return type.IsGenericType ? ReadList(element, type) : ReadStructure(element, type);
     }
 

@@ -14,7 +14,7 @@ internal sealed class RegionalEndpoint(string prefix) : IEndpointProvider
         var config = ((ConfiguredEndpoint)parameters).Config;
         if (!string.IsNullOrEmpty(config.ServiceURL))
             return new Endpoint(config.ServiceURL);
-        // Their host names follow other rules per service; a wrong guess would leave the boundary the caller asked for.
+        // Their host names differ per service; a wrong guess would break the compliance boundary that the caller chose.
         if (config.UseFIPSEndpoint || config.UseDualstackEndpoint)
             throw new AmazonClientException("FIPS and dual-stack endpoints need the official AWS packages or an explicit ServiceURL.");
         var region = config.RegionEndpoint ?? throw new AmazonClientException("Neither a Region nor a service URL is configured.");

@@ -6,9 +6,9 @@ namespace NetAutomation.Aws.Wire;
 /// <summary>The members of a request, response or model type; they have the same names on the wire.</summary>
 internal static class Shape
 {
-    private static readonly ConcurrentDictionary<Type, PropertyInfo[]> _known = new();
+    private static readonly ConcurrentDictionary<Type, PropertyInfo[]> _members = new();
 
-    /// <summary>The members a type declares itself; what it inherits from the SDK runtime is not on the wire.</summary>
+    /// <summary>The members that the type itself declares; those inherited from the SDK runtime are not on the wire.</summary>
     public static PropertyInfo[] MembersOf(Type type) =>
-        _known.GetOrAdd(type, static t => t.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly));
+        _members.GetOrAdd(type, static t => t.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly));
 }

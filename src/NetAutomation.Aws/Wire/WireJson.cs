@@ -27,7 +27,7 @@ internal static class WireJson
         public override bool CanConvert(Type typeToConvert) => typeToConvert.IsSubclassOf(typeof(ConstantClass));
 
         public override ConstantClass Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            Constant.Of(typeToConvert, reader.GetString()!);
+            (ConstantClass)Activator.CreateInstance(typeToConvert, reader.GetString())!;
 
         public override void Write(Utf8JsonWriter writer, ConstantClass value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.Value);

@@ -35,8 +35,11 @@ public sealed class FailingCalls
             aws.AnswerJson("""{"__type":"ThrottlingException","message":"slow"}""", 400);
         using var client = Metering(aws);
 
-        await Should.ThrowAsync<ThrottlingException>(client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
+        var refusal =
+            await Should.ThrowAsync<AmazonAWSMarketplaceMeteringException>(
+                client.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = "t" }));
 
+        refusal.ErrorCode.ShouldBe("ThrottlingException");
         aws.Calls.Count.ShouldBe(3);
     }
 
@@ -90,8 +93,7 @@ public sealed class FailingCalls
     [InlineData("<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member>")]
     [InlineData("<html>signed in by the hotel network</html>")]
     [InlineData("""{"TargetGroups":[]}""")]
-    [InlineData("<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member><Port>many</Port></member></TargetGroups></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
-    [InlineData("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]><DescribeTargetGroupsResponse><DescribeTargetGroupsResult><NextMarker>&e;</NextMarker></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
+    [InlineData("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]><DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member><TargetGroupName>&e;</TargetGroupName></member></TargetGroups></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
     public async Task Broken_xml_with_status_200_is_an_unmarshalling_error(string body)
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");

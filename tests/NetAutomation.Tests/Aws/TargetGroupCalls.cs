@@ -20,8 +20,7 @@ public sealed class TargetGroupCalls
         {
             TargetGroupArn = Arn,
             Targets =
-                [new TargetDescription { Id = "10.0.0.1", Port = 8443 },
-                    new TargetDescription { Id = "10.1.0.1", Port = 8443, AvailabilityZone = "all" }],
+                [new TargetDescription { Id = "10.0.0.1", Port = 8443 }, new TargetDescription { Id = "10.1.0.1", Port = 8443 }],
         });
         await client.DeregisterTargetsAsync(
             new DeregisterTargetsRequest { TargetGroupArn = Arn, Targets = [new TargetDescription { Id = "10.0.0.1", Port = 8443 }] });
@@ -30,7 +29,7 @@ public sealed class TargetGroupCalls
         aws.Calls.ShouldAllBe(call => call.SignatureFault == null);
         aws.Calls[0].Action.ShouldBe("RegisterTargets/2015-12-01");
         aws.Calls[0].Parameters.ShouldBe(
-            $"TargetGroupArn={Arn}\nTargets.member.1.Id=10.0.0.1\nTargets.member.1.Port=8443\nTargets.member.2.AvailabilityZone=all\nTargets.member.2.Id=10.1.0.1\nTargets.member.2.Port=8443");
+            $"TargetGroupArn={Arn}\nTargets.member.1.Id=10.0.0.1\nTargets.member.1.Port=8443\nTargets.member.2.Id=10.1.0.1\nTargets.member.2.Port=8443");
         aws.Calls[1].Action.ShouldBe("DeregisterTargets/2015-12-01");
     }
 
@@ -48,55 +47,57 @@ public sealed class TargetGroupCalls
 
         var health = answer.TargetHealthDescriptions.ShouldHaveSingleItem();
         health.Target!.Port.ShouldBe(8443);
-        health.TargetHealth!.State.ShouldBe(TargetHealthStateEnum.UnhealthyDraining);
-        health.TargetHealth.Reason.ShouldBe(TargetHealthReasonEnum.TargetFailedHealthChecks);
+        health.TargetHealth!.State!.Value.ShouldBe("unhealthy.draining");
+        health.TargetHealth.Reason!.Value.ShouldBe("Target.FailedHealthChecks");
     }
 
     [Fact]
-    public async Task Target_groups_are_read_page_by_page()
+    public async Task Port_that_is_no_number_is_an_unmarshalling_error()
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
-        aws.Answer(Envelope("DescribeTargetGroups", "<TargetGroups><member><TargetGroupName>a</TargetGroupName><Protocol>TCP</Protocol><TargetType>ip</TargetType><Matcher><HttpCode>200</HttpCode></Matcher></member></TargetGroups><NextMarker>m2</NextMarker>"));
-        aws.Answer(Envelope("DescribeTargetGroups", "<TargetGroups><member><TargetGroupName>b</TargetGroupName></member></TargetGroups>"));
-        using var client = Client(aws);
+        aws.Answer(Envelope(
+            "DescribeTargetHealth",
+            "<TargetHealthDescriptions><member><Target><Port>many</Port></Target></member></TargetHealthDescriptions>"));
+        using var client =
+            new AmazonElasticLoadBalancingV2Client(
+                AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>(retries: 0));
 
-        var names = new List<string>();
-        string? marker = null;
-        do
-        {
-            var page =
-                await client.DescribeTargetGroupsAsync(
-                    new DescribeTargetGroupsRequest { Names = ["a", "b"], PageSize = 1, Marker = marker });
-            names.AddRange(page.TargetGroups!.Select(g => g.TargetGroupName!));
-            marker = page.NextMarker;
-        }
-        while (marker is not null);
-
-        names.ShouldBe(["a", "b"]);
-        aws.Calls[0].Parameters.ShouldBe("Names.member.1=a\nNames.member.2=b\nPageSize=1");
-        aws.Calls[1].Parameters.ShouldBe("Marker=m2\nNames.member.1=a\nNames.member.2=b\nPageSize=1");
+        await Should.ThrowAsync<AmazonUnmarshallingException>(
+            client.DescribeTargetHealthAsync(new DescribeTargetHealthRequest { TargetGroupArn = Arn }));
     }
 
     [Fact]
-    public async Task Attributes_are_set_and_read()
+    public async Task Target_groups_are_read_with_type_and_protocol()
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
-        const string Attributes = "<Attributes><member><Key>proxy_protocol_v2.enabled</Key><Value>true</Value></member></Attributes>";
-        aws.Answer(Envelope("ModifyTargetGroupAttributes", Attributes));
-        aws.Answer(Envelope("DescribeTargetGroupAttributes", Attributes));
+        aws.Answer(Envelope("DescribeTargetGroups", """
+            <TargetGroups><member><TargetGroupName>a</TargetGroupName><Protocol>TCP</Protocol><TargetType>ip</TargetType>
+            <Matcher><HttpCode>200</HttpCode></Matcher></member><member><TargetGroupName>b</TargetGroupName></member></TargetGroups>
+            """));
         using var client = Client(aws);
 
-        var set = await client.ModifyTargetGroupAttributesAsync(new ModifyTargetGroupAttributesRequest
-        {
-            TargetGroupArn = Arn,
-            Attributes = [new TargetGroupAttribute { Key = "proxy_protocol_v2.enabled", Value = "true" }],
-        });
+        var answer = await client.DescribeTargetGroupsAsync(new DescribeTargetGroupsRequest { TargetGroupArns = [Arn, "arn:b"] });
+
+        aws.Only.Parameters.ShouldBe($"TargetGroupArns.member.1={Arn}\nTargetGroupArns.member.2=arn:b");
+        answer.TargetGroups!.Select(group => group.TargetGroupName).ShouldBe(["a", "b"]);
+        answer.TargetGroups![0].Protocol.ShouldBe(ProtocolEnum.TCP);
+        answer.TargetGroups[0].TargetType.ShouldBe(TargetTypeEnum.Ip);
+        answer.TargetGroups[1].TargetType.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Attributes_are_read()
+    {
+        await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
+        aws.Answer(Envelope(
+            "DescribeTargetGroupAttributes",
+            "<Attributes><member><Key>proxy_protocol_v2.enabled</Key><Value>true</Value></member></Attributes>"));
+        using var client = Client(aws);
+
         var read = await client.DescribeTargetGroupAttributesAsync(new DescribeTargetGroupAttributesRequest { TargetGroupArn = Arn });
 
-        aws.Calls[0].Parameters.ShouldBe(
-            $"Attributes.member.1.Key=proxy_protocol_v2.enabled\nAttributes.member.1.Value=true\nTargetGroupArn={Arn}");
-        set.Attributes.ShouldHaveSingleItem().Value.ShouldBe("true");
-        read.Attributes.ShouldHaveSingleItem().Key.ShouldBe("proxy_protocol_v2.enabled");
+        var attribute = read.Attributes.ShouldHaveSingleItem();
+        (attribute.Key, attribute.Value).ShouldBe(("proxy_protocol_v2.enabled", "true"));
     }
 
     [Fact]

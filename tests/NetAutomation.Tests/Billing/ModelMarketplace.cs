@@ -52,7 +52,7 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
             answer.Results.Add(new UsageRecordResult
             {
                 UsageRecord = record, MeteringRecordId = same ? $"{key}" : null,
-                Status = same ? UsageRecordResultStatus.Success : UsageRecordResultStatus.DuplicateRecord,
+                Status = new(same ? "Success" : "DuplicateRecord"),
             });
         }
 

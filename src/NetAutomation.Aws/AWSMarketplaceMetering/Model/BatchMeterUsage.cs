@@ -9,7 +9,7 @@ public class BatchMeterUsageRequest : AmazonWebServiceRequest
     public List<UsageRecord>? UsageRecords { get; set; }
 }
 
-/// <summary>What became of each record; unprocessed ones can be sent again.</summary>
+/// <summary>The result of each record; unprocessed ones can be sent again.</summary>
 public class BatchMeterUsageResponse : AmazonWebServiceResponse
 {
     public List<UsageRecordResult>? Results { get; set; }

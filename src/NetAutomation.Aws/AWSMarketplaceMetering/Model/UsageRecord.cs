@@ -4,7 +4,6 @@ namespace Amazon.AWSMarketplaceMetering.Model;
 public class UsageRecord
 {
     public string? CustomerAWSAccountId { get; set; }
-    public string? CustomerIdentifier { get; set; }
     public string? Dimension { get; set; }
     public string? LicenseArn { get; set; }
     public int? Quantity { get; set; }

@@ -18,7 +18,6 @@ public class DescribeTargetHealthResponse : AmazonWebServiceResponse
 /// <summary>A target and its health (ELBv2 API Reference, TargetHealthDescription).</summary>
 public class TargetHealthDescription
 {
-    public string? HealthCheckPort { get; set; }
     public TargetDescription? Target { get; set; }
     public TargetHealth? TargetHealth { get; set; }
 }

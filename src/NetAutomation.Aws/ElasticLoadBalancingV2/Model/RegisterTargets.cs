@@ -25,7 +25,6 @@ public class DeregisterTargetsResponse : AmazonWebServiceResponse;
 /// <summary>A target (ELBv2 API Reference, TargetDescription).</summary>
 public class TargetDescription
 {
-    public string? AvailabilityZone { get; set; }
     public string? Id { get; set; }
     public int? Port { get; set; }
 }

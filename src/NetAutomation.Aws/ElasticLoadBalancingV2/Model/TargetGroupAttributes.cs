@@ -14,19 +14,6 @@ public class DescribeTargetGroupAttributesResponse : AmazonWebServiceResponse
     public List<TargetGroupAttribute>? Attributes { get; set; }
 }
 
-/// <summary>The attributes to set (ELBv2 API Reference, ModifyTargetGroupAttributes).</summary>
-public class ModifyTargetGroupAttributesRequest : AmazonWebServiceRequest
-{
-    public List<TargetGroupAttribute>? Attributes { get; set; }
-    public string? TargetGroupArn { get; set; }
-}
-
-/// <summary>All attributes after the change.</summary>
-public class ModifyTargetGroupAttributesResponse : AmazonWebServiceResponse
-{
-    public List<TargetGroupAttribute>? Attributes { get; set; }
-}
-
 /// <summary>An attribute of a target group (ELBv2 API Reference, TargetGroupAttribute).</summary>
 public class TargetGroupAttribute
 {

@@ -21,12 +21,8 @@ public class GetEntitlementsResponse : AmazonWebServiceResponse
 /// <summary>What a customer may use (Marketplace Entitlement API Reference, Entitlement).</summary>
 public class Entitlement
 {
-    public string? CustomerAWSAccountId { get; set; }
-    public string? CustomerIdentifier { get; set; }
     public string? Dimension { get; set; }
     public DateTime? ExpirationDate { get; set; }
-    public string? LicenseArn { get; set; }
-    public string? ProductCode { get; set; }
     public EntitlementValue? Value { get; set; }
 }
 
