@@ -46,7 +46,7 @@ try
     var stop = new TaskCompletionSource();
     using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
     using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-    await using var simulator = await Simulator.StartAsync(options);
+    await using var simulator = await Simulator.StartAsync(options, TimeProvider.System);
     Console.WriteLine($"ready aws={simulator.AwsUrl} control={simulator.ControlUrl}");
     await stop.Task;
     return 0;

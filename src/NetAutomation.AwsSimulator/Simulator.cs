@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -33,9 +35,8 @@ internal sealed class Simulator : IAsyncDisposable
     public Uri ControlUrl => Address(_control);
 
     /// <summary>Starts everything; a port of 0 in the options is replaced by a free one.</summary>
-    public static async Task<Simulator> StartAsync(SimulatorOptions options, TimeProvider? time = null)
+    public static async Task<Simulator> StartAsync(SimulatorOptions options, TimeProvider clock)
     {
-        var clock = time ?? TimeProvider.System;
         var ec2Faults = new Ec2Faults(options, clock);
         var privateLink = new PrivateLink(options, clock, ec2Faults);
         var loadBalancer = new LoadBalancer(options, clock);
@@ -51,7 +52,7 @@ internal sealed class Simulator : IAsyncDisposable
         var (events, notices) = (new LifecycleEvents(options, clock), new LegacyNotices(clock));
         marketplace.Changed = (subscription, detailType, form) =>
         {
-            // EventBridge tells of products with concurrent agreements only, SNS of the others.
+            // Products with concurrent agreements have events of EventBridge, the others notices by SNS.
             var (queue, message) = subscription.LicenseArn is not null
                 ? (options.Marketplace.EventQueue, events.Write(subscription, detailType))
                 : (options.Marketplace.NoticeQueue, notices.Write(subscription, detailType, form));
@@ -61,17 +62,25 @@ internal sealed class Simulator : IAsyncDisposable
             }
         };
         var notifications = new ConnectionNotifications(options, queues, clock);
-        privateLink.Happened = notifications.Tell;
+        privateLink.Notify = notifications.Send;
 
-        var operations = new Operations();
-        new ProviderOperations(privateLink, options).AddTo(operations.Ec2);
-        new ConsumerOperations(privateLink).AddTo(operations.Ec2);
-        new NotificationOperations(notifications, privateLink, options).AddTo(operations.Ec2);
-        new TargetGroupOperations(loadBalancer, options).AddTo(operations.Elb);
-        IdentityOperations.AddTo(operations.Sts);
-        new QueueOperations(queues, options).AddTo(operations.Json);
-        new MeteringOperations(marketplace, options, clock).AddTo(operations.Json);
-        new EntitlementOperations(marketplace, options).AddTo(operations.Json);
+        var operations = new Operations(
+            new Dictionary<string, QueryOperation>(
+                [
+                    .. new ProviderOperations(privateLink, options).Operations,
+                    .. new ConsumerOperations(privateLink).Operations,
+                    .. new NotificationOperations(notifications, privateLink, options).Operations,
+                    .. new TargetGroupOperations(loadBalancer, options).Operations,
+                    new("sts.GetCallerIdentity", IdentityOperations.GetCallerIdentity),
+                ],
+                StringComparer.Ordinal),
+            new Dictionary<string, JsonOperation>(
+                [
+                    .. new QueueOperations(queues, options).Operations,
+                    .. new MeteringOperations(marketplace, options, clock).Operations,
+                    .. new EntitlementOperations(marketplace, options).Operations,
+                ],
+                StringComparer.Ordinal));
         var counts = new CallCounts(operations);
 
         var aws = Host(options.Urls);
@@ -98,7 +107,7 @@ internal sealed class Simulator : IAsyncDisposable
             await control.DisposeAsync();
             throw;
         }
-        return new Simulator(aws, control, front, new HealthChecks(loadBalancer, front, options));
+        return new Simulator(aws, control, front, new HealthChecks(loadBalancer, front));
     }
 
     public async ValueTask DisposeAsync()
@@ -106,8 +115,8 @@ internal sealed class Simulator : IAsyncDisposable
         await _stop.CancelAsync();
         _front.Dispose();
         // Long polls are cut rather than waited for.
-        using var hurry = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-        await Task.WhenAll(_aws.StopAsync(hurry.Token), _control.StopAsync(hurry.Token), _healthChecks);
+        using var grace = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+        await Task.WhenAll(_aws.StopAsync(grace.Token), _control.StopAsync(grace.Token), _healthChecks);
         await _aws.DisposeAsync();
         await _control.DisposeAsync();
         _stop.Dispose();
@@ -128,7 +137,10 @@ internal sealed class Simulator : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Information)
             .AddFilter("Microsoft", LogLevel.Warning);
-        builder.Services.AddRouting().Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+        builder.Services.AddRouting().Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true)
+            .ConfigureHttpJsonOptions(
+                o => o.SerializerOptions.Converters.Add(
+                    new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)));
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(Parse(url)));
         return builder.Build();
     }

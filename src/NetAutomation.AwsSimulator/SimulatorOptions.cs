@@ -23,7 +23,7 @@ internal sealed record SimulatorOptions
     /// <summary>SNS topic ARN to the queue that is subscribed to it.</summary>
     public IReadOnlyDictionary<string, string> Topics { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>What happens to what AWS itself sends into a queue, by the queue's name.</summary>
+    /// <summary>Faults of the messages that AWS itself sends into a queue, by the queue's name.</summary>
     public IReadOnlyDictionary<string, QueueFaults> QueueFaults { get; init; } =
         new Dictionary<string, QueueFaults>(StringComparer.Ordinal);
     public MarketplaceOptions Marketplace { get; init; } = new();
@@ -44,75 +44,43 @@ internal sealed record SimulatorOptions
 }
 
 /// <summary>One access key; an account may have several.</summary>
-internal sealed record AccountOptions(string Account, string AccessKey, string Secret)
+/// <param name="SessionToken">Needed with temporary keys.</param>
+/// <param name="ExpiresAt">End of a temporary key.</param>
+internal sealed record AccountOptions(
+    string Account, string AccessKey, string Secret, string? SessionToken = null, DateTimeOffset? ExpiresAt = null)
 {
-    /// <summary>Needed with temporary keys.</summary>
-    public string? SessionToken { get; init; }
-
-    /// <summary>End of a temporary key.</summary>
-    public DateTimeOffset? ExpiresAt { get; init; }
-
     /// <summary>ARN of the user, role session or root that holds the key.</summary>
     public string Principal { get; init; } = $"arn:aws:iam::{Account}:root";
 }
 
-internal sealed record ServiceOptions(string Id)
+/// <param name="PrivateDnsName">Verified by its TXT record after StartVpcEndpointServicePrivateDnsVerification.</param>
+internal sealed record ServiceOptions(string Id, bool AcceptanceRequired = true, string? PrivateDnsName = null)
 {
-    public bool AcceptanceRequired { get; init; } = true;
     public IReadOnlyList<string> AllowedPrincipals { get; init; } = [];
-
-    /// <summary>Waits for its TXT record and for StartVpcEndpointServicePrivateDnsVerification.</summary>
-    public string? PrivateDnsName { get; init; }
 
     /// <summary>Further Regions whose consumers may connect.</summary>
     public IReadOnlyList<string> SupportedRegions { get; init; } = [];
 }
 
-internal sealed record Ec2Options
-{
-    /// <summary>How long the provider's Describe does not yet show a new or changed endpoint.</summary>
-    public int VisibilityMilliseconds { get; init; }
-
-    /// <summary>Calls an account may make at once before RequestLimitExceeded; 0 is without limit.</summary>
-    public double BucketCapacity { get; init; }
-    public double RefillPerSecond { get; init; } = 20;
-
-    /// <summary>This share of calls goes wrong, in an order that the seed decides.</summary>
-    public int FaultPercent { get; init; }
-
-    /// <summary>This share of endpoints in Accept and Reject fails as an item of a call that succeeds.</summary>
-    public int ItemFaultPercent { get; init; }
-    public int FaultSeed { get; init; } = 1;
-}
+/// <param name="VisibilityMilliseconds">How long the provider's Describe does not yet show a new or changed endpoint.</param>
+/// <param name="BucketCapacity">Calls an account may make at once before RequestLimitExceeded; 0 is without limit.</param>
+/// <param name="FaultPercent">This share of calls fails, in an order that the seed decides.</param>
+/// <param name="ItemFaultPercent">This share of endpoints in Accept and Reject fails as an item of a call that succeeds.</param>
+internal sealed record Ec2Options(
+    int VisibilityMilliseconds = 0, double BucketCapacity = 0, double RefillPerSecond = 20, int FaultPercent = 0, int ItemFaultPercent = 0,
+    int FaultSeed = 1);
 
 /// <summary>In percent of messages, in an order that the seed decides.</summary>
-internal sealed record QueueFaults
+/// <param name="DelayMilliseconds">The longest delay.</param>
+/// <param name="ReorderPercent">Put before a message that was sent earlier and is not received yet.</param>
+internal sealed record QueueFaults(
+    int DropPercent = 0, int DuplicatePercent = 0, int DelayPercent = 0, int DelayMilliseconds = 500, int ReorderPercent = 0,
+    int Seed = 1);
+
+/// <param name="EndpointNetwork">First network of the addresses given to endpoints that name none.</param>
+/// <param name="IdleTimeoutSeconds">A flow silent for this long is reset, as by tcp.idle_timeout.seconds of a listener.</param>
+internal sealed record NlbOptions(string EndpointNetwork = "127.20.0.0", double IdleTimeoutSeconds = 350)
 {
-    public int DropPercent { get; init; }
-    public int DuplicatePercent { get; init; }
-    public int DelayPercent { get; init; }
-
-    /// <summary>The longest delay.</summary>
-    public int DelayMilliseconds { get; init; } = 500;
-
-    /// <summary>Put before a message that was sent earlier and is not received yet.</summary>
-    public int ReorderPercent { get; init; }
-    public int Seed { get; init; } = 1;
-}
-
-internal sealed record NlbOptions
-{
-    public string Name { get; init; } = "edge";
-
-    /// <summary>First network of the addresses given to endpoints that name none.</summary>
-    public string EndpointNetwork { get; init; } = "127.20.0.0";
-
-    /// <summary>The load balancer node's own address towards targets; the operating system chooses when absent.</summary>
-    public string? SourceAddress { get; init; }
-
-    /// <summary>A flow silent for this long is reset, as tcp.idle_timeout.seconds of a listener has it.</summary>
-    public double IdleTimeoutSeconds { get; init; } = 350;
-
     public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
     public IReadOnlyList<TargetGroupOptions> TargetGroups { get; init; } = [];
 }
@@ -120,57 +88,31 @@ internal sealed record NlbOptions
 /// <summary>An NLB listener; <paramref name="Direct"/> is the address where in-VPC clients reach it without PrivateLink.</summary>
 internal sealed record ListenerOptions(int Port, string TargetGroup, string? Direct = null);
 
-internal sealed record TargetGroupOptions(string Name, int Port)
+internal sealed record TargetGroupOptions(
+    string Name, int Port, string Protocol = "TCP", string TargetType = "ip", bool PreserveClientIp = false, bool ProxyProtocolV2 = true,
+    int DeregistrationDelaySeconds = 300)
 {
-    public string Protocol { get; init; } = "TCP";
-    public string TargetType { get; init; } = "ip";
-    public bool PreserveClientIp { get; init; }
-    public bool ProxyProtocolV2 { get; init; } = true;
-    public int DeregistrationDelaySeconds { get; init; } = 300;
     public HealthCheckOptions HealthCheck { get; init; } = new();
     public IReadOnlyList<TargetOptions> Targets { get; init; } = [];
 }
 
 internal sealed record TargetOptions(string Id, int? Port = null);
 
-internal sealed record HealthCheckOptions
-{
-    /// <summary>TCP, HTTP or HTTPS.</summary>
-    public string Protocol { get; init; } = "TCP";
-    public string Path { get; init; } = "/healthz/ready";
-    public int? Port { get; init; }
-    public int IntervalMilliseconds { get; init; } = 1000;
-    public int TimeoutMilliseconds { get; init; } = 2000;
-    public int HealthyThreshold { get; init; } = 2;
-    public int UnhealthyThreshold { get; init; } = 2;
-}
+/// <param name="Protocol">TCP, HTTP or HTTPS.</param>
+internal sealed record HealthCheckOptions(
+    string Protocol = "TCP", string Path = "/healthz/ready", int? Port = null, int IntervalMilliseconds = 1000,
+    int TimeoutMilliseconds = 2000, int HealthyThreshold = 2, int UnhealthyThreshold = 2);
 
-internal sealed record MarketplaceOptions
+/// <param name="EventQueue">Name of the queue that receives EventBridge events; none are sent when absent.</param>
+/// <param name="NoticeQueue">Name of the queue that receives the notices of legacy products; none are sent when absent.</param>
+/// <param name="IdenticalIsDuplicate">Whether a record sent again is answered DuplicateRecord; sources on AWS differ.</param>
+/// <param name="FaultPercent">This share of metering calls fails, in an order that the seed decides.</param>
+internal sealed record MarketplaceOptions(
+    string ProductCode = "simulated-product-code", string? EventQueue = null, string? NoticeQueue = null, double TokenHours = 4,
+    double MeteringHours = 6, bool IdenticalIsDuplicate = false, int FaultPercent = 0, int FaultSeed = 1)
 {
-    public string ProductCode { get; init; } = "simulated-product-code";
-    public string ProductId { get; init; } = "prod-simulated";
     public IReadOnlyList<string> Dimensions { get; init; } = [];
-    /// <summary>Name of the queue that receives EventBridge events; none are sent when absent.</summary>
-    public string? EventQueue { get; init; }
-    public double TokenHours { get; init; } = 4;
-    public double MeteringHours { get; init; } = 6;
 
     /// <summary>Further products, without concurrent agreements: metered by product code, with notices by SNS.</summary>
     public IReadOnlyList<string> LegacyProducts { get; init; } = [];
-
-    /// <summary>Name of the queue that receives the notices of legacy products; none are sent when absent.</summary>
-    public string? NoticeQueue { get; init; }
-
-    /// <summary>Notices come without SNS's envelope (raw message delivery).</summary>
-    public bool RawNotices { get; init; }
-
-    /// <summary>Notices with the member names of older documentation.</summary>
-    public bool PascalCaseNotices { get; init; }
-
-    /// <summary>Whether a record sent again is answered DuplicateRecord; sources on AWS differ.</summary>
-    public bool IdenticalIsDuplicate { get; init; }
-
-    /// <summary>This share of metering calls goes wrong, in an order that the seed decides.</summary>
-    public int FaultPercent { get; init; }
-    public int FaultSeed { get; init; } = 1;
 }

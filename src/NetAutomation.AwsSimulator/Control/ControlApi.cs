@@ -7,7 +7,7 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.Control;
 
-/// <summary>What AWS's own people and other accounts' consoles would do: seen by tests and the demo, never by the service.</summary>
+/// <summary>Stands for AWS's staff and the consoles of other accounts: used by tests and the demo, never by the service.</summary>
 internal sealed class ControlApi(
     SimulatorOptions options, PrivateLink privateLink, Ec2Faults ec2Faults, LoadBalancer loadBalancer, State.Marketplace marketplace,
     IReadOnlyDictionary<string, MessageQueue> queues, Front front, CallCounts counts)
@@ -24,29 +24,33 @@ internal sealed class ControlApi(
         string? Account, IReadOnlyList<string>? Accounts, string? Service, int Count, string? Region, string? State,
         int? VisibleAfterMilliseconds);
 
-    /// <summary>Some endpoints, and what happens to them: an owner for recreate, a state for put, a code for faults.</summary>
+    /// <summary>Some endpoints and their change: an owner for recreate, a state for put, a code for faults.</summary>
     public sealed record ChangeManyRequest(
         IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States,
-        int? VisibleAfterMilliseconds,
-        string? Owner, string? State, string? Code, int? Times)
+        int? VisibleAfterMilliseconds, string? Owner, string? State, string? Code, int? Times)
+        : EndpointChoice(VpceIds, Share, Seed, Account, States)
     {
-        internal EndpointChoice Choice => VpceIds is null && Share is null
-            ? throw new AwsException("InvalidRequest", "vpceIds or share is required.")
-                : new EndpointChoice(VpceIds, Share, Seed, Account, States);
-
         internal TimeSpan? VisibleAfter => Milliseconds(VisibleAfterMilliseconds);
     }
 
     public sealed record TxtRequest(bool Published, string? Value);
 
-    public sealed record OrderEc2FaultsRequest(string? Operation, IReadOnlyList<string>? Faults, int? Times);
+    public sealed record OrderEc2FaultsRequest(string? Operation, IReadOnlyList<Ec2Fault>? Faults, int? Times);
 
     public sealed record SendMessageRequest(JsonElement? Body);
 
     public sealed record ReportRequest(
         string? Account, string? LicenseArn, string? ProductCode, string? Dimension, DateTimeOffset? Hour, int Quantity);
 
-    public sealed record OrderFaultsRequest(string? Account, IReadOnlyList<string>? Faults);
+    public sealed record OrderFaultsRequest(string? Account, IReadOnlyList<MeteringFault>? Faults);
+
+    private static readonly Dictionary<string, (string State, string DetailType)> _moves = new(StringComparer.Ordinal)
+    {
+        ["activate"] = ("active", LifecycleEvent.LicenseUpdated),
+        ["fail"] = ("failed", LifecycleEvent.SubscribeFailed),
+        ["end"] = ("ended", LifecycleEvent.AgreementEnded),
+        ["deprovision"] = ("deprovisioned", LifecycleEvent.LicenseDeprovisioned),
+    };
 
     public void Map(WebApplication app)
     {
@@ -55,20 +59,13 @@ internal sealed class ControlApi(
         var control = app.MapGroup("/control");
         control.MapGet("/subscriptions", () => Results.Json(marketplace.Subscriptions().Select(View)));
         control.MapPost("/subscriptions", Subscribe);
-        control.MapPost(
-            "/subscriptions/{id}:activate",
-            (string id, bool? raw, bool? pascalCase) => Move(id, "active", LifecycleEvent.LicenseUpdated, Form(raw, pascalCase)));
-        control.MapPost(
-            "/subscriptions/{id}:fail",
-            (string id, bool? raw, bool? pascalCase) => Move(id, "failed", LifecycleEvent.SubscribeFailed, Form(raw, pascalCase)));
         control.MapPost("/subscriptions/{id}:amend", Amend);
-        control.MapPost(
-            "/subscriptions/{id}:end",
-            (string id, bool? raw, bool? pascalCase) => Move(id, "ended", LifecycleEvent.AgreementEnded, Form(raw, pascalCase)));
-        control.MapPost(
-            "/subscriptions/{id}:deprovision",
-            (string id, bool? raw, bool? pascalCase) =>
-                Move(id, "deprovisioned", LifecycleEvent.LicenseDeprovisioned, Form(raw, pascalCase)));
+        foreach (var (verb, (state, detailType)) in _moves)
+        {
+            control.MapPost(
+                $"/subscriptions/{{id}}:{verb}",
+                (string id, [AsParameters] NoticeForm form) => Results.Json(View(marketplace.Move(id, state, detailType, form))));
+        }
         control.MapGet("/endpoints", () => Results.Json(privateLink.Snapshot().Select(View)));
         control.MapPost("/endpoints", CreateEndpoint);
         control.MapPost("/endpoints:bulk", CreateMany);
@@ -114,16 +111,9 @@ internal sealed class ControlApi(
         return Results.Json(View(subscription), statusCode: 201);
     }
 
-    private IResult Move(string id, string state, string detailType, NoticeForm form) =>
-        Results.Json(View(marketplace.Move(id, state, detailType, form)));
-
-    private IResult Amend(string id, AmendRequest request, bool? raw, bool? pascalCase) =>
+    private IResult Amend(string id, AmendRequest request, [AsParameters] NoticeForm form) =>
         Results.Json(
-            View(marketplace.Amend(
-                id, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt, Form(raw, pascalCase))));
-
-    private NoticeForm Form(bool? raw, bool? pascalCase) =>
-        new(raw ?? marketplace.Product.RawNotices, pascalCase ?? marketplace.Product.PascalCaseNotices);
+            View(marketplace.Amend(id, request.Entitlements ?? FrozenDictionary<string, int>.Empty, request.ExpiresAt, form)));
 
     private IResult CreateEndpoint(CreateEndpointRequest request)
     {
@@ -133,12 +123,10 @@ internal sealed class ControlApi(
         {
             throw new AwsException("InvalidRequest", $"listenAddress '{text}' is not an IP address.");
         }
-        var birth =
-            new EndpointBirth(
-                account, ServiceOf(request.Service), request.Region ?? options.Region)
-            {
-                Address = address, VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds)
-            };
+        var birth = new EndpointBirth(account, ServiceOf(request.Service), request.Region ?? options.Region)
+        {
+            Address = address, VisibleAfter = Milliseconds(request.VisibleAfterMilliseconds),
+        };
         return Results.Json(View(privateLink.Create(birth)), statusCode: 201);
     }
 
@@ -163,7 +151,7 @@ internal sealed class ControlApi(
 
     private IResult ChangeMany(ChangeManyRequest request, Action<VpcEndpoint> change)
     {
-        var chosen = privateLink.Choose(request.Choice);
+        var chosen = privateLink.Choose(request);
         foreach (var endpoint in chosen)
         {
             change(endpoint);
@@ -193,7 +181,7 @@ internal sealed class ControlApi(
 
     private IResult SetQueueFaults(string name, QueueFaults request)
     {
-        Queue(name).Faults = request;
+        Queue(name).SetFaults(request);
         return Results.Json(request);
     }
 
@@ -213,7 +201,7 @@ internal sealed class ControlApi(
         return Results.Json(View(endpoint));
     }
 
-    /// <summary>A report of somebody else for the customer's hour.</summary>
+    /// <summary>A usage report of another sender for the customer's hour.</summary>
     private IResult Report(ReportRequest request)
     {
         var hour = request.Hour ?? throw new AwsException("InvalidRequest", "hour is required.");

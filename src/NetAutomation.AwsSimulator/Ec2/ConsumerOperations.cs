@@ -17,12 +17,12 @@ internal sealed class ConsumerOperations(PrivateLink privateLink)
         ["vpc-endpoint-type"] = (_, v) => v == "Interface",
     };
 
-    public void AddTo(Dictionary<string, QueryOperation> operations)
+    public Dictionary<string, QueryOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["CreateVpcEndpoint"] = Create;
-        operations["DescribeVpcEndpoints"] = Describe;
-        operations["DeleteVpcEndpoints"] = Delete;
-    }
+        ["ec2.CreateVpcEndpoint"] = Create,
+        ["ec2.DescribeVpcEndpoints"] = Describe,
+        ["ec2.DeleteVpcEndpoints"] = Delete,
+    };
 
     private XElement Create(QueryForm form)
     {

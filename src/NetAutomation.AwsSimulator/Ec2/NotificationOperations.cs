@@ -18,12 +18,12 @@ internal sealed class NotificationOperations(ConnectionNotifications notificatio
         ["vpc-endpoint-id"] = (n, v) => n.EndpointId == v,
     };
 
-    public void AddTo(Dictionary<string, QueryOperation> operations)
+    public Dictionary<string, QueryOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["CreateVpcEndpointConnectionNotification"] = Create;
-        operations["DescribeVpcEndpointConnectionNotifications"] = Describe;
-        operations["DeleteVpcEndpointConnectionNotifications"] = Delete;
-    }
+        ["ec2.CreateVpcEndpointConnectionNotification"] = Create,
+        ["ec2.DescribeVpcEndpointConnectionNotifications"] = Describe,
+        ["ec2.DeleteVpcEndpointConnectionNotifications"] = Delete,
+    };
 
     private XElement Create(QueryForm form)
     {

@@ -14,7 +14,8 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
             ["ip-address-type"] = (_, v) => v == "ipv4",
             ["service-id"] = (c, v) => c.Endpoint.Service.Id == v,
             ["vpc-endpoint-owner"] = (c, v) => c.Endpoint.Owner == v,
-            ["vpc-endpoint-region"] = (c, v) => v == "cross-region" ? c.Endpoint.Region != c.Endpoint.Service.Region : c.Endpoint.Region == v,
+            ["vpc-endpoint-region"] = (c, v) =>
+                v == "cross-region" ? c.Endpoint.Region != c.Endpoint.Service.Region : c.Endpoint.Region == v,
             ["vpc-endpoint-state"] = (c, v) => c.State == v,
             ["vpc-endpoint-id"] = (c, v) => c.Endpoint.Id == v,
         };
@@ -34,16 +35,16 @@ internal sealed class ProviderOperations(PrivateLink privateLink, SimulatorOptio
             ["principal-type"] = (p, v) => PrincipalType(p.Key) == v,
         };
 
-    public void AddTo(Dictionary<string, QueryOperation> operations)
+    public Dictionary<string, QueryOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["DescribeVpcEndpointConnections"] = DescribeConnections;
-        operations["AcceptVpcEndpointConnections"] = form => Decide(form, privateLink.Accept);
-        operations["RejectVpcEndpointConnections"] = form => Decide(form, privateLink.Reject);
-        operations["DescribeVpcEndpointServiceConfigurations"] = DescribeServices;
-        operations["DescribeVpcEndpointServicePermissions"] = DescribePermissions;
-        operations["ModifyVpcEndpointServicePermissions"] = ModifyPermissions;
-        operations["StartVpcEndpointServicePrivateDnsVerification"] = StartDnsVerification;
-    }
+        ["ec2.DescribeVpcEndpointConnections"] = DescribeConnections,
+        ["ec2.AcceptVpcEndpointConnections"] = form => Decide(form, privateLink.Accept),
+        ["ec2.RejectVpcEndpointConnections"] = form => Decide(form, privateLink.Reject),
+        ["ec2.DescribeVpcEndpointServiceConfigurations"] = DescribeServices,
+        ["ec2.DescribeVpcEndpointServicePermissions"] = DescribePermissions,
+        ["ec2.ModifyVpcEndpointServicePermissions"] = ModifyPermissions,
+        ["ec2.StartVpcEndpointServicePrivateDnsVerification"] = StartDnsVerification,
+    };
 
     private XElement DescribeConnections(QueryForm form)
     {

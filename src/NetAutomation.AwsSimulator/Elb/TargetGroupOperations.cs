@@ -8,15 +8,15 @@ namespace NetAutomation.AwsSimulator.Elb;
 /// <summary>ELBv2 Query operations on target groups (API version 2015-12-01).</summary>
 internal sealed class TargetGroupOperations(LoadBalancer loadBalancer, SimulatorOptions options)
 {
-    public void AddTo(Dictionary<string, QueryOperation> operations)
+    public Dictionary<string, QueryOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["DescribeTargetGroups"] = DescribeGroups;
-        operations["DescribeTargetGroupAttributes"] = form => Attributes(Group(form));
-        operations["ModifyTargetGroupAttributes"] = ModifyAttributes;
-        operations["RegisterTargets"] = form => Change(form, loadBalancer.Register);
-        operations["DeregisterTargets"] = form => Change(form, loadBalancer.Deregister);
-        operations["DescribeTargetHealth"] = DescribeHealth;
-    }
+        ["elb.DescribeTargetGroups"] = DescribeGroups,
+        ["elb.DescribeTargetGroupAttributes"] = form => Attributes(Group(form)),
+        ["elb.ModifyTargetGroupAttributes"] = ModifyAttributes,
+        ["elb.RegisterTargets"] = form => Change(form, loadBalancer.Register),
+        ["elb.DeregisterTargets"] = form => Change(form, loadBalancer.Deregister),
+        ["elb.DescribeTargetHealth"] = DescribeHealth,
+    };
 
     private TargetGroup Group(QueryForm form) => loadBalancer.Group(form.Account, form.Required("TargetGroupArn"));
 

@@ -7,10 +7,12 @@ namespace NetAutomation.AwsSimulator.Marketplace;
 /// <summary>AWS Marketplace Entitlement Service.</summary>
 internal sealed class EntitlementOperations(State.Marketplace marketplace, SimulatorOptions options)
 {
-    public void AddTo(Dictionary<string, JsonOperation> operations) =>
-        operations["AWSMPEntitlementService.GetEntitlements"] = (call, body) => Task.FromResult(Get(call, body));
+    public Dictionary<string, JsonOperation> Operations => new(StringComparer.Ordinal)
+    {
+        ["AWSMPEntitlementService.GetEntitlements"] = (call, body) => Task.FromResult(Get(call, body)),
+    };
 
-    private JsonObject Get(AwsCall call, JsonObject body)
+    private object Get(AwsCall call, JsonObject body)
     {
         var product = JsonFields.Required(body, "ProductCode");
         var legacy = marketplace.Product.LegacyProducts.Contains(product, StringComparer.Ordinal);
@@ -37,37 +39,20 @@ internal sealed class EntitlementOperations(State.Marketplace marketplace, Simul
                 && Passes(filter, "CUSTOMER_IDENTIFIER", row.Subscription.CustomerIdentifier)
                 && Passes(filter, "DIMENSION", row.Dimension) && Passes(filter, "LICENSE_ARN", row.Subscription.LicenseArn));
         var (items, next) = Page.Cut(rows, row => row.Position, (int)size, JsonFields.Text(body, "NextToken"), "InvalidParameterException");
-        var reply =
-            new JsonObject { ["Entitlements"] = new JsonArray([.. items.Select(row => View(row.Subscription, row.Dimension, row.Value))]) };
-        if (next is not null)
+        return new
         {
-            reply["NextToken"] = next;
-        }
-        return reply;
-    }
-
-    private static JsonObject View(Subscription subscription, string dimension, int value)
-    {
-        var view = new JsonObject
-        {
-            ["ProductCode"] = subscription.ProductCode,
-            ["Dimension"] = dimension,
-            ["CustomerAWSAccountId"] = subscription.Account,
-            ["Value"] = new JsonObject { ["IntegerValue"] = value },
+            Entitlements = items.Select(row => new
+            {
+                row.Subscription.ProductCode,
+                row.Dimension,
+                CustomerAWSAccountId = row.Subscription.Account,
+                row.Subscription.LicenseArn,
+                row.Subscription.CustomerIdentifier,
+                ExpirationDate = row.Subscription.ExpiresAt?.ToUnixTimeMilliseconds() / 1000.0,
+                Value = new { IntegerValue = row.Value },
+            }),
+            NextToken = next,
         };
-        if (subscription.LicenseArn is { } license)
-        {
-            view["LicenseArn"] = license;
-        }
-        if (subscription.CustomerIdentifier is { } identifier)
-        {
-            view["CustomerIdentifier"] = identifier;
-        }
-        if (subscription.ExpiresAt is { } expires)
-        {
-            view["ExpirationDate"] = expires.ToUnixTimeMilliseconds() / 1000.0;
-        }
-        return view;
     }
 
     private static bool Passes(JsonObject filter, string key, string? value) =>

@@ -21,7 +21,7 @@ internal sealed class LifecycleEvents(SimulatorOptions options, TimeProvider clo
         if (license)
         {
             detail["license"] = new JsonObject { ["arn"] = subscription.LicenseArn };
-            detail["product"] = new JsonObject { ["id"] = options.Marketplace.ProductId, ["code"] = options.Marketplace.ProductCode };
+            detail["product"] = new JsonObject { ["id"] = "prod-simulated", ["code"] = options.Marketplace.ProductCode };
             detail["agreement"] = new JsonObject { ["id"] = subscription.AgreementId };
         }
         else

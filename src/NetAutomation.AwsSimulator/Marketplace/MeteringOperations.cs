@@ -11,66 +11,63 @@ namespace NetAutomation.AwsSimulator.Marketplace;
 /// </summary>
 internal sealed partial class MeteringOperations(State.Marketplace marketplace, SimulatorOptions options, TimeProvider clock)
 {
-    public void AddTo(Dictionary<string, JsonOperation> operations)
+    public Dictionary<string, JsonOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["AWSMPMeteringService.ResolveCustomer"] = (call, body) => Task.FromResult(Resolve(call, body));
-        operations["AWSMPMeteringService.BatchMeterUsage"] = MeterAsync;
-    }
+        ["AWSMPMeteringService.ResolveCustomer"] = (call, body) => Task.FromResult(Resolve(call, body)),
+        ["AWSMPMeteringService.BatchMeterUsage"] = MeterAsync,
+    };
 
-    private JsonObject Resolve(AwsCall call, JsonObject body)
+    private object Resolve(AwsCall call, JsonObject body)
     {
         var token = JsonFields.Required(body, "RegistrationToken");
         RequireSeller(call, "InvalidTokenException");
         var subscription = marketplace.Resolve(token);
-        var resolved = new JsonObject { ["CustomerAWSAccountId"] = subscription.Account, ["ProductCode"] = subscription.ProductCode };
-        if (subscription.LicenseArn is { } license)
+        return new
         {
-            resolved["LicenseArn"] = license;
-        }
-        if (subscription.CustomerIdentifier is { } identifier)
-        {
-            resolved["CustomerIdentifier"] = identifier;
-        }
-        return resolved;
+            CustomerAWSAccountId = subscription.Account, subscription.ProductCode, subscription.LicenseArn, subscription.CustomerIdentifier,
+        };
     }
 
-    private async Task<JsonObject> MeterAsync(AwsCall call, JsonObject body)
+    private async Task<object> MeterAsync(AwsCall call, JsonObject body)
     {
         var accounts = JsonFields.Objects(body, "UsageRecords").Select(record => JsonFields.Text(record, "CustomerAWSAccountId")).Distinct()
             .ToList();
         var (fault, account) = marketplace.Faults.Next(accounts);
         switch (fault)
         {
-            case MeteringFaults.Throttle:
+            case MeteringFault.Throttle:
                 throw new AwsException("ThrottlingException", "The calls to the API are throttled.");
-            case MeteringFaults.Unavailable:
+            case MeteringFault.Unavailable:
                 throw new AwsException("InternalServiceErrorException", "An internal error has occurred. Retry your request.", 503);
-            case MeteringFaults.Cut:
+            case MeteringFault.Cut:
                 throw new OperationCanceledException("The connection is cut.");
-            case MeteringFaults.Refuse:
+            case MeteringFault.Refuse:
                 throw new AwsException("InvalidLicenseException", "The LicenseArn is not valid for the product.");
         }
         var answer =
-            Meter(call, body, (record) => account is null || JsonFields.Text(record, "CustomerAWSAccountId") == account ? fault : null);
+            Meter(call, body, record => account is null || JsonFields.Text(record, "CustomerAWSAccountId") == account ? fault : null);
         switch (fault)
         {
-            case MeteringFaults.KeptThenFailed:
+            case MeteringFault.KeptThenFailed:
                 throw new AwsException("InternalServiceErrorException", "An internal error has occurred. Retry your request.", 500);
-            case MeteringFaults.KeptThenCut:
+            case MeteringFault.KeptThenCut:
                 throw new OperationCanceledException("The connection is cut.");
-            case MeteringFaults.KeptThenSilent:
+            case MeteringFault.KeptThenSilent:
                 await Task.Delay(Timeout.Infinite, call.Aborted);
                 break;
         }
         return answer;
     }
 
-    private JsonObject Meter(AwsCall call, JsonObject body, Func<JsonObject, string?> faultOf)
+    private object Meter(AwsCall call, JsonObject body, Func<JsonObject, MeteringFault?> faultOf)
     {
         var usage = JsonFields.Objects(body, "UsageRecords").ToList();
         if (usage.Count > 25)
         {
-            throw new AwsException("ValidationException", "1 validation error detected: Value at 'usageRecords' failed to satisfy constraint: Member must have length less than or equal to 25");
+            throw new AwsException(
+                "ValidationException",
+                "1 validation error detected: Value at 'usageRecords' failed to satisfy constraint: "
+                    + "Member must have length less than or equal to 25");
         }
         RequireSeller(call, "InvalidProductCodeException");
         var code = JsonFields.Text(body, "ProductCode");
@@ -82,23 +79,18 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
         }
         // Every record is checked before the first is kept: one bad record refuses the whole request.
         var records = usage.ConvertAll(record => Check(record, code));
-        var (results, unprocessed) = (new JsonArray(), new JsonArray());
+        var (results, unprocessed) = (new List<object>(), new List<JsonObject>());
         foreach (var (sent, record) in usage.Zip(records))
         {
-            if (faultOf(sent) == MeteringFaults.Unprocessed)
+            if (faultOf(sent) == MeteringFault.Unprocessed)
             {
-                unprocessed.Add(sent.DeepClone());
+                unprocessed.Add(sent);
                 continue;
             }
-            var (status, id) = faultOf(sent) == MeteringFaults.NotSubscribed ? ("CustomerNotSubscribed", null) : marketplace.Meter(record);
-            var result = new JsonObject { ["UsageRecord"] = sent.DeepClone(), ["Status"] = status };
-            if (id is not null)
-            {
-                result["MeteringRecordId"] = id;
-            }
-            results.Add(result);
+            var (status, id) = faultOf(sent) == MeteringFault.NotSubscribed ? ("CustomerNotSubscribed", null) : marketplace.Meter(record);
+            results.Add(new { UsageRecord = sent, Status = status, MeteringRecordId = id });
         }
-        return new JsonObject { ["Results"] = results, ["UnprocessedRecords"] = unprocessed };
+        return new { Results = results, UnprocessedRecords = unprocessed };
     }
 
     private MeteringRecord Check(JsonObject record, string? code)
@@ -146,7 +138,10 @@ internal sealed partial class MeteringOperations(State.Marketplace marketplace, 
             var known = legacy && record["CustomerAWSAccountId"] is null
                 ? marketplace.Subscriptions().FirstOrDefault(s => s.ProductCode == code && s.CustomerIdentifier == identifier) : null;
             return known is not null ? (known.Account, null)
-                : throw new AwsException("InvalidCustomerIdentifierException", "You have metered usage for a CustomerIdentifier that does not exist, or the product identifies customers by CustomerAWSAccountId and LicenseArn.");
+                : throw new AwsException(
+                    "InvalidCustomerIdentifierException",
+                    "You have metered usage for a CustomerIdentifier that does not exist, or the product identifies customers by "
+                        + "CustomerAWSAccountId and LicenseArn.");
         }
         var account = JsonFields.Required(record, "CustomerAWSAccountId");
         if (legacy)

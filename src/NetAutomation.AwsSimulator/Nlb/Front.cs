@@ -88,9 +88,9 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
         CutFlows(f => f.Listener.Endpoint == endpoint);
     }
 
-    private void CutFlows(Func<Flow, bool> which)
+    private void CutFlows(Func<Flow, bool> predicate)
     {
-        foreach (var flow in _flows.Keys.Where(which))
+        foreach (var flow in _flows.Keys.Where(predicate))
         {
             flow.Reset();
         }
@@ -133,7 +133,8 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
                 Flow.Abort(client);
                 return;
             }
-            target = await ConnectAsync(pick.Target.EndPoint, options.LoadBalancer.SourceAddress, _connectTimeout, CancellationToken.None);
+            using var limit = new CancellationTokenSource(_connectTimeout);
+            target = await ConnectAsync(pick.Target.EndPoint, limit.Token);
             var header = pick.ProxyProtocol
                 ? ProxyHeader.Proxy((IPEndPoint)client.RemoteEndPoint!, listener.Address, listener.Endpoint?.Id) : [];
             using var flow = new Flow(client, target, listener, pick.Target);
@@ -166,18 +167,12 @@ internal sealed partial class Front(SimulatorOptions options, PrivateLink privat
 
     private bool Admits(FrontListener listener) => listener.Endpoint is not { } endpoint || privateLink.IsAvailable(endpoint);
 
-    public static async Task<Socket> ConnectAsync(IPEndPoint target, string? source, TimeSpan timeout, CancellationToken stop)
+    public static async Task<Socket> ConnectAsync(IPEndPoint target, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limit.CancelAfter(timeout);
         var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            if (source is not null)
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Parse(source), 0));
-            }
-            await socket.ConnectAsync(target, limit.Token);
+            await socket.ConnectAsync(target, cancel);
             return socket;
         }
         catch

@@ -8,42 +8,40 @@ using NetAutomation.AwsSimulator.State;
 namespace NetAutomation.AwsSimulator.Nlb;
 
 /// <summary>Checks targets as an NLB node does: with PROXY v2 on, checks carry a LOCAL header too.</summary>
-internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, SimulatorOptions options)
+internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front)
 {
     private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(50);
 
-    public async Task RunAsync(CancellationToken stop)
+    public async Task RunAsync(CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(_tick);
         try
         {
-            while (await timer.WaitForNextTickAsync(stop))
+            while (await timer.WaitForNextTickAsync(cancel))
             {
                 front.CutIdle();
                 foreach (var (group, target, proxyProtocol) in loadBalancer.TakeDueChecks())
                 {
-                    _ = CheckAsync(group, target, proxyProtocol, stop);
+                    _ = CheckAsync(group, target, proxyProtocol, cancel);
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             // Stopped.
         }
     }
 
-    private async Task CheckAsync(TargetGroup group, Target target, bool proxyProtocol, CancellationToken stop)
+    private async Task CheckAsync(TargetGroup group, Target target, bool proxyProtocol, CancellationToken cancel)
     {
         var check = group.HealthCheck;
         var at = new IPEndPoint(target.EndPoint.Address, check.Port ?? target.EndPoint.Port);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(check.TimeoutMilliseconds);
         (string, string)? failure = null;
         try
         {
-            using var socket =
-                await Front.ConnectAsync(
-                    at, options.LoadBalancer.SourceAddress, TimeSpan.FromMilliseconds(check.TimeoutMilliseconds), limit.Token);
+            using var socket = await Front.ConnectAsync(at, limit.Token);
             await using var stream = new NetworkStream(socket);
             if (proxyProtocol)
             {
@@ -66,7 +64,7 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, Simul
     }
 
     private static async Task<(string, string)?> AskAsync(
-        NetworkStream plain, IPEndPoint at, HealthCheckOptions check, CancellationToken stop)
+        NetworkStream plain, IPEndPoint at, HealthCheckOptions check, CancellationToken cancel)
     {
         Stream stream = plain;
         if (check.Protocol == "HTTPS")
@@ -75,14 +73,14 @@ internal sealed class HealthChecks(LoadBalancer loadBalancer, Front front, Simul
 #pragma warning disable CA5359, S4830
             var tls = new SslStream(plain, leaveInnerStreamOpen: true, (_, _, _, _) => true);
 #pragma warning restore CA5359, S4830
-            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = at.Address.ToString() }, stop);
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = at.Address.ToString() }, cancel);
             stream = tls;
         }
         await stream.WriteAsync(
             Encoding.ASCII.GetBytes(
-                $"GET {check.Path} HTTP/1.1\r\nHost: {at}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"), stop);
+                $"GET {check.Path} HTTP/1.1\r\nHost: {at}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"), cancel);
         using var reader = new StreamReader(stream, Encoding.ASCII);
-        var words = (await reader.ReadLineAsync(stop) ?? "").Split(' ');
+        var words = (await reader.ReadLineAsync(cancel) ?? "").Split(' ');
         return words.Length < 2 || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var status)
             ? ("Target.FailedHealthChecks", "Health checks failed")
             : status is >= 200 and <= 399 ? null : ("Target.ResponseCodeMismatch", $"Health checks failed with these codes: [{status}]");

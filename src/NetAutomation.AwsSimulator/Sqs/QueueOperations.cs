@@ -14,24 +14,25 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
 
     private const int LargestMessage = 1024 * 1024;
 
-    public void AddTo(Dictionary<string, JsonOperation> operations)
+    public Dictionary<string, JsonOperation> Operations => new(StringComparer.Ordinal)
     {
-        operations["AmazonSQS.ReceiveMessage"] = ReceiveAsync;
-        operations["AmazonSQS.DeleteMessage"] = (call, body) => Task.FromResult(Delete(call, body));
-        operations["AmazonSQS.SendMessage"] = (call, body) => Task.FromResult(Send(call, body));
-    }
+        ["AmazonSQS.ReceiveMessage"] = ReceiveAsync,
+        ["AmazonSQS.DeleteMessage"] = (call, body) => Task.FromResult(Delete(call, body)),
+        ["AmazonSQS.SendMessage"] = (call, body) => Task.FromResult(Send(call, body)),
+    };
 
     private MessageQueue Queue(AwsCall call, JsonObject body)
     {
         var path = Uri.TryCreate(JsonFields.Required(body, "QueueUrl"), UriKind.Absolute, out var url) ? url.AbsolutePath.Split('/') : [];
         return path.Length == 3 && path[1] == options.ProviderAccount && call.Account == options.ProviderAccount
             && queues.TryGetValue(path[2], out var queue) ? queue :
-            throw new AwsException(
-                "QueueDoesNotExist", "The specified queue does not exist.")
-            { QueryCode = "AWS.SimpleQueueService.NonExistentQueue" };
+            throw new AwsException("QueueDoesNotExist", "The specified queue does not exist.")
+            {
+                QueryCode = "AWS.SimpleQueueService.NonExistentQueue",
+            };
     }
 
-    private async Task<JsonObject> ReceiveAsync(AwsCall call, JsonObject body)
+    private async Task<object> ReceiveAsync(AwsCall call, JsonObject body)
     {
         var queue = Queue(call, body);
         var max = Within(body, "MaxNumberOfMessages", 1, 1, 10);
@@ -40,46 +41,42 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         var asked = _attributeMembers.SelectMany(n => (body[n] as JsonArray)?.Select(a => a?.ToString() ?? "") ?? [])
             .ToHashSet(StringComparer.Ordinal);
         var messages = await queue.ReceiveAsync(max, visibility, wait, call.Aborted);
-        return messages.Count == 0 ? [] : new JsonObject { ["Messages"] = new JsonArray([.. messages.Select(m => View(m, asked))]) };
+        return new { Messages = messages.Count == 0 ? null : messages.Select(m => View(m, asked)) };
     }
 
-    private static JsonObject View(ReceivedMessage message, HashSet<string> asked)
+    private static object View(ReceivedMessage message, HashSet<string> asked)
     {
-        var view = new JsonObject
-        {
-            ["MessageId"] = message.Id,
-            ["ReceiptHandle"] = Convert.ToBase64String(Encoding.ASCII.GetBytes(message.Receipt)),
-            ["MD5OfBody"] = Md5(message.Body),
-            ["Body"] = message.Body,
-        };
         var attributes = new (string Name, long Value)[]
         {
             ("ApproximateReceiveCount", message.ReceiveCount),
             ("SentTimestamp", message.Sent.ToUnixTimeMilliseconds()),
             ("ApproximateFirstReceiveTimestamp", message.FirstReceived.ToUnixTimeMilliseconds()),
-        }.Where(a => asked.Contains(a.Name) || asked.Contains("All")).ToList();
-        if (attributes.Count > 0)
+        }.Where(a => asked.Contains(a.Name) || asked.Contains("All"))
+            .ToDictionary(a => a.Name, a => a.Value.ToString(CultureInfo.InvariantCulture), StringComparer.Ordinal);
+        return new
         {
-            view["Attributes"] =
-                new JsonObject(
-                    attributes.Select(a => KeyValuePair.Create(a.Name, (JsonNode?)a.Value.ToString(CultureInfo.InvariantCulture))));
-        }
-        return view;
+            MessageId = message.Id,
+            ReceiptHandle = Convert.ToBase64String(Encoding.ASCII.GetBytes(message.Receipt)),
+            MD5OfBody = Md5(message.Body),
+            message.Body,
+            Attributes = attributes.Count > 0 ? attributes : null,
+        };
     }
 
-    private JsonObject Delete(AwsCall call, JsonObject body)
+    private object Delete(AwsCall call, JsonObject body)
     {
         var queue = Queue(call, body);
         var receipt = JsonFields.Required(body, "ReceiptHandle");
         var bytes = new byte[receipt.Length];
         return Convert.TryFromBase64String(receipt, bytes, out var length) && queue.Delete(Encoding.ASCII.GetString(bytes, 0, length))
-            ? [] :
-            throw new AwsException(
-                "ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
-            { QueryCode = "ReceiptHandleIsInvalid" };
+            ? new { } :
+            throw new AwsException("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+            {
+                QueryCode = "ReceiptHandleIsInvalid",
+            };
     }
 
-    private JsonObject Send(AwsCall call, JsonObject body)
+    private object Send(AwsCall call, JsonObject body)
     {
         var queue = Queue(call, body);
         var text = JsonFields.Required(body, "MessageBody");
@@ -87,10 +84,7 @@ internal sealed class QueueOperations(IReadOnlyDictionary<string, MessageQueue> 
         {
             throw Invalid("One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.");
         }
-        return new JsonObject
-        {
-            ["MessageId"] = queue.Send(text, Within(body, "DelaySeconds", 0, 0, 900)), ["MD5OfMessageBody"] = Md5(text)
-        };
+        return new { MessageId = queue.Send(text, Within(body, "DelaySeconds", 0, 0, 900)), MD5OfMessageBody = Md5(text) };
     }
 
     private static int Within(JsonObject body, string name, int standard, int low, int high) =>

@@ -64,25 +64,27 @@ internal sealed class ConnectionNotifications(
         }
     }
 
-    public void Tell(VpcEndpoint endpoint, string happened)
+    /// <param name="connectionEvent">Accept, Connect, Delete or Reject.</param>
+    public void Send(VpcEndpoint endpoint, string connectionEvent)
     {
-        List<ConnectionNotification> interested;
+        List<ConnectionNotification> matching;
         lock (_gate)
         {
-            interested =
-                _all.FindAll(n => (n.ServiceId == endpoint.Service.Id || n.EndpointId == endpoint.Id) && n.Events.Contains(happened));
+            matching =
+                _all.FindAll(
+                    n => (n.ServiceId == endpoint.Service.Id || n.EndpointId == endpoint.Id) && n.Events.Contains(connectionEvent));
         }
-        foreach (var topic in interested.Select(n => n.Topic).Distinct(StringComparer.Ordinal))
+        foreach (var topic in matching.Select(n => n.Topic).Distinct(StringComparer.Ordinal))
         {
             queues[options.Topics[topic]].Deliver(SnsEnvelope.Write(topic, Body(), clock));
         }
     }
 
-    // The shape AWS sends is not public, so this one says nothing that a reader could come to depend on.
+    // The shape AWS sends is not public, so this body holds nothing that a reader could come to depend on.
     private static string Body() => new JsonObject { ["simulated"] = Guid.NewGuid().ToString() }.ToJsonString();
 }
 
-/// <summary>What SNS puts around a message for a queue without raw delivery.</summary>
+/// <summary>The envelope SNS puts around a message for a queue without raw delivery.</summary>
 internal static class SnsEnvelope
 {
     public static string Write(string topic, string message, TimeProvider clock) => new JsonObject

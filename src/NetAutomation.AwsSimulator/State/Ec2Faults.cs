@@ -2,23 +2,21 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.State;
 
+/// <summary>A kept fault strikes after the call was carried out.</summary>
+internal enum Ec2Fault
+{
+    Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut,
+}
+
 /// <summary>
-/// What goes wrong with EC2 calls: throttling by a token bucket per account, what was ordered, and items that a decision fails for.
+/// Faults of EC2 calls: ordered ones first, then throttling by a token bucket per account, then chance; and failing items of decisions.
 /// </summary>
 internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
 {
-    public const string Throttle = "throttle";
-    public const string Unavailable = "unavailable";
-    public const string Internal = "internal";
-    public const string Cut = "cut";
-    public const string KeptThenFailed = "kept_then_failed";
-    public const string KeptThenCut = "kept_then_cut";
-
-    private static readonly string[] _kinds = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
-    private static readonly string[] _byChance = [Throttle, Unavailable, Internal, Cut, KeptThenFailed, KeptThenCut];
+    private static readonly Ec2Fault[] _kinds = Enum.GetValues<Ec2Fault>();
 
     private readonly Lock _gate = new();
-    private readonly List<(string? Operation, string Kind)> _ordered = [];
+    private readonly List<(string? Operation, Ec2Fault Kind)> _ordered = [];
     private readonly Dictionary<string, (string Code, int Times)> _items = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (double Tokens, DateTimeOffset At)> _buckets = new(StringComparer.Ordinal);
     private Ec2Options _options = options.Ec2;
@@ -45,13 +43,9 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
         }
     }
 
-    /// <param name="operation">Null: whichever is called next.</param>
-    public void Order(string? operation, IReadOnlyList<string> kinds, int times)
+    /// <param name="operation">Null: the next call, of any operation.</param>
+    public void Order(string? operation, IReadOnlyList<Ec2Fault> kinds, int times)
     {
-        if (kinds.FirstOrDefault(kind => !_kinds.Contains(kind)) is { } unknown)
-        {
-            throw new AwsException("InvalidRequest", $"There is no fault '{unknown}'; known are {string.Join(", ", _kinds)}.");
-        }
         lock (_gate)
         {
             for (var i = 0; i < times; i++)
@@ -73,21 +67,26 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
         }
     }
 
-    /// <summary>Calls unless a fault comes first; a kept call happened although the caller is told otherwise.</summary>
+    /// <summary>Calls unless a fault comes first; a kept fault strikes after the call.</summary>
     public T Around<T>(string account, string operation, Func<T> call)
     {
         var fault = Next(account, operation);
-        Refuse(fault);
-        var result = call();
-        switch (fault)
+        if (fault is null)
         {
-            case KeptThenFailed:
-                throw new AwsException("InternalError", "An internal error has occurred", 500);
-            case KeptThenCut:
-                throw new OperationCanceledException("The connection is cut.");
-            default:
-                return result;
+            return call();
         }
+        if (fault is Ec2Fault.KeptThenFailed or Ec2Fault.KeptThenCut)
+        {
+            call();
+        }
+        Exception error = fault switch
+        {
+            Ec2Fault.Throttle => new AwsException("RequestLimitExceeded", "Request limit exceeded.", 503),
+            Ec2Fault.Unavailable => new AwsException("Unavailable", "The server is overloaded and can't handle the request.", 503),
+            Ec2Fault.Cut or Ec2Fault.KeptThenCut => new OperationCanceledException("The connection is cut."),
+            _ => new AwsException("InternalError", "An internal error has occurred", 500),
+        };
+        throw error;
     }
 
     /// <summary>The error of one item of a decision, or nothing.</summary>
@@ -105,7 +104,7 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
         }
     }
 
-    private string? Next(string account, string operation)
+    private Ec2Fault? Next(string account, string operation)
     {
         lock (_gate)
         {
@@ -116,10 +115,8 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
                 _ordered.RemoveAt(at);
                 return kind;
             }
-            return !Spend(account)
-                ? Throttle
-                    : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent
-                        ? _byChance[_chance.Next(_byChance.Length)] : null;
+            return !Spend(account) ? Ec2Fault.Throttle
+                : _options.FaultPercent > 0 && _chance.Next(100) < _options.FaultPercent ? _kinds[_chance.Next(_kinds.Length)] : null;
         }
     }
 
@@ -135,20 +132,5 @@ internal sealed class Ec2Faults(SimulatorOptions options, TimeProvider clock)
         var enough = tokens >= 1;
         _buckets[account] = (enough ? tokens - 1 : tokens, now);
         return enough;
-    }
-
-    private static void Refuse(string? fault)
-    {
-        switch (fault)
-        {
-            case Throttle:
-                throw new AwsException("RequestLimitExceeded", "Request limit exceeded.", 503);
-            case Unavailable:
-                throw new AwsException("Unavailable", "The server is overloaded and can't handle the request.", 503);
-            case Internal:
-                throw new AwsException("InternalError", "An internal error has occurred", 500);
-            case Cut:
-                throw new OperationCanceledException("The connection is cut.");
-        }
     }
 }

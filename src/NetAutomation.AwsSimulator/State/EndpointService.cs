@@ -39,8 +39,8 @@ internal sealed class EndpointService(ServiceOptions options, string region)
     }
 
     /// <summary>
-    /// Which role or user of an account holds a key is not modelled, so any principal of the account admits it; nor are
-    /// organizations, so a unit admits nobody.
+    /// A principal admits its whole account, since the simulator does not know which role or user holds a key. An organizational unit
+    /// admits nobody, since organizations are not simulated.
     /// </summary>
     public bool Admits(string account) => _admitted.GetValueOrDefault("*") > 0 || _admitted.GetValueOrDefault(account) > 0;
 
@@ -50,7 +50,7 @@ internal sealed class EndpointService(ServiceOptions options, string region)
         principal == "*" ? "*" : principal.Split(':') is [_, _, "iam", _, var account, ..] ? account : "nobody";
 }
 
-/// <summary>pendingVerification -> (verification asked for) verified | failed, by what the public TXT record says then.</summary>
+/// <summary>pendingVerification -> (after StartVpcEndpointServicePrivateDnsVerification) verified | failed, by the TXT record.</summary>
 internal sealed class PrivateDnsName(string name)
 {
     public string Name => name;
@@ -59,5 +59,5 @@ internal sealed class PrivateDnsName(string name)
         + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 20);
     public string State { get; set; } = "pendingVerification";
     public string? Published { get; set; }
-    public DateTimeOffset? LooksAt { get; set; }
+    public DateTimeOffset? VerifiesAt { get; set; }
 }

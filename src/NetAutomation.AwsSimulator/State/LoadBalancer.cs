@@ -19,8 +19,7 @@ internal sealed class LoadBalancer
         _clock = clock;
         foreach (var group in options.LoadBalancer.TargetGroups)
         {
-            var arn =
-                $"arn:aws:elasticloadbalancing:{options.Region}:{options.ProviderAccount}:targetgroup/{group.Name}/{_groups.Count + 1:x16}";
+            var arn = $"{ArnPrefix(options)}:targetgroup/{group.Name}/{_groups.Count + 1:x16}";
             _groups.Add(new TargetGroup(group, arn) { InUse = options.LoadBalancer.Listeners.Any(l => l.TargetGroup == group.Name) });
             Register(_groups[^1], group.Targets.Select(t => (t.Id, t.Port)));
         }
@@ -32,7 +31,7 @@ internal sealed class LoadBalancer
     public IReadOnlyList<TargetGroup> Groups => _groups;
 
     public static string ArnOf(SimulatorOptions options) =>
-        $"arn:aws:elasticloadbalancing:{options.Region}:{options.ProviderAccount}:loadbalancer/net/{options.LoadBalancer.Name}/00000000000000aa";
+        $"{ArnPrefix(options)}:loadbalancer/net/edge/00000000000000aa";
 
     public TargetGroup Group(string account, string arn) =>
         account == _options.ProviderAccount && _groups.Find(g => g.Arn == arn) is { } group ? group :
@@ -62,7 +61,7 @@ internal sealed class LoadBalancer
         }
     }
 
-    /// <summary>A target that is not registered is passed over in silence, as ELBv2 does.</summary>
+    /// <summary>Ignores a target that is not registered, as ELBv2 does.</summary>
     public void Deregister(TargetGroup group, IEnumerable<(string Id, int? Port)> targets)
     {
         var parsed = targets.Select(t => Parse(group, t)).ToList();
@@ -114,7 +113,7 @@ internal sealed class LoadBalancer
         }
     }
 
-    /// <summary>Targets whose check is due, marked as being checked; drained ones leave here.</summary>
+    /// <summary>Marks and answers the targets whose check is due; removes drained ones.</summary>
     public List<(TargetGroup Group, Target Target, bool ProxyProtocol)> TakeDueChecks()
     {
         lock (_gate)
@@ -165,6 +164,8 @@ internal sealed class LoadBalancer
         IPAddress.TryParse(target.Id, out var address) && (target.Port ?? group.Port) is > 0 and <= 65535 and var port
             ? new IPEndPoint(address, port) :
         throw new AwsException("InvalidTarget", $"The following targets are not valid: '{target.Id}:{target.Port ?? group.Port}'");
+
+    private static string ArnPrefix(SimulatorOptions options) => $"arn:aws:elasticloadbalancing:{options.Region}:{options.ProviderAccount}";
 
     private void RemoveDrained(TargetGroup group)
     {

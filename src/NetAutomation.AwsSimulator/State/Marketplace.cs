@@ -3,7 +3,7 @@ using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.State;
 
-/// <summary>Agreements, licences and what was metered for them.</summary>
+/// <summary>Agreements, licences and their metered usage.</summary>
 internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
 {
     private readonly Lock _gate = new();
@@ -11,7 +11,7 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     private readonly Dictionary<(string Account, string Key, string Dimension, DateTimeOffset Hour), MeteringRecord> _records = [];
     private readonly List<MeteringRecord> _inOrder = [];
 
-    /// <summary>Told of every change with the event AWS sends for it, and how a notice of it is written.</summary>
+    /// <summary>Called at every change with the event AWS sends for it, and the form of a notice.</summary>
     public Action<Subscription, string, NoticeForm> Changed { get; set; } = (_, _, _) => { };
 
     public MarketplaceOptions Product => options.Marketplace;
@@ -61,7 +61,7 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
         {
             _subscriptions.Add(subscription);
         }
-        Changed(subscription, LifecycleEvent.AgreementCreated, new NoticeForm(Product.RawNotices, Product.PascalCaseNotices));
+        Changed(subscription, LifecycleEvent.AgreementCreated, new NoticeForm());
         return subscription;
     }
 
@@ -104,7 +104,7 @@ internal sealed class Marketplace(SimulatorOptions options, TimeProvider clock)
     }
 
     /// <summary>
-    /// The first record of an hour stands for ever; an identical one is answered with it, another quantity is a duplicate.
+    /// The first record of an hour is final; an identical one is answered with the first one's id, another quantity is a duplicate.
     /// </summary>
     public (string Status, string? RecordId) Meter(MeteringRecord record)
     {
@@ -157,4 +157,4 @@ internal static class LifecycleEvent
 /// <summary>How a notice of a product without concurrent agreements is written.</summary>
 /// <param name="Raw">Without the envelope of SNS.</param>
 /// <param name="PascalCase">With the member names of older documentation.</param>
-internal sealed record NoticeForm(bool Raw, bool PascalCase);
+internal sealed record NoticeForm(bool Raw = false, bool PascalCase = false);

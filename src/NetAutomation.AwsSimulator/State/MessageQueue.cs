@@ -35,23 +35,12 @@ internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults 
         }
     }
 
-    public QueueFaults Faults
+    public void SetFaults(QueueFaults faults)
     {
-        get
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                return _faults;
-            }
-        }
-
-        set
-        {
-            lock (_gate)
-            {
-                _faults = value;
-                _chance = new(value.Seed);
-            }
+            _faults = faults;
+            _chance = new(faults.Seed);
         }
     }
 
@@ -63,22 +52,22 @@ internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults 
         }
     }
 
-    /// <summary>A message of SNS or EventBridge, which may get lost, come twice, late, or before an earlier one.</summary>
+    /// <summary>A message of SNS or EventBridge, which may be lost, doubled, delayed, or put before an earlier one.</summary>
     public void Deliver(string body)
     {
         lock (_gate)
         {
-            var copies = Happens(_faults.DropPercent) ? 0 : Happens(_faults.DuplicatePercent) ? 2 : 1;
+            var copies = Strikes(_faults.DropPercent) ? 0 : Strikes(_faults.DuplicatePercent) ? 2 : 1;
             for (var i = 0; i < copies; i++)
             {
-                var delay = Happens(_faults.DelayPercent) ? _chance.Next(_faults.DelayMilliseconds + 1) : 0;
+                var delay = Strikes(_faults.DelayPercent) ? _chance.Next(_faults.DelayMilliseconds + 1) : 0;
                 Put(body, TimeSpan.FromMilliseconds(delay),
-                    Happens(_faults.ReorderPercent) ? _chance.Next(_entries.Count + 1) : _entries.Count);
+                    Strikes(_faults.ReorderPercent) ? _chance.Next(_entries.Count + 1) : _entries.Count);
             }
         }
     }
 
-    public async Task<List<ReceivedMessage>> ReceiveAsync(int max, int visibilitySeconds, int waitSeconds, CancellationToken stop)
+    public async Task<List<ReceivedMessage>> ReceiveAsync(int max, int visibilitySeconds, int waitSeconds, CancellationToken cancel)
     {
         var deadline = clock.GetUtcNow().AddSeconds(waitSeconds);
         while (true)
@@ -96,11 +85,11 @@ internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults 
                 arrived = _arrived.Task;
                 wake = _entries.Select(e => e.VisibleAt).Append(deadline).Min();
             }
-            using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             var pause = wake - clock.GetUtcNow();
             await Task.WhenAny(arrived, Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, clock, timer.Token));
             await timer.CancelAsync();
-            stop.ThrowIfCancellationRequested();
+            cancel.ThrowIfCancellationRequested();
         }
     }
 
@@ -119,7 +108,7 @@ internal sealed class MessageQueue(string name, TimeProvider clock, QueueFaults 
         }
     }
 
-    private bool Happens(int percent) => percent > 0 && _chance.Next(100) < percent;
+    private bool Strikes(int percent) => percent > 0 && _chance.Next(100) < percent;
 
     private string Put(string body, TimeSpan delay, int at)
     {

@@ -16,7 +16,7 @@ internal sealed partial class PrivateLink
     private readonly Ec2Faults _faults;
     private readonly Dictionary<string, EndpointService> _services;
     private readonly Dictionary<string, VpcEndpoint> _byId = new(StringComparer.Ordinal);
-    private readonly PriorityQueue<VpcEndpoint, DateTimeOffset> _due = new();
+    private readonly PriorityQueue<VpcEndpoint, DateTimeOffset> _transitions = new();
     private List<VpcEndpoint> _endpoints = [];
     private long _sequence;
     private uint _nextAddress;
@@ -31,14 +31,14 @@ internal sealed partial class PrivateLink
         }
     }
 
-    /// <summary>Called when an endpoint comes into being; refuses its address by returning false.</summary>
+    /// <summary>Called when an endpoint is created; refuses its address by returning false.</summary>
     public Func<VpcEndpoint, bool> Opening { get; set; } = _ => true;
 
     /// <summary>Called when an endpoint loses its open flows; the flag says whether its listeners go too.</summary>
     public Action<VpcEndpoint, bool> Cutting { get; set; } = (_, _) => { };
 
-    /// <summary>Called with the event that notifications tell: Connect, Accept, Reject, Delete.</summary>
-    public Action<VpcEndpoint, string> Happened { get; set; } = (_, _) => { };
+    /// <summary>Called with the event that notifications carry: Connect, Accept, Reject, Delete.</summary>
+    public Action<VpcEndpoint, string> Notify { get; set; } = (_, _) => { };
 
     public IReadOnlyCollection<EndpointService> Services => _services.Values;
 
@@ -52,7 +52,7 @@ internal sealed partial class PrivateLink
     public IReadOnlyList<VpcEndpoint> Snapshot() => Read(() => (IReadOnlyList<VpcEndpoint>)[.. _endpoints]);
 
     /// <summary>
-    /// What the provider's Describe shows, in order of creation: later than the owners see it, where a lag is configured.
+    /// The connections that the provider's Describe shows, in order of creation. With a configured lag, owners see changes earlier.
     /// </summary>
     public IReadOnlyList<(VpcEndpoint Endpoint, string State)> Connections() => Read(() =>
     {
@@ -94,7 +94,7 @@ internal sealed partial class PrivateLink
         }
     }
 
-    /// <summary>The same id with another owner, which AWS never does: whoever trusts an id alone is found out.</summary>
+    /// <summary>The same id with another owner, which AWS never does: it shows where a caller trusts the id alone.</summary>
     public VpcEndpoint Recreate(VpcEndpoint old, string owner, TimeSpan? visibleAfter)
     {
         lock (_gate)
@@ -114,7 +114,7 @@ internal sealed partial class PrivateLink
             return WrongState(endpoint);
         }
         Move(endpoint, EndpointState.Pending, EndpointState.Available);
-        Happened(endpoint, "Accept");
+        Notify(endpoint, "Accept");
         return null;
     });
 
@@ -126,7 +126,7 @@ internal sealed partial class PrivateLink
         }
         Move(endpoint, EndpointState.Rejected);
         Cutting(endpoint, false);
-        Happened(endpoint, "Reject");
+        Notify(endpoint, "Reject");
         return null;
     });
 
@@ -143,7 +143,7 @@ internal sealed partial class PrivateLink
             {
                 Move(endpoint, EndpointState.Deleting, EndpointState.Deleted, visibleAfter);
                 Cutting(endpoint, true);
-                Happened(endpoint, "Delete");
+                Notify(endpoint, "Delete");
             }
             return null;
         }
@@ -152,7 +152,8 @@ internal sealed partial class PrivateLink
     /// <summary>A change that AWS makes by itself.</summary>
     public void Put(VpcEndpoint endpoint, string state, TimeSpan? visibleAfter)
     {
-        if (state is not (EndpointState.PendingAcceptance or EndpointState.Available or EndpointState.Rejected or EndpointState.Failed or EndpointState.Expired or EndpointState.Deleted))
+        if (state is not (EndpointState.PendingAcceptance or EndpointState.Available or EndpointState.Rejected or EndpointState.Failed
+            or EndpointState.Expired or EndpointState.Deleted))
         {
             throw new AwsException("InvalidRequest", $"An endpoint cannot be put into state '{state}'.");
         }
@@ -169,6 +170,10 @@ internal sealed partial class PrivateLink
 
     public IReadOnlyList<VpcEndpoint> Choose(EndpointChoice choice)
     {
+        if (choice.VpceIds is null && choice.Share is null)
+        {
+            throw new AwsException("InvalidRequest", "vpceIds or share is required.");
+        }
         Random chance = new(choice.Seed ?? 1);
         var asked = choice.VpceIds?.ToHashSet(StringComparer.Ordinal);
         return [.. Snapshot().Where(e => (asked is null || asked.Contains(e.Id))
@@ -205,18 +210,18 @@ internal sealed partial class PrivateLink
         }
     }
 
-    /// <summary>AWS looks at the TXT record a moment after it was asked to, and only then.</summary>
+    /// <summary>AWS reads the TXT record once, a moment after this call.</summary>
     public void StartDnsVerification(EndpointService service)
     {
         lock (_gate)
         {
             var dns = DnsOf(service);
             dns.State = "pendingVerification";
-            dns.LooksAt = _clock.GetUtcNow().AddMilliseconds(_options.TransitionMilliseconds);
+            dns.VerifiesAt = _clock.GetUtcNow().AddMilliseconds(_options.TransitionMilliseconds);
         }
     }
 
-    /// <param name="value">Null takes the record away.</param>
+    /// <param name="value">Null removes the record.</param>
     public void PublishTxt(EndpointService service, string? value)
     {
         lock (_gate)
@@ -230,10 +235,10 @@ internal sealed partial class PrivateLink
         lock (_gate)
         {
             var dns = DnsOf(service);
-            if (dns.LooksAt <= _clock.GetUtcNow())
+            if (dns.VerifiesAt <= _clock.GetUtcNow())
             {
                 dns.State = dns.Published == dns.TxtValue ? "verified" : "failed";
-                dns.LooksAt = null;
+                dns.VerifiesAt = null;
             }
             return dns.State;
         }
@@ -278,19 +283,11 @@ internal sealed partial class PrivateLink
         }
         _endpoints.Add(endpoint);
         _byId[id] = endpoint;
-        if (birth.State is { } state)
-        {
-            Move(endpoint, state, null, birth.VisibleAfter);
-        }
-        else if (service.AcceptanceRequired)
-        {
-            Move(endpoint, EndpointState.PendingAcceptance, null, birth.VisibleAfter);
-        }
-        else
-        {
-            Move(endpoint, EndpointState.Pending, EndpointState.Available, birth.VisibleAfter);
-        }
-        Happened(endpoint, "Connect");
+        var accepted = birth.State is null && !service.AcceptanceRequired;
+        Move(
+            endpoint, accepted ? EndpointState.Pending : birth.State ?? EndpointState.PendingAcceptance,
+            accepted ? EndpointState.Available : null, birth.VisibleAfter);
+        Notify(endpoint, "Connect");
         return endpoint;
     }
 
@@ -344,16 +341,16 @@ internal sealed partial class PrivateLink
     private void Plan(VpcEndpoint endpoint, string state, DateTimeOffset at)
     {
         endpoint.Next = (state, at);
-        _due.Enqueue(endpoint, at);
+        _transitions.Enqueue(endpoint, at);
     }
 
     private void Advance()
     {
         var now = _clock.GetUtcNow();
         var gone = false;
-        while (_due.TryPeek(out var endpoint, out var at) && at <= now)
+        while (_transitions.TryPeek(out var endpoint, out var at) && at <= now)
         {
-            _due.Dequeue();
+            _transitions.Dequeue();
             if (endpoint.Next is not { } next || next.At != at)
             {
                 continue;

@@ -21,7 +21,7 @@ internal sealed class VpcEndpoint
     public string State { get; set; } = EndpointState.PendingAcceptance;
     public (string State, DateTimeOffset At)? Next { get; set; }
 
-    /// <summary>What the provider's Describe says; null while it does not list the endpoint.</summary>
+    /// <summary>The state that the provider's Describe shows; null while it does not list the endpoint.</summary>
     public string? Shown { get; set; }
 
     /// <summary>States that the provider's Describe does not show yet, in order.</summary>
@@ -30,7 +30,7 @@ internal sealed class VpcEndpoint
     public string DnsName => $"{Id}-{ConnectionId[^8..]}.{Service.Id}.{Region}.vpce.amazonaws.com";
 }
 
-/// <summary>What the consumer said at creation; never visible to the provider.</summary>
+/// <summary>The consumer's settings at creation; never visible to the provider.</summary>
 internal sealed record ConsumerSide(
     string VpcId, IReadOnlyList<string> SubnetIds, IReadOnlyList<string> SecurityGroupIds, string? ClientToken)
 {
@@ -55,10 +55,10 @@ internal static class EndpointState
 }
 
 /// <summary>Some endpoints: by id, and of those a share that the seed decides.</summary>
-internal sealed record EndpointChoice(
+internal record EndpointChoice(
     IReadOnlyList<string>? VpceIds, double? Share, int? Seed, string? Account, IReadOnlyList<string>? States);
 
-/// <summary>How an endpoint comes into being where no consumer calls.</summary>
+/// <summary>How an endpoint is created.</summary>
 internal sealed record EndpointBirth(string Account, string Service, string Region)
 {
     public IPAddress? Address { get; init; }

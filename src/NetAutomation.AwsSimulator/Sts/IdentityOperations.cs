@@ -6,11 +6,11 @@ namespace NetAutomation.AwsSimulator.Sts;
 /// <summary>AWS STS Query operations (API version 2011-06-15): who holds the key that signed.</summary>
 internal static class IdentityOperations
 {
-    public static void AddTo(Dictionary<string, QueryOperation> operations) => operations["GetCallerIdentity"] = form =>
-        new XElement("result",
-        new XElement("Arn", form.Caller.Principal),
-        new XElement("UserId", UserId(form.Caller)),
-        new XElement("Account", form.Caller.Account));
+    public static XElement GetCallerIdentity(QueryForm form) =>
+        new("result",
+            new XElement("Arn", form.Caller.Principal),
+            new XElement("UserId", UserId(form.Caller)),
+            new XElement("Account", form.Caller.Account));
 
     // Ids of roles start with AROA and carry the session's name, those of users with AIDA; the root's is the account.
     private static string UserId(AccountOptions caller)

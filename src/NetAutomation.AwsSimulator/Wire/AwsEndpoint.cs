@@ -1,27 +1,19 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using System.Xml.Linq;
 
 namespace NetAutomation.AwsSimulator.Wire;
 
 internal delegate XElement QueryOperation(QueryForm form);
 
-internal delegate Task<JsonObject> JsonOperation(AwsCall call, JsonObject body);
+/// <summary>Answers an object with the members of the JSON answer; those that are null are left out.</summary>
+internal delegate Task<object> JsonOperation(AwsCall call, JsonObject body);
 
-/// <summary>What the simulator offers; JSON operations carry their service in their name.</summary>
-internal sealed class Operations
-{
-    public Dictionary<string, QueryOperation> Ec2 { get; } = new(StringComparer.Ordinal);
-    public Dictionary<string, QueryOperation> Elb { get; } = new(StringComparer.Ordinal);
-    public Dictionary<string, QueryOperation> Sts { get; } = new(StringComparer.Ordinal);
-    public Dictionary<string, JsonOperation> Json { get; } = new(StringComparer.Ordinal);
+/// <summary>What the simulator offers: Query operations as service.Action, JSON operations by their target.</summary>
+internal sealed record Operations(IReadOnlyDictionary<string, QueryOperation> Query, IReadOnlyDictionary<string, JsonOperation> Json);
 
-    public IEnumerable<string> Names() =>
-        Ec2.Keys.Select(a => "ec2." + a).Concat(Elb.Keys.Select(a => "elb." + a)).Concat(Sts.Keys.Select(a => "sts." + a))
-            .Concat(Json.Keys);
-}
-
-/// <summary>One port for all services, told apart as AWS endpoints are by the signing name and the target header.</summary>
+/// <summary>One port for all services. The signing name and the target header say which service a call is for.</summary>
 internal sealed partial class AwsEndpoint(
     Signature signature, Operations operations, State.Ec2Faults faults, CallCounts counts, ILogger<AwsEndpoint> log)
 {
@@ -30,6 +22,7 @@ internal sealed partial class AwsEndpoint(
     private static readonly XNamespace _elb = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 #pragma warning restore S5332
     private static readonly XNamespace _sts = "https://sts.amazonaws.com/doc/2011-06-15/";
+    private static readonly JsonSerializerOptions _json = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -40,9 +33,9 @@ internal sealed partial class AwsEndpoint(
             var call = await signature.VerifyAsync(context);
             await (call.Service switch
             {
-                "ec2" => Ec2Async(context, call, requestId),
-                "elasticloadbalancing" => ResultAsync(context, call, "elb", operations.Elb, _elb, requestId),
-                "sts" => ResultAsync(context, call, "sts", operations.Sts, _sts, requestId),
+                "ec2" => QueryAsync(context, call, "ec2", _ec2, requestId),
+                "elasticloadbalancing" => QueryAsync(context, call, "elb", _elb, requestId),
+                "sts" => QueryAsync(context, call, "sts", _sts, requestId),
                 "sqs" or "aws-marketplace" => JsonAsync(context, call),
                 _ => throw new AwsException("InvalidAction", $"The service '{call.Service}' is not simulated."),
             });
@@ -59,7 +52,7 @@ internal sealed partial class AwsEndpoint(
         }
         catch (Exception gone) when (gone is OperationCanceledException or BadHttpRequestException)
         {
-            // The caller went away, or an operation cuts the connection.
+            // The caller has gone, or a fault cuts the connection.
             context.Abort();
         }
         catch (Exception error)
@@ -69,25 +62,24 @@ internal sealed partial class AwsEndpoint(
         }
     }
 
-    private async Task Ec2Async(HttpContext context, AwsCall call, string requestId)
+    private async Task QueryAsync(HttpContext context, AwsCall call, string service, XNamespace space, string requestId)
     {
         var form = new QueryForm(call);
         var action = form.Required("Action");
-        var operation = Find(operations.Ec2, action);
-        var result =
-            await counts.CountAsync("ec2." + action, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
-        result.Name = action + "Response";
-        result.AddFirst(new XElement("requestId", requestId));
-        await WriteXmlAsync(context, result, _ec2, 200);
-    }
-
-    private async Task ResultAsync(
-        HttpContext context, AwsCall call, string service, Dictionary<string, QueryOperation> offered, XNamespace space, string requestId)
-    {
-        var form = new QueryForm(call);
-        var action = form.Required("Action");
-        var operation = Find(offered, action);
-        var result = await counts.CountAsync($"{service}.{action}", () => Task.FromResult(operation(form)));
+        var name = $"{service}.{action}";
+        if (!operations.Query.TryGetValue(name, out var operation))
+        {
+            throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
+        }
+        if (space == _ec2)
+        {
+            var answer = await counts.CountAsync(name, () => Task.FromResult(faults.Around(call.Account, action, () => operation(form))));
+            answer.Name = action + "Response";
+            answer.AddFirst(new XElement("requestId", requestId));
+            await WriteXmlAsync(context, answer, space, 200);
+            return;
+        }
+        var result = await counts.CountAsync(name, () => Task.FromResult(operation(form)));
         result.Name = action + "Result";
         await WriteXmlAsync(
             context, new XElement(action + "Response", result, new XElement("ResponseMetadata", new XElement("RequestId", requestId))),
@@ -105,23 +97,18 @@ internal sealed partial class AwsEndpoint(
         await WriteJsonAsync(context, await counts.CountAsync(target, () => operation(call, body)), 200);
     }
 
-    private static QueryOperation Find(Dictionary<string, QueryOperation> offered, string action) =>
-        offered.TryGetValue(action, out var operation)
-            ? operation : throw new AwsException("InvalidAction", $"The action {action} is not valid for this web service.");
-
     private static Task WriteFaultAsync(HttpContext context, AwsException fault, string requestId)
     {
         var error = new object[] { new XElement("Code", fault.Code), new XElement("Message", fault.Message) };
         if (context.Request.Headers.ContainsKey("X-Amz-Target"))
         {
-            var (prefix, type) = context.Request.Headers["X-Amz-Target"].ToString().StartsWith("AmazonSQS.", StringComparison.Ordinal)
-                ? ("com.amazonaws.sqs", fault.Code)
-                : ("com.amazonaws.marketplace", fault.Code);
+            var prefix = context.Request.Headers["X-Amz-Target"].ToString().StartsWith("AmazonSQS.", StringComparison.Ordinal)
+                ? "com.amazonaws.sqs" : "com.amazonaws.marketplace";
             if (fault.QueryCode is { } code)
             {
                 context.Response.Headers["x-amzn-query-error"] = $"{code};{(fault.Status < 500 ? "Sender" : "Receiver")}";
             }
-            return WriteJsonAsync(context, new JsonObject { ["__type"] = $"{prefix}#{type}", ["message"] = fault.Message }, fault.Status);
+            return WriteJsonAsync(context, new { __type = $"{prefix}#{fault.Code}", message = fault.Message }, fault.Status);
         }
         var space = Signature.ServiceOf(context.Request) switch { "elasticloadbalancing" => _elb, "sts" => _sts, _ => XNamespace.None };
         return space != XNamespace.None
@@ -148,11 +135,11 @@ internal sealed partial class AwsEndpoint(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.ToString(SaveOptions.DisableFormatting), context.RequestAborted);
     }
 
-    private static Task WriteJsonAsync(HttpContext context, JsonObject body, int status)
+    private static Task WriteJsonAsync(HttpContext context, object body, int status)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = context.Request.ContentType ?? "application/x-amz-json-1.0";
-        return context.Response.WriteAsync(body.ToJsonString(), context.RequestAborted);
+        return context.Response.WriteAsync(JsonSerializer.Serialize(body, _json), context.RequestAborted);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Refused: {Code}: {Message}")]

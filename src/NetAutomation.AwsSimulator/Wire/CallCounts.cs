@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace NetAutomation.AwsSimulator.Wire;
 
 /// <summary>How often each operation was called, and how often it was refused.</summary>
-internal sealed class CallCounts
+internal sealed class CallCounts(Operations offered)
 {
     private sealed class Count
     {
@@ -11,10 +11,8 @@ internal sealed class CallCounts
         public int Refused;
     }
 
-    private readonly ConcurrentDictionary<string, Count> _counts;
-
-    public CallCounts(Operations offered) =>
-        _counts = new(offered.Names().Select(name => KeyValuePair.Create(name, new Count())), StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Count> _counts =
+        new(offered.Query.Keys.Concat(offered.Json.Keys).Select(name => KeyValuePair.Create(name, new Count())), StringComparer.Ordinal);
 
     public IReadOnlyList<(string Operation, int Calls, int Refused)> All() =>
         [.. _counts.OrderBy(c => c.Key, StringComparer.Ordinal)

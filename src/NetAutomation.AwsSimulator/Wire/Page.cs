@@ -3,7 +3,7 @@ using System.Text;
 
 namespace NetAutomation.AwsSimulator.Wire;
 
-/// <summary>Cuts an ordered list into pages; the token is opaque to callers and names the last element sent.</summary>
+/// <summary>Cuts an ordered list into pages; the token, opaque to callers, holds the position of the last element sent.</summary>
 internal static class Page
 {
     public static (List<T> Items, string? Next) Cut<T>(

@@ -41,13 +41,16 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             || !proof.SignedHeaders.Split(';').Contains("host")
             || !Equal(Compute(request, body, proof, key.Secret), proof.Signature))
         {
-            throw Mismatch("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
+            throw Mismatch(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+                    + "signing method. Consult the service documentation for details.");
         }
         var now = clock.GetUtcNow();
-        var until = at + (proof.Expires ?? _skew);
-        if (now > until || proof.Expires > _longestPresigned)
+        var life = proof.Expires ?? _skew;
+        if (now > at + life || proof.Expires > _longestPresigned)
         {
-            throw Mismatch($"Signature expired: {proof.Time} is now earlier than {Text(now - (proof.Expires ?? _skew))} ({Text(now)} - {(proof.Expires ?? _skew).TotalMinutes:0} min.)");
+            throw Mismatch(
+                $"Signature expired: {proof.Time} is now earlier than {Text(now - life)} ({Text(now)} - {life.TotalMinutes:0} min.)");
         }
         if (at > now + _skew)
         {
@@ -72,7 +75,7 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             return int.TryParse(Of("X-Amz-Expires"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
                 ? new Proof(
                     Of("X-Amz-Credential").Split('/'), Of("X-Amz-SignedHeaders"), Of("X-Amz-Signature"), Of("X-Amz-Date"),
-                    TimeSpan.FromSeconds(seconds), Known(Of("X-Amz-Security-Token")))
+                    TimeSpan.FromSeconds(seconds), NullIfEmpty(Of("X-Amz-Security-Token")))
                 : null;
         }
         var authorization = request.Headers.Authorization.ToString();
@@ -86,7 +89,7 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
         string Field(string name) => fields.GetValueOrDefault(name, "");
         return new Proof(
             Field("Credential").Split('/'), Field("SignedHeaders"), Field("Signature"), request.Headers["X-Amz-Date"].ToString(), null,
-            Known(request.Headers["X-Amz-Security-Token"].ToString()));
+            NullIfEmpty(request.Headers["X-Amz-Security-Token"].ToString()));
     }
 
     private static string Compute(HttpRequest request, byte[] body, Proof proof, string secret)
@@ -98,8 +101,8 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
             .Where(pair => proof.Expires is null || pair.Name != "X-Amz-Signature")
             .OrderBy(pair => pair.Name, StringComparer.Ordinal).ThenBy(pair => pair.Value, StringComparer.Ordinal)
             .Select(pair => $"{pair.Name}={pair.Value}");
-        var headers = string.Concat(proof.SignedHeaders.Split(';').Select(name =>
-            $"{name}:{string.Join(',', request.Headers[name].Select(v => string.Join(' ', (v ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))))}\n"));
+        var headers = string.Concat(
+            proof.SignedHeaders.Split(';').Select(name => $"{name}:{string.Join(',', request.Headers[name].Select(OneSpaced))}\n"));
         var canonical =
             $"{request.Method}\n{target[0]}\n{string.Join('&', query)}\n{headers}\n{proof.SignedHeaders}\n{Hex(SHA256.HashData(body))}";
         var toSign =
@@ -110,7 +113,10 @@ internal sealed class Signature(IReadOnlyList<AccountOptions> accounts, TimeProv
 
     private static AwsException Mismatch(string message) => new("SignatureDoesNotMatch", message, 403);
 
-    private static string? Known(string value) => value.Length > 0 ? value : null;
+    private static string OneSpaced(string? value) =>
+        string.Join(' ', (value ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    private static string? NullIfEmpty(string value) => value.Length > 0 ? value : null;
 
     private static string Encode(string sent) => Uri.EscapeDataString(Uri.UnescapeDataString(sent));
 

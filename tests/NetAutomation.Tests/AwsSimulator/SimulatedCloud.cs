@@ -56,7 +56,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
     };
 
     public static async Task<SimulatedCloud> StartAsync(SimulatorOptions options, TimeProvider? clock = null) =>
-        new(await Simulator.StartAsync(options, clock), clock ?? TimeProvider.System);
+        new(await Simulator.StartAsync(options, clock ?? TimeProvider.System), clock ?? TimeProvider.System);
 
     /// <summary>Sends one Query request as an account; answers the status and the body.</summary>
     public async Task<(int Status, XElement Body)> QueryAsync(string account, string service, string form, string? secret = null)
