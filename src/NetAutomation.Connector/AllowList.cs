@@ -4,7 +4,7 @@ using System.Net;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// What the customer lets this connector reach: lines of "CIDR port[,port]", '#' comments, everything else denied.
+/// The addresses the customer lets this connector reach: lines of "CIDR port[,port]", '#' comments, everything else denied.
 /// Forbidden addresses are reached only through an entry for exactly that one address.
 /// </summary>
 internal sealed class AllowList

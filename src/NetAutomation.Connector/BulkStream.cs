@@ -4,15 +4,15 @@ using System.Net.Sockets;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// The socket under TLS. Bulk comes to it in frames of HTTP/2, 16 KB each, and each would cost a call of the kernel and a wake of the
-/// service: a full one waits for what follows, and for no longer than a millisecond. What is smaller goes at once, with all before it.
+/// The socket under TLS. Bulk data arrives as HTTP/2 frames of 16 KB, and each would cost a system call and wake the service. So a full
+/// frame waits for the next one, at most a millisecond. A smaller frame is sent at once, together with the waiting ones.
 /// </summary>
 internal sealed class BulkStream : NetworkStream
 {
     private const int Full = 16 * 1024;
     private const int Limit = 6 * Full;
 
-    // What frame headers leave over when full records are cut.
+    // After full records are cut, the frame headers leave a rest of up to this size.
     private const int Tail = 64;
     private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(1);
     private readonly SemaphoreSlim _turn = new(1);
@@ -65,7 +65,7 @@ internal sealed class BulkStream : NetworkStream
         base.Dispose(disposing);
     }
 
-    // Not to be cancelled: what is held was written before.
+    // Not cancelled: earlier writes already reported these bytes as written.
     private async ValueTask Send()
     {
         if (_held is { } held)
@@ -86,7 +86,7 @@ internal sealed class BulkStream : NetworkStream
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // The next write says so too.
+            // The next write reports the same fault.
         }
         finally
         {

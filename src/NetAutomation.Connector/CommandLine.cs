@@ -1,8 +1,8 @@
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// Options as "--name value"; an unknown, doubled or missing one is a UsageException. One declared as "--name*" may be given more than
-/// once, one declared as "--name?" has no value.
+/// Options as "--name value"; an unknown, repeated or missing option is a UsageException. An option declared as "--name*" may be repeated,
+/// one declared as "--name?" has no value.
 /// </summary>
 internal sealed class CommandLine
 {

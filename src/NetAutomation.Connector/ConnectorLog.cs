@@ -3,7 +3,7 @@ using System.Globalization;
 namespace NetAutomation.Connector;
 
 /// <summary>Plain one-line text for journald and humans; control characters never reach the terminal.</summary>
-internal sealed class ConnectorLog(TextWriter writer, TimeProvider time)
+internal sealed class ConnectorLog(TextWriter writer, TimeProvider clock)
 {
     private readonly Lock _lock = new();
 
@@ -14,19 +14,15 @@ internal sealed class ConnectorLog(TextWriter writer, TimeProvider time)
     private void Write(string level, string message)
     {
         var clean = Clean(message);
-        var now = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        var now = clock.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         lock (_lock)
         {
             writer.WriteLine($"{now} {level} {clean}");
         }
     }
 
-    public static string Clean(string message) =>
-        string.Create(message.Length, message, static (span, text) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-            {
-                span[i] = char.IsControl(text[i]) ? ' ' : text[i];
-            }
-        });
+    public static string Clean(string message) => new([.. message.Select(c => char.IsControl(c) ? ' ' : c)]);
+
+    /// <summary>The message of an exception, and of the one inside it.</summary>
+    public static string Explain(Exception e) => e.InnerException is { } inner ? $"{e.Message} ({inner.Message})" : e.Message;
 }

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace NetAutomation.Connector;
 
-/// <summary>What joining left on disk; the private key is a file of its own.</summary>
+/// <summary>The state that join saves; the private key is a file of its own.</summary>
 internal sealed record ConnectorState(
     string Connector, string Name, string Endpoint, int Port, string ServerName, string? Address, string CaPem)
 {

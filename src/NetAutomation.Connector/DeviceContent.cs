@@ -14,7 +14,7 @@ internal sealed class DeviceContent(Stream device, CancellationToken aborted) : 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, default);
 
-    // An exception here makes HttpClient send RST_STREAM: a device's reset must never look like its end.
+    // An exception here makes HttpClient send RST_STREAM, so a device's reset never looks like a normal end.
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         using var both = CancellationTokenSource.CreateLinkedTokenSource(aborted, cancellationToken);

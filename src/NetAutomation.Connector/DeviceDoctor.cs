@@ -4,14 +4,14 @@ using System.Text;
 
 namespace NetAutomation.Connector;
 
-/// <summary>Whether a session to a device would come about, up to its SSH banner (RFC 4253, section 4.2).</summary>
+/// <summary>Tries to open a session to a device, up to its SSH banner (RFC 4253, section 4.2).</summary>
 internal static class DeviceDoctor
 {
     private const string Step = "device";
     private const int LongestBanner = 255;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
-    public static async Task<Finding> Try(IPEndPoint device, AllowList? allowList, CancellationToken ct)
+    public static async Task<Finding> Try(IPEndPoint device, AllowList? allowList, CancellationToken cancel)
     {
         if (allowList is null)
         {
@@ -20,19 +20,25 @@ internal static class DeviceDoctor
 
         if (!allowList.Allows(device.Address, device.Port, DeviceSockets.OwnAddresses()))
         {
-            return Wrong("device-denied", $"{device} is not on the allow-list: add '{device.Address} {device.Port}' and restart the connector, if the service may reach it");
+            return Wrong(
+                "device-denied",
+                $"{device} is not on the allow-list: add '{device.Address} {device.Port}' and restart the connector, if the service may "
+                    + "reach it");
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(_patience);
         using var socket = new Socket(device.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             await socket.ConnectAsync(device, timeout.Token);
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return Wrong("device-timeout", $"{device} is allowed but does not answer within {_patience.TotalSeconds:0} s: check its address, the route and the firewalls between");
+            return Wrong(
+                "device-timeout",
+                $"{device} is allowed but does not answer within {_patience.TotalSeconds:0} s: check its address, the route and the "
+                    + "firewalls between");
         }
         catch (SocketException e)
         {
@@ -52,9 +58,12 @@ internal static class DeviceDoctor
                 ? new Finding(Step, "ok", null, $"{device} is allowed and answers with {banner}")
                 : Wrong("device-no-ssh", $"{device} is allowed and accepts TCP, but what it says is not SSH: check the port");
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return Wrong("device-silent", $"{device} is allowed and accepts TCP, but sends no SSH banner within {_patience.TotalSeconds:0} s: check the port, and whether its sessions are used up");
+            return Wrong(
+                "device-silent",
+                $"{device} is allowed and accepts TCP, but sends no SSH banner within {_patience.TotalSeconds:0} s: check the port, and "
+                    + "whether its sessions are used up");
         }
         catch (SocketException)
         {
@@ -63,22 +72,25 @@ internal static class DeviceDoctor
     }
 
     private static Finding Closed(IPEndPoint device) =>
-        Wrong("device-closed", $"{device} is allowed and accepts TCP, but resets the connection: its access list rejects this host, or its sessions are used up");
+        Wrong(
+            "device-closed",
+            $"{device} is allowed and accepts TCP, but resets the connection: its access list rejects this host, or its sessions are used "
+                + "up");
 
     private static Finding Wrong(string code, string message) => new(Step, "wrong", code, message);
 
-    /// <summary>The first line that begins with SSH-, as plain text; null where the device says something else or nothing more.</summary>
-    private static async Task<string?> Banner(Socket socket, CancellationToken ct)
+    /// <summary>The first line that begins with SSH-, as plain text; null where the device sends none.</summary>
+    private static async Task<string?> Banner(Socket socket, CancellationToken cancel)
     {
         var buffer = new byte[4096];
         for (var length = 0; length < buffer.Length;)
         {
-            var read = await socket.ReceiveAsync(buffer.AsMemory(length), ct);
+            var read = await socket.ReceiveAsync(buffer.AsMemory(length), cancel);
             length += read;
             var lines = Encoding.ASCII.GetString(buffer, 0, length).Split('\n');
-            // Other lines may come before it; the last one may not be whole yet.
-            if (Array.Find(lines[..^1], l => l.StartsWith("SSH-", StringComparison.Ordinal))?.TrimEnd(
-                '\r') is { Length: <= LongestBanner } banner)
+            // Other lines may come first; the last line may still be incomplete.
+            if (Array.Find(lines[..^1], l => l.StartsWith("SSH-", StringComparison.Ordinal))?.TrimEnd('\r') is
+                { Length: <= LongestBanner } banner)
             {
                 return new string([.. banner.Where(c => !char.IsControl(c))]);
             }

@@ -3,10 +3,10 @@ using System.Net;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// What this connector spares its devices: sessions at once per device, new connections per second per device and in all. A device is an
-/// address and port. Who would exceed a limit waits a little for room, then is turned away.
+/// Limits that protect devices: sessions at once per device, new connections per second per device and in all. A device is an address
+/// and port. A dial over a limit waits up to two seconds, then is refused.
 /// </summary>
-internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeProvider time)
+internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeProvider clock)
 {
     public const int DefaultSessions = 4;
     public const int DefaultDeviceRate = 5;
@@ -14,28 +14,28 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
     private readonly Lock _lock = new();
     private readonly Dictionary<IPEndPoint, Device> _devices = [];
-    private readonly Pace _all = new(rate);
+    private readonly Pace _all = new(rate, clock);
 
     /// <summary>
     /// A place for one session, until it is disposed; null where none became free within two seconds or half of the deadline.
     /// </summary>
-    public async Task<IDisposable?> Enter(IPEndPoint address, TimeSpan deadline, CancellationToken ct)
+    public async Task<IDisposable?> Enter(IPEndPoint address, TimeSpan deadline, CancellationToken cancel)
     {
         var patience = deadline / 2 < _patience ? deadline / 2 : _patience;
-        var started = time.GetTimestamp();
-        var place = new Place(this, Know(address));
+        var started = clock.GetTimestamp();
+        var place = new Place(this, Use(address));
         try
         {
-            using var brief = new CancellationTokenSource(patience, time);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, brief.Token);
+            using var limit = new CancellationTokenSource(patience, clock);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
             await place.Take(both.Token);
-            if (Turn(place.Device, patience - time.GetElapsedTime(started)) is { } wait)
+            if (Turn(place.Device, patience - clock.GetElapsedTime(started)) is { } wait)
             {
-                await Task.Delay(wait, time, ct);
+                await Task.Delay(wait, clock, cancel);
                 return place;
             }
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             // No session of the device ended in time.
         }
@@ -49,19 +49,19 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
         return null;
     }
 
-    private Device Know(IPEndPoint address)
+    private Device Use(IPEndPoint address)
     {
         lock (_lock)
         {
             if (!_devices.TryGetValue(address, out var device))
             {
-                // Those that nobody uses and that have their full rate again are like new.
-                foreach (var (idle, _) in _devices.Where(d => d.Value.Users == 0 && d.Value.Pace.IsFull(time)).ToList())
+                // Unused devices with a full bucket are like new ones.
+                foreach (var (idle, _) in _devices.Where(d => d.Value.Users == 0 && d.Value.Pace.IsFull).ToList())
                 {
                     _devices.Remove(idle);
                 }
 
-                _devices[address] = device = new Device(sessions, deviceRate);
+                _devices[address] = device = new Device(sessions, new Pace(deviceRate, clock));
             }
 
             device.Users++;
@@ -74,24 +74,24 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
     {
         lock (_lock)
         {
-            var (own, all) = (device.Pace.Wait(time), _all.Wait(time));
+            var (own, all) = (device.Pace.Wait(), _all.Wait());
             var wait = own > all ? own : all;
             if (wait > longest)
             {
                 return null;
             }
 
-            device.Pace.Take(time);
-            _all.Take(time);
+            device.Pace.Take();
+            _all.Take();
             return wait;
         }
     }
 
-    private sealed class Device(int sessions, int rate)
+    private sealed class Device(int sessions, Pace pace)
     {
         public SemaphoreSlim Room { get; } = new(sessions);
 
-        public Pace Pace { get; } = new(rate);
+        public Pace Pace => pace;
 
         public int Users { get; set; }
     }
@@ -103,9 +103,9 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
 
         public Device Device => device;
 
-        public async Task Take(CancellationToken ct)
+        public async Task Take(CancellationToken cancel)
         {
-            await device.Room.WaitAsync(ct);
+            await device.Room.WaitAsync(cancel);
             _taken = true;
         }
 
@@ -130,25 +130,25 @@ internal sealed class DeviceLimits(int sessions, int deviceRate, int rate, TimeP
     }
 
     /// <summary>A token bucket that holds a second's worth, kept as the moment at which it is full again.</summary>
-    private sealed class Pace(int perSecond)
+    private sealed class Pace(int perSecond, TimeProvider clock)
     {
         private readonly TimeSpan _each = TimeSpan.FromSeconds(1.0 / perSecond);
         private TimeSpan _full;
 
-        public bool IsFull(TimeProvider time) => _full <= Now(time);
+        public bool IsFull => _full <= Now();
 
-        public TimeSpan Wait(TimeProvider time)
+        public TimeSpan Wait()
         {
-            var wait = _full + _each - TimeSpan.FromSeconds(1) - Now(time);
+            var wait = _full + _each - TimeSpan.FromSeconds(1) - Now();
             return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         }
 
-        public void Take(TimeProvider time)
+        public void Take()
         {
-            var now = Now(time);
+            var now = Now();
             _full = (_full > now ? _full : now) + _each;
         }
 
-        private static TimeSpan Now(TimeProvider time) => time.GetElapsedTime(0);
+        private TimeSpan Now() => clock.GetElapsedTime(0);
     }
 }

@@ -5,25 +5,25 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
-/// <summary>Connects to a device after the allow-list has agreed to the very address that is dialled.</summary>
+/// <summary>Connects to a device if the allow-list permits the address that is dialled.</summary>
 internal sealed class DeviceSockets(
     AllowList allowList, DeviceLimits limits, Func<string, CancellationToken, Task<IPAddress[]>> resolve,
-    Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider time)
+    Func<IReadOnlyCollection<IPAddress>> ownAddresses, TimeProvider clock)
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
-    public DeviceSockets(AllowList allowList, DeviceLimits limits, TimeProvider time)
-        : this(allowList, limits, Dns.GetHostAddressesAsync, OwnAddresses, time)
+    public DeviceSockets(AllowList allowList, DeviceLimits limits, TimeProvider clock)
+        : this(allowList, limits, Dns.GetHostAddressesAsync, OwnAddresses, clock)
     {
     }
 
     /// <summary>A connected socket with its place among the device's sessions, or a code of <see cref="DialCodes"/>.</summary>
     public async Task<(Socket? Socket, IDisposable? Place, string Code)> Connect(
-        string host, int port, TimeSpan deadline, CancellationToken ct)
+        string host, int port, TimeSpan deadline, CancellationToken cancel)
     {
-        var started = time.GetTimestamp();
-        using var timeout = new CancellationTokenSource(deadline < _timeout ? deadline : _timeout, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        var started = clock.GetTimestamp();
+        using var timeout = new CancellationTokenSource(deadline < _timeout ? deadline : _timeout, clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
         IDisposable? place = null;
         Socket? socket = null;
         try
@@ -40,14 +40,14 @@ internal sealed class DeviceSockets(
                 return (null, null, DialCodes.Busy);
             }
 
-            // Waiting for its turn is not the device's fault.
-            var left = deadline - time.GetElapsedTime(started);
+            // The time-out counts the device's delay, not the wait for a place.
+            var left = deadline - clock.GetElapsedTime(started);
             timeout.CancelAfter(left < _timeout ? left : _timeout);
             socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await socket.ConnectAsync(device, both.Token);
             return (socket, place, "");
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
             Drop();
             return (null, null, DialCodes.Timeout);
@@ -70,8 +70,8 @@ internal sealed class DeviceSockets(
         }
     }
 
-    /// <summary>Names are resolved once here, so a second answer of the name server cannot move the dial.</summary>
-    private async Task<IPAddress?> Pick(string host, int port, CancellationToken ct)
+    /// <summary>Resolves a name once, so a later answer of the name server cannot redirect the dial.</summary>
+    private async Task<IPAddress?> Pick(string host, int port, CancellationToken cancel)
     {
         IPAddress[] candidates;
         if (IPAddress.TryParse(host, out var literal))
@@ -86,7 +86,7 @@ internal sealed class DeviceSockets(
         }
         else
         {
-            candidates = await resolve(host, ct);
+            candidates = await resolve(host, cancel);
         }
 
         var own = ownAddresses();

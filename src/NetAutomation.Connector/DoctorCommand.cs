@@ -5,15 +5,16 @@ using System.Text.Json;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// Goes the way of a session step by step and says what is wrong and what to do. Changes nothing, and leaves a running connector alone.
+/// Checks each step of a session, names the faulty one and its remedy. Changes nothing, and leaves a running connector alone.
 /// </summary>
 internal static class DoctorCommand
 {
     private const int AtOnce = 16;
+    private const string Renew = "revoke the connector, create a new one and join it under a new directory";
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    public static async Task<int> Run(CommandLine options, TextWriter output, CancellationToken ct)
+    public static async Task<int> Run(CommandLine options, TextWriter output, CancellationToken cancel)
     {
         var (directory, allowListFile) = (options["--state"], options["--allow-list"]);
         var devices = options.All("--device").Select(ReadDevice).ToList();
@@ -46,7 +47,7 @@ internal static class DoctorCommand
             }
             else
             {
-                await new ServiceDoctor(state, key, TimeProvider.System, Say).Run(ct);
+                await new ServiceDoctor(state, key, TimeProvider.System, Say).Run(cancel);
             }
         }
 
@@ -56,9 +57,9 @@ internal static class DoctorCommand
             devices.AddRange(allowList.Single.Except(devices));
         }
 
-        foreach (var some in devices.Chunk(AtOnce))
+        foreach (var batch in devices.Chunk(AtOnce))
         {
-            Array.ForEach(await Task.WhenAll(some.Select(device => DeviceDoctor.Try(device, allowList, ct))), Say);
+            Array.ForEach(await Task.WhenAll(batch.Select(device => DeviceDoctor.Try(device, allowList, cancel))), Say);
         }
 
         var well = !findings.Exists(f => f.Verdict == "wrong");
@@ -66,7 +67,7 @@ internal static class DoctorCommand
         {
             await output.WriteLineAsync(
                 JsonSerializer.Serialize(new DoctorReport(well, ConnectorVersion.Text, findings), ConnectorJson.Default.DoctorReport)
-                    .AsMemory(), ct);
+                    .AsMemory(), cancel);
         }
 
         return well ? 0 : 1;
@@ -95,7 +96,7 @@ internal static class DoctorCommand
             }
             else if (!File.Exists(keyFile))
             {
-                (code, message) = ("key-missing", $"{keyFile} is not there. Restore it from this host, or revoke the connector, create a new one and join it under a new directory");
+                (code, message) = ("key-missing", $"{keyFile} is not there. Restore it from this host, or {Renew}");
             }
             else
             {
@@ -110,7 +111,9 @@ internal static class DoctorCommand
                     : (File.GetUnixFileMode(directory) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != UnixFileMode.None
                         ? ("state-writable", $"others than its owner may write to {directory}: chmod 700 it")
                     : StateFiles.IsWritable(directory) ? ("", $"{state.Connector} ({state.Name}) in {directory}, with its key")
-                    : ("state-read-only", $"this user may not write to {directory}, where fences are kept: run the connector and doctor as the owner, on a disk that is not read-only");
+                    : ("state-read-only",
+                        $"this user may not write to {directory}, where fences are kept: run the connector and doctor as the owner, on a "
+                            + "disk that is not read-only");
             }
         }
         catch (UnauthorizedAccessException)
@@ -119,11 +122,11 @@ internal static class DoctorCommand
         }
         catch (JsonException)
         {
-            (code, message) = ("state-damaged", $"{directory}/connector.json is damaged. Restore it, or revoke the connector, create a new one and join it under a new directory");
+            (code, message) = ("state-damaged", $"{directory}/connector.json is damaged. Restore it, or {Renew}");
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            (code, message) = ("key-damaged", $"{directory}/key.pem holds no private key. Restore it, or revoke the connector, create a new one and join it under a new directory");
+            (code, message) = ("key-damaged", $"{directory}/key.pem holds no private key. Restore it, or {Renew}");
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {

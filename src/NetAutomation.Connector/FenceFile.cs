@@ -5,7 +5,7 @@ namespace NetAutomation.Connector;
 
 /// <summary>
 /// The highest fence seen per device. Lines are appended and synced before a stream that raised a fence is opened; the
-/// file is compacted by an atomic rename at start and when it has grown. A line cut short by a crash was never relied on.
+/// file is compacted by an atomic rename at start and when it has grown. No stream depends on a line that a crash cut short.
 /// </summary>
 internal sealed class FenceFile : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed class FenceFile : IDisposable
         }
     }
 
-    /// <summary>Raises in memory at once; <see cref="Flush"/> makes it durable. False when it was not lower.</summary>
+    /// <summary>Raises the fence in memory; <see cref="Flush"/> makes it durable. False where it was as high already.</summary>
     public bool Raise(string device, long fence)
     {
         if (device.Length is 0 or > 100 || !device.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-'))
@@ -65,7 +65,7 @@ internal sealed class FenceFile : IDisposable
         }
     }
 
-    /// <summary>Returns when everything raised before the call is on disk; concurrent callers share one sync.</summary>
+    /// <summary>Returns when all fences raised before the call are on disk; concurrent callers share one sync.</summary>
     public async Task Flush()
     {
         await _writing.WaitAsync();
@@ -115,7 +115,7 @@ internal sealed class FenceFile : IDisposable
         _writing.Dispose();
     }
 
-    /// <summary>What the file holds; InvalidDataException where it is damaged.</summary>
+    /// <summary>Reads the file; InvalidDataException where it is damaged.</summary>
     public static Dictionary<string, long> Load(string path)
     {
         var fences = new Dictionary<string, long>(StringComparer.Ordinal);

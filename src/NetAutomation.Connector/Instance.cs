@@ -4,8 +4,8 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// One start of a state directory: a random id that is never stored, and a number on disk that every start raises. Of two copies of a
-/// directory, one answers with a number that the service has seen from another id, or has seen overtaken.
+/// One start of a state directory: a random id that is never stored, and a number on disk that every start raises. If a directory was
+/// copied, one copy sends a number that the service knows from another id, or a lower one.
 /// </summary>
 internal sealed record Instance(string Id, long Generation)
 {

@@ -9,7 +9,7 @@ namespace NetAutomation.Connector;
 /// <summary>Makes the key on this host and binds it with the one-time join token. Safe to repeat with the same token.</summary>
 internal static class JoinCommand
 {
-    public static async Task<int> Run(CommandLine options, TextReader input, ConnectorLog log, CancellationToken ct)
+    public static async Task<int> Run(CommandLine options, TextReader input, ConnectorLog log, CancellationToken cancel)
     {
         var (endpoint, port) = ReadEndpoint(options["--endpoint"]);
         var directory = options["--state"];
@@ -21,9 +21,9 @@ internal static class JoinCommand
         var state =
             new ConnectorState(
                 "", "", endpoint, port, options["--server-name"], options.Optional("--address"),
-                await File.ReadAllTextAsync(options["--ca"], ct));
+                await File.ReadAllTextAsync(options["--ca"], cancel));
         var tokenFile = options["--token-file"];
-        var token = (tokenFile == "-" ? await input.ReadLineAsync(ct) : await File.ReadAllTextAsync(tokenFile, ct))?.Trim();
+        var token = (tokenFile == "-" ? await input.ReadLineAsync(cancel) : await File.ReadAllTextAsync(tokenFile, cancel))?.Trim();
         if (string.IsNullOrEmpty(token))
         {
             throw new UsageException("the join token is empty");
@@ -37,35 +37,30 @@ internal static class JoinCommand
         }
 
         using var key = LoadOrCreateKey(directory);
-        var reply = await Join(state, key, token, ct);
+        var reply = await Join(state, key, token, cancel);
         (state with { Connector = reply.Connector, Name = reply.Name }).Save(directory);
         log.Info($"joined connector={reply.Connector} site={reply.Site}");
         return 0;
     }
 
-    private static async Task<JoinReply> Join(ConnectorState state, ECDsa key, string token, CancellationToken ct)
+    private static async Task<JoinReply> Join(ConnectorState state, ECDsa key, string token, CancellationToken cancel)
     {
         using var service = new ServiceClient(state);
-        using var challenge = await service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), ct);
-        RefusedException.ThrowUnlessOk(challenge);
-        var nonce = JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(ct), TunnelJson.Default.Challenge)!.Nonce;
-        var proof = Proof.Sign(key, new JoinStatement(state.ServerName, Proof.Digest(token), nonce));
+        using var ask = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath);
+        var challenge = await service.Ask(ask, TunnelJson.Default.Challenge, cancel);
+        var proof = Proof.Sign(key, new JoinStatement(state.ServerName, Proof.Digest(token), challenge.Nonce));
         var body = new JoinRequest(token, Proof.PublicKey(key), proof, ConnectorVersion.Text);
         using var request = new HttpRequestMessage(HttpMethod.Post, TunnelProtocol.JoinPath)
         {
-            Content =
-                new ByteArrayContent(
-                    JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.JoinRequest))
-                {
-                    Headers = { ContentType = new("application/json") }
-                },
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.JoinRequest))
+            {
+                Headers = { ContentType = new("application/json") },
+            },
         };
-        using var response = await service.Send(request, ct);
-        RefusedException.ThrowUnlessOk(response);
-        return JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(ct), TunnelJson.Default.JoinReply)!;
+        return await service.Ask(request, TunnelJson.Default.JoinReply, cancel);
     }
 
-    // The key is kept when the answer to a join was lost, so that the same token can be sent again with the same key.
+    // A join whose answer was lost is repeated with the same token and key, so a failed join keeps the key.
     private static ECDsa LoadOrCreateKey(string directory)
     {
         var path = Path.Combine(directory, "key.pem");

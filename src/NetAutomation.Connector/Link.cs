@@ -9,7 +9,7 @@ namespace NetAutomation.Connector;
 /// <summary>One attachment to one replica: the control stream and the tunnels on its connection.</summary>
 internal sealed class Link(
     ConnectorState state, ECDsa key, Instance instance, FenceFile fences, TunnelTable tunnels, DeviceSockets devices, ConnectorLog log,
-    TimeProvider time) : IDisposable
+    TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan _attachWithin = TimeSpan.FromSeconds(20);
     private readonly ServiceClient _service = new(state);
@@ -19,16 +19,16 @@ internal sealed class Link(
 
     public Task Attached => _attached.Task;
 
-    /// <summary>The replica is leaving: attach elsewhere while the streams of this link live on.</summary>
+    /// <summary>The replica shuts down: attach elsewhere while the streams of this link go on.</summary>
     public Task Draining => _draining.Task;
 
     /// <summary>Attaches and serves until the control stream ends; then every stream of the link is reset.</summary>
-    public async Task Run(CancellationToken stop)
+    public async Task Run(CancellationToken cancel)
     {
         try
         {
-            using var attach = await Attach(stop);
-            await foreach (var message in ControlLines.Read(await attach.Content.ReadAsStreamAsync(stop), stop))
+            using var attach = await Attach(cancel);
+            await foreach (var message in ControlLines.Read(await attach.Content.ReadAsStreamAsync(cancel), cancel))
             {
                 Handle(message);
             }
@@ -41,18 +41,16 @@ internal sealed class Link(
 
     public void Dispose() => _service.Dispose();
 
-    private async Task<HttpResponseMessage> Attach(CancellationToken stop)
+    private async Task<HttpResponseMessage> Attach(CancellationToken cancel)
     {
-        using var timeout = new CancellationTokenSource(_attachWithin, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
-        using var challenge = await _service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), both.Token);
-        RefusedException.ThrowUnlessOk(challenge);
-        var nonce =
-            JsonSerializer.Deserialize(await challenge.Content.ReadAsByteArrayAsync(both.Token), TunnelJson.Default.Challenge)!.Nonce;
+        using var timeout = new CancellationTokenSource(_attachWithin, clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
+        using var ask = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath);
+        var challenge = await _service.Ask(ask, TunnelJson.Default.Challenge, both.Token);
         var statement =
             new AttachStatement(
-                state.ServerName, state.Connector, Proof.RandomId(), nonce, time.GetUtcNow(), fences.Highest, ConnectorVersion.Text,
-                instance.Id, instance.Generation);
+                state.ServerName, state.Connector, Proof.RandomId(), challenge.Nonce, clock.GetUtcNow(), fences.Highest,
+                ConnectorVersion.Text, instance.Id, instance.Generation);
         var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.AttachPath)
         {
             Headers = { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
@@ -145,8 +143,8 @@ internal sealed class Link(
     }
 
     /// <summary>
-    /// FIN becomes END_STREAM and back; a reset of either side resets the other. The device's side is closed first, and nothing waits for
-    /// HttpClient to let go of a stream that broke: under load it was seen to take for ever.
+    /// FIN becomes END_STREAM and back; a reset of either side resets the other. The device's side is closed first. Nothing waits for
+    /// HttpClient to end a broken stream, since under load it sometimes never did.
     /// </summary>
     private async Task Carry(Dial dial, Socket device, OpenTunnel tunnel)
     {
@@ -173,13 +171,13 @@ internal sealed class Link(
             }
 
             device.Dispose();
-            // Also ends whichever direction still waits.
+            // Also ends the direction that still waits.
             tunnel.Abort();
-            _ = Task.Run(() => LetGo(request, sending), CancellationToken.None);
+            _ = Task.Run(() => DisposeWhenSent(request, sending), CancellationToken.None);
         }
     }
 
-    private static async Task LetGo(HttpRequestMessage request, Task<HttpResponseMessage> sending)
+    private static async Task DisposeWhenSent(HttpRequestMessage request, Task<HttpResponseMessage> sending)
     {
         using (request)
         {
@@ -191,7 +189,7 @@ internal sealed class Link(
         }
     }
 
-    // A host that was frozen wakes with bytes in its buffers; where the permit has lapsed meanwhile, they come too late.
+    // A host that was suspended wakes with bytes in its buffers; they must not reach the device after the permit has lapsed.
     private async Task Down(Stream service, NetworkStream stream, Socket device, OpenTunnel tunnel)
     {
         await StreamPump.Copy(service, stream, tunnel.Aborted, () => tunnels.ThrowIfLapsed(tunnel));
@@ -237,7 +235,7 @@ internal sealed class Link(
 
     private async Task Put(string path, DialFailure? body)
     {
-        using var timeout = new CancellationTokenSource(_attachWithin, time);
+        using var timeout = new CancellationTokenSource(_attachWithin, clock);
         using var request = new HttpRequestMessage(HttpMethod.Put, path)
         {
             Content = new ByteArrayContent(body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body, TunnelJson.Default.DialFailure))

@@ -1,21 +1,21 @@
 namespace NetAutomation.Connector;
 
-/// <summary>Keeps a number of links attached: back-off 0.2 s doubling to 30 s with jitter, started anew by a hello.</summary>
-internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider time)
+/// <summary>Keeps a number of links attached: back-off 0.2 s doubling to 30 s with jitter, reset once attached.</summary>
+internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider clock)
 {
     private static readonly TimeSpan _first = TimeSpan.FromSeconds(0.2);
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(30);
 
-    public Task Run(int count, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => Keep(stop)));
+    public Task Run(int count, CancellationToken cancel) => Task.WhenAll(Enumerable.Range(0, count).Select(_ => Keep(cancel)));
 
-    private async Task Keep(CancellationToken stop)
+    private async Task Keep(CancellationToken cancel)
     {
         var backOff = _first;
         var leaving = new List<Task>();
-        while (!stop.IsCancellationRequested)
+        while (!cancel.IsCancellationRequested)
         {
             var link = create();
-            var run = Serve(link, stop);
+            var run = Serve(link, cancel);
             await Task.WhenAny(run, link.Draining);
             if (link.Attached.IsCompleted)
             {
@@ -29,14 +29,14 @@ internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider ti
             }
 
             var wait = backOff * (0.5 + (Random.Shared.NextDouble() / 2));
-            if (run.IsCompleted && await run is { } asked && asked > wait)
+            if (run.IsCompleted && await run is { } retryAfter && retryAfter > wait)
             {
-                wait = asked < _longest ? asked : _longest;
+                wait = retryAfter < _longest ? retryAfter : _longest;
             }
 
             if (run.IsCompleted)
             {
-                await Task.Delay(wait, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(wait, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 backOff = backOff * 2 < _longest ? backOff * 2 : _longest;
             }
         }
@@ -44,17 +44,17 @@ internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider ti
         await Task.WhenAll(leaving);
     }
 
-    /// <summary>How long the service asked to stay away, if it did.</summary>
-    private async Task<TimeSpan?> Serve(Link link, CancellationToken stop)
+    /// <summary>The pause before the next attempt, where the service asked for one.</summary>
+    private async Task<TimeSpan?> Serve(Link link, CancellationToken cancel)
     {
         using (link)
         {
             try
             {
-                await link.Run(stop);
+                await link.Run(cancel);
                 log.Info("detached: the service ended the link");
             }
-            catch (Exception) when (stop.IsCancellationRequested)
+            catch (Exception) when (cancel.IsCancellationRequested)
             {
                 log.Info("detached");
             }
@@ -65,7 +65,7 @@ internal sealed class Links(Func<Link> create, ConnectorLog log, TimeProvider ti
             }
             catch (Exception e)
             {
-                log.Warn($"{(link.Attached.IsCompleted ? "link lost" : "not attached")}: {e.Message}{(e.InnerException is { } inner ? $" ({inner.Message})" : "")}");
+                log.Warn($"{(link.Attached.IsCompleted ? "link lost" : "not attached")}: {ConnectorLog.Explain(e)}");
             }
 
             return null;

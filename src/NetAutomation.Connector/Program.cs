@@ -47,8 +47,10 @@ catch (UsageException e)
     Console.Error.WriteLine($"{e.Message}\n\n{CommandLine.Help}");
     return 2;
 }
-catch (Exception e) when (e is RefusedException or HttpRequestException or IOException or UnauthorizedAccessException or InvalidOperationException or FormatException or InvalidDataException)
+catch (Exception e) when (
+    e is RefusedException or HttpRequestException or IOException or UnauthorizedAccessException or InvalidOperationException
+        or FormatException or InvalidDataException)
 {
-    log.Warn($"{e.Message}{(e.InnerException is { } inner ? $" ({inner.Message})" : "")}");
+    log.Warn(ConnectorLog.Explain(e));
     return 1;
 }

@@ -7,43 +7,43 @@ internal static class RunCommand
 {
     private static readonly TimeSpan _leaving = TimeSpan.FromSeconds(5);
 
-    public static async Task<int> Run(CommandLine options, ConnectorLog log, CancellationToken drain)
+    public static async Task<int> Run(CommandLine options, ConnectorLog log, CancellationToken cancel)
     {
         var directory = options["--state"];
         var allowList = AllowList.Load(options["--allow-list"]);
         var links = options.Number("--links", 1, 8, 1);
         var drainFor = TimeSpan.FromSeconds(options.Number("--drain-seconds", 0, 86_400, 60));
-        var time = TimeProvider.System;
+        var clock = TimeProvider.System;
         var limits = new DeviceLimits(
             options.Number("--device-sessions", 1, 256, DeviceLimits.DefaultSessions),
             options.Number("--device-rate", 1, 1000, DeviceLimits.DefaultDeviceRate),
             options.Number("--rate", 1, 10_000, DeviceLimits.DefaultRate),
-            time);
+            clock);
         using var only = StateFiles.Lock(directory);
         var state = ConnectorState.Load(directory);
         using var key = ConnectorState.LoadKey(directory);
         var instance = Instance.Start(directory);
         using var fences = new FenceFile(Path.Combine(directory, "fences"));
-        using var tunnels = new TunnelTable(fences, time);
-        var devices = new DeviceSockets(allowList, limits, time);
+        using var tunnels = new TunnelTable(fences, clock);
+        var devices = new DeviceSockets(allowList, limits, clock);
         using var stop = new CancellationTokenSource();
-        using var asked = CancellationTokenSource.CreateLinkedTokenSource(drain);
-        void Ask(PosixSignalContext signal)
+        using var drain = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        void OnSignal(PosixSignalContext signal)
         {
             signal.Cancel = true;
-            asked.Cancel();
+            drain.Cancel();
         }
 
-        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask);
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         log.Info($"connector={state.Connector} version={ConnectorVersion.Text} allow-list entries={allowList.Count}");
-        var serving = new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, time), log, time)
+        var serving = new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, clock), log, clock)
             .Run(links, stop.Token);
-        await Task.Delay(Timeout.InfiniteTimeSpan, asked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Timeout.InfiniteTimeSpan, drain.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         log.Info($"draining streams={tunnels.Count}");
         await Task.WhenAny(tunnels.Drain(), Task.Delay(drainFor, CancellationToken.None));
         await stop.CancelAsync();
-        // The links are cut; whoever still holds one ends with the process.
+        // The links are cut; streams that still hang end with the process.
         await Task.WhenAny(serving, Task.Delay(_leaving, CancellationToken.None));
         return 0;
     }

@@ -3,13 +3,15 @@ using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// One TLS connection to the service. A second connection could end at another replica, where no tunnel of this link is
-/// known, so asking for one is an error.
+/// One TLS connection to the service. A second one is an error: it could lead to another replica, which does not know the tunnels of
+/// this link.
 /// </summary>
 internal sealed class ServiceClient : IDisposable
 {
@@ -27,7 +29,7 @@ internal sealed class ServiceClient : IDisposable
             {
                 TargetHost = state.ServerName,
                 CertificateChainPolicy = Trust(state),
-                // In order of speed.
+                // The fastest first.
                 CipherSuitesPolicy = new CipherSuitesPolicy(
                     [TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384,
                         TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256]),
@@ -63,16 +65,24 @@ internal sealed class ServiceClient : IDisposable
         return anchors;
     }
 
-    public Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken ct)
+    public Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancel)
     {
         request.Version = HttpVersion.Version20;
         request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        return _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        return _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+    }
+
+    /// <summary>Sends a request and reads the answer; RefusedException where it is not a 200.</summary>
+    public async Task<T> Ask<T>(HttpRequestMessage request, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        using var response = await Send(request, cancel);
+        RefusedException.ThrowUnlessOk(response);
+        return JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(cancel), type)!;
     }
 
     public void Dispose() => _http.Dispose();
 
-    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken ct)
+    private async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
         if (Interlocked.Exchange(ref _connected, 1) == 1)
         {
@@ -84,11 +94,11 @@ internal sealed class ServiceClient : IDisposable
         {
             if (_state.Address is { } address)
             {
-                await socket.ConnectAsync(IPAddress.Parse(address), _state.Port, ct);
+                await socket.ConnectAsync(IPAddress.Parse(address), _state.Port, cancel);
             }
             else
             {
-                await socket.ConnectAsync(_state.Endpoint, _state.Port, ct);
+                await socket.ConnectAsync(_state.Endpoint, _state.Port, cancel);
             }
 
             return new BulkStream(socket);

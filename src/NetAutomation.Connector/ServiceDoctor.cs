@@ -10,8 +10,8 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
-/// <summary>The way from this host to the service, and what the service says of this connector.</summary>
-internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvider time, Action<Finding> say)
+/// <summary>Checks the path from this host to the service, and asks the service for the status of this connector.</summary>
+internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvider clock, Action<Finding> say)
 {
     public static readonly string[] Steps = ["dns", "tcp", "tls", "clock", "key", "protocol"];
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
@@ -20,15 +20,15 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
     private readonly HashSet<string> _said = [];
     private string _at = "";
 
-    public async Task Run(CancellationToken ct)
+    public async Task Run(CancellationToken cancel)
     {
-        if (await Resolve(ct) is { } addresses && await Connect(addresses, ct) is { } socket)
+        if (await Resolve(cancel) is { } addresses && await Connect(addresses, cancel) is { } socket)
         {
             using (socket)
             {
-                if (await Secure(socket, ct))
+                if (await Secure(socket, cancel))
                 {
-                    await Ask(ct);
+                    await Ask(cancel);
                 }
             }
         }
@@ -40,7 +40,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         }
     }
 
-    private async Task<IPAddress[]?> Resolve(CancellationToken ct)
+    private async Task<IPAddress[]?> Resolve(CancellationToken cancel)
     {
         const string step = "dns";
         if (IPAddress.TryParse(state.Address ?? state.Endpoint, out var literal))
@@ -49,7 +49,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             return [literal];
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(_patience);
         try
         {
@@ -57,15 +57,16 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             Say(step, "ok", null, $"{state.Endpoint} is {string.Join(", ", addresses.Select(a => a.ToString()))}");
             return addresses;
         }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             Say(step, "wrong", "dns-unknown",
-                $"this host's name server does not know {state.Endpoint}: use the name server of the VPC with the endpoint, or join anew with --address and an IP address of the endpoint");
+                $"this host's name server does not know {state.Endpoint}: use the name server of the VPC with the endpoint, or join "
+                    + "anew with --address and an IP address of the endpoint");
             return null;
         }
     }
 
-    private async Task<Socket?> Connect(IPAddress[] addresses, CancellationToken ct)
+    private async Task<Socket?> Connect(IPAddress[] addresses, CancellationToken cancel)
     {
         const string step = "tcp";
         var (code, message) = ("", "");
@@ -73,7 +74,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         {
             var target = new IPEndPoint(address, state.Port);
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             timeout.CancelAfter(_patience);
             try
             {
@@ -81,14 +82,18 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
                 Say(step, "ok", null, $"{target} accepts the connection");
                 return socket;
             }
-            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                (code, message) = ("tcp-timeout", $"{target} does not answer within {_patience.TotalSeconds:0} s: let TCP {state.Port} from this host pass the endpoint's security group and every firewall between");
+                (code, message) = ("tcp-timeout",
+                    $"{target} does not answer within {_patience.TotalSeconds:0} s: let TCP {state.Port} from this host pass the "
+                        + "endpoint's security group and every firewall between");
             }
             catch (SocketException e)
             {
                 (code, message) = e.SocketErrorCode == SocketError.ConnectionRefused
-                    ? ("tcp-refused", $"{target} refuses the connection: check that this is the address of the VPC endpoint and the port the service names")
+                    ? ("tcp-refused",
+                        $"{target} refuses the connection: check that this is the address of the VPC endpoint and the port the service "
+                            + "names")
                     : ("tcp-unreachable",
                         $"{target} cannot be reached ({e.SocketErrorCode}): check the route from this host to the VPC endpoint");
             }
@@ -100,7 +105,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         return null;
     }
 
-    private async Task<bool> Secure(Socket socket, CancellationToken ct)
+    private async Task<bool> Secure(Socket socket, CancellationToken cancel)
     {
         const string step = "tls";
         X509ChainPolicy policy;
@@ -115,7 +120,9 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
 
         if (policy.CustomTrustStore.Count == 0)
         {
-            Say(step, "wrong", "ca-damaged", "the authority in connector.json cannot be read: revoke the connector, create a new one and join it under a new directory with the CA given then");
+            Say(step, "wrong", "ca-damaged",
+                "the authority in connector.json cannot be read: revoke the connector, create a new one and join it under a new directory "
+                    + "with the CA given then");
             return false;
         }
 
@@ -133,7 +140,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         }
 
         await using var tls = new SslStream(new NetworkStream(socket));
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(_patience);
         try
         {
@@ -148,15 +155,18 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
                 timeout.Token);
             if (tls.NegotiatedApplicationProtocol != SslApplicationProtocol.Http2)
             {
-                fault = ("tls-no-http2", $"port {state.Port} speaks TLS but not HTTP/2: check that the port is the one for connectors, and that nothing on the way opens TLS");
+                fault = ("tls-no-http2",
+                    $"port {state.Port} speaks TLS but not HTTP/2: check that the port is the one for connectors, and that nothing on the "
+                        + "way opens TLS");
             }
         }
         catch (Exception e) when (
             e is IOException or AuthenticationException or SocketException
-                || (e is OperationCanceledException && !ct.IsCancellationRequested))
+                || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             fault ??= ("tls-none",
-                $"TCP works, but no TLS comes about ({e.GetBaseException().Message}): the endpoint's connection may not be accepted yet, no service may run behind it, or port {state.Port} is not the one for connectors");
+                $"TCP works, but no TLS comes about ({e.GetBaseException().Message}): the endpoint's connection may not be accepted yet, "
+                    + $"no service may run behind it, or port {state.Port} is not the one for connectors");
         }
 
         if (fault is { } found)
@@ -165,36 +175,41 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             return false;
         }
 
-        var soon = expires - time.GetUtcNow().UtcDateTime < _soon;
+        var soon = expires - clock.GetUtcNow().UtcDateTime < _soon;
         Say(step, soon ? "warning" : "ok", soon ? "tls-expires-soon" : null,
-            $"{tls.SslProtocol}, the certificate is {state.ServerName}'s, by the authority given at the join, until {Day(expires)}{(soon ? ": the provider must renew it" : "")}");
+            $"{tls.SslProtocol}, the certificate is {state.ServerName}'s, by the authority given at the join, until {Day(expires)}"
+                + (soon ? ": the provider must renew it" : ""));
         return true;
 
         (string Code, string Message) Fault(X509Certificate2 server, X509Chain? chain, SslPolicyErrors errors)
         {
-            var now = time.GetUtcNow().UtcDateTime;
-            var clock = $"this host's clock says {now.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC";
+            var now = clock.GetUtcNow().UtcDateTime;
+            var local = $"this host's clock says {now.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC";
             return now < server.NotBefore.ToUniversalTime()
                 ? ("tls-not-yet-valid",
-                    $"the certificate is valid only from {Day(server.NotBefore.ToUniversalTime())}, and {clock}: set the clock")
-                : now > server.NotAfter.ToUniversalTime() ? ("tls-expired", $"the certificate was valid until {Day(server.NotAfter.ToUniversalTime())}, and {clock}: set the clock, or tell the provider if it is right")
+                    $"the certificate is valid only from {Day(server.NotBefore.ToUniversalTime())}, and {local}: set the clock")
+                : now > server.NotAfter.ToUniversalTime() ? ("tls-expired",
+                    $"the certificate was valid until {Day(server.NotAfter.ToUniversalTime())}, and {local}: set the clock, or tell the "
+                        + "provider if it is right")
                 : chain is not null && chain.ChainStatus.Any(s => s.Status is not X509ChainStatusFlags.NoError) ? ("tls-authority",
-                    "the certificate is not by the authority given at the join: something on the way opens TLS (exempt this host), or the provider has a new authority (join anew with its CA)")
+                    "the certificate is not by the authority given at the join: something on the way opens TLS (exempt this host), or the "
+                        + "provider has a new authority (join anew with its CA)")
                 : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? ("tls-name",
-                    $"the certificate is for {shown}, not for {state.ServerName}: the address leads to another host, or the connector was joined with the wrong --server-name")
+                    $"the certificate is for {shown}, not for {state.ServerName}: the address leads to another host, or the connector was "
+                        + "joined with the wrong --server-name")
                 : ("tls-authority", "the certificate cannot be verified with the authority given at the join");
         }
     }
 
-    private async Task Ask(CancellationToken ct)
+    private async Task Ask(CancellationToken cancel)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(2 * _patience);
         try
         {
             using var service = new ServiceClient(state);
             using var challenge = await service.Send(new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.ChallengePath), timeout.Token);
-            if (!Clock(challenge.Headers.Date))
+            if (!CheckClock(challenge.Headers.Date))
             {
                 return;
             }
@@ -203,42 +218,44 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             var nonce =
                 JsonSerializer.Deserialize(
                     await challenge.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.Challenge)!.Nonce;
-            var statement = new CheckStatement(state.ServerName, state.Connector, nonce, time.GetUtcNow());
+            var statement = new CheckStatement(state.ServerName, state.Connector, nonce, clock.GetUtcNow());
             using var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.CheckPath)
             {
                 Headers =
                     { { TunnelProtocol.ConnectorHeader, state.Connector }, { TunnelProtocol.ProofHeader, Proof.Sign(key, statement) } },
             };
-            using var response = await service.Send(request, timeout.Token);
-            RefusedException.ThrowUnlessOk(response);
-            var reply =
-                JsonSerializer.Deserialize(await response.Content.ReadAsByteArrayAsync(timeout.Token), TunnelJson.Default.CheckReply)!;
-            Say("key", "ok", null, $"the service accepts it; {(reply.Links == 0 ? "no link is attached now: start the connector" : $"{reply.Links} attached now")}");
+            var reply = await service.Ask(request, TunnelJson.Default.CheckReply, timeout.Token);
+            var links = reply.Links == 0 ? "no link is attached now: start the connector" : $"{reply.Links} attached now";
+            Say("key", "ok", null, $"the service accepts it; {links}");
             var outdated = Version.TryParse(reply.UpdateTo, out var newest) && Version.TryParse(ConnectorVersion.Text, out var own)
                 && newest > own;
             Say("protocol", outdated ? "warning" : "ok", outdated ? "update-available" : null,
-                $"the service speaks protocol {TunnelProtocol.Version}; this is connector {ConnectorVersion.Text}{(outdated ? $", install {newest}" : "")}");
+                $"the service speaks protocol {TunnelProtocol.Version}; this is connector {ConnectorVersion.Text}"
+                    + (outdated ? $", install {newest}" : ""));
         }
         catch (RefusedException e)
         {
             Refused(e);
         }
         catch (Exception e) when (
-            e is HttpRequestException or IOException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+            e is HttpRequestException or IOException or JsonException
+                || (e is OperationCanceledException && !cancel.IsCancellationRequested))
         {
             Say(_said.Contains("clock") ? "key" : "clock", "wrong", "no-answer",
                 $"TLS works, but the service gives no usable answer ({e.GetBaseException().Message}): try again, then tell the provider");
         }
     }
 
-    private bool Clock(DateTimeOffset? theirs)
+    private bool CheckClock(DateTimeOffset? theirs)
     {
         const string step = "clock";
-        var off = time.GetUtcNow() - theirs ?? TimeSpan.Zero;
+        var off = clock.GetUtcNow() - theirs ?? TimeSpan.Zero;
         var words = $"{off.Duration().TotalSeconds:0} s {(off < TimeSpan.Zero ? "behind" : "ahead of")} the service's";
         if (off.Duration() > TunnelProtocol.ProofSkew)
         {
-            Say(step, "wrong", "clock-off", $"this host's clock is {words}, more than the {TunnelProtocol.ProofSkew.TotalMinutes:0} minutes allowed: set it, for example with NTP");
+            Say(step, "wrong", "clock-off",
+                $"this host's clock is {words}, more than the {TunnelProtocol.ProofSkew.TotalMinutes:0} minutes allowed: set it, for "
+                    + "example with NTP");
             return false;
         }
 

@@ -27,7 +27,7 @@ internal static class StateFiles
         SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
-    /// <summary>One process per state directory: two would not see each other's fences.</summary>
+    /// <summary>Allows one process per state directory, since two would not see each other's fences.</summary>
     public static FileStream Lock(string directory)
     {
         try
@@ -45,14 +45,14 @@ internal static class StateFiles
         }
     }
 
-    /// <summary>False for a user that could not keep fences there.</summary>
+    /// <summary>Whether this user can write files, such as the fences, there.</summary>
     public static bool IsWritable(string directory)
     {
         const int writeAndSearch = 3;
         return Access(directory, writeAndSearch) == 0;
     }
 
-    // A rename is durable only when its directory is synced, too; .NET opens no directories.
+    // A rename is durable only after its directory is synced; .NET cannot open directories.
     private static void SyncDirectory(string directory)
     {
         const int readOnly = 0;

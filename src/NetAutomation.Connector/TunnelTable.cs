@@ -11,7 +11,7 @@ internal sealed class TunnelTable : IDisposable
     private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _rememberCuts = TimeSpan.FromMinutes(10);
     private readonly FenceFile _fences;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _clock;
     private readonly Lock _lock = new();
     private readonly HashSet<OpenTunnel> _open = [];
     private readonly Dictionary<string, (long Fence, DateTimeOffset Until)> _permits = new(StringComparer.Ordinal);
@@ -19,11 +19,11 @@ internal sealed class TunnelTable : IDisposable
     private readonly ITimer _sweep;
     private bool _shuttingDown;
 
-    public TunnelTable(FenceFile fences, TimeProvider time)
+    public TunnelTable(FenceFile fences, TimeProvider clock)
     {
         _fences = fences;
-        _time = time;
-        _sweep = time.CreateTimer(_ => Sweep(), null, _sweepEvery, _sweepEvery);
+        _clock = clock;
+        _sweep = clock.CreateTimer(_ => Sweep(), null, _sweepEvery, _sweepEvery);
     }
 
     public int Count
@@ -74,12 +74,12 @@ internal sealed class TunnelTable : IDisposable
         return (tunnel, "");
     }
 
-    /// <summary>The sweep cuts a lapsed stream within a second; this is for the bytes that would be faster.</summary>
+    /// <summary>The sweep cuts a lapsed stream within a second; this stops bytes that would arrive earlier.</summary>
     public void ThrowIfLapsed(OpenTunnel tunnel)
     {
         lock (_lock)
         {
-            if (IsLapsed(tunnel, _time.GetUtcNow()))
+            if (IsLapsed(tunnel, _clock.GetUtcNow()))
             {
                 throw new IOException("The run's permit has lapsed.");
             }
@@ -110,7 +110,7 @@ internal sealed class TunnelTable : IDisposable
 
             if (cut.Run is { } run)
             {
-                _cutRuns[run] = (Math.Max(cut.BelowFence, _cutRuns.GetValueOrDefault(run).BelowFence), _time.GetUtcNow());
+                _cutRuns[run] = (Math.Max(cut.BelowFence, _cutRuns.GetValueOrDefault(run).BelowFence), _clock.GetUtcNow());
                 cutOff.AddRange(_open.Where(t => t.Dial.Run == run && t.Dial.Fence < cut.BelowFence));
             }
         }
@@ -178,7 +178,7 @@ internal sealed class TunnelTable : IDisposable
     {
         if (run is not null && fence >= _permits.GetValueOrDefault(run).Fence)
         {
-            _permits[run] = (fence, _time.GetUtcNow() + ttl);
+            _permits[run] = (fence, _clock.GetUtcNow() + ttl);
         }
     }
 
@@ -192,7 +192,7 @@ internal sealed class TunnelTable : IDisposable
         List<OpenTunnel> lapsed;
         lock (_lock)
         {
-            var now = _time.GetUtcNow();
+            var now = _clock.GetUtcNow();
             lapsed = [.. _open.Where(t => IsLapsed(t, now))];
             foreach (var run in _permits.Where(p => p.Value.Until <= now).Select(p => p.Key).ToList())
             {

@@ -7,8 +7,8 @@ using System.Text;
 namespace NetAutomation.Connector;
 
 /// <summary>
-/// Checks an export of receipts (GET /v1/receipts) without asking the service: each line without its last member is what that member's
-/// hash is of, each names the hash before it, and the numbers have no gap. Nothing else is read, so any changed byte is found.
+/// Checks an export of receipts (GET /v1/receipts) without asking the service: the last member of each line is the hash of the rest, each
+/// line names the hash of the line before, and the numbers have no gap. The hash covers every byte, so any change is found.
 /// </summary>
 internal static class VerifyReceiptsCommand
 {
@@ -17,7 +17,7 @@ internal static class VerifyReceiptsCommand
     private static readonly SearchValues<byte> _hexDigits = SearchValues.Create("0123456789abcdef"u8);
     private static readonly string _genesis = new('0', HashLength);
 
-    public static async Task<int> Run(CommandLine options, Stream input, TextWriter output, CancellationToken ct)
+    public static async Task<int> Run(CommandLine options, Stream input, TextWriter output, CancellationToken cancel)
     {
         if (options.Operands is not [var file])
         {
@@ -29,7 +29,7 @@ internal static class VerifyReceiptsCommand
         var chain = new Chain(from);
         try
         {
-            await Read(lines, chain, ct);
+            await Read(lines, chain, cancel);
             chain.MustEndAt(head);
         }
         catch (InvalidDataException fault)
@@ -58,12 +58,12 @@ internal static class VerifyReceiptsCommand
 
     private static bool IsHash(ReadOnlySpan<byte> text) => text.Length == HashLength && text.IndexOfAnyExcept(_hexDigits) < 0;
 
-    private static async Task Read(Stream input, Chain chain, CancellationToken ct)
+    private static async Task Read(Stream input, Chain chain, CancellationToken cancel)
     {
         var reader = PipeReader.Create(input);
         while (true)
         {
-            var read = await reader.ReadAsync(ct);
+            var read = await reader.ReadAsync(cancel);
             var rest = read.Buffer;
             while (rest.PositionOf((byte)'\n') is { } end)
             {
@@ -110,7 +110,7 @@ internal static class VerifyReceiptsCommand
                 throw new InvalidDataException($"line {Count} is no receipt");
             }
 
-            // The bytes that were hashed: the receipt as an object of its own.
+            // The hash covers the receipt as an object without the hash member.
             byte[] hashed = [.. text, (byte)'}'];
             if (!Cut(ref text, PreviousMember, "\""u8, out var previous))
             {

@@ -8,22 +8,22 @@ namespace NetAutomation.Tunnel;
 /// <summary>Control messages as lines of JSON.</summary>
 public static class ControlLines
 {
-    public static async Task Write(Stream stream, ControlMessage message, CancellationToken ct)
+    public static async Task Write(Stream stream, ControlMessage message, CancellationToken cancel)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(message, TunnelJson.Default.ControlMessage);
-        await stream.WriteAsync((byte[])[.. json, (byte)'\n'], ct);
-        await stream.FlushAsync(ct);
+        await stream.WriteAsync((byte[])[.. json, (byte)'\n'], cancel);
+        await stream.FlushAsync(cancel);
     }
 
-    /// <summary>Ends with the stream. A line that is no message, or longer than allowed, is InvalidDataException.</summary>
-    public static async IAsyncEnumerable<ControlMessage> Read(Stream stream, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>Ends with the stream. A line that is no message or is too long throws InvalidDataException.</summary>
+    public static async IAsyncEnumerable<ControlMessage> Read(Stream stream, [EnumeratorCancellation] CancellationToken cancel)
     {
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true));
         try
         {
             while (true)
             {
-                var result = await reader.ReadAsync(ct);
+                var result = await reader.ReadAsync(cancel);
                 var rest = result.Buffer;
                 while (rest.PositionOf((byte)'\n') is { } end)
                 {

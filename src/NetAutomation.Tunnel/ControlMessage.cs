@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace NetAutomation.Tunnel;
 
 /// <summary>
-/// One line of the control stream, service to connector. A type this end does not know arrives as the bare base record
-/// and is skipped, so that either end may be newer.
+/// One line of the control stream, service to connector. An unknown type becomes the bare base record and is skipped, so either end
+/// may be newer.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type", IgnoreUnrecognizedTypeDiscriminators = true)]
 [JsonDerivedType(typeof(Hello), "hello")]
@@ -26,8 +26,8 @@ public sealed record Dial(string Id, string Device, string Host, int Port, strin
     : ControlMessage;
 
 /// <summary>
-/// Reset every stream of the device, or of the run, whose fence is lower, and refuse later ones. Answered by
-/// PUT /v1/connector/cuts/{id} only when none is open.
+/// Reset every stream of the device or run with a lower fence, and refuse new ones. The connector answers with
+/// PUT /v1/connector/cuts/{id} when none of them is open any more.
 /// </summary>
 public sealed record Cut(string Id, string? Device, string? Run, long BelowFence) : ControlMessage;
 
@@ -36,7 +36,7 @@ public sealed record Fences(IReadOnlyList<DeviceFence> Devices) : ControlMessage
 
 public sealed record DeviceFence(string Device, long Fence);
 
-/// <summary>The run may go on for this long; its streams are cut when no further permit arrives.</summary>
+/// <summary>Allows the run's streams for this time; without another permit they are cut.</summary>
 public sealed record Permit(string Run, long Fence, int TtlMs) : ControlMessage;
 
 /// <summary>Attach elsewhere; this link carries no new dials and ends with its last stream or at the deadline.</summary>

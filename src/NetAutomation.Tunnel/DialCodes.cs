@@ -1,6 +1,6 @@
 namespace NetAutomation.Tunnel;
 
-/// <summary>Why a dial gave no stream. The first group is the connector's word, the second the service's.</summary>
+/// <summary>Why a dial opened no stream. The connector sends the codes of the first group, the service sets those of the second.</summary>
 public static class DialCodes
 {
     public const string NotAllowed = "not-allowed";
@@ -15,7 +15,6 @@ public static class DialCodes
 
     public const string NotAttached = "not-attached";
     public const string LinkLost = "link-lost";
-    public const string Expired = "expired";
     public const string NoReplica = "no-replica";
     public const string ConnectorAbsent = "connector_absent";
 
@@ -23,7 +22,7 @@ public static class DialCodes
     public static bool IsFromConnector(string code) =>
         code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;
 
-    /// <summary>Another link may be tried: no byte has flowed, and the device was not asked or nobody can know it.</summary>
+    /// <summary>Another link may be tried: no byte has flowed, and the device was not dialled, or whether it was is unknown.</summary>
     public static bool AnotherLinkMayServe(string code) =>
         code is NotAttached or LinkLost or Busy or ShuttingDown or NoReplica or ConnectorAbsent;
 }

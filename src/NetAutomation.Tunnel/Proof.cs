@@ -8,7 +8,7 @@ namespace NetAutomation.Tunnel;
 
 /// <summary>
 /// A signed statement: base64url(JSON) "." base64url(ECDSA P-256 with SHA-256, IEEE P1363, RFC 7515 appendix A.3 style).
-/// The purpose is part of what is signed, so a proof made for one use is worthless for another.
+/// The signature covers the purpose, so a proof for one purpose is worthless for another.
 /// </summary>
 public static class Proof
 {

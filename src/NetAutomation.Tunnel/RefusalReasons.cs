@@ -1,7 +1,7 @@
 namespace NetAutomation.Tunnel;
 
 /// <summary>
-/// Why a connector was refused, in <see cref="TunnelProtocol.ReasonHeader"/>. Only one that has proved its key is told more than the first
+/// Why a connector was refused, in <see cref="TunnelProtocol.ReasonHeader"/>. A connector that has not proved its key gets one of the first
 /// three.
 /// </summary>
 public static class RefusalReasons
@@ -15,7 +15,7 @@ public static class RefusalReasons
     /// <summary>401: not the key of a connector of the endpoint's tenant, or not a fresh proof for this service.</summary>
     public const string Proof = "proof";
 
-    /// <summary>401: the proof is too old, or of the future.</summary>
+    /// <summary>401: the proof was issued too long ago, or in the future.</summary>
     public const string Clock = "clock";
 
     /// <summary>403.</summary>
@@ -25,7 +25,7 @@ public static class RefusalReasons
     public const string Cloned = "cloned";
 
     /// <summary>
-    /// 409: a newer instance of this connector has attached. Who is refused twice is alive beside it: then it is <see cref="Cloned"/>.
+    /// 409: a newer instance of this connector has attached. A second refusal proves that both run: then it is <see cref="Cloned"/>.
     /// </summary>
     public const string Superseded = "superseded";
 

@@ -12,8 +12,8 @@ public static class StreamPump
     /// Copies until the source ends and flushes every piece. Waits with an empty read and rents its buffer only when
     /// bytes are there, so an idle tunnel holds none; a busy source is read straight away.
     /// </summary>
-    /// <param name="mayWrite">Asked before every piece is written; an exception ends the copy.</param>
-    public static async Task<long> Copy(Stream source, Stream target, CancellationToken ct, Action? mayWrite = null)
+    /// <param name="beforeWrite">Called before every piece is written; an exception ends the copy.</param>
+    public static async Task<long> Copy(Stream source, Stream target, CancellationToken cancel, Action? beforeWrite = null)
     {
         long total = 0;
         var last = 0;
@@ -21,21 +21,21 @@ public static class StreamPump
         {
             if (last < Busy)
             {
-                _ = await source.ReadAsync(Memory<byte>.Empty, ct);
+                _ = await source.ReadAsync(Memory<byte>.Empty, cancel);
             }
 
             var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
             try
             {
-                last = await source.ReadAsync(buffer, ct);
+                last = await source.ReadAsync(buffer, cancel);
                 if (last == 0)
                 {
                     return total;
                 }
 
-                mayWrite?.Invoke();
-                await target.WriteAsync(buffer.AsMemory(0, last), ct);
-                await target.FlushAsync(ct);
+                beforeWrite?.Invoke();
+                await target.WriteAsync(buffer.AsMemory(0, last), cancel);
+                await target.FlushAsync(cancel);
                 total += last;
             }
             finally

@@ -6,7 +6,7 @@ namespace NetAutomation.Tunnel;
 public static class TunnelProtocol
 {
     /// <summary>
-    /// Version of the protocol. A new message type or an optional member does not raise it: both ends skip what they do not know.
+    /// Version of the protocol. A new message type or an optional member does not raise it: both ends skip unknown ones.
     /// </summary>
     public const int Version = 1;
 
@@ -31,14 +31,14 @@ public static class TunnelProtocol
     public const int MaxTunnels = 256;
 
     /// <summary>
-    /// HTTP/2 receive window of one tunnel at the service. With 256 KiB a device that sends all it can waits for credit even on one
-    /// machine, and much of the time goes into waking up; 512 KiB is 22 MB/s over 24 ms.
+    /// HTTP/2 receive window of one tunnel at the service. With 256 KiB a fast device waits for credit even on one machine, and
+    /// wake-ups take much of the time; 512 KiB carries 22 MB/s over 24 ms.
     /// </summary>
     public const int StreamWindow = 512 * 1024;
 
     /// <summary>
-    /// HTTP/2 receive window of a whole link at the service. Kestrel gives credit back only when the application has
-    /// read, so it is twice MaxTunnels × StreamWindow: else tunnels whose reader stalls block all others.
+    /// HTTP/2 receive window of a whole link at the service. Kestrel gives credit back only after the application has read, so the
+    /// window is twice MaxTunnels × StreamWindow: a smaller one would let tunnels with a stalled reader block all others.
     /// </summary>
     public const int ConnectionWindow = 256 * 1024 * 1024;
 
@@ -57,13 +57,13 @@ public static class TunnelProtocol
     /// <summary>Streams of a run are cut when no permit has arrived for this long.</summary>
     public static readonly TimeSpan PermitTtl = TimeSpan.FromSeconds(25);
 
-    /// <summary>A dial id is good for one tunnel on one connection within this time.</summary>
+    /// <summary>A dial id is valid for one tunnel on one connection within this time.</summary>
     public static readonly TimeSpan DialIdLifetime = TimeSpan.FromSeconds(15);
 
     /// <summary>A signed statement may be this old, or this far in the future.</summary>
     public static readonly TimeSpan ProofSkew = TimeSpan.FromMinutes(5);
 
-    /// <summary>What a connector may say of its version of the protocol and still be served.</summary>
-    public static bool Accepts(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var spoken)
-        && spoken >= OldestAccepted && spoken <= Version;
+    /// <summary>Whether the service serves a connector with this protocol version.</summary>
+    public static bool Accepts(string? version) => int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && number >= OldestAccepted && number <= Version;
 }
