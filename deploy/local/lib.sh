@@ -77,7 +77,7 @@ start() {
   echo "$! $(started_at $!)" > "$state/pids/$name"
 }
 
-stop() { # name, seconds of patience
+stop() { # name, seconds to wait
   alive "$1" || { rm -f "$state/pids/$1"; return 0; }
   local pid started until=$((SECONDS + $2))
   read -r pid started < "$state/pids/$1"
@@ -135,7 +135,7 @@ staff() { # method, path, json or "", curl arguments
   curl -sS --fail-with-body --max-time 60 -K "$state/operator.curlrc" -X "$method" "https://$server:$port_operator/operator/v1$path" \
     ${body:+-H 'Content-Type: application/json' --data-binary "$body"} "$@"
 }
-curl_settings() { # port, address, key; what curl needs to reach a listener
+curl_settings() { # port, address, key; curl's settings for a listener
   printf 'cacert = "%s"\nresolve = "%s:%s:%s"\nheader = "Authorization: Bearer %s"\n' "$state/ca.pem" "$server" "$1" "$2" "$3"
 }
 simulate() { # method, path, json?
@@ -180,7 +180,7 @@ start_simulator() {
   service_id=vpce-svc-0$(random 8) product=$(random 12) provider_secret=$(random 20)
   jq -n --arg region "$region" --arg provider "$provider" --arg secret "$provider_secret" --arg service "$service_id" --arg product "$product" \
     --arg stranger "$stranger" --arg customer "$customer_targets" --arg connector "$connector_targets" '
-    # The connector listener speaks HTTP/2 only and health checks do not.
+    # The connector listener speaks only HTTP/2, and health checks only HTTP/1.1.
     def group($name; $ports; $check): ($ports | split(" ") | map(tonumber)) as $ports
       | {name: $name, port: $ports[0], healthCheck: {protocol: $check}, targets: ($ports | map({id: "127.0.0.1", port: .}))};
     {region: $region, providerAccount: $provider,
@@ -252,7 +252,7 @@ browse() { # tenant, path, curl arguments
   curl -sS -L --fail-with-body --max-time 60 -c "$state/tenant$tenant/cookies" -b "$state/tenant$tenant/cookies" "$@" "http://127.0.0.1:$port_registration$path"
 }
 
-create_endpoint() { # account, address or ""; what the customer does in their own VPC
+create_endpoint() { # account, address or ""; the customer's step in their own VPC
   simulate POST /control/endpoints "$(jq -n --arg account "$1" --arg service "$service_id" --arg address "$2" \
     '{account: $account, service: $service, listenAddress: (if $address == "" then null else $address end)}')" 2>/dev/null
 }
@@ -266,7 +266,7 @@ onboard() { # tenant
   subscription=$(simulate POST /control/subscriptions "{\"account\": \"$account\"}")
   jq -j .registrationToken <<<"$subscription" | browse "$tenant" /marketplace/registration --data-urlencode x-amzn-marketplace-token@- >"$folder/registration.html"
   simulate POST "/control/subscriptions/$(jq -r .id <<<"$subscription"):activate" '{}' >/dev/null
-  # Before the service allows this account, EC2 tells it that there is no such endpoint service.
+  # Until the service allows this account, EC2 answers that there is no such endpoint service.
   find_service() { endpoint=$(create_endpoint "$account" "$(front_of "$tenant")"); }
   await 60 "the permission to create an endpoint" find_service
   endpoint=$(jq -r .vpceId <<<"$endpoint")

@@ -18,12 +18,12 @@ from ansible.parsing.ajson import AnsibleJSONEncoder
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.strategy import StrategyBase
 
-# Well above what the service keeps, so that its cut, made after secrets are masked, is the one that shows.
+# Far above the limits of the service, so that the service's own cut, made after masking secrets, takes effect first.
 TEXT, DIFF, RESULT, ARTIFACT, PIECE = 64 << 10, 384 << 10, 64 << 10, 8 << 20, 96 << 10
 
 
 def _soft_stop():
-    """After SIGUSR1 the tasks under way end, and no further one starts on any device."""
+    """After SIGUSR1 running tasks finish, and no further task starts on any device."""
     stopped = []
     signal.signal(signal.SIGUSR1, lambda *_: stopped.append(True))
     left = StrategyBase.get_hosts_left
@@ -35,7 +35,7 @@ def _cut(text, limit):
 
 
 def _diff(diffs):
-    """Modules hand diffs over in two shapes: ready text, or before and after."""
+    """Modules return diffs in two shapes: ready text, or before and after."""
     parts = []
     for diff in diffs if isinstance(diffs, list) else [diffs]:
         if not isinstance(diff, dict):
@@ -51,7 +51,7 @@ def _diff(diffs):
 
 
 def _is_include(task):
-    """Looking up the block's tasks is not a task of the block, unless it fails."""
+    """Including the block's tasks is no task of the block, and is reported only if it fails."""
     return task.action.rsplit(".", 1)[-1] == "include_tasks"
 
 
@@ -61,9 +61,9 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._fd = int(os.environ["NETAUTOMATION_EVENTS"])
-        # Neither modules nor connection processes may hold it: its end is how the reader learns that the run is over.
+        # Neither modules nor connection processes may inherit it: the reader takes its end for the end of the run.
         os.set_inheritable(self._fd, False)
-        # A run may be spread over several processes, and what is longer than PIPE_BUF is not written in one piece.
+        # Several processes may share a run, and a line longer than PIPE_BUF is not written in one piece.
         self._lock = open(os.path.expanduser("~/events.lock"), "w")
         _soft_stop()
 
@@ -87,7 +87,7 @@ class CallbackModule(CallbackBase):
             self._handed_over(host, values.get("ansible_facts") or {})
 
     def _handed_over(self, host, facts):
-        """block_artifacts and block_result are how a block hands something over; block_result comes last and means done."""
+        """A block hands over its results in block_artifacts and block_result; block_result comes last and means done."""
         for name, text in (facts.get("block_artifacts") or {}).items():
             data = str(text).encode()[:ARTIFACT]
             for at in range(0, max(len(data), 1), PIECE):

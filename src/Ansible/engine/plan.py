@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be configured on a device so that it has what a block wants: the block's templates against the device's own text."""
+"""The lines to configure on a device: the block's templates compared with the device's own text."""
 import functools
 import ipaddress
 import re
@@ -11,7 +11,7 @@ import platforms
 
 
 def one_line(value):
-    """A value that is to become part of a configuration line: a line break in it would be a second command."""
+    """Checks a value that becomes part of a configuration line: a line break in it would start a second command."""
     text = str(value)
     if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text):
         raise ValueError("a control character in a value for a configuration line")
@@ -19,7 +19,7 @@ def one_line(value):
 
 
 def canonical_prefix(value):
-    """10.9.1.1/16 -> 10.9.0.0/16: the form in which a device shows the prefix again."""
+    """10.9.1.1/16 -> 10.9.0.0/16, the form in which a device shows the prefix."""
     return str(ipaddress.ip_network(value, strict=False))
 
 
@@ -27,7 +27,7 @@ WORDS = {"canonical_prefix": canonical_prefix, "one_line": one_line}
 
 
 def sections(text, grammar):
-    """Each line of a configuration with the lines above it that it belongs to, by indentation: [((parent, ...), line)]."""
+    """Each line of a configuration with its parent lines, by indentation: [((parent, ...), line)]."""
     found, above = [], []
     for line in text.splitlines():
         bare = line.strip()
@@ -42,8 +42,8 @@ def sections(text, grammar):
 
 
 def plan(running, part, block_input, directory):
-    """part: the block's file for this platform; directory: the platform's. The lines to send, those of them that say something new,
-    and why the device must not be touched, if it must not."""
+    """part: the block's file for this platform; directory: the platform's. Answers the lines to send, those of them that change the
+    device, and the reason for refusing the device, if any."""
     grammar = platforms.read(directory)["grammar"]
     render = functools.partial(_render, directory=directory, values={"input": block_input})
     shown = sections(running, grammar)
@@ -51,7 +51,8 @@ def plan(running, part, block_input, directory):
     missing = [(path, line) for path, line in _leaves(render(part.get("wanted", "")), grammar) if (path, line) not in present]
     extra = [(path, line) for path, line in _leaves(render(part.get("unwanted", "")), grammar) if (path, line) in present]
     changes = [(path, grammar["negation"] + line) for path, line in extra] + missing
-    return {"lines": _commands(changes, grammar["indent"]), "configured": [_indented(path, line, grammar["indent"]) for path, line in changes],
+    indent = grammar["indent"]
+    return {"lines": _commands(changes, indent), "configured": [_indented(path, line, indent) for path, line in changes],
             "refused": _refusal(part, shown, render)}
 
 
@@ -64,7 +65,7 @@ def _refusal(part, shown, render):
 
 
 def _leaves(text, grammar):
-    """What a template wants, each line once. A line with others below it only says where those belong."""
+    """The lines that a template asks for, each once. A line with others below it only names their section."""
     lines = sections(text, grammar)
     parents = {(*path[:depth], path[depth]) for path, _ in lines for depth in range(len(path))}
     return list(dict.fromkeys((path, line) for path, line in lines if (*path, line) not in parents))

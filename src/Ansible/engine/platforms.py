@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a platform is: the folder that was published for it. platform.yaml is data, lines.py is what data cannot say."""
+"""Reads the published folder of a platform: its data in platform.yaml, its code in lines.py."""
 import functools
 import importlib.util
 import os
@@ -58,15 +58,15 @@ def _network_cli(platform):
         **{name: value for name, value in options.items() if value}}
 
 
-# The ways to a device that this engine has.
+# The kinds of connection that this engine can make.
 CONNECTIONS = {"network_cli": _network_cli}
 
 
 def modules(directory):
-    """What to import before a run is known: the plugins behind the platform's connection, and what else it names."""
+    """The modules to import before a run arrives: the plugins behind the platform's connection, and others it names."""
     platform = read(directory)
     if platform["connection"] not in CONNECTIONS:
-        return []  # its devices say so when they are played
+        return []  # a run on its devices reports the unknown connection
     collection, _, name = platform["networkOs"].rpartition(".")
     plugins = [f"ansible_collections.{collection}.plugins.{kind}.{name}" for kind in ("terminal", "cliconf")]
     return [*plugins, *platform.get("preload", [])]

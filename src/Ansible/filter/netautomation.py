@@ -11,7 +11,7 @@ import platforms  # noqa: E402
 
 
 def plan(running, part, block_input, directory):
-    """What to configure, by the block's file for the platform. Device text and input stay text, never templates."""
+    """The lines to configure, by the block's file for the platform. Device text and input stay text, never templates."""
     return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Imported by every Python of a run before anything else. ansible.netcommon's network_cli takes a session that ended while a command
-was under way for an answer without text, so that a backup would be "None" and a route that is there would be absent; writing into a
-session that ended is an "Internal error". Here both are a lost connection."""
+"""Imported by every Python of a run before anything else. When a session ends during a command, ansible.netcommon's network_cli
+reports an answer without text, so a backup would be "None" and an existing route would seem absent; writing into an ended session is an
+"Internal error". Here both become a lost connection."""
 import importlib.machinery
 
 _execute = importlib.machinery.SourceFileLoader.exec_module

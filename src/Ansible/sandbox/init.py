@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
-JSON lines. stderr: diagnostics. Nothing secret is ever in an argument or an environment variable. With --warm Ansible is imported
-before the job is read, with what the platforms named after it need, so that it can wait for one."""
+JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
+the modules of these platforms before it reads the job, so that a sandbox can wait for one."""
 import base64
 import concurrent.futures
 import hashlib
@@ -25,8 +25,8 @@ if sys.argv[1:2] == ["--warm"]:
     import warm
 
 LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
-# Devices of one process, and the exit codes of ansible-playbook that tell of failed and unreachable devices.
-SHARE, FARED = 25, 14
+# Devices of one process, and the bits of ansible-playbook's exit code that report failed and unreachable devices.
+SHARE, DEVICE_FAULTS = 25, 14
 KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
              ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
 _events = os.dup(1)
@@ -41,7 +41,7 @@ def put(event, **members):
             line = line[os.write(_events, line):]
 
 
-# --- the link: every 127.x address is a device, and the address dialled is its name ---
+# --- the link: every 127.x address stands for one device ---
 
 def _pump(source, target):
     try:
@@ -112,7 +112,7 @@ def open_transport(device, types, timeout):
         known = transport.get_security_options().key_types
         transport.get_security_options().key_types = [name for name in types if name in known]
         transport.start_client(timeout=timeout)
-        # A device that says nothing ends that wait without an error; without a key there is nothing to compare.
+        # A silent device ends that wait without an error; this line fails when there is no key to compare.
         transport.get_remote_server_key()
         return transport
     except paramiko.ssh_exception.IncompatiblePeer:
@@ -178,7 +178,7 @@ def unsafe(text):
 
 
 def variables(device):
-    """What Ansible has to know of one device, besides its platform."""
+    """Ansible's variables of one device, besides those of its platform."""
     values = {"ansible_host": device["address"], "ansible_port": PORT, "ansible_user": unsafe(device["username"])}
     if device.get("password") is not None:
         values["ansible_password"] = unsafe(device["password"])
@@ -195,7 +195,7 @@ class Unknown(Exception):
 
 
 def plays(block, directory):
-    """How the block is played on one platform, (play, variables): by lines, as the text itself, or by tasks of its own."""
+    """(play, variables) of the block on one platform; the play is lines, text or tasks."""
     try:
         platform = platforms.read(directory)
         connect = platforms.CONNECTIONS[platform["connection"]]
@@ -209,7 +209,7 @@ def plays(block, directory):
 
 
 def inventory(job, devices):
-    """(hosts and groups, the plays they need). A device that cannot be played is left out and says why; it takes no other with it."""
+    """(hosts and groups, the plays they need). A device that cannot be played is excluded alone, with its reason."""
     known, hosts, groups = {}, {}, {}
     for device in devices:
         name, directory = device["name"], device["platform"]
@@ -241,8 +241,8 @@ def run(job):
         return 0
     hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
     extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
-    # Every device has a process of its own from the first task on: one that is slow or dead holds up no other. A worker that has
-    # sent its result may take a moment to end, hence the few more.
+    # Every device has a process of its own from the first task on, so a slow or dead one holds up no other. The few more forks are
+    # for workers that have sent their result but still end.
     arguments = ["-i", hosts, "-e", f"@{extra}", "--diff", "--forks", str(len(playable) + 8)]
     if job["check"]:
         arguments.append("--check")
@@ -250,7 +250,7 @@ def run(job):
 
 
 class Stock:
-    """ansible-playbook as it is installed, a program of its own."""
+    """The installed ansible-playbook, as a program of its own."""
 
     def __init__(self, program):
         self._program, self._process = program, None
@@ -269,8 +269,8 @@ class Stock:
 
 
 class Warm:
-    """Ansible in forks of this process, made while it has no thread. Devices are shared out between them: one process hands out the
-    tasks of a few dozen devices as fast as they are done, not those of a hundred."""
+    """Ansible in forks of this process, made while it has no thread. The forks share the devices: one process keeps up with the tasks of
+    a few dozen devices, not of a hundred."""
 
     def __init__(self, devices):
         self._plays = [self._fork() for _ in range(min(os.cpu_count() or 1, -(-devices // SHARE)))]
@@ -283,7 +283,7 @@ class Warm:
             os.close(reader)
             return pid, writer
         os.close(writer)
-        # Until the playbook runs there is nothing that a stop could spoil.
+        # Before the playbook runs, a stop can end the process at once.
         signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
         with os.fdopen(reader) as lines:
             line = lines.readline()
@@ -293,13 +293,13 @@ class Warm:
         for number, (_, writer) in enumerate(self._plays):
             own = devices[number::len(self._plays)]
             if own and not _stopped:
-                # All know all devices; each plays on its own.
+                # Every fork has the full inventory and runs only its share.
                 limit = private(f"{HOME}/job/limit-{number}", "\n".join(own))
                 os.write(writer, json.dumps([["--limit", f"@{limit}", *arguments], directory]).encode() + b"\n")
             os.close(writer)
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid, _ in self._plays]
-        # Codes of bits only say how the devices fared.
-        return next((code for code in codes if code & ~FARED), max(codes))
+        # Any other bit is a fault of the run itself.
+        return next((code for code in codes if code & ~DEVICE_FAULTS), max(codes))
 
     def stop(self):
         for pid, _ in self._plays:
@@ -310,7 +310,7 @@ class Warm:
 
 
 def obey():
-    """The service holds stdin open as long as it lives: without it nobody would end the run."""
+    """The service holds stdin open as long as it lives. When stdin ends, the service is gone and the run must end."""
     for command in sys.stdin:
         if command.strip() == "stop":
             _stopped.append(True)
@@ -358,7 +358,7 @@ def private_key(text):
 def main():
     global _ansible
     os.umask(0o077)
-    os.dup2(2, 1)  # whatever prints goes to the diagnostics, never between the events
+    os.dup2(2, 1)  # all printed text goes to the diagnostics, never between the events
     if warm:
         warm.load("/opt/ansible/patch", [name for directory in sys.argv[2:] for name in platforms.modules(directory)])
     line = sys.stdin.readline()

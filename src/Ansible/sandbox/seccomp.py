@@ -26,11 +26,11 @@ for name in DENIED:
     except (ValueError, RuntimeError) as fault:  # a call this kernel or library does not know cannot be made either
         print(f"seccomp: {name}: {fault}", file=sys.stderr)
 rules.add_rule(seccomp.ERRNO(errno.EPERM), "clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER))
-# Its flags lie in memory where a filter cannot look; without it libc falls back to clone.
+# A filter cannot read its flags, which lie in memory; without clone3 libc falls back to clone.
 rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
 for family in (NETLINK, PACKET, ALG, VSOCK):
     rules.add_rule(seccomp.ERRNO(errno.EAFNOSUPPORT), "socket", seccomp.Arg(0, seccomp.EQ, family))
-# Typing into the terminal of whoever started the service.
+# TIOCSTI, which types into the terminal that started the service.
 rules.add_rule(seccomp.ERRNO(errno.EPERM), "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, 0x5412))
 with open(sys.argv[1], "wb") as out:
     rules.export_bpf(out)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible inside the first program of a sandbox: imported before the job is known, run in forks of that program when it is.
+"""Ansible inside the first program of a sandbox: imported before the job arrives, then run in forks of that program.
 
-What costs ansible-core 2.14 most on network devices is gone here: importing itself, a new Python for the connection of every task of
-every host (ansible-connection, also for tasks that touch no device), a look at every host each millisecond, and a process for tasks
-that only compute. What the playbook does is the same. The patches lean on internals of ansible-core: with Execution:Warm=false the
-stock ansible-playbook runs instead, and tests run both."""
+This removes the main costs of ansible-core 2.14 on network devices: its own import, a new Python for the connection of every task and
+host (ansible-connection, also for tasks that touch no device), a check of every host each millisecond, and a process for tasks that
+only compute. The playbook itself runs as before. The patches depend on internals of ansible-core: with Execution:Warm=false the stock
+ansible-playbook runs instead, and tests run both."""
 import collections
 import gc
 import importlib
@@ -18,24 +18,26 @@ import sys
 import threading
 import time
 
-# Loaded ahead: what network_cli runs need, besides what the platforms name. What is missing here is imported by the run itself, only later.
+# Modules that network_cli runs need, besides those that the platforms name. A module that is missing here is imported during the run.
 AHEAD = (
-    "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free", "ansible.plugins.action.normal",
-    "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail", "ansible.modules.setup",
-    "ansible.cli.scripts.ansible_connection_cli_stub", "jinja2.nodes", "paramiko", "yaml",
+    "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free",
+    "ansible.plugins.action.normal", "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail",
+    "ansible.modules.setup", "ansible.cli.scripts.ansible_connection_cli_stub", "jinja2.nodes", "paramiko", "yaml",
     "ansible_collections.ansible.netcommon.plugins.connection.network_cli", "ansible_collections.ansible.netcommon.plugins.action.network",
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.action.cli_config",
     "ansible_collections.ansible.netcommon.plugins.modules.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_config",
 )
 # Tasks that touch no device.
-LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats", "validate_argument_spec"}
+LOCAL = {
+    "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",
+    "validate_argument_spec"}
 # Of these, those that only compute.
 COMPUTED = {"assert", "debug", "fail", "include_tasks", "set_fact"}
 
 
 def load(patch, modules):
-    """Imports Ansible and these modules, and patches it. In the process that will be forked, before it has any thread."""
-    # Ansible looks for its other programs beside this one.
+    """Imports Ansible and these modules, and patches it. Runs in the process that will be forked, before it has any thread."""
+    # Ansible looks for its other programs in this directory.
     sys.argv = ["/usr/bin/ansible-playbook"]
     spec = importlib.util.spec_from_file_location("netautomation_patch", patch + "/sitecustomize.py")
     guard = importlib.util.module_from_spec(spec)
@@ -53,7 +55,8 @@ def load(patch, modules):
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
     loader.strategy_loader.get("free", class_only=True)
-    for plugins in (loader.become_loader, loader.cache_loader, loader.callback_loader, loader.connection_loader, loader.inventory_loader, loader.vars_loader):
+    for plugins in (loader.become_loader, loader.cache_loader, loader.callback_loader, loader.connection_loader,
+                    loader.inventory_loader, loader.vars_loader):
         list(plugins.all(class_only=True))
     for plugins in (loader.filter_loader, loader.test_loader):
         list(plugins.all())
@@ -75,7 +78,7 @@ def play(arguments, directory, events):
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException as fault:
-        # As ansible-playbook itself: the message on stderr, and a code that is no count of hosts.
+        # As ansible-playbook does: the message on stderr, and a code that is no count of hosts.
         print(f"ERROR! {fault}", file=sys.stderr)
         return 250
 
@@ -95,8 +98,8 @@ def _patch():
 
     def handler(self, connection, templar):
         found, module = find(self, connection, templar)
-        # Modules of a platform without an action of its own would each be packed and run by a new Python. netcommon's action runs
-        # them in the worker, as it does those of the platforms that have one.
+        # Without an action plugin of their own, a platform's modules would each be packed and run by a new Python. netcommon's action
+        # runs them in the worker, as it does for platforms that have an action plugin.
         collection = (self._play_context.network_os or "").rpartition(".")[0]
         if type(found).__module__ == "ansible.plugins.action.normal" and collection and self._task.action.startswith(collection + "."):
             found = action_loader.get(
@@ -119,33 +122,34 @@ def _compute_here(executor):
     def start(self):
         if self._task.action.rsplit(".", 1)[-1] not in COMPUTED:
             return forked(self)
-        # What a worker changes dies with it: here it works on copies.
+        # A worker's changes end with its process; here copies take its place.
         task = self._task.copy(exclude_parent=True, exclude_tasks=True)
         task._parent = self._task._parent
         with open(os.devnull) as stdin:
             result = executor(
-                self._host, task, dict(self._task_vars), self._play_context, stdin, self._loader, self._shared_loader_obj, self._final_q).run()
+                self._host, task, dict(self._task_vars), self._play_context, stdin, self._loader, self._shared_loader_obj,
+                self._final_q).run()
         self._final_q.send_task_result(self._host.name, self._task._uuid, result, task_fields=task.dump_attrs())
 
     WorkerProcess.start = start
 
 
 def _wait_for_results():
-    """Strategies look at every host once in a millisecond. Here they sleep until a result has come."""
+    """Strategies check every host each millisecond. Here they sleep until a result arrives."""
     import ansible.plugins.strategy as base
     import ansible.plugins.strategy.free as free
     from ansible import constants
-    came = threading.Event()
+    arrived = threading.Event()
 
     class Results(collections.deque):
         def append(self, result):
             super().append(result)
-            came.set()
+            arrived.set()
 
         def popleft(self):
             result = super().popleft()
-            # Whoever deals with a result looks for the host's next task before it sleeps.
-            came.set()
+            # After a result is handled, the strategy must look for the host's next task before it sleeps.
+            arrived.set()
             return result
 
     class Time:
@@ -155,15 +159,15 @@ def _wait_for_results():
         def sleep(self, seconds):
             if seconds != constants.DEFAULT_INTERNAL_POLL_INTERVAL:
                 return time.sleep(seconds)
-            # Not for long: a worker that died sends no result, a stop is none, and neither is the end of the last host.
-            came.wait(0.02)
-            came.clear()
+            # The wait is short: a dead worker, a stop and the end of the last host send no result.
+            arrived.wait(0.02)
+            arrived.clear()
 
     meta = base.StrategyBase._execute_meta
 
     def execute_meta(self, *args, **options):
-        # Done at once, so that no result will come.
-        came.set()
+        # Meta tasks end here and send no result.
+        arrived.set()
         return meta(self, *args, **options)
 
     base.StrategyBase._execute_meta = execute_meta
@@ -172,8 +176,8 @@ def _wait_for_results():
 
 
 def _answer_at_once(connection):
-    """After every prompt network_cli waits whether more comes, as an answer may contain what looks like one. Nothing needs waiting for
-    where the answer is only the command's echo and then, letter for letter, a prompt that silence has confirmed before."""
+    """After every prompt network_cli waits for more text, since an answer may contain text that looks like a prompt. No wait is needed
+    where the answer is the command's echo and then exactly a prompt that an earlier wait has confirmed."""
     receive, find = connection.receive, connection._find_prompt
 
     def timed_receive(self, command=None, *args, **options):
@@ -194,7 +198,7 @@ def _answer_at_once(connection):
 
 
 def _leave_at_once():
-    """A play ends by closing its sessions one after the other. Here none waits for another."""
+    """A play ends by closing its sessions one after the other. Here they close at the same time."""
     from concurrent.futures import ThreadPoolExecutor
     from ansible.module_utils.connection import Connection, ConnectionError
     from ansible.plugins.strategy import StrategyBase
@@ -216,7 +220,7 @@ def _leave_at_once():
 
 
 def _connection(play_context, options, task_uuid):
-    """Takes the place of ansible.executor.task_executor.start_connection: finds the host's connection process, or forks it from here."""
+    """Replaces ansible.executor.task_executor.start_connection: finds the host's connection process, or forks it from here."""
     from ansible import constants
     from ansible.cli.scripts import ansible_connection_cli_stub as stub
     from ansible.errors import AnsibleError
@@ -261,8 +265,8 @@ def _connection(play_context, options, task_uuid):
 
 def _serve(stub, context, options, path, task_uuid, playbook, writer):
     """The connection process of one host. Never returns."""
-    # What is open here belongs to the worker. It is covered and not closed: objects that own a number would close it later, when it is
-    # another's.
+    # The open descriptors belong to the worker. Each is redirected and not closed: an object that owns a number would close it later,
+    # when the number belongs to another file.
     null = os.open(os.devnull, os.O_RDWR)
     for number in [int(name) for name in os.listdir("/proc/self/fd")]:
         if number > 2 and number not in (writer, null):
@@ -272,7 +276,7 @@ def _serve(stub, context, options, path, task_uuid, playbook, writer):
                 pass
     for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    # A worker is forked with the lock of Display held, which guards both streams: whatever thread here wrote to one would wait for ever.
+    # A worker is forked while Display's lock, which guards both streams, is held: a thread that writes to one here would wait for ever.
     sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
     code = 0
     try:
