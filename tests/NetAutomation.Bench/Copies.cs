@@ -76,11 +76,17 @@ internal sealed class Copies
     private async Task Add(Stack stack, string table, string rows, params (string Column, string Value)[] changes)
     {
         var columns = await stack.Value<string[]>(
-            "select array_agg(attname::text order by attnum) from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''", table);
+            """
+            select array_agg(attname::text order by attnum) from pg_attribute
+            where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+            """, table);
         var values = columns.Select(column => Array.Find(changes, change => change.Column == column).Value ?? $"o.{column}");
         var kept = $"public.kept_{Guid.NewGuid():n}";
         await stack.Sql($"create table {kept} as select * from {table} o where {rows}");
         _statements.Add(
-            $"insert into {table} ({string.Join(", ", columns)}) select {string.Join(", ", values)} from {kept} o cross join unnest($1::uuid[], $2::uuid[], $3::uuid[]) as n (run, quote, device)");
+            $"""
+            insert into {table} ({string.Join(", ", columns)})
+            select {string.Join(", ", values)} from {kept} o cross join unnest($1::uuid[], $2::uuid[], $3::uuid[]) as n (run, quote, device)
+            """);
     }
 }

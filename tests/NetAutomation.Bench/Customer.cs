@@ -23,13 +23,17 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
         await stack.Sql(
             """
             with c as (
-              insert into onboarding.endpoint_connection (id, service_id, endpoint_id, owner, endpoint_created_at, state) values ($1, 'other', $2, '999999999999', now(), 'available') returning id
+              insert into onboarding.endpoint_connection (id, service_id, endpoint_id, owner, endpoint_created_at, state)
+              values ($1, 'other', $2, '999999999999', now(), 'available') returning id
             )
             insert into onboarding.binding (tenant_id, id, connection, endpoint_id) select $1, $1, id, $2 from c
             """,
             tenant, endpoint);
         await stack.Sql(
-            "insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role) values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')",
+            """
+            insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role)
+            values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')
+            """,
             tenant, SHA256.HashData(Encoding.UTF8.GetBytes(key)));
         return new(tenant, endpoint, stack.Client(endpoint, key, http2), []);
     }
@@ -47,7 +51,10 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
                 "/v1/credentials", new { name = "netops", username = "netops", kind = "password", password = "sample-secret" });
             await customer.Post("/v1/connectors", new { name = "c1", siteId = site });
             await stack.Sql(
-                "insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at) select tenant_id, id, id, 'bench', now() + interval '1 day' from connectors.connector where tenant_id = $1",
+                """
+                insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at)
+                select tenant_id, id, id, 'bench', now() + interval '1 day' from connectors.connector where tenant_id = $1
+                """,
                 customer.Tenant);
             await customer.Post("/v1/purchases", new { block = Block, kind = "pay_per_use" });
             var csv = new StringBuilder("name,site,address,platform,credential,hostKeySha256\n");

@@ -30,7 +30,11 @@ internal static class Dispatch
         }
 
         await using var product = new Product(stack);
-        await stack.Sql("create table public.bare (id uuid primary key, state text not null, at timestamptz not null default clock_timestamp(), worker text)");
+        await stack.Sql(
+            """
+            create table public.bare (
+              id uuid primary key, state text not null, at timestamptz not null default clock_timestamp(), worker text)
+            """);
         await stack.Sql("create index on public.bare (at) where state = 'queued'");
         await using var source = NpgsqlDataSource.Create($"{stack.Owner};Max Auto Prepare=50;Auto Prepare Min Usages=1");
         var (claimed, runs) = (0, Customers);

@@ -13,6 +13,7 @@ namespace NetAutomation.Bench;
 internal static class Events
 {
     private const int Customers = 8;
+    private const string OutputLine = "changed: [r0001] => (item=10.9.0.0/16 via 10.66.0.1) in the running configuration";
     private const int Each = 5_000;
     private const int Batch = 256;
     private static readonly int[] _more = [1_000_000, 3_000_000];
@@ -55,7 +56,8 @@ internal static class Events
             await stack.Value<long>(
                 """
                 select count(*) from (
-                  select seq, row_number() over w as place, (data ->> 'n')::int as n, lag((data ->> 'n')::int) over w as before from runs.run_event
+                  select seq, row_number() over w as place, (data ->> 'n')::int as n, lag((data ->> 'n')::int) over w as before
+                  from runs.run_event
                   where not data ? 'old' window w as (partition by tenant_id, run_id order by seq)) e
                 where seq <> place or n is not null and n <> coalesce(before + 1, 0)
                 """));
@@ -117,7 +119,9 @@ internal static class Events
                 for (var n = 0; n < Each;)
                 {
                     await using var copy = await connection.BeginBinaryImportAsync(
-                        "copy public.bare (tenant_id, run_id, run_day, seq, time, type, attempt, device_id, data) from stdin (format binary)");
+                        """
+                        copy public.bare (tenant_id, run_id, run_day, seq, time, type, attempt, device_id, data) from stdin (format binary)
+                        """);
                     for (var end = Math.Min(Each, n + Batch); n < end; n++)
                     {
                         await copy.StartRowAsync();
@@ -139,8 +143,7 @@ internal static class Events
         }
 
         static string Data(int n) => string.Create(
-            CultureInfo.InvariantCulture,
-            $$"""{"n":{{n}},"task":"Make static routes present","line":"changed: [r0001] => (item=10.9.0.0/16 via 10.66.0.1) in the running configuration"}""");
+            CultureInfo.InvariantCulture, $$"""{"n":{{n}},"task":"Make static routes present","line":"{{OutputLine}}"}""");
     }
 
     /// <summary>

@@ -67,10 +67,13 @@ internal static class Growth
     {
         var copies = await stack.Value<string[]>(
             """
-            select array_agg(format('insert into %1$s (tenant_id, %2$s) overriding system value select t, %2$s from %1$s cross join unnest($2::uuid[]) t where tenant_id = $1', c.oid::regclass, columns))
+            select array_agg(format(
+                     'insert into %1$s (tenant_id, %2$s) overriding system value '
+                     'select t, %2$s from %1$s cross join unnest($2::uuid[]) t where tenant_id = $1', c.oid::regclass, columns))
             from pg_class c cross join lateral (
                    select string_agg(quote_ident(attname), ', ') as columns
-                   from (select attname from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated = '' and attname <> 'tenant_id') a) a
+                   from (select attname from pg_attribute
+                         where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated = '' and attname <> 'tenant_id') a) a
             where c.relkind in ('r', 'p') and not c.relispartition
               and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not exists (
                 select from pg_index i where i.indrelid = c.oid and i.indisunique and not a.attnum = any (i.indkey)))

@@ -28,7 +28,8 @@ internal static class ReconcileTenThousand
         await stack.Sql(
             """
             with made as (
-              insert into onboarding.tenant (tenant_id, name, state) select gen_random_uuid(), a, 'active' from unnest($1) a returning tenant_id, name
+              insert into onboarding.tenant (tenant_id, name, state)
+              select gen_random_uuid(), a, 'active' from unnest($1) a returning tenant_id, name
             )
             insert into onboarding.tenant_account (tenant_id, account, proven_by) select tenant_id, name, 'operator' from made
             """,
@@ -144,7 +145,10 @@ internal static class ReconcileTenThousand
                 each => (Account: each.GetProperty("account").GetString()!, State: each.GetProperty("state").GetString()!));
         var bound = new Dictionary<string, string>(StringComparer.Ordinal);
         await using var command = stack.Database.CreateCommand(
-            "select b.endpoint_id, t.name from onboarding.binding b join onboarding.tenant t using (tenant_id) where b.ended_at is null and t.name <> 'customer'");
+            """
+            select b.endpoint_id, t.name from onboarding.binding b join onboarding.tenant t using (tenant_id)
+            where b.ended_at is null and t.name <> 'customer'
+            """);
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
         {

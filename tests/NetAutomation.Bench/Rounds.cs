@@ -32,7 +32,8 @@ internal sealed class Rounds
                 all.Add(name, await measure());
             }
 
-            Stack.Say($"{bench} round {round + 1} of {rounds}: {string.Join(", ", sides.Select(side => $"{side.Name} {all._values[side.Name][^1]:G4}"))}");
+            var values = sides.Select(side => $"{side.Name} {all._values[side.Name][^1]:G4}");
+            Stack.Say($"{bench} round {round + 1} of {rounds}: {string.Join(", ", values)}");
         }
 
         return all;

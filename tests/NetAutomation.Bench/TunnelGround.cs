@@ -88,12 +88,15 @@ internal sealed class TunnelGround : IDisposable
         await stack.Sql(
             """
             set session_replication_role = replica;
-            insert into runs.run (tenant_id, id, state, terminal, transition, attempt, fence, quote_id, block, version, digest, effect, mode, targets, input, input_hash, timeout_seconds,
-                                  ceiling_micros, created_by)
-              values ('{0}', '{2}', 'running', false, 1, 1, 1, '{2}', 'bench', '1', '', 'unsafe', 'apply', '{{}}', '{{}}', '', 86400, 0, '{2}');
+            insert into runs.run (tenant_id, id, state, terminal, transition, attempt, fence, quote_id, block, version, digest, effect,
+                                  mode, targets, input, input_hash, timeout_seconds, ceiling_micros, created_by)
+              values ('{0}', '{2}', 'running', false, 1, 1, 1, '{2}', 'bench', '1', '', 'unsafe', 'apply', '{{}}', '{{}}', '', 86400,
+                      0, '{2}');
             insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence) values ('{0}', '{1}', '{2}', 1, 1);
             set session_replication_role = origin;
-            """.Replace("{{}}", "{}", StringComparison.Ordinal).Replace("{0}", $"{Tenant}", StringComparison.Ordinal).Replace("{1}", $"{device}", StringComparison.Ordinal)
+            """.Replace("{{}}", "{}", StringComparison.Ordinal)
+                .Replace("{0}", $"{Tenant}", StringComparison.Ordinal)
+                .Replace("{1}", $"{device}", StringComparison.Ordinal)
                 .Replace("{2}", $"{run}", StringComparison.Ordinal));
         ConnectorPort = Ports.Free();
         Service =

@@ -24,7 +24,9 @@ public sealed class PageTests(LocalProduct product)
                 .ShouldStartWith("200");
         (await browser.Evaluate("document.querySelector('[id$=-GetMe] .live-responses-table').innerText"))!.GetValue<string>()
             .ShouldContain("\"role\": \"admin\"");
-        (await browser.Evaluate("performance.getEntriesByType('resource').filter(entry => new URL(entry.name).origin !== location.origin && !entry.name.startsWith('data:')).length"))!
+        (await browser.Evaluate(
+            "performance.getEntriesByType('resource')"
+            + ".filter(entry => new URL(entry.name).origin !== location.origin && !entry.name.startsWith('data:')).length"))!
             .GetValue<int>().ShouldBe(0);
     }
 }

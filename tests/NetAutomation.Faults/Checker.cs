@@ -56,7 +56,10 @@ internal sealed class Checker(string database)
 
             if (row.EventCount != row.LastSeq || row.LastEvent != row.LastSeq)
             {
-                verdict.Add(Count.BrokenEvents, $"run {plan.Key} (round {plan.Round}) has {row.EventCount} events up to {row.LastEvent}, its counter says {row.LastSeq}");
+                verdict.Add(
+                    Count.BrokenEvents,
+                    $"run {plan.Key} (round {plan.Round}) has {row.EventCount} events up to {row.LastEvent}, "
+                    + $"its counter says {row.LastSeq}");
             }
 
             foreach (var device in devices)
@@ -112,7 +115,8 @@ internal sealed class Checker(string database)
             {
                 verdict.Add(
                     charged > (quantity ?? settlement.Quantity) * settlement.Unit ? Count.DoubleSettlements : Count.MissingCharges,
-                    $"{what}: {settlement.Component} {quantity} x {settlement.Unit} is owed, settled {settlement.Quantity} = {settlement.Amount}, charged {charged}");
+                    $"{what}: {settlement.Component} {quantity} x {settlement.Unit} is owed, "
+                    + $"settled {settlement.Quantity} = {settlement.Amount}, charged {charged}");
             }
         }
 
@@ -224,11 +228,13 @@ internal sealed class Checker(string database)
                 var attempt = rows.Attempts[run.Id].LastOrDefault(a => a.Claimed <= opened && write.At <= a.Ended + Slack);
                 if (attempt is null || attempt.Fence < highest)
                 {
+                    var attempts = rows.Attempts[run.Id].Select(a => $"{a.Fence}: {a.Claimed:0.000}-{a.Ended:0.000}");
                     verdict.Add(
                         Count.StaleWrites,
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{device.Key}: '{write.Text}' of run {run.Key} at {write.At:0.000}, session of {opened:0.000}, highest fence {highest}, attempts {string.Join(" ", rows.Attempts[run.Id].Select(a => $"{a.Fence}: {a.Claimed:0.000}-{a.Ended:0.000}"))}"));
+                            $"{device.Key}: '{write.Text}' of run {run.Key} at {write.At:0.000}, session of {opened:0.000}, "
+                            + $"highest fence {highest}, attempts {string.Join(" ", attempts)}"));
                 }
 
                 highest = Math.Max(highest, attempt?.Fence ?? 0);
@@ -262,9 +268,12 @@ internal sealed class Checker(string database)
         return new Rows(
             await Query(source, """
                 select r.id, r.labels->>'key', r.state, s.terminal, coalesce(r.charged_micros, 0), r.resolution->>'verdict', r.last_seq,
-                  (select count(*) from runs.run_event e where e.run_id = r.id), (select coalesce(max(seq), 0) from runs.run_event e where e.run_id = r.id)
+                  (select count(*) from runs.run_event e where e.run_id = r.id),
+                  (select coalesce(max(seq), 0) from runs.run_event e where e.run_id = r.id)
                 from runs.run r join runs.run_state s on s.state = r.state
-                """, r => new RunRow(r.GetGuid(0), r.IsDBNull(1) ? "" : r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetInt64(4), Text(r, 5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8))),
+                """, r => new RunRow(
+                    r.GetGuid(0), r.IsDBNull(1) ? "" : r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetInt64(4), Text(r, 5),
+                    r.GetInt64(6), r.GetInt64(7), r.GetInt64(8))),
             (await Query(
                 source, $"select run_id, name, outcome, changed, code, {At("started_at")}, {At("finished_at")} from runs.run_device",
                 r => (r.GetGuid(0),
@@ -280,8 +289,11 @@ internal sealed class Checker(string database)
                 new TransitionRow(r.GetString(1), r.GetString(2), r.GetString(3), r.GetDouble(4))))).ToLookup(p => p.Item1, p => p.Item2),
             (await Query(source, """
                 select s.run_id, s.reservation_id, s.component, s.quantity, s.amount_micros, p.unit_micros
-                from billing.settlement s join billing.reservation r on r.id = s.reservation_id join billing.price_version p on p.id = r.price_version_id
-                """, r => (r.GetGuid(0), new SettlementRow(r.GetGuid(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5))))).ToLookup(p => p.Item1, p => p.Item2),
+                from billing.settlement s join billing.reservation r on r.id = s.reservation_id
+                join billing.price_version p on p.id = r.price_version_id
+                """, r => (r.GetGuid(0),
+                new SettlementRow(r.GetGuid(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5)))))
+                    .ToLookup(p => p.Item1, p => p.Item2),
             (await Query(
                 source,
                 "select r.run_id, r.id, c.amount_micros from billing.charge c join billing.reservation r on r.id = c.reservation_id",

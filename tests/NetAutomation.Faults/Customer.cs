@@ -61,7 +61,9 @@ internal sealed class Customer : IDisposable
             await tls.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions { TargetHost = ServerName, CertificateChainPolicy = _trust.Clone() }, cancel);
             await tls.WriteAsync(
-                Encoding.ASCII.GetBytes($"GET /v1/runs/{run}/events HTTP/1.1\r\nHost: {ServerName}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {_key}\r\n\r\n"), cancel);
+                Encoding.ASCII.GetBytes(
+                    $"GET /v1/runs/{run}/events HTTP/1.1\r\nHost: {ServerName}\r\nAccept: text/event-stream\r\n"
+                    + $"Authorization: Bearer {_key}\r\n\r\n"), cancel);
             var buffer = new byte[100];
             while (await tls.ReadAsync(buffer, cancel) is var read and > 0)
             {

@@ -59,7 +59,10 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
 
     public async Task Play(Plan plan)
     {
-        Note($"round {plan.Round}: {plan.Kind}, {plan.Runs.Count} runs on {string.Join(" ", plan.Runs.Select(run => $"{run.Devices.Count}x{run.Lines.Count}"))}, at {plan.Moment} + {plan.Jitter.TotalSeconds:0.0} s");
+        var sizes = string.Join(" ", plan.Runs.Select(run => $"{run.Devices.Count}x{run.Lines.Count}"));
+        Note(
+            $"round {plan.Round}: {plan.Kind}, {plan.Runs.Count} runs on {sizes}, "
+            + $"at {plan.Moment} + {plan.Jitter.TotalSeconds:0.0} s");
         var slow = plan.Kind == "slow-readers"
             ? [] : plan.Pauses.Select((pause, i) => ($"d{i + 1:00}", pause)).ToDictionary(p => p.Item1, p => p.pause);
         await File.WriteAllTextAsync(Path.Combine(stack.Data, "fleet/slow.json"), JsonSerializer.Serialize(slow));
@@ -85,7 +88,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
               select count(*) || ' ' || state || case when attempt > 1 then ' at attempt ' || attempt else '' end as what
               from runs.run where labels->>'round' = '{plan.Round}' group by state, attempt
               union all
-              select count(*) || ' ' || outcome || coalesce(' (' || d.code || ')', '') from runs.run r join runs.run_device d on d.run_id = r.id
+              select count(*) || ' ' || outcome || coalesce(' (' || d.code || ')', '') from runs.run r
+              join runs.run_device d on d.run_id = r.id
               where labels->>'round' = '{plan.Round}' group by outcome, d.code) w
             """);
         Note($"round {plan.Round}: over: {became}");
@@ -273,7 +277,8 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         {
             foreach (var run in runs)
             {
-                Note($"round {plan.Round}: {run.Key} is {await State(run)}: {(run.Id is null ? "" : await _customer.Get($"/v1/runs/{run.Id}/why"))}");
+                var why = run.Id is null ? "" : $"{await _customer.Get($"/v1/runs/{run.Id}/why")}";
+                Note($"round {plan.Round}: {run.Key} is {await State(run)}: {why}");
             }
         }
     }
@@ -314,7 +319,11 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     {
         var healthy = await Eventually.Within(TimeSpan.FromSeconds(90), async () =>
         {
-            var attached = await Scalar<long>("select count(distinct connector_id) from connectors.connector_session where state = 'attached' and seen_at > now() - interval '45 s'");
+            var attached = await Scalar<long>(
+                """
+                select count(distinct connector_id) from connectors.connector_session
+                where state = 'attached' and seen_at > now() - interval '45 s'
+                """);
             return attached == 3;
         });
         if (!healthy)

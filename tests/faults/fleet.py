@@ -53,7 +53,9 @@ class Device:
     def running_config(self):
         with self.lock:
             routes = list(self.routes)
-        return '\n'.join(['Building configuration...', '', 'Current configuration:', '!', 'frr version 8.4.4', 'hostname ' + self.name, '!', *routes, '!', 'end', ''])
+        return '\n'.join([
+            'Building configuration...', '', 'Current configuration:', '!', 'frr version 8.4.4', 'hostname ' + self.name, '!',
+            *routes, '!', 'end', ''])
 
 
 class Login(paramiko.ServerInterface):
@@ -125,7 +127,8 @@ def shell(device, channel, session):
             return
         elif line and line not in ('terminal length 0', 'show daemons'):
             answer = '% Unknown command: ' + line
-        channel.sendall((line + '\n' + answer + ('\n' if answer else '') + device.name + ('(config)# ' if configuring else '# ')).replace('\n', '\r\n'))
+        prompt = device.name + ('(config)# ' if configuring else '# ')
+        channel.sendall((line + '\n' + answer + ('\n' if answer else '') + prompt).replace('\n', '\r\n'))
 
 
 def serve(device, client, login):

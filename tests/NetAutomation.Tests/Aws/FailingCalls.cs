@@ -47,7 +47,9 @@ public sealed class FailingCalls
     public async Task Wrong_parameter_is_not_sent_again()
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
-        aws.Answer("<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>", 400);
+        aws.Answer(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no</Message></Error>"
+            + "<RequestId>r</RequestId></ErrorResponse>", 400);
         using var client = Elb(aws);
 
         (await Should.ThrowAsync<AmazonElasticLoadBalancingV2Exception>(
@@ -93,7 +95,10 @@ public sealed class FailingCalls
     [InlineData("<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member>")]
     [InlineData("<html>signed in by the hotel network</html>")]
     [InlineData("""{"TargetGroups":[]}""")]
-    [InlineData("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]><DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member><TargetGroupName>&e;</TargetGroupName></member></TargetGroups></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
+    [InlineData(
+        "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/hostname\">]>"
+        + "<DescribeTargetGroupsResponse><DescribeTargetGroupsResult><TargetGroups><member><TargetGroupName>&e;</TargetGroupName></member>"
+        + "</TargetGroups></DescribeTargetGroupsResult></DescribeTargetGroupsResponse>")]
     public async Task Broken_xml_with_status_200_is_an_unmarshalling_error(string body)
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");

@@ -30,7 +30,8 @@ public sealed class MarketplaceCalls
     {
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson("""
-            {"Results":[{"UsageRecord":{"Timestamp":1767323045.0,"CustomerAWSAccountId":"1","LicenseArn":"arn:l","Dimension":"runs","Quantity":5},"MeteringRecordId":"id","Status":"DuplicateRecord"}],
+            {"Results":[{"UsageRecord":{"Timestamp":1767323045.0,"CustomerAWSAccountId":"1","LicenseArn":"arn:l","Dimension":"runs",
+               "Quantity":5},"MeteringRecordId":"id","Status":"DuplicateRecord"}],
              "UnprocessedRecords":[{"Timestamp":1767326645,"Dimension":"runs","Quantity":0}]}
             """);
         using var client = Metering(aws);
@@ -52,7 +53,8 @@ public sealed class MarketplaceCalls
         aws.Only.SignatureFault.ShouldBeNull();
         aws.Only.Headers["X-Amz-Target"].ShouldBe("AWSMPMeteringService.BatchMeterUsage");
         aws.Only.Body.ShouldBe(
-            """{"UsageRecords":[{"CustomerAWSAccountId":"1","Dimension":"runs","LicenseArn":"arn:l","Quantity":0,"Timestamp":1767323045,"UsageAllocations":[{"AllocatedUsageQuantity":0,"Tags":[{"Key":"block","Value":"bgp-audit"}]}]}]}""");
+            """{"UsageRecords":[{"CustomerAWSAccountId":"1","Dimension":"runs","LicenseArn":"arn:l","Quantity":0,"Timestamp":1767323045"""
+            + ""","UsageAllocations":[{"AllocatedUsageQuantity":0,"Tags":[{"Key":"block","Value":"bgp-audit"}]}]}]}""");
         var result = answer.Results.ShouldHaveSingleItem();
         result.Status!.Value.ShouldBe("DuplicateRecord");
         result.UsageRecord!.Timestamp.ShouldBe(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
@@ -86,7 +88,11 @@ public sealed class MarketplaceCalls
     {
         await using var aws = await AwsStub.StartAsync("aws-marketplace");
         aws.AnswerJson("""{"Entitlements":[],"NextToken":"n"}""");
-        aws.AnswerJson("""{"Entitlements":[{"ProductCode":"pc","Dimension":"devices","CustomerAWSAccountId":"1","LicenseArn":"arn:l","Value":{"IntegerValue":50},"ExpirationDate":1798761600.5}]}""");
+        aws.AnswerJson(
+            """
+            {"Entitlements":[{"ProductCode":"pc","Dimension":"devices","CustomerAWSAccountId":"1","LicenseArn":"arn:l",
+              "Value":{"IntegerValue":50},"ExpirationDate":1798761600.5}]}
+            """);
         using var client =
             new AmazonMarketplaceEntitlementServiceClient(AwsStub.Credentials, aws.Configure<AmazonMarketplaceEntitlementServiceConfig>());
         var request =

@@ -26,7 +26,8 @@ internal static class SignatureV4
             return $"signed headers {fields["SignedHeaders"]} leave out host or date";
 
         var headers = string.Concat(signed.Select(name => $"{name}:{request.Headers[name].ToString().Trim()}\n"));
-        var canonical = $"{request.Method}\n{request.Path}\n{request.QueryString.Value?.TrimStart('?')}\n{headers}\n{fields["SignedHeaders"]}\n{Hex(SHA256.HashData(body))}";
+        var canonical = $"{request.Method}\n{request.Path}\n{request.QueryString.Value?.TrimStart('?')}\n"
+            + $"{headers}\n{fields["SignedHeaders"]}\n{Hex(SHA256.HashData(body))}";
         var toSign = $"{Algorithm}\n{time}\n{scope}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
         var key = Encoding.UTF8.GetBytes("AWS4" + secret);
         foreach (var part in (string[])[time[..8], region, service, "aws4_request", toSign])

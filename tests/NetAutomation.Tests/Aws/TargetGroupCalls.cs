@@ -29,7 +29,8 @@ public sealed class TargetGroupCalls
         aws.Calls.ShouldAllBe(call => call.SignatureFault == null);
         aws.Calls[0].Action.ShouldBe("RegisterTargets/2015-12-01");
         aws.Calls[0].Parameters.ShouldBe(
-            $"TargetGroupArn={Arn}\nTargets.member.1.Id=10.0.0.1\nTargets.member.1.Port=8443\nTargets.member.2.Id=10.1.0.1\nTargets.member.2.Port=8443");
+            $"TargetGroupArn={Arn}\nTargets.member.1.Id=10.0.0.1\nTargets.member.1.Port=8443\n"
+            + "Targets.member.2.Id=10.1.0.1\nTargets.member.2.Port=8443");
         aws.Calls[1].Action.ShouldBe("DeregisterTargets/2015-12-01");
     }
 
@@ -39,7 +40,8 @@ public sealed class TargetGroupCalls
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
         aws.Answer(Envelope("DescribeTargetHealth", """
             <TargetHealthDescriptions><member><HealthCheckPort>8443</HealthCheckPort><Target><Id>10.0.0.1</Id><Port>8443</Port></Target>
-            <TargetHealth><State>unhealthy.draining</State><Reason>Target.FailedHealthChecks</Reason><Description>d</Description></TargetHealth></member></TargetHealthDescriptions>
+            <TargetHealth><State>unhealthy.draining</State><Reason>Target.FailedHealthChecks</Reason>
+              <Description>d</Description></TargetHealth></member></TargetHealthDescriptions>
             """));
         using var client = Client(aws);
 
@@ -104,7 +106,9 @@ public sealed class TargetGroupCalls
     public async Task Missing_target_group_is_a_typed_error()
     {
         await using var aws = await AwsStub.StartAsync("elasticloadbalancing");
-        aws.Answer("<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code><Message>gone</Message></Error><RequestId>req-2</RequestId></ErrorResponse>", 400);
+        aws.Answer(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code><Message>gone</Message></Error>"
+            + "<RequestId>req-2</RequestId></ErrorResponse>", 400);
         using var client = Client(aws);
 
         var refusal =
@@ -118,7 +122,8 @@ public sealed class TargetGroupCalls
     }
 
     private static string Envelope(string action, string result) =>
-        $"<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><{action}Result>{result}</{action}Result><ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></{action}Response>";
+        $"<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><{action}Result>{result}</{action}Result>"
+        + $"<ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></{action}Response>";
 
     private static AmazonElasticLoadBalancingV2Client Client(AwsStub aws) =>
         new(AwsStub.Credentials, aws.Configure<AmazonElasticLoadBalancingV2Config>());

@@ -47,9 +47,15 @@ public sealed class AwsCommandLine
             .GetProperty("ServiceConfigurations")[0];
         service.GetProperty("ServiceName").GetString().ShouldBe(SimulatedCloud.ServiceName);
         service.GetProperty("AcceptanceRequired").GetBoolean().ShouldBeTrue();
-        var changed = await RunAsync(cloud, SimulatedCloud.Provider, $"ec2 modify-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId} --add-allowed-principals arn:aws:iam::{SimulatedCloud.Stranger}:role/net");
+        var changed = await RunAsync(
+            cloud, SimulatedCloud.Provider,
+            $"ec2 modify-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId}"
+            + $" --add-allowed-principals arn:aws:iam::{SimulatedCloud.Stranger}:role/net");
         changed.GetProperty("ReturnValue").GetBoolean().ShouldBeTrue();
-        var principals = (await RunAsync(cloud, SimulatedCloud.Provider, $"ec2 describe-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId} --filters Name=principal-type,Values=Role")).GetProperty("AllowedPrincipals");
+        var principals = (await RunAsync(
+            cloud, SimulatedCloud.Provider,
+            $"ec2 describe-vpc-endpoint-service-permissions --service-id {SimulatedCloud.ServiceId}"
+            + " --filters Name=principal-type,Values=Role")).GetProperty("AllowedPrincipals");
         principals.EnumerateArray().Select(p => p.GetProperty("Principal").GetString())
             .ShouldBe([$"arn:aws:iam::{SimulatedCloud.Stranger}:role/net"]);
     }
@@ -100,7 +106,9 @@ public sealed class AwsCommandLine
             cloud, SimulatedCloud.Provider, $"marketplace-entitlement get-entitlements --product-code pc --filter LICENSE_ARN={license}"))
             .GetProperty("Entitlements")[0].GetProperty("Value").GetProperty("IntegerValue").GetInt32().ShouldBe(3);
         var metered = await RunAsync(cloud, SimulatedCloud.Provider,
-            $"meteringmarketplace batch-meter-usage --usage-records Timestamp={TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()},CustomerAWSAccountId={SimulatedCloud.Customer},LicenseArn={license},Dimension=runs,Quantity=4");
+            "meteringmarketplace batch-meter-usage"
+            + $" --usage-records Timestamp={TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}"
+            + $",CustomerAWSAccountId={SimulatedCloud.Customer},LicenseArn={license},Dimension=runs,Quantity=4");
         metered.GetProperty("Results")[0].GetProperty("Status").GetString().ShouldBe("Success");
         (await FailAsync(cloud, SimulatedCloud.Provider, "meteringmarketplace resolve-customer --registration-token nonsense"))
             .ShouldContain("(InvalidTokenException)");
@@ -138,7 +146,10 @@ public sealed class AwsCommandLine
         ("ec2.ModifyVpcEndpointServicePermissions",
             "ec2 modify-vpc-endpoint-service-permissions --service-id {service} --add-allowed-principals *", null, []),
         ("ec2.DescribeVpcEndpointServicePermissions", "ec2 describe-vpc-endpoint-service-permissions --service-id {service}", null, []),
-        ("ec2.CreateVpcEndpointConnectionNotification", "ec2 create-vpc-endpoint-connection-notification --service-id {service} --connection-notification-arn {topic} --connection-events Accept Connect", "notification", ["ConnectionNotification", "ConnectionNotificationId"]),
+        ("ec2.CreateVpcEndpointConnectionNotification",
+            "ec2 create-vpc-endpoint-connection-notification --service-id {service} --connection-notification-arn {topic}"
+            + " --connection-events Accept Connect",
+            "notification", ["ConnectionNotification", "ConnectionNotificationId"]),
         ("ec2.DescribeVpcEndpointConnectionNotifications",
             "ec2 describe-vpc-endpoint-connection-notifications --connection-notification-id {notification}", null, []),
         ("ec2.DeleteVpcEndpointConnectionNotifications",
@@ -155,7 +166,10 @@ public sealed class AwsCommandLine
         ("AmazonSQS.ReceiveMessage", "sqs receive-message --queue-url {queue}", "receipt", ["Messages", "ReceiptHandle"]),
         ("AmazonSQS.DeleteMessage", "sqs delete-message --queue-url {queue} --receipt-handle {receipt}", null, []),
         ("AWSMPMeteringService.ResolveCustomer", "meteringmarketplace resolve-customer --registration-token {token}", null, []),
-        ("AWSMPMeteringService.BatchMeterUsage", "meteringmarketplace batch-meter-usage --usage-records Timestamp={now},CustomerAWSAccountId={customer},LicenseArn={license},Dimension=runs,Quantity=1", null, []),
+        ("AWSMPMeteringService.BatchMeterUsage",
+            "meteringmarketplace batch-meter-usage"
+            + " --usage-records Timestamp={now},CustomerAWSAccountId={customer},LicenseArn={license},Dimension=runs,Quantity=1",
+            null, []),
         ("AWSMPEntitlementService.GetEntitlements", "marketplace-entitlement get-entitlements --product-code pc", null, []),
     ];
 

@@ -52,7 +52,8 @@ public sealed class EndpointConnections
         status.ShouldBe(400);
         SimulatedCloud.Values(refusal, "Code").ShouldBe(["InvalidServiceName"]);
 
-        var modify = $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1=arn%3Aaws%3Aiam%3A%3A{SimulatedCloud.Stranger}%3Aroot";
+        var modify = $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}"
+            + $"&AddAllowedPrincipals.1=arn%3Aaws%3Aiam%3A%3A{SimulatedCloud.Stranger}%3Aroot";
         var (_, added) = await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", modify);
         SimulatedCloud.Values(added, "principalType").ShouldBe(["Account"]);
         var (_, again) = await cloud.QueryAsync(SimulatedCloud.Provider, "ec2", modify);
@@ -100,8 +101,10 @@ public sealed class EndpointConnections
 
         (await Find("Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=pendingAcceptance&Filter.1.Value.2=available"))
             .ShouldBe([waiting, available]);
-        (await Find($"Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=available&Filter.2.Name=vpc-endpoint-owner&Filter.2.Value.1={SimulatedCloud.Customer}")).ShouldBe([available]);
-        (await Find($"Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=available&Filter.2.Name=vpc-endpoint-owner&Filter.2.Value.1={SimulatedCloud.Stranger}")).ShouldBeEmpty();
+        const string ownedBy =
+            "Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=available&Filter.2.Name=vpc-endpoint-owner&Filter.2.Value.1=";
+        (await Find(ownedBy + SimulatedCloud.Customer)).ShouldBe([available]);
+        (await Find(ownedBy + SimulatedCloud.Stranger)).ShouldBeEmpty();
         (await Find("Filter.1.Name=vpc-endpoint-state&Filter.1.Value.1=Available")).ShouldBeEmpty();
 
         async Task<List<string>> Find(string filters) =>

@@ -142,7 +142,8 @@ public sealed class LoadBalancerFront
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options(target.Address));
         var arn = (await cloud.NlbAsync()).GetProperty("targetGroups")[0].GetProperty("arn").GetString()!;
         var (status, _) = await cloud.QueryAsync(SimulatedCloud.Provider, "elasticloadbalancing",
-            $"Action=ModifyTargetGroupAttributes&TargetGroupArn={Uri.EscapeDataString(arn)}&Attributes.member.1.Key=proxy_protocol_v2.enabled&Attributes.member.1.Value=false");
+            $"Action=ModifyTargetGroupAttributes&TargetGroupArn={Uri.EscapeDataString(arn)}"
+            + "&Attributes.member.1.Key=proxy_protocol_v2.enabled&Attributes.member.1.Value=false");
         status.ShouldBe(200);
         using var client = await ConnectAsync(await cloud.DirectAddressAsync());
         await client.SendAsync("bare"u8.ToArray());
@@ -235,7 +236,8 @@ public sealed class LoadBalancerFront
 
         async Task ChangeAsync(string action) =>
             (await cloud.QueryAsync(SimulatedCloud.Provider, "elasticloadbalancing",
-                $"Action={action}&TargetGroupArn={Uri.EscapeDataString(arn)}&Targets.member.1.Id=127.0.0.1&Targets.member.1.Port={target.Address.Port}")).Status.ShouldBe(200);
+                $"Action={action}&TargetGroupArn={Uri.EscapeDataString(arn)}"
+                + $"&Targets.member.1.Id=127.0.0.1&Targets.member.1.Port={target.Address.Port}")).Status.ShouldBe(200);
     }
 
     private static async Task<(byte[] Header, string? Request)> ServeOneCheckAsync(

@@ -140,14 +140,16 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         {
             request.Headers.TryAddWithoutValidation("X-Amz-Target", target);
         }
-        var canonical = $"POST\n/\n\ncontent-type:{type}\nhost:{AwsUrl.Authority}\nx-amz-date:{time}\n\ncontent-type;host;x-amz-date\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
+        var canonical = $"POST\n/\n\ncontent-type:{type}\nhost:{AwsUrl.Authority}\nx-amz-date:{time}\n\n"
+            + $"content-type;host;x-amz-date\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}";
         var toSign = $"AWS4-HMAC-SHA256\n{time}\n{string.Join('/', scope)}\n{Hex(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)))}";
         var key =
             scope.Aggregate(
                 Encoding.UTF8.GetBytes("AWS4" + (secret ?? "secret-of-" + account)),
                 (k, part) => HMACSHA256.HashData(k, Encoding.UTF8.GetBytes(part)));
         request.Headers.TryAddWithoutValidation("Authorization",
-            $"AWS4-HMAC-SHA256 Credential=AKIA{account}/{string.Join('/', scope)}, SignedHeaders=content-type;host;x-amz-date, Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)))}");
+            $"AWS4-HMAC-SHA256 Credential=AKIA{account}/{string.Join('/', scope)}, SignedHeaders=content-type;host;x-amz-date, "
+            + $"Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)))}");
         return await _http.SendAsync(request);
     }
 

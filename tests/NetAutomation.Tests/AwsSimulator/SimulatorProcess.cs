@@ -12,7 +12,11 @@ public sealed class SimulatorProcess
         var config = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(config, """{ "providerAccount": "111111111111", "accounts": [], "services": [{ "id": "vpce-svc-1", "allowedPrincipals": ["*"] }] }""");
+            await File.WriteAllTextAsync(
+                config,
+                """
+                { "providerAccount": "111111111111", "accounts": [], "services": [{ "id": "vpce-svc-1", "allowedPrincipals": ["*"] }] }
+                """);
             using var process = Run("--config", config, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0");
             var ready = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
             ready.ShouldNotBeNull().ShouldStartWith("ready aws=http://127.0.0.1:");

@@ -16,6 +16,7 @@ from botocore.config import Config
 AWS, CONTROL, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 PROVIDER, CUSTOMER = "111111111111", "222222222222"
 SERVICE = "vpce-svc-0123456789abcdef0"
+ABSENT = "vpce-svc-00000000000000000"
 NAME = "com.amazonaws.vpce.us-east-1." + SERVICE
 TOPIC = f"arn:aws:sns:us-east-1:{PROVIDER}:endpoints"
 
@@ -27,7 +28,8 @@ def client(name, account=PROVIDER, secret=None, retries=1, region="us-east-1", t
 
 
 def control(method, path, body=None):
-    request = urllib.request.Request(CONTROL + path, method=method, data=json.dumps(body or {}).encode(), headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        CONTROL + path, method=method, data=json.dumps(body or {}).encode(), headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
@@ -41,6 +43,12 @@ def refused(code, call, **arguments):
     raise AssertionError(f"{call} was not refused with {code}")
 
 
+def only(answer):
+    """The one code of an answer's failed items."""
+    [item] = answer["Unsuccessful"]
+    return item["Error"]["Code"]
+
+
 def pages(api, operation, key, size, **arguments):
     """What botocore's own paginator finds; more than one page."""
     found = list(api.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}, **arguments))
@@ -50,21 +58,28 @@ def pages(api, operation, key, size, **arguments):
 
 def endpoints():
     ec2, customer = client("ec2"), client("ec2", CUSTOMER)
-    refused("InvalidServiceName", client("ec2", "333333333333").create_vpc_endpoint, VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME)
-    made = [customer.create_vpc_endpoint(VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME, ClientToken=f"t{n}")["VpcEndpoint"]["VpcEndpointId"] for n in range(7)]
-    assert customer.create_vpc_endpoint(VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME, ClientToken="t0")["VpcEndpoint"]["VpcEndpointId"] == made[0]
+    wanted = {"VpcEndpointType": "Interface", "VpcId": "vpc-1", "ServiceName": NAME}
+    refused("InvalidServiceName", client("ec2", "333333333333").create_vpc_endpoint, **wanted)
+
+    def create(token):
+        return customer.create_vpc_endpoint(**wanted, ClientToken=token)["VpcEndpoint"]["VpcEndpointId"]
+
+    made = [create(f"t{n}") for n in range(7)]
+    assert create("t0") == made[0]
     afar = client("ec2", CUSTOMER, region="eu-west-1")
-    refused("InvalidServiceName", afar.create_vpc_endpoint, VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME)
-    far = afar.create_vpc_endpoint(VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME, ServiceRegion="us-east-1")["VpcEndpoint"]
+    refused("InvalidServiceName", afar.create_vpc_endpoint, **wanted)
+    far = afar.create_vpc_endpoint(**wanted, ServiceRegion="us-east-1")["VpcEndpoint"]
     assert far["ServiceRegion"] == "us-east-1"
 
-    rows = pages(ec2, "describe_vpc_endpoint_connections", "VpcEndpointConnections", 5, Filters=[{"Name": "service-id", "Values": [SERVICE]}])
+    rows = pages(
+        ec2, "describe_vpc_endpoint_connections", "VpcEndpointConnections", 5, Filters=[{"Name": "service-id", "Values": [SERVICE]}])
     assert [row["VpcEndpointId"] for row in rows] == made + [far["VpcEndpointId"]]
     assert {row["VpcEndpointOwner"] for row in rows} == {CUSTOMER} and {row["VpcEndpointState"] for row in rows} == {"pendingAcceptance"}
     assert isinstance(rows[0]["CreationTimestamp"], datetime.datetime)
 
     def where(name, *values):
-        return [r["VpcEndpointId"] for r in ec2.describe_vpc_endpoint_connections(Filters=[{"Name": name, "Values": list(values)}])["VpcEndpointConnections"]]
+        answer = ec2.describe_vpc_endpoint_connections(Filters=[{"Name": name, "Values": list(values)}])
+        return [row["VpcEndpointId"] for row in answer["VpcEndpointConnections"]]
 
     assert where("vpc-endpoint-region", "cross-region") == where("vpc-endpoint-region", "eu-west-1") == [far["VpcEndpointId"]]
     assert where("vpc-endpoint-region", "us-east-1") == made
@@ -75,23 +90,25 @@ def endpoints():
     refused("InvalidNextToken", ec2.describe_vpc_endpoint_connections, NextToken="nonsense")
     refused("DryRunOperation", ec2.accept_vpc_endpoint_connections, ServiceId=SERVICE, VpcEndpointIds=made[:1], DryRun=True)
 
-    answer = ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[:2] + ["vpce-00000000000000000"])["Unsuccessful"]
-    assert [item["Error"]["Code"] for item in answer] == ["InvalidVpcEndpoint.NotFound"] and answer[0]["ResourceId"] == "vpce-00000000000000000"
+    absent = "vpce-00000000000000000"
+    answer = ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[:2] + [absent])
+    assert only(answer) == "InvalidVpcEndpoint.NotFound" and answer["Unsuccessful"][0]["ResourceId"] == absent
     assert ec2.reject_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[2:3])["Unsuccessful"] == []
-    assert ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[2:3])["Unsuccessful"][0]["Error"]["Code"] == "InvalidState"
-    refused("InvalidVpcEndpointServiceId.NotFound", ec2.reject_vpc_endpoint_connections, ServiceId="vpce-svc-00000000000000000", VpcEndpointIds=made[:1])
+    assert only(ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[2:3])) == "InvalidState"
+    refused("InvalidVpcEndpointServiceId.NotFound", ec2.reject_vpc_endpoint_connections, ServiceId=ABSENT, VpcEndpointIds=made[:1])
     refused("InvalidVpcEndpointId.Malformed", ec2.reject_vpc_endpoint_connections, ServiceId=SERVICE, VpcEndpointIds=["nonsense"])
 
     # An item that fails although its state is right.
     control("POST", "/control/endpoints:fault", {"vpceIds": [made[3]], "code": "Unavailable"})
-    assert ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[3:4])["Unsuccessful"][0]["Error"]["Code"] == "Unavailable"
+    assert only(ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[3:4])) == "Unavailable"
     assert ec2.accept_vpc_endpoint_connections(ServiceId=SERVICE, VpcEndpointIds=made[3:4])["Unsuccessful"] == []
 
     assert customer.delete_vpc_endpoints(VpcEndpointIds=made[:1])["Unsuccessful"] == []
-    assert customer.delete_vpc_endpoints(VpcEndpointIds=["vpce-00000000000000000"])["Unsuccessful"][0]["Error"]["Code"] == "InvalidVpcEndpoint.NotFound"
+    assert only(customer.delete_vpc_endpoints(VpcEndpointIds=[absent])) == "InvalidVpcEndpoint.NotFound"
 
-    # What goes wrong with whole calls; botocore knows which of them are worth another try.
-    for fault, code, status in (("throttle", "RequestLimitExceeded", 503), ("unavailable", "Unavailable", 503), ("internal", "InternalError", 500)):
+    # Whole calls fail; botocore knows which failures are worth another try.
+    faults = (("throttle", "RequestLimitExceeded", 503), ("unavailable", "Unavailable", 503), ("internal", "InternalError", 500))
+    for fault, code, status in faults:
         control("POST", "/control/ec2/faults", {"faults": [fault]})
         assert refused(code, ec2.describe_vpc_endpoint_connections)["ResponseMetadata"]["HTTPStatusCode"] == status
         control("POST", "/control/ec2/faults", {"faults": [fault], "operation": "DescribeVpcEndpointConnections"})
@@ -106,17 +123,22 @@ def endpoints():
 
 def service():
     ec2 = client("ec2")
-    found = ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[SERVICE])["ServiceConfigurations"][0]
+
+    def configuration():
+        return ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[SERVICE])["ServiceConfigurations"][0]
+
+    found = configuration()
     assert found["ServiceName"] == NAME and found["AcceptanceRequired"] and found["RemoteAccessEnabled"]
     assert [region["Region"] for region in found["SupportedRegions"]] == ["us-east-1", "eu-west-1"]
     assert len(pages(ec2, "describe_vpc_endpoint_service_configurations", "ServiceConfigurations", 5)) == 6
-    refused("InvalidVpcEndpointServiceId.NotFound", ec2.describe_vpc_endpoint_service_configurations, ServiceIds=["vpce-svc-00000000000000000"])
-    refused("InvalidVpcEndpointServiceId.NotFound", client("ec2", CUSTOMER).describe_vpc_endpoint_service_configurations, ServiceIds=[SERVICE])
+    not_found = "InvalidVpcEndpointServiceId.NotFound"
+    refused(not_found, ec2.describe_vpc_endpoint_service_configurations, ServiceIds=[ABSENT])
+    refused(not_found, client("ec2", CUSTOMER).describe_vpc_endpoint_service_configurations, ServiceIds=[SERVICE])
 
     def verified():
         ec2.start_vpc_endpoint_service_private_dns_verification(ServiceId=SERVICE)
         while True:
-            dns = ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[SERVICE])["ServiceConfigurations"][0]["PrivateDnsNameConfiguration"]
+            dns = configuration()["PrivateDnsNameConfiguration"]
             if dns["State"] != "pendingVerification":
                 return dns
 
@@ -126,34 +148,40 @@ def service():
     dns = verified()
     assert dns["State"] == "verified" and dns["Type"] == "TXT" and dns["Name"].startswith("_") and dns["Value"].startswith("vpce:"), dns
     refused("InvalidParameter", ec2.start_vpc_endpoint_service_private_dns_verification, ServiceId="vpce-svc-00000000000000001")
-    refused("InvalidVpcEndpointServiceId.NotFound", ec2.start_vpc_endpoint_service_private_dns_verification, ServiceId="vpce-svc-00000000000000000")
+    refused(not_found, ec2.start_vpc_endpoint_service_private_dns_verification, ServiceId=ABSENT)
 
     root = "arn:aws:iam::444444444444:"
-    several = {root + "root": "Account", root + "role/net": "Role", root + "user/ann": "User", "*": "All", "arn:aws:organizations::444444444444:ou/o-abc123/ou-ab12-cd34": "OrganizationUnit"}
+    several = {
+        root + "root": "Account", root + "role/net": "Role", root + "user/ann": "User", "*": "All",
+        "arn:aws:organizations::444444444444:ou/o-abc123/ou-ab12-cd34": "OrganizationUnit"}
     added = ec2.modify_vpc_endpoint_service_permissions(ServiceId=SERVICE, AddAllowedPrincipals=list(several))
     assert {row["Principal"]: row["PrincipalType"] for row in added["AddedPrincipals"]} == several and added["ReturnValue"]
     assert ec2.modify_vpc_endpoint_service_permissions(ServiceId=SERVICE, AddAllowedPrincipals=["*"])["AddedPrincipals"] == []
     rows = pages(ec2, "describe_vpc_endpoint_service_permissions", "AllowedPrincipals", 5, ServiceId=SERVICE)
     assert several.items() <= {row["Principal"]: row["PrincipalType"] for row in rows}.items()
-    roles = ec2.describe_vpc_endpoint_service_permissions(ServiceId=SERVICE, Filters=[{"Name": "principal-type", "Values": ["Role"]}])["AllowedPrincipals"]
-    assert [row["Principal"] for row in roles] == [root + "role/net"]
+    roles = ec2.describe_vpc_endpoint_service_permissions(ServiceId=SERVICE, Filters=[{"Name": "principal-type", "Values": ["Role"]}])
+    assert [row["Principal"] for row in roles["AllowedPrincipals"]] == [root + "role/net"]
     ec2.modify_vpc_endpoint_service_permissions(ServiceId=SERVICE, RemoveAllowedPrincipals=list(several))
-    refused("InvalidPrincipal", ec2.modify_vpc_endpoint_service_permissions, ServiceId=SERVICE, AddAllowedPrincipals=[root + "role/path/net"])
-    refused("InvalidVpcEndpointServiceId.NotFound", ec2.describe_vpc_endpoint_service_permissions, ServiceId="vpce-svc-00000000000000000")
+    with_path = [root + "role/path/net"]
+    refused("InvalidPrincipal", ec2.modify_vpc_endpoint_service_permissions, ServiceId=SERVICE, AddAllowedPrincipals=with_path)
+    refused(not_found, ec2.describe_vpc_endpoint_service_permissions, ServiceId=ABSENT)
 
 
 def notifications():
     ec2, sqs = client("ec2"), client("sqs")
     queue = f"{AWS}/{PROVIDER}/endpoints"
     events = ["Accept", "Connect", "Delete", "Reject"]
-    made = [ec2.create_vpc_endpoint_connection_notification(ServiceId=SERVICE, ConnectionNotificationArn=TOPIC, ConnectionEvents=events, ClientToken=f"n{n}") for n in range(6)]
+    wanted = {"ServiceId": SERVICE, "ConnectionNotificationArn": TOPIC, "ConnectionEvents": events}
+    made = [ec2.create_vpc_endpoint_connection_notification(**wanted, ClientToken=f"n{n}") for n in range(6)]
     assert made[0]["ClientToken"] == "n0" and made[0]["ConnectionNotification"]["ConnectionNotificationState"] == "Enabled"
     assert made[0]["ConnectionNotification"]["ConnectionEvents"] == events
-    again = ec2.create_vpc_endpoint_connection_notification(ServiceId=SERVICE, ConnectionNotificationArn=TOPIC, ConnectionEvents=events, ClientToken="n0")
+    again = ec2.create_vpc_endpoint_connection_notification(**wanted, ClientToken="n0")
     ids = [each["ConnectionNotification"]["ConnectionNotificationId"] for each in made]
     assert again["ConnectionNotification"]["ConnectionNotificationId"] == ids[0]
-    assert [row["ConnectionNotificationId"] for row in pages(ec2, "describe_vpc_endpoint_connection_notifications", "ConnectionNotificationSet", 5)] == ids
-    refused("InvalidParameter", ec2.create_vpc_endpoint_connection_notification, ServiceId=SERVICE, ConnectionNotificationArn=TOPIC + "-other", ConnectionEvents=events)
+    rows = pages(ec2, "describe_vpc_endpoint_connection_notifications", "ConnectionNotificationSet", 5)
+    assert [row["ConnectionNotificationId"] for row in rows] == ids
+    other = {**wanted, "ConnectionNotificationArn": TOPIC + "-other"}
+    refused("InvalidParameter", ec2.create_vpc_endpoint_connection_notification, **other)
     refused("InvalidConnectionNotification", ec2.describe_vpc_endpoint_connection_notifications, ConnectionNotificationId="vpce-nfn-0")
     client("ec2", CUSTOMER).create_vpc_endpoint(VpcEndpointType="Interface", VpcId="vpc-1", ServiceName=NAME)
     message = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, VisibilityTimeout=60)["Messages"][0]
@@ -175,13 +203,15 @@ def targets():
     refused("InvalidTarget", elb.register_targets, TargetGroupArn=arn, Targets=[{"Id": "nowhere"}])
     refused("TargetGroupNotFound", elb.describe_target_health, TargetGroupArn=arn + "0")
     set_ = {"deregistration_delay.timeout_seconds": "5", "proxy_protocol_v2.enabled": "false"}
-    changed = elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value} for key, value in set_.items()])
-    assert set_.items() <= {each["Key"]: each["Value"] for each in changed["Attributes"]}.items()
-    assert set_.items() <= {each["Key"]: each["Value"] for each in elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]}.items()
+    attributes = [{"Key": key, "Value": value} for key, value in set_.items()]
+    changed = elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+    for answer in (changed, elb.describe_target_group_attributes(TargetGroupArn=arn)):
+        assert set_.items() <= {each["Key"]: each["Value"] for each in answer["Attributes"]}.items()
     refused("ValidationError", elb.modify_target_group_attributes, TargetGroupArn=arn, Attributes=[{"Key": "colour", "Value": "red"}])
     refused("TargetGroupNotFound", elb.describe_target_group_attributes, TargetGroupArn=arn + "0")
     elb.deregister_targets(TargetGroupArn=arn, Targets=target)
-    assert elb.describe_target_health(TargetGroupArn=arn, Targets=target)["TargetHealthDescriptions"][0]["TargetHealth"]["State"] == "draining"
+    health = elb.describe_target_health(TargetGroupArn=arn, Targets=target)["TargetHealthDescriptions"][0]["TargetHealth"]
+    assert health["State"] == "draining"
     elb.get_waiter("target_deregistered").wait(TargetGroupArn=arn, Targets=target, WaiterConfig={"Delay": 1, "MaxAttempts": 40})
     refused("TargetGroupNotFound", elb.deregister_targets, TargetGroupArn=arn + "0", Targets=target)
 
@@ -245,20 +275,25 @@ def marketplace():
     old = control("POST", "/control/subscriptions", {"account": CUSTOMER, "productCode": "old", "entitlements": {"runs": 5}})
     control("POST", f"/control/subscriptions/{old['id']}:activate")
     who = metering.resolve_customer(RegistrationToken=old["registrationToken"])
-    assert (who["CustomerIdentifier"], who["CustomerAWSAccountId"], who["ProductCode"]) == (old["customerIdentifier"], CUSTOMER, "old") and "LicenseArn" not in who
-    assert entitlement.get_entitlements(ProductCode="old", Filter={"CUSTOMER_IDENTIFIER": [who["CustomerIdentifier"]]})["Entitlements"][0]["CustomerIdentifier"] == who["CustomerIdentifier"]
+    identifier = who["CustomerIdentifier"]
+    assert (identifier, who["CustomerAWSAccountId"], who["ProductCode"]) == (old["customerIdentifier"], CUSTOMER, "old")
+    assert "LicenseArn" not in who
+    entitled = entitlement.get_entitlements(ProductCode="old", Filter={"CUSTOMER_IDENTIFIER": [identifier]})["Entitlements"]
+    assert entitled[0]["CustomerIdentifier"] == identifier
     refused("InvalidParameterException", entitlement.get_entitlements, ProductCode="pc", Filter={"CUSTOMER_IDENTIFIER": ["x"]})
-    used = {"Timestamp": now, "CustomerIdentifier": who["CustomerIdentifier"], "Dimension": "runs", "Quantity": 3}
+    used = {"Timestamp": now, "CustomerIdentifier": identifier, "Dimension": "runs", "Quantity": 3}
     assert metering.batch_meter_usage(ProductCode="old", UsageRecords=[used])["Results"][0]["Status"] == "Success"
-    refused("InvalidCustomerIdentifierException", metering.batch_meter_usage, ProductCode="old", UsageRecords=[{**used, "CustomerIdentifier": "nobody"}])
+    stranger = [{**used, "CustomerIdentifier": "nobody"}]
+    refused("InvalidCustomerIdentifierException", metering.batch_meter_usage, ProductCode="old", UsageRecords=stranger)
     refused("InvalidCustomerIdentifierException", metering.batch_meter_usage, UsageRecords=[used])
 
     for queue in (f"{AWS}/{PROVIDER}/events", f"{AWS}/{PROVIDER}/notices"):
-        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, MessageSystemAttributeNames=["All"])["Messages"]
+        messages = sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, MessageSystemAttributeNames=["All"])["Messages"]
         assert messages[0]["Attributes"]["ApproximateReceiveCount"] == "1"
         for message in messages:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    assert json.loads(json.loads(messages[0]["Body"])["Message"])["customer-identifier"] == who["CustomerIdentifier"]
+    assert json.loads(json.loads(messages[0]["Body"])["Message"])["customer-identifier"] == identifier
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
     assert sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"][0]["Body"] == "hello"
     missing = queue + "-other"

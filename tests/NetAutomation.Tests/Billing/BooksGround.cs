@@ -75,7 +75,8 @@ internal sealed class BooksGround : IAsyncDisposable
     public Task Meter() => Damage(
         """
         insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
-        select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'marketplace' on conflict do nothing
+        select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'marketplace'
+        on conflict do nothing
         """);
 
     /// <summary>Writes past every trigger and foreign key.</summary>

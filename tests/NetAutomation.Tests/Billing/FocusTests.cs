@@ -182,7 +182,9 @@ public sealed class FocusTests(PostgresServer postgres)
         await books.Run();
         await books.Damage(
             """
-            insert into billing.receipt select (jsonb_populate_record(null::billing.receipt, to_jsonb(r) || jsonb_build_object('seq', r.seq + n, 'device_id', gen_random_uuid(), 'hash', '\x' || encode(sha256(n::text::bytea), 'hex')))).*
+            insert into billing.receipt
+            select (jsonb_populate_record(null::billing.receipt, to_jsonb(r) || jsonb_build_object(
+              'seq', r.seq + n, 'device_id', gen_random_uuid(), 'hash', '\x' || encode(sha256(n::text::bytea), 'hex')))).*
             from (select * from billing.receipt order by seq desc limit 1) r, generate_series(1, 20000) n;
             update billing.charge set amount_micros = (select sum(price_micros) from billing.receipt) where sku like '%/device'
             """);

@@ -29,7 +29,12 @@ public sealed class ClosedBooks(PostgresServer postgres) : IAsyncLifetime
 public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<ClosedBooks>
 {
     private const string Line = "insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros) select";
-    private const string Adjustment = "insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, reason, approved_by, charge_id) select";
+    private const string Adjustment =
+        """
+        insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, reason,
+          approved_by, charge_id)
+        select
+        """;
     private const string Payment =
         "insert into billing.payment (tenant_id, id, invoice_id, amount_micros, currency, reference, recorded_by) select";
     private const string Usage =
@@ -37,7 +42,11 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
 
     [Theory]
     [InlineData("update billing.invoice set document = replace(document, '0.1', '0.0') where state = 'issued'")]
-    [InlineData("update billing.invoice set document = document || ' ', document_sha256 = sha256(convert_to(document || ' ', 'UTF8')) where state = 'issued'")]
+    [InlineData(
+        """
+        update billing.invoice set document = document || ' ', document_sha256 = sha256(convert_to(document || ' ', 'UTF8'))
+        where state = 'issued'
+        """)]
     [InlineData(
         "update billing.invoice set total_micros = total_micros - 10000, exact_micros = exact_micros - 10000 where state = 'issued'")]
     [InlineData("update billing.invoice set due_at = due_at + interval '1 year' where state = 'issued'")]
@@ -48,25 +57,83 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     [InlineData("update billing.invoice set period = daterange('2020-01-01', '2020-02-01') where state = 'draft'")]
     [InlineData("update billing.invoice set state = 'issued', issued_at = now() where state = 'draft'")]
     [InlineData("delete from billing.invoice where state = 'draft'")]
-    [InlineData("insert into billing.invoice (tenant_id, id, kind, currency, period, state, issued_at) select tenant_id, gen_random_uuid(), kind, currency, '[2020-01-01,2020-02-01)', 'issued', now() from billing.invoice limit 1")]
-    [InlineData("insert into billing.invoice (tenant_id, id, kind, currency, period) select tenant_id, gen_random_uuid(), kind, currency, period from billing.invoice where state = 'draft'")]
-    [InlineData("insert into billing.invoice (tenant_id, id, kind, currency, period, revision) select tenant_id, gen_random_uuid(), kind, currency, '[2020-01-01,2020-02-01)', 2 from billing.invoice limit 1")]
-    [InlineData($"{Line} c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.state = 'issued' limit 1")]
-    [InlineData($"{Line} c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.state = 'void' limit 1")]
-    [InlineData($"{Line} l.tenant_id, l.charge_id, i.id, l.currency, l.amount_micros from billing.invoice_line l join billing.invoice i on i.state = 'draft' where l.live and l.invoice_id <> i.id limit 1")]
-    [InlineData("insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros, live) select l.tenant_id, l.charge_id, i.id, l.currency, l.amount_micros, false from billing.invoice_line l join billing.invoice i on i.state = 'draft' where l.invoice_id <> i.id limit 1")]
+    [InlineData(
+        """
+        insert into billing.invoice (tenant_id, id, kind, currency, period, state, issued_at)
+        select tenant_id, gen_random_uuid(), kind, currency, '[2020-01-01,2020-02-01)', 'issued', now() from billing.invoice limit 1
+        """)]
+    [InlineData(
+        """
+        insert into billing.invoice (tenant_id, id, kind, currency, period)
+        select tenant_id, gen_random_uuid(), kind, currency, period from billing.invoice where state = 'draft'
+        """)]
+    [InlineData(
+        """
+        insert into billing.invoice (tenant_id, id, kind, currency, period, revision)
+        select tenant_id, gen_random_uuid(), kind, currency, '[2020-01-01,2020-02-01)', 2 from billing.invoice limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Line} c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.state = 'issued'
+        limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Line} c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.state = 'void' limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Line} l.tenant_id, l.charge_id, i.id, l.currency, l.amount_micros from billing.invoice_line l
+        join billing.invoice i on i.state = 'draft' where l.live and l.invoice_id <> i.id limit 1
+        """)]
+    [InlineData(
+        """
+        insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros, live)
+        select l.tenant_id, l.charge_id, i.id, l.currency, l.amount_micros, false from billing.invoice_line l
+        join billing.invoice i on i.state = 'draft' where l.invoice_id <> i.id limit 1
+        """)]
     [InlineData("update billing.invoice_line set live = false")]
     [InlineData("update billing.invoice_line set invoice_id = invoice_id, amount_micros = 1")]
     [InlineData("delete from billing.invoice_line")]
     [InlineData("update billing.adjustment set reason = 'x'")]
     [InlineData("delete from billing.adjustment")]
-    [InlineData($"{Adjustment} tenant_id, gen_random_uuid(), 'reversal', 'again', amount_micros, currency, channel, reverses, reverses_channel, 'x', 'x', charge_id from billing.adjustment where reverses is not null")]
-    [InlineData($"{Adjustment} tenant_id, gen_random_uuid(), 'reversal', 'half', -amount_micros / 2, currency, channel, id, channel, 'x', 'x', gen_random_uuid() from billing.charge where amount_micros > 1 limit 1")]
-    [InlineData($"{Adjustment} tenant_id, gen_random_uuid(), 'credit', 'alone', -1, currency, channel, null, null, 'x', 'x', gen_random_uuid() from billing.charge limit 1")]
-    [InlineData($"{Adjustment} tenant_id, gen_random_uuid(), 'credit', 'much', -100000000, currency, channel, null, null, 'x', 'x', id from billing.charge limit 1")]
-    [InlineData($"{Adjustment} tenant_id, gen_random_uuid(), 'debit', document, 1, currency, channel, null, null, 'x', 'x', charge_id from billing.adjustment limit 1")]
-    [InlineData("insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, channel) select tenant_id, gen_random_uuid(), id, 'x', 'x', 1, amount_micros, currency, channel from billing.adjustment limit 1")]
-    [InlineData("insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, channel) select tenant_id, gen_random_uuid(), gen_random_uuid(), 'x', 'x', 1, -1, currency, channel from billing.adjustment limit 1")]
+    [InlineData(
+        $"""
+        {Adjustment} tenant_id, gen_random_uuid(), 'reversal', 'again', amount_micros, currency, channel, reverses, reverses_channel, 'x',
+          'x', charge_id
+        from billing.adjustment where reverses is not null
+        """)]
+    [InlineData(
+        $"""
+        {Adjustment} tenant_id, gen_random_uuid(), 'reversal', 'half', -amount_micros / 2, currency, channel, id, channel, 'x', 'x',
+          gen_random_uuid()
+        from billing.charge where amount_micros > 1 limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Adjustment} tenant_id, gen_random_uuid(), 'credit', 'alone', -1, currency, channel, null, null, 'x', 'x', gen_random_uuid()
+        from billing.charge limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Adjustment} tenant_id, gen_random_uuid(), 'credit', 'much', -100000000, currency, channel, null, null, 'x', 'x', id
+        from billing.charge limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Adjustment} tenant_id, gen_random_uuid(), 'debit', document, 1, currency, channel, null, null, 'x', 'x', charge_id
+        from billing.adjustment limit 1
+        """)]
+    [InlineData(
+        """
+        insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, channel)
+        select tenant_id, gen_random_uuid(), id, 'x', 'x', 1, amount_micros, currency, channel from billing.adjustment limit 1
+        """)]
+    [InlineData(
+        """
+        insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, channel)
+        select tenant_id, gen_random_uuid(), gen_random_uuid(), 'x', 'x', 1, -1, currency, channel from billing.adjustment limit 1
+        """)]
     [InlineData("update billing.payment set amount_micros = 1")]
     [InlineData("delete from billing.payment")]
     [InlineData($"{Payment} tenant_id, gen_random_uuid(), invoice_id, 1000000, currency, 'over', 'x' from billing.payment")]
@@ -74,8 +141,16 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     [InlineData(
         $"{Payment} tenant_id, gen_random_uuid(), id, 1, currency, 'draft', 'x' from billing.invoice where state = 'draft' limit 1")]
     [InlineData($"{Payment} tenant_id, gen_random_uuid(), id, 1, currency, 'void', 'x' from billing.invoice where state = 'void'")]
-    [InlineData($"{Usage} tenant_id, 'x', gen_random_uuid(), run_id, meter, device_id, -2, block, event_id from billing.usage_event where reverses is null and meter = 'device' limit 1")]
-    [InlineData($"{Usage} tenant_id, 'x', gen_random_uuid(), run_id, 'run', null, -1, block, event_id from billing.usage_event where meter = 'device' limit 1")]
+    [InlineData(
+        $"""
+        {Usage} tenant_id, 'x', gen_random_uuid(), run_id, meter, device_id, -2, block, event_id from billing.usage_event
+        where reverses is null and meter = 'device' limit 1
+        """)]
+    [InlineData(
+        $"""
+        {Usage} tenant_id, 'x', gen_random_uuid(), run_id, 'run', null, -1, block, event_id from billing.usage_event where meter = 'device'
+        limit 1
+        """)]
     public async Task Neither_role_of_the_service_can_write_it(string sql)
     {
         await Should.ThrowAsync<PostgresException>(() => closed.Books.Ground.AppSql(sql));
@@ -114,7 +189,10 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     }
 
     private static string Statement(Dictionary<string, string> columns) =>
-        $"update billing.invoice set state = 'issued', {string.Join(", ", columns.Select(each => $"{each.Key} = {each.Value}"))} where state = 'draft' and revision = 2";
+        $"""
+        update billing.invoice set state = 'issued', {string.Join(", ", columns.Select(each => $"{each.Key} = {each.Value}"))}
+        where state = 'draft' and revision = 2
+        """;
 
     private async Task Run(string sql, bool commit = true)
     {

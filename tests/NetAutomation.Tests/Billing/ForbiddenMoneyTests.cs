@@ -47,47 +47,65 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 
     private const string Settle =
         """
-        insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free, unit_micros,
-                                        reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
-        select tenant_id, id, run_id, component, 'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros, currency, price_version_id, channel, null
-        from billing.reservation r where component = 'device' and not exists (select from billing.settlement s where s.reservation_id = r.id)
+        insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity,
+                                        reserved_free, unit_micros, reserved_micros, amount_micros, currency, price_version_id, channel,
+                                        charge_id)
+        select tenant_id, id, run_id, component,
+               'post', 1, 0, quantity, free_quantity, unit_micros, amount_micros, unit_micros, currency, price_version_id, channel, null
+        from billing.reservation r
+        where component = 'device' and not exists (select from billing.settlement s where s.reservation_id = r.id)
         """;
 
     private const string Reserve =
         """
-        insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency, price_version_id, channel)
-        select tenant_id, gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency, price_version_id, channel
+        insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
+          price_version_id, channel)
+        select tenant_id, gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
+          price_version_id, channel
         from billing.reservation where component = 'device' limit 1
         """;
 
     private const string Charge =
         """
-        insert into billing.charge (tenant_id, id, reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-        select tenant_id, gen_random_uuid(), reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from billing.charge
+        insert into billing.charge (tenant_id, id, reservation_id, purchase_id, sku, description, quantity, amount_micros, currency,
+          price_version_id, channel)
+        select tenant_id,
+          gen_random_uuid(), reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel
+        from billing.charge
         """;
 
     private const string Event =
         """
         insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block)
-        select tenant_id, source, event_id, run_id, meter, device_id, quantity, block from billing.usage_event where meter = 'device' limit 1
+        select tenant_id, source, event_id, run_id, meter, device_id, quantity, block from billing.usage_event where meter = 'device'
+        limit 1
         """;
 
     private const string Receipt =
         """
-        insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, price_micros, price_version_id, settled_at, previous_hash, hash)
-        select tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, price_micros, price_version_id, settled_at, previous_hash, hash from billing.receipt limit 1
+        insert into billing.receipt (tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, price_micros, price_version_id,
+          settled_at, previous_hash, hash)
+        select tenant_id, seq, run_id, device_id, outcome, block_digest, input_hash, price_micros, price_version_id, settled_at,
+          previous_hash, hash
+        from billing.receipt limit 1
         """;
 
     private const string Line =
         """
         insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
-        select c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.kind = 'invoice' where c.channel = 'direct'
+        select c.tenant_id, c.id, i.id, c.currency, c.amount_micros from billing.charge c join billing.invoice i on i.kind = 'invoice'
+        where c.channel = 'direct'
         """;
 
     [Theory]
 
     // price_version: two prices in force, editing history.
-    [InlineData(Right, "insert into billing.price_version (id, sku, currency, unit_micros, valid) select gen_random_uuid(), sku, currency, 0, valid from billing.price_version limit 1")]
+    [InlineData(
+        Right,
+        """
+        insert into billing.price_version (id, sku, currency, unit_micros, valid)
+        select gen_random_uuid(), sku, currency, 0, valid from billing.price_version limit 1
+        """)]
     [InlineData(Right, "update billing.price_version set unit_micros = 0")]
     [InlineData(Right, "update billing.price_version set valid = tstzrange(lower(valid), now())")]
     [InlineData(Right, "delete from billing.price_version")]
@@ -99,8 +117,8 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
         "gen_random_uuid(), run_id, 'minute', quantity, free_quantity, unit_micros, amount_micros - 1")]
     [InlineData(
-        Check, Reserve, "unit_micros, amount_micros, currency, price_version_id, channel\nfrom",
-        "unit_micros, -1, currency, price_version_id, channel\nfrom")]
+        Check, Reserve, "free_quantity, unit_micros, amount_micros, currency,\n",
+        "free_quantity, unit_micros, -1, currency,\n")]
     [InlineData(
         Key, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
         "gen_random_uuid(), gen_random_uuid(), component, quantity, free_quantity, 1, quantity - free_quantity")]
@@ -114,7 +132,15 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 
     // settlement: twice, void after post, above the hold, in another currency, price, channel or amount, posted without a charge.
     [InlineData(Unique, "insert into billing.settlement select * from billing.settlement")]
-    [InlineData(Unique, "insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, reserved_micros, amount_micros, currency, price_version_id, channel, reserved_quantity, unit_micros, reserved_free) select tenant_id, reservation_id, run_id, component, 'void', 0, reserved_micros, 0, currency, price_version_id, channel, reserved_quantity, unit_micros, reserved_free from billing.settlement")]
+    [InlineData(
+        Unique,
+        """
+        insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, reserved_micros, amount_micros,
+          currency, price_version_id, channel, reserved_quantity, unit_micros, reserved_free)
+        select tenant_id, reservation_id, run_id, component, 'void', 0, reserved_micros, 0, currency, price_version_id, channel,
+          reserved_quantity, unit_micros, reserved_free
+        from billing.settlement
+        """)]
     [InlineData(Check, Settle, "'post', 1, 0,", "'post', quantity + 1, 0,")]
     [InlineData(Check, Settle, "amount_micros, unit_micros, currency", "amount_micros, amount_micros + 1, currency")]
     [InlineData(Check, Settle, "amount_micros, unit_micros, currency", "amount_micros, unit_micros - 1, currency")]
@@ -140,14 +166,39 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "delete from billing.settlement", "", "", true)]
 
     // run: finished without a settlement, without a hold, with an illegal or forked history.
-    [InlineData(Key, "update runs.run set state = 'succeeded', terminal = true, finished_at = now(), final_seq = 9, charged_micros = 0 where state = 'queued'")]
+    [InlineData(
+        Key,
+        """
+        update runs.run set state = 'succeeded', terminal = true, finished_at = now(), final_seq = 9, charged_micros = 0
+        where state = 'queued'
+        """)]
     [InlineData(Check, "update runs.run set state = 'succeeded', terminal = true where state = 'queued'")]
     [InlineData(Key, "update runs.run set state = 'running' where state = 'queued'")]
     [InlineData(Check, "update runs.run set charged_micros = ceiling_micros + 1 where terminal")]
-    [InlineData(Key, "insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) select tenant_id, id, 2, 'queued', 'succeeded', 0, 'x' from runs.run where state = 'queued'")]
-    [InlineData(Key, "insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) select tenant_id, id, transition + 1, 'running', 'failed', 0, 'x' from runs.run where state = 'succeeded'")]
-    [InlineData(Key, "insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) select tenant_id, id, 3, 'claimed', 'running', 0, 'x' from runs.run where state = 'queued'")]
-    [InlineData(Unique, "insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) select tenant_id, run_id, seq, from_state, to_state, fence, by from runs.run_transition")]
+    [InlineData(
+        Key,
+        """
+        insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by)
+        select tenant_id, id, 2, 'queued', 'succeeded', 0, 'x' from runs.run where state = 'queued'
+        """)]
+    [InlineData(
+        Key,
+        """
+        insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by)
+        select tenant_id, id, transition + 1, 'running', 'failed', 0, 'x' from runs.run where state = 'succeeded'
+        """)]
+    [InlineData(
+        Key,
+        """
+        insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by)
+        select tenant_id, id, 3, 'claimed', 'running', 0, 'x' from runs.run where state = 'queued'
+        """)]
+    [InlineData(
+        Unique,
+        """
+        insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by)
+        select tenant_id, run_id, seq, from_state, to_state, fence, by from runs.run_transition
+        """)]
     [InlineData(Right, "delete from runs.run")]
 
     // usage_event: the same fact under its id or another, a wrong sign, reversing twice or nothing.
@@ -156,14 +207,20 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Unique, Event, "select tenant_id, source, event_id", "select tenant_id, 'other', gen_random_uuid()")]
     [InlineData(Check, Event, "device_id, quantity, block from", "device_id, -1, block from")]
     [InlineData(Check, Event, "meter, device_id, quantity, block from", "'run', device_id, quantity, block from")]
-    [InlineData(Key, "insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, quantity, block, reverses) select tenant_id, source, gen_random_uuid(), run_id, meter, -1, block, gen_random_uuid() from billing.usage_event where meter = 'run' limit 1")]
+    [InlineData(
+        Key,
+        """
+        insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, quantity, block, reverses)
+        select tenant_id, source, gen_random_uuid(), run_id, meter, -1, block, gen_random_uuid() from billing.usage_event
+        where meter = 'run' limit 1
+        """)]
     [InlineData(Frozen, "update billing.usage_event set quantity = 9", "", "", true)]
     [InlineData(Frozen, "delete from billing.usage_event", "", "", true)]
 
     // charge: without a source, with two, twice, of a run without its settlement, negative without an adjustment.
     [InlineData(
-        Check, Charge, "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from",
-        "null, null, sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
+        Check, Charge, "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom",
+        "null, null, sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom")]
     [InlineData(
         Check, Charge, "gen_random_uuid(), reservation_id, purchase_id,", "gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),")]
     [InlineData(Unique, Charge + " where reservation_id is not null")]
@@ -171,14 +228,14 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         Key, Charge + " where reservation_id is not null", "gen_random_uuid(), reservation_id", "gen_random_uuid(), gen_random_uuid()")]
     [InlineData(
         Key, Charge + " where purchase_id is not null",
-        "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel from",
-        "null, gen_random_uuid(), sku, description, quantity, amount_micros, currency, price_version_id, channel from")]
+        "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom",
+        "null, gen_random_uuid(), sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom")]
     [InlineData(
-        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from",
-        "quantity, -amount_micros, currency, price_version_id, channel from")]
+        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel\nfrom",
+        "quantity, -amount_micros, currency, price_version_id, channel\nfrom")]
     [InlineData(
-        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel from",
-        "quantity, amount_micros, currency, price_version_id, 'barter' from")]
+        Check, Charge + " where purchase_id is not null", "quantity, amount_micros, currency, price_version_id, channel\nfrom",
+        "quantity, amount_micros, currency, price_version_id, 'barter'\nfrom")]
     [InlineData(Frozen, "update billing.charge set amount_micros = 1", "", "", true)]
     [InlineData(Frozen, "delete from billing.charge", "", "", true)]
 
@@ -188,7 +245,12 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(
         Key, Line, "c.currency, c.amount_micros from", "c.currency, c.amount_micros + 1 from", false, "select c.tenant_id, c.id",
         "select c.tenant_id, gen_random_uuid()")]
-    [InlineData(Right, "insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros) select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'direct'")]
+    [InlineData(
+        Right,
+        """
+        insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
+        select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'direct'
+        """)]
     [InlineData(
         Right, "insert into billing.metering_record (tenant_id, id) select tenant_id, gen_random_uuid() from billing.charge limit 1")]
     [InlineData(Right, "delete from billing.invoice")]
@@ -205,14 +267,30 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Right, "delete from billing.free_allowance")]
 
     // device_hold: two writers, a reader beside a writer, another tenant's device.
-    [InlineData(Right, "insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence) select tenant_id, device_id, run_id, 1, 1 from runs.run_device")]
+    [InlineData(
+        Right,
+        """
+        insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence)
+        select tenant_id, device_id, run_id, 1, 1 from runs.run_device
+        """)]
     [InlineData(Check, "update runs.tenant_quota set running = max_running + 1")]
     [InlineData(Right, "update runs.tenant_quota set max_running = 1000000")]
 
     // purchases: a change of what was ordered, a right without its order, the same right twice at a time.
     [InlineData(Frozen, "update purchasing.purchase set price_micros = 0", "", "", true)]
-    [InlineData(Key, "insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at) select tenant_id, gen_random_uuid(), gen_random_uuid(), 'bgp-neighbors', 1, 'owned', now() from billing.account")]
-    [InlineData(Overlap, "insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at) select p.tenant_id, gen_random_uuid(), q.id, e.block, e.major, e.kind, now() from purchasing.entitlement e join purchasing.purchase p on p.id = e.purchase_id, (select gen_random_uuid() as id) q where e.kind = 'owned'")]
+    [InlineData(
+        Key,
+        """
+        insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at)
+        select tenant_id, gen_random_uuid(), gen_random_uuid(), 'bgp-neighbors', 1, 'owned', now() from billing.account
+        """)]
+    [InlineData(
+        Overlap,
+        """
+        insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at)
+        select p.tenant_id, gen_random_uuid(), q.id, e.block, e.major, e.kind, now() from purchasing.entitlement e
+        join purchasing.purchase p on p.id = e.purchase_id, (select gen_random_uuid() as id) q where e.kind = 'owned'
+        """)]
     [InlineData(Right, "insert into billing.account (tenant_id, channel) values ('{tenant}', 'direct')")]
     [InlineData(Right, "update billing.account set channel = 'direct'")]
     [InlineData(Right, "update runs.fence_counter set value = 0")]

@@ -252,14 +252,20 @@ public sealed class InvoiceTests(PostgresServer postgres)
         await books.Issue();
         await books.Ground.Sql(
             """
-            insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
-            select tenant_id, gen_random_uuid(), purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at - interval '1 second'
+            insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id,
+              channel, occurred_at)
+            select tenant_id, gen_random_uuid(), purchase_id, sku, description, quantity, amount_micros, currency, price_version_id,
+              channel, occurred_at - interval '1 second'
             from billing.charge
             """);
         (await books.Ground.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'"))
             .ShouldBe(1);
         (await books.Ground.Scalar<long>(
-            "select count(*) from billing.metering_backlog b join billing.charge c on c.id = b.charge_id and c.occurred_hour = b.occurred_hour where c.occurred_at > now() - interval '1 minute'")).ShouldBe(1);
+            """
+            select count(*) from billing.metering_backlog b
+            join billing.charge c on c.id = b.charge_id and c.occurred_hour = b.occurred_hour
+            where c.occurred_at > now() - interval '1 minute'
+            """)).ShouldBe(1);
     }
 
     [Fact]
@@ -278,7 +284,10 @@ public sealed class InvoiceTests(PostgresServer postgres)
 
         // The invoice that carries the notes does not count them again: what else it bills is owed when it is due.
         await books.Debit(70_000);
-        await books.Damage("update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'issued'");
+        await books.Damage(
+            """
+            update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'issued'
+            """);
         await books.AMonthPasses();
         (await books.Issue()).Micros("total").ShouldBe(-180_000);
         (await Owed(books)).ShouldBe(0);

@@ -36,7 +36,11 @@ public sealed class MeteredCustomer(PostgresServer postgres) : IAsyncLifetime
 public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClassFixture<MeteredCustomer>
 {
     private const string Copy = "tenant_id, payer_id, meter_key, aws_account, dimension";
-    private const string Columns = $"insert into billing.metering_record (id, {Copy}, hour, seq, previous_hour, unit_micros, sum_micros, carry_in_micros, carry_out_micros, quantity)";
+    private const string Columns =
+        $"""
+        insert into billing.metering_record (id, {Copy}, hour, seq, previous_hour, unit_micros, sum_micros, carry_in_micros,
+          carry_out_micros, quantity)
+        """;
 
     [Theory]
     [InlineData("update billing.metering_record set quantity = quantity - 1, carry_out_micros = carry_out_micros + unit_micros")]
@@ -50,18 +54,72 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
     [InlineData("update billing.metering_record set state = 'carried' where state = 'parked'")]
     [InlineData("delete from billing.metering_record")]
     // The chain: a fork, another carry than the one before left, an hour before the last one.
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq, previous_hour, unit_micros, 0, carry_in_micros, carry_in_micros, 0 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, 0, 0, 0 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour - interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros, carry_out_micros, 0 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', 1, null, unit_micros, 0, 0, 0, 0 from billing.metering_record where seq = 3")]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq, previous_hour, unit_micros, 0, carry_in_micros, carry_in_micros, 0
+        from billing.metering_record where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, 0, 0, 0 from billing.metering_record
+        where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour - interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros, carry_out_micros, 0
+        from billing.metering_record where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', 1, null, unit_micros, 0, 0, 0, 0 from billing.metering_record
+        where seq = 3
+        """)]
     // The sum: nothing of it is there, it does not add up, the quantity is below zero or in the carry.
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 10000, carry_out_micros, carry_out_micros, 1 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros, 0, 0 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros, carry_out_micros + unit_micros, -1 from billing.metering_record where seq = 3")]
-    [InlineData($"{Columns} select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros / 5, 0, carry_out_micros, carry_out_micros, 0 from billing.metering_record where seq = 3")]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 10000, carry_out_micros, carry_out_micros,
+          1
+        from billing.metering_record where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros, 0, 0
+        from billing.metering_record where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros, 0, carry_out_micros,
+          carry_out_micros + unit_micros, -1
+        from billing.metering_record where seq = 3
+        """)]
+    [InlineData(
+        $"""
+        {Columns}
+        select gen_random_uuid(), {Copy}, hour + interval '9 hours', seq + 1, hour, unit_micros / 5, 0, carry_out_micros, carry_out_micros,
+          0
+        from billing.metering_record where seq = 3
+        """)]
     // A charge in two records, in an old record, out of the backlog without one, into it by hand.
-    [InlineData("insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros) select a.tenant_id, a.charge_id, r.id, a.currency, a.amount_micros from billing.metering_allocation a join billing.metering_record r on r.tenant_id = a.tenant_id and r.state = 'sealed'")]
-    [InlineData("insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros) select c.tenant_id, c.id, r.id, c.currency, c.amount_micros from billing.charge c join billing.metering_backlog b on b.charge_id = c.id join billing.metering_record r on r.tenant_id = c.tenant_id and r.state = 'sealed'")]
+    [InlineData(
+        """
+        insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
+        select a.tenant_id, a.charge_id, r.id, a.currency, a.amount_micros from billing.metering_allocation a
+        join billing.metering_record r on r.tenant_id = a.tenant_id and r.state = 'sealed'
+        """)]
+    [InlineData(
+        """
+        insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
+        select c.tenant_id, c.id, r.id, c.currency, c.amount_micros from billing.charge c
+        join billing.metering_backlog b on b.charge_id = c.id
+        join billing.metering_record r on r.tenant_id = c.tenant_id and r.state = 'sealed'
+        """)]
     [InlineData("update billing.metering_allocation set amount_micros = 1")]
     [InlineData("delete from billing.metering_allocation")]
     [InlineData("delete from billing.metering_backlog")]
@@ -69,10 +127,26 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
     // Attempts and what is carried.
     [InlineData("delete from billing.metering_attempt")]
     [InlineData("update billing.metering_attempt set outcome = 'refused' where outcome = 'accepted'")]
-    [InlineData("insert into billing.metering_attempt (tenant_id, record_id, number, worker) select tenant_id, id, 9, 'x' from billing.metering_record where state = 'accepted'")]
-    [InlineData("insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason) select tenant_id, id, payer_id, reported_micros, 'x', 'x' from billing.metering_record where state = 'sealed'")]
-    [InlineData("insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason) select tenant_id, id, payer_id, reported_micros, 'x', 'x' from billing.metering_record where state = 'accepted'")]
-    [InlineData("insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason) select tenant_id, id, payer_id, reported_micros + 1, 'x', 'x' from billing.metering_record where state = 'parked'")]
+    [InlineData(
+        """
+        insert into billing.metering_attempt (tenant_id, record_id, number, worker)
+        select tenant_id, id, 9, 'x' from billing.metering_record where state = 'accepted'
+        """)]
+    [InlineData(
+        """
+        insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason)
+        select tenant_id, id, payer_id, reported_micros, 'x', 'x' from billing.metering_record where state = 'sealed'
+        """)]
+    [InlineData(
+        """
+        insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason)
+        select tenant_id, id, payer_id, reported_micros, 'x', 'x' from billing.metering_record where state = 'accepted'
+        """)]
+    [InlineData(
+        """
+        insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason)
+        select tenant_id, id, payer_id, reported_micros + 1, 'x', 'x' from billing.metering_record where state = 'parked'
+        """)]
     // Whom it is metered to.
     [InlineData("update billing.payer set aws_account = '000000000000'")]
     [InlineData("update billing.payer set license_arn = null")]

@@ -74,7 +74,10 @@ internal sealed class MeteringGround : IAsyncDisposable
             insert into catalog.block (slug, id) values ('bgp', gen_random_uuid()), ('acl', gen_random_uuid()) on conflict do nothing
             """);
         await ground.Sql(
-            "insert into billing.price_version (id, sku, currency, unit_micros, valid) values ($1, $2, 'USD', 1, tstzrange('2020-01-01', null))", ground._price, $"test/{ground._price}");
+            """
+            insert into billing.price_version (id, sku, currency, unit_micros, valid)
+            values ($1, $2, 'USD', 1, tstzrange('2020-01-01', null))
+            """, ground._price, $"test/{ground._price}");
         return ground;
     }
 
@@ -106,7 +109,10 @@ internal sealed class MeteringGround : IAsyncDisposable
         }
 
         await Sql(
-            "insert into purchasing.purchase (tenant_id, id, block, major, kind, price_micros, currency, created_by) values ($1, $2, 'bgp', 1, 'pay_per_use', 0, 'USD', $2)",
+            """
+            insert into purchasing.purchase (tenant_id, id, block, major, kind, price_micros, currency, created_by)
+            values ($1, $2, 'bgp', 1, 'pay_per_use', 0, 'USD', $2)
+            """,
             customer.Tenant.Value, purchase);
         return customer with
         {
@@ -124,7 +130,8 @@ internal sealed class MeteringGround : IAsyncDisposable
         {
             Add(
                 """
-                insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reason, approved_by, charge_id)
+                insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reason, approved_by,
+                  charge_id)
                 values ($1, $2, 'credit', $2::text, $3, 'USD', 'marketplace', 'test', 'test', $2)
                 """,
                 tenant, id, micros);
@@ -132,8 +139,10 @@ internal sealed class MeteringGround : IAsyncDisposable
 
         Add(
             """
-            insert into billing.charge (tenant_id, id, purchase_id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel, occurred_at)
-            values ($1, $2, case when $3 > 0 then $4::uuid end, case when $3 < 0 then $2::uuid end, $5, 'test', 1, $3, 'USD', $6, 'marketplace', $7)
+            insert into billing.charge (tenant_id, id, purchase_id, adjustment_id, sku, description, quantity, amount_micros, currency,
+              price_version_id, channel, occurred_at)
+            values ($1, $2, case when $3 > 0 then $4::uuid end, case when $3 < 0 then $2::uuid end, $5, 'test', 1, $3, 'USD', $6,
+              'marketplace', $7)
             """,
             tenant, id, micros, customer.Purchase, $"{block}/apply/device", _price,
             at.AddTicks(Interlocked.Increment(ref _instants) % 10_000_000 * 10).UtcDateTime);
@@ -170,7 +179,10 @@ internal sealed class MeteringGround : IAsyncDisposable
     {
         var records = new List<string>();
         await using var command = Owner.CreateCommand(
-            "select extract(epoch from hour - $2)::int / 3600, quantity, carry_out_micros, state from billing.metering_record where tenant_id = $1 order by seq");
+            """
+            select extract(epoch from hour - $2)::int / 3600, quantity, carry_out_micros, state from billing.metering_record
+            where tenant_id = $1 order by seq
+            """);
         command.Parameters.Add(new() { Value = customer.Tenant.Value });
         command.Parameters.Add(new() { Value = from.UtcDateTime });
         await using var reader = await command.ExecuteReaderAsync();

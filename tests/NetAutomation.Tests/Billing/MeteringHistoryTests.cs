@@ -226,7 +226,10 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             (await ground.Value<long>(
                 "select count(*) from billing.metering_record where tenant_id = $1 and state in ('sealed', 'parked')", tenant)).ShouldBe(0);
             (await ground.Value<string>(
-                "select coalesce(string_agg(aws_record_id || ' ' || quantity, ',' order by aws_record_id), '') from billing.metering_record where tenant_id = $1 and state = 'accepted'", tenant))
+                """
+                select coalesce(string_agg(aws_record_id || ' ' || quantity, ',' order by aws_record_id), '') from billing.metering_record
+                where tenant_id = $1 and state = 'accepted'
+                """, tenant))
                 .ShouldBe(string.Join(',', kept.Select(each => $"{each.MeteringRecordId} {each.Quantity}").Order(StringComparer.Ordinal)));
             Interlocked.Add(ref tally.Records, kept.Count);
         }

@@ -34,7 +34,10 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
         await Eventually.Holds(async () => (await ground.KeptOf(left)).Count == 1);
         var customer = await ground.Subscribe();
         await ground.Sql(
-            "insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state) values ($1, $2, $3, $4, 'pc', $5, 'active')",
+            """
+            insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state)
+            values ($1, $2, $3, $4, 'pc', $5, 'active')
+            """,
             customer.Tenant.Value, Guid.CreateVersion7(), customer.Account, customer.License!, customer.Agreement);
         await ground.Charge(customer, 25_000, MeteringGround.Start(0));
         await ground.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{customer.Agreement}:end");

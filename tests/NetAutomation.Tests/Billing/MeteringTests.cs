@@ -54,7 +54,8 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         var kept = await Ground.KeptOf(customer);
         kept.Select(each => (each.Hour, each.Quantity)).ShouldBe([(_start, 3), (_start.AddHours(1), 1)]);
         kept[0].UsageAllocations.ShouldBe(
-            """[{"AllocatedUsageQuantity":1,"Tags":[{"Key":"block","Value":"acl"}]},{"AllocatedUsageQuantity":2,"Tags":[{"Key":"block","Value":"bgp"}]}]""");
+            """[{"AllocatedUsageQuantity":1,"Tags":[{"Key":"block","Value":"acl"}]},"""
+            + """{"AllocatedUsageQuantity":2,"Tags":[{"Key":"block","Value":"bgp"}]}]""");
     }
 
     [Fact]

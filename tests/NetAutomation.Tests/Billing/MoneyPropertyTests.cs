@@ -141,7 +141,10 @@ internal sealed class MoneyLife
 
             _marketplace.Units.ShouldBe(_model.Reported, _name);
             (await _ground.Scalar<long>(
-                $"select coalesce((select carry_out_micros from billing.metering_record where tenant_id = '{_tenant.Id.Value}' order by seq desc limit 1), 0)"))
+                $"""
+                select coalesce((select carry_out_micros from billing.metering_record
+                  where tenant_id = '{_tenant.Id.Value}' order by seq desc limit 1), 0)
+                """))
                 .ShouldBe(_model.Charged - (_model.Reported * ModelMarketplace.Unit), _name);
         }
     }
@@ -229,7 +232,8 @@ internal sealed class MoneyLife
         var key = $"test-{Guid.NewGuid():n}";
         var answer = await Post("/v1/runs", body, key);
         var (refusal, held) = _model.Hold(lines, max);
-        _told.Add($"launch {string.Join(',', held.Select(line => $"{line.Sku} {line.Quantity}-{line.FreeHeld}x{line.Unit}"))} {refusal ?? answer.Status.ToString()}");
+        var heldLines = string.Join(',', held.Select(line => $"{line.Sku} {line.Quantity}-{line.FreeHeld}x{line.Unit}"));
+        _told.Add($"launch {heldLines} {refusal ?? answer.Status.ToString()}");
         (answer.Status == HttpStatusCode.Accepted ? null : answer.Problem).ShouldBe(refusal, answer.Text);
         if (refusal is null)
         {

@@ -45,7 +45,12 @@ public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
 
 public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres) : IClassFixture<CleanLife>
 {
-    private const string Record = "insert into billing.metering_record (tenant_id, id, payer_id, meter_key, aws_account, dimension, hour, seq, previous_hour, unit_micros, sum_micros, carry_in_micros, carry_out_micros, quantity) select tenant_id, gen_random_uuid(), id, meter_key, aws_account, 'sample', date_trunc('hour', now()),";
+    private const string Record =
+        """
+        insert into billing.metering_record (tenant_id, id, payer_id, meter_key, aws_account, dimension, hour, seq, previous_hour,
+          unit_micros, sum_micros, carry_in_micros, carry_out_micros, quantity)
+        select tenant_id, gen_random_uuid(), id, meter_key, aws_account, 'sample', date_trunc('hour', now()),
+        """;
     private const string Device =
         "(select reservation_id from billing.settlement where component = 'device' and amount_micros > 0 limit 1)";
 
@@ -53,25 +58,83 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [InlineData(
         "run_unsettled",
         "delete from billing.settlement where component = 'minute' and run_id = (select id from runs.run where terminal limit 1)")]
-    [InlineData("run_settled_early", "update runs.run set state = 'running', terminal = false, finished_at = null, final_seq = null, charged_micros = null, lease_until = now() + interval '1 hour' where id = (select id from runs.run where terminal limit 1)")]
+    [InlineData(
+        "run_settled_early",
+        """
+        update runs.run
+        set state = 'running', terminal = false, finished_at = null, final_seq = null, charged_micros = null,
+          lease_until = now() + interval '1 hour'
+        where id = (select id from runs.run where terminal limit 1)
+        """)]
     [InlineData(
         "run_charged",
         "update runs.run set charged_micros = charged_micros - 1 where id = (select id from runs.run where terminal limit 1)")]
-    [InlineData("settlement_charge", $"delete from billing.charge where reservation_id = {Device}; delete from billing.invoice_line l where not exists (select from billing.charge c where c.id = l.charge_id) and l.live and exists (select from billing.invoice i where i.id = l.invoice_id and i.state = 'draft')")]
-    [InlineData("usage_quantity", "delete from billing.usage_event where event_id = (select event_id from billing.usage_event where meter = 'device' and reverses is null and not exists (select from billing.usage_event r where r.reverses = usage_event.event_id) limit 1)")]
-    [InlineData("usage_quantity", "insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block) select tenant_id, source, gen_random_uuid(), run_id, meter, gen_random_uuid(), 1, block from billing.usage_event where meter = 'device' and reverses is null limit 1")]
+    [InlineData(
+        "settlement_charge",
+        $"""
+        delete from billing.charge where reservation_id = {Device};
+        delete from billing.invoice_line l
+        where not exists (select from billing.charge c where c.id = l.charge_id) and l.live
+          and exists (select from billing.invoice i where i.id = l.invoice_id and i.state = 'draft')
+        """)]
+    [InlineData(
+        "usage_quantity",
+        """
+        delete from billing.usage_event
+        where event_id = (select event_id from billing.usage_event where meter = 'device' and reverses is null
+          and not exists (select from billing.usage_event r where r.reverses = usage_event.event_id) limit 1)
+        """)]
+    [InlineData(
+        "usage_quantity",
+        """
+        insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block)
+        select tenant_id, source, gen_random_uuid(), run_id, meter, gen_random_uuid(), 1, block from billing.usage_event
+        where meter = 'device' and reverses is null limit 1
+        """)]
     [InlineData("receipt_price", "update billing.receipt set price_micros = price_micros + 1 where seq = 2")]
-    [InlineData("reservation_stuck", "update billing.reservation set created_at = now() - interval '26 hours' where run_id = (select id from runs.run where state = 'claimed'); update runs.run set lease_until = now() - interval '2 hours' where state = 'claimed'")]
-    [InlineData("reservation_stuck", "update billing.reservation set created_at = now() - interval '26 hours' where run_id = (select id from runs.run where state = 'claimed'); delete from runs.run where state = 'claimed'")]
+    [InlineData(
+        "reservation_stuck",
+        """
+        update billing.reservation set created_at = now() - interval '26 hours'
+        where run_id = (select id from runs.run where state = 'claimed');
+        update runs.run set lease_until = now() - interval '2 hours' where state = 'claimed'
+        """)]
+    [InlineData(
+        "reservation_stuck",
+        """
+        update billing.reservation set created_at = now() - interval '26 hours'
+        where run_id = (select id from runs.run where state = 'claimed');
+        delete from runs.run where state = 'claimed'
+        """)]
     [InlineData("receipt_chain", "update billing.receipt set previous_hash = decode(repeat('11', 32), 'hex') where seq = 3")]
     [InlineData("receipt_chain", "update billing.receipt set price_version_id = price_version_id, seq = 100 where seq = 3")]
     [InlineData("receipt_chain", "update billing.receipt_head set seq = seq - 1")]
-    [InlineData("charge_unbilled", "delete from billing.invoice_line l where l.live and exists (select from billing.invoice i where i.id = l.invoice_id and i.state = 'draft')")]
-    [InlineData("charge_twice", "insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros) select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'direct' limit 1")]
+    [InlineData(
+        "charge_unbilled",
+        """
+        delete from billing.invoice_line l
+        where l.live and exists (select from billing.invoice i where i.id = l.invoice_id and i.state = 'draft')
+        """)]
+    [InlineData(
+        "charge_twice",
+        """
+        insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
+        select tenant_id, id, gen_random_uuid(), currency, amount_micros from billing.charge where channel = 'direct' limit 1
+        """)]
     [InlineData("metering_sum", $"{Record} 1, null, 1000, 5, 0, 5, 0 from billing.payer")]
     [InlineData("metering_carry", $"{Record} 2, now() - interval '2 hours', 1000, 0, 3, 3, 0 from billing.payer")]
-    [InlineData("line_amount", "update billing.charge set amount_micros = amount_micros + 1 where purchase_id is not null; update purchasing.purchase set price_micros = price_micros + 1 where price_micros > 0")]
-    [InlineData("adjustment_uncharged", "delete from billing.invoice_line l using billing.charge c where c.id = l.charge_id and c.sku = 'debit'; delete from billing.charge where sku = 'debit'")]
+    [InlineData(
+        "line_amount",
+        """
+        update billing.charge set amount_micros = amount_micros + 1 where purchase_id is not null;
+        update purchasing.purchase set price_micros = price_micros + 1 where price_micros > 0
+        """)]
+    [InlineData(
+        "adjustment_uncharged",
+        """
+        delete from billing.invoice_line l using billing.charge c where c.id = l.charge_id and c.sku = 'debit';
+        delete from billing.charge where sku = 'debit'
+        """)]
     [InlineData(
         "purchase_uncharged",
         "update billing.charge set adjustment_id = gen_random_uuid(), purchase_id = null where purchase_id is not null")]
@@ -80,7 +143,12 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         "invoice_total",
         "update billing.invoice set total_micros = total_micros + 10000, rounding_micros = rounding_micros + 10000 where seq = 1")]
     [InlineData("invoice_chain", "update billing.invoice set previous_sha256 = decode(repeat('22', 32), 'hex') where seq = 2")]
-    [InlineData("invoice_chain", "delete from billing.invoice_line l where l.invoice_id = (select id from billing.invoice where seq = 1); delete from billing.invoice where seq = 1")]
+    [InlineData(
+        "invoice_chain",
+        """
+        delete from billing.invoice_line l where l.invoice_id = (select id from billing.invoice where seq = 1);
+        delete from billing.invoice where seq = 1
+        """)]
     public async Task Each_damage_is_found_by_its_check_alone_and_parks_the_invoicing(string check, string damage)
     {
         // As the schema's owner, with triggers and foreign keys off, and taken back at the end.
@@ -159,7 +227,12 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     {
         await using var books = await BooksGround.Open(postgres);
         await books.Debit(1_000_000);
-        await books.Damage("update billing.invoice set period = daterange((now() at time zone 'UTC' - interval '1 day')::date - 30, (now() at time zone 'UTC' - interval '1 day')::date)");
+        await books.Damage(
+            """
+            update billing.invoice
+            set period = daterange((now() at time zone 'UTC' - interval '1 day')::date - 30,
+              (now() at time zone 'UTC' - interval '1 day')::date)
+            """);
         await Hour(books);
         (await books.Draft()).Micros("total").ShouldBe(1_000_000);
         await books.Damage("update billing.invoice set period = daterange(lower(period) - 2, upper(period) - 2)");
@@ -195,7 +268,8 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         await books.Ground.Sql(
             $"""
             create function billing.fail() returns trigger language plpgsql as 'begin raise exception ''sample''; end';
-            create trigger fail before update on billing.account for each row when (old.tenant_id = '{books.Ground.Tenant.Id.Value}') execute function billing.fail()
+            create trigger fail before update on billing.account
+              for each row when (old.tenant_id = '{books.Ground.Tenant.Id.Value}') execute function billing.fail()
             """);
         var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
             .Must(HttpStatusCode.Conflict);
@@ -210,7 +284,8 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         await using var books = await BooksGround.Open(postgres);
         await books.Ground.Sql(
             """
-            create or replace function billing.reconcile_metering(p_tenant uuid, p_since timestamptz) returns table (check_name text, subject text, detail text)
+            create or replace function billing.reconcile_metering(p_tenant uuid, p_since timestamptz)
+              returns table (check_name text, subject text, detail text)
             language sql volatile as $$ select '', '', '' from (select pg_sleep(2) as s) x where s::text = 'x' $$
             """);
         await using var scope = books.Ground.Host.Services.CreateAsyncScope();

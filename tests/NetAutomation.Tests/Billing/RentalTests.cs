@@ -118,7 +118,10 @@ public sealed class RentalTests(PostgresServer postgres)
             "entitlementId"]!.GetValue<string>();
 
     private static Task EndsIn(RunGround ground, string right, string interval) => ground.Sql(
-        $"update purchasing.entitlement set starts_at = starts_at - interval '36 months', ends_at = now() + interval '{interval}' where id = $1", EntitlementId.Parse(right).Value);
+        $"""
+        update purchasing.entitlement set starts_at = starts_at - interval '36 months', ends_at = now() + interval '{interval}'
+        where id = $1
+        """, EntitlementId.Parse(right).Value);
 
     private static Task Renew(RunGround ground) => ActivatorUtilities.CreateInstance<RenewRentals>(ground.Host.Services).Run(default);
 

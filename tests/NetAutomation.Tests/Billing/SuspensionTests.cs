@@ -27,7 +27,11 @@ public sealed class SuspensionTests(PostgresServer postgres)
             .ShouldBe("/problems/tenant_suspended");
         await ground.Host.Fire();
         (await ground.Occurrences(schedule)).ShouldBeEmpty();
-        await ground.Sql("update purchasing.entitlement set starts_at = starts_at - interval '2 months', ends_at = now() + interval '10 minutes' where kind = 'rental'");
+        await ground.Sql(
+            """
+            update purchasing.entitlement set starts_at = starts_at - interval '2 months', ends_at = now() + interval '10 minutes'
+            where kind = 'rental'
+            """);
         var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(ground.Host.Services);
         await renewals.Run(default);
         (await RunGround.Get(ground.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>()

@@ -8,7 +8,8 @@ public sealed class BlockInputTests
     private static readonly BlockVersion _version = new(
         "test", "1.0.0", 1, "sha256:test-input", Effect.Read, ["frr"], [], "/", """
         {"type":"object","additionalProperties":false,"required":["routes"],"properties":{
-          "routes":{"type":"array","minItems":1,"maxItems":3,"uniqueItems":true,"items":{"type":"object","additionalProperties":false,"required":["prefix"],"properties":{
+          "routes":{"type":"array","minItems":1,"maxItems":3,"uniqueItems":true,"items":{
+            "type":"object","additionalProperties":false,"required":["prefix"],"properties":{
             "prefix":{"type":"string","minLength":2,"maxLength":8,"pattern":"^[0-9./]+$"},
             "metric":{"type":"integer","minimum":1,"exclusiveMaximum":10,"multipleOf":2},
             "mode":{"type":"string","enum":["a","b"]},
@@ -20,7 +21,11 @@ public sealed class BlockInputTests
 
     [Theory]
     [InlineData("""{"routes":[{"prefix":"10/8"}]}""")]
-    [InlineData("""{"routes":[{"prefix":"10/8","metric":2,"mode":"a","v4":"10.0.0.1","v6":"::1","at":"2026-01-01T00:00:00Z","host":"r1.example","tag":null}],"note":"é 🚦","on":true}""")]
+    [InlineData(
+        """
+        {"routes":[{"prefix":"10/8","metric":2,"mode":"a","v4":"10.0.0.1","v6":"::1","at":"2026-01-01T00:00:00Z","host":"r1.example",
+          "tag":null}],"note":"é 🚦","on":true}
+        """)]
     [InlineData("""{"routes":[{"prefix":"10/8"},{"prefix":"11/8"},{"prefix":"12/8"}]}""")]
     public void Input_that_keeps_the_schema_passes(string json) => Validate(json).ShouldBeEmpty();
 
@@ -103,7 +108,12 @@ public sealed class BlockInputTests
     [Fact]
     public void Many_items_are_compared_in_no_time()
     {
-        var version = _version with { Digest = "sha256:test-many", InputSchema = """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"array","uniqueItems":true,"items":{"type":"integer"}}}}""" };
+        const string schema =
+            """
+            {"type":"object","additionalProperties":false,
+              "properties":{"a":{"type":"array","uniqueItems":true,"items":{"type":"integer"}}}}
+            """;
+        var version = _version with { Digest = "sha256:test-many", InputSchema = schema };
         Validate($$"""{"a":[{{string.Join(',', Enumerable.Range(0, 45_000))}}]}""", version).ShouldBeEmpty();
         Validate($$"""{"a":[{{string.Join(',', Enumerable.Repeat(7, 120_000))}}]}""", version).ShouldBe(["/input/a unique_items"]);
     }

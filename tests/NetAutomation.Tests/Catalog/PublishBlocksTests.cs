@@ -62,7 +62,12 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         File.AppendAllText($"{_folder.FullName}/demo/block.yaml", "\nsecret: x\n");
         _folder.CreateSubdirectory("empty");
 
-        (await Publish()).ShouldBe(["demo/block.yaml:8: The JSON property 'secret' could not be mapped to any .NET member contained in type 'NetAutomation.Catalog.Publish.BlockManifest'.", "empty/block.yaml: the file is missing"]);
+        (await Publish()).ShouldBe(
+        [
+            "demo/block.yaml:8: The JSON property 'secret' could not be mapped to any .NET member contained in type "
+                + "'NetAutomation.Catalog.Publish.BlockManifest'.",
+            "empty/block.yaml: the file is missing",
+        ]);
         (await Find(null)).ShouldBe("1.0.0");
     }
 

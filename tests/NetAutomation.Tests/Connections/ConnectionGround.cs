@@ -142,7 +142,8 @@ internal sealed class ConnectionGround : IAsyncDisposable
         var bound = new Dictionary<string, (Guid, string[])>();
         await using var command = Owner.CreateCommand(
             """
-            select b.endpoint_id, b.tenant_id, array(select a.account from onboarding.tenant_account a where a.tenant_id = b.tenant_id and a.active)
+            select b.endpoint_id, b.tenant_id,
+                   array(select a.account from onboarding.tenant_account a where a.tenant_id = b.tenant_id and a.active)
             from onboarding.binding b where b.ended_at is null
             """);
         await using var reader = await command.ExecuteReaderAsync();

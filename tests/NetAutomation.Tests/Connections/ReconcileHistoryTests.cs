@@ -81,7 +81,8 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
             (await ground.Value<long>(
                 """
                 select count(*) from onboarding.binding b join onboarding.endpoint_connection c on c.id = b.connection
-                where b.ended_at is null and not exists (select from onboarding.tenant_account a where a.tenant_id = b.tenant_id and a.account = c.owner)
+                where b.ended_at is null and not exists (
+                  select from onboarding.tenant_account a where a.tenant_id = b.tenant_id and a.account = c.owner)
                 """)).ShouldBe(0, "bound to a tenant that has nothing to do with the owner");
         }
 

@@ -157,7 +157,10 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Connections = [Connection("vpce-0ccccccccccccccc1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
         await Round(settings);
         _ec2.Connections[0] = Connection("vpce-0ccccccccccccccc1", tenant.Account, "available");
-        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '6 days' where tenant_id = {tenant.Id.Value}");
+        await Sql(
+            $"""
+            update onboarding.tenant set state = 'suspended', changed_at = now() - interval '6 days' where tenant_id = {tenant.Id.Value}
+            """);
         await Round(settings);
         (await Alive("vpce-0ccccccccccccccc1")).ShouldBe(tenant.Id, "suspended tenants read");
         await Sql($"update onboarding.tenant set changed_at = now() - interval '8 days' where tenant_id = {tenant.Id.Value}");
@@ -258,7 +261,10 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         await using (var scope = _service.Services.CreateAsyncScope())
         {
             (await scope.ServiceProvider.GetRequiredService<SystemDb>().Scalar<long>(
-                $"select count(*) from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection where c.endpoint_id = 'vpce-0eeeeeeeeeeeeeee1'"))
+                $"""
+                select count(*) from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection
+                where c.endpoint_id = 'vpce-0eeeeeeeeeeeeeee1'
+                """))
                 .ShouldBe(2, "said twice, it is one decision after the policy's");
         }
 
@@ -379,7 +385,10 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         await Round(settings);
         _ec2.Connections = [Connection(Endpoint, tenant.Account, "available"), Bound(tenant)];
         await Round(settings);
-        await Sql($"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {tenant.Id.Value}");
+        await Sql(
+            $"""
+            update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {tenant.Id.Value}
+            """);
         _ec2.Unsuccessful[Endpoint] = _ec2.Unsuccessful[tenant.EndpointId] = "InternalError";
         await Round(settings);
         (await Alive(Endpoint)).ShouldBeNull();
@@ -532,7 +541,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             $"""
             with made as (
               insert into onboarding.acceptance_decision (id, connection, verdict, rule, reason, made_by, bound_tenant, at)
-              select gen_random_uuid(), id, 'accept', 'operator', 'Long ago.', 'operator:olga', {tenant.Id.Value}, now() - interval '20 minutes'
+              select gen_random_uuid(), id, 'accept', 'operator', 'Long ago.', 'operator:olga', {tenant.Id.Value},
+                now() - interval '20 minutes'
               from onboarding.endpoint_connection where lower(state) = 'pending'
               returning id, connection
             )

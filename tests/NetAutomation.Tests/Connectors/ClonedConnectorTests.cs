@@ -29,7 +29,11 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
         await Locked(pair);
         await Eventually.Holds(() => pair.Hub.All.Count == 0);
         (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.ConnectorAbsent);
-        (await pair.Sql<long>("select count(*) from web.audit_event where action = 'connector.cloned' and data->>'address' is not null and data->>'otherAddress' is not null")).ShouldBe(1);
+        (await pair.Sql<long>(
+            """
+            select count(*) from web.audit_event
+            where action = 'connector.cloned' and data->>'address' is not null and data->>'otherAddress' is not null
+            """)).ShouldBe(1);
 
         // For good: neither may attach again, nor may anybody set it free.
         await using var again = new RunningConnector(id, Copy(pair, folder), device.Allowed, TimeProvider.System, 1);

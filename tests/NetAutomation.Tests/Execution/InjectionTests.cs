@@ -14,7 +14,9 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         - vars:
             ansible_connection: local
             joined: "{{ block_input.texts | join(' ') }}"
-            built: "{%- set lines = [] -%}{%- for value in block_input.texts -%}{%- set _ = lines.append('line ' ~ value) -%}{%- endfor -%}{{ lines }}"
+            built: >-
+              {%- set lines = [] -%}{%- for value in block_input.texts -%}
+              {%- set _ = lines.append('line ' ~ value) -%}{%- endfor -%}{{ lines }}
           block:
             - ansible.builtin.debug: { msg: "{{ item }}" }
               loop: "{{ block_input.texts }}"

@@ -16,7 +16,12 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     private const string EscapePlaybook = """
         - vars: { ansible_connection: local }
           block:
-            - ansible.builtin.command: { argv: [/usr/bin/python3, "{{ block_part | dirname | dirname }}/escape.py", "{{ block_input.hostPath }}", "{{ block_input.hostPid }}"] }
+            - ansible.builtin.command:
+                argv:
+                  - /usr/bin/python3
+                  - "{{ block_part | dirname | dirname }}/escape.py"
+                  - "{{ block_input.hostPath }}"
+                  - "{{ block_input.hostPid }}"
               register: tried
             - ansible.builtin.set_fact:
                 block_result: "{{ tried.stdout | from_json }}"
@@ -60,8 +65,8 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         tried["no new privileges"] = status["NoNewPrivs"].strip()
         tried["seccomp"] = status["Seccomp"].strip()
         tried["uid"] = os.getuid()
-        tried["foreign processes"] = [p for p in os.listdir("/proc") if p.isdigit() and b"init.py" not in open(f"/proc/{p}/cmdline", "rb").read()
-            and b"ansible" not in open(f"/proc/{p}/cmdline", "rb").read() and b"escape.py" not in open(f"/proc/{p}/cmdline", "rb").read() and b"bwrap" not in open(f"/proc/{p}/cmdline", "rb").read()]
+        tried["foreign processes"] = [p for p in os.listdir("/proc") if p.isdigit() and not any(
+            own in open(f"/proc/{p}/cmdline", "rb").read() for own in (b"init.py", b"ansible", b"escape.py", b"bwrap"))]
         print(json.dumps(tried))
         """;
 

@@ -71,7 +71,8 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
 
         offered.Select(platform => $"{platform!["platform"]}").ShouldBe(["acme", "frr"]);
         offered[0]!.ToJsonString().ShouldBe(
-            """{"platform":"acme","title":"Acme","connection":"network_cli","port":22,"logins":["password","ssh_key","enable"],"guard":"hard","blocks":["static-routes"]}""");
+            """{"platform":"acme","title":"Acme","connection":"network_cli","port":22,"logins":["password","ssh_key","enable"]"""
+            + ""","guard":"hard","blocks":["static-routes"]}""");
         first.ShouldBe("d01:changed d02:changed", fleet.Said());
         second.ShouldBe("d01:ok d02:ok", fleet.Said());
         fleet.Routers.Journal().Where(happening => happening.Kind == "line").Select(happening => $"{happening.Device} {happening.Text}")

@@ -105,7 +105,10 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
         var device = DeviceId.Parse((await mine.Add("r1", "10.0.0.1")).Id);
         await using var owner = NpgsqlDataSource.Create(shared.Database.Owner);
         await using var command = owner.CreateCommand(
-            "update inventory.credential set (ct, nonce, wrapped_dek) = (select ct, nonce, wrapped_dek from inventory.credential where id = $1) where id = $2");
+            """
+            update inventory.credential
+            set (ct, nonce, wrapped_dek) = (select ct, nonce, wrapped_dek from inventory.credential where id = $1) where id = $2
+            """);
         command.Parameters.Add(new() { Value = CredentialId.Parse(other.Credential).Value });
         command.Parameters.Add(new() { Value = CredentialId.Parse(mine.Credential).Value });
         (await command.ExecuteNonQueryAsync()).ShouldBe(1);
@@ -142,7 +145,10 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     {
         await using var owner = NpgsqlDataSource.Create(shared.Database.Owner);
         await using var command = owner.CreateCommand(
-            "select (select string_agg(c::text || encode(ct, 'escape'), '') from inventory.credential c where tenant_id = $1) || (select string_agg(a::text, '') from web.audit_event a where tenant_id = $1)");
+            """
+            select (select string_agg(c::text || encode(ct, 'escape'), '') from inventory.credential c where tenant_id = $1)
+              || (select string_agg(a::text, '') from web.audit_event a where tenant_id = $1)
+            """);
         command.Parameters.Add(new() { Value = mine.Tenant.Id.Value });
         return (string)(await command.ExecuteScalarAsync())!;
     }

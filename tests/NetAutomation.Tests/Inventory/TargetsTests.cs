@@ -28,7 +28,8 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         var off = DeviceId.Parse((await mine.Add("r2", "10.0.0.2", new { a = "1" }, enabled: false)).Id);
         var foreign = DeviceId.Parse((await other.Add("r1", "10.0.0.1")).Id);
         (await Resolve(mine, new Targets([first, foreign, off, first, DeviceId.None]))).ShouldBe(
-            "/targets/deviceIds/1 unknown_device,/targets/deviceIds/2 device_disabled,/targets/deviceIds/3 duplicate,/targets/deviceIds/4 unknown_device");
+            "/targets/deviceIds/1 unknown_device,/targets/deviceIds/2 device_disabled,"
+            + "/targets/deviceIds/3 duplicate,/targets/deviceIds/4 unknown_device");
         (await Resolve(mine, new Targets(Selector: "a=1"))).ShouldBe("/targets/selector device_disabled");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all device_disabled");
         (await Resolve(mine, new Targets(Selector: "a=2"))).ShouldBe("/targets/selector no_targets");

@@ -48,7 +48,10 @@ public sealed class MigrationsTests(PostgresServer postgres)
     {
         await using var schema = await Schema.Of(postgres);
         await schema.Run(
-            "create function runs.gone() returns void language sql as 'select null::void'; insert into web.schema_migration values ('function runs.gone', '')");
+            """
+            create function runs.gone() returns void language sql as 'select null::void';
+            insert into web.schema_migration values ('function runs.gone', '')
+            """);
         (await schema.Mismatch()).ShouldBe("The database has function runs.gone, which this version does not know.");
         (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldBe(
             "function runs.gone has no file: a migration has to drop it.");
@@ -73,7 +76,11 @@ public sealed class MigrationsTests(PostgresServer postgres)
         await using var schema = await Schema.Of(postgres);
         await schema.Run("update web.schema_migration set name = 'migration 9999_later' where name = 'migration 0090_quartz'");
         (await schema.Mismatch()).ShouldBe("The database lacks migration 0090_quartz: run the migrate verb.");
-        await schema.Run("insert into web.schema_migration select 'migration 0090_quartz', sha256 from web.schema_migration where name = 'migration 9999_later'");
+        await schema.Run(
+            """
+            insert into web.schema_migration
+            select 'migration 0090_quartz', sha256 from web.schema_migration where name = 'migration 9999_later'
+            """);
         (await schema.Mismatch()).ShouldBe("The database has migration 9999_later, which this version does not know.");
         (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldContain("9999_later");
     }

@@ -20,10 +20,12 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         await using var source = NpgsqlDataSource.Create(database.Owner);
         await using var command = source.CreateCommand(
             """
-            select format('%s.%s: rls %s, forced %s, policies %s, tenant in primary key %s', n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity,
+            select format('%s.%s: rls %s, forced %s, policies %s, tenant in primary key %s', n.nspname, c.relname, c.relrowsecurity,
+                          c.relforcerowsecurity,
                           (select count(*) from pg_policy p where p.polrelid = c.oid),
                           exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey)))
-            from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+            from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
             where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
               and not (c.relrowsecurity and c.relforcerowsecurity and (select count(*) from pg_policy p where p.polrelid = c.oid) = 2
                        and exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey)))
@@ -49,7 +51,10 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         var mapped = tables.SelectMany(table => table.Columns.Select(column => $"{table.Schema}.{table.Name}.{column.Name}")).ToList();
         var names = tables.Select(table => $"{table.Schema}.{table.Name}").ToArray();
         var columns = await db.Query<string>(
-            $"select format('%s.%s.%s', table_schema, table_name, column_name) from information_schema.columns where table_schema || '.' || table_name = any ({names})");
+            $"""
+            select format('%s.%s.%s', table_schema, table_name, column_name) from information_schema.columns
+            where table_schema || '.' || table_name = any ({names})
+            """);
         columns.Except(mapped).Except(_written).ShouldBeEmpty("a column that no entity has");
         mapped.Except(columns).ShouldBeEmpty("a member that no table has");
         _written.Except(columns).ShouldBeEmpty("an exception without a column");
@@ -90,7 +95,10 @@ public sealed class TenantTablesTests(PostgresServer postgres)
         await using var transaction = await connection.BeginTransactionAsync();
         await SetTenant(connection, session);
         await using var command = new NpgsqlCommand(
-            "insert into web.audit_event (tenant_id, id, principal, member, action, subject, data) values ($1, gen_random_uuid(), 'p', 'm', 'a', 's', '{}')",
+            """
+            insert into web.audit_event (tenant_id, id, principal, member, action, subject, data)
+            values ($1, gen_random_uuid(), 'p', 'm', 'a', 's', '{}')
+            """,
             connection);
         command.Parameters.Add(new() { Value = row });
         await command.ExecuteNonQueryAsync();

@@ -50,7 +50,10 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             insert into inventory.site (tenant_id, id, name, version) select tenant_id, gen_random_uuid(), 's', 1 from onboarding.tenant;
             """);
         await market.Sql(
-            "insert into connectors.connector (tenant_id, id, site_id, name, state, public_key) select tenant_id, gen_random_uuid(), id, 'c', 'active', '\\x00' from inventory.site");
+            """
+            insert into connectors.connector (tenant_id, id, site_id, name, state, public_key)
+            select tenant_id, gen_random_uuid(), id, 'c', 'active', '\x00' from inventory.site
+            """);
         (await Step(browser)).ShouldBe("run");
         await market.Say(subscription, "deprovision");
         await Eventually.Holds(async () => await Step(browser) == "ended");
@@ -197,7 +200,9 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         await browser.Click("button[data-copy=api-key]");
         await browser.Await(
             "getSelection().toString().startsWith('nak_') || document.querySelector('button[data-copy=api-key]').textContent === 'Copied'");
-        (await browser.Evaluate("performance.getEntriesByType('resource').filter(entry => new URL(entry.name).origin !== location.origin).length"))!.GetValue<int>().ShouldBe(0);
+        (await browser.Evaluate(
+            "performance.getEntriesByType('resource').filter(entry => new URL(entry.name).origin !== location.origin).length"))!
+            .GetValue<int>().ShouldBe(0);
     }
 
     private static async Task<string> Step(HttpClient browser) =>

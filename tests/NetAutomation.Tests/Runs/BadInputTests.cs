@@ -7,10 +7,23 @@ public sealed class BadInputTests(QueuedRun shared) : IClassFixture<QueuedRun>
 {
     [Theory]
     [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{"routes":[]}}""", 422, "/input/routes")]
-    [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{"routes":[{"prefix":"10.9.0.0/16","nextHop":"{{ x }}"}]}}""", 422, "/input/routes/0/nextHop")]
+    [InlineData(
+        """
+        {
+          "block":"static-routes","mode":"apply","targets":{"all":true},
+          "input":{"routes":[{"prefix":"10.9.0.0/16","nextHop":"{{ x }}"}]}
+        }
+        """,
+        422, "/input/routes/0/nextHop")]
     [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true,"selector":"a=b"},"input":{}}""", 422, null)]
     [InlineData("""{"block":"no-such-block","mode":"apply","targets":{"all":true},"input":{}}""", 422, "/block")]
-    [InlineData("""{"block":"static-routes","mode":"apply","targets":{"deviceIds":["dev_00000000000000000000000000"]},"input":{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}}""", 422, "/targets/deviceIds/0")]
+    [InlineData(
+        """
+        {
+          "block":"static-routes","mode":"apply","targets":{"deviceIds":["dev_00000000000000000000000000"]},
+          "input":{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}
+        }
+        """, 422, "/targets/deviceIds/0")]
     [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{},"surprise":1}""", 400, "/surprise")]
     [InlineData("""{"block":"static-routes","mode":"apply","targets":{"all":"yes"},"input":{}}""", 400, "/targets/all")]
     [InlineData("""{"block":"static-routes","mode":"sideways","targets":{"all":true},"input":{}}""", 400, "/mode")]

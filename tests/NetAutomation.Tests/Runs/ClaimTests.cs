@@ -57,7 +57,11 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             tenants.Add(template.Tenant.Value);
         }
 
-        await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) select t, 0 from unnest($1) t on conflict (tenant_id) do update set max_running = 0", tenants.Take(69).ToArray());
+        await ground.Sql(
+            """
+            insert into runs.tenant_quota (tenant_id, max_running)
+            select t, 0 from unnest($1) t on conflict (tenant_id) do update set max_running = 0
+            """, tenants.Take(69).ToArray());
         var only = (await ground.Claim())!;
         only.Tenant.Value.ShouldBe(tenants[69]);
         (await ground.Claim()).ShouldBeNull();
@@ -180,7 +184,10 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         var template = await Template(ground, ground.Tenant);
         await ground.Sql("update connectors.connector_session set state = 'closed'");
         var runs = ground.Devices.Select((device, i) => new WaitingRun([device], Priority: i % 3, Age: TimeSpan.FromSeconds(i))).ToList();
-        await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) values ($1, 100) on conflict (tenant_id) do update set max_running = 100", ground.Tenant.Id.Value);
+        await ground.Sql(
+            """
+            insert into runs.tenant_quota (tenant_id, max_running) values ($1, 100) on conflict (tenant_id) do update set max_running = 100
+            """, ground.Tenant.Id.Value);
         await ground.Queue(template, runs);
         (await ground.Claim()).ShouldBeNull();
         (await Ready(ground)).ShouldBe(0);
@@ -288,7 +295,11 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         var (mine, other, random) = (await Template(ground, ground.Tenant), await Another(ground, 25), new Random(7));
         foreach (var (template, devices) in new[] { (mine, ground.Devices), (other.Template, other.Devices) })
         {
-            await ground.Sql("insert into runs.tenant_quota (tenant_id, max_running) values ($1, $2) on conflict (tenant_id) do update set max_running = $2", template.Tenant.Value, Cap);
+            await ground.Sql(
+                """
+                insert into runs.tenant_quota (tenant_id, max_running) values ($1, $2)
+                on conflict (tenant_id) do update set max_running = $2
+                """, template.Tenant.Value, Cap);
             await ground.Queue(template, [.. Enumerable.Range(0, Count / 2).Select(i => new WaitingRun(
                 random.GetItems(devices.ToArray(), random.Next(1, 4)).Distinct().ToList(), random.Next(3) > 0, random.Next(3),
                 TimeSpan.FromSeconds(random.Next(1000))))]);
@@ -324,11 +335,16 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             }
         })));
 
-        output.WriteLine($"{Workers} workers, {Count} runs, 50 devices: {Count / clock.Elapsed.TotalSeconds:f0} runs/s, {claiming.TotalMilliseconds / Count:f1} ms in claims for each");
+        output.WriteLine(
+            $"{Workers} workers, {Count} runs, 50 devices: {Count / clock.Elapsed.TotalSeconds:f0} runs/s, "
+            + $"{claiming.TotalMilliseconds / Count:f1} ms in claims for each");
         done.ShouldBe(Count);
         overlaps.ShouldBeEmpty();
         most.Values.Max().ShouldBeLessThanOrEqualTo(Cap);
-        (await ground.Scalar<long>("select (select count(*) from runs.queue) + (select count(*) from runs.waiting_writer) + (select count(*) from runs.device_hold)")).ShouldBe(0);
+        (await ground.Scalar<long>(
+            """
+            select (select count(*) from runs.queue) + (select count(*) from runs.waiting_writer) + (select count(*) from runs.device_hold)
+            """)).ShouldBe(0);
 
         void Note(ClaimedRun run, int by)
         {
@@ -389,7 +405,11 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
                     await ground.Post(tenantClient, $"/v1/runs/{gone.Id}:cancel", new { });
                     break;
                 case 9 when random.Next(2) == 0:
-                    await ground.Sql("update connectors.connector_session set state = case when state = 'attached' then 'closed' else 'attached' end where tenant_id = $1", template.Tenant.Value);
+                    await ground.Sql(
+                        """
+                        update connectors.connector_session set state = case when state = 'attached' then 'closed' else 'attached' end
+                        where tenant_id = $1
+                        """, template.Tenant.Value);
                     break;
                 default:
                     await ground.Sql(
@@ -450,7 +470,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         var left = await ground.Scalar<long>("select count(*) from runs.queue");
         await stop.CancelAsync();
         await Task.WhenAll(workers);
-        output.WriteLine($"wait of B: alone p50 {At(alone, 50):f3} s, p99 {At(alone, 99):f3} s; beside 5,000 of A p50 {At(beside, 50):f3} s, p99 {At(beside, 99):f3} s; {left} still queued");
+        output.WriteLine(
+            $"wait of B: alone p50 {At(alone, 50):f3} s, p99 {At(alone, 99):f3} s; "
+            + $"beside 5,000 of A p50 {At(beside, 50):f3} s, p99 {At(beside, 99):f3} s; {left} still queued");
         left.ShouldBeGreaterThan(1000, "A's queue outlasts the measurement");
         At(beside, 99).ShouldBeLessThan(At(alone, 99) + 2);
 
@@ -474,7 +496,10 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             await Eventually.Holds(
                 async () => await ground.Scalar<long>($"select count(*) from runs.attempt where run_id in ({ids})") == Launches);
             return await ground.Scalar<double[]>(
-                $"select array_agg(extract(epoch from a.claimed_at - r.created_at)::float8 order by a.claimed_at - r.created_at) from runs.run r join runs.attempt a on a.tenant_id = r.tenant_id and a.run_id = r.id where r.id in ({ids})");
+                $"""
+                select array_agg(extract(epoch from a.claimed_at - r.created_at)::float8 order by a.claimed_at - r.created_at)
+                from runs.run r join runs.attempt a on a.tenant_id = r.tenant_id and a.run_id = r.id where r.id in ({ids})
+                """);
         }
     }
 
@@ -513,7 +538,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
             select from runs.run_device d join runs.device_hold h on h.tenant_id = d.tenant_id and h.device_id = d.device_id
             where d.tenant_id = q.tenant_id and d.run_id = q.id and (h.exclusive = 1 or q.mode = 'apply'))
           and exists (select from connectors.connector_session s where s.tenant_id = q.tenant_id and s.state = 'attached')
-        order by coalesce(t.running, 0)::float / coalesce(t.weight, 1), coalesce(t.served_at, '-infinity'), q.tenant_id, q.priority desc, q.created_at
+        order by coalesce(t.running, 0)::float / coalesce(t.weight, 1), coalesce(t.served_at, '-infinity'), q.tenant_id, q.priority desc,
+          q.created_at
         """);
 
     /// <summary>
@@ -524,11 +550,14 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         $"""
         select r.id from runs.run r join runs.run_device d on d.tenant_id = r.tenant_id and d.run_id = r.id
         join runs.run_device x on x.tenant_id = d.tenant_id and x.device_id = d.device_id
-        join runs.run w on w.tenant_id = x.tenant_id and w.id = x.run_id and w.state = 'queued' and w.mode = 'apply' and w.created_at < r.created_at
+        join runs.run w on w.tenant_id = x.tenant_id and w.id = x.run_id and w.state = 'queued' and w.mode = 'apply'
+          and w.created_at < r.created_at
         where r.mode = 'check' and r.state = 'queued'
           and ({!found} or exists (select from runs.waiting_writer m where m.tenant_id = w.tenant_id and m.run_id = w.id))
-          and exists (select from runs.run_device y join runs.device_hold h on h.tenant_id = y.tenant_id and h.device_id = y.device_id where y.run_id = w.id)
-          and not exists (select from runs.run_device y join runs.device_hold h on h.tenant_id = y.tenant_id and h.device_id = y.device_id and h.exclusive = 1 where y.run_id = w.id)
+          and exists (select from runs.run_device y join runs.device_hold h on h.tenant_id = y.tenant_id and h.device_id = y.device_id
+            where y.run_id = w.id)
+          and not exists (select from runs.run_device y join runs.device_hold h on h.tenant_id = y.tenant_id and h.device_id = y.device_id
+            and h.exclusive = 1 where y.run_id = w.id)
         """)];
 
     private static async Task<List<Guid>> Runs(RunGround ground, string sql)

@@ -48,7 +48,11 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             await work;
             await using var scope = other.Services.CreateAsyncScope();
             (await scope.ServiceProvider.GetRequiredService<RunQueue>().Claim("there", default))!.Run.ShouldBe(run);
-            starts.Add(await ground.Scalar<double>($"select extract(epoch from a.claimed_at - r.created_at)::float8 from runs.attempt a join runs.run r on r.id = a.run_id where r.id = '{run.Value}'"));
+            starts.Add(await ground.Scalar<double>(
+                $"""
+                select extract(epoch from a.claimed_at - r.created_at)::float8 from runs.attempt a join runs.run r on r.id = a.run_id
+                where r.id = '{run.Value}'
+                """));
             await ground.Post(ground.Client, $"/v1/runs/{run}:cancel", new { });
         }
 
@@ -69,7 +73,9 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             news.Add(clock.Elapsed.TotalSeconds);
         }
 
-        output.WriteLine($"accepted to claimed in another process: p50 {Median(starts):f3} s, most {starts.Max():f3} s; written to read in another process: p50 {Median(news):f3} s, most {news.Max():f3} s");
+        output.WriteLine(
+            $"accepted to claimed in another process: p50 {Median(starts):f3} s, most {starts.Max():f3} s; "
+            + $"written to read in another process: p50 {Median(news):f3} s, most {news.Max():f3} s");
         Median(starts).ShouldBeLessThan(15, "a quarter of the poll");
         Median(news).ShouldBeLessThan(there.Poll.TotalSeconds / 4);
     }
@@ -115,7 +121,9 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         (await ground.Finish(runs[1])).ShouldBeTrue();
         await stop.CancelAsync();
         var reached = await Task.WhenAll(readers);
-        output.WriteLine($"{Batches} batches of {Each} events of 3 KB: {alone:f2} s alone, {beside:f2} s with {Readers} slow readers; {grown / 1024} KB a reader, both ends");
+        output.WriteLine(
+            $"{Batches} batches of {Each} events of 3 KB: {alone:f2} s alone, {beside:f2} s with {Readers} slow readers; "
+            + $"{grown / 1024} KB a reader, both ends");
         progress.ShouldBe(0, "no reader was cut off");
         grown.ShouldBeLessThan(1024 * 1024);
         var final = (await RunGround.Get(ground.Client, $"/v1/runs/{runs[1].Id}"))["finalSeq"]!.GetValue<long>();
@@ -296,7 +304,11 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     public async Task Nobody_is_granted_a_partition_nor_the_last_days_to_drop()
     {
         await using var ground = await RunGround.Start(postgres, 1);
-        (await ground.Scalar<long>("select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'runs.run_event'::regclass and c.relacl is not null")).ShouldBe(0);
+        (await ground.Scalar<long>(
+            """
+            select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+            where i.inhparent = 'runs.run_event'::regclass and c.relacl is not null
+            """)).ShouldBe(0);
         (await ground.Scalar<bool>("select has_function_privilege('na_app', 'runs.drop_partition(date)', 'execute')")).ShouldBeFalse();
         (await Should.ThrowAsync<PostgresException>(() => ground.Sql("select runs.drop_partition(current_date)"))).SqlState.ShouldBe(
             "23001");
@@ -316,7 +328,11 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     {
         var day = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(-days);
         var name = day.ToString("yyyyMMdd", CultureInfo.InvariantCulture);
-        await ground.Sql($"create table runs.run_event_{name} partition of runs.run_event for values from ('{day:yyyy-MM-dd}') to ('{day.AddDays(1):yyyy-MM-dd}')");
+        await ground.Sql(
+            $"""
+            create table runs.run_event_{name} partition of runs.run_event
+            for values from ('{day:yyyy-MM-dd}') to ('{day.AddDays(1):yyyy-MM-dd}')
+            """);
         await using var connection = new NpgsqlConnection(ground.Database.Owner);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(

@@ -56,7 +56,8 @@ public sealed class PlatformPinTests(PostgresServer postgres)
         await ground.Sql(
             """
             insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard)
-            select 'other', version, major, minor, patch, 'sha256:' || repeat('0', 64), title, connection, port, logins, guard from platforms.platform_version
+            select 'other', version, major, minor, patch, 'sha256:' || repeat('0', 64), title, connection, port, logins, guard
+            from platforms.platform_version
             """);
         await ground.Sql("update inventory.device set platform = 'other'");
 

@@ -54,7 +54,11 @@ internal sealed class RunGround : IAsyncDisposable
                 tenant.Client, "/v1/credentials",
                 new { name = "netops", username = "netops", kind = "password", password = "sample-secret" }))["id"]!.GetValue<string>();
         var connector = (await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site }))["id"]!.GetValue<string>();
-        await Sql("insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at) values ($1, $2, $3, 'test', now() + interval '1 day')", tenant.Id.Value, Guid.CreateVersion7(), ConnectorId.Parse(connector).Value);
+        await Sql(
+            """
+            insert into connectors.connector_session (tenant_id, id, connector_id, replica, seen_at)
+            values ($1, $2, $3, 'test', now() + interval '1 day')
+            """, tenant.Id.Value, Guid.CreateVersion7(), ConnectorId.Parse(connector).Value);
         var ids = new List<DeviceId>();
         for (var i = 1; i <= devices; i++)
         {

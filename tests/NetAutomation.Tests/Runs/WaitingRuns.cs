@@ -36,7 +36,10 @@ internal static class WaitingRuns
         await Copy("billing.reservation", template, "run_id = x.id", "'id', gen_random_uuid(), 'run_id', c.run");
         await Copy(
             "runs.run", template, "id = x.id",
-            "'id', c.run, 'quote_id', c.quote, 'mode', c.mode, 'priority', c.priority, 'created_at', now() - c.age, 'state', 'queued', 'terminal', false, 'finished_at', null, 'charged_micros', null, 'final_seq', null, 'transition', 1, 'last_seq', 1");
+            """
+            'id', c.run, 'quote_id', c.quote, 'mode', c.mode, 'priority', c.priority, 'created_at', now() - c.age, 'state', 'queued',
+            'terminal', false, 'finished_at', null, 'charged_micros', null, 'final_seq', null, 'transition', 1, 'last_seq', 1
+            """);
         await Copy("runs.run_transition", template, "run_id = x.id and o.seq = 1", "'run_id', c.run");
         await Copy("runs.run_event", template, "run_id = x.id and o.seq = 1", "'run_id', c.run");
         await using (var devices = new NpgsqlCommand(
@@ -57,7 +60,10 @@ internal static class WaitingRuns
         async Task Copy(string table, TestTenantRun from, string rows, string changes)
         {
             await using var columns = new NpgsqlCommand(
-                "select string_agg(quote_ident(attname), ', ') from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''", connection);
+                """
+                select string_agg(quote_ident(attname), ', ') from pg_attribute
+                where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+                """, connection);
             columns.Parameters.Add(new() { Value = table });
             var names = (string)(await columns.ExecuteScalarAsync())!;
             var picked = string.Join(", ", names.Split(", ").Select(name => $"n.{name}"));

@@ -113,7 +113,8 @@ public sealed class WindowTests(PostgresServer postgres)
             var windows = new List<string>();
             for (var n = random.Next(1, 4); n > 0; n--)
             {
-                var cron = $"{random.GetItems(["0", "30"], 1)[0]} {random.GetItems(["*/6", "0", "2", "22"], 1)[0]} * * {random.GetItems(["*", "*", "SAT,SUN", "1-5"], 1)[0]}";
+                var (minute, hour) = (random.GetItems(["0", "30"], 1)[0], random.GetItems(["*/6", "0", "2", "22"], 1)[0]);
+                var cron = $"{minute} {hour} * * {random.GetItems(["*", "*", "SAT,SUN", "1-5"], 1)[0]}";
                 windows.Add((await ground.Post(ground.Client, "/v1/windows", new
                 {
                     name = $"w{i}-{n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron, duration = $"PT{random.Next(1, 30)}H",

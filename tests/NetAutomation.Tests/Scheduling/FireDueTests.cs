@@ -88,7 +88,11 @@ public sealed class FireDueTests(PostgresServer postgres)
         await using var ground = await ScheduleGround.Start(postgres);
         var schedule = await ground.Due(overlap);
         await ground.Host.Fire();
-        await ground.Sql("insert into scheduling.occurrence (tenant_id, schedule_id, at, state) select tenant_id, id, now(), 'due' from scheduling.schedule");
+        await ground.Sql(
+            """
+            insert into scheduling.occurrence (tenant_id, schedule_id, at, state)
+            select tenant_id, id, now(), 'due' from scheduling.schedule
+            """);
         await ground.Host.Fire();
         (await ground.Occurrences(schedule)).ShouldBe([overlap == "skip" ? "skipped overlap" : "due", "started"]);
         await ground.Work((await ground.Claim())!);

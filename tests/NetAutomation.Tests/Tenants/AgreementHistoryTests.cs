@@ -159,7 +159,11 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                 var tenant = await tenants.FindOrOpen(buyer, default);
                 foreach (var further in licenses.Skip(1))
                 {
-                    if (!await db.Scalar<bool>($"select exists (select from onboarding.agreement where tenant_id = {tenant.Value} and license_arn = {License(further)})"))
+                    if (!await db.Scalar<bool>(
+                        $"""
+                        select exists (select from onboarding.agreement where tenant_id = {tenant.Value}
+                          and license_arn = {License(further)})
+                        """))
                     {
                         await OpenTenant.Add(db, tenant, new Subscription(Account, Product, License(further)), default);
                     }
@@ -287,11 +291,15 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
             var rows = await db.Query<Row>(
                 $"""
-                select a.tenant_id, t.state as tenant, t.reads_until > now() + interval '29 days' as until, right(coalesce(a.license_arn, '-'), 1) as license, a.state,
-                  right(a.agreement_id, 1) as agreement, (extract(epoch from a.activated_at - {_start}) / 60)::int as active, (extract(epoch from a.ended_at - {_start}) / 60)::int as ended,
-                  case when p.id is null then 'none' when p.closed_at is null then 'open' else 'closed' end as payer, b.payer_id = p.id as paying,
+                select a.tenant_id, t.state as tenant, t.reads_until > now() + interval '29 days' as until,
+                  right(coalesce(a.license_arn, '-'), 1) as license, a.state,
+                  right(a.agreement_id, 1) as agreement, (extract(epoch from a.activated_at - {_start}) / 60)::int as active,
+                    (extract(epoch from a.ended_at - {_start}) / 60)::int as ended,
+                  case when p.id is null then 'none' when p.closed_at is null then 'open' else 'closed' end as payer,
+                    b.payer_id = p.id as paying,
                   b.channel, b.stopped_at is not null as stopped,
-                  (select string_agg(concat_ws(' ', account, proven_by, active), ',') from onboarding.tenant_account c where c.tenant_id = a.tenant_id) as accounts,
+                  (select string_agg(concat_ws(' ', account, proven_by, active), ',') from onboarding.tenant_account c
+                    where c.tenant_id = a.tenant_id) as accounts,
                   (select count(*) from purchasing.entitlement e where e.tenant_id = a.tenant_id) as rights
                 from onboarding.agreement a join onboarding.tenant t on t.tenant_id = a.tenant_id
                 left join billing.payer p on p.tenant_id = a.tenant_id and p.meter_key = coalesce(a.license_arn, a.product_code)

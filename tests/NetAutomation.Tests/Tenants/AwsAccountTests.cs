@@ -103,7 +103,10 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         // Whose its next endpoint is, the provider decides.
         var endpoint = await market.Endpoint(Other);
         await Eventually.Holds(() => market.Value<bool>(
-            "select exists (select from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection where c.endpoint_id = $1 and d.rule = 'several_tenants')", endpoint));
+            """
+            select exists (select from onboarding.acceptance_decision d join onboarding.endpoint_connection c on c.id = d.connection
+              where c.endpoint_id = $1 and d.rule = 'several_tenants')
+            """, endpoint));
         (await market.Cloud.StateAsync(endpoint)).ShouldBe("pendingAcceptance");
     }
 
@@ -177,8 +180,9 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [InlineData("", false)]
     public void Nothing_else_is_ever_requested(string form, bool allowed)
     {
-        const string query = "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fsts%2Faws4_request"
-            + "&X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host%3Bx-netautomation-challenge&X-Amz-Security-Token=a%2Bb%3D%3D&X-Amz-Signature=00";
+        const string query = "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256"
+            + "&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=900"
+            + "&X-Amz-SignedHeaders=host%3Bx-netautomation-challenge&X-Amz-Security-Token=a%2Bb%3D%3D&X-Amz-Signature=00";
         using var identity = new CallerIdentity(Options.Create(new TenantsOptions()));
         var fault = identity.Fault(form.Replace("{0}", query, StringComparison.Ordinal));
         (fault is null).ShouldBe(allowed, fault);

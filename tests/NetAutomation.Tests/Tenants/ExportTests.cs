@@ -55,7 +55,8 @@ public sealed class ExportTests(PostgresServer postgres)
         await ground.AppSql(
             $"""
             insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
-            select gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', n::text, jsonb '1' from generate_series(1, 450) n
+            select gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', n::text, jsonb '1'
+            from generate_series(1, 450) n
             """);
         var deeds = (await Lines(ground.Tenant.Client, "/v1/export"))
             .Where(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "test.done");

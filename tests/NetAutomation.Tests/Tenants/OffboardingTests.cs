@@ -26,12 +26,16 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await client.Call("POST", "/v1/connectors", new { name = "c1", siteId = site })).Must(HttpStatusCode.Created);
         await market.Sql(
             """
-            insert into scheduling.schedule (tenant_id, id, name, cron, anchor, time_zone, run, misfire, overlap, enabled, created_by, member, next_at)
+            insert into scheduling.schedule (tenant_id, id, name, cron, anchor, time_zone, run, misfire, overlap, enabled, created_by,
+              member, next_at)
             values ($1, $1, 'nightly', '0 0 * * *', now(), 'UTC', '{}', 'skip', 'skip', true, $1, 'test', now() + interval '1 day')
             """,
             tenant.Value);
         await market.Sql(
-            "insert into billing.invoice (tenant_id, id, kind, currency, period) values ($1, $1, 'statement', 'USD', daterange('2026-10-01', '2026-11-01'))", tenant.Value);
+            """
+            insert into billing.invoice (tenant_id, id, kind, currency, period)
+            values ($1, $1, 'statement', 'USD', daterange('2026-10-01', '2026-11-01'))
+            """, tenant.Value);
 
         // In force: AWS Marketplace ends it first.
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
@@ -69,10 +73,13 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await Market.Page(browser)).ShouldContain("opened from AWS Marketplace");
         (await market.Value<long>(
             """
-            select (select count(*) from onboarding.api_key where revoked_at is null) + (select count(*) from onboarding.binding where ended_at is null)
-                 + (select count(*) from scheduling.schedule where enabled) + (select count(*) from connectors.connector where state <> 'revoked')
+            select (select count(*) from onboarding.api_key where revoked_at is null) + (select count(*) from onboarding.binding
+              where ended_at is null)
+                 + (select count(*) from scheduling.schedule where enabled) + (select count(*) from connectors.connector
+                   where state <> 'revoked')
                  + (select count(*) from connectors.join_token) + (select count(*) from onboarding.registration_session)
-                 + (select count(*) from inventory.credential where ct <> '' or wrapped_dek <> '') + (select count(*) from inventory.tenant_key where wrapped <> '')
+                 + (select count(*) from inventory.credential where ct <> '' or wrapped_dek <> '') + (select count(*)
+                   from inventory.tenant_key where wrapped <> '')
                  + (select count(*) from onboarding.tenant_account where active)
             """)).ShouldBe(0);
 
@@ -136,8 +143,10 @@ public sealed class OffboardingTests(PostgresServer postgres)
         await market.Sql(
             """
             insert into onboarding.marketplace_event (id, kind, at, customer_identifier, product_code, body)
-            select 'again-' || kind, kind, at + case kind when 'subscribe-success' then interval '1 day' else interval '2 days' end, customer_identifier, product_code, '{}'
-            from (select max(at) as at, min(customer_identifier) as customer_identifier, min(product_code) as product_code from onboarding.marketplace_event) e,
+            select 'again-' || kind, kind, at + case kind when 'subscribe-success' then interval '1 day' else interval '2 days' end,
+              customer_identifier, product_code, '{}'
+            from (select max(at) as at, min(customer_identifier) as customer_identifier, min(product_code) as product_code
+              from onboarding.marketplace_event) e,
                  (values ('subscribe-success'), ('unsubscribe-success')) v (kind)
             """);
         var fresh = await Market.Tenant(await market.Register(subscription));
@@ -173,7 +182,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
         const string Role = $"arn:aws:iam::{SimulatedCloud.Customer}:role/network";
         (await market.Cloud.QueryAsync(
             SimulatedCloud.Provider, "ec2",
-            $"Action=ModifyVpcEndpointServicePermissions&Version=2016-11-15&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1={Uri.EscapeDataString(Role)}")).Status.ShouldBe(200);
+            $"Action=ModifyVpcEndpointServicePermissions&Version=2016-11-15&ServiceId={SimulatedCloud.ServiceId}"
+            + $"&AddAllowedPrincipals.1={Uri.EscapeDataString(Role)}")).Status.ShouldBe(200);
         var subscription = await market.Subscribe();
         await market.Say(subscription, "activate");
         var tenant = await Market.Tenant(await market.Register(subscription));

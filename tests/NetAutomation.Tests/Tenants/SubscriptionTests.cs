@@ -159,7 +159,8 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await market.Sql(
             """
             insert into onboarding.marketplace_event (id, kind, at, agreement_id, body, received_at)
-            select 'late-' || i, 'Purchase Agreement Amended - Proposer', now(), agreement_id, '{}', now() - i * interval '1 second' from onboarding.agreement, generate_series(1, 2) i
+            select 'late-' || i, 'Purchase Agreement Amended - Proposer', now(), agreement_id, '{}', now() - i * interval '1 second'
+            from onboarding.agreement, generate_series(1, 2) i
             """);
         await market.Sweep();
         (await market.Value<long>("select count(*) from onboarding.marketplace_event where id like 'late-%' and applied_at is not null"))

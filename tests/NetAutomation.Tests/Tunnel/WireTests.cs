@@ -31,8 +31,12 @@ public sealed class WireTests(PostgresServer postgres)
         // Service to connector.
         { typeof(ControlMessage),
             """{"type":"hello","session":"cse_1","replica":"r1","maxTunnels":256,"serverTime":"2026-11-01T10:00:00+00:00"}""" },
-        { typeof(ControlMessage), """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"10.0.0.1","port":22,"run":"run_1","fence":7,"exclusive":true,"deadlineMs":5000}""" },
-        { typeof(ControlMessage), """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"router.example","port":830,"run":null,"fence":0,"exclusive":false,"deadlineMs":5000}""" },
+        { typeof(ControlMessage),
+            """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"10.0.0.1","port":22,"run":"run_1","fence":7,"exclusive":true"""
+            + ""","deadlineMs":5000}""" },
+        { typeof(ControlMessage),
+            """{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"router.example","port":830,"run":null,"fence":0,"exclusive":false"""
+            + ""","deadlineMs":5000}""" },
         { typeof(ControlMessage), """{"type":"cut","id":"Y3V0","device":"dev_1","run":null,"belowFence":8}""" },
         { typeof(ControlMessage), """{"type":"cut","id":"Y3V0","device":null,"run":"run_1","belowFence":9223372036854775807}""" },
         { typeof(ControlMessage), """{"type":"fences","devices":[{"device":"dev_1","fence":8},{"device":"dev_2","fence":9}]}""" },
@@ -45,7 +49,9 @@ public sealed class WireTests(PostgresServer postgres)
         { typeof(JoinRequest), """{"token":"njt_1","publicKey":"a2V5","proof":"cA.cw","version":"0.1.0"}""" },
         { typeof(DialFailure), """{"code":"refused","detail":null}""" },
         { typeof(JoinStatement), """{"audience":"connect.example","tokenSha256":"9f86d0","nonce":"bm9uY2U"}""" },
-        { typeof(AttachStatement), """{"audience":"connect.example","connector":"con_1","link":"bGluaw","nonce":"bm9uY2U","issuedAt":"2026-11-01T10:00:00+00:00","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}""" },
+        { typeof(AttachStatement),
+            """{"audience":"connect.example","connector":"con_1","link":"bGluaw","nonce":"bm9uY2U","issuedAt":"2026-11-01"""
+            + """T10:00:00+00:00","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}""" },
         { typeof(CheckStatement),
             """{"audience":"connect.example","connector":"con_1","nonce":"bm9uY2U","issuedAt":"2026-11-01T10:00:00+00:00"}""" },
     };
@@ -80,9 +86,20 @@ public sealed class WireTests(PostgresServer postgres)
     public void Recorded_proofs_still_prove()
     {
         using var key = Proof.ReadPublicKey(RecordedKey)!;
-        Proof.OpenJoin(key, "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsInRva2VuU2hhMjU2IjoiOWY4NmQwIiwibm9uY2UiOiJibTl1WTJVIn0.csioEoE_U0afCWc9b8OtO7ZWCAZMq18H08_42BRuobw1vJa_kdbNnKaMqNE0CRE4kp_6Eo5U53BuVSZyNCy2bg")!.TokenSha256.ShouldBe("9f86d0");
-        Proof.OpenAttach(key, "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsImNvbm5lY3RvciI6ImNvbl8xIiwibGluayI6ImJHbHVhdyIsIm5vbmNlIjoiYm05dVkyVSIsImlzc3VlZEF0IjoiMjAyNi0xMS0wMVQxMDowMDowMCswMDowMCIsImhpZ2hlc3RGZW5jZSI6NDEsInZlcnNpb24iOiIwLjEuMCIsImluc3RhbmNlIjoiYVc1emRBIiwiZ2VuZXJhdGlvbiI6N30.KEK5LfQ8BqZNcjkKEUMsyMxRfOaqrn7hvx96-dxdMIylXs1DPa986L30zdTLocuc1VCQrwUTxpceFuF5LTgfkw")!.Generation.ShouldBe(7);
-        Proof.OpenCheck(key, "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsImNvbm5lY3RvciI6ImNvbl8xIiwibm9uY2UiOiJibTl1WTJVIiwiaXNzdWVkQXQiOiIyMDI2LTExLTAxVDEwOjAwOjAwKzAwOjAwIn0.XWRe82Masnme_6eQ7MMSaWIqGIrmgXMZwGFg3KY_I9Bxrl-7AsixDMIf-xhYRT95V2HuEdJF8uFV_vtMzWvf0w")!.Connector.ShouldBe("con_1");
+        const string join =
+            "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsInRva2VuU2hhMjU2IjoiOWY4NmQwIiwibm9uY2UiOiJibTl1WTJVIn0"
+            + ".csioEoE_U0afCWc9b8OtO7ZWCAZMq18H08_42BRuobw1vJa_kdbNnKaMqNE0CRE4kp_6Eo5U53BuVSZyNCy2bg";
+        const string attach =
+            "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsImNvbm5lY3RvciI6ImNvbl8xIiwibGluayI6ImJHbHVhdyIsIm5vbmNlIjoiYm05dVkyVSIsImlzc3VlZEF0"
+            + "IjoiMjAyNi0xMS0wMVQxMDowMDowMCswMDowMCIsImhpZ2hlc3RGZW5jZSI6NDEsInZlcnNpb24iOiIwLjEuMCIsImluc3RhbmNlIjoiYVc1emRBIiwiZ2Vu"
+            + "ZXJhdGlvbiI6N30.KEK5LfQ8BqZNcjkKEUMsyMxRfOaqrn7hvx96-dxdMIylXs1DPa986L30zdTLocuc1VCQrwUTxpceFuF5LTgfkw";
+        const string check =
+            "eyJhdWRpZW5jZSI6ImNvbm5lY3QuZXhhbXBsZSIsImNvbm5lY3RvciI6ImNvbl8xIiwibm9uY2UiOiJibTl1WTJVIiwiaXNzdWVkQXQi"
+            + "OiIyMDI2LTExLTAxVDEwOjAwOjAwKzAwOjAwIn0"
+            + ".XWRe82Masnme_6eQ7MMSaWIqGIrmgXMZwGFg3KY_I9Bxrl-7AsixDMIf-xhYRT95V2HuEdJF8uFV_vtMzWvf0w";
+        Proof.OpenJoin(key, join)!.TokenSha256.ShouldBe("9f86d0");
+        Proof.OpenAttach(key, attach)!.Generation.ShouldBe(7);
+        Proof.OpenCheck(key, check)!.Connector.ShouldBe("con_1");
     }
 
     [Fact]
@@ -112,8 +129,9 @@ public sealed class WireTests(PostgresServer postgres)
         var nonce = await Nonce(http);
         var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         var proof = Sign(key, "join", $$"""{"audience":"{{ConnectorPair.ServerName}}","tokenSha256":"{{digest}}","nonce":"{{nonce}}"}""");
+        var publicKey = Convert.ToBase64String(key.ExportSubjectPublicKeyInfo());
         var joined = await Send(http, HttpMethod.Post, "/v1/connector/join",
-            $$"""{"token":"{{token}}","publicKey":"{{Convert.ToBase64String(key.ExportSubjectPublicKeyInfo())}}","proof":"{{proof}}","version":"0.1.0"}""");
+            $$"""{"token":"{{token}}","publicKey":"{{publicKey}}","proof":"{{proof}}","version":"0.1.0"}""");
         var id = (string)JsonNode.Parse(await joined.Content.ReadAsStringAsync())!["connector"]!;
 
         nonce = await Nonce(http);
@@ -125,7 +143,8 @@ public sealed class WireTests(PostgresServer postgres)
             };
         attach.Headers.Add("netautomation-connector", id);
         attach.Headers.Add("netautomation-proof", Sign(key, "attach",
-            $$"""{"audience":"{{ConnectorPair.ServerName}}","connector":"{{id}}","link":"bGluaw","nonce":"{{nonce}}","issuedAt":"{{DateTimeOffset.UtcNow:O}}","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}"""));
+            $$"""{"audience":"{{ConnectorPair.ServerName}}","connector":"{{id}}","link":"bGluaw","nonce":"{{nonce}}","issued"""
+            + $$"""At":"{{DateTimeOffset.UtcNow:O}}","highestFence":41,"version":"0.1.0","instance":"aW5zdA","generation":7}"""));
         using var attached = await http.SendAsync(attach, HttpCompletionOption.ResponseHeadersRead);
         attached.StatusCode.ShouldBe(HttpStatusCode.OK);
         using var lines = new StreamReader(await attached.Content.ReadAsStreamAsync());
@@ -198,12 +217,15 @@ public sealed class WireTests(PostgresServer postgres)
                     break;
                 case "GET /v1/connector/attach" when http.Request.Headers["netautomation-protocol"] == "1":
                     attached.TrySetResult(JsonNode.Parse(Unsigned(http.Request.Headers["netautomation-proof"].ToString()))!);
+                    var dial =
+                        $$"""{"type":"dial","id":"ZGlhbA","device":"dev_1","host":"127.0.0.1","port":{{device.Port}}"""
+                        + ""","run":"run_1","fence":7,"exclusive":true,"deadlineMs":5000,"tomorrow":"x"}""";
                     await http.Response.WriteAsync($$$"""
                         {"type":"hello","session":"cse_1","replica":"r1","maxTunnels":256,"serverTime":"2026-11-01T10:00:00+00:00"}
                         {"type":"tomorrow","x":{"y":[1,2]}}
                         {"type":"fences","devices":[{"device":"dev_9","fence":8,"tomorrow":true}]}
                         {"type":"permit","run":"run_1","fence":7,"ttlMs":25000}
-                        {"type":"dial","id":"ZGlhbA","device":"dev_1","host":"127.0.0.1","port":{{{device.Port}}},"run":"run_1","fence":7,"exclusive":true,"deadlineMs":5000,"tomorrow":"x"}
+                        {{{dial}}}
 
                         """.ReplaceLineEndings("\n"));
                     await http.Response.Body.FlushAsync();
@@ -296,7 +318,8 @@ public sealed class WireTests(PostgresServer postgres)
     private static string Sign(ECDsa key, string purpose, string statement)
     {
         var payload = Url(Encoding.UTF8.GetBytes(statement));
-        return $"{payload}.{Url(key.SignData(Encoding.UTF8.GetBytes($"netautomation-connector-{purpose}-1\n{payload}"), HashAlgorithmName.SHA256))}";
+        var text = $"netautomation-connector-{purpose}-1\n{payload}";
+        return $"{payload}.{Url(key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256))}";
     }
 
     private static string Url(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');

@@ -53,7 +53,10 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
     [Fact]
     public Task Every_problem_type_is_documented()
     {
-        var text = new StringBuilder("# Problem types\n\nEvery refusal is problem+json (RFC 9457). `type` is `/problems/{code}` and can be read on the same listener.\n\n| code | status | meaning |\n|---|---|---|\n");
+        var text = new StringBuilder(
+            "# Problem types\n\n"
+            + "Every refusal is problem+json (RFC 9457). `type` is `/problems/{code}` and can be read on the same listener.\n\n"
+            + "| code | status | meaning |\n|---|---|---|\n");
         foreach (var type in ProblemType.All.Values)
         {
             text.Append($"| `{type.Code}` | {type.Status} | {type.Title} |\n");

@@ -28,7 +28,7 @@ public sealed partial class OperatingDocsTests(PostgresServer postgres)
         listener.Start();
         var listed = File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/operating.md")).Select(line => Row().Match(line))
             .Where(row => row.Success)
-            .Select(row => $"{row.Groups["name"].Value} | {row.Groups["kind"].Value} | {row.Groups["unit"].Value} | {row.Groups["meaning"].Value}");
+            .Select(row => string.Join(" | ", new[] { "name", "kind", "unit", "meaning" }.Select(column => row.Groups[column].Value)));
         listed.Order(StringComparer.Ordinal).ShouldBe(published.Order(StringComparer.Ordinal));
         published.Count.ShouldBeGreaterThan(20);
     }

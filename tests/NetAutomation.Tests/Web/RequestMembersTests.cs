@@ -172,7 +172,12 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         Id(ground, "/v1/credentials", $$"""{"name":"{{name}}","username":"u","kind":"password","password":"p"}""");
 
     private static string Run(string prefix) =>
-        $$$"""{"block":"static-routes","mode":"apply","targets":{"all":true},"input":{"routes":[{"prefix":"{{{prefix}}}","nextHop":"10.66.0.1"}]}}""";
+        $$$"""
+        {
+          "block":"static-routes","mode":"apply","targets":{"all":true},
+          "input":{"routes":[{"prefix":"{{{prefix}}}","nextHop":"10.66.0.1"}]}
+        }
+        """;
 
     private static IEnumerable<string> Members(string? type) => type is null
         ? [] : typeof(Service).Assembly.GetTypes().Single(each => each.Name == type && each.IsPublic)

@@ -50,7 +50,8 @@ public sealed class RecurrenceModelTests
             var (minutes, hours) = (Some(0, 60, 3), Some(0, 24, 4).Union(Some(0, 4, 3)).ToList());
             var (days, months, weekdays) = (Some(1, 32, 6), Some(1, 13, 6), Some(0, 7, 2));
             var (anyDay, anyWeekday, anyMonth) = (random.Next(2) == 0, random.Next(2) == 0, random.Next(2) == 0);
-            var text = $"{string.Join(',', minutes)} {string.Join(',', hours)} {(anyDay ? "*" : string.Join(',', days))} {(anyMonth ? "*" : string.Join(',', months))} {(anyWeekday ? "*" : string.Join(',', weekdays))}";
+            var text = $"{string.Join(',', minutes)} {string.Join(',', hours)} {(anyDay ? "*" : string.Join(',', days))} "
+                + $"{(anyMonth ? "*" : string.Join(',', months))} {(anyWeekday ? "*" : string.Join(',', weekdays))}";
             var from = new DateTimeOffset(2027 + random.Next(6), 1, 1, 0, 0, 0, TimeSpan.Zero).AddMinutes(random.Next(525_600));
             var until = from.AddDays(366);
             var expected = new List<DateTimeOffset>();
