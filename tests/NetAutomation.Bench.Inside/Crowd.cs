@@ -3,7 +3,7 @@ using NetAutomation.Connector;
 
 namespace NetAutomation.Bench.Inside;
 
-/// <summary>Many connectors in one process, made of the connector's own parts as its run command puts them together.</summary>
+/// <summary>Many connectors in one process, composed of the connector's own parts as its run command does.</summary>
 internal static class Crowd
 {
     public static async Task Run(string port, string server, string ca, string folder, string tokens)

@@ -7,8 +7,8 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Bench.Inside;
 
 /// <summary>
-/// TCP ports of the service's process that lead to a device, where a run has a UNIX socket: the same shape as a port of <c>ssh -R</c>.
-/// Every stream is dialled for a running run, so the database is asked, the fence is checked and the permits are kept up.
+/// TCP ports of the service's process that lead to a device, in place of a run's UNIX socket: they behave like a port of <c>ssh -R</c>.
+/// Every stream is dialled for a running run, so the database is asked, the fence is checked and the permits are renewed.
 /// </summary>
 internal sealed class Door(DeviceDialler dialler, Openings openings) : BackgroundService
 {
@@ -69,7 +69,7 @@ internal sealed class Door(DeviceDialler dialler, Openings openings) : Backgroun
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {
-                // Reset on one side; disposing resets the other.
+                // One side was reset; disposing resets the other.
             }
         }
     }

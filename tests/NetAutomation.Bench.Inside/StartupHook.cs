@@ -11,8 +11,8 @@ using NetAutomation.Edge;
 using NetAutomation.Web;
 
 /// <summary>
-/// The runtime calls this before the published service's own Main where DOTNET_STARTUP_HOOKS names this assembly, so that what is measured
-/// is that program with nothing changed but what NETAUTOMATION_BENCH_OPENINGS asks for.
+/// The runtime calls this before the published service's own Main if DOTNET_STARTUP_HOOKS names this assembly, so a bench measures that
+/// program with only the changes that NETAUTOMATION_BENCH_SETTINGS asks for.
 /// </summary>
 [SuppressMessage("Design", "MA0047", Justification = "The runtime asks for this name.")]
 [SuppressMessage("Major Bug", "S3903", Justification = "The same.")]
@@ -33,7 +33,7 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
     }
 
     /// <summary>
-    /// The last word on the registrations, as a test's host has it. The first host is the service's; others are its further listeners.
+    /// Overrides registrations, as a test's host does. The first host is the service's; others are its further listeners.
     /// </summary>
     public void OnNext(KeyValuePair<string, object?> value)
     {
@@ -71,7 +71,7 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
         }
     }
 
-    /// <summary>A listener of the product without the PROXY header in front: whoever comes is the one tenant.</summary>
+    /// <summary>A customer listener of the product without the PROXY header: every caller is the one tenant.</summary>
     private void Unproven(ListenOptions listen, IServiceProvider provider)
     {
         var feature = new EndpointFeature("vpce-0123456789abcdef0", _ => ValueTask.FromResult<Id<TenantKind>?>(new(_openings.Tenant)));

@@ -2,7 +2,7 @@ namespace NetAutomation.Bench;
 
 /// <summary>
 /// Reads of the API over HTTP/2, TLS and PROXY header: <c>/v1/me</c> and a page of 50 runs, beside the health answer of the same listener,
-/// which asks neither for a key nor the database.
+/// which needs neither key nor database.
 /// </summary>
 internal static class Api
 {

@@ -3,9 +3,8 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Writes the rows of a run that came in by the API once more, for other runs, by nothing but SQL: the same tables, keys and triggers, and
-/// none of the service's code. It fills a queue, and is what a launch is compared with. The rows are kept as they are now, whatever becomes
-/// of the run.
+/// Copies the rows of a run that the API accepted, for other runs, by SQL alone: the same tables, keys and triggers, without the service's
+/// code. It fills a queue, and is the reference for a launch. It keeps the rows as they are now, even if the run changes later.
 /// </summary>
 internal sealed class Copies
 {
@@ -44,7 +43,7 @@ internal sealed class Copies
     }
 
     /// <summary>One transaction in one round trip and a commit.</summary>
-    /// <param name="devices">In place of the first run's own, one for each; null: those.</param>
+    /// <param name="devices">Devices in place of the first run's own, one for each copy; null keeps the first run's.</param>
     public async Task Write(NpgsqlConnection connection, Guid[] runs, Guid?[]? devices = null)
     {
         await using var transaction = await connection.BeginTransactionAsync();
@@ -64,7 +63,7 @@ internal sealed class Copies
         await transaction.CommitAsync();
     }
 
-    /// <summary>Puts runs in the queue that are younger than all before them.</summary>
+    /// <summary>Adds runs to the queue that are younger than all others.</summary>
     public async Task<Guid[]> Queue(Stack stack, int count, Guid?[]? devices = null)
     {
         Guid[] runs = [.. Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7())];

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// What the processes in a control group of their own, and all they start, use of the CPU: daemons and children that nobody waits for
-/// count too. Needs root. Control groups of version 1 (cpuacct) or 2 (cpu.stat).
+/// CPU time of the processes in an own control group and of all they start, including daemons and children that nobody waits for. Needs
+/// root. Control groups of version 1 (cpuacct) or 2 (cpu.stat).
 /// </summary>
 internal sealed class CpuAccount : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class CpuAccount : IDisposable
         Directory.CreateDirectory(_folder);
     }
 
-    /// <summary>A file that takes the pid of a process to count.</summary>
+    /// <summary>The file to which the pid of a process to count is written.</summary>
     public string Members => $"{_folder}/cgroup.procs";
 
     public double Seconds => _old
@@ -27,7 +27,7 @@ internal sealed class CpuAccount : IDisposable
             File.ReadLines($"{_folder}/cpu.stat").First(line => line.StartsWith("usage_usec ", StringComparison.Ordinal)).Split(' ')[1],
             CultureInfo.InvariantCulture) / 1e6;
 
-    /// <summary>Counts this process and those it has started from now on.</summary>
+    /// <summary>Counts this process and its descendants from now on.</summary>
     public void Add(int root)
     {
         var children = Directory.GetDirectories("/proc")
@@ -43,7 +43,7 @@ internal sealed class CpuAccount : IDisposable
             }
             catch (IOException)
             {
-                // It has ended.
+                // The process has ended.
             }
 
             foreach (var child in children[pid])
@@ -55,7 +55,7 @@ internal sealed class CpuAccount : IDisposable
 
     public void Dispose()
     {
-        // The members go back to where the others are.
+        // Moves the members back to the parent group.
         foreach (var pid in File.ReadAllLines(Members))
         {
             try
@@ -64,7 +64,7 @@ internal sealed class CpuAccount : IDisposable
             }
             catch (IOException)
             {
-                // It has ended.
+                // The process has ended.
             }
         }
 

@@ -6,15 +6,15 @@ using System.Text.Json;
 
 namespace NetAutomation.Bench;
 
-/// <summary>A customer: a tenant with a bound endpoint and a key, and what it runs on.</summary>
+/// <summary>A customer: a tenant with a bound endpoint, a key and devices.</summary>
 /// <param name="Endpoint">Id of its endpoint.</param>
-/// <param name="Client">Through its endpoint, with its key.</param>
+/// <param name="Client">An HTTP client through its endpoint with its key.</param>
 /// <param name="Devices">In name order.</param>
 internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client, IReadOnlyList<string> Devices)
 {
     public const string Block = "static-routes";
 
-    /// <param name="number">Another one for each customer.</param>
+    /// <param name="number">A different number for each customer.</param>
     public static async Task<Customer> Make(Stack stack, int number = 0, bool http2 = false)
     {
         var (endpoint, key, tenant) =
@@ -38,7 +38,7 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
         return new(tenant, endpoint, stack.Client(endpoint, key, http2), []);
     }
 
-    /// <summary>Customers that bought a block and have devices at a site with a connector.</summary>
+    /// <summary>Creates customers that bought a block and have devices at a site with a connector.</summary>
     public static async Task<IReadOnlyList<Customer>> Equip(Stack stack, int customers, int devices)
     {
         var made = new List<Customer>();
@@ -89,7 +89,7 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
         return made;
     }
 
-    /// <summary>What to run on so many devices.</summary>
+    /// <summary>The request body of a run on this number of devices.</summary>
     public object Run(int devices = 1, string mode = "apply") => new
     {
         block = Block, mode, targets = new { deviceIds = Devices.Take(devices) },

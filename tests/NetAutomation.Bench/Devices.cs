@@ -5,10 +5,9 @@ using System.Net.Sockets;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Imitation devices on ports of loopback. Each but the last greets with one byte, as SSH servers and consoles speak first, and then does
-/// what the first nine bytes ask: <c>E</c> gives back what comes, <c>S</c> sends so many bytes, <c>R</c> takes so many and answers with
-/// one,
-/// <c>Q</c> never reads. Threads that block cost the least, and the same on every way to them.
+/// Imitation devices on loopback ports. Each but the last greets with one byte, as SSH servers and consoles speak first, and then obeys the
+/// first nine bytes it receives: <c>E</c> echoes, <c>S</c> sends the given number of bytes, <c>R</c> reads that number and answers with one
+/// byte, <c>Q</c> never reads. Blocking threads cost the least, and cost the same on every path to the devices.
 /// </summary>
 internal sealed class Devices : IDisposable
 {
@@ -53,7 +52,7 @@ internal sealed class Devices : IDisposable
                 }
                 catch (Exception e) when (e is SocketException or ObjectDisposedException)
                 {
-                    // The other end, or the bench, is done with it.
+                    // The other end, or the bench, has closed the socket.
                 }
             },
             Stack)
@@ -70,7 +69,7 @@ internal sealed class Devices : IDisposable
         return order;
     }
 
-    /// <summary>False where the other side ended before.</summary>
+    /// <summary>False if the other side closed the connection first.</summary>
     public static bool Fill(Socket socket, Span<byte> buffer)
     {
         for (var filled = 0; filled < buffer.Length;)
@@ -96,7 +95,7 @@ internal sealed class Devices : IDisposable
         }
     }
 
-    /// <summary>False where the other side ended before.</summary>
+    /// <summary>False if the other side closed the connection first.</summary>
     public static bool Drink(Socket socket, long length)
     {
         var buffer = new byte[64 * 1024];

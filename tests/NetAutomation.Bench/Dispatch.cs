@@ -4,15 +4,15 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// From queued to claimed, and from queued to settled with no device in between, by eight workers. Its reference is a table that is a queue
-/// and nothing else: claimed with SKIP LOCKED, then marked done.
+/// From queued to claimed, and from queued to settled without a device, by eight workers. The reference is a table that is only a queue:
+/// claimed with SKIP LOCKED, then marked done.
 /// </summary>
 internal static class Dispatch
 {
     private const int Customers = 20;
     private const int Workers = 8;
 
-    // What a tenant may have running at the same time.
+    // The number of runs that a tenant may have running at the same time.
     private const int Each = 20;
 
     public static async Task<Result> Run(Stack stack)

@@ -6,9 +6,9 @@ using NpgsqlTypes;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Events of eight runs at once on the way that a worker's events take: spool, recorder, journal, table; counted when the last is
-/// acknowledged. All must be there, in their order and numbered without gaps. Its reference is COPY of the same rows into a table without
-/// partitions, policies and foreign keys.
+/// Events of eight runs at once, written as a worker writes them: spool, recorder, journal, table; counted when the last is acknowledged.
+/// All must be stored in order and numbered without gaps. The reference is COPY of the same rows into a table without partitions, policies
+/// and foreign keys.
 /// </summary>
 internal static class Events
 {
@@ -147,7 +147,7 @@ internal static class Events
     }
 
     /// <summary>
-    /// A run of before with very many events more, written without the checks that cost time; how many events there are then.
+    /// Adds very many events to an earlier run, without the checks that cost time; returns the number of events in the table afterwards.
     /// </summary>
     private static async Task<long> Fill(Stack stack, Runs.ClaimedRun run, int count)
     {

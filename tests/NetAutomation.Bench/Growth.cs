@@ -4,8 +4,8 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Launches by eight customers, and claims of runs of which each is another tenant's, beside 1,000, 5,000 and 25,000 tenants, each with a
-/// purchase, a device and a queued run.
+/// Launches by eight customers, and claims of runs of different tenants, beside 1,000, 5,000 and 25,000 tenants, each with a purchase, a
+/// device and a queued run.
 /// </summary>
 internal static class Growth
 {
@@ -49,7 +49,7 @@ internal static class Growth
 
         return new Result("growth", true, figures);
 
-        // Nobody claims what the customers launched.
+        // Nothing claims the runs that the customers launched.
         async Task Add(int count)
         {
             await Unchecked(
@@ -62,7 +62,7 @@ internal static class Growth
         }
     }
 
-    /// <summary>Tenants that have all that this one has, but for what no two may have.</summary>
+    /// <summary>Copies the sample tenant with all its rows, except tables whose keys allow no copy.</summary>
     private static async Task Copy(Stack stack, Guid sample, int count)
     {
         var copies = await stack.Value<string[]>(

@@ -4,8 +4,8 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Accepted launches by customers over HTTP/2 on connections that stay open, through PROXY header and TLS, with all that a launch does,
-/// while no worker runs. Its reference writes the same rows by SQL alone.
+/// Accepted launches by customers over HTTP/2 on open connections, through PROXY header and TLS, with all that a launch does, while no
+/// worker runs. The reference writes the same rows by SQL alone.
 /// </summary>
 internal static class Launch
 {
@@ -90,7 +90,7 @@ internal static class Launch
         static Task<HttpResponseMessage> Start(Customer customer, int devices) => customer.Send("/v1/runs", customer.Run(devices));
     }
 
-    /// <summary>Until the runtime has compiled what is hot: some thousand times.</summary>
+    /// <summary>Repeats the work some thousand times, so that the runtime compiles the hot path.</summary>
     public static async Task Warm(Func<Task> some, Func<int> done)
     {
         var (begun, first) = (Stopwatch.GetTimestamp(), done());
@@ -100,7 +100,7 @@ internal static class Launch
         }
     }
 
-    /// <summary>How often a second, when so many do it one after the other.</summary>
+    /// <summary>Repetitions per second by this number of parallel loops.</summary>
     public static async Task<double> Parallelly(int loops, TimeSpan time, Func<Task> work)
     {
         var (begun, done) = (Stopwatch.GetTimestamp(), 0);

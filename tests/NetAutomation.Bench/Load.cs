@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace NetAutomation.Bench;
 
-/// <summary>Requests at a fixed rate, whatever the answers take, so that a slow answer slows nothing but itself.</summary>
+/// <summary>Sends requests at a fixed rate, however long the answers take, so a slow answer delays no other request.</summary>
 internal sealed class Load(Func<Task<HttpResponseMessage>> ask, int perSecond)
 {
     private readonly ConcurrentBag<double> _milliseconds = [];
@@ -26,7 +26,7 @@ internal sealed class Load(Func<Task<HttpResponseMessage>> ask, int perSecond)
             var due = (int)(Stopwatch.GetElapsedTime(begun).TotalSeconds * perSecond);
             for (; sent < due; sent++)
             {
-                // Counted from when it was due: a generator that is late must not hide it.
+                // The time counts from the planned start, so a late generator does not hide a delay.
                 open.Add(Ask(begun + (long)((double)(sent + 1) / perSecond * Stopwatch.Frequency)));
             }
 

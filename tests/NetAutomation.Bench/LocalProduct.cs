@@ -12,7 +12,7 @@ namespace NetAutomation.Bench;
 /// <summary>The whole product as deploy/local/up starts it: real routers, connector, load balancer, database. Needs root.</summary>
 internal sealed class LocalProduct : IAsyncDisposable
 {
-    // Its own transit net, state and ports, so that a stack that is up stays as it is.
+    // Its own transit net, state and ports keep a running local stack as it is.
     private const int Index = 221;
     private const string ServerName = "netautomation.internal";
     private readonly string _repository;
@@ -51,7 +51,7 @@ internal sealed class LocalProduct : IAsyncDisposable
     }
 
     /// <summary>
-    /// Counts what the service, its database, the load balancer and the connector use, and all they start; the routers not.
+    /// Counts the CPU time of the service, its database, the load balancer and the connector, and of all they start; not of the routers.
     /// </summary>
     public void CountIn(CpuAccount account)
     {

@@ -9,8 +9,8 @@ using NetAutomation.Runs.Dispatch;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// What a worker does with its database, by the service's own code in this process: it claims runs, records their events and ends them.
-/// Devices and Ansible are left out.
+/// The worker's use of the database, by the service's own code in this process: it claims runs, records their events and ends them. Devices
+/// and Ansible are left out.
 /// </summary>
 internal sealed class Product : IAsyncDisposable
 {
@@ -25,12 +25,12 @@ internal sealed class Product : IAsyncDisposable
 
     public Journals Journals { get; }
 
-    /// <summary>Other processes hear of what is written here, as they do of a worker.</summary>
+    /// <summary>Notifies other processes of the rows written here, as a worker does.</summary>
     public Task Ring() => _app.Services.GetServices<IHostedService>().OfType<RunBells>().Single().StartAsync(CancellationToken.None);
 
     public Task<ClaimedRun?> Claim() => Journals.Claim("bench");
 
-    /// <summary>Claims until there is nothing left, with so many workers.</summary>
+    /// <summary>Claims with this number of workers until the queue is empty.</summary>
     public async Task<IReadOnlyList<ClaimedRun>> ClaimAll(int workers)
     {
         var claimed = await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => Task.Run(async () =>
@@ -48,7 +48,7 @@ internal sealed class Product : IAsyncDisposable
 
     public Task Start(ClaimedRun run) => Done(journal => journal.Start(run, CancellationToken.None));
 
-    /// <summary>Every device is configured.</summary>
+    /// <summary>Reports every device as configured.</summary>
     public Task Work(ClaimedRun run) => Done(journal => journal.Write(
         run, 0,
         [

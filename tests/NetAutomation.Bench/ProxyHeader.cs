@@ -9,8 +9,8 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// What the PROXY protocol v2 header costs: the customer listener as it is, beside one of the same process, with the same certificate and
-/// the same API, that wants none. Connections, each of TLS and one request, and requests on a connection are made on both in turns.
+/// Cost of the PROXY protocol v2 header: the customer listener, beside a listener of the same process, with the same certificate and API,
+/// that expects no header. Connections (TLS and one request each) and requests on an open connection alternate between the two.
 /// </summary>
 internal static class ProxyHeader
 {
@@ -19,7 +19,7 @@ internal static class ProxyHeader
     private const double RatioLimit = 1.05;
     private static readonly byte[] _request = Encoding.ASCII.GetBytes($"GET /healthz/live HTTP/1.1\r\nHost: {Stack.ServerName}\r\n\r\n");
 
-    // The endpoint of the customer made below: connections through one that is bound to nobody are closed.
+    // The endpoint of the customer created below: the listener closes connections through an endpoint without a binding.
     private static readonly byte[] _header = ProxyV2.Header("vpce-00123456789abcde0");
 
     public static async Task<Result> Run(Stack stack)
@@ -66,7 +66,7 @@ internal static class ProxyHeader
                 new("noise", rounds.Noise),
             ]);
 
-        // The median with the header over the median without, of measurements that alternate.
+        // Median with the header over median without it; the measurements alternate.
         double Compare(string what, int count, Func<bool, double> measure)
         {
             var (proven, plain) = (new List<double>(), new List<double>());
@@ -128,7 +128,7 @@ internal static class ProxyHeader
         {
             var read = stream.Read(answer[length..]);
             length += read;
-            // The whole answer is one write of Kestrel's, and this its last word.
+            // Kestrel writes the whole answer at once, and it ends with this word.
             if (read == 0 || answer[..length].EndsWith("live"u8))
             {
                 return;

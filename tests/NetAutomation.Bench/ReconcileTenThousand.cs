@@ -4,9 +4,9 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// 10,000 pending connections of 5,000 tenants and 500 strangers, a fifth of which flaps while they are decided: deleted, made again by
-/// another owner, rejected or failed by AWS, refused as items. EC2 throttles and shows everything half a second late. Meanwhile a customer
-/// goes on calling at the same rate as before. In the end bindings are compared with what the simulator itself holds.
+/// 10,000 pending connections of 5,000 tenants and 500 strangers, of which a fifth changes while it is decided: deleted, created again by
+/// another owner, rejected or failed by AWS, refused as items. EC2 throttles and shows every change half a second late. Meanwhile a
+/// customer goes on calling at the same rate as before. At the end the bindings are compared with the simulator's own state.
 /// </summary>
 internal static class ReconcileTenThousand
 {
@@ -16,7 +16,7 @@ internal static class ReconcileTenThousand
     private const double Limit = 60;
     private const int Rate = 100;
 
-    // p99 with the reconcile over p99 without, which is measured before and after.
+    // p99 during the reconcile over p99 without it, which is measured before and after.
     private const double RatioLimit = 1.2;
     private static readonly string[] _accounts = [.. Enumerable.Range(0, Tenants + Strangers).Select(i => $"{600_000_000_000 + i}")];
 
@@ -37,7 +37,7 @@ internal static class ReconcileTenThousand
         await stack.StartService("api");
         await stack.StartService("scheduler", "Onboarding:ReconcileInterval=00:00:02", "Onboarding:PendingInterval=00:00:05");
 
-        // Both processes have done everything once before anything is measured.
+        // Warm-up: both processes do everything once before the measurement.
         var warm = await Make(stack, 500);
         await Until(stack, warm.Count, TimeSpan.FromMinutes(3));
         using var client = (await Customer.Make(stack)).Client;
@@ -97,7 +97,7 @@ internal static class ReconcileTenThousand
         [.. (await stack.Control(HttpMethod.Post, "/control/endpoints:bulk", new { accounts = _accounts, count })).GetProperty("endpoints")
             .EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
 
-    /// <summary>15 % in the course of six seconds, besides the 5 % whose decisions fail.</summary>
+    /// <summary>15 % within six seconds, besides the 5 % whose decisions fail.</summary>
     private static async Task Flap(Stack stack)
     {
         for (var i = 0; i < 10; i++)
@@ -117,7 +117,7 @@ internal static class ReconcileTenThousand
         }
     }
 
-    /// <summary>Until so many were seen and none of them is on its way any more.</summary>
+    /// <summary>Waits until this number of connections was seen and none of them is in transition.</summary>
     private static async Task Until(Stack stack, int seen, TimeSpan most)
     {
         var quiet = 0;
@@ -136,7 +136,7 @@ internal static class ReconcileTenThousand
             "all connections to be decided", within: most);
     }
 
-    /// <summary>Bindings that should not be, and those that should: by the simulator's own state.</summary>
+    /// <summary>Numbers of wrong, missing and correct bindings by the simulator's own state.</summary>
     private static async Task<(int Wrong, int Missing, int Bound)> Compare(Stack stack)
     {
         var truth = (await stack.Control(HttpMethod.Get, "/control/endpoints")).EnumerateArray()

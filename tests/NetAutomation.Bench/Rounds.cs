@@ -4,8 +4,8 @@ using System.Globalization;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Measures several ways to do the same thing in turns, so that what else the machine does meets all of them: a round measures each once,
-/// and every other round goes the other way around. Ratios are made within a round.
+/// Measures several ways to do the same thing in turns, so that other load on the machine affects all of them: each round measures each
+/// side once, and every other round reverses the order. Ratios compare values of the same round.
 /// </summary>
 internal sealed class Rounds
 {
@@ -16,9 +16,7 @@ internal sealed class Rounds
     {
     }
 
-    /// <summary>
-    /// How much a fixed piece of arithmetic varied between the rounds: the slowest over the median; 1 on a machine that does nothing else.
-    /// </summary>
+    /// <summary>Variation of a fixed piece of arithmetic between the rounds: the slowest over the median; 1 on an idle machine.</summary>
     public double Noise => Math.Round(_spins.Max() / Median(_spins), 2);
 
     public static async Task<Rounds> Measure(string bench, int rounds, params (string Name, Func<Task<double>> Measure)[] sides)
@@ -39,7 +37,7 @@ internal sealed class Rounds
         return all;
     }
 
-    /// <summary>A second figure of a side, taken while it was measured, such as its CPU time beside its wall time.</summary>
+    /// <summary>Adds a second figure of a side from the same measurement, such as its CPU time beside its wall time.</summary>
     public void Add(string name, double value)
     {
         if (!_values.TryGetValue(name, out var values))

@@ -39,7 +39,7 @@ internal sealed class RunOnRouters : IDisposable
         product.CountIn(_cpu[Product]);
     }
 
-    /// <summary>Wall and CPU time with so many devices. At most a hundred.</summary>
+    /// <summary>Wall and CPU time with this number of devices, at most a hundred.</summary>
     public static Func<Stack, Task<Result>> With(int devices, double wallLimit, double? cpuLimit = null) => async stack =>
     {
         await using var product = await LocalProduct.Start(stack.Parts.Repository, devices);
@@ -110,7 +110,7 @@ internal sealed class RunOnRouters : IDisposable
         ]);
     }
 
-    /// <summary>The side's own four prefixes, and whether it is their turn to come.</summary>
+    /// <summary>The side's own four prefixes, and whether this round adds them or removes them.</summary>
     private (string[] Prefixes, bool Add) Turn(string side) =>
         ([.. Enumerable.Range(0, 4)
             .Select(i => string.Create(CultureInfo.InvariantCulture, $"10.{100 + Array.IndexOf(_sides, side)}.{i}.0/24"))],
@@ -136,7 +136,7 @@ internal sealed class RunOnRouters : IDisposable
         }
 
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        // Final is settled: both are one transaction.
+        // A final run is settled: one transaction does both.
         if (run.GetProperty("charged").ValueKind != JsonValueKind.Object
             || run.GetProperty("summary").GetProperty("changed").GetInt32() != _product.Devices.Count)
         {
@@ -179,7 +179,7 @@ internal sealed class RunOnRouters : IDisposable
         }
 
         await process.WaitForExitAsync();
-        // On very many routers it may lose some that did not answer in time. That is counted, and its time counts.
+        // With very many routers ansible-playbook may lose some that did not answer in time. The loss is counted, and so is its time.
         _stockLost += process.ExitCode is HostsFailed or HostsUnreachable ? 1 : 0;
         return process.ExitCode is 0 or HostsFailed or HostsUnreachable ? (Stopwatch.GetElapsedTime(begun).TotalSeconds, first)
             : throw new InvalidOperationException($"ansible-playbook ended with {process.ExitCode}. {recap}");
@@ -215,7 +215,7 @@ internal sealed class RunOnRouters : IDisposable
         return path;
     }
 
-    /// <summary>A program in the routers' network, in the account from its first moment.</summary>
+    /// <summary>Starts a program in the routers' network; its CPU time counts from the start.</summary>
     private Process Start(CpuAccount account, string[] command)
     {
         string[] all =

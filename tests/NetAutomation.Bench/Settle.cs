@@ -4,7 +4,7 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// The ends of runs whose devices are all done: settlements, charges, invoice lines, usage, receipts, state, in one transaction each. Its
+/// Ends runs whose devices are all done: settlements, charges, invoice lines, usage, receipts, state, in one transaction each. The
 /// reference writes the same rows by SQL alone, in one round trip and a commit.
 /// </summary>
 internal static class Settle
@@ -96,7 +96,7 @@ internal static class Settle
         }
     }
 
-    /// <summary>What ended the template is written for this run, too.</summary>
+    /// <summary>Copies the rows that ended the template run to this run.</summary>
     private static async Task Bare(NpgsqlDataSource source, Runs.ClaimedRun run, Guid template)
     {
         await using var connection = await source.OpenConnectionAsync();

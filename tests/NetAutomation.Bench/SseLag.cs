@@ -7,8 +7,8 @@ using Npgsql;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// From an event's way into the worker's recorder to its arrival at a customer that follows the run, with fifty such streams open and a
-/// worker in another process than the API. Its reference is an insert, a NOTIFY and a select, with neither API nor TLS.
+/// The time from the worker's recorder to a customer that follows the run, with fifty such streams open and a worker in another process
+/// than the API. The reference is an insert, a NOTIFY and a select, with neither API nor TLS.
 /// </summary>
 internal static class SseLag
 {
@@ -16,7 +16,7 @@ internal static class SseLag
     private const int Each = 10;
     private const double P95Limit = 100;
 
-    // Of one run; all fifty together write a hundred a second.
+    // The interval between two events of one run; the fifty runs together write a hundred events a second.
     private static readonly TimeSpan _between = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _time = TimeSpan.FromSeconds(6);
 
@@ -123,7 +123,7 @@ internal static class SseLag
         }
         catch (OperationCanceledException)
         {
-            // Measured.
+            // The measurement is over.
         }
     }
 

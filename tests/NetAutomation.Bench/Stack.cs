@@ -30,12 +30,12 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
 
     public NpgsqlDataSource Database => _database!;
 
-    /// <summary>How the owner of the schema, whom no policy holds, reaches the database.</summary>
+    /// <summary>Connection string of the schema's owner, to whom no row policy applies.</summary>
     public string Owner => Connection(_name, "postgres");
 
     public IPEndPoint Customer { get; private set; } = null!;
 
-    /// <summary>The processor time of all processes so far.</summary>
+    /// <summary>CPU time of all processes until now.</summary>
     public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
     public static void Say(string text) =>
@@ -60,7 +60,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         Variables["AWS_ENDPOINT_URL"] = urls[0].TrimEnd('/');
     }
 
-    /// <summary>Environment of the processes that are started from now on.</summary>
+    /// <summary>Environment of all processes started later.</summary>
     public Dictionary<string, string> Variables { get; } = new(StringComparer.Ordinal)
     {
         ["AWS_REGION"] = "us-east-1",
@@ -81,7 +81,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         _database = NpgsqlDataSource.Create(Connection(_name, "postgres"));
     }
 
-    /// <summary>A process of the service with one role; answers once it serves.</summary>
+    /// <summary>Starts a process of the service with one role and returns when it serves.</summary>
     public async Task<Process> StartService(string role, params string[] settings)
     {
         var port = Ports.Free();
@@ -116,7 +116,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             "--Serilog:MinimumLevel:Default=Information",
         ];
 
-    /// <summary>The service with the role api and with what <c>NetAutomation.Bench.Inside</c> opens in its process.</summary>
+    /// <summary>
+    /// Starts the service with the role api and with the ports that <c>NetAutomation.Bench.Inside</c> opens in its process.
+    /// </summary>
     public async Task<Process> StartOpened(object openings, params string[] settings)
     {
         Variables["DOTNET_STARTUP_HOOKS"] = $"{Inside}.dll";
@@ -151,7 +153,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>A path in the bench's own folder.</summary>
     public string File(string name) => Path.Combine(_folder.FullName, name);
 
-    /// <summary>A file in it that none but the bench's user may read.</summary>
+    /// <summary>Writes a file in that folder that only the bench's user may read.</summary>
     public string File(string name, string text)
     {
         var path = File(name);
@@ -239,7 +241,8 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     }
 
     /// <summary>
-    /// A process that lives as long as the bench, and the line that said it is ready; without such a line it is not waited for.
+    /// Starts a process that lives as long as the bench; returns it and the line that said it is ready. Without a ready text it does not
+    /// wait.
     /// </summary>
     public async Task<(Process Process, string Said)> Launch(string program, IEnumerable<string> arguments, string? ready)
     {
@@ -255,7 +258,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
 
             lock (said)
             {
-                // Only the beginning is of interest, should it not start.
+                // If the program does not start, the beginning of its output is enough.
                 if (said.Length < 20_000)
                 {
                     said.AppendLine(line.Data);

@@ -7,16 +7,16 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// Devices and the ways to them over two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a door
-/// dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH with its
-/// fastest cipher; TCP. <see cref="SshDefaults"/>: the same with the settings it comes with. <see cref="Relay"/>: TCP all
-/// the way, through two relays that copy as the product does. <see cref="Direct"/>: nobody in between.
+/// Devices and the paths to them through two processes on loopback. <see cref="Product"/>: TCP to the service's process, where a device
+/// port dials for a running run; TLS and HTTP/2 to the connector; TCP. <see cref="Ssh"/>: TCP to sshd; SSH with its fastest cipher; TCP.
+/// <see cref="SshDefaults"/>: the same with OpenSSH's defaults. <see cref="Relay"/>: TCP throughout, through two relays that copy as the
+/// product does. <see cref="Direct"/>: no process in between.
 /// </summary>
 internal sealed class TunnelGround : IDisposable
 {
     private const int DeviceCount = 6;
 
-    // Of what OpenSSH offers, the fastest here and the same as TLS takes.
+    // The fastest cipher of OpenSSH on this hardware, and the one that TLS uses.
     private const string Cipher = "aes128-gcm@openssh.com";
     private readonly Devices _devices = new(DeviceCount);
 
@@ -62,7 +62,7 @@ internal sealed class TunnelGround : IDisposable
 
     public void Dispose() => _devices.Dispose();
 
-    /// <summary>A connector of the site that may join with this token.</summary>
+    /// <summary>Creates a connector of the site that may join with this token.</summary>
     public async Task<string> Enrol(Stack stack)
     {
         var token = $"njt_{Convert.ToHexString(RandomNumberGenerator.GetBytes(20))}";
@@ -84,7 +84,7 @@ internal sealed class TunnelGround : IDisposable
                 _devices.Ports.Select(port => new[] { Ports.Free(), port }).ToArray());
         await stack.Sql("insert into onboarding.tenant (tenant_id, name, state) values ($1, 'bench', 'active')", Tenant);
         await stack.Sql("insert into inventory.site (tenant_id, id, name, version) values ($1, $2, 'bench', 1)", Tenant, Site);
-        // A run that goes on for ever. What it was ordered and paid by does not matter to its streams.
+        // A run that never ends. Its order and its payment do not matter to its streams.
         await stack.Sql(
             """
             set session_replication_role = replica;
@@ -124,7 +124,7 @@ internal sealed class TunnelGround : IDisposable
         return connector;
     }
 
-    /// <summary>Both ends of OpenSSH with keys and settings of their own.</summary>
+    /// <summary>Starts both ends of OpenSSH with their own keys and settings.</summary>
     private async Task StartSsh(Stack stack)
     {
         Stack.Say("starting sshd and ssh -R");
@@ -148,7 +148,7 @@ internal sealed class TunnelGround : IDisposable
             PermitRootLogin prohibit-password
 
             """);
-        // Where sshd puts those who have not proven anything yet, if it is started by root.
+        // sshd's chroot for sessions before authentication, which it needs if root starts it.
         if (Environment.IsPrivilegedProcess)
         {
             Directory.CreateDirectory("/run/sshd");

@@ -2,9 +2,7 @@ using System.Diagnostics;
 
 namespace NetAutomation.Bench;
 
-/// <summary>
-/// What it costs to hold streams on which nothing happens, and connectors of which nothing is asked: the growth of memory, once.
-/// </summary>
+/// <summary>Memory of idle streams and of idle connectors: its growth, measured once.</summary>
 internal static class TunnelIdle
 {
     private const int Streams = 1000;

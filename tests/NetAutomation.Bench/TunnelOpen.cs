@@ -1,14 +1,14 @@
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// How long it takes from the wish for a stream to the first byte: of a device that speaks first, and of one that answers what is sent at
-/// once. With its defaults, <c>ssh -R</c> lets the latter wait for a delayed acknowledgement of TCP.
+/// Time from opening a stream to the first byte: of a device that speaks first, and of one that answers data sent at once. With its
+/// defaults, <c>ssh -R</c> lets the second wait for a delayed acknowledgement of TCP.
 /// </summary>
 internal static class TunnelOpen
 {
     private const int Opens = 40;
 
-    // Over ssh -R, where the device answers.
+    // Product over ssh -R, for the device that answers.
     private const double RatioLimit = 0.05;
 
     public static async Task<Result> Run(Stack stack)

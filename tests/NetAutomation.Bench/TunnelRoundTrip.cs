@@ -1,8 +1,8 @@
 namespace NetAutomation.Bench;
 
 /// <summary>
-/// How long 64 bytes take to a device and back: alone, beside four streams that carry all they can, and beside 32 of which each is full
-/// and stalled by its reader.
+/// Round-trip time of 64 bytes to a device: alone, beside four streams at full throughput, and beside 32 streams that are full and stalled
+/// by their readers.
 /// </summary>
 internal static class TunnelRoundTrip
 {
@@ -10,10 +10,10 @@ internal static class TunnelRoundTrip
     private const int Busy = 4;
     private const int Stalled = 32;
 
-    // Over ssh -R.
+    // Product over ssh -R.
     private const double RatioLimit = 0.5;
 
-    // With over without.
+    // With stalled streams over without them.
     private const double StalledLimit = 1.25;
 
     public static async Task<Result> Run(Stack stack)

@@ -11,8 +11,8 @@ namespace NetAutomation.Bench;
 
 /// <summary>
 /// Many runs on one worker process and on two, each of which executes two runs at once: real Ansible in sandboxes, through the api process
-/// and a connector, on imitation routers that think for three seconds whenever they show their configuration. Runs wait for their devices
-/// then, and not for the processors that all of this shares.
+/// and a connector, on imitation routers that need three seconds to show their configuration. The runs therefore wait for their devices,
+/// not for the CPU that all processes share.
 /// </summary>
 internal sealed class TwoWorkers : IDisposable
 {
@@ -54,7 +54,7 @@ internal sealed class TwoWorkers : IDisposable
     private async Task Start()
     {
         Stack.Say("starting routers, service, connector and database");
-        // Sandboxes run as a user of their own where the service is root.
+        // If the service is root, sandboxes run as another user.
         File.SetUnixFileMode(_work.FullName, (UnixFileMode)0b111_101_101);
         var (password, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Ports.Free());
         var routers = Directory.CreateDirectory(_stack.File("routers")).FullName;
@@ -100,7 +100,7 @@ internal sealed class TwoWorkers : IDisposable
         _customer = _customer with { Devices = ids };
     }
 
-    /// <summary>A connector in the customer's network; what stands in front of the service says through which endpoint it comes.</summary>
+    /// <summary>Starts a connector in the customer's network; the relay in front of the service names the endpoint.</summary>
     private async Task Join(JsonElement made, int port)
     {
         _front.Start();
@@ -142,7 +142,7 @@ internal sealed class TwoWorkers : IDisposable
         return [.. _shared, $"Edge:Listeners:Peer=127.0.0.1:{port}", $"Peer:Url=https://127.0.0.1:{port}"];
     }
 
-    /// <summary>Runs a second, from the first POST until the last run is final.</summary>
+    /// <summary>Runs per second, from the first POST until the last run is final.</summary>
     private async Task<double> With(int workers)
     {
         var processes = new List<Process>();
@@ -185,7 +185,7 @@ internal sealed class TwoWorkers : IDisposable
     private async Task<JsonElement> Complete(object body)
     {
         var run = await _customer.Post("/v1/runs", body);
-        // Unknown is not final, but nothing more will come.
+        // An unknown run is not final, but it will not change by itself.
         while (!run.GetProperty("terminal").GetBoolean() && run.GetProperty("state").GetString() != "unknown")
         {
             run = await _customer.Client.GetFromJsonAsync<JsonElement>($"/v1/runs/{run.GetProperty("id").GetString()}?wait=60");

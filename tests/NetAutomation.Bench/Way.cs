@@ -5,12 +5,12 @@ using System.Net.Sockets;
 
 namespace NetAutomation.Bench;
 
-/// <summary>One way to the devices: TCP ports of loopback, one for each of them, and the processes in between.</summary>
+/// <summary>A path to the devices: loopback TCP ports, one for each device, and the processes in between.</summary>
 internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> processes)
 {
     public string Name => name;
 
-    /// <summary>A stream to a device, which has greeted.</summary>
+    /// <summary>Opens a stream to a device and reads its greeting.</summary>
     public Socket Open(int device = 0)
     {
         var socket = Dial(device % (ports.Length - 1));
@@ -25,7 +25,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         }
     }
 
-    /// <summary>Until streams can be had.</summary>
+    /// <summary>Waits until streams can be opened.</summary>
     public async Task Ready()
     {
         var left = 300;
@@ -43,7 +43,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         }
     }
 
-    /// <summary>MB/s from the devices, or to them, over so many streams at once.</summary>
+    /// <summary>MB/s from the devices, or to them, over this number of parallel streams.</summary>
     public double Bulk(int order, int streams, long bytes)
     {
         var sockets = Enumerable.Range(0, streams).Select(_ => Open()).ToList();
@@ -69,7 +69,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return failed == 0 ? bytes / seconds / 1e6 : throw new IOException($"{name} ended a stream early.");
     }
 
-    /// <summary>Microseconds of round trips of 64 bytes, in order of length.</summary>
+    /// <summary>Microseconds of round trips of 64 bytes, shortest first.</summary>
     public List<double> RoundTrips(int count)
     {
         using var socket = Open();
@@ -95,12 +95,10 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return times;
     }
 
-    /// <summary>Milliseconds from the wish for a stream to the greeting of the device, the median of so many.</summary>
+    /// <summary>Median milliseconds from opening a stream to the greeting of the device.</summary>
     public double Greeting(int count) => Opening(count, () => Open());
 
-    /// <summary>
-    /// Milliseconds from the wish for a stream to the first byte of the answer to what was sent at once, the median of so many.
-    /// </summary>
+    /// <summary>Median milliseconds from opening a stream to the first byte of the answer to data sent at once.</summary>
     public double Answer(int count) => Opening(count, () =>
     {
         var socket = Dial(ports.Length - 1);
@@ -108,7 +106,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return Devices.Drink(socket, 1) ? socket : throw new IOException($"{name} gave no stream.");
     });
 
-    /// <summary>Streams that carry all they can, one half in each direction, until disposed.</summary>
+    /// <summary>Streams at full throughput, one half in each direction, until disposed.</summary>
     public IDisposable Busy(int streams) => new Burden(Enumerable.Range(0, streams).Select(i =>
     {
         var socket = Open();
@@ -127,7 +125,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return socket;
     }));
 
-    /// <summary>Streams whose reader, this or the device, takes nothing although all that fits is on its way, until disposed.</summary>
+    /// <summary>Streams with full buffers, because the reader (this process or the device) reads nothing, until disposed.</summary>
     public async Task<IDisposable> Stalled(int streams)
     {
         var burden = new Burden(Enumerable.Range(0, streams).Select(i =>
@@ -141,7 +139,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
 
             return socket;
         }));
-        // All buffers are full once nobody works any more.
+        // All buffers are full when no process uses the CPU any more.
         for (var quiet = 0; quiet < 3;)
         {
             var before = ProcessFigures.CpuSeconds(processes());
@@ -152,10 +150,10 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return burden;
     }
 
-    /// <summary>Seconds of CPU its processes have used.</summary>
+    /// <summary>CPU seconds that its processes have used.</summary>
     public double Cpu() => ProcessFigures.CpuSeconds(processes());
 
-    /// <summary>Bytes its processes hold, each page shared out among those who have it.</summary>
+    /// <summary>Memory of its processes in bytes; a shared page counts in parts.</summary>
     public double Memory() => processes().Sum(ProcessFigures.Memory);
 
     private static double Opening(int count, Func<Socket> open)
@@ -185,14 +183,14 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
 
         public void Dispose() => _sockets.ForEach(socket =>
         {
-            // A reset: nothing of what is on its way matters.
+            // Reset the connection: data in flight does not matter.
             socket.LingerState = new LingerOption(true, 0);
             socket.Dispose();
         });
     }
 }
 
-/// <summary>What Linux tells of processes.</summary>
+/// <summary>Figures about processes from /proc.</summary>
 internal static class ProcessFigures
 {
     private const double TicksPerSecond = 100;
@@ -206,7 +204,7 @@ internal static class ProcessFigures
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
         CultureInfo.InvariantCulture);
 
-    /// <summary>The process and all below it.</summary>
+    /// <summary>The process and all its descendants.</summary>
     public static IEnumerable<int> Tree(int root)
     {
         var parents = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => char.IsAsciiDigit(name![0]))
@@ -218,7 +216,7 @@ internal static class ProcessFigures
         IEnumerable<int> Below(int process) => parents[process].SelectMany(Below).Prepend(process);
     }
 
-    // The name in brackets may hold anything.
+    // The process name in brackets may contain any character.
     private static string[]? Stat(int process)
     {
         try

@@ -22,7 +22,9 @@ internal sealed class Browser : IAsyncDisposable
 
     public static bool Installed => File.Exists(Program);
 
-    /// <param name="trustedKey">SHA-256 of the authority's public key, in base64: its certificates are trusted, nobody else's.</param>
+    /// <param name="trustedKey">
+    /// SHA-256 of the authority's public key, in base64: the browser trusts only certificates of this authority.
+    /// </param>
     public static async Task<Browser> Start(string name, string address, string trustedKey)
     {
         var profile = Directory.CreateTempSubdirectory("netautomation-browser-");
@@ -61,7 +63,7 @@ internal sealed class Browser : IAsyncDisposable
 
     public Task Open(string url) => Call("Page.navigate", new JsonObject { ["url"] = url });
 
-    /// <summary>The value of a script in the page.</summary>
+    /// <summary>Evaluates a script in the page.</summary>
     public async Task<JsonNode?> Evaluate(string script)
     {
         var answer =
@@ -70,7 +72,7 @@ internal sealed class Browser : IAsyncDisposable
         return answer["result"]!["value"];
     }
 
-    /// <summary>Waits until a script gives something that is true.</summary>
+    /// <summary>Waits until a script returns a true value.</summary>
     public async Task Await(string script)
     {
         if (!await Eventually.Within(_patience, async () => await Evaluate($"!!({script})") is JsonValue value && value.GetValue<bool>()))

@@ -10,7 +10,7 @@ using System.Text.Json.Nodes;
 
 namespace NetAutomation.EndToEnd;
 
-/// <summary>A customer's script: HTTPS to their own endpoint, nothing else.</summary>
+/// <summary>A customer's script: it uses only HTTPS to its own endpoint.</summary>
 public sealed class Customer : IDisposable
 {
     private const string ServerName = "netautomation.internal";
@@ -32,7 +32,7 @@ public sealed class Customer : IDisposable
 
     public string Key { get; }
 
-    /// <summary>Where the customer's programs find the API.</summary>
+    /// <summary>The URL of the API for the customer's programs.</summary>
     public string Api { get; } = $"https://{ServerName}:8443";
 
     public string Account { get; }
@@ -40,7 +40,7 @@ public sealed class Customer : IDisposable
     /// <summary>The address of the customer's endpoint.</summary>
     public string Front { get; }
 
-    /// <summary>A client with this customer's key that calls through an endpoint, be it another customer's.</summary>
+    /// <summary>A client with this customer's key that calls through the endpoint of any customer.</summary>
     public HttpClient Through(Customer endpoint)
     {
         var handler =
@@ -59,7 +59,7 @@ public sealed class Customer : IDisposable
         };
     }
 
-    /// <summary>A browser in the customer's network. It trusts the certificate that the customer's authority vouches for.</summary>
+    /// <summary>A browser in the customer's network. It trusts the customer's certificate authority.</summary>
     internal async Task<Browser> Browse()
     {
         using var socket = new TcpClient();
@@ -92,7 +92,7 @@ public sealed class Customer : IDisposable
         return JsonNode.Parse(text)!;
     }
 
-    /// <summary>Starts a run and gives it back finished.</summary>
+    /// <summary>Starts a run, waits until it has finished and returns it.</summary>
     public async Task<JsonNode> Run(JsonObject body)
     {
         var id = Text(await Post("/v1/runs", body), "id");

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace NetAutomation.EndToEnd;
 
-/// <summary>A short turn of tests/faults/run, on stacks of its own; docs/testing.md says what the counts mean.</summary>
+/// <summary>A short run of tests/faults/run on its own stacks; docs/testing.md explains the counts.</summary>
 public sealed class FaultTests
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(12);

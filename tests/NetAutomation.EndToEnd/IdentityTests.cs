@@ -66,7 +66,7 @@ public sealed class IdentityTests(LocalProduct product)
         var refused = await Should.ThrowAsync<SocketException>(async () =>
         {
             await socket.ConnectAsync(IPAddress.Parse(Customer.Text(stranger, "listenAddress")), 8443, deadline.Token);
-            // The front accepts and resets, as a load balancer without a target does.
+            // The simulated load balancer accepts and resets, as a real one without a target does.
             if (await socket.ReceiveAsync(new byte[1], deadline.Token) == 0)
             {
                 throw new SocketException((int)SocketError.ConnectionReset);

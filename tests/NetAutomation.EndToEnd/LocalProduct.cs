@@ -7,12 +7,12 @@ using NetAutomation.EndToEnd;
 namespace NetAutomation.EndToEnd;
 
 /// <summary>
-/// The whole product as deploy/local/up starts it, with two customers whose routers have the same addresses. Started for the first test
-/// that asks, ended with the run.
+/// The whole product as deploy/local/up starts it, with two customers whose routers have the same addresses. It starts with the first test
+/// that needs it and ends with the test run.
 /// </summary>
 public sealed class LocalProduct : IAsyncDisposable
 {
-    // Its own transit nets, state and ports, so that a stack or demo that is up stays as it is.
+    // Its own transit nets, state and ports keep a running local stack or demo as it is.
     private const int Index = 211;
     private const int Routers = 2;
     private static readonly TimeSpan _startLimit = TimeSpan.FromMinutes(10);
@@ -34,7 +34,7 @@ public sealed class LocalProduct : IAsyncDisposable
 
     public static IReadOnlyList<string> RouterNames { get; } = [.. Enumerable.Range(1, Routers).Select(i => $"r{i:000}")];
 
-    /// <summary>The first customer or the second; both have bought the blocks.</summary>
+    /// <summary>The first or the second customer; both have bought the blocks.</summary>
     public async Task<Customer> Customer(int number)
     {
         Assert.SkipUnless(
@@ -43,7 +43,7 @@ public sealed class LocalProduct : IAsyncDisposable
         return _customers[number - 1];
     }
 
-    /// <summary>What the router really runs, asked without the service.</summary>
+    /// <summary>The router's running configuration, read without the service.</summary>
     public async Task<IReadOnlyList<string>> RunningConfig(Customer customer, string router)
     {
         var (code, output) = await Run(TimeSpan.FromSeconds(30), "deploy/local/lab", "running-config", "--vpc", customer.Vpc, router);
@@ -51,7 +51,7 @@ public sealed class LocalProduct : IAsyncDisposable
         return output.Split('\n', StringSplitOptions.TrimEntries);
     }
 
-    /// <summary>The simulated AWS as its own people see it.</summary>
+    /// <summary>The control API of the simulated AWS.</summary>
     public async Task<JsonNode> Simulator(string path)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };

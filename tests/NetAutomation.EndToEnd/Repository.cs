@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace NetAutomation.EndToEnd;
 
-/// <summary>The scripts of the repository, run as a user would.</summary>
+/// <summary>Runs the scripts of the repository as a user would.</summary>
 internal static class Repository
 {
     private static readonly TimeSpan _cleanUp = TimeSpan.FromMinutes(2);
@@ -34,7 +34,7 @@ internal static class Repository
         }
         catch (OperationCanceledException late)
         {
-            // Asked to end, a script takes away what it made.
+            // On SIGTERM a script removes what it created.
             using var ask = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
             using var patience = new CancellationTokenSource(_cleanUp);
             await process.WaitForExitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -71,7 +71,7 @@ public sealed class RouterTests(LocalProduct product)
         var customer = await product.Customer(2);
         var live = (await customer.Get("/v1/devices"))["items"]!.AsArray().Select(device => device!)
             .Single(device => Customer.Text(device, "name") == "r001");
-        // Nobody answers at this address; its name comes first.
+        // No router has this address; the name sorts first.
         var dead = await customer.Post("/v1/devices", new JsonObject
         {
             ["name"] = "a-dead-one", ["siteId"] = Customer.Text(live, "siteId"), ["address"] = "10.66.0.240", ["port"] = 22,

@@ -4,15 +4,15 @@ using Npgsql;
 namespace NetAutomation.Faults;
 
 /// <summary>
-/// The judge. Reads the tables with its own SQL as the database's superuser, and the journals of the devices; what the product says of
-/// itself is not asked. Everything is computed anew from the raw rows.
+/// Judges the product. It reads the tables with its own SQL as the database's superuser, and the journals of the devices; it does not ask
+/// the product. It computes everything from the raw rows.
 /// </summary>
 internal sealed class Checker(string database)
 {
-    /// <summary>A transaction's clock stands at its start, so its rows are a little older than what they bear witness to.</summary>
+    /// <summary>A transaction's time is its start, so its rows are a little older than the events that they record.</summary>
     private const double Slack = 0.1;
 
-    // Seconds.
+    // In seconds.
     private const double DetectionLimit = 45;
     private const double DatabaseDownLimit = 90;
     private static readonly string[] _components = ["device", "minute", "run"];
@@ -103,7 +103,7 @@ internal sealed class Checker(string database)
             verdict.Add(Count.MissingCharges, $"{what}: settled components are {string.Join(", ", settled.Select(s => s.Component))}");
         }
 
-        // A resolved device costs only where the verdict is that the run completed.
+        // A resolved device costs only if the verdict says that the run completed.
         var billable = devices.Count(d => d.Outcome is "ok" or "changed" && (d.Code != "resolved" || run.Verdict == "completed"));
         foreach (var settlement in settled)
         {
@@ -147,7 +147,7 @@ internal sealed class Checker(string database)
             var wrong =
                 plan.Mode == "check" ? written.Count > 0 ? "a check wrote" : null
                 : device.Outcome == "changed" && missing > 0 ? $"said to be changed, {missing} of {plan.Lines.Count} lines never came"
-                // A second attempt that finds the first one's work says ok, and that it cannot tell who changed the device.
+                // A second attempt that finds the lines of the first reports ok and leaves open who changed the device.
                 : written.Count > 0 && (device.Outcome == "not_started" || device.Changed == false)
                     ? $"said to be {device.Outcome} unchanged, {written.Count} lines came"
                 : null;
@@ -161,8 +161,8 @@ internal sealed class Checker(string database)
     }
 
     /// <summary>
-    /// From the fault to the moment the tables know of the loss: a run taken from its worker, or, where the way to a device broke, the
-    /// outcome of a device that was being worked on.
+    /// Measures the time from the fault until the tables show the loss: a run was taken from its worker or, if the path to a device broke,
+    /// the outcome of a device in progress.
     /// </summary>
     private static void Detection(
         Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, Rows rows, IReadOnlyList<Fault> faults)
@@ -189,7 +189,7 @@ internal sealed class Checker(string database)
                         .Select(d => d.Finished));
             }
 
-            // Nobody is held to have lost their runs until the database has been there for a minute.
+            // A lost run need not be noticed before the database has been available for a minute.
             var databaseDown = faults.Any(f => f.Kind == "kill-postgres" && f.At <= fault.At && fault.At - f.At < DatabaseDownLimit);
             foreach (var at in lost)
             {
@@ -208,7 +208,7 @@ internal sealed class Checker(string database)
         }
     }
 
-    /// <summary>Who wrote on a device, when, and whether they still might.</summary>
+    /// <summary>Checks who wrote on a device, when, and whether the writer still held it.</summary>
     private static void Writes(Verdict verdict, List<(PlannedRun Plan, RunRow Row)> known, IReadOnlyList<Happening> journal, Rows rows)
     {
         var owner = known.SelectMany(run => run.Plan.Lines.Select(line => (line, run.Row)))
@@ -339,7 +339,7 @@ internal sealed class Checker(string database)
     private sealed record UsageRow(string Meter, Guid? Device, long Quantity);
 }
 
-/// <summary>What must be zero.</summary>
+/// <summary>Counts that must be zero.</summary>
 internal enum Count
 {
     LostRuns,
@@ -355,7 +355,7 @@ internal enum Count
     NotHealthyAgain,
 }
 
-/// <summary>What the checker found.</summary>
+/// <summary>The findings of the checker.</summary>
 internal sealed class Verdict
 {
     public HashSet<(Count Count, string Text)> Problems { get; } = [];
@@ -364,7 +364,7 @@ internal sealed class Verdict
 
     public Dictionary<string, int> Outcomes { get; } = [];
 
-    /// <summary>Seconds to the slowest detection of each kind of fault.</summary>
+    /// <summary>Seconds of the slowest detection for each kind of fault.</summary>
     public Dictionary<string, double> Slowest { get; } = [];
 
     public int Attempts { get; set; }

@@ -8,7 +8,7 @@ using System.Text.Json.Nodes;
 
 namespace NetAutomation.Faults;
 
-/// <summary>The customer's script: HTTPS through the endpoint, patient with a service that is being killed.</summary>
+/// <summary>The customer's script: HTTPS through the endpoint, with retries while processes of the service are killed.</summary>
 internal sealed class Customer : IDisposable
 {
     private const string ServerName = "netautomation.internal";
@@ -45,7 +45,7 @@ internal sealed class Customer : IDisposable
 
     public Task<JsonNode> Get(string path) => Ask(HttpMethod.Get, path, null, null);
 
-    /// <summary>Asks again, with the same key, until there is an answer.</summary>
+    /// <summary>Repeats the request with the same key until it is answered.</summary>
     public Task<JsonNode> Post(string path, JsonObject body, string? key = null) =>
         Ask(HttpMethod.Post, path, body, key ?? Guid.NewGuid().ToString());
 
@@ -73,7 +73,7 @@ internal sealed class Customer : IDisposable
         }
         catch (Exception end) when (end is OperationCanceledException or IOException or SocketException)
         {
-            // Over, or thrown out by the service, which it may.
+            // The time is over, or the service has cut off the slow reader, as it may.
         }
 
         return total;

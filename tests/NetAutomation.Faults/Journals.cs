@@ -15,7 +15,7 @@ internal sealed record Happening(
     public string Device { get; init; } = "";
 }
 
-/// <summary>What the devices wrote down, read on as it grows.</summary>
+/// <summary>Reads the devices' journals while they grow.</summary>
 internal sealed class Journals(string folder)
 {
     private readonly Dictionary<string, long> _read = [];
@@ -29,7 +29,7 @@ internal sealed class Journals(string folder)
             stream.Position = _read.GetValueOrDefault(file);
             var bytes = new byte[stream.Length - stream.Position];
             stream.ReadExactly(bytes);
-            // A line may be half written.
+            // The last line may be incomplete.
             var whole = Array.LastIndexOf(bytes, (byte)'\n') + 1;
             _read[file] = stream.Position - (bytes.Length - whole);
             foreach (var line in System.Text.Encoding.UTF8.GetString(bytes, 0, whole).Split('\n', StringSplitOptions.RemoveEmptyEntries))

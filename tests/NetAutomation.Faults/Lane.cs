@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace NetAutomation.Faults;
 
-/// <summary>One stack with its customer, and the rounds played on it one after the other.</summary>
+/// <summary>Plays rounds one after the other on one stack with one customer.</summary>
 internal sealed class Lane(int number, Stack stack, Action<string> progress) : IDisposable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
@@ -112,7 +112,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         var mend = await Inject(plan, first);
         var over = mend();
         await others;
-        // A fault for ever ends when nothing moves any more.
+        // A permanent fault ends when nothing changes any more.
         await Ended(plan, plan.Kind == "cut-forever");
         await over;
         if (plan.Kind == "cut-forever")
@@ -125,7 +125,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         await Ended(plan, false);
     }
 
-    /// <summary>Does the harm and gives back what ends it.</summary>
+    /// <summary>Injects the fault and returns the function that ends it.</summary>
     private async Task<Func<Task>> Inject(Plan plan, PlannedRun first)
     {
         var (victim, affected) = plan.Kind switch
@@ -168,7 +168,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         }
     }
 
-    /// <summary>The worker that carries out the round's first run, else the one the seed names; and the runs it carries out.</summary>
+    /// <summary>The worker that executes the round's first run, else the one that the seed names; and the runs that it executes.</summary>
     private (string Worker, IReadOnlyList<string> Runs) Carrier(Plan plan, PlannedRun first)
     {
         List<string> Of(string worker) => [.. plan.Runs.Where(run => run.Id is not null && Directory.Exists(stack.Work(worker))
@@ -242,7 +242,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     }
 
     /// <summary>
-    /// Waits for the ends of the round's runs and resolves what stays unknown. What does not end is for the checker to find.
+    /// Waits until the round's runs have ended and resolves those that stay unknown. The checker reports runs that do not end.
     /// </summary>
     private async Task Ended(Plan plan, bool orQueued, PlannedRun? only = null)
     {
@@ -283,7 +283,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         }
     }
 
-    /// <summary>What an operator does who has looked at the devices.</summary>
+    /// <summary>Resolves a run as an operator would after a look at the devices.</summary>
     private async Task Resolve(PlannedRun run)
     {
         var journal = _journals.Read();
@@ -314,7 +314,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         }
     }
 
-    /// <summary>The round's fault must leave nothing behind that holds up the next one.</summary>
+    /// <summary>Waits until the stack has recovered from the round's fault, so the next round is not affected.</summary>
     private async Task Healthy(Plan plan)
     {
         var healthy = await Eventually.Within(TimeSpan.FromSeconds(90), async () =>
@@ -335,7 +335,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     private async Task<string> State(PlannedRun run) =>
         await Scalar<string>($"select state from runs.run where labels->>'key' = '{run.Key}'") ?? "none";
 
-    /// <summary>The default where the database is away.</summary>
+    /// <summary>Returns the default while the database is down.</summary>
     private async Task<T?> Scalar<T>(string sql)
     {
         try

@@ -2,20 +2,20 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace NetAutomation.Faults;
 
-/// <summary>A run the rig asked for.</summary>
+/// <summary>A run that the rig requests.</summary>
 /// <param name="Key">Its Idempotency-Key, and the label by which the checker finds it in the tables.</param>
-/// <param name="Lines">What it configures; no other run has any of them.</param>
+/// <param name="Lines">The lines that it configures; no other run has any of them.</param>
 internal sealed record PlannedRun(string Key, int Round, string Mode, IReadOnlyList<string> Devices, IReadOnlyList<string> Lines)
 {
-    /// <summary>Given with the 202.</summary>
+    /// <summary>The run's id from the 202 answer.</summary>
     public string? Id { get; set; }
 }
 
-/// <summary>What was done to the product.</summary>
-/// <param name="Affected">Keys of the runs that the victim was carrying out.</param>
+/// <summary>A fault that was injected.</summary>
+/// <param name="Affected">Keys of the runs that the victim was executing.</param>
 internal sealed record Fault(string Kind, int Round, double At, string Victim, IReadOnlyList<string> Affected);
 
-/// <summary>Whatever the seed decides about one round; the same seed and round give the same plan.</summary>
+/// <summary>The seed's decisions for one round; the same seed and round give the same plan.</summary>
 internal sealed class Plan
 {
     public static readonly string[] Kinds =
@@ -34,7 +34,7 @@ internal sealed class Plan
         var site = Sites[_random.Next(3) == 0 ? 1 : 0];
         Connector = site.Connectors[_random.Next(site.Connectors.Length)];
         Replica = _random.Next(1, 3);
-        // Before a worker has the run there is nothing to take from it.
+        // A fault of a worker needs a run that a worker has claimed.
         Moment = (Moment)_random.Next(kind.EndsWith("worker", StringComparison.Ordinal) ? 1 : 0, 5);
         Jitter = TimeSpan.FromSeconds(_random.NextDouble() * 1.5);
         Outage = TimeSpan.FromSeconds(kind == "kill-postgres" ? _random.Next(1, 16) : _random.Next(0, 11));
@@ -43,7 +43,7 @@ internal sealed class Plan
         var runs = new List<PlannedRun> { first };
         for (var more = _random.Next(1, 3); more > 0; more--)
         {
-            // Half of them want a device of the first run and have to wait for it.
+            // Half of them use a device of the first run and have to wait for it.
             runs.Add(
                 Run(_random.Next(4) == 0 ? Sites[0] : site, _random.Next(5) == 0 ? "check" : "apply",
                     _random.Next(2) == 0 ? first.Devices[0] : null));
@@ -62,17 +62,17 @@ internal sealed class Plan
 
     public TimeSpan Jitter { get; }
 
-    /// <summary>How long what was killed stays down.</summary>
+    /// <summary>How long a killed process stays down.</summary>
     public TimeSpan Outage { get; }
 
     public int Connector { get; }
 
     public int Replica { get; }
 
-    /// <summary>Seconds a device takes for a line, device by device.</summary>
+    /// <summary>Seconds for each device to take one line.</summary>
     public IReadOnlyList<double> Pauses { get; }
 
-    /// <summary>The kinds of all rounds: every kind once in an order of the seed, then again in another.</summary>
+    /// <summary>The fault kinds of all rounds: every kind once in an order that the seed decides, then again in another order.</summary>
     public static IEnumerable<string> Order(int seed, int rounds, IReadOnlyList<string> kinds)
     {
         var random = Seeded(seed);
@@ -84,7 +84,7 @@ internal sealed class Plan
         });
     }
 
-    /// <summary>Twice the same work, with much output: first alone, then before slow readers.</summary>
+    /// <summary>The same work twice, with much output: first alone, then with slow readers.</summary>
     public (PlannedRun Alone, PlannedRun Read) Compared()
     {
         string[] devices = [.. Enumerable.Range(1, 6).Select(Name)];
@@ -118,7 +118,7 @@ internal sealed class Plan
     }
 }
 
-/// <summary>When in the life of the round's first run the fault comes.</summary>
+/// <summary>The moment in the life of the round's first run when the fault is injected.</summary>
 internal enum Moment
 {
     Accepted,

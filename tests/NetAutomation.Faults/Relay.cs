@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace NetAutomation.Faults;
 
 /// <summary>
-/// Stands between a connector and the load balancer. Cut, it takes and passes on nothing, in neither direction, and closes nothing: to
-/// both ends it looks like a network that drops every packet.
+/// A relay between a connector and the load balancer. While cut, it passes nothing in either direction and closes nothing: both ends see a
+/// network that drops every packet.
 /// </summary>
 internal sealed class Relay : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed class Relay : IDisposable
         }
         catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
         {
-            // Disposed.
+            // The relay was disposed.
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed class Relay : IDisposable
         }
         catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
         {
-            // A reset of one side is one of the other.
+            // A reset on one side resets the other side.
             near.LingerState = far.LingerState = new LingerOption(true, 0);
         }
     }

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace NetAutomation.Tests.Aws;
 
-/// <summary>An AWS endpoint on loopback: answers what the test queued, keeps what arrived and checks every signature.</summary>
+/// <summary>
+/// An AWS endpoint on loopback: it returns the answers that the test queued, keeps the requests and checks every signature.
+/// </summary>
 internal sealed class AwsStub : IAsyncDisposable
 {
     public const string Region = "eu-central-1";

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace NetAutomation.Tests.Aws;
 
-/// <summary>Recomputes a SigV4 signature from what arrived (IAM User Guide, "Create a signed AWS API request").</summary>
+/// <summary>Recomputes a SigV4 signature from the received request (IAM User Guide, "Create a signed AWS API request").</summary>
 internal static class SignatureV4
 {
     /// <summary>Why the signature is wrong, or null when it is right.</summary>

@@ -126,7 +126,7 @@ public sealed class AwsCommandLine
             .ShouldContain("(AWS.SimpleQueueService.NonExistentQueue)");
     }
 
-    /// <summary>One command for each operation; what a command answers under a name is what later ones say in braces.</summary>
+    /// <summary>One command for each operation; later commands use the named value of an answer in braces.</summary>
     private static readonly (string Operation, string Command, string? Name, string[] Path)[] _commands =
     [
         ("sts.GetCallerIdentity", "sts get-caller-identity", null, []),

@@ -175,7 +175,7 @@ public sealed class LoadBalancerFront
     public async Task Traffic_still_flows_when_every_target_is_unhealthy()
     {
         using var target = new TcpTarget();
-        // Bound but not listening: refuses connections, and nobody else can take the port.
+        // Bound but not listening: it refuses connections, and no other process can take the port.
         using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var options = SimulatedCloud.Options(target.Address);

@@ -5,7 +5,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-/// <summary>What the control API does to thousands of endpoints, and what EC2 then shows.</summary>
+/// <summary>Changes of thousands of endpoints by the control API, as EC2 shows them.</summary>
 public sealed class ManyEndpoints
 {
     private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);

@@ -30,7 +30,7 @@ public sealed class PublicClient
         counts.Count.ShouldBeGreaterThan(25);
         counts.Where(c => c.Calls == c.Refused).Select(c => c.Operation)
             .ShouldBeEmpty("every operation that is offered is called with success");
-        // Errors of these come as items of an answer, or before the operation is known.
+        // Errors of these operations are items of an answer, or occur before the operation is known.
         counts.Where(c => c.Refused == 0).Select(c => c.Operation)
             .ShouldBe(["ec2.DeleteVpcEndpointConnectionNotifications", "ec2.DeleteVpcEndpoints", "sts.GetCallerIdentity"]);
     }
@@ -69,7 +69,7 @@ public sealed class PublicClient
             var python in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, "python3"))
                 .Where(File.Exists))
         {
-            // Debian's packages are of 2022 and lack fields of newer operations.
+            // Debian's packages date from 2022 and lack fields of newer operations.
             using var asked =
                 new ServiceProcess(
                     python, ["-c", "import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split('.')[:2])) < (1, 36))"]);

@@ -10,7 +10,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-/// <summary>A simulator in this process on free ports, and clients that speak to it only over its sockets.</summary>
+/// <summary>A simulator in this process on free ports, and clients that use only its sockets.</summary>
 internal sealed class SimulatedCloud : IAsyncDisposable
 {
     public const string Provider = "111111111111";
@@ -58,7 +58,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
     public static async Task<SimulatedCloud> StartAsync(SimulatorOptions options, TimeProvider? clock = null) =>
         new(await Simulator.StartAsync(options, clock ?? TimeProvider.System), clock ?? TimeProvider.System);
 
-    /// <summary>Sends one Query request as an account; answers the status and the body.</summary>
+    /// <summary>Sends one Query request as an account; returns the status and the body.</summary>
     public async Task<(int Status, XElement Body)> QueryAsync(string account, string service, string form, string? secret = null)
     {
         using var response = await SendAsync(account, service, form, "application/x-www-form-urlencoded; charset=utf-8", null, secret);
@@ -81,7 +81,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         return JsonSerializer.Deserialize<JsonElement>(text);
     }
 
-    /// <summary>An endpoint of the customer; answers its id and the address its NLB listener is reached at.</summary>
+    /// <summary>Creates an endpoint of the customer; returns its id and the address of its NLB listener.</summary>
     public async Task<(string Id, IPEndPoint Address)> CreateEndpointAsync(bool accepted)
     {
         var endpoint = await ControlAsync(HttpMethod.Post, "/control/endpoints", new { account = Customer }, 201);
@@ -94,7 +94,7 @@ internal sealed class SimulatedCloud : IAsyncDisposable
         return (id, IPEndPoint.Parse(endpoint.GetProperty("addresses")[0].GetProperty("address").GetString()!));
     }
 
-    /// <summary>Accept or Reject; answers the error code of an unsuccessful item, or nothing.</summary>
+    /// <summary>Accepts or rejects an endpoint; returns the error code of an unsuccessful item, or null.</summary>
     public async Task<string> DecideAsync(string verb, string id)
     {
         var (status, body) =

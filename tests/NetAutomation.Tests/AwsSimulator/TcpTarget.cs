@@ -4,7 +4,7 @@ using System.Threading.Channels;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-/// <summary>A target behind the load balancer; health checks are told from clients by the LOCAL command and dropped.</summary>
+/// <summary>A target behind the load balancer; it recognises health checks by the LOCAL command and drops them.</summary>
 internal sealed class TcpTarget : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -60,7 +60,7 @@ internal sealed class TcpTarget : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // Silent: a client.
+            // A silent connection is a client.
         }
         catch (SocketException)
         {

@@ -6,7 +6,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>A tenant that is billed directly, the provider's staff, and a calendar that can be turned back.</summary>
+/// <summary>A tenant that is billed directly, the provider's staff, and data that can be moved into the past.</summary>
 internal sealed class BooksGround : IAsyncDisposable
 {
     private BooksGround(RunGround ground) => (Ground, Staff) = (ground, ground.Host.Operator());
@@ -31,7 +31,7 @@ internal sealed class BooksGround : IAsyncDisposable
         return books;
     }
 
-    /// <summary>A finished run: 0.10 for itself and 0.05 for each device that is <c>changed</c>.</summary>
+    /// <summary>Completes a run: 0.10 for the run and 0.05 for each device that is <c>changed</c>.</summary>
     public async Task<RunId> Run(params DeviceOutcome[] outcomes)
     {
         await Ground.StartRun();
@@ -40,7 +40,7 @@ internal sealed class BooksGround : IAsyncDisposable
         return run.Id;
     }
 
-    /// <summary>A charge of exactly this much, without the price list: a debit.</summary>
+    /// <summary>Adds a charge of exactly this amount, without the price list: a debit.</summary>
     public Task<Answer> Debit(long micros) =>
         Adjust(new { tenantId = Tenant, kind = "debit", document = Key(), reason = "sample", amount = Money(micros) });
 
@@ -63,7 +63,7 @@ internal sealed class BooksGround : IAsyncDisposable
 
     public async Task<JsonElement> Draft() => (await Invoices()).Single(invoice => invoice.Text("state") == "draft");
 
-    /// <summary>Makes everything that happened so far a month older, as only the owner of the schema could.</summary>
+    /// <summary>Moves all data a month into the past, as only the owner of the schema could.</summary>
     public Task AMonthPasses() => Damage(
         """
         update billing.invoice set period = daterange((lower(period) - interval '1 month')::date, lower(period)) where state = 'draft';
@@ -71,7 +71,7 @@ internal sealed class BooksGround : IAsyncDisposable
         update billing.usage_event set occurred_at = occurred_at - interval '1 month';
         """);
 
-    /// <summary>As if everything had been metered at AWS Marketplace.</summary>
+    /// <summary>Marks all charges as metered at AWS Marketplace.</summary>
     public Task Meter() => Damage(
         """
         insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
@@ -79,10 +79,10 @@ internal sealed class BooksGround : IAsyncDisposable
         on conflict do nothing
         """);
 
-    /// <summary>Writes past every trigger and foreign key.</summary>
+    /// <summary>Changes rows without triggers and foreign keys.</summary>
     public Task Damage(string sql) => Ground.Sql($"set session_replication_role = replica; {sql}; set session_replication_role = origin");
 
-    /// <summary>Issues the draft of a month that is over.</summary>
+    /// <summary>Issues the draft of a past month.</summary>
     public async Task<JsonElement> Issue(string? id = null)
     {
         id ??= (await Draft()).Text("id");

@@ -9,7 +9,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>Rights that are bought at AWS Marketplace by contract.</summary>
+/// <summary>Entitlements that are bought at AWS Marketplace by contract.</summary>
 public sealed class ContractTests(PostgresServer postgres)
 {
     [Fact]
@@ -32,7 +32,7 @@ public sealed class ContractTests(PostgresServer postgres)
         (await Rights(holder)).ShouldBe($"bgp 2 contract {until:yyyy-MM-dd HH}");
         (await Rights(other)).ShouldBe("");
         (await ground.Value<long>("select count(*) from billing.charge")).ShouldBe(0);
-        // Within the hour AWS is not asked again, unless something changed.
+        // Within an hour AWS is asked again only if something changed.
         await ground.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{holder.Agreement}:end");
         await Sync();
         (await Rights(holder)).ShouldNotBe("");

@@ -62,7 +62,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    /// <summary>A customer that asks again with its key until it is answered.</summary>
+    /// <summary>A customer that repeats a request with its key until it is answered.</summary>
     private async Task Launch()
     {
         while (!_over)
@@ -102,7 +102,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             return false;
         }
 
-        // As the real worker, which outlasts an outage: each step is tried again, and the fence decides.
+        // Like the real worker, this one survives an outage: it repeats each step, and the fence decides.
         await Retry(() => Done(_ground.Journal(journal => journal.Start(run, default))));
         await Try(
             () => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
@@ -154,14 +154,14 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         while (!done && !_over);
     }
 
-    /// <summary>An answer was given, whatever it says.</summary>
+    /// <summary>True for every answer, whatever its value.</summary>
     private static async Task<bool> Done(Task<bool> answer)
     {
         await answer;
         return true;
     }
 
-    /// <summary>False, after a moment, where there was nothing to do or the database was away.</summary>
+    /// <summary>Tries a step; returns false, after a short wait, if there was nothing to do or the database was down.</summary>
     private static async Task<bool> Try(Func<Task<bool>> step)
     {
         try
@@ -173,14 +173,14 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException || DatabaseAway.Is(fault))
         {
-            // Away; asked again.
+            // The database is down; the caller tries again.
         }
 
         await Task.Delay(20);
         return false;
     }
 
-    /// <summary>What a killed claim left behind is found by its lease, as the reaper does, and worked off.</summary>
+    /// <summary>Rescues the runs of killed claims by their leases, as the service does, and completes them.</summary>
     private async Task WorkOff()
     {
         while (await _ground.Scalar<long>("select count(*) from runs.run where not terminal") > 0)
@@ -209,7 +209,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         await process.WaitForExitAsync();
     }
 
-    /// <summary>A new server is refused until the last child of the dead one is gone.</summary>
+    /// <summary>PostgreSQL refuses to start until the last child of the killed server has ended.</summary>
     private async Task StartServer()
     {
         var patience = Stopwatch.StartNew();
@@ -227,7 +227,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             Environment = { ["NETAUTOMATION_PG_UNSAFE"] = "0" },
         };
         using var process = Process.Start(start)!;
-        // The server keeps the pipes: only the script is waited for.
+        // The server keeps the pipes open, so only the script is waited for.
         await process.WaitForExitAsync();
         return process.ExitCode;
     }

@@ -148,14 +148,14 @@ public sealed class FocusTests(PostgresServer postgres)
             await books.Credit(random.Next(1, 100_000));
         }
 
-        // Of this month and of those that are issued.
+        // Charges of this month and of issued months.
         foreach (var charge in (await books.Charges()).Where(_ => random.Next(4) == 0))
         {
             await books.Reverse(charge.Text("id"));
         }
     }
 
-    /// <summary>Read with a parser that is not ours.</summary>
+    /// <summary>Reads the file with an independent parser.</summary>
     private static async Task<List<Dictionary<string, string>>> Export(BooksGround books, DateTime month)
     {
         var text = (await books.Customer.Call("GET", $"/v1/usage/focus.csv?month={month:yyyy-MM}")).Must(HttpStatusCode.OK).Text;

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>Books with an issued, partly paid invoice, a voided one, its draft, and a credit note; tests leave them as they are.</summary>
+/// <summary>Books with an issued, partly paid invoice, a voided one, its draft, and a credit note; tests do not change them.</summary>
 public sealed class ClosedBooks(PostgresServer postgres) : IAsyncLifetime
 {
     internal BooksGround Books { get; private set; } = null!;
@@ -154,7 +154,7 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     public async Task Neither_role_of_the_service_can_write_it(string sql)
     {
         await Should.ThrowAsync<PostgresException>(() => closed.Books.Ground.AppSql(sql));
-        // The system role is held back by constraints and triggers alone; a statement that finds no row would prove nothing.
+        // Only constraints and triggers restrict the system role; a statement that finds no row would prove nothing.
         await Should.ThrowAsync<PostgresException>(() => Run(sql));
     }
 
@@ -169,7 +169,7 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
     public async Task A_draft_is_issued_only_as_the_next_of_its_chain_and_as_the_sum_of_its_lines(string lie)
     {
         const string sum = "(select sum(l.amount_micros) from billing.invoice_line l where l.invoice_id = invoice.id)";
-        // The draft that the void invoice left behind: it would be the third.
+        // The draft that follows the void invoice: it would be the third.
         var columns = new Dictionary<string, string>
         {
             ["seq"] = "3", ["issued_at"] = "now()", ["due_at"] = "now()", ["exact_micros"] = sum, ["rounding_micros"] = "0",

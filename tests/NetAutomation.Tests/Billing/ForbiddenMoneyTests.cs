@@ -38,9 +38,7 @@ public sealed class Books(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
 
-/// <summary>
-/// What must never happen to money is tried as the application's role, within its own tenant, and refused by the database.
-/// </summary>
+/// <summary>Forbidden writes of money, tried as the application's role within its own tenant: the database refuses all of them.</summary>
 public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 {
     private const string Unique = "23505", Key = "23503", Check = "23514", Overlap = "23P01", Frozen = "23001", Right = "42501";
@@ -99,7 +97,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
 
     [Theory]
 
-    // price_version: two prices in force, editing history.
+    // price_version: two valid prices at the same time, a changed past price.
     [InlineData(
         Right,
         """
@@ -110,8 +108,8 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Right, "update billing.price_version set valid = tstzrange(lower(valid), now())")]
     [InlineData(Right, "delete from billing.price_version")]
 
-    // reservation: two holds for one component, an amount that is no product, another price's unit, more than is free, another tenant's
-    // run, a change.
+    // reservation: two for one component, a wrong amount, another price's unit, more than the free quantity, another tenant's run, a
+    // change.
     [InlineData(Unique, Reserve)]
     [InlineData(
         Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
@@ -130,7 +128,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "update billing.reservation set amount_micros = 0", "", "", true)]
     [InlineData(Frozen, "delete from billing.reservation", "", "", true)]
 
-    // settlement: twice, void after post, above the hold, in another currency, price, channel or amount, posted without a charge.
+    // settlement: a second one, void after post, more than reserved, another currency, price, channel or amount, posted without a charge.
     [InlineData(Unique, "insert into billing.settlement select * from billing.settlement")]
     [InlineData(
         Unique,
@@ -165,7 +163,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "update billing.settlement set amount_micros = 0", "", "", true)]
     [InlineData(Frozen, "delete from billing.settlement", "", "", true)]
 
-    // run: finished without a settlement, without a hold, with an illegal or forked history.
+    // run: finished without a settlement or without a reservation, an illegal or forked history.
     [InlineData(
         Key,
         """
@@ -201,7 +199,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         """)]
     [InlineData(Right, "delete from runs.run")]
 
-    // usage_event: the same fact under its id or another, a wrong sign, reversing twice or nothing.
+    // usage_event: the same fact under the same or another id, a wrong sign, a second reversal, a reversal of nothing.
     [InlineData(Unique, Event)]
     [InlineData(Unique, Event, "select tenant_id, source, event_id", "select tenant_id, source, gen_random_uuid()")]
     [InlineData(Unique, Event, "select tenant_id, source, event_id", "select tenant_id, 'other', gen_random_uuid()")]
@@ -217,7 +215,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "update billing.usage_event set quantity = 9", "", "", true)]
     [InlineData(Frozen, "delete from billing.usage_event", "", "", true)]
 
-    // charge: without a source, with two, twice, of a run without its settlement, negative without an adjustment.
+    // charge: without a source, with two sources, a second one, of a run without a settlement, negative without an adjustment.
     [InlineData(
         Check, Charge, "reservation_id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom",
         "null, null, sku, description, quantity, amount_micros, currency, price_version_id, channel\nfrom")]
@@ -239,7 +237,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Frozen, "update billing.charge set amount_micros = 1", "", "", true)]
     [InlineData(Frozen, "delete from billing.charge", "", "", true)]
 
-    // A charge on two invoices, on an invoice and at AWS Marketplace, with another amount.
+    // invoice_line: a charge on two invoices, on an invoice and at AWS Marketplace, with another amount.
     [InlineData(Unique, Line)]
     [InlineData(Key, Line, "where c.channel = 'direct'", "where c.channel = 'marketplace'")]
     [InlineData(
@@ -255,12 +253,12 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         Right, "insert into billing.metering_record (tenant_id, id) select tenant_id, gen_random_uuid() from billing.charge limit 1")]
     [InlineData(Right, "delete from billing.invoice")]
 
-    // receipts: the same place, the same outcome, a rewritten one.
+    // receipt: the same position, the same outcome, a change.
     [InlineData(Unique, Receipt)]
     [InlineData(Unique, Receipt, "select tenant_id, seq,", "select tenant_id, seq + 1000,")]
     [InlineData(Frozen, "update billing.receipt set price_micros = 0", "", "", true)]
 
-    // free_allowance: by hand, beyond what is granted.
+    // free_allowance: a direct change, more than granted.
     [InlineData(Frozen, "update billing.free_allowance set used = 0")]
     [InlineData(
         Frozen, "insert into billing.free_allowance (tenant_id, sku, month, granted) values ('{tenant}', 'x', '2026-01-01', 1000000)")]
@@ -276,7 +274,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData(Check, "update runs.tenant_quota set running = max_running + 1")]
     [InlineData(Right, "update runs.tenant_quota set max_running = 1000000")]
 
-    // purchases: a change of what was ordered, a right without its order, the same right twice at a time.
+    // purchase: a change of the order, an entitlement without its order, the same entitlement twice at a time.
     [InlineData(Frozen, "update purchasing.purchase set price_micros = 0", "", "", true)]
     [InlineData(
         Key,

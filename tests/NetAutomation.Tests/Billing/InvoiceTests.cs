@@ -28,7 +28,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
         issued.Text("hash").ShouldBe($"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(document)))}");
         JsonElement.Parse(document).GetProperty("receipts").GetProperty("seq").GetInt64().ShouldBe(3);
 
-        // Whatever happens to what it was made of.
+        // The issued invoice does not change when its sources change.
         await books.Damage(
             "update billing.charge set amount_micros = amount_micros + 1, description = 'x'; update onboarding.tenant set name = 'other'");
         (await books.Invoice(id)).GetRawText().ShouldBe(issued.GetRawText());
@@ -135,7 +135,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
         refused["owed"]!["amount"]!.GetValue<string>().ShouldBe("10.000000");
         refused["invoice"]!.GetValue<string>().ShouldBe(issued.Text("number"));
         await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 402);
-        // What was accepted goes on.
+        // An accepted run continues.
         await books.Ground.Work((await books.Ground.Claim())!);
 
         (await books.Pay(issued.Text("id"), 9_990_000, "wire 1")).Must(HttpStatusCode.OK);
@@ -213,7 +213,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
             .Must(HttpStatusCode.OK);
         (await books.Invoice(draft)).Text("state").ShouldBe("draft");
 
-        // As it was issued before.
+        // The draft is issued as an earlier version of the service did it.
         await using var scope = books.Ground.Host.Services.CreateAsyncScope();
         (await scope.ServiceProvider.GetRequiredService<IssueInvoices>()
             .Issue(books.Ground.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
@@ -282,7 +282,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
         (await books.Reverse(charges.Single(charge => charge.Micros("amount") == 100_000).Text("id"))).Must(HttpStatusCode.Created);
         (await Owed(books)).ShouldBe(0);
 
-        // The invoice that carries the notes does not count them again: what else it bills is owed when it is due.
+        // The invoice that carries the credit notes does not subtract them again: its other charges are owed when they are due.
         await books.Debit(70_000);
         await books.Damage(
             """

@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// Ends a process after so many steps: from then on every statement, commit and call throws, so it writes nothing more. A step lies before
-/// each connection, statement and commit, after each commit, and before and after each call to AWS.
+/// Ends a process after this number of steps: from then on every statement, commit and call throws, so it writes nothing more. A step is
+/// before each connection, statement and commit, after each commit, and before and after each call to AWS.
 /// </summary>
 internal sealed class KillSwitch(int steps) : IDbCommandInterceptor, IDbConnectionInterceptor, IDbTransactionInterceptor
 {

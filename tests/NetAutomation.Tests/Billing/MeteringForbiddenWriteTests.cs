@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>A customer with an accepted, a parked and a sealed record, and a charge that none holds.</summary>
+/// <summary>A customer with an accepted, a parked and a sealed record, and a charge in no record.</summary>
 public sealed class MeteredCustomer(PostgresServer postgres) : IAsyncLifetime
 {
     internal MeteringGround Ground { get; private set; } = null!;
@@ -32,7 +32,7 @@ public sealed class MeteredCustomer(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
 
-/// <summary>What would report another amount than was settled is refused by the database, whoever asks for it.</summary>
+/// <summary>The database refuses every write that would report another amount than was settled, whichever role writes.</summary>
 public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClassFixture<MeteredCustomer>
 {
     private const string Copy = "tenant_id, payer_id, meter_key, aws_account, dimension";
@@ -53,7 +53,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
     [InlineData("update billing.metering_record set state = 'sealed' where state = 'parked'")]
     [InlineData("update billing.metering_record set state = 'carried' where state = 'parked'")]
     [InlineData("delete from billing.metering_record")]
-    // The chain: a fork, another carry than the one before left, an hour before the last one.
+    // The chain: a fork, a carry that differs from the previous record's, an hour before the last one.
     [InlineData(
         $"""
         {Columns}
@@ -78,7 +78,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
         select gen_random_uuid(), {Copy}, hour + interval '9 hours', 1, null, unit_micros, 0, 0, 0, 0 from billing.metering_record
         where seq = 3
         """)]
-    // The sum: nothing of it is there, it does not add up, the quantity is below zero or in the carry.
+    // The sum: without charges, wrong, with a negative quantity or carry.
     [InlineData(
         $"""
         {Columns}
@@ -106,7 +106,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
           0
         from billing.metering_record where seq = 3
         """)]
-    // A charge in two records, in an old record, out of the backlog without one, into it by hand.
+    // Charges: in two records, in an old record, removed from the backlog without a record, added to it by hand.
     [InlineData(
         """
         insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
@@ -124,7 +124,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
     [InlineData("delete from billing.metering_allocation")]
     [InlineData("delete from billing.metering_backlog")]
     [InlineData("insert into billing.metering_backlog select tenant_id, payer_id, occurred_hour, id from billing.charge limit 1")]
-    // Attempts and what is carried.
+    // Attempts and carries.
     [InlineData("delete from billing.metering_attempt")]
     [InlineData("update billing.metering_attempt set outcome = 'refused' where outcome = 'accepted'")]
     [InlineData(
@@ -147,7 +147,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
         insert into billing.metering_carry (tenant_id, record_id, payer_id, amount_micros, approved_by, reason)
         select tenant_id, id, payer_id, reported_micros + 1, 'x', 'x' from billing.metering_record where state = 'parked'
         """)]
-    // Whom it is metered to.
+    // The payer.
     [InlineData("update billing.payer set aws_account = '000000000000'")]
     [InlineData("update billing.payer set license_arn = null")]
     [InlineData("delete from billing.payer")]
@@ -174,7 +174,7 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
             await using var command = new NpgsqlCommand(sql, connection);
             var rows = await command.ExecuteNonQueryAsync();
             rows.ShouldNotBe(0, "The statement met no row, so it proves nothing.");
-            // What is checked at the end of a transaction.
+            // Checks at the end of a transaction.
             await transaction.CommitAsync();
         });
     }

@@ -19,9 +19,7 @@ using UsageMeter = NetAutomation.Marketplace.UsageMeter;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>
-/// A database and a simulated Marketplace with a dimension of one cent, customers on it, and reporters that may be killed.
-/// </summary>
+/// <summary>A database and a simulated Marketplace with a dimension of one cent, customers, and reporters that a test may kill.</summary>
 internal sealed class MeteringGround : IAsyncDisposable
 {
     public const long Unit = 10_000;
@@ -53,7 +51,7 @@ internal sealed class MeteringGround : IAsyncDisposable
 
     public IAmazonAWSMarketplaceMetering Metering { get; }
 
-    /// <summary>The start of an hour some hours back, so that tests can let hours pass and AWS still takes them.</summary>
+    /// <summary>The start of an hour some hours ago, so that tests can let hours pass and AWS still accepts them.</summary>
     public static DateTimeOffset Start(int hoursBack = 12)
     {
         var now = TimeProvider.System.GetUtcNow();
@@ -81,9 +79,9 @@ internal sealed class MeteringGround : IAsyncDisposable
         return ground;
     }
 
-    /// <summary>A tenant with an active subscription at the simulator.</summary>
-    /// <param name="legacy">The product code it is metered by; null: by licence.</param>
-    /// <param name="batch">Product code here of a customer by licence: records of one code are sent together.</param>
+    /// <summary>Creates a tenant with an active subscription at the simulator.</summary>
+    /// <param name="legacy">The product code by which it is metered; null meters it by licence.</param>
+    /// <param name="batch">The product code of a customer metered by licence: records of one code are sent together.</param>
     public async Task<Customer> Subscribe(
         string? legacy = null, string batch = "pc", object? entitlements = null, DateTimeOffset? expiresAt = null)
     {
@@ -121,7 +119,7 @@ internal sealed class MeteringGround : IAsyncDisposable
         };
     }
 
-    /// <summary>A settled amount of this time; below zero a credit.</summary>
+    /// <summary>Charges a settled amount at this time; a negative amount is a credit.</summary>
     public async Task Charge(Customer customer, long micros, DateTimeOffset at, string block = "bgp")
     {
         var (id, tenant) = (Guid.CreateVersion7(), customer.Tenant.Value);
@@ -166,7 +164,7 @@ internal sealed class MeteringGround : IAsyncDisposable
     public Reporter Reporter(TimeProvider clock, KillSwitch? kill = null, MeteringOptions? options = null, string dimension = Dimension) =>
         new(this, clock, kill, options ?? new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }, dimension);
 
-    /// <summary>What the simulator keeps of this customer.</summary>
+    /// <summary>The simulator's records of this customer.</summary>
     public async Task<IReadOnlyList<Kept>> KeptOf(Customer customer) =>
         (await Cloud.ControlAsync(HttpMethod.Get, $"/control/metering?account={customer.Account}")).GetProperty("records")
             .Deserialize<List<Kept>>(JsonSerializerOptions.Web)!;
@@ -225,7 +223,7 @@ internal sealed class MeteringGround : IAsyncDisposable
         string MeteringRecordId, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? UsageAllocations);
 }
 
-/// <summary>One life of a process that seals and sends.</summary>
+/// <summary>One process that seals and sends, until it ends.</summary>
 internal sealed class Reporter : IAsyncDisposable
 {
     private readonly SystemDb _db;
@@ -256,10 +254,10 @@ internal sealed class Reporter : IAsyncDisposable
 
     public SystemDb Db => _db;
 
-    /// <summary>What was logged, as level and text.</summary>
+    /// <summary>The log lines, as level and text.</summary>
     public ConcurrentQueue<string> Said { get; } = new();
 
-    /// <summary>Seals these customers' records and sends them, whoever had claimed them before.</summary>
+    /// <summary>Seals these customers' records and sends them, even if another process had claimed them.</summary>
     public async Task Live(IEnumerable<MeteringGround.Customer> customers, int sends = 4)
     {
         foreach (var customer in customers)

@@ -6,8 +6,8 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// Histories by seed: customers are charged and credited over some hours while the reporter is killed at any of its steps and AWS fails in
-/// any of its ways. In the end AWS was told exactly what was settled. A seed is repeated with NETAUTOMATION_METERING_SEED and one history.
+/// Histories by seed: customers are charged and credited over some hours while the reporter is killed at any step and AWS fails in every
+/// way. In the end AWS has exactly the settled amounts. NETAUTOMATION_METERING_SEED and one history repeat a seed.
 /// </summary>
 [Collection("Money at length")]
 public sealed class MeteringHistoryTests(PostgresServer postgres)
@@ -26,7 +26,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         var database = await postgres.Create();
         string[] legacy = [.. Enumerable.Range(0, count).Select(i => $"legacy-{i}")];
         await using var strict = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy });
-        // Where AWS calls the same number sent again a duplicate.
+        // This AWS calls a repeated identical record a duplicate.
         await using var jealous =
             await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
         var tally = new Tally();
@@ -45,7 +45,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                 }
             });
         TestContext.Current.TestOutputHelper?.WriteLine($"{tally}");
-        // The histories are worth something only where all of this happened.
+        // The histories prove something only if all of this happened.
         tally.Kills.ShouldBeGreaterThan(count / 4);
         tally.Records.ShouldBeGreaterThan(count);
         if (count >= Histories)
@@ -93,7 +93,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
 
             if (chance.Next(4) == 0)
             {
-                // The agreement ends: the usage of the running hour is due too.
+                // The agreement ends, so the usage of the current hour is due too.
                 await Charge();
                 await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", _customers[0].Tenant.Value);
                 await Lives();
@@ -113,7 +113,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                 for (var i = chance.Next(4); i > 0; i--)
                 {
                     var late = chance.Next(8) == 0 ? TimeSpan.FromMinutes(chance.Next(60)) : TimeSpan.Zero;
-                    // A credit takes back what was charged, never more.
+                    // A credit is never more than the charges.
                     var balance = _balance.GetValueOrDefault(customer.Account);
                     var micros = balance > 1 && chance.Next(4) == 0 ? -chance.Next(1, balance) : chance.Next(1, 30_000);
                     _balance[customer.Account] = balance + micros;
@@ -122,7 +122,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             }
         }
 
-        /// <summary>Reporters that die somewhere, then one that does not.</summary>
+        /// <summary>Runs reporters that die at some step, then one that does not die.</summary>
         private async Task Lives()
         {
             for (var faults = chance.Next(3); faults > 0; faults--)
@@ -148,7 +148,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             await living.Live(_customers, chance.Next(1, 4));
         }
 
-        /// <summary>AWS is well again, nobody dies, and a person looks after what is parked.</summary>
+        /// <summary>AWS works again, no process dies, and an operator handles the parked records.</summary>
         private async Task Settle()
         {
             _clock.Advance(TimeSpan.FromMinutes(6));

@@ -8,7 +8,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>The service with its queue and its jobs: what the end of an agreement sets off.</summary>
+/// <summary>The service with its queue and its jobs when an agreement ends.</summary>
 public sealed class MeteringServiceTests(PostgresServer postgres)
 {
     [Fact]
@@ -17,7 +17,7 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
         await using var ground = await MeteringGround.Start(postgres);
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
         var url = ground.Cloud.AwsUrl.ToString();
-        // What a process left that died between the end of an agreement and its report.
+        // The rows of a process that died between the end of an agreement and its report.
         var left = await ground.Subscribe();
         await ground.Charge(left, 30_000, MeteringGround.Start(0));
         await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);

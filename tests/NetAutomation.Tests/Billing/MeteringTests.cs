@@ -10,7 +10,7 @@ using Customer = NetAutomation.Tests.Billing.MeteringGround.Customer;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>One simulated Marketplace for the class; each test has customers, and a batch, of its own.</summary>
+/// <summary>One simulated Marketplace for the class; each test has its own customers and its own batch.</summary>
 public sealed class MeteredMarketplace(PostgresServer postgres) : IAsyncLifetime
 {
     internal const string Legacy = "legacy";
@@ -23,7 +23,7 @@ public sealed class MeteredMarketplace(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Ground.DisposeAsync();
 }
 
-/// <summary>Sealing and sending, one way things go at a time.</summary>
+/// <summary>Sealing and sending, one situation in each test.</summary>
 public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<MeteredMarketplace>
 {
     private static readonly OperatorCaller _olga = new("olga");
@@ -81,7 +81,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Live(At(1), customer);
         await Live(At(4), customer);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted", "3: 2 left 0 accepted"]);
-        // The running hour, and one that ended less than five minutes ago, are not closed.
+        // Neither the current hour nor one that ended less than five minutes ago is closed.
         await Ground.Charge(customer, 10_000, _start.AddHours(4));
         await Live(new FakeTimeProvider(_start.AddHours(5).AddMinutes(4)), customer);
         (await Ground.Records(customer, _start)).Count.ShouldBe(2);
@@ -173,7 +173,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         (await Ground.Records(customer, _start)).ShouldBe(["0: 3 left 0 parked"]);
         reporter.Said.ShouldContain(
             line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("DuplicateRecord", StringComparison.Ordinal));
-        // AWS holds a number of this hour: that it is not ours must be said first.
+        // AWS has another quantity for this hour: an operator must first confirm that it is not ours.
         var record = await Record(customer);
         Status(await OperateMetering.Carry(record, new("refused"), reporter.Db, _olga, default)).ShouldBe(409);
         Status(await OperateMetering.Confirm(record, new("9 were of another system"), reporter.Db, _olga, default)).ShouldBe(200);
@@ -273,7 +273,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         await Live(clock, customer);
         (await Ground.Records(customer, _start)).ShouldBe(["0: 1 left 0 accepted"]);
         (await Refusal(customer)).ShouldBe("not_subscribed");
-        // A run that was under way when the agreement ended.
+        // A run that was executing when the agreement ended.
         await Ground.Charge(customer, 20_000, _start.AddMinutes(41));
         await Live(clock, customer);
         (await Ground.Records(customer, _start)).Count.ShouldBe(1);
@@ -349,7 +349,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
         };
     }
 
-    /// <summary>Why a purchase is refused; null where it is not.</summary>
+    /// <summary>The reason why a purchase is refused; null if it is accepted.</summary>
     private async Task<string?> Refusal(Customer customer)
     {
         await using var source = Npgsql.NpgsqlDataSource.Create(Ground.Database.App);
@@ -367,7 +367,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     private static int? Status(IResult result) => ((IStatusCodeHttpResult)((INestedHttpResult)result).Result).StatusCode;
 }
 
-/// <summary>What is said while usage waits, by whoever looks.</summary>
+/// <summary>Log lines about waiting usage, whichever process writes them.</summary>
 public sealed class MeteringWatchTests(PostgresServer postgres)
 {
     [Fact]
@@ -388,7 +388,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         await Look();
         one.Said.Concat(two.Said).ShouldHaveSingleItem().ShouldStartWith("Warning: Usage waits for 02:01:00");
 
-        // Sealed with the hour that closed last, but AWS does not take it.
+        // The usage is sealed with the last closed hour, but AWS refuses it.
         await ground.Fault(customer, "throttle");
         await one.All.Seal(default);
         await one.Send.Run(default);

@@ -15,7 +15,7 @@ using UsageMeter = NetAutomation.Marketplace.UsageMeter;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// What AWS promises of metering, as a table in memory: the first number of a customer's hour stands. Its answers get lost by chance.
+/// AWS's metering as documented, as a table in memory: the first quantity of a customer's hour stands. Its answers get lost at random.
 /// </summary>
 internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMetering
 {
@@ -81,7 +81,7 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
         await transaction.CommitAsync();
     }
 
-    /// <summary>Sends what is sealed, once.</summary>
+    /// <summary>Sends the sealed records once.</summary>
     public async Task<bool> Send(RunGround ground)
     {
         await using var scope = ground.Host.Services.CreateAsyncScope();

@@ -1,8 +1,8 @@
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// What a tenant owes, worked out a second time: plain sums over lists, from what the documentation promises. It shares nothing with the
-/// product and never reads the database.
+/// A second calculation of what a tenant owes: plain sums over lists, by the documentation. It shares no code with the product and never
+/// reads the database.
 /// </summary>
 internal sealed class MoneyModel
 {
@@ -14,12 +14,12 @@ internal sealed class MoneyModel
 
     public Dictionary<string, Run> Runs { get; } = [];
 
-    /// <summary>Amounts by what they are for: a run, an order, an adjustment.</summary>
+    /// <summary>Amounts by their source: a run, an order, an adjustment.</summary>
     public List<(string Source, long Amount)> Charges { get; } = [];
 
     public long? Budget { get; set; }
 
-    /// <summary>What AWS Marketplace has to hold, once everything sealed is reported.</summary>
+    /// <summary>The amount that AWS Marketplace must have when all sealed records are reported.</summary>
     public long Reported { get; private set; }
 
     /// <summary>Sum of the quantities of all usage events.</summary>
@@ -45,7 +45,7 @@ internal sealed class MoneyModel
         })];
     }
 
-    /// <summary>What starting a run at this quote is refused with, or what it holds.</summary>
+    /// <summary>The refusal of a run at this quote, or the amount that it reserves.</summary>
     public (string? Refusal, Line[] Lines) Hold(Line[] quoted, long? maxPrice)
     {
         Line[] lines = [.. quoted.Select(line => line with
@@ -66,7 +66,7 @@ internal sealed class MoneyModel
         Runs[id] = new Run(lines, devices);
     }
 
-    /// <summary>The run ended with so many devices ok or changed.</summary>
+    /// <summary>Ends a run with this number of devices ok or changed.</summary>
     public long End(string id, int billable, int minutes = 1)
     {
         var run = Runs[id];
@@ -119,14 +119,14 @@ internal sealed class MoneyModel
         return null;
     }
 
-    /// <summary>Whole units of what is owed so far are reported; the rest, or a credit, waits for the next hour.</summary>
+    /// <summary>Reports whole units of the amount owed until now; the rest, or a credit, waits for the next hour.</summary>
     public void CloseHour(long unit)
     {
         Reported += Math.Max(0, (Charged - (Reported * unit)) / unit);
 
     }
 
-    /// <summary>Takes a charge back, with the usage it was for. False where more would be given back than was charged.</summary>
+    /// <summary>Reverses a charge and its usage. Returns false if the credits would exceed the charges.</summary>
     public bool Reverse(string source)
     {
         if (!Adjust($"reversal of {source}", -Charges.Single(charge => charge.Source == source).Amount))
@@ -142,7 +142,7 @@ internal sealed class MoneyModel
         return true;
     }
 
-    /// <summary>False where more would be given back than was charged.</summary>
+    /// <summary>Returns false if the credits would exceed the charges.</summary>
     public bool Adjust(string document, long amount)
     {
         if (Charged + amount < 0)

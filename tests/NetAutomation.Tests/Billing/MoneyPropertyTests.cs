@@ -10,8 +10,8 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// Random lives of tenants, played on the service and on <see cref="MoneyModel"/>; after every sequence both must agree to the micro-unit.
-/// The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
+/// Random histories of tenants, played on the service and on <see cref="MoneyModel"/>; after every sequence both must agree to the
+/// micro-unit. The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
 /// </summary>
 [Collection("Money at length")]
 public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelper output)
@@ -44,7 +44,7 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
     }
 }
 
-/// <summary>One tenant's life on the service and in the model.</summary>
+/// <summary>One tenant's history on the service and in the model.</summary>
 internal sealed class MoneyLife
 {
     private static readonly string[] _blocks = ["static-routes", "config-backup", "bgp-neighbors"];
@@ -115,7 +115,7 @@ internal sealed class MoneyLife
         await Compare();
     }
 
-    /// <summary>Works off what is queued, so that the next tenant's life finds no run of this one, and compares once more.</summary>
+    /// <summary>Completes the queued runs, so that the next tenant's history claims no run of this one, and compares once more.</summary>
     public async Task Finish()
     {
         _told.Add("finish");
@@ -259,7 +259,7 @@ internal sealed class MoneyLife
         {
             (await Post($"/v1/runs/{run}:cancel", null)).Must(HttpStatusCode.Accepted);
             _told.Add($"cancel {run}");
-            // One that a lost worker had begun costs what was done; with a device unknown it stays open.
+            // A run that a lost worker had begun costs its finished devices; with an unknown device it stays open.
             await Ended(run);
         }
     }
@@ -400,7 +400,7 @@ internal sealed class MoneyLife
         }
     }
 
-    /// <summary>Tells the model of a run's end, if it ended, by the outcomes the devices have.</summary>
+    /// <summary>If the run has ended, ends it in the model by the outcomes of its devices.</summary>
     private async Task Ended(string run)
     {
         var view = await RunGround.Get(Client, $"/v1/runs/{run}");

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Billing;
 
-/// <summary>Where a component has a place that no compiler looks at: public records and the database.</summary>
+/// <summary>Places of a price component that the compiler cannot check: public records and the database.</summary>
 public sealed class PriceComponentTests(PostgresServer postgres)
 {
     [Fact]

@@ -85,7 +85,7 @@ public sealed class PriceTests(PostgresServer postgres)
         var second = await ground.StartRun(ground.Apply("10.8.0.0/16"));
         (await ground.Scalar<long>("select held from billing.free_allowance")).ShouldBe(4);
 
-        // Two of three were changed: one free device comes back, and the run costs its run component alone.
+        // Two of three devices were changed: one free device is returned, and the run costs only its run component.
         await ground.Work((await ground.Claim())!, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
         (await Charged(ground, first)).ShouldBe("0.100000");
         (await ground.Scalar<long>("select held * 100 + used from billing.free_allowance")).ShouldBe(102);

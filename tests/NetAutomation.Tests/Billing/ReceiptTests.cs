@@ -42,7 +42,7 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
     [Fact]
     public async Task Any_single_changed_byte_is_found()
     {
-        // Every byte becomes another one: any, a digit, a line end.
+        // Replaces each byte by another one: any, a digit, a line end.
         for (var i = 0; i < export.Lines.Length; i++)
         {
             foreach (var other in (byte[])[(byte)(export.Lines[i] ^ 1), (byte)'\n', (byte)'\r', (byte)'0', 0xff])
@@ -75,7 +75,7 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
             (await Verify(Text(each))).Code.ShouldBe(1);
         }
 
-        // What is cut off at an end shows only to who knows the hash there.
+        // A cut at either end shows only with the known hash of that end.
         (await Verify(Text(lines[..^1]))).Code.ShouldBe(0);
         (await Verify(Text(lines[..^1]), "--head", $"sha256:{head[1..]}")).Code.ShouldBe(1);
         (await Verify(Text(lines), "--head", $"sha256:{head[1..]}")).Code.ShouldBe(0);

@@ -12,7 +12,7 @@ using Npgsql;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>
-/// Books that add up: two finished runs and a rental on a void invoice and its second revision, a reversal, a debit, an open run.
+/// Correct books: two finished runs and a rental on a void invoice and its second revision, a reversal, a debit, an open run.
 /// </summary>
 public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
 {
@@ -151,7 +151,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         """)]
     public async Task Each_damage_is_found_by_its_check_alone_and_parks_the_invoicing(string check, string damage)
     {
-        // As the schema's owner, with triggers and foreign keys off, and taken back at the end.
+        // Runs as the schema's owner, without triggers and foreign keys, and is rolled back at the end.
         await using var source = NpgsqlDataSource.Create(clean.Books.Ground.Database.Owner);
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
@@ -177,7 +177,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         var draft = (await books.Draft()).Text("id");
         var refused = (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue")).Must(HttpStatusCode.Conflict);
         (refused.Problem, refused.Json.GetProperty("findings")[0].Text("check")).ShouldBe(("not_reconciled", "run_charged"));
-        // No word of it to the customer, whose runs go on.
+        // The customer sees nothing of it, and its runs continue.
         await books.Ground.StartRun(books.Ground.Apply("10.1.0.0/16"));
         var page = (await books.Staff.Call("GET", "/operator/v1/reconciliation/html")).Must(HttpStatusCode.OK).Text;
         page.ShouldContain("run_charged");
@@ -296,7 +296,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         await Should.ThrowAsync<NpgsqlException>(() => db.Scalar<bool>($"select pg_sleep(2) is null as \"Value\""));
     }
 
-    /// <summary>What the scheduler's hourly job does.</summary>
+    /// <summary>Runs the scheduler's hourly job.</summary>
     private static Task Hour(BooksGround books) => books.Ground.Host.Services.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
 
     private async Task<string[]> Parked(NpgsqlConnection connection)

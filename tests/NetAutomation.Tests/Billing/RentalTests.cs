@@ -47,7 +47,7 @@ public sealed class RentalTests(PostgresServer postgres)
         (await Rights(ground)).Count.ShouldBe(1);
         (await RunGround.Get(ground.Client, $"/v1/entitlements/{right}"))["state"]!.GetValue<string>().ShouldBe("ended");
 
-        // What was accepted under the rental runs under it.
+        // A run that was accepted under the rental runs under it.
         await ground.Work((await ground.Claim())!);
         (await RunGround.Get(ground.Client, $"/v1/runs/{included}"))["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
         var paid = await ground.StartRun();
@@ -76,7 +76,7 @@ public sealed class RentalTests(PostgresServer postgres)
         await Renew(ground);
         var rights = await Rights(ground);
         rights.Count.ShouldBe(2);
-        // Late, so the new term begins now: nobody pays for the time without a right.
+        // The renewal is late, so the new term begins now: the customer does not pay for the time without an entitlement.
         DateTimeOffset.Parse(rights[0]["startsAt"]!.GetValue<string>()).ShouldBeGreaterThan(DateTimeOffset.UtcNow.AddMinutes(-5));
     }
 

@@ -17,7 +17,7 @@ public sealed class UsageGroupTests(PostgresServer postgres)
         (await books.Reverse(
             (await books.Charges($"&runId={second}")).First(charge => charge.Text("sku").EndsWith("/device", StringComparison.Ordinal))
                 .Text("id"))).Must(HttpStatusCode.Created);
-        // 0.10 + 2 × 0.05, and 0.10 of the second, whose devices were taken back.
+        // 0.10 + 2 × 0.05, and 0.10 of the second run, whose device charges were reversed.
         foreach (var by in new[] { "block", "device", "day", "block,device", "device,day", "block,device,day" })
         {
             var groups = await Read(books, by);

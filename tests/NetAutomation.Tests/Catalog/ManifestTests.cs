@@ -101,7 +101,7 @@ public sealed class ManifestTests
         InputSchemaRules.Faults(JsonElement.Parse(schema.ToJsonString()), "/input").ShouldNotBeEmpty();
     }
 
-    /// <summary>What stands in the file, what stands there instead, and the file and line that the refusal names.</summary>
+    /// <summary>A text of the file, its replacement, and the file and line that the refusal names.</summary>
     [Theory]
     [InlineData("slug: x-y", "slug: X Y", "block.yaml:1")]
     [InlineData("version: 1.0.0", "version: 1.0", "block.yaml:2")]

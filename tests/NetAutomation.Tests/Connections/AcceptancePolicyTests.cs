@@ -8,7 +8,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>The policy as the operator keeps it: each condition, the order, what would be decided, and what is refused.</summary>
+/// <summary>The operator's policy: each condition, the order of rules, previewed decisions, and refused policies.</summary>
 public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifetime
 {
     private const string Path = "/operator/v1/acceptance-policies";
@@ -135,7 +135,7 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
             Rule("near", "accept", new { regions = new[] { "eu-central-1", "us-east-1" } }), Rule("far", "reject", owner: "anyone"));
         (await Try(_tenant.Account, "eu-central-1")).ShouldBe("accept near");
         (await Try(_tenant.Account, "eu-west-1")).ShouldBe("reject far");
-        // EC2 names the Region only where it is another one than the service's.
+        // EC2 names the Region only if it differs from the service's.
         (await Try(_tenant.Account)).ShouldBe("accept near");
     }
 
@@ -152,7 +152,7 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task Maximum_of_connections()
     {
-        // The tenant has one.
+        // The tenant has one connection.
         await Replace(Rule("two", "accept", new { maxConnections = 2 }));
         (await Try(_tenant.Account)).ShouldBe("accept two");
         await Replace(Rule("one", "accept", new { maxConnections = 1 }));

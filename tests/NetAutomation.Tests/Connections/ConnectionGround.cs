@@ -18,7 +18,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>A database, a simulated EC2 whose clock goes on while a round waits, and rounds that may be killed at any step.</summary>
+/// <summary>A database, a simulated EC2 whose clock advances while a round waits, and rounds that a test may kill at any step.</summary>
 internal sealed class ConnectionGround : IAsyncDisposable
 {
     private static readonly BasicAWSCredentials _credentials =
@@ -74,7 +74,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public static string NewAccount() => $"{Interlocked.Increment(ref _accounts)}";
 
-    /// <summary>A tenant that may open endpoints from these accounts.</summary>
+    /// <summary>Creates a tenant that may open endpoints from these accounts.</summary>
     public async Task<TenantId> Tenant(string[] accounts, string state = "active")
     {
         var tenant = TenantId.New();
@@ -85,7 +85,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
         return tenant;
     }
 
-    /// <summary>One round of a process of its own.</summary>
+    /// <summary>Runs one round in a new process.</summary>
     public async Task<TimeSpan> Round(KillSwitch? kill = null)
     {
         await using var db = Db(kill);
@@ -97,7 +97,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
             .Run(deadline.Token);
     }
 
-    /// <summary>Rounds until nothing is on its way; those that wait for a person may stay.</summary>
+    /// <summary>Runs rounds until no connection is in transition; those that wait for an operator may stay.</summary>
     public async Task Settle(int most = 60)
     {
         var quiet = 0;
@@ -109,7 +109,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
         }
     }
 
-    /// <summary>Null where EC2 failed, or another process was in the way: the loop would try again.</summary>
+    /// <summary>Runs one round; returns null if EC2 failed or another process interfered, where the loop would try again.</summary>
     public async Task<TimeSpan?> Attempt(KillSwitch? kill = null)
     {
         try
@@ -129,7 +129,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
     public async Task<List<string>> Change(string how, object which) =>
         Ids(await Cloud.ControlAsync(HttpMethod.Post, $"/control/endpoints:{how}", which));
 
-    /// <summary>What the simulator itself holds: endpoint to account and state.</summary>
+    /// <summary>The simulator's own state: endpoint to account and state.</summary>
     public async Task<Dictionary<string, (string Account, string State)>> Truth() =>
         (await Cloud.ControlAsync(HttpMethod.Get, "/control/endpoints")).EnumerateArray()
         .ToDictionary(
@@ -191,7 +191,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
         : [.. answer.GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
 }
 
-/// <summary>Time that passes as fast as somebody waits for it.</summary>
+/// <summary>A clock that jumps ahead whenever somebody waits.</summary>
 internal sealed class Hurry : TimeProvider
 {
     private readonly Lock _gate = new();

@@ -15,10 +15,10 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>What an owner does to an endpoint, and what becomes of the connections that are open through it on every process.</summary>
+/// <summary>Changes of an endpoint by its owner, and the open connections through it on every process.</summary>
 public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
 {
-    // Not the one of CreateTenant, whose endpoints this EC2 does not know.
+    // Not CreateTenant's account, because this EC2 does not know its endpoints.
     private const string Service = "vpce-svc-0fedcba9876543210";
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
     private SimulatedCloud _cloud = null!;
@@ -101,7 +101,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         using var there = new BindingBell(source, TimeProvider.System, NullLogger<BindingBell>.Instance);
         await here.StartAsync(CancellationToken.None);
         await there.StartAsync(CancellationToken.None);
-        // Until it listens nothing is heard, which is why there is a sweep.
+        // Notifications before the listener is ready are lost, which is why there is a sweep.
         var heard = false;
         for (var tries = 0; !heard && tries < 100; tries++)
         {
@@ -117,7 +117,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task A_notification_of_any_body_makes_it_look_and_a_storm_makes_few_rounds()
     {
-        // Looks by itself only once an hour; the other host of this test must not look for it.
+        // This host reconciles by itself only once an hour, and the other host of the test must not do it instead.
         await _reconciling.DisposeAsync();
         _reconciling = await Start(
             "scheduler", "Onboarding:ReconcileInterval=01:00:00", "Onboarding:PendingInterval=00:00:02",
@@ -138,7 +138,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
             return queue.GetProperty("visible").GetInt32() + queue.GetProperty("inFlight").GetInt32() == 0;
         });
         await Eventually.Holds(async () => await Rounds() > before);
-        // At most one a second, however many were told.
+        // At most one round per second, however many notifications come.
         (await Rounds() - before).ShouldBeInRange(1, (int)TimeProvider.System.GetElapsedTime(begun).TotalSeconds + 2);
     }
 
@@ -159,7 +159,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
             });
     }
 
-    /// <summary>A tenant whose endpoint EC2 knows, bound.</summary>
+    /// <summary>Creates a tenant with a bound endpoint that EC2 knows.</summary>
     private async Task<(TestTenant Tenant, string Endpoint)> Connected()
     {
         var tenant = await _reconciling.CreateTenant();
@@ -188,12 +188,12 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         }
         catch (HttpRequestException)
         {
-            // A connection of an endpoint that is not bound yet may be closed instead of answered.
+            // The service may close a connection of an endpoint that is not bound yet instead of answering.
             return false;
         }
     });
 
-    /// <summary>HTTP/1.1 with a request behind it, then silence.</summary>
+    /// <summary>An HTTP/1.1 connection that has sent one request and then is silent.</summary>
     private static async Task<Stream> KeptAlive(ServiceHost host, string endpoint, string? key = null)
     {
         var tls = await Handshake(host, host.Address(Listener.Customer).Port, endpoint, SslApplicationProtocol.Http11);
@@ -227,12 +227,12 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         {
             while (await stream.ReadAsync(new byte[4096], patience.Token) > 0)
             {
-                // What was on its way before the end, such as HTTP/2 settings.
+                // Data that was in flight before the end, such as HTTP/2 settings.
             }
         }
         catch (IOException)
         {
-            // Reset.
+            // The connection was reset.
         }
         catch (OperationCanceledException)
         {

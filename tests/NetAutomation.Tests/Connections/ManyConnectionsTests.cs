@@ -3,7 +3,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>The small sister of the bench reconcile-10k: many connections, a fifth of which flaps, while EC2 throttles and lags.</summary>
+/// <summary>A small version of the bench reconcile-10k: many connections, of which a fifth changes, while EC2 throttles and lags.</summary>
 public sealed class ManyConnectionsTests(PostgresServer postgres)
 {
     private const int Count = 2000;

@@ -6,9 +6,9 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Connections;
 
 /// <summary>
-/// Histories by seed: owners create, delete and take over endpoints while EC2 lags, throttles and fails, and the process that reconciles is
-/// killed at any of its steps or runs twice. In the end exactly those are bound that should be, to their owner's tenant, by what the
-/// simulator itself holds. A seed is repeated with NETAUTOMATION_CONNECTION_SEED and one history.
+/// Histories by seed: owners create, delete and take over endpoints while EC2 lags, throttles and fails, and the reconciling process is
+/// killed at any step or runs twice. In the end exactly the right endpoints are bound to their owner's tenant, by the simulator's own
+/// state. NETAUTOMATION_CONNECTION_SEED and one history repeat a seed.
 /// </summary>
 public sealed class ReconcileHistoryTests(PostgresServer postgres)
 {
@@ -50,7 +50,7 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
                 postgres,
                 new Ec2Options { VisibilityMilliseconds = chance.Next(3) * 400, ItemFaultPercent = chance.Next(3) * 10, FaultSeed = seed });
         string[] accounts = [.. Enumerable.Range(0, 6).Select(_ => ConnectionGround.NewAccount())];
-        // Two with a tenant each, one suspended, one of two tenants, and two strangers.
+        // Two accounts with one tenant each, one suspended, one with two tenants, and two strangers.
         await ground.Tenant([accounts[0]]);
         await ground.Tenant([accounts[1], accounts[3]]);
         await ground.Tenant([accounts[2]], "suspended");
@@ -61,7 +61,7 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
             await Happen(ground, accounts, chance);
             if (chance.Next(4) == 0)
             {
-                // No promise, only harmless: one of them may lose to the other.
+                // Two rounds at once must be harmless, but one of them may fail.
                 await Task.WhenAll(ground.Attempt(), ground.Attempt());
             }
             else
@@ -94,7 +94,7 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
         bound.ShouldAllBe(each => each.Value.Accounts.Contains(truth[each.Key].Account));
         foreach (var (id, (account, state)) in truth)
         {
-            // Of those whom the policy accepts or rejects nobody is left waiting.
+            // No connection that the policy accepts or rejects is left waiting.
             var kind = Array.IndexOf(accounts, account);
             (state == "pendingAcceptance" && kind is not (2 or 3)).ShouldBeFalse($"{id} of account {kind} waits");
             (state == "available" && kind >= 4).ShouldBeFalse($"the stranger's {id} is available");

@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>Who wakes the reconcile loop, and how often.</summary>
+/// <summary>The signals that wake the reconcile loop, and how often.</summary>
 public sealed class ReconcileSignalTests(PostgresServer postgres)
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
         using var scheduler = Signal(database, "scheduler", TimeProvider.System);
         await api.StartAsync(CancellationToken.None);
         await scheduler.StartAsync(CancellationToken.None);
-        // Until it listens, nothing is heard.
+        // Signals before the listener is ready are lost.
         var heard = false;
         for (var tries = 0; tries < 300 && !heard; tries++)
         {

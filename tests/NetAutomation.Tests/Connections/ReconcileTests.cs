@@ -10,7 +10,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connections;
 
-/// <summary>Rounds against an EC2 that answers what a test says, where the simulator cannot be made to.</summary>
+/// <summary>Rounds against an EC2 whose answers the test sets, where the simulator cannot give them.</summary>
 public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 {
     private const string Service = "vpce-svc-0123456789abcdef0";
@@ -87,7 +87,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Connections.Add(Connection("vpce-0aaaaaaaaaaaaaaa2", tenant.Account, "pendingAcceptance"));
         await Round(settings);
         _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1", "vpce-0aaaaaaaaaaaaaaa2"]);
-        // A state that changed is another matter.
+        // A new state ends the series of failures.
         _ec2.Connections[0] = Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pending");
         await Round(settings);
         (await Faults()).ShouldBeEmpty();
@@ -113,7 +113,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         _ec2.Connections = [Connection("vpce-0aaaaaaaaaaaaaaa1", tenant.Account, "pendingAcceptance"), Bound(tenant)];
         _ec2.Throttles = 3;
         await Round();
-        // Two pages, one of them asked again.
+        // Two pages; the first is requested again after each throttling.
         _ec2.Pages.ShouldBe([null, null, null, null, "second"]);
         _ec2.Accepted.ShouldBe(["vpce-0aaaaaaaaaaaaaaa1"]);
     }
@@ -233,7 +233,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
             [role, $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"], ignoreOrder: true);
         (await staff.Call("PUT", path, new { principals = Array.Empty<string>() })).Must(System.Net.HttpStatusCode.OK);
         await Round();
-        // The whole account is seen before the role is let go.
+        // The whole account becomes an allowed principal before the role is removed.
         await Round();
         _ec2.Principals.ShouldBe(
             [$"arn:aws:iam::{tenant.Account}:root", $"arn:aws:iam::{other.Account}:root", "arn:aws:iam::999999999999:role/consultant"],
@@ -281,7 +281,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         (await staff.Call("GET", "/operator/v1/endpoint-connections?verdict=maybe")).Status.ShouldBe(
             System.Net.HttpStatusCode.UnprocessableEntity);
 
-        // Once it is over, nothing can be decided about it.
+        // When the connection is over, no decision about it is possible.
         _ec2.Connections[0] = Connection("vpce-0eeeeeeeeeeeeeee1", mine.Account, "deleted");
         await Round();
         (await staff.Call("POST", accept, new { reason = "Again.", tenantId = $"{other.Id}" }))
@@ -330,7 +330,8 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         await Show("available");
         (await Alive(Endpoint)).ShouldBe(mine.Id);
 
-        // Suspended, it still counts: nothing of the account goes to the other by itself, and a person must name whom it goes to.
+        // A suspended tenant still counts: no endpoint of the account goes to the other tenant automatically, and an operator must name the
+        // tenant.
         await Sql(
             $"update onboarding.tenant set state = 'suspended', changed_at = now() - interval '8 days' where tenant_id = {mine.Id.Value}");
         _ec2.Connections.Add(Connection("vpce-0ddddddddddddddd8", mine.Account, "pendingAcceptance"));
@@ -353,7 +354,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
         await Show("available");
         (await Alive(Endpoint)).ShouldBe(mine.Id);
 
-        // Moved by a person, it leaves the one at once and not with the next round.
+        // An endpoint that an operator moves leaves the first tenant at once, not with the next round.
         (await staff.Call("POST", await Accept(), new { reason = "Sold.", tenantId = $"{other.Id}" })).Must(System.Net.HttpStatusCode.OK);
         (await Alive(Endpoint)).ShouldBeNull();
         await Show("available");
@@ -644,10 +645,10 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 
         public List<string> Rejected { get; } = [];
 
-        /// <summary>An endpoint or principal that makes EC2 refuse the whole request.</summary>
+        /// <summary>An endpoint or principal for which EC2 refuses the whole request.</summary>
         public string? Malformed { get; set; }
 
-        /// <summary>Operations that EC2 does not allow us: permissions, reject.</summary>
+        /// <summary>Operations that EC2 denies the service: permissions, reject.</summary>
         public HashSet<string> Failing { get; } = [];
 
         /// <summary>The code with which EC2 refuses to accept anything.</summary>
@@ -655,12 +656,12 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
 
         public int PermissionCalls { get; private set; }
 
-        /// <summary>So many calls are throttled first.</summary>
+        /// <summary>The number of calls that are throttled first.</summary>
         public int Throttles { get; set; }
 
         public int Calls { get; private set; }
 
-        /// <summary>Tokens of the pages that were asked for.</summary>
+        /// <summary>Tokens of the requested pages.</summary>
         public List<string?> Pages { get; } = [];
 
         public override Task<DescribeVpcEndpointConnectionsResponse> DescribeVpcEndpointConnectionsAsync(
@@ -674,7 +675,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
                     System.Net.HttpStatusCode.ServiceUnavailable);
             }
 
-            // Two pages, whatever was asked for.
+            // Always two pages, whatever the request.
             var half = Connections.Count / 2;
             return Task.FromResult(request.NextToken is null
                 ? new DescribeVpcEndpointConnectionsResponse { VpcEndpointConnections = Connections[..half], NextToken = "second" }

@@ -77,7 +77,7 @@ public sealed class AllowListTests
         var everything = AllowList.Parse($"0.0.0.0/0 {port}\n::/0 {port}");
         var corpus = Corpus().Distinct(StringComparer.Ordinal).ToList();
         corpus.Count.ShouldBeGreaterThan(200);
-        // What a hostile or rebinding name server may answer with, whatever the name.
+        // Addresses that a hostile or rebinding name server may answer for any name.
         var answers =
             new Queue<string>(
                 corpus.Where(

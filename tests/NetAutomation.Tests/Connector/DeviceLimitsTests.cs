@@ -20,14 +20,14 @@ public sealed class DeviceLimitsTests
         (await Now(limits.Enter(Device(2), _deadline, default))).ShouldNotBeNull();
         waiting.IsCompleted.ShouldBeFalse();
         first!.Dispose();
-        // A place is left once, however often it is disposed.
+        // Disposing a place several times frees it once.
         first.Dispose();
         (await waiting.WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
         _time.Advance(TimeSpan.FromSeconds(1.9));
         late.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromSeconds(0.2));
         (await late.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBeNull();
-        // Who was turned away holds nothing.
+        // A refused caller holds no place.
         (await waiting)!.Dispose();
         (await limits.Enter(Device(1), _deadline, default).WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
     }

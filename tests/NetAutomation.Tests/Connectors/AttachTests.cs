@@ -183,7 +183,7 @@ public sealed class AttachTests(PostgresServer postgres)
         await pair.Attach(device.Allowed);
         var run = RunId.New();
         await using var stream = await pair.Open(pair.Dial(device, run, 1));
-        // A permit with a higher fence says that a later attempt has begun: the older stream goes.
+        // A permit with a higher fence means that a later attempt has begun, so the connector cuts the older stream.
         pair.Dialler.Permit(pair.Tenant, run, 2);
         await Should.ThrowAsync<IOException>(async () => await stream.ReadExactlyAsync(new byte[1]));
     }

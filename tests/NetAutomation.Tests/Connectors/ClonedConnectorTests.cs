@@ -10,7 +10,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>Two processes with copies of one state directory are found out; a restart is not mistaken for that.</summary>
+/// <summary>The service detects two processes with copies of one state directory, and does not mistake a restart for them.</summary>
 public sealed class ClonedConnectorTests(PostgresServer postgres)
 {
     [Theory]
@@ -35,7 +35,7 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
             where action = 'connector.cloned' and data->>'address' is not null and data->>'otherAddress' is not null
             """)).ShouldBe(1);
 
-        // For good: neither may attach again, nor may anybody set it free.
+        // The lock is permanent: neither copy may attach again, and nobody can unlock the connector.
         await using var again = new RunningConnector(id, Copy(pair, folder), device.Allowed, TimeProvider.System, 1);
         await Should.ThrowAsync<PostgresException>(
             () => pair.Sql<string>("update connectors.connector set state = 'active' returning state"));
@@ -68,7 +68,7 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
     public async Task Restart_is_no_copy_though_the_link_of_the_killed_process_looks_alive()
     {
         await using var pair = await ConnectorPair.Start(postgres);
-        // Keeps the service's side of a connection open when the connector's has died.
+        // The relay keeps the service's side of a connection open after the connector has died.
         using var relay = new TcpRelay { Target = pair.Port };
         using var device = new TestDevice();
         var (id, token) = await pair.Enrol("process");
@@ -113,7 +113,7 @@ public sealed class ClonedConnectorTests(PostgresServer postgres)
             (refused.StatusCode, refused.Headers.GetValues(TunnelProtocol.ReasonHeader).Single())
                 .ShouldBe((HttpStatusCode.Conflict, RefusalReasons.Superseded));
             (await pair.Sql<string>("select state from connectors.connector")).ShouldBe("active");
-            // A further link of the instance that is known.
+            // Another link of the registered instance.
             using var second = new ServiceClient(state);
             using var sister = await Attach(second, state, await Sign(second, state, key, "young", 2));
             sister.StatusCode.ShouldBe(HttpStatusCode.OK);

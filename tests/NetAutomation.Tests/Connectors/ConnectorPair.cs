@@ -38,7 +38,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public TenantId Tenant { get; } = TenantId.New();
 
-    /// <summary>Whose endpoint connections seem to come through.</summary>
+    /// <summary>The endpoint through which connections seem to come.</summary>
     public TenantId? EndpointTenant { get; set; }
 
     public SiteId Site { get; } = SiteId.New();
@@ -71,7 +71,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         Port = Service<ConnectorHost>().Address.Port;
     }
 
-    /// <summary>Another replica on the same database.</summary>
+    /// <summary>Starts another replica on the same database.</summary>
     public async Task<IHost> StartReplica(params KeyValuePair<string, string?>[] settings)
     {
         var replica = await StartHost([.. Peer("https://127.0.0.1:0"), .. settings]);
@@ -86,7 +86,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         replica.Dispose();
     }
 
-    /// <summary>A replica that has the role worker alone.</summary>
+    /// <summary>Starts a replica that has only the role worker.</summary>
     public Task<IHost> StartWorker() => StartReplica(new KeyValuePair<string, string?>("Roles:0", "worker"));
 
     private IEnumerable<KeyValuePair<string, string?>> Peer(string url)
@@ -142,7 +142,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         _host.Dispose();
     }
 
-    /// <summary>A connector row and its join token, as the API makes them.</summary>
+    /// <summary>Creates a connector row and its join token, as the API does.</summary>
     public async Task<(ConnectorId Id, string Token)> Enrol(string name, TimeSpan? lifetime = null)
     {
         var (id, token) = (ConnectorId.New(), $"njt_{Guid.NewGuid():n}");
@@ -193,7 +193,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         }
     }
 
-    /// <summary>A joined and attached connector.</summary>
+    /// <summary>Starts a joined and attached connector.</summary>
     public async Task<RunningConnector> Attach(
         string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
     {
@@ -249,7 +249,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
     }
 }
 
-/// <summary>Says yes, and writes down what it was asked.</summary>
+/// <summary>Permits every dial and records the requests.</summary>
 internal sealed class TestGate : IDialGate
 {
     public bool Open { get; set; } = true;
@@ -330,7 +330,7 @@ internal sealed class TestDevice : IDisposable
     /// <summary>An allow-list that opens this port of loopback by its exact address.</summary>
     public string Allowed => $"127.0.0.1/32 {Port}";
 
-    /// <summary>A connection waits that nobody has accepted.</summary>
+    /// <summary>True while a connection waits to be accepted.</summary>
     public bool Pending => _listener.Pending();
 
     public async Task<Socket> Accept() => await _listener.AcceptSocketAsync();

@@ -5,7 +5,7 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>The connector as its user runs it.</summary>
+/// <summary>The connector's program as its user runs it.</summary>
 public sealed class ConnectorProcessTests(PostgresServer postgres)
 {
     [Theory]
@@ -128,7 +128,7 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
             File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal))
                 .Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 
-    /// <summary>A joined and attached process.</summary>
+    /// <summary>Starts a joined and attached process.</summary>
     private static async Task<Process> Run(ConnectorPair pair, TestDevice device, string program, params string[] more)
     {
         var (id, token) = await pair.Enrol("process");

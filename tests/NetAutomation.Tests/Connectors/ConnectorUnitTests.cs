@@ -2,7 +2,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>The systemd unit that customers install. Whether the program runs within it is for a host with systemd.</summary>
+/// <summary>The systemd unit that customers install. Only a host with systemd can run the program in it.</summary>
 public sealed class ConnectorUnitTests
 {
     private static readonly string _unit =
@@ -19,7 +19,7 @@ public sealed class ConnectorUnitTests
                 .Replace("/usr/local/bin/netautomation-connector", ConnectorProcess.Program, StringComparison.Ordinal));
         var (exit, output) = await ConnectorProcess.Finish(ConnectorProcess.StartProgram("systemd-analyze", null, "verify", copy));
         (exit, output).ShouldBe((0, ""));
-        // Of 100; from 50 on systemd itself calls it medium.
+        // The exposure score out of 100; systemd calls 50 and more medium.
         (exit, output) =
             await ConnectorProcess.Finish(
                 ConnectorProcess.StartProgram("systemd-analyze", null, "security", "--no-pager", "--offline=yes", "--threshold=20", copy));

@@ -64,7 +64,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
         var connector = await pair.Attach(device.Allowed);
-        // Many times, since what is looked for is a race that shows the device an end instead.
+        // Repeated because of a race: the device might see a normal end instead of a reset.
         for (var i = 0; i < 50; i++)
         {
             var stream = await pair.Open(pair.Dial(device));
@@ -115,7 +115,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
             senders.Add(Flood(socket, block, stop.Token));
         }
 
-        // Nobody reads the 250; each has at least filled its stream window, and the 251st must still answer.
+        // Nobody reads the 250 streams; each has at least filled its window, and the 251st must still answer.
         await using var other = await pair.Open(pair.Dial(device));
         using var far = await device.Accept();
         for (var i = 0; i < 20; i++)
@@ -157,7 +157,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException)
         {
-            // Stopped, or cut with its stream.
+            // The test stopped the flood, or the connector cut the stream.
         }
     }
 

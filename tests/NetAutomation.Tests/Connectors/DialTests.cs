@@ -163,7 +163,7 @@ public sealed class DialTests(PostgresServer postgres)
         using var other = new TestDevice();
         await pair.Attach(
             $"{device.Allowed}\n{other.Allowed}", limits: new NetAutomation.Connector.DeviceLimits(2, 100, 100, TimeProvider.System));
-        // The limit is the device's own, whatever it is called and whoever asks.
+        // The limit belongs to the device, whatever its name and whoever dials.
         var streams = new[] { await pair.Open(pair.Dial(device)), await pair.Open(pair.Dial(device)) };
         (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Busy);
         await using var elsewhere = await pair.Open(pair.Dial(other));

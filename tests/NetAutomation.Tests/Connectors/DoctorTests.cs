@@ -14,7 +14,7 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>Every broken thing has its own sentence and code, from the program itself.</summary>
+/// <summary>Every defect has its own message and code in the program's output.</summary>
 public sealed class DoctorTests(PostgresServer postgres) : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("doctor-");
@@ -297,7 +297,7 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
         _ = Speak(healthy, "a notice\r\nSSH-2.0-\u001b[31mX\r\n");
         await File.WriteAllTextAsync(
             AllowList, $"127.0.0.1 {refused},{silent.Port},{web.Port},{closing.Port},{healthy.Port},{full.Port}\n10.0.0.0/8 22");
-        // All single addresses, and one that is denied.
+        // The doctor tests all single addresses of the list, and one address that the list denies.
         var (exit, output) = await Run(Joined(1), "--devices", "--device", "192.0.2.1:22");
         exit.ShouldBe(1);
         var found = JsonNode.Parse(output)!["steps"]!.AsArray().Where(s => (string)s!["step"]! == "device")
@@ -319,7 +319,7 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
     public async Task Wrong_use_is_2(params string[] arguments) =>
         (await ConnectorProcess.Finish(ConnectorProcess.Start(null, arguments))).Exit.ShouldBe(2);
 
-    /// <summary>The step says what is wrong, and everything before it is well. Returns its sentence.</summary>
+    /// <summary>Checks that this step reports the fault and all earlier steps pass. Returns its message.</summary>
     private async Task<string> Wrong(string state, string step, string code)
     {
         await File.WriteAllTextAsync(AllowList, "10.0.0.0/8 22");
@@ -343,7 +343,7 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
     private static JsonNode Node(string output, string step) =>
         JsonNode.Parse(output)!["steps"]!.AsArray().First(s => (string)s!["step"]! == step)!;
 
-    /// <summary>What a join leaves behind, for a service on a port of this host.</summary>
+    /// <summary>Writes the state of a joined connector for a service on a port of this host.</summary>
     private string Joined(int port, Func<ConnectorState, ConnectorState>? change = null)
     {
         var state = Path.Combine(_folder.FullName, "state");

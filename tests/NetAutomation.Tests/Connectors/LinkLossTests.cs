@@ -6,7 +6,7 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>Several connectors, several links, several replicas, and the loss of each.</summary>
+/// <summary>Loss of one of several connectors, links or replicas.</summary>
 public sealed class LinkLossTests(PostgresServer postgres)
 {
     [Fact]
@@ -52,7 +52,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         }
 
         await Should.ThrowAsync<IOException>(async () => await carried.ReadExactlyAsync(new byte[1]));
-        // Nobody came back to the device for the lost one.
+        // No connector dialled the device again after the loss.
         await Eventually.Holds(() => other.Tunnels.Count == 0);
         device.Pending.ShouldBeFalse();
     }
@@ -70,7 +70,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         var (_, state) = await pair.Join(token, port: balancer.Port);
         var list = Path.Combine(pair.Folder.FullName, "allow");
         await File.WriteAllTextAsync(list, device.Allowed);
-        // The join took the first connection, so the links get one each.
+        // The join used the first connection, so each link gets its own replica.
         using var process = ConnectorProcess.Start(null, "run", "--state", state, "--allow-list", list, "--links", "2");
         await Eventually.Holds(() => pair.Hub.All.Count == 1 && there.All.Count == 1);
         there.All.Single().Connector.ShouldBe(id);
@@ -81,7 +81,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         using var session = await device.Accept();
         balancer.Targets = [pair.Port];
         var stopped = pair.Stop(stopping);
-        // Attached elsewhere at once; the old link lives for its stream.
+        // The connector attached to the other replica at once; the old link stays for its stream.
         await Eventually.Holds(() => pair.Hub.All.Count == 2);
         await stream.WriteAsync("still"u8.ToArray());
         (await session.ReceiveAsync(new byte[5])).ShouldBe(5);
@@ -131,7 +131,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
         await Eventually.Holds(() => connector.Tunnels.Count == 0);
     }
 
-    /// <summary>What a process sees that was stopped: the clock has moved, and its timers have not fired yet.</summary>
+    /// <summary>The clock of a process that was stopped: the time has jumped, and its timers have not fired yet.</summary>
     private sealed class JumpingTime : TimeProvider
     {
         public TimeSpan Passed { get; set; }

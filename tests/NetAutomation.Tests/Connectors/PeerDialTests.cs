@@ -95,7 +95,7 @@ public sealed class PeerDialTests(PostgresServer postgres)
         {
             time.Advance(TimeSpan.FromSeconds(20));
             await ground.Peers.Permit(ground.A.Tenant, run, 1);
-            // Its answer comes behind the permit, on the same link.
+            // The answer comes after the permit on the same link, so the permit has arrived.
             (await ground.Confirm(RunId.New(), 1)).ShouldBeTrue();
         }
 
@@ -141,7 +141,7 @@ public sealed class PeerDialTests(PostgresServer postgres)
         (await ground.Confirm(RunId.New(), 3)).ShouldBeTrue();
         ground.Relay.Dispose();
         (await ground.Confirm(run, 3)).ShouldBeFalse();
-        // Not even of its row: it was used a moment ago.
+        // Not even when its row is old: the link was used a moment ago.
         await ground.A.Sql<Guid>(
             "update connectors.connector_session set state = 'closed', seen_at = now() - interval '1 hour' returning id");
         (await ground.Confirm(run, 3)).ShouldBeFalse();
@@ -174,7 +174,7 @@ public sealed class PeerDialTests(PostgresServer postgres)
         await using var first = await ground.Open(ground.A.Dial(ground.Device));
         var other = await ground.A.StartReplica(new KeyValuePair<string, string?>("Connectors:Listener", "127.0.0.1:0"));
         var free = await ground.A.Attach(ground.Device.Allowed, replica: other);
-        // Waits at the first connector for room at the device, and its replica is lost meanwhile.
+        // The dial waits at the first connector for a free place at the device; then its replica is lost.
         var dialling = ground.Dialler.Dial(ground.A.Dial(ground.Device), TimeSpan.FromSeconds(10), default);
         await Eventually.Holds(() => full.Tunnels.Count == 2 || free.Tunnels.Count == 1);
         ground.Relay.Dispose();

@@ -82,7 +82,7 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     {
         await using var ground = await PeerGround.Start(postgres);
         var connector = await ground.A.Attach(ground.Device.Allowed);
-        // Many times, since what is looked for is a race that shows the device an end instead.
+        // Repeated because of a race: the device might see a normal end instead of a reset.
         for (var i = 0; i < 30; i++)
         {
             var stream = await ground.Open(ground.A.Dial(ground.Device));

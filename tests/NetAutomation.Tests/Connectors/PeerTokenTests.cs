@@ -59,7 +59,7 @@ public sealed class PeerTokenTests(PostgresServer postgres)
         key.Open(token, call.Path, call.To).ShouldNotBeNull();
         time.Advance(TimeSpan.FromSeconds(2));
         key.Open(token, call.Path, call.To).ShouldBeNull();
-        // From a clock that is far ahead.
+        // Issued by a clock that is far ahead.
         time.Advance(TimeSpan.FromMinutes(10));
         (await Post(ground, key.Sign(call))).Status.ShouldBe(HttpStatusCode.Unauthorized);
     }

@@ -3,9 +3,7 @@ using System.Net.Sockets;
 
 namespace NetAutomation.Tests.Connectors;
 
-/// <summary>
-/// Stands before a listener so that a test can kill what is behind it: sockets close in the middle of whatever they carried.
-/// </summary>
+/// <summary>A relay before a listener, so a test can kill the connections: sockets close in the middle of their data.</summary>
 internal sealed class TcpRelay : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -23,10 +21,10 @@ internal sealed class TcpRelay : IDisposable
         set => Targets = [value];
     }
 
-    /// <summary>Ports that get one connection after the other.</summary>
+    /// <summary>Ports that get the connections in turn.</summary>
     public int[] Targets { get; set; } = [];
 
-    /// <summary>From now on, nothing passes and nothing ends.</summary>
+    /// <summary>While true, the relay passes no data and closes nothing.</summary>
     public bool Frozen { get; set; }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
@@ -63,7 +61,7 @@ internal sealed class TcpRelay : IDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Disposed.
+            // The relay was disposed.
         }
     }
 
@@ -87,7 +85,7 @@ internal sealed class TcpRelay : IDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Disposed.
+            // The relay was disposed.
         }
     }
 }

@@ -26,7 +26,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     {
         var tenant = await _service.CreateTenant();
         using var client = _service.Customer(tenant.EndpointId, tenant.Key, http2);
-        // Nothing is there, which only a known caller learns.
+        // Only an authenticated caller learns that this path does not exist.
         (await client.GetAsync("/v1/nothing-here")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
     }
 
@@ -84,7 +84,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task A_header_cut_at_any_byte_is_read_whole()
     {
-        // A bound one: a connection of an unbound endpoint is closed within two seconds.
+        // A bound endpoint: the listener closes a connection of an unbound one within two seconds.
         var header = ProxyV2.Header((await _service.CreateTenant()).EndpointId);
         for (var at = 1; at < header.Length; at++)
         {
@@ -193,7 +193,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         }
         catch (Exception reset) when (reset is IOException or SocketException { SocketErrorCode: SocketError.ConnectionReset })
         {
-            // It was closed before the bytes were on their way.
+            // The server closed the connection before the bytes were sent.
             return true;
         }
     }
@@ -205,7 +205,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
         {
             while (await stream.ReadAsync(new byte[4096], patience.Token) > 0)
             {
-                // What was on its way before the end.
+                // Data that was in flight before the end.
             }
 
             return true;

@@ -155,7 +155,7 @@ public sealed class ProxyHeaderTests
             var (state, header, _) = Read(Segments(bytes, random.Next(bytes.Length)));
             if (state == ProxyRead.Complete && header!.EndpointId is not null)
             {
-                // Only a header whose checksum type was changed into another may pass without one.
+                // Only a header whose checksum type was changed may pass without a checksum.
                 (bytes.AsSpan(28, 3).SequenceEqual(captured.AsSpan(28, 3)) && !bytes.AsSpan().SequenceEqual(captured))
                     .ShouldBeFalse($"round {round}");
             }

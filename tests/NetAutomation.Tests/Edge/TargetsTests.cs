@@ -17,7 +17,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Edge;
 
-/// <summary>The service's place behind the load balancer: processes that put themselves into target groups and leave them.</summary>
+/// <summary>Processes of the service that register in target groups of the load balancer and leave them.</summary>
 public sealed class TargetsTests(PostgresServer postgres) : IDisposable
 {
     private const string OperatorKey = "operator-of-targets";
@@ -60,7 +60,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             .ShouldBe([a.Customer, a.Connector], ignoreOrder: true);
         all.ShouldAllBe(target => target.GetProperty("state").GetString() == "healthy");
 
-        // A request that takes as long as it is told to, at the process that has the connector.
+        // A request that lasts until the test ends it, at the process to which the connector is attached.
         var (leaving, staying) = await Replica(tenant, connector) == "a" ? (a, b) : (b, a);
         var (client, slow, asked) = await SlowRequest(cloud, host, front, tenant, leaving);
         leaving.Process.Signal(ServiceProcess.Terminate);
@@ -242,7 +242,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         };
     }
 
-    /// <summary>A host in this process that speaks to the simulator, in one target group.</summary>
+    /// <summary>A host in this process that calls the simulator and has one target group.</summary>
     private async Task<ServiceHost> Operated(SimulatedCloud cloud, string group, params string[] settings)
     {
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
@@ -285,7 +285,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         "Serilog:MinimumLevel:Default=Warning", "Serilog:MinimumLevel:Override:NetAutomation.Edge.Targets=Information",
     ];
 
-    /// <summary>The service as a process that signs as the provider; env becomes the program, so that signals reach it.</summary>
+    /// <summary>The service as a process that signs as the provider; env is replaced by the program, so signals reach it.</summary>
     private static ServiceProcess Start(string aws, IEnumerable<string> settings) => new(
         "/usr/bin/env",
         [
@@ -307,7 +307,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
                         each.GetProperty("port").GetInt32(), each.GetProperty("state").GetString()!,
                         each.GetProperty("openFlows").GetInt32()))];
 
-    /// <summary>A connector through the load balancer; answers its id.</summary>
+    /// <summary>Starts a connector that connects through the load balancer; returns its id.</summary>
     private async Task<string> Attach(ServiceHost host, TestTenant tenant, IPAddress front)
     {
         var site = await Post(tenant.Client, "/v1/sites", new { name = "ams" });
@@ -333,7 +333,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         return id;
     }
 
-    /// <summary>Asks until the load balancer chooses this process.</summary>
+    /// <summary>Repeats the request until the load balancer chooses this process.</summary>
     private async Task<(HttpClient Client, SlowSite Body, Task<HttpResponseMessage> Answer)> SlowRequest(
         SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, Served process)
     {
@@ -421,7 +421,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     private Task Until(Func<Task<bool>> reached, string what) =>
         Eventually.Holds(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
 
-    /// <summary>The body of a site that comes in blanks, fast enough for the server, until it is told to end.</summary>
+    /// <summary>A request body that sends blanks fast enough for the server's limit, until the test ends it with a site.</summary>
     private sealed class SlowSite : HttpContent
     {
         private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -4,7 +4,7 @@ using YamlDotNet.Serialization;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>The input schemas of our own blocks hold against values meant to become a second command.</summary>
+/// <summary>The input schemas of our own blocks refuse values that try to become a second command.</summary>
 public sealed class BlockManifestTests
 {
     public static TheoryData<string, string> Accepted() => new()

@@ -9,7 +9,7 @@ using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>Real Ansible in a real sandbox against an imitation router that hangs up in the middle.</summary>
+/// <summary>Real Ansible in a real sandbox against an imitation router that drops the session halfway.</summary>
 public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
     [Theory]

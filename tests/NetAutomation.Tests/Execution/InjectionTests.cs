@@ -3,7 +3,7 @@ using NetAutomation.Execution.Sandbox;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>Input that tries to be code, given to real Ansible: the mark alone must hold, since it is the second defence.</summary>
+/// <summary>Real Ansible gets input that looks like code. It tests the unsafe mark alone, since that is the second defence.</summary>
 [Trait("Requires", "sandbox")]
 public sealed class InjectionTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
@@ -64,7 +64,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         result.Fault.ShouldBeNull();
         var handed = result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message);
         handed.GetProperty("appeared").GetRawText().ShouldBe("false");
-        // The line separator is the one character that is dropped on the way out.
+        // The line separator is the only character that the output drops.
         handed.GetProperty("seen").EnumerateArray().Select(value => value.GetString())
             .ShouldBe(_values.Select(value => value.Replace("\u2028", "")));
     }
@@ -89,7 +89,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         var pin = "SHA256:"
             + Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(Convert.FromBase64String(HostKey.Split(' ')[1])))
                 .TrimEnd('=');
-        // The username too comes from the customer. The password is another text, or masking would hide what came back.
+        // The customer also chooses the username. The password is another text; otherwise masking would hide the returned username.
         var device =
             new SandboxDevice("dev_1", "frr", 22, credential, "{{ lookup('pipe','touch /tmp/marker') }} pw", null, null, pin, HostKey);
         var job =

@@ -6,7 +6,7 @@ using NetAutomation.Tests.Fleet;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>More devices than one process of Ansible plays on.</summary>
+/// <summary>More devices than one Ansible process handles.</summary>
 public sealed class ManyDevicesTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
     private const int Count = 40;
@@ -30,7 +30,7 @@ public sealed class ManyDevicesTests(SandboxGround ground) : IClassFixture<Sandb
 
     private async Task Play(string folder, Routers routers)
     {
-        // Twice in a run: before and after the change.
+        // A run shows the configuration twice: before and after the change.
         routers.Slow(($"{Slow} show", 12));
         var devices = Enumerable.Range(1, Count).Select(i => new SandboxDevice(
             Routers.Name(i), "frr", routers.Port, Routers.Username, routers.Password, null, null, routers.HostKey(i),

@@ -113,7 +113,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
             .ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed, null), string.Join('\n', events));
         result.Devices[0].Message.ShouldNotBeNull().ShouldContain("Unknown command");
         result.Fault.ShouldBeNull();
-        // The line before the refused one stayed, as FRR has no transactions; the next apply completes it.
+        // The line before the refused one stays, because FRR has no transactions; the next apply completes it.
         repaired.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, repaired.Devices[0].Message);
         repaired.Devices[0].Diff.ShouldBe("ip route 10.6.0.0/16 192.0.2.1\n");
     }

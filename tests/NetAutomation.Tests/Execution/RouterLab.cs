@@ -29,7 +29,7 @@ public sealed class RouterLab : IAsyncLifetime
             return;
         }
 
-        // A transit net another lab holds is refused: try the next.
+        // Another lab may use this transit net: try the next one.
         var up = (Code: 1, Output: "");
         for (var attempt = 0; attempt < 5 && up.Code != 0; attempt++)
         {

@@ -4,7 +4,7 @@ using NetAutomation.Execution.Sandbox;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>A directory any user can read, with the real Ansible side and the real blocks, and a launcher over it.</summary>
+/// <summary>A directory that any user can read, with the real Ansible files and blocks, and a launcher for sandboxes.</summary>
 public class SandboxGround : IAsyncDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("na-t").FullName;
@@ -35,7 +35,7 @@ public class SandboxGround : IAsyncDisposable
 
     internal ISandboxLauncher Launcher { get; }
 
-    /// <summary>Blocks and platforms side by side, as a worker unpacks them.</summary>
+    /// <summary>Puts blocks and platforms side by side, as a worker unpacks them.</summary>
     internal string Content => Path.Combine(_root, "content");
 
     internal IReadOnlyDictionary<string, string> Platforms => new Dictionary<string, string> { ["frr"] = Path.Combine(Content, "frr") };
@@ -57,7 +57,7 @@ public class SandboxGround : IAsyncDisposable
 
     public static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
 
-    /// <summary>A block, written for one test: tasks or lines for one platform.</summary>
+    /// <summary>Writes a block for one test: tasks or lines for one platform.</summary>
     public string Block(string part, string platform = "frr")
     {
         var directory = Path.Combine(Content, "b" + Guid.NewGuid().ToString("N"));
@@ -66,7 +66,7 @@ public class SandboxGround : IAsyncDisposable
         return directory;
     }
 
-    /// <summary>A file that the sandbox's user may read.</summary>
+    /// <summary>Writes a file that the sandbox's user may read.</summary>
     public static void Write(string directory, string name, string text)
     {
         Directory.CreateDirectory(directory);
@@ -111,5 +111,5 @@ public class SandboxGround : IAsyncDisposable
     }
 }
 
-/// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
+/// <summary>The same fixture with the stock <c>ansible-playbook</c>.</summary>
 public sealed class StockGround() : SandboxGround(warm: false);

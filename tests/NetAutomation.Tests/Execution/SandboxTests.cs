@@ -10,7 +10,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {
     private const string Canary = "canary-7f3a9c-secret";
 
-    // A key nobody holds: enough to be admitted without a connection.
+    // No device has this key; the sandbox needs one although it makes no connection.
     private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     private const string EscapePlaybook = """
@@ -172,7 +172,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task A_run_whose_reader_went_away_still_ends()
     {
         await SkipUnlessPossible();
-        // Two events each, more than fit between the run and its reader.
+        // Two events for each task: more than the buffer between the run and its reader can hold.
         var playbook = Sleeping(0) + string.Concat(Enumerable.Repeat("    - ansible.builtin.debug: { msg: x }\n", 140));
         var run = Start(ground.Block(playbook), SandboxGround.Json("{}"), hard: TimeSpan.FromSeconds(25));
 
@@ -249,7 +249,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
                 ground.Launcher.Start(
                     job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 
-        // A task that hangs would end by Ansible's own limit, and with another code.
+        // A hanging task would end by Ansible's own limit and have another code.
         result.Devices.ShouldAllBe(
             device => device.Outcome == DeviceOutcome.Unreachable && device.Code == DeviceCode.StaleFence && device.Changed == false
                 && !device.Contacted);
@@ -315,7 +315,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         return rest;
     }
 
-    // The processes of this test alone: those whose ancestor is this one and which know its run.
+    // The processes of this test alone: descendants of this process that know its run.
     private IEnumerable<int> Descendants() => Directory.GetDirectories("/proc")
         .Select(Path.GetFileName)
         .Where(name => int.TryParse(name, out _))

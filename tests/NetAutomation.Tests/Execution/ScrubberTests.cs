@@ -37,7 +37,7 @@ public sealed class ScrubberTests
         text.ShouldStartWith("before ");
         text.ShouldEndWith(" after");
         text.ShouldContain(Scrubber.Mask);
-        // At most the characters a base64 group shares with its neighbours may stay.
+        // Only characters that a base64 group shares with its neighbours may stay.
         text.Replace(Scrubber.Mask, "").Length.ShouldBeLessThan("before  after".Length + 13);
     }
 

@@ -3,7 +3,7 @@ using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>Sandboxes that are kept ready, with a block that needs no device.</summary>
+/// <summary>Spare sandboxes, with a block that needs no device.</summary>
 [Trait("Requires", "sandbox")]
 public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 {

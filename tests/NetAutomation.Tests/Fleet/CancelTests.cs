@@ -15,7 +15,7 @@ public sealed class CancelTests(PostgresServer postgres)
         await using var fleet = await ServiceFleet.Start(postgres, 10);
         await fleet.StartWorker("worker");
 
-        // Five are done; of the other five the configuration is still being read, so none of it is touched.
+        // Five devices are done; on the other five the configuration is still being read, so they are untouched.
         fleet.Routers.Slow([.. _slow.Select(name => ($"{name} show", 8d))]);
         var body = fleet.Routes(_all, 1, 2);
         body["rollout"] = new JsonObject { ["batchSize"] = 5 };
@@ -35,7 +35,7 @@ public sealed class CancelTests(PostgresServer postgres)
             fleet.Routers.Journal().Count(h => h.Device == name && h.Kind == "line").ShouldBe(slow ? 0 : 2, story);
         }
 
-        // Now they hang in the middle of their configuration: whoever was cut there is not said to be done, nor to be untouched.
+        // Now the devices hang halfway through their configuration: an interrupted device is reported neither as done nor as untouched.
         fleet.Routers.Slow([.. _slow.Select(name => (name, 600d))]);
         id = await fleet.StartRun(fleet.Routes(_slow, 3, 4));
         await fleet.Journal(
@@ -47,13 +47,13 @@ public sealed class CancelTests(PostgresServer postgres)
         devices = await fleet.Devices(id);
         foreach (var name in _slow)
         {
-            // On a slow machine Ansible's own patience with a command ends before the run is killed.
+            // On a slow machine Ansible's own time limit for a command ends before the run is killed.
             (devices[name]["outcome"]!.GetValue<string>() is "unknown" or "failed").ShouldBeTrue(story);
             devices[name]["changed"].ShouldBeNull(story);
         }
     }
 
-    /// <summary>Cancels, and finds every session closed within ten seconds of the end.</summary>
+    /// <summary>Cancels the run and checks that every session is closed within ten seconds of its end.</summary>
     private static async Task<JsonNode> Cancelled(ServiceFleet fleet, string id)
     {
         (await fleet.Client.Call("POST", $"/v1/runs/{id}:cancel", new { })).Must(System.Net.HttpStatusCode.Accepted);

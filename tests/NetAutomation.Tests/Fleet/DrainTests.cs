@@ -4,7 +4,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>Processes that are told to end.</summary>
+/// <summary>Processes that get SIGTERM.</summary>
 [Collection("fleet"), Trait("Requires", "sandbox")]
 public sealed class DrainTests(PostgresServer postgres)
 {
@@ -24,7 +24,7 @@ public sealed class DrainTests(PostgresServer postgres)
         (await fleet.State(running)).ShouldBe("succeeded", fleet.Said());
         (await fleet.State(later)).ShouldBe("queued", "a worker that leaves claims nothing");
 
-        // One that may not wait stops at the next task, and the run goes on elsewhere from where it was.
+        // A worker without drain time stops at the next task, and another worker continues the run.
         await fleet.StartWorker("hurried", "Execution:DrainSeconds=0");
         (await fleet.Ended(later))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Said());
         fleet.Routers.Slow(("d01", 2), ("d02", 2));
@@ -55,7 +55,7 @@ public sealed class DrainTests(PostgresServer postgres)
         var stream = Task.WhenAll(Enumerable.Range(1, 4).Select(Stream));
         foreach (var name in (string[])["a", "w1", "b", "w2"])
         {
-            // As a load balancer that sees it leave.
+            // The load balancer stops sending requests to the leaving replica.
             fleet.Endpoint.Targets = name == "a"
                 ? [fleet.ConnectorPort("b"), fleet.ConnectorPort("a")] : [fleet.ConnectorPort("a"), fleet.ConnectorPort("b")];
             var process = fleet.Process(name);
@@ -77,7 +77,7 @@ public sealed class DrainTests(PostgresServer postgres)
         (await RunGround.Get(fleet.Client, "/v1/runs?limit=200"))["items"]!.AsArray().Count.ShouldBe(
             runs.Count, "a request that was sent again started one run");
 
-        // One run after the other on each of some routers.
+        // Starts one run after the other on one router.
         async Task Stream(int router)
         {
             var number = 0;
@@ -90,7 +90,7 @@ public sealed class DrainTests(PostgresServer postgres)
             }
         }
 
-        // As a customer's script should: again with the same key, on a new connection.
+        // Repeats a request with the same key on a new connection, as a customer's script should.
         async Task<string> Accepted(object body, string key)
         {
             var tries = 0;

@@ -5,8 +5,8 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Fleet;
 
 /// <summary>
-/// What a load balancer is to a tenant: adds the header of its endpoint and goes to the first replica that accepts. When one side ends, so
-/// does the other.
+/// A load balancer for one endpoint: it adds the endpoint's header and connects to the first replica that accepts. When one side ends, it
+/// ends the other side too.
 /// </summary>
 internal sealed class EndpointRelay : IDisposable
 {
@@ -38,7 +38,7 @@ internal sealed class EndpointRelay : IDisposable
         }
         catch (Exception end) when (end is SocketException or ObjectDisposedException)
         {
-            // Disposed.
+            // The relay was disposed.
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class EndpointRelay : IDisposable
             }
             catch (SocketException)
             {
-                // The next one may be there.
+                // The next replica may accept.
             }
         }
 

@@ -2,7 +2,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>What becomes of a run whose processes are killed or frozen, judged by what the routers wrote down.</summary>
+/// <summary>Runs whose processes are killed or frozen, judged by the routers' journal.</summary>
 [Collection("fleet"), Trait("Requires", "sandbox")]
 public sealed class LostProcessTests(PostgresServer postgres)
 {
@@ -23,7 +23,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
 
         var (journal, devices) = (fleet.Routers.Journal(), await fleet.Devices(id));
         var story = $"{run}\n{string.Join('\n', devices.Values)}\n{fleet.Said()}";
-        // Where it was cut nobody knows how far it got; it says so, and does not try again by itself.
+        // For the interrupted device nobody knows how far the change got; its outcome says that, and nothing retries it automatically.
         (devices["d01"]["outcome"]!.GetValue<string>() is "failed" or "unknown").ShouldBeTrue(story);
         devices["d01"]["changed"].ShouldBeNull(story);
         journal.Where(h => h.Device == "d01").SkipWhile(h => h.Kind != "line").Where(h => h.Kind == "open").ShouldBeEmpty(story);
@@ -57,7 +57,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
         await Eventually.Holds(() => DateTime.UtcNow >= woken, "a minute to pass");
         fleet.Process("frozen").Signal(ServiceProcess.Continue);
 
-        // Once it carries out another run it is awake, and what it had in hand is behind it.
+        // When the frozen worker executes another run, it is awake and has given up the old one.
         fleet.Process("other").Kill();
         fleet.Routers.Slow();
         var next = await fleet.Ended(await fleet.StartRun(fleet.Routes(["d01", "d02"], 20)));
@@ -67,7 +67,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
         var story = $"{run}\n{next}\n{fleet.Said()}";
         journal.Skip(asleep.Count).Where(h => h.Kind == "line").Select(h => h.Text).Distinct().ShouldBe([ServiceFleet.Line(20)], story);
         journal.Skip(asleep.Count).Where(h => old.Contains(h.Session) && h.Kind != "close").ShouldBeEmpty(story);
-        // The other worker looked before it went on: what was there already was not configured again.
+        // The other worker checked the configuration first, so it did not repeat lines.
         run["state"]!.GetValue<string>().ShouldBe("succeeded", story);
         run["attempt"]!.GetValue<int>().ShouldBe(2, story);
         Once(journal, story);

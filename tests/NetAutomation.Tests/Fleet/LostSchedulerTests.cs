@@ -16,7 +16,7 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
         await using var database = NpgsqlDataSource.Create(fleet.Database.Owner);
         await fleet.StartService("first", "Roles:0=scheduler");
 
-        // Who starts a run now gets as far as its devices.
+        // A start of a run now waits at the lock on its devices.
         await using var blocking = await database.OpenConnectionAsync();
         await using var blocked = await blocking.BeginTransactionAsync();
         await Sql(blocking, "lock table runs.run_device in exclusive mode");

@@ -4,13 +4,13 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>A platform is a folder: nothing of the service, the engine or the connector knows of the one that is made here.</summary>
+/// <summary>A platform is a folder: neither the service nor the engine nor the connector knows the platform of this test.</summary>
 [Collection("fleet"), Trait("Requires", "sandbox")]
 public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
 {
     private readonly DirectoryInfo _content = Directory.CreateTempSubdirectory("na-content-");
 
-    // What the terminal of such a device says besides what the imitation routers know already.
+    // Terminal commands of such a device that the imitation routers do not know yet, with their answers.
     private static readonly Dictionary<string, string> _terminal = new()
     {
         ["terminal width 512"] = "",

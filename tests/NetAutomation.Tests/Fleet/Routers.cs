@@ -31,7 +31,7 @@ internal sealed class Routers : IDisposable
 
     public string Password { get; }
 
-    /// <param name="answers">Further commands, with what the routers say.</param>
+    /// <param name="answers">Further commands and the routers' answers.</param>
     public static async Task<Routers> Start(string folder, int count, IReadOnlyDictionary<string, string>? answers = null)
     {
         Directory.CreateDirectory(folder);
@@ -62,7 +62,7 @@ internal sealed class Routers : IDisposable
     }
 
     /// <summary>
-    /// How long routers take from the next login on, in seconds: "d01" for one configuration line, "d01 show" for showing all.
+    /// Seconds that routers take from the next login on: "d01" for one configuration line, "d01 show" to show the configuration.
     /// </summary>
     public void Slow(params (string What, double Seconds)[] pauses)
     {
@@ -71,7 +71,7 @@ internal sealed class Routers : IDisposable
         File.Move(draft, Path.Combine(_folder, "slow.json"), overwrite: true);
     }
 
-    /// <summary>Everything that was done to the routers, in order of time.</summary>
+    /// <summary>Everything that happened on the routers, in order of time.</summary>
     public IReadOnlyList<Happening> Journal() =>
         [.. Directory.GetFiles(_folder, "*.jsonl").SelectMany(Whole).OrderBy(happening => happening.At)];
 
@@ -85,7 +85,7 @@ internal sealed class Routers : IDisposable
     {
         using var stream = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         var text = stream.ReadToEnd();
-        // A line may be half written.
+        // The last line may be incomplete.
         return text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonSerializer.Deserialize<Happening>(line)! with { Device = Path.GetFileNameWithoutExtension(file) }).ToList();
     }

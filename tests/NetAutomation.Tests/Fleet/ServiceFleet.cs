@@ -12,7 +12,7 @@ namespace NetAutomation.Tests.Fleet;
 
 /// <summary>
 /// The service as processes on one database: api replicas and workers that a test starts, freezes and kills, a real connector, and routers
-/// that write down what is done to them. The test's own process is one more api replica, which also has the role scheduler.
+/// that keep a journal. The test's own process is another api replica, which also has the role scheduler.
 /// </summary>
 internal sealed class ServiceFleet : IAsyncDisposable
 {
@@ -39,10 +39,10 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public Routers Routers { get; private set; } = null!;
 
-    /// <summary>Accepts and never says a word.</summary>
+    /// <summary>A port that accepts connections and never sends.</summary>
     public IPEndPoint Silent => (IPEndPoint)_silent.LocalEndpoint;
 
-    /// <summary>The connector's way to the replicas.</summary>
+    /// <summary>The relay from the connector to the replicas.</summary>
     public EndpointRelay Endpoint { get; private set; } = null!;
 
     public string Site { get; private set; } = "";
@@ -50,10 +50,10 @@ internal sealed class ServiceFleet : IAsyncDisposable
     public string Credential { get; private set; } = "";
 
     /// <summary>
-    /// Api replicas a and b, of which the connector reaches a alone; no worker yet. Without devices, none of these either.
+    /// Starts api replicas a and b, of which the connector reaches only a, and no worker. Without devices it starts no replicas either.
     /// </summary>
     /// <param name="content">A directory with Platforms and Blocks, in place of the repository's.</param>
-    /// <param name="answers">What the routers say to further commands.</param>
+    /// <param name="answers">Answers of the routers to further commands.</param>
     public static async Task<ServiceFleet> Start(
         PostgresServer postgres, int devices, bool scheduler = true, string? content = null,
         IReadOnlyDictionary<string, string>? answers = null,
@@ -89,14 +89,14 @@ internal sealed class ServiceFleet : IAsyncDisposable
         StartService(
             name, ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
 
-    /// <summary>True while the worker has the run in hand.</summary>
+    /// <summary>True while the worker executes the run.</summary>
     public bool Carries(string worker, string run) =>
         Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
 
     /// <summary>The sandboxes that the worker keeps ready.</summary>
     public string[] Spares(string worker) => Directory.GetDirectories($"{_ground.Options.WorkDirectory}/{worker}", "spare-*");
 
-    /// <summary>What the process says of itself; null where it does not answer.</summary>
+    /// <summary>The readiness of the process; null if it does not answer.</summary>
     public async Task<HttpStatusCode?> Ready(string name)
     {
         try
@@ -111,7 +111,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         }
     }
 
-    /// <summary>A client of this TCP port; the certificate is the service's.</summary>
+    /// <summary>An HTTP client of this TCP port that trusts the service's certificate.</summary>
     public HttpClient ToPort(int port, string? key)
     {
         var handler = new SocketsHttpHandler
@@ -181,11 +181,11 @@ internal sealed class ServiceFleet : IAsyncDisposable
             " ", (await Devices(id)).OrderBy(device => device.Key, StringComparer.Ordinal)
                 .Select(device => $"{device.Key}:{device.Value["outcome"]}{(device.Value["code"] is { } code ? $"({code})" : "")}"));
 
-    /// <summary>Waits until the routers' journal shows it.</summary>
+    /// <summary>Waits until the routers' journal meets the condition.</summary>
     public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) =>
         Eventually.Holds(() => shows(Routers.Journal()), what, Said);
 
-    /// <summary>What the processes and the routers have to say, for a test that failed.</summary>
+    /// <summary>Output of the processes and end of the routers' journal, for a failed test.</summary>
     public string Said() => string.Join('\n', _processes.Select(process => $"--- {process.Key}: {process.Value.Output}"))
         + "\n" + string.Join('\n', Routers.Journal().TakeLast(40));
 
@@ -255,7 +255,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"),
                 Path.Combine(_folder.FullName, "connector"));
         await File.WriteAllTextAsync(ca, made["caPem"]!.GetValue<string>());
-        // Loopback is allowed one address at a time.
+        // The allow-list accepts loopback only as single addresses.
         await File.WriteAllLinesAsync(
             list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"),
                 $"{Silent.Address}/32 {Silent.Port}"]);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>A program of the product in a process of its own, and what it said.</summary>
+/// <summary>A program of the product in its own process, with its output.</summary>
 internal sealed class ServiceProcess : IDisposable
 {
     public const int Terminate = 15;

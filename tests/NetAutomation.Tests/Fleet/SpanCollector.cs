@@ -5,11 +5,11 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Fleet;
 
 /// <summary>A span as it was exported.</summary>
-/// <param name="Process">The instance id of the process that made it.</param>
+/// <param name="Process">The instance id of the process that created it.</param>
 /// <param name="Links">Trace ids.</param>
 internal sealed record ExportedSpan(string Process, string Trace, string Id, string Parent, string Name, IReadOnlyList<string> Links);
 
-/// <summary>Takes spans by OTLP over HTTP on loopback.</summary>
+/// <summary>Receives spans by OTLP over HTTP on loopback.</summary>
 internal sealed class SpanCollector : IAsyncDisposable
 {
     private readonly HttpListener _http = new();

@@ -4,7 +4,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>Four waits, each with an outcome of its own.</summary>
+/// <summary>Four time limits, each with its own outcome.</summary>
 [Collection("fleet"), Trait("Requires", "sandbox")]
 public sealed class TimeLimitTests(PostgresServer postgres)
 {

@@ -9,7 +9,7 @@ public sealed class TraceTests(PostgresServer postgres)
 {
     private const string Stranger = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-    // Each under the one before it, but for the settlement.
+    // Each span and its parent.
     private static readonly (string Name, string Under)[] _edges =
         [("enqueue", "request"), ("claim", "enqueue"), ("sandbox", "claim"), ("dial", "sandbox"), ("tunnel", "dial"), ("settle", "claim")];
 

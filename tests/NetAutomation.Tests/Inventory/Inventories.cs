@@ -5,7 +5,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Inventory;
 
-/// <summary>A tenant with a site and a credential, and short ways to add devices.</summary>
+/// <summary>A tenant with a site and a credential, and methods to add devices.</summary>
 internal sealed record Inventories(SharedHost Shared, TestTenant Tenant, string Site, string Credential)
 {
     public HttpClient Client => Tenant.Client;
@@ -25,7 +25,7 @@ internal sealed record Inventories(SharedHost Shared, TestTenant Tenant, string 
         "POST", "/v1/devices",
         new { name, siteId = Site, address, port, platform = "frr", credentialId = Credential, labels = labels ?? new { }, enabled });
 
-    /// <summary>Work inside a transaction of the tenant.</summary>
+    /// <summary>Runs work inside a transaction of the tenant.</summary>
     public async Task<T> In<T>(Func<NetAutomationDb, Task<T>> work)
     {
         await using var db =

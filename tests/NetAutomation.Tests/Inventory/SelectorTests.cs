@@ -122,7 +122,7 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
             {
                 "exists" => $"{Blank()}{Key}{Blank()}",
                 "absent" => $"{Blank()}!{Blank()}{Key}{Blank()}",
-                // One empty value alone would print as (), which is not a list.
+                // A single empty value would print as (), which is not a list.
                 "in" or "notin" =>
                     $"{Key} {Operator}{Blank()}({Blank()}{(Values is [""] ? "," : string.Join($"{Blank()},{Blank()}", Values))}{Blank()})",
                 _ => $"{Key}{Blank()}{Operator}{Blank()}{Values[0]}{Blank()}",

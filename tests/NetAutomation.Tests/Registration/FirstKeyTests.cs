@@ -12,7 +12,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Registration;
 
-/// <summary>From Marketplace to the first key, against the simulated AWS.</summary>
+/// <summary>The path from Marketplace to the first key, against the simulated AWS.</summary>
 public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
 {
     private SimulatedCloud _cloud = null!;
@@ -89,7 +89,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task A_stranger_is_rejected_and_told_why_to_the_operator()
     {
-        // A person allowed everyone, so that a stranger can ask at all.
+        // Everyone is an allowed principal, so that a stranger can request a connection.
         await _cloud.QueryAsync(
             SimulatedCloud.Provider, "ec2",
             $"Action=ModifyVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}&AddAllowedPrincipals.1=%2A");
@@ -114,7 +114,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
         await Eventually.Holds(async () => await _cloud.StateAsync(endpoint) == "rejected");
         await PageShows(browser, "Unpaid since May.");
-        // EC2 never takes a rejected one back; the item's failure is shown and breaks nothing.
+        // EC2 never accepts a rejected connection; the service shows the item's failure and goes on.
         var accept = $"/operator/v1/endpoint-connections/{row.GetProperty("id").GetString()}:accept";
         (await staff.PostAsJsonAsync(accept, new { reason = "Paid." })).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Status(client, "/v1/me")).ShouldBeOneOf(HttpStatusCode.Unauthorized, null);
@@ -238,7 +238,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         return list.GetProperty("items").EnumerateArray().Single(each => each.GetProperty("endpointId").GetString() == endpoint);
     }
 
-    // A connection of a dead binding may be closed instead of answered.
+    // The service may close a connection of an ended binding instead of answering.
     private static async Task<HttpStatusCode?> Status(HttpClient client, string path)
     {
         try

@@ -10,7 +10,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Registration;
 
-/// <summary>What a buyer sees, from the click in AWS Marketplace to the first key.</summary>
+/// <summary>The buyer's pages, from the click in AWS Marketplace to the first key.</summary>
 public sealed partial class RegistrationPageTests(PostgresServer postgres)
 {
     [Fact]
@@ -110,7 +110,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             }
         }
 
-        // U+0000, which PostgreSQL does not take.
+        // U+0000, which PostgreSQL refuses.
         (await Parts("", "x-amzn-marketplace-token", "\0")).ShouldBe(HttpStatusCode.BadRequest);
         (await Parts("/accounts", "account", "22222222222\0")).ShouldBe(HttpStatusCode.UnprocessableEntity);
         (await Parts("/accounts/prove", "account", "22222222222\0")).ShouldBe(HttpStatusCode.Conflict);
@@ -175,7 +175,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         await using var market = await Market.Start(postgres);
         var subscription = await market.Subscribe();
         await using var browser = await Browser.Start("service.example", "127.0.0.1", "none");
-        // As Marketplace does it: a form of another site, posted by the browser.
+        // The browser posts a form of another site, as with Marketplace.
         var page = $"http://service.example:{market.Service.Address(Listener.Registration).Port}/marketplace/registration";
         await browser.Evaluate(
             $$"""
@@ -188,7 +188,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         await browser.Await("document.querySelector('#service-name')");
         await browser.Await("getComputedStyle(document.querySelector('button[data-copy=cli]')).display !== 'none'");
 
-        // What somebody types is not lost to the next step.
+        // The next step keeps the values that the buyer has typed.
         await browser.Evaluate(
             "document.querySelector('details').open = true; document.querySelector('input[name=account]').value = '123'");
         var endpoint = await market.Endpoint(SimulatedCloud.Customer);

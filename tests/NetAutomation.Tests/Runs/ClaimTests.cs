@@ -366,8 +366,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     /// <summary>
-    /// Random runs, ends, cancels, caps, weights and connectors, and before every claim an account by another query of what could start.
-    /// The claim takes of the fairest tenant the first by priority and age, and leaves nothing that could start.
+    /// Random runs, ends, cancels, caps, weights and connectors; before every claim another query lists the runs that could start. The
+    /// claim takes the first run by priority and age of the fairest tenant, and leaves no run that could start.
     /// </summary>
     [Theory]
     [InlineData(1)]
@@ -434,8 +434,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     /// <summary>
-    /// B starts a run every quarter of a second, four times as often as it must bear: alone, and with 5,000 of A queued and more workers'
-    /// time than there is.
+    /// B starts a run every quarter of a second, four times the required rate: first alone, then beside 5,000 queued runs of A that need
+    /// more time than the workers have.
     /// </summary>
     [Fact]
     public async Task A_tenant_waits_no_longer_beside_5000_queued_runs_of_another()
@@ -505,7 +505,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
 
     private static double At(double[] sorted, int percent) => sorted[(int)Math.Ceiling(sorted.Length * percent / 100.0) - 1];
 
-    /// <summary>A run of the tenant that has ended, to make copies of.</summary>
+    /// <summary>A run of the tenant that has ended and serves as the template of copies.</summary>
     private static async Task<TestTenantRun> Template(RunGround ground, TestTenant tenant)
     {
         var run = await ground.StartRun(client: tenant.Client);
@@ -528,7 +528,9 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
 
     private static Task<long> Ready(RunGround ground) => ground.Scalar<long>("select count(*) from runs.queue where ready");
 
-    /// <summary>What could start, writers that are waited for apart: the fairest tenant first, then priority, then age.</summary>
+    /// <summary>
+    /// The runs that could start, without writers that hold readers back: the fairest tenant first, then priority, then age.
+    /// </summary>
     private static Task<List<Guid>> Startable(RunGround ground) => Runs(
         ground,
         """
@@ -543,7 +545,8 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
         """);
 
     /// <summary>
-    /// Readers behind a writer of a device of theirs that waits for readers only, whether or not a claim has found it waiting.
+    /// Readers that wait behind a writer of one of their devices, when that writer waits only for readers; with <paramref name="found"/>,
+    /// only writers that a claim has seen waiting.
     /// </summary>
     private static async Task<HashSet<Guid>> Behind(RunGround ground, bool found) => [.. await Runs(
         ground,

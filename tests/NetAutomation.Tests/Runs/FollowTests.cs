@@ -168,7 +168,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             (await ground.Write(run, [.. Enumerable.Range(0, 32).Select(_ => Said(new string('x', 3000)))])).ShouldBeTrue();
         }
 
-        // It reads nothing until the service has lost patience; what the network still holds is then followed by the end.
+        // The reader reads nothing until the service has cut it off; after the data that the network still holds comes the end.
         for (var i = 0; i < 40; i++)
         {
             time.Advance(TimeSpan.FromSeconds(5));
@@ -323,7 +323,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     private static RunEvent Said(string text) =>
         new(DateTimeOffset.UtcNow, "output", null, new JsonObject { ["text"] = text }.ToJsonString());
 
-    /// <summary>Makes a run and its events so many days old.</summary>
+    /// <summary>Moves a run and its events this number of days into the past.</summary>
     private static async Task<DateOnly> Age(RunGround ground, RunId run, int days)
     {
         var day = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(-days);
@@ -362,7 +362,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         return new StreamReader(await answer.Content.ReadAsStreamAsync(), bufferSize: small ? 128 : 4096);
     }
 
-    /// <summary>The next frame without its empty line; empty at the end.</summary>
+    /// <summary>Reads the next frame without its empty line; returns an empty text at the end.</summary>
     private static async Task<string> Frame(StreamReader stream)
     {
         var lines = new List<string>();
@@ -374,7 +374,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         return string.Join('\n', lines);
     }
 
-    /// <summary>Reads 1 KB a second; the number of the last whole event it got.</summary>
+    /// <summary>Reads 1 KB a second; returns the number of the last complete event.</summary>
     private static async Task<long> Slow(StreamReader stream, CancellationToken stop)
     {
         using var _ = stream;
@@ -389,7 +389,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         }
         catch (OperationCanceledException)
         {
-            // Enough.
+            // The time is over.
         }
 
         var whole = text.ToString()[..(text.ToString().LastIndexOf("\n\n", StringComparison.Ordinal) + 1)];

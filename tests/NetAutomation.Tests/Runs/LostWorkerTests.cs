@@ -219,7 +219,7 @@ public sealed class LostWorkerTests(PostgresServer postgres)
         return await scope.ServiceProvider.GetRequiredService<RunQueue>().HandBack(run, default);
     }
 
-    // The lease by the database's clock, as if its worker had been silent for long enough.
+    // Ends the lease by the database's clock, as if its worker had been silent for long enough.
     private static Task Lose(RunGround ground) => ground.Sql("update runs.run set lease_until = now() - interval '6 seconds'");
 
     private static async Task<IReadOnlyList<(RunId, RunState)>> Rescue(RunGround ground)

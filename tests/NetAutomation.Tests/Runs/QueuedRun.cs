@@ -2,7 +2,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Runs;
 
-/// <summary>One ground with a queued run, for tests that leave it as it is.</summary>
+/// <summary>One fixture with a queued run, for tests that do not change it.</summary>
 public sealed class QueuedRun(PostgresServer postgres) : IAsyncLifetime
 {
     internal RunGround Ground { get; private set; } = null!;

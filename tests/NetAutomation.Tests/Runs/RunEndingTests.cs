@@ -5,7 +5,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Runs;
 
-/// <summary>However a run ends, who follows it is told what became of each device: once.</summary>
+/// <summary>However a run ends, a follower gets the outcome of each device once.</summary>
 public sealed class RunEndingTests(PostgresServer postgres)
 {
     [Fact]
@@ -150,7 +150,7 @@ public sealed class RunEndingTests(PostgresServer postgres)
         return claimed;
     }
 
-    // The lease by the database's clock, as if its worker had been silent for long enough.
+    // Ends the lease by the database's clock, as if its worker had been silent for long enough.
     private static async Task Lose(RunGround ground)
     {
         await ground.Sql("update runs.run set lease_until = now() - interval '6 seconds'");

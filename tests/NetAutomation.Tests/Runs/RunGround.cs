@@ -11,8 +11,8 @@ using Npgsql;
 namespace NetAutomation.Tests.Runs;
 
 /// <summary>
-/// The service with the real blocks and a tenant that bought <c>static-routes</c> and has devices on a site with a connected connector.
-/// The test plays the worker: it claims through the queue and reports through the journal, as the real one does.
+/// The service with the real blocks and a tenant that bought <c>static-routes</c> and has devices at a site with a connected connector. The
+/// test plays the worker: it claims through the queue and reports through the journal, as the real worker does.
 /// </summary>
 internal sealed class RunGround : IAsyncDisposable
 {
@@ -118,7 +118,7 @@ internal sealed class RunGround : IAsyncDisposable
     public Task<bool> Finish(ClaimedRun run, bool cancelled = false, string? rest = null) =>
         With<RunEndings, bool>(endings => endings.Finish(run, cancelled, rest, default));
 
-    /// <summary>Writes as the holder of the run does: each batch says how many went before.</summary>
+    /// <summary>Writes as the holder of the run: each batch names the number of earlier events.</summary>
     public async Task<bool> Write(ClaimedRun run, params RunEvent[] events)
     {
         var before = _written.GetValueOrDefault((run.Id, run.Fence));
@@ -133,7 +133,7 @@ internal sealed class RunGround : IAsyncDisposable
         device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null,
         "+ ip route", null, null, []));
 
-    /// <summary>Works a claimed run through: every device gets the outcome given for its place, the rest <c>changed</c>.</summary>
+    /// <summary>Completes a claimed run: each device gets the outcome at its position, the rest <c>changed</c>.</summary>
     public async Task Work(ClaimedRun run, params DeviceOutcome[] outcomes)
     {
         (await Journal(journal => journal.Start(run, default))).ShouldBeTrue();
@@ -146,7 +146,7 @@ internal sealed class RunGround : IAsyncDisposable
         (await Finish(run)).ShouldBeTrue();
     }
 
-    /// <summary>A statement as the owner of the schema.</summary>
+    /// <summary>Runs a statement as the owner of the schema.</summary>
     public async Task Sql(string sql, params object[] values)
     {
         await using var source = NpgsqlDataSource.Create(Database.Owner);
@@ -166,7 +166,7 @@ internal sealed class RunGround : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    /// <summary>A write as the application role within the tenant.</summary>
+    /// <summary>Runs a statement as the application role within the tenant.</summary>
     public async Task AppSql(string sql)
     {
         await using var source = NpgsqlDataSource.Create(Database.App);

@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Runs;
 
-/// <summary>What the code declares of runs against what the database accepts.</summary>
+/// <summary>Compares the code's rules of runs with those of the database.</summary>
 public sealed class RunRulesTests(PostgresServer postgres)
 {
     [Fact]

@@ -2,14 +2,14 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Runs;
 
-/// <summary>One run to put in the queue.</summary>
-/// <param name="Age">Orders runs of one priority; a higher one is older.</param>
+/// <summary>A run to add to the queue.</summary>
+/// <param name="Age">The age; among runs of one priority the oldest comes first.</param>
 internal sealed record WaitingRun(IReadOnlyList<DeviceId> Devices, bool Writes = true, int Priority = 0, TimeSpan Age = default)
 {
     public RunId Id { get; } = RunId.New();
 }
 
-/// <summary>Puts many runs in the queue at once: copies of one that came in by the API, with their money.</summary>
+/// <summary>Adds many runs to the queue at once: copies of one run that the API accepted, with its reservations.</summary>
 internal static class WaitingRuns
 {
     public static async Task Queue(this RunGround ground, TestTenantRun template, params IReadOnlyCollection<WaitingRun> runs)
@@ -82,5 +82,5 @@ internal static class WaitingRuns
     }
 }
 
-/// <summary>A run of a tenant, to make copies of.</summary>
+/// <summary>A tenant's run that serves as the template of copies.</summary>
 internal sealed record TestTenantRun(TenantId Tenant, RunId Run);

@@ -106,7 +106,7 @@ public sealed class WindowTests(PostgresServer postgres)
         var (held, free) = (0, 0);
         for (var i = 0; i < 6; i++)
         {
-            // Within the fortnight that is written ahead the clocks of Amsterdam and New York change.
+            // Windows are stored two weeks ahead; in these weeks the clocks of Amsterdam and New York change.
             time.Now = ScheduleGround.Instant(random.Next(2) == 0 ? "2027-03-12T00:00Z" : "2027-10-26T00:00Z")
                 .AddMinutes(random.Next(2 * 1440));
             var last = time.Now.AddDays(13);
@@ -176,14 +176,14 @@ public sealed class WindowTests(PostgresServer postgres)
                 .Must(HttpStatusCode.Conflict).Problem.ShouldBe("window_name_taken");
     }
 
-    /// <summary>What a claim at this instant would see.</summary>
+    /// <summary>Whether a claim at this instant would find the windows closed.</summary>
     private static Task<bool> Closed(RunGround ground, RunId run, DateTimeOffset at) =>
         ground.Scalar<bool>($"select runs.outside_windows(tenant_id, id, '{at:O}') from runs.run where id = '{run.Value}'");
 
     private static Task<Answer> Open(RunGround ground, string name, string kind, string? selector = null) =>
         Window(ground, name, kind, _started, selector);
 
-    /// <summary>A window of two hours from this minute on.</summary>
+    /// <summary>Creates a window of two hours from this minute on.</summary>
     private static async Task<Answer> Window(RunGround ground, string name, string kind, DateTimeOffset start, string? selector = null) =>
         (await ground.Client.Call(
             "POST", "/v1/windows", new { name, kind, cron = ScheduleGround.Minute(start), duration = "PT2H", timeZone = "UTC", selector }))

@@ -3,7 +3,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Scheduling;
 
-/// <summary>What starts over the days that calendars are wrong about, seen as runs.</summary>
+/// <summary>Runs that schedules start around changes of the clock and leap days.</summary>
 public sealed class OccurrenceTimesTests(PostgresServer postgres)
 {
     private const string Yearly = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYHOUR=2;BYMINUTE=0";
@@ -95,7 +95,7 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     [Fact]
     public async Task An_occurrence_in_a_deny_window_is_stored_as_blocked_until_the_window_ends()
     {
-        // The night that 02:00 to 03:00 is missing: the window of four hours from 00:00 ends at 05:00.
+        // In the night without 02:00 to 03:00 the window of four hours from 00:00 ends at 05:00.
         var time = new SetTime();
         await using var ground = await ScheduleGround.Start(postgres, time);
         time.Now = ScheduleGround.Instant("2027-03-27T12:00Z");
@@ -132,7 +132,7 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
         await using var ground = await ScheduleGround.Start(postgres, time);
         time.Now = ScheduleGround.Instant("2027-10-30T00:00Z");
         var schedule = await Make(ground, "30 2 * * *", "Europe/Amsterdam", "skip");
-        // First missed, then started, then while that one waits, then refused.
+        // The occurrences: missed, started, skipped while that run waits, refused.
         time.Now = ScheduleGround.Instant("2027-10-30T09:00Z");
         await ground.Host.Fire();
         time.Now = ScheduleGround.Instant("2027-10-31T00:30:05Z");

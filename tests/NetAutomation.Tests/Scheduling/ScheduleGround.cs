@@ -7,16 +7,16 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Scheduling;
 
-/// <summary>Schedules without a clock: the test sets back when a schedule is next due, and fires.</summary>
+/// <summary>Schedules without a clock: the test sets the next due time of a schedule back, and fires.</summary>
 internal static class ScheduleGround
 {
     public static Task<RunGround> Start(PostgresServer postgres, int devices = 1) => RunGround.Start(postgres, devices);
 
-    /// <summary>The service, its clock where the test puts it. What the database tells by its own clock is not moved.</summary>
+    /// <summary>The service with the test's clock. The database's own clock does not change.</summary>
     public static Task<RunGround> Start(PostgresServer postgres, SetTime time, int devices = 1) =>
         RunGround.Start(postgres, devices, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
 
-    /// <summary>Five cron fields, UTC, that meet this minute and, but for a year, no other.</summary>
+    /// <summary>Five cron fields in UTC that match this minute once a year.</summary>
     public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("m H d M '*'", CultureInfo.InvariantCulture);
 
     public static DateTimeOffset Instant(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
@@ -32,11 +32,11 @@ internal static class ScheduleGround
         return ScheduleId.Parse(made["id"]!.GetValue<string>());
     }
 
-    /// <summary>As if nothing had looked at the schedule since then.</summary>
+    /// <summary>Sets the next due time back, as if nothing had fired the schedule since then.</summary>
     public static Task MissedSince(this RunGround ground, ScheduleId schedule, DateTimeOffset since) =>
         ground.Sql("update scheduling.schedule set next_at = $2 where id = $1", schedule.Value, since.UtcDateTime);
 
-    /// <summary>A schedule that is due now, found by nobody yet.</summary>
+    /// <summary>Creates a schedule that is due now and has not fired yet.</summary>
     public static async Task<ScheduleId> Due(this RunGround ground, string overlap = "skip")
     {
         var now = DateTimeOffset.UtcNow;
@@ -66,7 +66,7 @@ internal static class ScheduleGround
             .Select(o => $"{o!["state"]} {o["blocked"]?["code"]}".Trim())];
 }
 
-/// <summary>A clock that stands where it is put; timers go on as they are.</summary>
+/// <summary>A clock that shows a fixed time; timers run normally.</summary>
 internal sealed class SetTime : TimeProvider
 {
     public DateTimeOffset Now { get; set; } = DateTimeOffset.UtcNow;

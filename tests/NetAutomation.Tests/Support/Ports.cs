@@ -10,8 +10,8 @@ internal static class Ports
     private static readonly ConcurrentDictionary<int, byte> _given = [];
 
     /// <summary>
-    /// A port that nobody uses now and that is given once. It is below those that the kernel gives to whoever connects, and above those
-    /// of local stacks, since the process that asked for it binds it only later.
+    /// Returns a free port, and each port only once. It lies below the ports that the kernel gives to clients and above those of local
+    /// stacks, since the process that asked for it binds it only later.
     /// </summary>
     public static int Free()
     {

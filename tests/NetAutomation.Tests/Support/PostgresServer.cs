@@ -8,7 +8,7 @@ using Npgsql;
 namespace NetAutomation.Tests.Support;
 
 /// <summary>
-/// One private PostgreSQL for the run, with a migrated template database. It is the one named by NETAUTOMATION_TEST_PG (a socket
+/// One private PostgreSQL for the test run, with a migrated template database: the server that NETAUTOMATION_TEST_PG names (a socket
 /// folder), or one that deploy/local/postgres starts.
 /// </summary>
 public sealed class PostgresServer : IAsyncLifetime

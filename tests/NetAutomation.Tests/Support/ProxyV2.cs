@@ -5,7 +5,7 @@ using System.Text;
 
 namespace NetAutomation.Tests.Support;
 
-/// <summary>What the load balancer sends in front of a connection, built without the service's own parser.</summary>
+/// <summary>The header that the load balancer sends before a connection, built without the service's own parser.</summary>
 internal static class ProxyV2
 {
     public static readonly byte[] Signature = Convert.FromHexString("0d0a0d0a000d0a515549540a");

@@ -116,7 +116,7 @@ public sealed class ServiceHost : IAsyncDisposable
         return policy;
     }
 
-    /// <summary>An active tenant with an accepted endpoint and a key of this role, made by the module's own code.</summary>
+    /// <summary>Creates an active tenant with an accepted endpoint and a key of this role, by the module's own code.</summary>
     internal async Task<TestTenant> CreateTenant(MemberRole role = MemberRole.Admin, string? endpointId = null)
     {
         var number = Interlocked.Increment(ref _endpoints);
@@ -143,7 +143,7 @@ public sealed class ServiceHost : IAsyncDisposable
         return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
     }
 
-    /// <summary>Another key of the tenant.</summary>
+    /// <summary>Creates another key of the tenant.</summary>
     internal async Task<HttpClient> CreateKey(TestTenant tenant, MemberRole role)
     {
         await using var scope = _app.Services.CreateAsyncScope();
@@ -158,7 +158,7 @@ public sealed class ServiceHost : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
-        // Quartz opens its connections by their text, in a pool that outlives the host and its database.
+        // Quartz opens its connections by connection string, in a pool that outlives the host and its database.
         await using (var quartz = new NpgsqlConnection(_system))
         {
             NpgsqlConnection.ClearPool(quartz);
@@ -178,7 +178,7 @@ public sealed class ServiceHost : IAsyncDisposable
     }
 }
 
-/// <summary>A customer as a test sees one.</summary>
+/// <summary>A tenant for tests.</summary>
 /// <param name="Key">The secret of its first key.</param>
 /// <param name="Client">Bound to the tenant's endpoint and key.</param>
 internal sealed record TestTenant(

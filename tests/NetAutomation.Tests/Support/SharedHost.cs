@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace NetAutomation.Tests.Support;
 
-/// <summary>One running service for a test class; each test makes tenants of its own.</summary>
+/// <summary>One running service for a test class; each test creates its own tenants.</summary>
 public sealed class SharedHost(PostgresServer postgres) : IAsyncLifetime
 {
     public ServiceHost Host { get; private set; } = null!;
@@ -38,7 +38,7 @@ internal static class Calls
     }
 }
 
-/// <summary>An answer, read to its end.</summary>
+/// <summary>An answer with its whole body.</summary>
 internal sealed record Answer(HttpStatusCode Status, string Text, string? ETag, string? Location)
 {
     public JsonElement Json => JsonElement.Parse(Text);

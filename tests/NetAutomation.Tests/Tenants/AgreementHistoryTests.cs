@@ -11,17 +11,17 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Tenants;
 
 /// <summary>
-/// Every sequence of events AWS Marketplace documents, in any order, more than once, with the registration anywhere among them, ends the
-/// same. The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
+/// Every documented sequence of AWS Marketplace's events, in any order, repeated, with the registration at any place among them, has the
+/// same result. The seed is printed; <c>NETAUTOMATION_SEED</c> repeats one.
 /// </summary>
 public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Ways = 1000, Lanes = 4;
 
     /// <summary>
-    /// What AWS sends, ten minutes apart, and what the tenants are in the end. Created, Amended, Ended and Licence Updated, Deprovisioned
-    /// with the agreement's letter and the licence's number; of products without concurrent agreements the SNS action. Where licences stand
-    /// together, they are of one tenant.
+    /// The events of AWS, ten minutes apart, and the expected tenants. Created, Amended, Ended and Licence Updated, Deprovisioned with the
+    /// agreement's letter and the licence's number; of products without concurrent agreements the SNS action. Licences joined by +
+    /// belong to one tenant.
     /// </summary>
     private static readonly (string Name, string Events, string Licenses, string End)[] _sequences =
     [
@@ -73,7 +73,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         TestContext.Current.SendDiagnosticMessage("agreements: NETAUTOMATION_SEED={0}", seed);
         var database = await postgres.Create();
         await using var host = await ServiceHost.Start(database, ["Roles:1=api"]);
-        // Once in the order of their times, the registration first: what the rest is compared with.
+        // The reference: in the order of their times, the registration first.
         var ends = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var each in _sequences)
         {
@@ -104,7 +104,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
 
                 var order = deeds.ToArray();
                 random.Shuffle(order);
-                // Every third way two processes take them at once.
+                // In every third order two processes apply the events at the same time.
                 await Play(host, order, way % 3 == 0 ? 2 : 1);
                 var (end, whole) = await buyer.End(host);
                 (end, whole).ShouldBe((each.End, ends[each.Name]), $"{each.Name}, seed {seed}, way {way}");
@@ -116,7 +116,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
     public async Task An_agreement_that_is_over_closes_no_other_payer()
     {
         await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:1=api"]);
-        // Of one account and product, by product code and by licence; that the first was ever in force is heard last.
+        // Agreements of one account and product, by product code and by licence; the event that the first was ever in force comes last.
         var buyer = new Buyers("C:X U:1:X subscribe-success unsubscribe-success", " 1");
         var messages = buyer.Messages().ToArray();
         await Play(host, [.. buyer.Registrations, messages[0], messages[1], messages[3], messages[2]], 1);
@@ -133,7 +133,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             }
         }));
 
-    /// <summary>Who bought, under names nobody else has, and what AWS says of it.</summary>
+    /// <summary>The buyers of one history, with unique names, and the events of AWS about them.</summary>
     private sealed class Buyers
     {
         private static readonly DateTimeOffset _start = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
@@ -147,7 +147,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             _tenants = [.. licenses.Split(' ').Select(each => each.Split('+'))];
         }
 
-        /// <summary>One for each tenant.</summary>
+        /// <summary>One registration for each tenant.</summary>
         public IEnumerable<Func<IServiceProvider, Task>> Registrations =>
             _tenants.Select<string[], Func<IServiceProvider, Task>>(licenses => async services =>
         {
@@ -190,7 +190,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
 
         private Buyer Buyer(string license) => new(Account, Product, License(license), license.Length == 0 ? $"cust-{_number}" : null);
 
-        /// <summary>Each event once, in an envelope that AWS may use.</summary>
+        /// <summary>Each event once, in one of the envelopes that AWS uses.</summary>
         public IEnumerable<Func<IServiceProvider, Task>> Messages(Random? random = null)
         {
             for (var i = 0; i < _events.Length; i++)
@@ -284,7 +284,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             });
         }
 
-        /// <summary>In short, and with everything that must be the same.</summary>
+        /// <summary>The result, short and with every value that must be the same.</summary>
         public async Task<(string End, string Whole)> End(ServiceHost host)
         {
             await using var scope = host.Services.CreateAsyncScope();
@@ -321,7 +321,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                 row.License, row.State, row.Agreement, row.State == "pending" ? null : row.Payer,
                 several && row.Paying == true ? "paying" : null }.Where(each => each is not null));
 
-        // The database ends one of two transactions that wait for each other; the service does it again by the clock.
+        // PostgreSQL ends one of two transactions in a deadlock; the service repeats it later by a timer.
         private static async Task Again(Func<Task> deed)
         {
             for (var left = 5; left > 0; left--)

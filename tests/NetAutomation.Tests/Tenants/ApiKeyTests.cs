@@ -85,7 +85,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
             .ShouldBeInRange(DateTimeOffset.UtcNow.AddMinutes(50), DateTimeOffset.UtcNow.AddMinutes(61));
         (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { })).StatusCode.ShouldBe(HttpStatusCode.Conflict);
 
-        // At once, where it is known to others.
+        // Without overlap, as after a leak: the old key ends at once.
         await Rotate(tenant.Client, rotated.GetProperty("id").GetString()!, new { overlapSeconds = 0 });
         (await after.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         (await tenant.Client.PostAsJsonAsync($"/v1/api-keys/{old}:rotate", new { overlapSeconds = -1 })).StatusCode.ShouldBe(

@@ -9,7 +9,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Tenants;
 
-/// <summary>An account counts for a tenant only when it proved itself, or a person at the provider said so.</summary>
+/// <summary>An account belongs to a tenant only if it is proven, or if an operator says so.</summary>
 public sealed partial class AwsAccountTests(PostgresServer postgres)
 {
     private const string Other = SimulatedCloud.Stranger;
@@ -37,7 +37,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var endpoint = await market.Endpoint(Other);
         await Eventually.Holds(async () => await market.Cloud.StateAsync(endpoint) == "available");
 
-        // Taken away and claimed again, the old proof is worth nothing.
+        // After removal and a new claim the old proof is worthless.
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("account_known");
         (await client.Call("DELETE", $"/v1/aws-accounts/{Other}")).Must(HttpStatusCode.NoContent);
@@ -67,7 +67,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         }
 
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
-        // Claimed anew, the tries count on until the first challenge would have ended.
+        // After a new claim the attempts still count until the first challenge would have expired.
         nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
             .Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
         (await Prove(client, market.Presign(Other, nonce))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("no_challenge");
@@ -100,7 +100,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var mine = (await client.Call("GET", "/v1/aws-accounts")).Json.GetProperty("items").EnumerateArray()
             .Single(each => each.GetProperty("account").GetString() == Other);
         (mine.GetProperty("state").GetString(), mine.GetProperty("provenBy").GetString()).ShouldBe(("active", "operator"));
-        // Whose its next endpoint is, the provider decides.
+        // For its next endpoint an operator decides which tenant gets it.
         var endpoint = await market.Endpoint(Other);
         await Eventually.Holds(() => market.Value<bool>(
             """
@@ -148,8 +148,8 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     }
 
     /// <summary>
-    /// What a customer sends is requested by this service: it must be GetCallerIdentity at AWS STS, and nothing else that some parser could
-    /// make of it.
+    /// The service requests the URL that a customer sends, so it must be GetCallerIdentity at AWS STS, and nothing else in the eyes of any
+    /// parser.
     /// </summary>
     [Theory]
     [InlineData("https://sts.amazonaws.com/?{0}", true)]

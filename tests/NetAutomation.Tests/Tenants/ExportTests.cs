@@ -30,13 +30,13 @@ public sealed class ExportTests(PostgresServer postgres)
             ["api_key", "audit_event", "connector", "credential", "device", "entitlement", "invoice", "purchase", "receipt", "run",
                 "schedule", "site", "usage", "window"]);
 
-        // Receipts prove themselves as they do where they are fetched alone.
+        // The exported receipts verify like those of the receipts endpoint.
         var receipts = (await ground.Tenant.Client.GetStringAsync("/v1/receipts")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         rows.Where(row => row.Kind == "receipt").Select(row => row.Data.GetRawText()).ShouldBe(receipts);
         var devices = (await ground.Tenant.Client.GetStringAsync("/v1/devices"))[10..];
         devices.ShouldStartWith(rows.First(row => row.Kind == "device").Data.GetRawText());
 
-        // The provider gets the same, also once the customer may no longer read.
+        // The provider gets the same export, even when the customer may no longer read.
         await ground.Sql(
             "update onboarding.tenant set state = 'ended', reads_until = now() - interval '1 day' where tenant_id = $1",
             ground.Tenant.Id.Value);

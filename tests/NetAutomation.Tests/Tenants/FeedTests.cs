@@ -31,7 +31,7 @@ public sealed class FeedTests(PostgresServer postgres)
         after.Items[0].GetProperty("member").GetString().ShouldBe("test");
         (await Read(client, $"after={after.Next}")).Next.ShouldBe(after.Next);
 
-        // One by one it is the same sequence, with the same ids.
+        // Read one by one, it is the same sequence with the same ids.
         var (all, one) = (await Read(client, ""), new List<string>());
         for (var at = ""; (await Read(client, $"limit=1{at}")) is { Items: [var item] } page; at = $"&after={page.Next}")
         {
@@ -97,7 +97,7 @@ public sealed class FeedTests(PostgresServer postgres)
         (await Task.WhenAll(asked)).ShouldAllBe(answer => answer.StatusCode == HttpStatusCode.OK);
     }
 
-    /// <summary>Transactions that commit in another order than they began in: what a reader saw never gets a predecessor.</summary>
+    /// <summary>Transactions commit in another order than they began: no event appears before one that a reader has already seen.</summary>
     [Fact]
     public async Task Nothing_comes_in_late_and_nothing_twice()
     {
@@ -108,7 +108,7 @@ public sealed class FeedTests(PostgresServer postgres)
         {
             for (var deed = 0; deed < deeds; deed++)
             {
-                // The number is taken first, and the commit comes after a while that differs.
+                // Each transaction takes its number first and commits after a different delay.
                 await ground.AppSql(
                     $"""
                     insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
@@ -154,7 +154,7 @@ public sealed class FeedTests(PostgresServer postgres)
     }
 
     /// <summary>
-    /// Reads on until an event of this type: the feed waits for every older transaction of the server, also for those of other databases.
+    /// Reads until an event of this type: the feed waits for every older transaction of the server, also for those of other databases.
     /// </summary>
     private static async Task<(List<string> Types, string Next, List<JsonElement> Items)> ReadUntil(
         HttpClient client, string after, string type)

@@ -20,7 +20,7 @@ using SimulatedProduct = NetAutomation.AwsSimulator.MarketplaceOptions;
 
 namespace NetAutomation.Tests.Tenants;
 
-/// <summary>The service beside a simulated AWS that sells it: with concurrent agreements as <c>pc</c>, without as <c>old</c>.</summary>
+/// <summary>The service and a simulated AWS that sells it: with concurrent agreements as <c>pc</c>, without as <c>old</c>.</summary>
 internal sealed partial class Market : IAsyncDisposable
 {
     public const string Legacy = "old";
@@ -83,7 +83,7 @@ internal sealed partial class Market : IAsyncDisposable
         return new Market(cloud, service, database);
     }
 
-    /// <summary>A subscription at AWS Marketplace; it is not confirmed yet.</summary>
+    /// <summary>Creates a subscription at AWS Marketplace that is not confirmed yet.</summary>
     public async Task<Subscription> Subscribe(string account = SimulatedCloud.Customer, string? product = null, object? entitlements = null)
     {
         var made =
@@ -91,7 +91,7 @@ internal sealed partial class Market : IAsyncDisposable
         return new Subscription(made.GetProperty("id").GetString()!, account, made.GetProperty("registrationToken").GetString()!);
     }
 
-    /// <summary>activate, end, deprovision, fail.</summary>
+    /// <summary>Lets AWS Marketplace change the subscription: activate, end, deprovision or fail.</summary>
     public Task Say(Subscription subscription, string what, string query = "") =>
         Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{subscription.Id}:{what}{query}");
 
@@ -103,7 +103,7 @@ internal sealed partial class Market : IAsyncDisposable
         return (answer.StatusCode, WebUtility.HtmlDecode(await answer.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>A browser that came from Marketplace.</summary>
+    /// <summary>A browser that Marketplace has sent to the registration page.</summary>
     public async Task<HttpClient> Register(Subscription subscription)
     {
         var browser = Service.Browser();
@@ -120,7 +120,7 @@ internal sealed partial class Market : IAsyncDisposable
     public static async Task<TenantId> Tenant(HttpClient browser) =>
         TenantId.Parse(TenantOnPage().Match(await Page(browser)).Groups["id"].Value);
 
-    /// <summary>A tenant with an endpoint and its first key.</summary>
+    /// <summary>Creates a tenant with an endpoint and its first key.</summary>
     public async Task<(TenantId Tenant, HttpClient Client, string Endpoint, HttpClient Browser)> Onboard(Subscription subscription)
     {
         await Say(subscription, "activate");
@@ -140,14 +140,14 @@ internal sealed partial class Market : IAsyncDisposable
 
     public Task Becomes(TenantId tenant, string state) => Eventually.Holds(async () => await State(tenant) == state);
 
-    /// <summary>Events that wait, applied now.</summary>
+    /// <summary>Applies the waiting events.</summary>
     public async Task Sweep()
     {
         await using var scope = Service.Services.CreateAsyncScope();
         await ActivatorUtilities.CreateInstance<SweepEvents>(scope.ServiceProvider).Run(default);
     }
 
-    /// <summary>ARNs that EC2 lets see the endpoint service.</summary>
+    /// <summary>ARNs of the principals to whom EC2 shows the endpoint service.</summary>
     public async Task<List<string>> Principals() => SimulatedCloud.Values(
         (await Cloud.QueryAsync(
             SimulatedCloud.Provider, "ec2", $"Action=DescribeVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}")).Body,
@@ -167,7 +167,7 @@ internal sealed partial class Market : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>What an AWS SDK makes of GetCallerIdentity with these credentials (Signature Version 4, query parameters).</summary>
+    /// <summary>GetCallerIdentity as an AWS SDK signs it with these credentials (Signature Version 4, query parameters).</summary>
     public string Presign(string account, string challenge, string header = "x-netautomation-challenge", string? secret = null)
     {
         var time = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);

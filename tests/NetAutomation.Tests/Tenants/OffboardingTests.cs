@@ -8,7 +8,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Tenants;
 
-/// <summary>What is left of a tenant that left: its bills, receipts and audit, and nothing else. The simulated AWS judges.</summary>
+/// <summary>An offboarded tenant leaves only its invoices, receipts and audit. The simulated AWS judges.</summary>
 public sealed class OffboardingTests(PostgresServer postgres)
 {
     [Theory]
@@ -37,7 +37,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
             values ($1, $1, 'statement', 'USD', daterange('2026-10-01', '2026-11-01'))
             """, tenant.Value);
 
-        // In force: AWS Marketplace ends it first.
+        // The agreement is in force, so AWS Marketplace must end it first.
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
         await market.Say(subscription, "end");
         await market.Becomes(tenant, "ended");
@@ -94,7 +94,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
             .Must(HttpStatusCode.Conflict);
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);
 
-        // Again changes nothing, and what AWS still says of it neither.
+        // Neither a second offboarding nor later events of AWS change anything.
         var audits = await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'");
         await Run();
         await market.Say(subscription, "activate");
@@ -102,7 +102,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await market.State(tenant)).ShouldBe("ended");
         (await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'")).ShouldBe(audits);
 
-        // Who subscribes again is somebody new, whom the old one's past does not touch.
+        // A new subscription gets a new tenant, which the past of the old one does not affect.
         var again = await market.Subscribe();
         await market.Say(again, "activate");
         var other = await Market.Tenant(await market.Register(again));
@@ -125,7 +125,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         var (subscription, old) = await Offboarded(market);
         var fresh = await Market.Tenant(await market.Register(subscription));
         fresh.ShouldNotBe(old);
-        // That it once ended is the other's.
+        // The end of the subscription belongs to the old tenant.
         (await market.State(fresh)).ShouldBe("pending");
         await market.Say(subscription, "activate");
         await market.Becomes(fresh, "active");
@@ -137,7 +137,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
     {
         await using var market = await Market.Start(postgres);
         var (subscription, _) = await Offboarded(market);
-        // All of it long ago, and the new subscription between the end and the offboarding; its end is heard only with the registration.
+        // Everything is long ago, and the new subscription lies between the end and the offboarding; its end is applied only with the
+        // registration.
         await market.Sql("update onboarding.marketplace_event set at = at - interval '90 days'");
         await market.Sql("update onboarding.agreement set ended_at = ended_at - interval '90 days'");
         await market.Sql(
@@ -216,7 +217,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         return (subscription, tenant);
     }
 
-    // A connection of a dead binding may be closed instead of answered.
+    // The service may close a connection of an ended binding instead of answering.
     private static async Task<bool> Refused(HttpClient client)
     {
         try

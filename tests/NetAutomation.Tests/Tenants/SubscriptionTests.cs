@@ -9,7 +9,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Tenants;
 
-/// <summary>What AWS Marketplace says of subscriptions, through its queue, in every envelope.</summary>
+/// <summary>Events of AWS Marketplace about subscriptions, through its queue, in every envelope.</summary>
 public sealed class SubscriptionTests(PostgresServer postgres)
 {
     [Theory]
@@ -23,7 +23,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         var early = form.Length > 0;
         if (early)
         {
-            // Before the buyer registers nobody knows whose it is.
+            // Before the buyer registers, the subscription belongs to no tenant.
             await market.Say(subscription, "activate", form);
         }
 
@@ -43,7 +43,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         (await market.Value<bool>("select closed_at is not null from billing.payer")).ShouldBeTrue();
         await market.Say(subscription, "deprovision", form);
         await market.Becomes(tenant, "ended");
-        // Who comes back while data is still there has it back.
+        // A buyer who returns while the data still exists gets it back.
         await market.Say(subscription, "activate", form);
         await market.Becomes(tenant, "active");
         (await market.Value<bool>(
@@ -68,7 +68,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         var subscription = await market.Subscribe(product: Market.Legacy, entitlements: new { bgp_contract = 1 });
         var browser = await market.Register(subscription);
         var tenant = await Market.Tenant(browser);
-        // AWS has it, and no notice of it comes.
+        // AWS knows the agreement but sends no event.
         await market.Cloud.ControlAsync(HttpMethod.Put, "/control/queues/events/faults", new { dropPercent = 100 });
         await market.Say(subscription, "activate");
         await Ask();
@@ -88,7 +88,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await Later();
         (await market.State(tenant)).ShouldBe("ended");
 
-        // It was one after all.
+        // The agreement exists after all.
         await market.Say(subscription, "activate");
         await Later();
         (await market.State(tenant)).ShouldBe("active");
@@ -96,7 +96,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
             "select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
         (await market.Value<bool>("select unlisted = 0 and unlisted_since is null from onboarding.agreement")).ShouldBeTrue();
 
-        // Who comes with a new token is not left waiting.
+        // A registration with a new token makes the service ask AWS at once.
         var other = await market.Subscribe(SimulatedCloud.Stranger, Market.Legacy);
         await market.Register(other);
         await market.Sql("update onboarding.agreement set asked_at = now()");
@@ -149,7 +149,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await market.Say(subscription, "activate");
         var tenant = await Market.Tenant(await market.Register(subscription));
         await market.Becomes(tenant, "active");
-        // Of another licence that the same agreement is about: nobody counts it.
+        // Events of other licences of the same agreement do not count.
         await market.Sql(
             """
             insert into onboarding.marketplace_event (id, kind, at, license_arn, agreement_id, account, product_code, body)
@@ -185,7 +185,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         await Look();
         (await market.State(tenant)).ShouldBe("active");
 
-        // An operator may say otherwise.
+        // An operator may reactivate the tenant.
         await market.Sql("update billing.payer set refused_at = now()");
         await Look();
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:reactivate")).Must(HttpStatusCode.OK);
@@ -193,7 +193,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         (await market.State(tenant)).ShouldBe("active");
         (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).Must(HttpStatusCode.Created);
 
-        // What an operator takes over, the operator lifts.
+        // Only an operator lifts an operator's suspension.
         await market.Sql("update billing.payer set refused_at = now()");
         await Look();
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "abuse" })).Must(HttpStatusCode.OK)
@@ -221,7 +221,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "abuse" })).Must(HttpStatusCode.OK);
         await market.Say(subscription, "deprovision");
         await market.Becomes(tenant, "ended");
-        // The clock of an event has seconds only.
+        // The time of an event has a precision of seconds.
         await market.Sql("update onboarding.marketplace_event set at = at - interval '1 minute'");
         await market.Say(subscription, "activate");
         await market.Becomes(tenant, "suspended");

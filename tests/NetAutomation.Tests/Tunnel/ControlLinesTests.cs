@@ -91,7 +91,7 @@ public sealed class ControlLinesTests
             }
             catch (InvalidDataException)
             {
-                // The only answer to garbage.
+                // Garbage closes the connection.
             }
         }
     }

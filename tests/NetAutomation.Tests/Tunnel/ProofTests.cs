@@ -23,7 +23,7 @@ public sealed class ProofTests
     {
         using var key = Proof.CreateKey();
         Proof.OpenAttach(key, Proof.Sign(key, new JoinStatement("aud", "digest", "nonce"))).ShouldBeNull();
-        // Holds all that a check holds.
+        // An attach statement contains all members of a check statement.
         Proof.OpenCheck(
             key, Proof.Sign(key, new AttachStatement("aud", "con", "link", "nonce", DateTimeOffset.UtcNow, 5, "1.0.0", "instance", 3)))
                 .ShouldBeNull();
@@ -36,7 +36,7 @@ public sealed class ProofTests
         var proof = Proof.Sign(key, new JoinStatement("aud", "digest", "nonce"));
         for (var i = 0; i < proof.Length; i++)
         {
-            // The last character of an unpadded base64url text may carry bits that mean nothing.
+            // The last character of an unpadded base64url text may contain unused bits.
             var changed = proof[..i] + (proof[i] == 'A' ? 'Q' : 'A') + proof[(i + 1)..];
             Proof.OpenJoin(key, changed).ShouldBeNull();
             Proof.OpenJoin(key, proof[..i]).ShouldBeNull();

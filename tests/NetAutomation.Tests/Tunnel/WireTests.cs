@@ -18,8 +18,8 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Tests.Tunnel;
 
 /// <summary>
-/// Version 1 of the protocol as it was recorded. Connectors in the field speak it, and services that were rolled back: what fails here is
-/// mended in the code, never in the records. A later version gets records of its own; these stay while version 1 is accepted.
+/// Recorded messages of protocol version 1. Connectors in the field and older services speak it: if a test fails, correct the code, never
+/// the records. A later version gets records of its own; these stay while version 1 is accepted.
 /// </summary>
 public sealed class WireTests(PostgresServer postgres)
 {
@@ -63,7 +63,7 @@ public sealed class WireTests(PostgresServer postgres)
         var read = Read(type, recorded);
         var written = JsonSerializer.Serialize(read, TunnelJson.Default.GetTypeInfo(type)!);
         Contains(JsonNode.Parse(written)!, JsonNode.Parse(recorded)!).ShouldBeTrue(written);
-        // From a newer end, too.
+        // A newer peer may add members.
         var newer = JsonNode.Parse(recorded)!.AsObject();
         newer.Add("tomorrow", new JsonObject { ["x"] = 1 });
         JsonSerializer.Serialize(Read(type, newer.ToJsonString()), TunnelJson.Default.GetTypeInfo(type)!).ShouldBe(written);
@@ -115,9 +115,7 @@ public sealed class WireTests(PostgresServer postgres)
         TunnelProtocol.Accepts("1.0").ShouldBeFalse();
     }
 
-    /// <summary>
-    /// Nothing of today's code speaks here: paths, headers, messages and signatures are those of a connector of version 1.
-    /// </summary>
+    /// <summary>This test uses no current code: paths, headers, messages and signatures are those of a connector of version 1.</summary>
     [Fact]
     public async Task Connector_of_version_1_joins_attaches_and_serves()
     {
@@ -194,7 +192,7 @@ public sealed class WireTests(PostgresServer postgres)
         }
     }
 
-    /// <summary>The other direction: a service of version 1, with words of a newer one in between.</summary>
+    /// <summary>The other direction: a service of version 1 whose messages also contain members of a newer version.</summary>
     [Fact]
     public async Task Service_of_version_1_is_served_by_this_connector()
     {

@@ -24,7 +24,8 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
         await using var rows = new EveryRow(ground.Database);
         var operations = await ApiOperation.All(ground.Client);
         var tenant = await FullTenant.Fill(ground, ground.Tenant, operations);
-        // That a key was used is noted at most once a minute, which is no write of the request, and slow machines take longer than that.
+        // The service notes the use of a key at most once a minute. That write is not the request's, so the test sets the time of use
+        // ahead.
         await ground.Sql("update onboarding.api_key set last_used_at = now() + interval '1 day'");
         var attacks = new ApiAttacks(new Random(seed), tenant);
         var documented = (await File.ReadAllLinesAsync(Path.Combine(PostgresServer.RepositoryRoot(), "docs/errors.md")))
@@ -155,11 +156,11 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
 }
 
 /// <summary>One hostile request.</summary>
-/// <param name="Expected">The status it must get; null where any documented one will do.</param>
-/// <param name="Pointer">Where a 400 must point.</param>
+/// <param name="Expected">The expected status; null if any documented one is right.</param>
+/// <param name="Pointer">The pointer that a 400 must name.</param>
 internal sealed record ApiAttack(HttpRequestMessage Request, string What, int? Expected = null, string? Pointer = null);
 
-/// <summary>Makes requests that are right but for one thing.</summary>
+/// <summary>Creates requests with exactly one fault.</summary>
 internal sealed class ApiAttacks(Random random, FullTenant tenant)
 {
     public ApiAttack Next(ApiOperation operation)

@@ -33,11 +33,11 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
             verb => new ApiOperation(verb.Key.ToUpperInvariant(), path.Key, verb.Value!.AsObject(), schemas)))];
     }
 
-    /// <summary>The path with these values in place of its parameters.</summary>
+    /// <summary>The path with its parameters replaced by these values.</summary>
     public string At(Func<string, string> value) => Braces().Replace(Path, match => value(match.Groups["name"].Value));
 
     /// <summary>A body that fits the schema, with the required members and those that <paramref name="wanted"/> picks.</summary>
-    /// <param name="id">Gives an id for a prefix such as <c>dev_</c>.</param>
+    /// <param name="id">Returns an id for a prefix such as <c>dev_</c>.</param>
     public JsonObject? Body(Func<string, string> id, Func<string, bool> wanted) => BodySchema is { } schema
         ? Sample(schema, "", id, wanted)!.AsObject() : null;
 
@@ -81,7 +81,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
         };
     }
 
-    /// <summary>Values that the schema alone does not give, so that requests come past the first check.</summary>
+    /// <summary>Valid values that do not follow from the schema, so that requests pass the first check.</summary>
     private static JsonNode? Known(string name) => name switch
     {
         "name" => $"name-{Interlocked.Increment(ref _names)}",
@@ -105,13 +105,13 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     private static partial Regex Braces();
 }
 
-/// <summary>Every table of a database, read as the owner: what changed, and where a text stands.</summary>
+/// <summary>Reads every table of a database as the owner, to find changes and texts.</summary>
 internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
 {
     private readonly Npgsql.NpgsqlDataSource _source = Npgsql.NpgsqlDataSource.Create(database.Owner);
     private IReadOnlyList<string> _tables = [];
 
-    /// <summary>Per table its rows and the transactions that wrote them, so that an update shows as well.</summary>
+    /// <summary>The rows of each table and the transactions that wrote them, so that an update shows too.</summary>
     public async Task<IReadOnlyDictionary<string, string>> Snapshot()
     {
         var union =
@@ -122,7 +122,7 @@ internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
         return await Pairs(union);
     }
 
-    /// <summary>Tables with a row that holds the text, plainly, in hexadecimal (bytea) or in base64.</summary>
+    /// <summary>Tables with a row that contains the text, plain, in hexadecimal (bytea) or in base64.</summary>
     public async Task<IEnumerable<string>> Holding(string text)
     {
         var bytes = System.Text.Encoding.UTF8.GetBytes(text);

@@ -5,7 +5,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>A tenant that has at least one of everything the API shows by id.</summary>
+/// <summary>A tenant with at least one object of every kind that the API shows by id.</summary>
 /// <param name="ByCollection">An id for each list, such as <c>/v1/devices</c>.</param>
 internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string, string> ByCollection)
 {
@@ -49,7 +49,7 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
     }
 
     /// <summary>
-    /// The tenant's own id for a path parameter; an operation on things that this tenant has none of is no test of anything.
+    /// The tenant's own id for a path parameter. A test fails if the tenant has no such object, because it would test nothing.
     /// </summary>
     public string PathId(ApiOperation operation, string parameter) => Collection(operation, parameter) is { } collection
         && ByCollection.TryGetValue(collection, out var id)

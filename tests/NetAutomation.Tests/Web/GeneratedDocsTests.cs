@@ -6,7 +6,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>Documents that follow from the code. <c>NETAUTOMATION_UPDATE_DOCS=1 tests/run GeneratedDocs</c> writes them anew.</summary>
+/// <summary>Documents generated from the code. <c>NETAUTOMATION_UPDATE_DOCS=1 tests/run GeneratedDocs</c> writes them again.</summary>
 public sealed class GeneratedDocsTests(PostgresServer postgres)
 {
     private static readonly JsonSerializerOptions _indented =

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>Values that broke services before. JSON values stand as their text, since a writer would refuse to write them.</summary>
+/// <summary>Values that have broken services before. JSON values are texts, because a JSON writer would refuse them.</summary>
 internal static class Hostile
 {
     public static readonly string[] Json =
@@ -27,7 +27,7 @@ internal static class Hostile
         "{\"routes\":[{\"prefix\":\"\\ud800\",\"nextHop\":\"\\u0000\"}]}", "{\"routes\":[{\"prefix\":1e999,\"nextHop\":1}]}",
     ];
 
-    /// <summary>Bodies that are no JSON at all, or not the JSON of an object.</summary>
+    /// <summary>Bodies that are not JSON, or not a JSON object.</summary>
     public static readonly byte[][] Bodies =
     [
         [], " "u8.ToArray(), "{"u8.ToArray(), "{\"a\""u8.ToArray(), "null"u8.ToArray(), "[]"u8.ToArray(), "\"x\""u8.ToArray(),
@@ -54,7 +54,7 @@ internal static class Hostile
         "text/csv; header=present", "application/jsonx",
     ];
 
-    /// <summary>As they stand in the URL.</summary>
+    /// <summary>Encoded for the URL.</summary>
     public static readonly string[] Queries =
     [
         "", "abc", "-1", "0", "201", "99999999999", "1.5", "%FF", "%C0%80", "%ED%A0%80", "%E2%80%AE", "%07", "a%20b", "%27%3B--", "null",
@@ -63,7 +63,7 @@ internal static class Hostile
         "dev_zzzzzzzzzzzzzzzzzzzzzzzzzz", "9223372036854775807", "-9223372036854775808",
     ];
 
-    /// <summary>As they stand in the URL. Empty and dotted segments name other paths.</summary>
+    /// <summary>Encoded for the URL. Empty and dotted segments name other paths.</summary>
     public static readonly string[] PathIds =
     [
         "x", "dev_", "run_00000000000000000000000000", "dev_zzzzzzzzzzzzzzzzzzzzzzzzzz", "RUN_01K0C3M5X8P2V7Q4R9T6W1Y3ZA", "%20", "%FF",
@@ -92,7 +92,7 @@ internal static class Hostile
         ("Authorization", "Bearer " + new string('x', 4000)),
     ];
 
-    /// <summary>A value of another type than the schema's; null where any value would do.</summary>
+    /// <summary>A value of another type than the schema's; null if the schema allows any value.</summary>
     public static string? OtherType(JsonNode? valid, Random random) => valid switch
     {
         JsonObject => Pick(random, "\"x\"", "7", "[]", "true"),

@@ -6,7 +6,7 @@ using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>docs/operating.md lists what the service publishes: no instrument less, and none more.</summary>
+/// <summary>docs/operating.md lists exactly the instruments that the service publishes.</summary>
 public sealed partial class OperatingDocsTests(PostgresServer postgres)
 {
     [Fact]

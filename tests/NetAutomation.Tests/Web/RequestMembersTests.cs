@@ -6,7 +6,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>A member of a request that nothing applies would be answered with 200 and lost.</summary>
+/// <summary>Finds members of requests that the service accepts with 200 but ignores.</summary>
 public sealed class RequestMembersTests(PostgresServer postgres)
 {
     private const string Key1 = """-----BEGIN OPENSSH PRIVATE KEY-----\nb25l\n-----END OPENSSH PRIVATE KEY-----\n""";
@@ -14,7 +14,7 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     private const string WithKey = $$"""{"kind":"ssh_key","password":null,"privateKey":"{{Key1}}"}""";
     private const string WithEnable = """{"kind":"enable","enablePassword":"e"}""";
 
-    /// <summary>Change requests that are tried elsewhere.</summary>
+    /// <summary>Change requests that other tests cover.</summary>
     private static readonly Dictionary<string, string> _elsewhere = new(StringComparer.Ordinal)
     {
         ["ChangeEntitlementRequest"] = "one required member, of a rental: RentalTests",
@@ -111,7 +111,7 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         faults.ShouldBeEmpty();
     }
 
-    /// <summary>Sends the two values of a member one after the other: each shows, and they show differently.</summary>
+    /// <summary>Sends the two values of a member one after the other; each must show in the answer, and the answers must differ.</summary>
     private static async Task<IReadOnlyList<string>> Tried(RunGround ground, Resource resource, string member, bool patch)
     {
         var where = $"{(patch ? "PATCH" : "POST")} {resource.Path} {member}";
@@ -216,10 +216,10 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     {
         public bool Bare { get; init; }
 
-        /// <summary>What the resource needs to be before.</summary>
+        /// <summary>Members that the resource must have before.</summary>
         public string Base { get; init; } = "{}";
 
-        /// <summary>The member that shows a secret has changed.</summary>
+        /// <summary>The member that shows that a secret has changed.</summary>
         public string? ShownAs { get; init; }
 
         public Sample Of(string member) => Bare ? this with { One = $"{{\"{member}\":{One}}}", Other = $"{{\"{member}\":{Other}}}" } : this;

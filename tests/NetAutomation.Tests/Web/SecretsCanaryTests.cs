@@ -75,14 +75,14 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
             lines.All.Where(line => line.Contains(secret, StringComparison.Ordinal)).ShouldBeEmpty();
         }
 
-        // The search finds what is there.
+        // Proof that the search works: it finds a text that is there.
         lines.All.Count.ShouldBeGreaterThan(1000);
         (await rows.Holding("canary-2")).ShouldContain("inventory.credential");
     }
 
     private static string Canary() => $"canary{Guid.NewGuid():n}";
 
-    /// <summary>Everything that anything in the process logs, at every level.</summary>
+    /// <summary>Collects all log lines of the process, at every level.</summary>
     private sealed class LogLines : ILoggerProvider, ILogger
     {
         public ConcurrentQueue<string> All { get; } = [];

@@ -8,7 +8,7 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Web;
 
 /// <summary>
-/// What one tenant learns about another: nothing. Drawn from the served document, so that a new operation is covered or fails.
+/// One tenant learns nothing about another. The operations come from the served document, so a new operation is covered or fails.
 /// </summary>
 public sealed partial class TenantMatrixTests(PostgresServer postgres)
 {
@@ -201,11 +201,11 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
 
     private static string Fill(string name, Func<string> id) => name == "name" ? FullTenant.Artifact : id();
 
-    /// <summary>An id of the same kind that exists nowhere.</summary>
+    /// <summary>An id of the same kind that does not exist.</summary>
     private static string Nowhere(string id) => id.All(char.IsAsciiDigit)
         ? "900000000000" : id.Length < 30 ? id : id[..4] + new string('0', 25) + "7";
 
-    /// <summary>The made-up names are the same in both requests.</summary>
+    /// <summary>Uses the same generated names in both requests.</summary>
     private static void Align(JsonObject to, JsonObject from)
     {
         foreach (var name in new[] { "name", "address" }.Where(to.ContainsKey))

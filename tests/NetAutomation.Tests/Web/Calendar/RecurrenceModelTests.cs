@@ -3,7 +3,7 @@ using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Tests.Web.Calendar;
 
-/// <summary>Random rules against a model that looks at every half hour and asks the definition of each part.</summary>
+/// <summary>Random rules, compared with a model that tests every half hour against the definition of each part.</summary>
 public sealed class RecurrenceModelTests
 {
     private static readonly string[] _days = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
@@ -58,7 +58,7 @@ public sealed class RecurrenceModelTests
             for (var at = from.AddMinutes(1); at < until; at = at.AddMinutes(1))
             {
                 var (local, passed) = (Local(at), Local(at.AddMinutes(-1)).AddMinutes(1));
-                // The first pass of an hour that comes twice; and after a gap, all that the gap held.
+                // The first pass of a repeated hour; and after a gap, the times within the gap.
                 var meant =
                     (info.IsAmbiguousTime(local) && info.GetAmbiguousTimeOffsets(local).Max() != info.GetUtcOffset(at)
                         ? [] : new[] { local })
@@ -195,7 +195,7 @@ public sealed class RecurrenceModelTests
                 return false;
             }
 
-            // RFC 5545: what the rule leaves open is taken from DTSTART.
+            // RFC 5545: parts that the rule leaves open come from DTSTART.
             if (!Has("BYDAY") && !Has("BYMONTHDAY")
                 && ((freq == "WEEKLY" && time.DayOfWeek != anchor.DayOfWeek) || (freq is "MONTHLY" or "YEARLY" && time.Day != anchor.Day)
                     || (freq == "YEARLY" && !Has("BYMONTH") && time.Month != anchor.Month)))
