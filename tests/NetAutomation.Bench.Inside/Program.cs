@@ -6,14 +6,14 @@ using NetAutomation.Tunnel;
 
 // Programs that benches start beside the product's:
 //   relay LISTEN:TARGET...             TCP from one port of loopback to another, with the tunnel's own copying
-//   crowd PORT SERVER-NAME CA FOLDER TOKENS    a connector for every line of the file of join tokens
+//   connectors PORT SERVER-NAME CA FOLDER TOKENS    a connector for every line of the file of join tokens
 switch (args)
 {
     case ["relay", .. var pairs]:
         await Relay([.. pairs.Select(pair => Array.ConvertAll(pair.Split(':'), part => int.Parse(part, CultureInfo.InvariantCulture)))]);
         return 0;
-    case ["crowd", var port, var server, var ca, var folder, var tokens]:
-        await Crowd.Run(port, server, ca, folder, tokens);
+    case ["connectors", var port, var server, var ca, var folder, var tokens]:
+        await ManyConnectors.Run(port, server, ca, folder, tokens);
         return 0;
     default:
         return 2;

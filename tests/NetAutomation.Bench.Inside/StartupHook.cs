@@ -18,8 +18,8 @@ using NetAutomation.Web;
 [SuppressMessage("Major Bug", "S3903", Justification = "The same.")]
 internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
-    private readonly Openings _openings =
-        JsonSerializer.Deserialize<Openings>(Environment.GetEnvironmentVariable("NETAUTOMATION_BENCH_OPENINGS")!)!;
+    private readonly BenchSettings _settings =
+        JsonSerializer.Deserialize<BenchSettings>(Environment.GetEnvironmentVariable("NETAUTOMATION_BENCH_SETTINGS")!)!;
     private int _hosts;
 
     public static void Initialize() => DiagnosticListener.AllListeners.Subscribe(new StartupHook());
@@ -53,13 +53,13 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
 
     private void Open(IServiceCollection services)
     {
-        services.AddSingleton(_openings);
-        services.AddHostedService<Door>();
+        services.AddSingleton(_settings);
+        services.AddHostedService<DevicePorts>();
         // Connectors come without a load balancer, which would be a hop that ssh -R does not have.
         services.AddSingleton<EndpointTransport>(provider => listen => Unproven(listen, provider));
-        if (_openings.CustomerPort > 0)
+        if (_settings.CustomerPort > 0)
         {
-            services.Configure<KestrelServerOptions>(kestrel => kestrel.Listen(IPAddress.Loopback, _openings.CustomerPort, listen =>
+            services.Configure<KestrelServerOptions>(kestrel => kestrel.Listen(IPAddress.Loopback, _settings.CustomerPort, listen =>
             {
                 listen.Use(next => connection =>
                 {
@@ -74,7 +74,7 @@ internal sealed class StartupHook : IObserver<DiagnosticListener>, IObserver<Key
     /// <summary>A customer listener of the product without the PROXY header: every caller is the one tenant.</summary>
     private void Unproven(ListenOptions listen, IServiceProvider provider)
     {
-        var feature = new EndpointFeature("vpce-0123456789abcdef0", _ => ValueTask.FromResult<Id<TenantKind>?>(new(_openings.Tenant)));
+        var feature = new EndpointFeature("vpce-0123456789abcdef0", _ => ValueTask.FromResult<Id<TenantKind>?>(new(_settings.Tenant)));
         listen.Use(next => connection =>
         {
             connection.Features.Set(feature);

@@ -17,10 +17,10 @@ internal static class Api
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("api: starting service and database");
+        Stack.Log("api: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
-        var customers = await Customer.Equip(stack, Customers, 3);
+        var customers = await Customer.CreateWithDevices(stack, Customers, 3);
         foreach (var customer in customers)
         {
             await customer.Post("/v1/runs:batch", new { runs = Enumerable.Repeat(customer.Run(3), 60) });
@@ -31,7 +31,7 @@ internal static class Api
         async Task<double> Most(string path)
         {
             var (begun, first) = (stack.Cpu, Volatile.Read(ref next));
-            var rate = await Launch.Parallelly(Parallel, _time, async () =>
+            var rate = await Launch.PerSecond(Parallel, _time, async () =>
             {
                 using var answer = await Get(path);
                 answer.EnsureSuccessStatusCode();
@@ -52,8 +52,8 @@ internal static class Api
 
         Task<HttpResponseMessage> Get(string path) => customers[Interlocked.Increment(ref next) % Customers].Client.GetAsync(path);
 
-        await Launch.Warm(() => Most(Me), () => next);
-        await Launch.Warm(() => Most(Page), () => next);
+        await Launch.WarmUp(() => Most(Me), () => next);
+        await Launch.WarmUp(() => Most(Page), () => next);
         var rounds = await Rounds.Measure(
             "api", stack.Parts.Rounds,
             ("me", () => Most(Me)), ("page", () => Most(Page)), ("live", () => Most(Live)), ("p99Me", () => P99(Me)),

@@ -39,9 +39,9 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
     }
 
     /// <summary>Creates customers that bought a block and have devices at a site with a connector.</summary>
-    public static async Task<IReadOnlyList<Customer>> Equip(Stack stack, int customers, int devices)
+    public static async Task<IReadOnlyList<Customer>> CreateWithDevices(Stack stack, int customers, int devices)
     {
-        var made = new List<Customer>();
+        var created = new List<Customer>();
         for (var i = 0; i < customers; i++)
         {
             var customer = await Make(stack, i, http2: true);
@@ -83,10 +83,10 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
                 after = page.GetProperty("next").GetString();
             }
 
-            made.Add(customer with { Devices = ids });
+            created.Add(customer with { Devices = ids });
         }
 
-        return made;
+        return created;
     }
 
     /// <summary>The request body of a run on this number of devices.</summary>

@@ -86,7 +86,7 @@ internal sealed class Devices : IDisposable
         return true;
     }
 
-    public static void Pour(Socket socket, long length)
+    public static void SendBytes(Socket socket, long length)
     {
         var buffer = new byte[64 * 1024];
         for (; length > 0; length -= buffer.Length)
@@ -96,7 +96,7 @@ internal sealed class Devices : IDisposable
     }
 
     /// <summary>False if the other side closed the connection first.</summary>
-    public static bool Drink(Socket socket, long length)
+    public static bool ReceiveBytes(Socket socket, long length)
     {
         var buffer = new byte[64 * 1024];
         while (length > 0)
@@ -141,11 +141,11 @@ internal sealed class Devices : IDisposable
 
                     break;
                 case Send:
-                    Pour(socket, length);
+                    SendBytes(socket, length);
                     Fill(socket, order);
                     break;
                 case Receive:
-                    if (Drink(socket, length))
+                    if (ReceiveBytes(socket, length))
                     {
                         socket.Send("."u8);
                         Fill(socket, order);

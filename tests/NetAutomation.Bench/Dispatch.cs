@@ -17,11 +17,11 @@ internal static class Dispatch
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("dispatch: starting service and database");
+        Stack.Log("dispatch: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
         var queues = new List<Copies>();
-        foreach (var customer in await Customer.Equip(stack, Customers, 1))
+        foreach (var customer in await Customer.CreateWithDevices(stack, Customers, 1))
         {
             await customer.Post("/v1/runs", customer.Run(mode: "check"));
             queues.Add(
@@ -43,7 +43,8 @@ internal static class Dispatch
             await End(run);
         }
 
-        var rounds = await Rounds.Measure("dispatch", stack.Parts.Rounds, ("claims", Claims), ("lives", Lives), ("skip locked", Bare));
+        var rounds = await Rounds.Measure(
+            "dispatch", stack.Parts.Rounds, ("claims", Claims), ("lives", WholeRuns), ("skip locked", ClaimWithSkipLocked));
         var left = await stack.Value<long>("select count(*) from runs.run where state <> 'succeeded'");
         return new Result("dispatch", left == 0 && claimed == runs,
         [
@@ -86,7 +87,7 @@ internal static class Dispatch
             return rate;
         }
 
-        async Task<double> Lives()
+        async Task<double> WholeRuns()
         {
             await Fill();
             var (begun, ended) = (Stopwatch.GetTimestamp(), claimed);
@@ -100,7 +101,7 @@ internal static class Dispatch
             return (claimed - ended) / Stopwatch.GetElapsedTime(begun).TotalSeconds;
         }
 
-        async Task<double> Bare()
+        async Task<double> ClaimWithSkipLocked()
         {
             await stack.Sql(
                 "insert into public.bare (id, state) select gen_random_uuid(), 'queued' from generate_series(1, $1)", Customers * Each * 4);

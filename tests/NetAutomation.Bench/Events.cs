@@ -21,10 +21,10 @@ internal static class Events
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("events: starting service and database");
+        Stack.Log("events: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
-        var customers = await Customer.Equip(stack, Customers, 1);
+        var customers = await Customer.CreateWithDevices(stack, Customers, 1);
         var queues = new List<Copies>();
         foreach (var customer in customers)
         {

@@ -17,26 +17,26 @@ internal static class Growth
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("growth: starting service and database");
+        Stack.Log("growth: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
-        var customers = await Customer.Equip(stack, Customers + 1 + _sizes.Length, 1);
+        var customers = await Customer.CreateWithDevices(stack, Customers + 1 + _sizes.Length, 1);
         var (samples, next) = (new Queue<Customer>(customers.Skip(Customers)), 0);
-        Task<double> Launches() => Launch.Parallelly(Parallel, _time, async () =>
+        Task<double> Launches() => Launch.PerSecond(Parallel, _time, async () =>
         {
             var customer = customers[Interlocked.Increment(ref next) % Customers];
             using var answer = await customer.Send("/v1/runs", customer.Run());
             answer.EnsureSuccessStatusCode();
         });
 
-        await Launch.Warm(Launches, () => next);
+        await Launch.WarmUp(Launches, () => next);
         await using var product = new Product(stack);
         var (figures, tenants) = (new List<KeyValuePair<string, object>>(), 100);
         await Add(tenants);
         await product.ClaimAll(Workers);
         foreach (var size in _sizes)
         {
-            Stack.Say($"growth: {size} tenants");
+            Stack.Log($"growth: {size} tenants");
             await Add(size - tenants);
             tenants = size;
             var begun = Stopwatch.GetTimestamp();

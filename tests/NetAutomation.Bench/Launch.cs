@@ -18,10 +18,10 @@ internal static class Launch
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("launch: starting service and database");
+        Stack.Log("launch: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
-        var customers = await Customer.Equip(stack, Customers, 100);
+        var customers = await Customer.CreateWithDevices(stack, Customers, 100);
         await customers[0].Post("/v1/runs", customers[0].Run());
         var copies =
             await Copies.Of(
@@ -32,7 +32,7 @@ internal static class Launch
         async Task<double> Product(int devices, TimeSpan time)
         {
             var (begun, first) = (stack.Cpu, Volatile.Read(ref next));
-            var rate = await Parallelly(Parallel, time, async () =>
+            var rate = await PerSecond(Parallel, time, async () =>
             {
                 using var answer = await Start(customers[Interlocked.Increment(ref next) % Customers], devices);
                 answer.EnsureSuccessStatusCode();
@@ -45,7 +45,7 @@ internal static class Launch
             return rate;
         }
 
-        await Warm(() => Product(1, _time), () => next);
+        await WarmUp(() => Product(1, _time), () => next);
         cpu.Clear();
         var rounds = await Rounds.Measure(
             "launch", stack.Parts.Rounds,
@@ -60,7 +60,7 @@ internal static class Launch
                 return load.Percentile(0.99);
             }
         ),
-            ("sql", () => Parallelly(Parallel / 2, _time, async () =>
+            ("sql", () => PerSecond(Parallel / 2, _time, async () =>
             {
                 await using var connection = await source.OpenConnectionAsync();
                 await copies.Write(connection, [Guid.CreateVersion7()]);
@@ -91,17 +91,17 @@ internal static class Launch
     }
 
     /// <summary>Repeats the work some thousand times, so that the runtime compiles the hot path.</summary>
-    public static async Task Warm(Func<Task> some, Func<int> done)
+    public static async Task WarmUp(Func<Task> work, Func<int> done)
     {
         var (begun, first) = (Stopwatch.GetTimestamp(), done());
         while (done() - first < 3_000 && Stopwatch.GetElapsedTime(begun) < TimeSpan.FromMinutes(1))
         {
-            await some();
+            await work();
         }
     }
 
     /// <summary>Repetitions per second by this number of parallel loops.</summary>
-    public static async Task<double> Parallelly(int loops, TimeSpan time, Func<Task> work)
+    public static async Task<double> PerSecond(int loops, TimeSpan time, Func<Task> work)
     {
         var (begun, done) = (Stopwatch.GetTimestamp(), 0);
         await Task.WhenAll(Enumerable.Range(0, loops).Select(_ => Task.Run(async () =>

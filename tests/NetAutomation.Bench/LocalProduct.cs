@@ -38,9 +38,9 @@ internal sealed class LocalProduct : IAsyncDisposable
         var product = new LocalProduct(repository);
         try
         {
-            Stack.Say($"starting the product with {routers} routers");
+            Stack.Log($"starting the product with {routers} routers");
             await product.Script("deploy/local/up", "--devices", routers.ToString(CultureInfo.InvariantCulture), "--index", $"{Index}");
-            await product.Meet();
+            await product.ReadStack();
             return product;
         }
         catch
@@ -53,7 +53,7 @@ internal sealed class LocalProduct : IAsyncDisposable
     /// <summary>
     /// Counts the CPU time of the service, its database, the load balancer and the connector, and of all they start; not of the routers.
     /// </summary>
-    public void CountIn(CpuAccount account)
+    public void AddTo(CpuAccount account)
     {
         foreach (var file in Directory.GetFiles($"{_state}/pids"))
         {
@@ -85,7 +85,7 @@ internal sealed class LocalProduct : IAsyncDisposable
         await Script("deploy/local/down");
     }
 
-    private async Task Meet()
+    private async Task ReadStack()
     {
         var lab = JsonElement.Parse(await Script("deploy/local/lab", "inventory", "--vpc", Vpc));
         var login = JsonElement.Parse(await File.ReadAllTextAsync(lab.GetProperty("login").GetString()!));

@@ -26,7 +26,7 @@ internal sealed class Product : IAsyncDisposable
     public Journals Journals { get; }
 
     /// <summary>Notifies other processes of the rows written here, as a worker does.</summary>
-    public Task Ring() => _app.Services.GetServices<IHostedService>().OfType<RunBells>().Single().StartAsync(CancellationToken.None);
+    public Task Notify() => _app.Services.GetServices<IHostedService>().OfType<RunBells>().Single().StartAsync(CancellationToken.None);
 
     public Task<ClaimedRun?> Claim() => Journals.Claim("bench");
 

@@ -58,7 +58,7 @@ foreach (var name in names.Count > 0 ? names : [.. benches.Keys])
     catch (Exception fault)
     {
         // A bench that fails does not lose the results of the others.
-        Stack.Say($"{name} broke off: {fault}");
+        Stack.Log($"{name} broke off: {fault}");
         results.Add(new Result(name, false, [new("fault", fault.Message)]));
     }
 }

@@ -24,10 +24,10 @@ internal static class ProxyHeader
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("starting service and database");
+        Stack.Log("starting service and database");
         await stack.CreateDatabase();
         var port = Ports.Free();
-        await stack.StartOpened(new { Tenant = Guid.CreateVersion7(), Doors = Array.Empty<int[]>(), CustomerPort = port });
+        await stack.StartWithBenchSettings(new { Tenant = Guid.CreateVersion7(), Ports = Array.Empty<int[]>(), CustomerPort = port });
         (await Customer.Make(stack)).Client.Dispose();
         var (with, without) = (stack.Customer, new IPEndPoint(IPAddress.Loopback, port));
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
@@ -37,7 +37,7 @@ internal static class ProxyHeader
             new (string, Func<Task<double>>)[] {
                 ("connection", () => Task.FromResult(Compare("connection", Connections, Connection))),
                 ("request", () => Task.FromResult(Compared())) };
-        Stack.Say("warming up");
+        Stack.Log("warming up");
         for (var i = 0; i < 3; i++)
         {
             foreach (var (_, measure) in sides)

@@ -22,7 +22,7 @@ internal static class ReconcileTenThousand
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("starting simulator, service and database");
+        Stack.Log("starting simulator, service and database");
         await stack.StartSimulator(new { visibilityMilliseconds = 500, bucketCapacity = 30, refillPerSecond = 8 });
         await stack.CreateDatabase();
         await stack.Sql(
@@ -42,10 +42,10 @@ internal static class ReconcileTenThousand
         await Until(stack, warm.Count, TimeSpan.FromMinutes(3));
         using var client = (await Customer.Make(stack)).Client;
         await Measure(client, TimeSpan.FromSeconds(5));
-        Stack.Say("measuring the customer while no endpoint is on its way");
+        Stack.Log("measuring the customer while no endpoint is on its way");
         var before = await Measure(client, TimeSpan.FromSeconds(20));
 
-        Stack.Say($"{Connections} endpoints ask");
+        Stack.Log($"{Connections} endpoints ask");
         await Make(stack, Connections);
         await stack.Control(
             HttpMethod.Post, "/control/endpoints:fault",
@@ -54,14 +54,14 @@ internal static class ReconcileTenThousand
         using var decided = new CancellationTokenSource();
         var during = new Load(client, "/v1/me", Rate);
         var calling = during.Run(decided.Token);
-        await Flap(stack);
+        await ChangeConnections(stack);
         await Until(stack, Connections, TimeSpan.FromMinutes(5));
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         await decided.CancelAsync();
         await calling;
 
         var (wrong, missing, bound) = await Compare(stack);
-        Stack.Say("measuring the customer again");
+        Stack.Log("measuring the customer again");
         await Measure(client, TimeSpan.FromSeconds(20), before);
         var ratio = during.Percentile(0.99) / before.Percentile(0.99);
         var calls = (await stack.Control(HttpMethod.Get, "/control/calls")).EnumerateArray().ToList();
@@ -98,7 +98,7 @@ internal static class ReconcileTenThousand
             .EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!)];
 
     /// <summary>15 % within six seconds, besides the 5 % whose decisions fail.</summary>
-    private static async Task Flap(Stack stack)
+    private static async Task ChangeConnections(Stack stack)
     {
         for (var i = 0; i < 10; i++)
         {
@@ -129,8 +129,8 @@ internal static class ReconcileTenThousand
                     select count(*) from onboarding.endpoint_connection c
                     where missed = 0 and lower(state) in ('pendingacceptance', 'pending')
                     """);
-                var known = await stack.Value<long>("select count(*) from onboarding.endpoint_connection");
-                quiet = known >= seen && open == 0 && await Compare(stack) is (0, 0, _) ? quiet + 1 : 0;
+                var stored = await stack.Value<long>("select count(*) from onboarding.endpoint_connection");
+                quiet = stored >= seen && open == 0 && await Compare(stack) is (0, 0, _) ? quiet + 1 : 0;
                 return quiet == 3;
             },
             "all connections to be decided", within: most);

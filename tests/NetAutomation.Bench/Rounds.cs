@@ -26,12 +26,12 @@ internal sealed class Rounds
         {
             foreach (var (name, measure) in round % 2 == 0 ? sides : sides.Reverse())
             {
-                all._spins.Add(Spin());
+                all._spins.Add(TimeArithmetic());
                 all.Add(name, await measure());
             }
 
             var values = sides.Select(side => $"{side.Name} {all._values[side.Name][^1]:G4}");
-            Stack.Say($"{bench} round {round + 1} of {rounds}: {string.Join(", ", values)}");
+            Stack.Log($"{bench} round {round + 1} of {rounds}: {string.Join(", ", values)}");
         }
 
         return all;
@@ -70,7 +70,7 @@ internal sealed class Rounds
         return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
     }
 
-    private static double Spin()
+    private static double TimeArithmetic()
     {
         var begun = Stopwatch.GetTimestamp();
         var sum = 0ul;

@@ -36,7 +36,7 @@ internal sealed class RunOnRouters : IDisposable
         File.WriteAllLines(
             $"{_folder.FullName}/.ssh/known_hosts",
             product.Routers.Select(router => $"{router.Address} {string.Join(' ', router.HostKey.Split(' ').Take(2))}"));
-        product.CountIn(_cpu[Product]);
+        product.AddTo(_cpu[Product]);
     }
 
     /// <summary>Wall and CPU time with this number of devices, at most a hundred.</summary>
@@ -144,7 +144,7 @@ internal sealed class RunOnRouters : IDisposable
         }
 
         var first = (await _product.Get($"/v1/runs/{id}/events?after=0&limit=50")).GetProperty("items").EnumerateArray()
-            .First(happened => happened.GetProperty("type").GetString() == "device_started").GetProperty("time").GetDateTimeOffset();
+            .First(runEvent => runEvent.GetProperty("type").GetString() == "device_started").GetProperty("time").GetDateTimeOffset();
         return (seconds, (first - posted).TotalSeconds);
     }
 

@@ -16,12 +16,12 @@ internal static class Settle
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("settle: starting service and database");
+        Stack.Log("settle: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
         await using var product = new Product(stack);
         await using var source = NpgsqlDataSource.Create($"{stack.Owner};Max Auto Prepare=50;Auto Prepare Min Usages=1");
-        var customers = await Customer.Equip(stack, Customers, Devices);
+        var customers = await Customer.CreateWithDevices(stack, Customers, Devices);
         var small = new Dictionary<Guid, (Copies Queue, Guid Template)>();
         var large = new Dictionary<Guid, (Copies Queue, Guid Template)>();
         foreach (var customer in customers)
@@ -46,9 +46,9 @@ internal static class Settle
         var rounds = await Rounds.Measure(
             "settle", stack.Parts.Rounds,
             ("settlements", () => Time(small, Each, product.Finish)),
-            ("sql", () => Time(small, Each, run => Bare(source, run, small[run.Tenant.Value].Template))),
+            ("sql", () => Time(small, Each, run => WriteBySql(source, run, small[run.Tenant.Value].Template))),
             ("settlements100", () => Time(large, 1, product.Finish)),
-            ("sql100", () => Time(large, 1, run => Bare(source, run, large[run.Tenant.Value].Template))));
+            ("sql100", () => Time(large, 1, run => WriteBySql(source, run, large[run.Tenant.Value].Template))));
         var wrong = await stack.Value<long>(
             """
             select count(*) from runs.run r where r.state <> 'succeeded'
@@ -97,7 +97,7 @@ internal static class Settle
     }
 
     /// <summary>Copies the rows that ended the template run to this run.</summary>
-    private static async Task Bare(NpgsqlDataSource source, Runs.ClaimedRun run, Guid template)
+    private static async Task WriteBySql(NpgsqlDataSource source, Runs.ClaimedRun run, Guid template)
     {
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();

@@ -22,17 +22,17 @@ internal static class SseLag
 
     public static async Task<Result> Run(Stack stack)
     {
-        Stack.Say("sse-lag: starting service and database");
+        Stack.Log("sse-lag: starting service and database");
         await stack.CreateDatabase();
         await stack.StartService("api");
-        var customers = await Customer.Equip(stack, Customers, 1);
+        var customers = await Customer.CreateWithDevices(stack, Customers, 1);
         foreach (var customer in customers)
         {
             await customer.Post("/v1/runs:batch", new { runs = Enumerable.Repeat(customer.Run(mode: "check"), Each) });
         }
 
         await using var product = new Product(stack);
-        await product.Ring();
+        await product.Notify();
         var runs = await product.ClaimAll(1);
         foreach (var run in runs)
         {
@@ -48,7 +48,7 @@ internal static class SseLag
         var (sent, number) = (0, 0L);
         var (medians, worst) = (new List<double>(), 0.0);
         await Write();
-        var rounds = await Rounds.Measure("sse-lag", stack.Parts.Rounds, ("lag", Write), ("notify", () => Bare(stack)));
+        var rounds = await Rounds.Measure("sse-lag", stack.Parts.Rounds, ("lag", Write), ("notify", () => Notify(stack)));
         await end.CancelAsync();
         await Task.WhenAll(streams);
         foreach (var recorder in recorders)
@@ -143,7 +143,7 @@ internal static class SseLag
         return long.Parse(line.AsSpan(at, end - at), CultureInfo.InvariantCulture);
     }
 
-    private static async Task<double> Bare(Stack stack)
+    private static async Task<double> Notify(Stack stack)
     {
         using var end = new CancellationTokenSource();
         var lags = new List<double>();

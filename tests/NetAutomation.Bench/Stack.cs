@@ -38,7 +38,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>CPU time of all processes until now.</summary>
     public TimeSpan Cpu => TimeSpan.FromTicks(_processes.Sum(process => process.TotalProcessorTime.Ticks));
 
-    public static void Say(string text) =>
+    public static void Log(string text) =>
         Console.Error.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"[{(int)Stopwatch.GetElapsedTime(_begun).TotalSeconds,4} s] {text}"));
 
@@ -119,10 +119,10 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// <summary>
     /// Starts the service with the role api and with the ports that <c>NetAutomation.Bench.Inside</c> opens in its process.
     /// </summary>
-    public async Task<Process> StartOpened(object openings, params string[] settings)
+    public async Task<Process> StartWithBenchSettings(object benchSettings, params string[] settings)
     {
         Variables["DOTNET_STARTUP_HOOKS"] = $"{Inside}.dll";
-        Variables["NETAUTOMATION_BENCH_OPENINGS"] = JsonSerializer.Serialize(openings);
+        Variables["NETAUTOMATION_BENCH_SETTINGS"] = JsonSerializer.Serialize(benchSettings);
         var service =
             await StartService(
                 "api", [
@@ -232,11 +232,11 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     public async Task Finish(string program, params string[] arguments)
     {
         using var process = Start(program, arguments);
-        var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        var output = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{program} failed. {string.Concat(said)}");
+            throw new InvalidOperationException($"{program} failed. {string.Concat(output)}");
         }
     }
 
@@ -244,33 +244,34 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
     /// Starts a process that lives as long as the bench; returns it and the line that said it is ready. Without a ready text it does not
     /// wait.
     /// </summary>
-    public async Task<(Process Process, string Said)> Launch(string program, IEnumerable<string> arguments, string? ready)
+    public async Task<(Process Process, string Output)> Launch(string program, IEnumerable<string> arguments, string? ready)
     {
         var process = Start(program, arguments);
         _processes.Add(process);
-        var (said, heard) = (new StringBuilder(), new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var output = new StringBuilder();
+        var readyLine = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         DataReceivedEventHandler hear = (_, line) =>
         {
             if (ready is not null && line.Data?.Contains(ready, StringComparison.Ordinal) == true)
             {
-                heard.TrySetResult(line.Data);
+                readyLine.TrySetResult(line.Data);
             }
 
-            lock (said)
+            lock (output)
             {
                 // If the program does not start, the beginning of its output is enough.
-                if (said.Length < 20_000)
+                if (output.Length < 20_000)
                 {
-                    said.AppendLine(line.Data);
+                    output.AppendLine(line.Data);
                 }
             }
         };
         process.EnableRaisingEvents = true;
         process.OutputDataReceived += hear;
         process.ErrorDataReceived += hear;
-        process.Exited += (_, _) => heard.TrySetException(new InvalidOperationException($"{program} ended. {said}"));
+        process.Exited += (_, _) => readyLine.TrySetException(new InvalidOperationException($"{program} ended. {output}"));
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return (process, ready is null ? "" : await heard.Task.WaitAsync(TimeSpan.FromMinutes(2)));
+        return (process, ready is null ? "" : await readyLine.Task.WaitAsync(TimeSpan.FromMinutes(2)));
     }
 }

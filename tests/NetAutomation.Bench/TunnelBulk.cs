@@ -13,21 +13,21 @@ internal static class TunnelBulk
 
     public static async Task<Result> Run(Stack stack)
     {
-        using var ground = await TunnelGround.Start(stack);
-        Way[] ways = [ground.Product, ground.Ssh, ground.SshDefaults, ground.Relay];
+        using var fixture = await TunnelFixture.Start(stack);
+        DevicePath[] paths = [fixture.Product, fixture.Ssh, fixture.SshDefaults, fixture.Relay];
         (string Name, int Order, int Streams)[] shapes =
             [("up1", Devices.Send, 1), ("down1", Devices.Receive, 1), ("up32", Devices.Send, 32), ("down32", Devices.Receive, 32)];
         var cpu = new List<(string Side, double Seconds)>();
-        var sides = shapes.SelectMany(shape => ways.Select(way => ($"{way.Name} {shape.Name}", (Func<Task<double>>)(() =>
+        var sides = shapes.SelectMany(shape => paths.Select(path => ($"{path.Name} {shape.Name}", (Func<Task<double>>)(() =>
         {
-            var before = way.Cpu();
-            var speed = way.Bulk(shape.Order, shape.Streams, Bytes);
-            cpu.Add(($"{way.Name} {shape.Name} cpu", (way.Cpu() - before) / Bytes * 1e9));
+            var before = path.Cpu();
+            var speed = path.Bulk(shape.Order, shape.Streams, Bytes);
+            cpu.Add(($"{path.Name} {shape.Name} cpu", (path.Cpu() - before) / Bytes * 1e9));
             return Task.FromResult(speed);
         })))).ToArray();
 
         // Warm-up: the JIT compiles the hot path before the measurement.
-        Stack.Say("warming up");
+        Stack.Log("warming up");
         for (var i = 0; i < 3; i++)
         {
             foreach (var (_, measure) in sides)
@@ -39,7 +39,7 @@ internal static class TunnelBulk
         cpu.Clear();
         var rounds = await Rounds.Measure("tunnel-bulk", stack.Parts.Rounds, sides);
         cpu.ForEach(each => rounds.Add(each.Side, each.Seconds));
-        double Worst(string way) => Math.Round(shapes.Min(shape => rounds.Ratio($"product {shape.Name}", $"{way} {shape.Name}")), 2);
+        double Worst(string path) => Math.Round(shapes.Min(shape => rounds.Ratio($"product {shape.Name}", $"{path} {shape.Name}")), 2);
         var worst = Worst("ssh defaults");
         return new Result(
             "tunnel-bulk",

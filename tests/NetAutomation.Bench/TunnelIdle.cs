@@ -14,21 +14,21 @@ internal static class TunnelIdle
 
     public static async Task<Result> Run(Stack stack)
     {
-        using var ground = await TunnelGround.Start(stack, Links);
-        foreach (var way in new[] { ground.Product, ground.Ssh })
+        using var fixture = await TunnelFixture.Start(stack, Links);
+        foreach (var path in new[] { fixture.Product, fixture.Ssh })
         {
-            way.Greeting(100);
-            way.Bulk(Devices.Send, 1, 1 << 20);
+            path.Greeting(100);
+            path.Bulk(Devices.Send, 1, 1 << 20);
         }
 
-        Stack.Say($"opening {Streams} streams");
-        var alone = ProcessFigures.Memory(ground.Connector.Id);
-        var (stream, sshStream) = (await Hold(ground.Product), await Hold(ground.Ssh));
-        Stack.Say($"attaching {Connectors} connectors");
-        var (before, begun) = (ProcessFigures.Memory(ground.Service.Id), Stopwatch.GetTimestamp());
-        await Attach(stack, ground);
+        Stack.Log($"opening {Streams} streams");
+        var alone = ProcessFigures.Memory(fixture.Connector.Id);
+        var (stream, sshStream) = (await Hold(fixture.Product), await Hold(fixture.Ssh));
+        Stack.Log($"attaching {Connectors} connectors");
+        var (before, begun) = (ProcessFigures.Memory(fixture.Service.Id), Stopwatch.GetTimestamp());
+        await Attach(stack, fixture);
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        var cpu = ProcessFigures.CpuSeconds([ground.Service.Id]);
+        var cpu = ProcessFigures.CpuSeconds([fixture.Service.Id]);
         await Task.Delay(TimeSpan.FromSeconds(10));
         return new Result(
             "tunnel-idle",
@@ -38,39 +38,39 @@ internal static class TunnelIdle
                 new("connectorMBPer1000Streams", Math.Round(stream.Connector, 1)),
                 new("sshMBPer1000Streams", Math.Round(sshStream.All, 1)),
                 new("ratio", Math.Round(stream.All / sshStream.All, 2)),
-                new("serviceMBPer1000Connectors", Math.Round((ProcessFigures.Memory(ground.Service.Id) - before) / Megabyte, 1)),
-                new("serviceCpuPercent", Math.Round((ProcessFigures.CpuSeconds([ground.Service.Id]) - cpu) * 10, 1)),
+                new("serviceMBPer1000Connectors", Math.Round((ProcessFigures.Memory(fixture.Service.Id) - before) / Megabyte, 1)),
+                new("serviceCpuPercent", Math.Round((ProcessFigures.CpuSeconds([fixture.Service.Id]) - cpu) * 10, 1)),
                 new("joinedAndAttachedPerSecond", Math.Round(Connectors / seconds)),
                 new("connectorMB", Math.Round(alone / Megabyte, 1)),
             ]);
 
-        async Task<(double All, double Service, double Connector)> Hold(Way way)
+        async Task<(double All, double Service, double Connector)> Hold(DevicePath path)
         {
-            var (all, service, connector) = Now(way);
-            var sockets = Enumerable.Range(0, Streams).Select(way.Open).ToList();
+            var (all, service, connector) = Now(path);
+            var sockets = Enumerable.Range(0, Streams).Select(path.Open).ToList();
             await Task.Delay(TimeSpan.FromSeconds(3));
-            var with = Now(way);
+            var with = Now(path);
             sockets.ForEach(socket => socket.Dispose());
             return (with.All - all, with.Service - service, with.Connector - connector);
         }
 
-        (double All, double Service, double Connector) Now(Way way) =>
-            (way.Memory() / Megabyte, ProcessFigures.Memory(ground.Service.Id) / Megabyte,
-                ProcessFigures.Memory(ground.Connector.Id) / Megabyte);
+        (double All, double Service, double Connector) Now(DevicePath path) =>
+            (path.Memory() / Megabyte, ProcessFigures.Memory(fixture.Service.Id) / Megabyte,
+                ProcessFigures.Memory(fixture.Connector.Id) / Megabyte);
     }
 
-    private static async Task Attach(Stack stack, TunnelGround ground)
+    private static async Task Attach(Stack stack, TunnelFixture fixture)
     {
         var tokens = new List<string>();
         for (var i = 0; i < Connectors; i++)
         {
-            tokens.Add(await ground.Enrol(stack));
+            tokens.Add(await fixture.Enrol(stack));
         }
 
         var (file, folder) =
-            (stack.File("crowd-tokens", string.Join('\n', tokens)), Directory.CreateDirectory(stack.File("crowd")).FullName);
+            (stack.File("connector-tokens", string.Join('\n', tokens)), Directory.CreateDirectory(stack.File("connectors")).FullName);
         await stack.Launch(
-            stack.Inside, ["crowd", $"{ground.ConnectorPort}", Stack.ServerName, stack.File("api/ca.pem"), folder, file], "ready");
+            stack.Inside, ["connectors", $"{fixture.ConnectorPort}", Stack.ServerName, stack.File("api/ca.pem"), folder, file], "ready");
         while (await stack.Value<long>("select count(*) from connectors.connector_session where state = 'attached'") < Connectors + Links)
         {
             await Task.Delay(200);

@@ -13,23 +13,23 @@ internal static class TunnelOpen
 
     public static async Task<Result> Run(Stack stack)
     {
-        using var ground = await TunnelGround.Start(stack);
-        Stack.Say("warming up");
-        foreach (var way in new[] { ground.Product, ground.Product, ground.Product, ground.Relay, ground.Ssh })
+        using var fixture = await TunnelFixture.Start(stack);
+        Stack.Log("warming up");
+        foreach (var path in new[] { fixture.Product, fixture.Product, fixture.Product, fixture.Relay, fixture.Ssh })
         {
-            way.Greeting(Opens);
-            way.Answer(Opens);
+            path.Greeting(Opens);
+            path.Answer(Opens);
         }
 
         var rounds = await Rounds.Measure(
             "tunnel-open",
             stack.Parts.Rounds,
-            ("answer", () => Task.FromResult(ground.Product.Answer(Opens))),
-            ("ssh answer", () => Task.FromResult(ground.Ssh.Answer(Opens))),
-            ("relay answer", () => Task.FromResult(ground.Relay.Answer(Opens))),
-            ("greeting", () => Task.FromResult(ground.Product.Greeting(Opens))),
-            ("ssh greeting", () => Task.FromResult(ground.Ssh.Greeting(Opens))),
-            ("relay greeting", () => Task.FromResult(ground.Relay.Greeting(Opens))));
+            ("answer", () => Task.FromResult(fixture.Product.Answer(Opens))),
+            ("ssh answer", () => Task.FromResult(fixture.Ssh.Answer(Opens))),
+            ("relay answer", () => Task.FromResult(fixture.Relay.Answer(Opens))),
+            ("greeting", () => Task.FromResult(fixture.Product.Greeting(Opens))),
+            ("ssh greeting", () => Task.FromResult(fixture.Ssh.Greeting(Opens))),
+            ("relay greeting", () => Task.FromResult(fixture.Relay.Greeting(Opens))));
         var ratio = rounds.Ratio("answer", "ssh answer");
         return new Result(
             "tunnel-open",

@@ -18,23 +18,23 @@ internal static class TunnelRoundTrip
 
     public static async Task<Result> Run(Stack stack)
     {
-        using var ground = await TunnelGround.Start(stack);
+        using var fixture = await TunnelFixture.Start(stack);
         var p99 = new List<(string Side, double Value)>();
         var sides = new (string, Func<Task<double>>)[]
         {
-            ("product", () => Task.FromResult(Trip("product", ground.Product, Trips))),
-            ("ssh", () => Task.FromResult(Trip("ssh", ground.Ssh, Trips))),
-            ("relay", () => Task.FromResult(Trip("relay", ground.Relay, Trips))),
-            ("direct", () => Task.FromResult(Trip("direct", ground.Direct, Trips))),
-            ("busy", () => Task.FromResult(Beside("busy", ground.Product))),
-            ("ssh busy", () => Task.FromResult(Beside("ssh busy", ground.Ssh))),
+            ("product", () => Task.FromResult(Trip("product", fixture.Product, Trips))),
+            ("ssh", () => Task.FromResult(Trip("ssh", fixture.Ssh, Trips))),
+            ("relay", () => Task.FromResult(Trip("relay", fixture.Relay, Trips))),
+            ("direct", () => Task.FromResult(Trip("direct", fixture.Direct, Trips))),
+            ("busy", () => Task.FromResult(Beside("busy", fixture.Product))),
+            ("ssh busy", () => Task.FromResult(Beside("ssh busy", fixture.Ssh))),
             ("stalled", async () =>
             {
-                using var stalled = await ground.Product.Stalled(Stalled);
-                return Trip("stalled", ground.Product, Trips);
+                using var stalled = await fixture.Product.Stalled(Stalled);
+                return Trip("stalled", fixture.Product, Trips);
             }),
         };
-        Stack.Say("warming up");
+        Stack.Log("warming up");
         for (var i = 0; i < 3; i++)
         {
             foreach (var (_, measure) in sides)
@@ -72,17 +72,17 @@ internal static class TunnelRoundTrip
                 new("noise", rounds.Noise),
             ]);
 
-        double Trip(string side, Way way, int count)
+        double Trip(string side, DevicePath path, int count)
         {
-            var times = way.RoundTrips(count);
+            var times = path.RoundTrips(count);
             p99.Add(($"{side} p99", times[count * 99 / 100]));
             return times[count / 2];
         }
 
-        double Beside(string side, Way way)
+        double Beside(string side, DevicePath path)
         {
-            using var busy = way.Busy(Busy);
-            return Trip(side, way, Trips / 10);
+            using var busy = path.Busy(Busy);
+            return Trip(side, path, Trips / 10);
         }
     }
 }

@@ -53,7 +53,7 @@ internal sealed class TwoWorkers : IDisposable
 
     private async Task Start()
     {
-        Stack.Say("starting routers, service, connector and database");
+        Stack.Log("starting routers, service, connector and database");
         // If the service is root, sandboxes run as another user.
         File.SetUnixFileMode(_work.FullName, (UnixFileMode)0b111_101_101);
         var (password, port) = (Convert.ToHexString(RandomNumberGenerator.GetBytes(12)), Ports.Free());
@@ -101,13 +101,13 @@ internal sealed class TwoWorkers : IDisposable
     }
 
     /// <summary>Starts a connector in the customer's network; the relay in front of the service names the endpoint.</summary>
-    private async Task Join(JsonElement made, int port)
+    private async Task Join(JsonElement connector, int port)
     {
         _front.Start();
         _ = Forward();
         var (token, ca, list, state) = (
-            _stack.File("join-token", made.GetProperty("joinToken").GetString()!),
-            _stack.File("connector.pem", made.GetProperty("caPem").GetString()!),
+            _stack.File("join-token", connector.GetProperty("joinToken").GetString()!),
+            _stack.File("connector.pem", connector.GetProperty("caPem").GetString()!),
             _stack.File("allow-list", string.Join('\n', Enumerable.Range(1, Runs).Select(i => $"127.66.0.{i}/32 {port}"))),
             _stack.File("connector"));
         await _stack.Finish(

@@ -17,7 +17,7 @@ internal sealed class Checker(string database)
     private const double DatabaseDownLimit = 90;
     private static readonly string[] _components = ["device", "minute", "run"];
 
-    public async Task<Verdict> Check(IReadOnlyList<PlannedRun> planned, IReadOnlyList<Happening> journal, IReadOnlyList<Fault> faults)
+    public async Task<Verdict> Check(IReadOnlyList<PlannedRun> planned, IReadOnlyList<JournalEntry> journal, IReadOnlyList<Fault> faults)
     {
         await using var source = NpgsqlDataSource.Create(database);
         var rows = await Read(source);
@@ -136,7 +136,7 @@ internal sealed class Checker(string database)
         }
     }
 
-    private static void Outcomes(Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, IReadOnlyList<Happening> journal)
+    private static void Outcomes(Verdict verdict, PlannedRun plan, RunRow run, List<DeviceRow> devices, IReadOnlyList<JournalEntry> journal)
     {
         foreach (var device in devices)
         {
@@ -209,7 +209,7 @@ internal sealed class Checker(string database)
     }
 
     /// <summary>Checks who wrote on a device, when, and whether the writer still held it.</summary>
-    private static void Writes(Verdict verdict, List<(PlannedRun Plan, RunRow Row)> known, IReadOnlyList<Happening> journal, Rows rows)
+    private static void Writes(Verdict verdict, List<(PlannedRun Plan, RunRow Row)> known, IReadOnlyList<JournalEntry> journal, Rows rows)
     {
         var owner = known.SelectMany(run => run.Plan.Lines.Select(line => (line, run.Row)))
             .ToDictionary(pair => pair.line, pair => pair.Row, StringComparer.Ordinal);

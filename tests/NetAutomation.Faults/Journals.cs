@@ -6,7 +6,7 @@ namespace NetAutomation.Faults;
 /// <summary>One line of a device's journal.</summary>
 /// <param name="At">Unix time.</param>
 /// <param name="Kind">open, close, line or save.</param>
-internal sealed record Happening(
+internal sealed record JournalEntry(
     [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session,
     [property: JsonPropertyName("e")] string Kind,
     [property: JsonPropertyName("text")] string? Text)
@@ -19,9 +19,9 @@ internal sealed record Happening(
 internal sealed class Journals(string folder)
 {
     private readonly Dictionary<string, long> _read = [];
-    private readonly List<Happening> _all = [];
+    private readonly List<JournalEntry> _all = [];
 
-    public IReadOnlyList<Happening> Read()
+    public IReadOnlyList<JournalEntry> Read()
     {
         foreach (var file in Directory.GetFiles(folder, "*.jsonl"))
         {
@@ -34,7 +34,7 @@ internal sealed class Journals(string folder)
             _read[file] = stream.Position - (bytes.Length - whole);
             foreach (var line in System.Text.Encoding.UTF8.GetString(bytes, 0, whole).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
-                _all.Add(JsonSerializer.Deserialize<Happening>(line)! with { Device = Path.GetFileNameWithoutExtension(file) });
+                _all.Add(JsonSerializer.Deserialize<JournalEntry>(line)! with { Device = Path.GetFileNameWithoutExtension(file) });
             }
         }
 

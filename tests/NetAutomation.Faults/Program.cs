@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NetAutomation.Faults;
 
-// Called by tests/faults/run, which knows the rest: --seed S --rounds N --lanes L --only K,K --script FILE --state DIR --app DIR --index I
+// Called by tests/faults/run, which knows the rest: --seed S --rounds N --stacks N --only K,K --script FILE --state DIR --app DIR --index I
 var options = args.Chunk(2).ToDictionary(pair => pair[0][2..], pair => pair[1]);
 int Number(string name) => int.Parse(options[name], CultureInfo.InvariantCulture);
 var (seed, rounds) = (Number("seed"), Number("rounds"));
@@ -19,27 +19,27 @@ var clock = System.Diagnostics.Stopwatch.StartNew();
 void Progress(string text) => Console.Error.WriteLine($"[{clock.Elapsed.TotalSeconds,4:0} s] {text}");
 var todo = new ConcurrentQueue<(string Kind, int Round)>(Plan.Order(seed, rounds, kinds).Select((kind, i) => (kind, i + 1)));
 Progress($"seed {seed}: {string.Join(" ", todo.Select(round => round.Kind))}");
-var lanes = Enumerable.Range(1, Math.Min(Number("lanes"), rounds))
+var runners = Enumerable.Range(1, Math.Min(Number("stacks"), rounds))
     .Select(
-        lane =>
-            new Lane(
-                lane, new Stack(
-                    options["script"], Path.Combine(options["state"], $"{lane}"), Number("index") + lane - 1, options["app"], 12),
+        number =>
+            new RoundRunner(
+                number, new Stack(
+                    options["script"], Path.Combine(options["state"], $"{number}"), Number("index") + number - 1, options["app"], 12),
                     Progress)).ToList();
-await Task.WhenAll(lanes.Select(async lane =>
+await Task.WhenAll(runners.Select(async runner =>
 {
-    await lane.Prepare();
+    await runner.Prepare();
     while (todo.TryDequeue(out var next))
     {
-        await lane.Play(new Plan(seed, next.Round, next.Kind));
+        await runner.Play(new Plan(seed, next.Round, next.Kind));
     }
 }));
 
-Dictionary<string, int> Sum(Func<Lane, IEnumerable<KeyValuePair<string, int>>> of) =>
-    lanes.SelectMany(of).GroupBy(pair => pair.Key).OrderBy(group => group.Key, StringComparer.Ordinal)
+Dictionary<string, int> Sum(Func<RoundRunner, IEnumerable<KeyValuePair<string, int>>> of) =>
+    runners.SelectMany(of).GroupBy(pair => pair.Key).OrderBy(group => group.Key, StringComparer.Ordinal)
         .ToDictionary(group => group.Key, group => group.Sum(pair => pair.Value));
-var problems = lanes.SelectMany(lane => lane.Verdict.Problems).ToList();
-var slowest = lanes.SelectMany(lane => lane.Verdict.Slowest).ToLookup(pair => pair.Key == "kill-postgres", pair => pair.Value);
+var problems = runners.SelectMany(runner => runner.Verdict.Problems).ToList();
+var slowest = runners.SelectMany(runner => runner.Verdict.Slowest).ToLookup(pair => pair.Key == "kill-postgres", pair => pair.Value);
 var report = new JsonObject { ["seed"] = seed, ["rounds"] = rounds };
 foreach (var count in Enum.GetValues<Count>())
 {
@@ -49,17 +49,17 @@ foreach (var count in Enum.GetValues<Count>())
 double Slowest(bool database) => Math.Round(slowest[database].DefaultIfEmpty().Max(), 1);
 report["slowestDetectionSeconds"] = Slowest(false);
 report["slowestDetectionDatabaseDownSeconds"] = Slowest(true);
-report["runs"] = lanes.Sum(lane => lane.Runs);
-report["attempts"] = lanes.Sum(lane => lane.Verdict.Attempts);
-report["unknown"] = lanes.Sum(lane => lane.Verdict.Unknown);
-report["resolvedByHand"] = lanes.Sum(lane => lane.Resolved);
-report["linesAppliedAgain"] = lanes.Sum(lane => lane.Verdict.Reapplied);
-report["states"] = JsonSerializer.SerializeToNode(Sum(lane => lane.Verdict.States));
-report["outcomes"] = JsonSerializer.SerializeToNode(Sum(lane => lane.Verdict.Outcomes));
+report["runs"] = runners.Sum(runner => runner.Runs);
+report["attempts"] = runners.Sum(runner => runner.Verdict.Attempts);
+report["unknown"] = runners.Sum(runner => runner.Verdict.Unknown);
+report["resolvedByHand"] = runners.Sum(runner => runner.Resolved);
+report["linesAppliedAgain"] = runners.Sum(runner => runner.Verdict.Reapplied);
+report["states"] = JsonSerializer.SerializeToNode(Sum(runner => runner.Verdict.States));
+report["outcomes"] = JsonSerializer.SerializeToNode(Sum(runner => runner.Verdict.Outcomes));
 report["faults"] =
     JsonSerializer.SerializeToNode(
-        Sum(lane => lane.Faults.GroupBy(fault => fault.Kind).Select(group => KeyValuePair.Create(group.Key, group.Count()))));
+        Sum(runner => runner.Faults.GroupBy(fault => fault.Kind).Select(group => KeyValuePair.Create(group.Key, group.Count()))));
 report["seconds"] = (int)clock.Elapsed.TotalSeconds;
-lanes.ForEach(lane => lane.Dispose());
+runners.ForEach(runner => runner.Dispose());
 await Console.Out.WriteLineAsync(report.ToJsonString());
 return problems.Count == 0 ? 0 : 1;

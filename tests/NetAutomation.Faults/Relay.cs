@@ -25,12 +25,12 @@ internal sealed class Relay : IDisposable
 
     public void Cut() => _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public void Mend() => _open.TrySetResult();
+    public void Restore() => _open.TrySetResult();
 
     public void Dispose()
     {
         _listener.Dispose();
-        Mend();
+        Restore();
     }
 
     private async Task Serve()

@@ -17,14 +17,14 @@ internal sealed class Stack(string script, string folder, int index, string app,
 
     public string Work(string worker) => $"/run/netautomation-local/{index}/{worker}";
 
-    public async Task Up()
+    public async Task StartAll()
     {
         await Run("up");
         Data = File.ReadAllText(Path.Combine(State, "stack")).Split((char[])[' ', '\n'])
             .Single(word => word.StartsWith("data=", StringComparison.Ordinal))[5..];
     }
 
-    public Task Down() => Run("down");
+    public Task StopAll() => Run("down");
 
     public Task Start(string name) => Run("start", name);
 

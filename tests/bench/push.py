@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The least that has to be said to a router to do what the block static-routes does: a bare SSH session for each, and nothing else.
+"""The minimum that configures the routes of the block static-routes: one bare SSH session for each router.
 
   push.py < JSON   {"hosts": [{"address", "key"}], "username", "password", "lines": [...], "sessions": how many at a time}
 
-Ends with 0 where every router took every line without a word and shows it afterwards."""
+Exits with 0 if every router accepts every line without output and shows it afterwards."""
 import base64
 import concurrent.futures
 import json

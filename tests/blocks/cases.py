@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Plans every case of every block, as the engine does, and says what comes out otherwise.
+"""Plans every case of every block, as the engine does, and prints the differences.
 
   tests/blocks/cases.py [--blocks DIR] [--platforms DIR] [BLOCK]
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
-for each platform the configuration before, the lines that are to be sent, and the configuration after, for which nothing is left to send;
-or why the device is refused.
+for each platform the configuration before, the lines to send, and the configuration after, for which no line is left to send; or the reason
+why the device is refused.
 """
 import argparse
 import json
@@ -45,7 +45,7 @@ def main():
             fault = faults(part, expected, options.platforms / name, case["input"])
             counts[fault is None] += 1
             print(f"{'ok    ' if fault is None else 'FAILED'} {path.parent.parent.name} {path.stem} {name}{': ' + fault if fault else ''}")
-    # A block that says what it wants by lines has a case for each platform it supports.
+    # A block that plans lines has a case for each platform that it supports.
     for part in sorted(options.blocks.glob(f"{options.block or '*'}/platforms/*.yml")):
         cases = [json.loads(path.read_text())["platforms"] for path in part.parent.parent.glob("cases/*.json")]
         content = platforms.load(part)

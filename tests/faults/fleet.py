@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Imitation FRR routers behind ssh, one loopback address each, that write down who did what to them and when.
+"""Imitation FRR routers behind ssh, one loopback address each, that keep a journal of their sessions and lines.
 
   fleet.py --port P --devices N --login FILE --state DIR --journal DIR [--drop-on COMMAND]
 
-Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per happening, written before it takes effect:
+Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per event, written before it takes effect:
   {"t": wall clock, "m": monotonic clock, "s": session, "e": "open"|"close"|"line"|"save", "text": ...}
 DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line, {"d01": 0.5}, and for showing its
 configuration, {"d01 show": 2}. It takes no longer than its session lasts.
-A device's configuration lives in memory, as its journal shows. With --drop-on, a session ends when that command arrives. --answers names
+A device's configuration is in memory. With --drop-on, a session ends when that command arrives. --answers names
 a JSON file of further commands with their answers, for devices of another make: {"show privilege": "Current privilege level is 15"}.
 """
 import argparse

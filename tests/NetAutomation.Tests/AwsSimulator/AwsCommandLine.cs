@@ -189,7 +189,7 @@ public sealed class AwsCommandLine
         _commands.Select(each => each.Operation).ShouldBe(offered, ignoreOrder: true);
 
         var bought = await cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account = SimulatedCloud.Customer }, 201);
-        var known = new Dictionary<string, string>
+        var values = new Dictionary<string, string>
         {
             ["service"] = SimulatedCloud.ServiceId, ["topic"] = Topic, ["queue"] = cloud.QueueUrl, ["customer"] = SimulatedCloud.Customer,
             ["now"] = $"{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}",
@@ -202,10 +202,10 @@ public sealed class AwsCommandLine
             var answer =
                 await RunAsync(
                     cloud, account,
-                    known.Aggregate(command, (text, value) => text.Replace($"{{{value.Key}}}", value.Value, StringComparison.Ordinal)));
+                    values.Aggregate(command, (text, value) => text.Replace($"{{{value.Key}}}", value.Value, StringComparison.Ordinal)));
             if (name is not null)
             {
-                known[name] =
+                values[name] =
                     path.Aggregate(
                         answer,
                         (part, member) => part.GetProperty(member) is { ValueKind: JsonValueKind.Array } list

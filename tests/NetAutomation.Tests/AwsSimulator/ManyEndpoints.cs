@@ -14,13 +14,13 @@ public sealed class ManyEndpoints
     public async Task Ten_thousand_are_made_paged_and_decided()
     {
         await using var cloud = await SimulatedCloud.StartAsync(Open());
-        var made = await BulkAsync(cloud, new { accounts = new[] { SimulatedCloud.Customer, SimulatedCloud.Stranger }, count = 10_000 });
+        var created = await BulkAsync(cloud, new { accounts = new[] { SimulatedCloud.Customer, SimulatedCloud.Stranger }, count = 10_000 });
         var pages = await PagesAsync(cloud);
         pages.Select(page => page.Count).ShouldBe(Enumerable.Repeat(1000, 10));
-        pages.SelectMany(page => page).Select(row => row.Id).ShouldBe(made);
+        pages.SelectMany(page => page).Select(row => row.Id).ShouldBe(created);
         pages.SelectMany(page => page).Count(row => row.Owner == SimulatedCloud.Stranger).ShouldBe(5000);
 
-        foreach (var chunk in made.Chunk(100))
+        foreach (var chunk in created.Chunk(100))
         {
             var (_, body) =
                 await cloud.QueryAsync(

@@ -47,7 +47,7 @@ public sealed class OfficialClients
     {
         await using var cloud = await SimulatedCloud.StartAsync(SimulatedCloud.Options());
         using var ec2 = Ec2(cloud);
-        var made =
+        var created =
             await cloud.ControlAsync(
                 HttpMethod.Post, "/control/endpoints:bulk", new { count = 12, accounts = new[] { SimulatedCloud.Customer } }, 201);
         var pages = new List<List<string>>();
@@ -64,7 +64,7 @@ public sealed class OfficialClients
 
         pages.Select(page => page.Count).ShouldBe([5, 5, 2]);
         pages.SelectMany(page => page).Order()
-            .ShouldBe(made.GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!).Order());
+            .ShouldBe(created.GetProperty("endpoints").EnumerateArray().Select(each => each.GetProperty("vpceId").GetString()!).Order());
     }
 
     [Fact]

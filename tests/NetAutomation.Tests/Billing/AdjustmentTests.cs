@@ -9,24 +9,24 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task A_reversal_in_the_same_month_nets_out_and_takes_the_usage_back()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         var run = await books.Run();
         var device = (await books.Charges($"&runId={run}")).Single(charge => charge.Text("sku") == "static-routes/apply/device");
-        var made = (await books.Reverse(device.Text("id"))).Must(HttpStatusCode.Created).Json;
-        (made.Micros("amount"), made.GetProperty("creditNote").ValueKind).ShouldBe((-150_000, JsonValueKind.Null));
+        var reversal = (await books.Reverse(device.Text("id"))).Must(HttpStatusCode.Created).Json;
+        (reversal.Micros("amount"), reversal.GetProperty("creditNote").ValueKind).ShouldBe((-150_000, JsonValueKind.Null));
         var draft = await books.Draft();
         var line = draft.GetProperty("lines").EnumerateArray().Single(each => each.Text("sku") == "static-routes/apply/device");
         (line.GetProperty("quantity").GetInt64(), line.Micros("amount"), draft.Micros("total")).ShouldBe((0, 0, 100_000));
-        (await books.Ground.Scalar<long>("select sum(quantity)::bigint from billing.usage_event where meter = 'device'")).ShouldBe(0);
-        (await books.Ground.Scalar<long>("select count(*) from billing.usage_event where reverses is not null")).ShouldBe(3);
-        (await books.Ground.Scalar<long>("select sum(quantity)::bigint from billing.usage_event where meter = 'run'")).ShouldBe(1);
+        (await books.Fixture.Scalar<long>("select sum(quantity)::bigint from billing.usage_event where meter = 'device'")).ShouldBe(0);
+        (await books.Fixture.Scalar<long>("select count(*) from billing.usage_event where reverses is not null")).ShouldBe(3);
+        (await books.Fixture.Scalar<long>("select sum(quantity)::bigint from billing.usage_event where meter = 'run'")).ShouldBe(1);
         (await books.Reverse(device.Text("id"))).Must(HttpStatusCode.Conflict).Problem.ShouldBe("already_reversed");
     }
 
     [Fact]
     public async Task A_reversal_after_the_issue_is_a_credit_note_that_names_the_invoice()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         var issued = await books.Issue();
@@ -34,9 +34,9 @@ public sealed class AdjustmentTests(PostgresServer postgres)
         var notes = new List<string>();
         foreach (var charge in charges)
         {
-            var made = (await books.Reverse(charge.Text("id"))).Must(HttpStatusCode.Created).Json;
-            made.Text("credits").ShouldBe(issued.Text("number"));
-            notes.Add(made.Text("creditNote"));
+            var reversal = (await books.Reverse(charge.Text("id"))).Must(HttpStatusCode.Created).Json;
+            reversal.Text("credits").ShouldBe(issued.Text("number"));
+            notes.Add(reversal.Text("creditNote"));
         }
 
         notes.ShouldBe([$"CN-{DateTime.UtcNow.Year}-000001", $"CN-{DateTime.UtcNow.Year}-000002"]);
@@ -55,7 +55,7 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task A_reversal_in_the_grace_period_nets_out_in_the_month_that_is_still_open()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         await books.Debit(1_000_000);
@@ -70,13 +70,16 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task The_same_document_key_is_the_same_correction()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         var body =
-            new { tenantId = books.Tenant, kind = "credit", document = "TICKET-1", reason = "sample", amount = BooksGround.Money(100_000) };
+            new
+            {
+                tenantId = books.Tenant, kind = "credit", document = "TICKET-1", reason = "sample", amount = BooksFixture.Money(100_000)
+            };
         var first = (await books.Adjust(body)).Must(HttpStatusCode.Created);
         (await books.Adjust(body)).Must(HttpStatusCode.OK).Id.ShouldBe(first.Id);
-        (await books.Adjust(body with { amount = BooksGround.Money(100_001) }))
+        (await books.Adjust(body with { amount = BooksFixture.Money(100_001) }))
             .Must(HttpStatusCode.Conflict).Problem.ShouldBe("document_used");
         (await books.Draft()).Micros("total").ShouldBe(150_000);
     }
@@ -84,7 +87,7 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task Never_more_is_given_back_than_was_charged()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         (await books.Credit(250_001)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/amount out_of_range"]);
         var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => books.Credit(100_000)));
@@ -98,12 +101,12 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task A_marketplace_correction_is_a_negative_charge_that_is_not_metered_yet()
     {
-        await using var books = await BooksGround.Open(postgres, direct: false);
+        await using var books = await BooksFixture.Open(postgres, direct: false);
         await books.Run();
         var charge = (await books.Charges())[0].Text("id");
-        var made = (await books.Reverse(charge)).Must(HttpStatusCode.Created).Json;
-        made.Text("channel").ShouldBe("marketplace");
-        (await books.Ground.Scalar<long>("select count(*) from billing.charge where amount_micros < 0 and channel = 'marketplace'"))
+        var reversal = (await books.Reverse(charge)).Must(HttpStatusCode.Created).Json;
+        reversal.Text("channel").ShouldBe("marketplace");
+        (await books.Fixture.Scalar<long>("select count(*) from billing.charge where amount_micros < 0 and channel = 'marketplace'"))
             .ShouldBe(1);
         (await books.Draft()).Text("kind").ShouldBe("statement");
     }
@@ -111,12 +114,12 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task What_names_nothing_is_refused_by_pointer()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         var other =
             new
             {
-                tenantId = books.Tenant, kind = "reversal", document = BooksGround.Key(), reason = "sample",
+                tenantId = books.Tenant, kind = "reversal", document = BooksFixture.Key(), reason = "sample",
                 chargeId = "chg_00000000000000000000000007"
             };
         (await books.Adjust(other)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/chargeId unknown_charge"]);
@@ -131,10 +134,10 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     [Fact]
     public async Task Taking_back_a_whole_line_gives_back_what_was_billed_for_it()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         (await books.Staff.Call(
             "POST", "/operator/v1/prices",
-            new { sku = "static-routes/apply/run", unitPrice = BooksGround.Money(6_000), tenantId = books.Tenant, freePerMonth = 0 }))
+            new { sku = "static-routes/apply/run", unitPrice = BooksFixture.Money(6_000), tenantId = books.Tenant, freePerMonth = 0 }))
                 .Must(HttpStatusCode.Created);
         for (var i = 0; i < 3; i++)
         {
@@ -156,7 +159,7 @@ public sealed class AdjustmentTests(PostgresServer postgres)
         var runs = draft.GetProperty("lines").EnumerateArray().Single(line => line.Text("sku") == "static-routes/apply/run");
         (runs.Micros("amount"), runs.Micros("exact"), runs.GetProperty("charges").GetInt64(), runs.Text("creditNote").Split(", ").Length)
             .ShouldBe((-20_000, -18_000, 3, 3));
-        (await books.Ground.Scalar<long>($"select count(*) from billing.overdue('{books.Ground.Tenant.Id.Value}', 'infinity')"))
+        (await books.Fixture.Scalar<long>($"select count(*) from billing.overdue('{books.Fixture.Tenant.Id.Value}', 'infinity')"))
             .ShouldBe(0);
     }
 }

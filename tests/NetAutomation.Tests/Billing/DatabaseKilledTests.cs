@@ -19,7 +19,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"na-killed-{Guid.NewGuid():n}"[..20]);
     private readonly ConcurrentBag<string> _accepted = [];
-    private RunGround _ground = null!;
+    private RunFixture _fixture = null!;
     private volatile bool _over;
 
     [Fact]
@@ -27,8 +27,9 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     {
         await StartServer();
         var database = await Migrated();
-        await using var ground = _ground = await RunGround.Start(database, 1, upkeep: false, builder => builder.Logging.ClearProviders());
-        await ground.Sql("update runs.tenant_quota set max_running = 1000");
+        await using var fixture =
+            _fixture = await RunFixture.Start(database, 1, upkeep: false, builder => builder.Logging.ClearProviders());
+        await fixture.Sql("update runs.tenant_quota set max_running = 1000");
         Task[] load =
             [.. Enumerable.Range(0, 4).Select(_ => Launch()), .. Enumerable.Range(0, 4).Select(i => Work($"w{i}")), Correct(), Seal()];
         for (var kill = 0; kill < 3; kill++)
@@ -42,16 +43,16 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
         await Eventually.Holds(() => _accepted.Count >= 160);
         _over = true;
         await Task.WhenAll(load);
-        await WorkOff();
+        await CompleteRest();
 
-        var (tenant, runs) = (ground.Tenant.Id.Value, _accepted.Distinct().Count());
-        (await ground.Scalar<long>("select count(*) from runs.run"))
+        var (tenant, runs) = (fixture.Tenant.Id.Value, _accepted.Distinct().Count());
+        (await fixture.Scalar<long>("select count(*) from runs.run"))
             .ShouldBeInRange(runs, runs + 4, "an accepted run is there once; each launcher may have one that was not answered");
-        (await ground.Scalar<long>("select count(*) from runs.run where not terminal")).ShouldBe(0);
-        (await ground.Scalar<long>("select count(*) - 3 * (select count(*) from runs.run) from billing.settlement")).ShouldBe(0);
-        (await ground.Scalar<long>("select count(*) from billing.charge where reservation_id is not null")).ShouldBeGreaterThan(100);
-        (await ground.Scalar<long>("select count(*) from billing.metering_record")).ShouldBeGreaterThan(0);
-        (await ground.Scalar<string>(
+        (await fixture.Scalar<long>("select count(*) from runs.run where not terminal")).ShouldBe(0);
+        (await fixture.Scalar<long>("select count(*) - 3 * (select count(*) from runs.run) from billing.settlement")).ShouldBe(0);
+        (await fixture.Scalar<long>("select count(*) from billing.charge where reservation_id is not null")).ShouldBeGreaterThan(100);
+        (await fixture.Scalar<long>("select count(*) from billing.metering_record")).ShouldBeGreaterThan(0);
+        (await fixture.Scalar<string>(
             $"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{tenant}', 'epoch', '48 hours') r")).ShouldBeEmpty();
     }
 
@@ -71,9 +72,9 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             await Retry(async () =>
             {
                 using var request =
-                    new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_ground.Apply("10.9.0.0/16")) };
+                    new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = JsonContent.Create(_fixture.Apply("10.9.0.0/16")) };
                 request.Headers.Add("Idempotency-Key", key);
-                using var response = await _ground.Client.SendAsync(request);
+                using var response = await _fixture.Client.SendAsync(request);
                 var text = await response.Content.ReadAsStringAsync();
                 if (response.StatusCode != HttpStatusCode.Accepted)
                 {
@@ -91,28 +92,29 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     {
         while (!_over)
         {
-            await Try(() => WorkOne(name));
+            await Try(() => ExecuteOne(name));
         }
     }
 
-    private async Task<bool> WorkOne(string name)
+    private async Task<bool> ExecuteOne(string name)
     {
-        if (await _ground.Claim(name) is not { } run)
+        if (await _fixture.Claim(name) is not { } run)
         {
             return false;
         }
 
         // Like the real worker, this one survives an outage: it repeats each step, and the fence decides.
-        await Retry(() => Done(_ground.Journal(journal => journal.Start(run, default))));
+        await Retry(() => Done(_fixture.Journal(journal => journal.Start(run, default))));
         await Try(
-            () => _ground.Write(run, RunGround.Started(run.Devices[0].Id), RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
-        await Retry(() => Done(_ground.Finish(run)));
+            () => _fixture.Write(
+                run, RunFixture.Started(run.Devices[0].Id), RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed)));
+        await Retry(() => Done(_fixture.Finish(run)));
         return true;
     }
 
     private async Task Correct()
     {
-        var staff = _ground.Host.Operator();
+        var staff = _fixture.Host.Operator();
         var i = 0;
         while (!_over)
         {
@@ -120,7 +122,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             var body =
                 new
                 {
-                    tenantId = _ground.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}",
+                    tenantId = _fixture.Tenant.Id.ToString(), kind = i % 3 == 2 ? "credit" : "debit", document = $"D-{i}",
                     reason = "sample", amount = new { amount = "0.013", currency = "USD" }
                 };
             await Retry(async () =>
@@ -138,7 +140,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             hour += TimeSpan.FromHours(1);
             await Try(async () =>
             {
-                await ModelMarketplace.Seal(_ground, _ground.Tenant.Id, hour);
+                await ModelMarketplace.Seal(_fixture, _fixture.Tenant.Id, hour);
                 return false;
             });
         }
@@ -181,13 +183,13 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
     }
 
     /// <summary>Rescues the runs of killed claims by their leases, as the service does, and completes them.</summary>
-    private async Task WorkOff()
+    private async Task CompleteRest()
     {
-        while (await _ground.Scalar<long>("select count(*) from runs.run where not terminal") > 0)
+        while (await _fixture.Scalar<long>("select count(*) from runs.run where not terminal") > 0)
         {
-            await _ground.Sql(
+            await _fixture.Sql(
                 "update runs.run set lease_until = now() - interval '1 hour' where state in ('claimed', 'running', 'cancelling')");
-            await using (var scope = _ground.Host.Services.CreateAsyncScope())
+            await using (var scope = _fixture.Host.Services.CreateAsyncScope())
             {
                 await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default);
             }
@@ -195,7 +197,7 @@ public sealed class DatabaseKilledTests : IAsyncDisposable
             var more = true;
             while (more)
             {
-                more = await WorkOne("last");
+                more = await ExecuteOne("last");
             }
         }
     }

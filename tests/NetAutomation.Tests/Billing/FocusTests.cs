@@ -16,12 +16,12 @@ public sealed class FocusTests(PostgresServer postgres)
         var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given
             ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
         var random = new Random(seed);
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         var totals = new Dictionary<string, long>();
         const int months = 3;
         for (var month = 1; month <= months; month++)
         {
-            await Live(books, random, month);
+            await PlayMonth(books, random, month);
             for (var ago = months - month; ago >= 0; ago--)
             {
                 await books.AMonthPasses();
@@ -63,9 +63,9 @@ public sealed class FocusTests(PostgresServer postgres)
     [Fact]
     public async Task Rows_name_device_price_run_and_what_they_correct()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         var run = await books.Run(DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
-        await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 2 }, null, 201);
+        await RunFixture.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 2 }, null, 201);
         await books.AMonthPasses();
         var issued = await books.Issue();
         foreach (var charge in await books.Charges($"&runId={run}"))
@@ -77,7 +77,7 @@ public sealed class FocusTests(PostgresServer postgres)
         sold.Select(row => row["ChargeCategory"]).Order().ShouldBe(["Purchase", "Usage", "Usage", "Usage"]);
         var devices = sold.Where(row => row["SkuMeter"] == "device").ToList();
         devices.Select(row => row["ResourceId"]).Order()
-            .ShouldBe(new[] { books.Ground.Devices[0].ToString(), books.Ground.Devices[2].ToString() }.Order());
+            .ShouldBe(new[] { books.Fixture.Devices[0].ToString(), books.Fixture.Devices[2].ToString() }.Order());
         devices.ShouldAllBe(
             row => row["BilledCost"] == "0.050000" && row["PricingQuantity"] == "1" && row["PricingUnit"] == "Devices"
                 && row["ConsumedQuantity"] == "1");
@@ -102,11 +102,11 @@ public sealed class FocusTests(PostgresServer postgres)
     [Fact]
     public async Task No_text_is_taken_for_a_formula_and_every_field_survives()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.Damage("update runs.run_device set name = '@SUM(1,2)'");
         const string reason = "=HYPERLINK(\"http://x\"),\"y\"\r\nnext line";
-        (await books.Adjust(new { tenantId = books.Tenant, kind = "debit", document = "d", reason, amount = BooksGround.Money(1) }))
+        (await books.Adjust(new { tenantId = books.Tenant, kind = "debit", document = "d", reason, amount = BooksFixture.Money(1) }))
             .Must(HttpStatusCode.Created);
         (await books.Credit(7)).Must(HttpStatusCode.Created);
         var rows = await Export(books, DateTime.UtcNow);
@@ -121,7 +121,7 @@ public sealed class FocusTests(PostgresServer postgres)
     [Fact]
     public async Task A_marketplace_month_is_exported_without_invoice()
     {
-        await using var books = await BooksGround.Open(postgres, direct: false);
+        await using var books = await BooksFixture.Open(postgres, direct: false);
         await books.Run();
         var rows = await Export(books, DateTime.UtcNow);
         rows.Count.ShouldBe(4);
@@ -129,7 +129,7 @@ public sealed class FocusTests(PostgresServer postgres)
         rows.Sum(row => Micros(row["BilledCost"])).ShouldBe(250_000);
     }
 
-    private static async Task Live(BooksGround books, Random random, int month)
+    private static async Task PlayMonth(BooksFixture books, Random random, int month)
     {
         for (var i = random.Next(1, 4); i > 0; i--)
         {
@@ -139,7 +139,7 @@ public sealed class FocusTests(PostgresServer postgres)
         await books.Debit(random.Next(1, 3_000_000));
         if (month == 1)
         {
-            await RunGround.Post(
+            await RunFixture.Post(
                 books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = random.Next(1, 4) }, null, 201);
         }
 
@@ -156,7 +156,7 @@ public sealed class FocusTests(PostgresServer postgres)
     }
 
     /// <summary>Reads the file with an independent parser.</summary>
-    private static async Task<List<Dictionary<string, string>>> Export(BooksGround books, DateTime month)
+    private static async Task<List<Dictionary<string, string>>> Export(BooksFixture books, DateTime month)
     {
         var text = (await books.Customer.Call("GET", $"/v1/usage/focus.csv?month={month:yyyy-MM}")).Must(HttpStatusCode.OK).Text;
         using var parser = new TextFieldParser(new StringReader(text)) { HasFieldsEnclosedInQuotes = true, TrimWhiteSpace = false };
@@ -178,7 +178,7 @@ public sealed class FocusTests(PostgresServer postgres)
     [Fact]
     public async Task A_run_of_very_many_devices_is_taken_apart_in_time()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.Damage(
             """
@@ -188,7 +188,7 @@ public sealed class FocusTests(PostgresServer postgres)
             from (select * from billing.receipt order by seq desc limit 1) r, generate_series(1, 20000) n;
             update billing.charge set amount_micros = (select sum(price_micros) from billing.receipt) where sku like '%/device'
             """);
-        (await books.Ground.Scalar<long>("set statement_timeout = '10s'; select count(device_id) from billing.charge_part"))
+        (await books.Fixture.Scalar<long>("set statement_timeout = '10s'; select count(device_id) from billing.charge_part"))
             .ShouldBe(20_003);
     }
 }

@@ -6,11 +6,11 @@ namespace NetAutomation.Tests.Billing;
 /// <summary>Books with an issued, partly paid invoice, a voided one, its draft, and a credit note; tests do not change them.</summary>
 public sealed class ClosedBooks(PostgresServer postgres) : IAsyncLifetime
 {
-    internal BooksGround Books { get; private set; } = null!;
+    internal BooksFixture Books { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Books = await BooksGround.Open(postgres);
+        Books = await BooksFixture.Open(postgres);
         await Books.Run();
         await Books.AMonthPasses();
         await Books.AMonthPasses();
@@ -153,7 +153,7 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
         """)]
     public async Task Neither_role_of_the_service_can_write_it(string sql)
     {
-        await Should.ThrowAsync<PostgresException>(() => closed.Books.Ground.AppSql(sql));
+        await Should.ThrowAsync<PostgresException>(() => closed.Books.Fixture.AppSql(sql));
         // Only constraints and triggers restrict the system role; a statement that finds no row would prove nothing.
         await Should.ThrowAsync<PostgresException>(() => Run(sql));
     }
@@ -196,7 +196,7 @@ public sealed class ForbiddenBookingTests(ClosedBooks closed) : IClassFixture<Cl
 
     private async Task Run(string sql, bool commit = true)
     {
-        await using var source = NpgsqlDataSource.Create(closed.Books.Ground.Database.System);
+        await using var source = NpgsqlDataSource.Create(closed.Books.Fixture.Database.System);
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await using var command = new NpgsqlCommand(sql, connection);

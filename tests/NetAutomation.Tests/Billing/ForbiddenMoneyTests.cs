@@ -11,31 +11,31 @@ namespace NetAutomation.Tests.Billing;
 /// </summary>
 public sealed class Books(PostgresServer postgres) : IAsyncLifetime
 {
-    internal RunGround Ground { get; private set; } = null!;
+    internal RunFixture Fixture { get; private set; } = null!;
 
     internal TenantId Other { get; private set; }
 
     public async ValueTask InitializeAsync()
     {
-        Ground = await RunGround.Start(postgres, 2);
-        var staff = Ground.Host.Operator();
+        Fixture = await RunFixture.Start(postgres, 2);
+        var staff = Fixture.Host.Operator();
         (await staff.Call(
             "POST", "/operator/v1/prices",
             new { sku = "static-routes/apply/run", unitPrice = new { amount = "0.10", currency = "USD" }, freePerMonth = 1 }))
                 .Must(HttpStatusCode.Created);
-        await Ground.StartRun();
-        await Ground.Work((await Ground.Claim())!);
-        var agreement = $"/operator/v1/agreements/{Ground.Tenant.Agreement}";
+        await Fixture.StartRun();
+        await Fixture.Work((await Fixture.Claim())!);
+        var agreement = $"/operator/v1/agreements/{Fixture.Tenant.Agreement}";
         (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag))
             .Must(HttpStatusCode.OK);
-        await Ground.StartRun();
-        await Ground.Work((await Ground.Claim())!, DeviceOutcome.Changed, DeviceOutcome.Failed);
-        await Ground.Post(Ground.Client, "/v1/purchases", new { block = "config-backup", kind = "owned" });
-        await Ground.StartRun();
-        Other = (await Ground.Host.CreateTenant()).Id;
+        await Fixture.StartRun();
+        await Fixture.Work((await Fixture.Claim())!, DeviceOutcome.Changed, DeviceOutcome.Failed);
+        await Fixture.Post(Fixture.Client, "/v1/purchases", new { block = "config-backup", kind = "owned" });
+        await Fixture.StartRun();
+        Other = (await Fixture.Host.CreateTenant()).Id;
     }
 
-    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+    public ValueTask DisposeAsync() => Fixture.DisposeAsync();
 }
 
 /// <summary>Forbidden writes of money, tried as the application's role within its own tenant: the database refuses all of them.</summary>
@@ -296,9 +296,9 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         string state, string sql, string find = "", string put = "", bool orRight = false, string find2 = "", string put2 = "")
     {
         var statement = Replace(Replace(sql, find, put), find2, put2)
-            .Replace("{tenant}", $"{books.Ground.Tenant.Id.Value}", StringComparison.Ordinal)
+            .Replace("{tenant}", $"{books.Fixture.Tenant.Id.Value}", StringComparison.Ordinal)
                 .Replace("{other}", $"{books.Other.Value}", StringComparison.Ordinal);
-        var fault = await Should.ThrowAsync<PostgresException>(() => books.Ground.AppSql(statement), statement);
+        var fault = await Should.ThrowAsync<PostgresException>(() => books.Fixture.AppSql(statement), statement);
         (fault.SqlState == state || (orRight && fault.SqlState == Right))
             .ShouldBeTrue($"{fault.SqlState} {fault.MessageText}: {statement}");
     }
@@ -317,7 +317,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     {
         foreach (var sql in (string[])[$"update {table} set tenant_id = tenant_id", $"delete from {table}", $"truncate {table} cascade"])
         {
-            (await Should.ThrowAsync<PostgresException>(() => books.Ground.Sql(sql))).SqlState.ShouldBe(Frozen, sql);
+            (await Should.ThrowAsync<PostgresException>(() => books.Fixture.Sql(sql))).SqlState.ShouldBe(Frozen, sql);
         }
     }
 

@@ -16,7 +16,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task An_issued_invoice_is_numbered_hashed_and_says_the_same_for_ever()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         var issued = await books.Issue();
@@ -38,7 +38,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task Numbers_have_no_gaps_and_each_document_names_the_one_before()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         var hash = "sha256:" + new string('0', 64);
         for (var i = 1; i <= 3; i++)
         {
@@ -58,7 +58,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_month_that_is_not_over_is_not_issued()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(1_000_000);
         var draft = await books.Draft();
         (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft.Text("id")}:issue"))
@@ -68,7 +68,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task Lines_are_rounded_half_to_even_and_the_rest_is_accounted_for()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         foreach (var micros in new[] { 5_000, 15_000, 25_000, 25_001, 1, 4_999 })
         {
             (await books.Debit(micros)).Must(HttpStatusCode.Created);
@@ -84,7 +84,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_void_invoice_stays_readable_and_its_charges_are_billed_once_more()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         var first = await books.Issue();
@@ -100,13 +100,13 @@ public sealed class InvoiceTests(PostgresServer postgres)
         var old = await books.Invoice(first.Text("id"));
         (old.Text("state"), old.Text("hash"), old.Text("voidReason"), old.Micros("total"))
             .ShouldBe(("void", first.Text("hash"), "sample", 250_000));
-        (await books.Ground.Scalar<long>("select count(*) from billing.invoice_line where live")).ShouldBe(2);
+        (await books.Fixture.Scalar<long>("select count(*) from billing.invoice_line where live")).ShouldBe(2);
     }
 
     [Fact]
     public async Task A_paid_invoice_is_not_voided_and_never_overpaid()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(10_000_000);
         await books.AMonthPasses();
         var id = (await books.Issue()).Text("id");
@@ -122,38 +122,38 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task An_overdue_tenant_starts_and_buys_nothing_until_it_has_paid()
     {
-        await using var books = await BooksGround.Open(postgres);
-        await books.Ground.StartRun();
+        await using var books = await BooksFixture.Open(postgres);
+        await books.Fixture.StartRun();
         await books.Debit(10_000_000);
         await books.AMonthPasses();
         var issued = await books.Issue();
-        await books.Ground.StartRun(books.Ground.Apply("10.8.0.0/16"));
+        await books.Fixture.StartRun(books.Fixture.Apply("10.8.0.0/16"));
         await books.Damage("update billing.invoice set due_at = now() - interval '14 days 1 minute' where state = 'issued'");
 
-        var refused = await RunGround.Post(books.Customer, "/v1/runs", books.Ground.Apply("10.7.0.0/16"), null, 402);
+        var refused = await RunFixture.Post(books.Customer, "/v1/runs", books.Fixture.Apply("10.7.0.0/16"), null, 402);
         refused["type"]!.GetValue<string>().ShouldBe("/problems/payment_overdue");
         refused["owed"]!["amount"]!.GetValue<string>().ShouldBe("10.000000");
         refused["invoice"]!.GetValue<string>().ShouldBe(issued.Text("number"));
-        await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 402);
+        await RunFixture.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 402);
         // An accepted run continues.
-        await books.Ground.Work((await books.Ground.Claim())!);
+        await books.Fixture.Work((await books.Fixture.Claim())!);
 
         (await books.Pay(issued.Text("id"), 9_990_000, "wire 1")).Must(HttpStatusCode.OK);
-        await RunGround.Post(books.Customer, "/v1/runs", books.Ground.Apply("10.7.0.0/16"), null, 402);
+        await RunFixture.Post(books.Customer, "/v1/runs", books.Fixture.Apply("10.7.0.0/16"), null, 402);
         (await books.Pay(issued.Text("id"), 10_000, "wire 2")).Must(HttpStatusCode.OK);
-        await RunGround.Post(books.Customer, "/v1/runs", books.Ground.Apply("10.7.0.0/16"), null, 202);
+        await RunFixture.Post(books.Customer, "/v1/runs", books.Fixture.Apply("10.7.0.0/16"), null, 202);
     }
 
     [Fact]
     public async Task The_page_escapes_everything_and_loads_nothing()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Damage("update onboarding.tenant set name = '<script>alert(1)</script> & \"co\"'");
         await books.Adjust(
             new
             {
-                tenantId = books.Tenant, kind = "debit", document = BooksGround.Key(), reason = "<img src=x onerror=alert(1)>",
-                amount = BooksGround.Money(1_250_000)
+                tenantId = books.Tenant, kind = "debit", document = BooksFixture.Key(), reason = "<img src=x onerror=alert(1)>",
+                amount = BooksFixture.Money(1_250_000)
             });
         using var answer = await books.Customer.GetAsync($"/v1/invoices/{(await books.Draft()).Text("id")}/html");
         var page = await answer.Content.ReadAsStringAsync();
@@ -174,7 +174,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_statement_is_closed_with_its_month_and_never_payable()
     {
-        await using var books = await BooksGround.Open(postgres, direct: false);
+        await using var books = await BooksFixture.Open(postgres, direct: false);
         await books.Run();
         await books.AMonthPasses();
         var draft = (await books.Draft()).Text("id");
@@ -192,7 +192,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_correction_beside_its_charge_opens_no_empty_month()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         (await books.Reverse((await books.Charges())[0].Text("id"))).Must(HttpStatusCode.Created);
@@ -202,7 +202,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_draft_without_lines_is_not_issued_and_an_issued_one_adds_up()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(1_000_000);
         await books.AMonthPasses();
         await books.Damage("delete from billing.invoice_line; delete from billing.charge; delete from billing.adjustment");
@@ -214,9 +214,9 @@ public sealed class InvoiceTests(PostgresServer postgres)
         (await books.Invoice(draft)).Text("state").ShouldBe("draft");
 
         // The draft is issued as an earlier version of the service did it.
-        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
+        await using var scope = books.Fixture.Host.Services.CreateAsyncScope();
         (await scope.ServiceProvider.GetRequiredService<IssueInvoices>()
-            .Issue(books.Ground.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
+            .Issue(books.Fixture.Tenant.Id, InvoiceId.Parse(draft), "test", default)).ShouldNotBeNull();
         (await books.Staff.Call("POST", "/operator/v1/reconciliation:run")).Must(HttpStatusCode.OK).Json.GetProperty("parked").GetInt64()
             .ShouldBe(0);
     }
@@ -224,17 +224,17 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_charge_of_a_month_that_was_issued_meanwhile_stands_on_the_running_one()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(1_000_000);
         await books.AMonthPasses();
         await books.Issue();
         await books.Damage("delete from billing.invoice_line");
-        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
-        var charge = await books.Ground.Scalar<Guid>("select id from billing.charge");
+        await using var scope = books.Fixture.Host.Services.CreateAsyncScope();
+        var charge = await books.Fixture.Scalar<Guid>("select id from billing.charge");
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using (var transaction = await db.Database.BeginTransactionAsync())
         {
-            await InvoiceDraft.Add(db, books.Ground.Tenant.Id, charge, "direct", new Money(1_000_000), default);
+            await InvoiceDraft.Add(db, books.Fixture.Tenant.Id, charge, "direct", new Money(1_000_000), default);
             await transaction.CommitAsync();
         }
 
@@ -245,12 +245,12 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task A_marketplace_charge_of_a_month_that_was_issued_meanwhile_is_on_the_next_statement()
     {
-        await using var books = await BooksGround.Open(postgres, direct: false);
-        await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 201);
+        await using var books = await BooksFixture.Open(postgres, direct: false);
+        await RunFixture.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 201);
         await books.AMonthPasses();
         await books.Meter();
         await books.Issue();
-        await books.Ground.Sql(
+        await books.Fixture.Sql(
             """
             insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id,
               channel, occurred_at)
@@ -258,9 +258,9 @@ public sealed class InvoiceTests(PostgresServer postgres)
               channel, occurred_at - interval '1 second'
             from billing.charge
             """);
-        (await books.Ground.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'"))
+        (await books.Fixture.Scalar<long>("select count(*) from billing.charge where occurred_at > now() - interval '1 minute'"))
             .ShouldBe(1);
-        (await books.Ground.Scalar<long>(
+        (await books.Fixture.Scalar<long>(
             """
             select count(*) from billing.metering_backlog b
             join billing.charge c on c.id = b.charge_id and c.occurred_hour = b.occurred_hour
@@ -271,7 +271,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     [Fact]
     public async Task What_credit_notes_took_back_is_no_longer_owed()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         var first = (await books.Issue()).Text("id");
@@ -297,6 +297,6 @@ public sealed class InvoiceTests(PostgresServer postgres)
         (await Owed(books)).ShouldBe(0);
     }
 
-    private static Task<long> Owed(BooksGround books) =>
-        books.Ground.Scalar<long>($"select coalesce((select owed from billing.overdue('{books.Ground.Tenant.Id.Value}', now())), 0)");
+    private static Task<long> Owed(BooksFixture books) =>
+        books.Fixture.Scalar<long>($"select coalesce((select owed from billing.overdue('{books.Fixture.Tenant.Id.Value}', now())), 0)");
 }

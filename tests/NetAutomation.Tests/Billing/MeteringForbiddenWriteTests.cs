@@ -7,29 +7,29 @@ namespace NetAutomation.Tests.Billing;
 /// <summary>A customer with an accepted, a parked and a sealed record, and a charge in no record.</summary>
 public sealed class MeteredCustomer(PostgresServer postgres) : IAsyncLifetime
 {
-    internal MeteringGround Ground { get; private set; } = null!;
+    internal MeteringFixture Fixture { get; private set; } = null!;
 
-    internal MeteringGround.Customer Customer { get; private set; } = null!;
+    internal MeteringFixture.Customer Customer { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Ground = await MeteringGround.Start(postgres);
-        Customer = await Ground.Subscribe();
-        var start = MeteringGround.Start();
+        Fixture = await MeteringFixture.Start(postgres);
+        Customer = await Fixture.Subscribe();
+        var start = MeteringFixture.Start();
         string[][] faults = [[], ["refuse"], ["throttle"]];
         for (var hour = 0; hour < faults.Length; hour++)
         {
-            await Ground.Charge(Customer, 25_000, start.AddHours(hour));
-            await Ground.Fault(Customer, faults[hour]);
-            await using var reporter = Ground.Reporter(new FakeTimeProvider(start.AddHours(hour + 1).AddMinutes(6)));
-            await reporter.Live([Customer], 1);
+            await Fixture.Charge(Customer, 25_000, start.AddHours(hour));
+            await Fixture.Fault(Customer, faults[hour]);
+            await using var reporter = Fixture.Reporter(new FakeTimeProvider(start.AddHours(hour + 1).AddMinutes(6)));
+            await reporter.SealAndSend([Customer], 1);
         }
 
-        await Ground.Charge(Customer, 25_000, start.AddHours(3));
-        (await Ground.Records(Customer, start)).ShouldBe(["0: 2 left 5000 accepted", "1: 3 left 0 parked", "2: 2 left 5000 sealed"]);
+        await Fixture.Charge(Customer, 25_000, start.AddHours(3));
+        (await Fixture.Records(Customer, start)).ShouldBe(["0: 2 left 5000 accepted", "1: 3 left 0 parked", "2: 2 left 5000 sealed"]);
     }
 
-    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+    public ValueTask DisposeAsync() => Fixture.DisposeAsync();
 }
 
 /// <summary>The database refuses every write that would report another amount than was settled, whichever role writes.</summary>
@@ -154,8 +154,8 @@ public sealed class MeteringForbiddenWriteTests(MeteredCustomer shared) : IClass
     [InlineData("update billing.charge set payer_id = null")]
     public async Task Neither_role_makes_AWS_hear_another_amount(string sql)
     {
-        await Refuses(shared.Ground.Database.App, sql);
-        await Refuses(shared.Ground.Database.System, sql);
+        await Refuses(shared.Fixture.Database.App, sql);
+        await Refuses(shared.Fixture.Database.System, sql);
     }
 
     private async Task Refuses(string role, string sql)

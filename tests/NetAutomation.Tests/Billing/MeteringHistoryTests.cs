@@ -25,11 +25,11 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         TestContext.Current.TestOutputHelper?.WriteLine($"seeds {first} to {first + count - 1}");
         var database = await postgres.Create();
         string[] legacy = [.. Enumerable.Range(0, count).Select(i => $"legacy-{i}")];
-        await using var strict = await MeteringGround.Start(database, product => product with { LegacyProducts = legacy });
+        await using var usual = await MeteringFixture.Start(database, product => product with { LegacyProducts = legacy });
         // This AWS calls a repeated identical record a duplicate.
-        await using var jealous =
-            await MeteringGround.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
-        var tally = new Tally();
+        await using var duplicating =
+            await MeteringFixture.Start(database, product => product with { LegacyProducts = legacy, IdenticalIsDuplicate = true });
+        var totals = new Totals();
         await Parallel.ForEachAsync(
             Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 6 },
             async (i, _) =>
@@ -37,28 +37,28 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                 var seed = unchecked(first + i);
                 try
                 {
-                    await new History(seed % 2 == 0 ? strict : jealous, new Random(seed), i, tally).Run();
+                    await new History(seed % 2 == 0 ? usual : duplicating, new Random(seed), i, totals).Run();
                 }
                 catch (Exception fault)
                 {
                     throw new InvalidOperationException($"The history of seed {seed} failed.", fault);
                 }
             });
-        TestContext.Current.TestOutputHelper?.WriteLine($"{tally}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{totals}");
         // The histories prove something only if all of this happened.
-        tally.Kills.ShouldBeGreaterThan(count / 4);
-        tally.Records.ShouldBeGreaterThan(count);
+        totals.Kills.ShouldBeGreaterThan(count / 4);
+        totals.Records.ShouldBeGreaterThan(count);
         if (count >= Histories)
         {
-            tally.Carried.ShouldBeGreaterThan(0);
-            tally.Confirmed.ShouldBeGreaterThan(0);
+            totals.Carried.ShouldBeGreaterThan(0);
+            totals.Confirmed.ShouldBeGreaterThan(0);
         }
     }
 
     private static int? Number(string variable) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var value) ? value : null;
 
-    private sealed class Tally
+    private sealed class Totals
     {
         public int Kills;
         public int Records;
@@ -69,10 +69,10 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             $"{Kills} kills, {Records} records accepted, {Carried} carried, {Confirmed} confirmed by a person";
     }
 
-    private sealed class History(MeteringGround ground, Random chance, int number, Tally tally)
+    private sealed class History(MeteringFixture fixture, Random chance, int number, Totals totals)
     {
-        private readonly FakeTimeProvider _clock = new(MeteringGround.Start());
-        private readonly List<MeteringGround.Customer> _customers = [];
+        private readonly FakeTimeProvider _clock = new(MeteringFixture.Start());
+        private readonly List<MeteringFixture.Customer> _customers = [];
         private readonly Dictionary<string, int> _balance = [];
 
         public async Task Run()
@@ -80,14 +80,14 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             var legacy = chance.Next(3) == 0 ? $"legacy-{number}" : null;
             for (var i = chance.Next(8) == 0 ? 3 : chance.Next(1, 3); i > 0; i--)
             {
-                _customers.Add(await ground.Subscribe(legacy, $"product-{number}"));
+                _customers.Add(await fixture.Subscribe(legacy, $"product-{number}"));
             }
 
             for (var hours = chance.Next(2, 4); hours > 0; hours--)
             {
                 await Charge();
                 _clock.Advance(TimeSpan.FromHours(1) + TimeSpan.FromMinutes(6));
-                await Lives();
+                await RunReporters();
                 _clock.AdjustTime(_clock.GetUtcNow() - TimeSpan.FromMinutes(6));
             }
 
@@ -95,8 +95,8 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             {
                 // The agreement ends, so the usage of the current hour is due too.
                 await Charge();
-                await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", _customers[0].Tenant.Value);
-                await Lives();
+                await fixture.Sql("update billing.payer set closed_at = now() where tenant_id = $1", _customers[0].Tenant.Value);
+                await RunReporters();
             }
 
             await Settle();
@@ -117,35 +117,35 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                     var balance = _balance.GetValueOrDefault(customer.Account);
                     var micros = balance > 1 && chance.Next(4) == 0 ? -chance.Next(1, balance) : chance.Next(1, 30_000);
                     _balance[customer.Account] = balance + micros;
-                    await ground.Charge(customer, micros, _clock.GetUtcNow() - late, chance.Next(2) == 0 ? "bgp" : "acl");
+                    await fixture.Charge(customer, micros, _clock.GetUtcNow() - late, chance.Next(2) == 0 ? "bgp" : "acl");
                 }
             }
         }
 
         /// <summary>Runs reporters that die at some step, then one that does not die.</summary>
-        private async Task Lives()
+        private async Task RunReporters()
         {
             for (var faults = chance.Next(3); faults > 0; faults--)
             {
-                await ground.Fault(_customers[chance.Next(_customers.Count)], _faults[chance.Next(_faults.Length)]);
+                await fixture.Fault(_customers[chance.Next(_customers.Count)], _faults[chance.Next(_faults.Length)]);
             }
 
             for (var deaths = chance.Next(3); deaths > 0; deaths--)
             {
                 var kill = new KillSwitch(chance.Next(1, 12 + (10 * _customers.Count)));
-                await using var dying = ground.Reporter(_clock, kill);
+                await using var dying = fixture.Reporter(_clock, kill);
                 try
                 {
-                    await dying.Live(_customers, chance.Next(1, 4));
+                    await dying.SealAndSend(_customers, chance.Next(1, 4));
                 }
                 catch (KilledException)
                 {
-                    Interlocked.Increment(ref tally.Kills);
+                    Interlocked.Increment(ref totals.Kills);
                 }
             }
 
-            await using var living = ground.Reporter(_clock);
-            await living.Live(_customers, chance.Next(1, 4));
+            await using var living = fixture.Reporter(_clock);
+            await living.SealAndSend(_customers, chance.Next(1, 4));
         }
 
         /// <summary>AWS works again, no process dies, and an operator handles the parked records.</summary>
@@ -155,8 +155,8 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             for (var round = 0; round < 10; round++)
             {
                 _clock.Advance(TimeSpan.FromHours(1));
-                await using var reporter = ground.Reporter(_clock);
-                await reporter.Live(_customers, 20);
+                await using var reporter = fixture.Reporter(_clock);
+                await reporter.SealAndSend(_customers, 20);
                 if (!await Resolve(reporter))
                 {
                     return;
@@ -168,11 +168,11 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
 
         private async Task<bool> Resolve(Reporter reporter)
         {
-            var parked = new List<(MeteringGround.Customer Customer, Guid Id, DateTimeOffset Hour)>();
+            var parked = new List<(MeteringFixture.Customer Customer, Guid Id, DateTimeOffset Hour)>();
             foreach (var customer in _customers)
             {
                 await using var command =
-                    ground.Owner.CreateCommand("select id, hour from billing.metering_record where tenant_id = $1 and state = 'parked'");
+                    fixture.Owner.CreateCommand("select id, hour from billing.metering_record where tenant_id = $1 and state = 'parked'");
                 command.Parameters.Add(new() { Value = customer.Tenant.Value });
                 await using var reader = await command.ExecuteReaderAsync();
                 while (await reader.ReadAsync())
@@ -191,9 +191,9 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                         StatusCode: 200
                     })
                 {
-                    var held = (await ground.KeptOf(customer)).FirstOrDefault(kept => kept.Hour == hour);
+                    var held = (await fixture.SimulatorRecords(customer)).FirstOrDefault(kept => kept.Hour == hour);
                     await OperateMetering.Confirm(record, new("seen in the report of AWS", held?.MeteringRecordId), db, olga, default);
-                    Interlocked.Increment(ref tally.Confirmed);
+                    Interlocked.Increment(ref totals.Confirmed);
                     if (held is not null)
                     {
                         continue;
@@ -204,34 +204,35 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
                         default)).Result.ShouldBeAssignableTo<Microsoft.AspNetCore.Http.IStatusCodeHttpResult>()!.StatusCode.ShouldBe(200);
                 }
 
-                Interlocked.Increment(ref tally.Carried);
+                Interlocked.Increment(ref totals.Carried);
             }
 
             return parked.Count > 0;
         }
 
-        private async Task Check(MeteringGround.Customer customer)
+        private async Task Check(MeteringFixture.Customer customer)
         {
             var tenant = customer.Tenant.Value;
-            var kept = await ground.KeptOf(customer);
+            var kept = await fixture.SimulatorRecords(customer);
             var settled =
-                await ground.Value<long>("select coalesce(sum(amount_micros), 0)::bigint from billing.charge where tenant_id = $1", tenant);
-            var left = await ground.Value<long>(
+                await fixture.Value<long>(
+                    "select coalesce(sum(amount_micros), 0)::bigint from billing.charge where tenant_id = $1", tenant);
+            var left = await fixture.Value<long>(
                 "select coalesce((select carry_out_micros from billing.metering_record where tenant_id = $1 order by seq desc limit 1), 0)",
                 tenant);
-            ((kept.Sum(each => (long)each.Quantity) * MeteringGround.Unit) + left).ShouldBe(settled, customer.Account);
-            left.ShouldBeLessThan(MeteringGround.Unit);
+            ((kept.Sum(each => (long)each.Quantity) * MeteringFixture.Unit) + left).ShouldBe(settled, customer.Account);
+            left.ShouldBeLessThan(MeteringFixture.Unit);
             kept.Select(each => each.Hour).ShouldBeUnique();
-            (await ground.Value<long>("select count(*) from billing.metering_backlog where tenant_id = $1", tenant)).ShouldBe(0);
-            (await ground.Value<long>(
+            (await fixture.Value<long>("select count(*) from billing.metering_backlog where tenant_id = $1", tenant)).ShouldBe(0);
+            (await fixture.Value<long>(
                 "select count(*) from billing.metering_record where tenant_id = $1 and state in ('sealed', 'parked')", tenant)).ShouldBe(0);
-            (await ground.Value<string>(
+            (await fixture.Value<string>(
                 """
                 select coalesce(string_agg(aws_record_id || ' ' || quantity, ',' order by aws_record_id), '') from billing.metering_record
                 where tenant_id = $1 and state = 'accepted'
                 """, tenant))
                 .ShouldBe(string.Join(',', kept.Select(each => $"{each.MeteringRecordId} {each.Quantity}").Order(StringComparer.Ordinal)));
-            Interlocked.Add(ref tally.Records, kept.Count);
+            Interlocked.Add(ref totals.Records, kept.Count);
         }
     }
 }

@@ -14,35 +14,35 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
     [Fact]
     public async Task The_end_of_an_agreement_reports_its_last_usage_at_once_and_what_a_dead_process_left_comes_by_the_clock()
     {
-        await using var ground = await MeteringGround.Start(postgres);
+        await using var fixture = await MeteringFixture.Start(postgres);
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
-        var url = ground.Cloud.AwsUrl.ToString();
+        var url = fixture.Cloud.AwsUrl.ToString();
         // The rows of a process that died between the end of an agreement and its report.
-        var left = await ground.Subscribe();
-        await ground.Charge(left, 30_000, MeteringGround.Start(0));
-        await ground.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);
+        var left = await fixture.Subscribe();
+        await fixture.Charge(left, 30_000, MeteringFixture.Start(0));
+        await fixture.Sql("update billing.payer set closed_at = now() where tenant_id = $1", left.Tenant.Value);
         await using var service = await ServiceHost.Start(
-            ground.Database,
-            [$"Marketplace:QueueUrl={ground.Cloud.QueueUrl}", "Marketplace:ProductCodes:0=pc",
-                $"Marketplace:Dimension={MeteringGround.Dimension}", $"Marketplace:UnitMicros={MeteringGround.Unit}"],
+            fixture.Database,
+            [$"Marketplace:QueueUrl={fixture.Cloud.QueueUrl}", "Marketplace:ProductCodes:0=pc",
+                $"Marketplace:Dimension={MeteringFixture.Dimension}", $"Marketplace:UnitMicros={MeteringFixture.Unit}"],
             builder =>
             {
                 builder.Services.AddSingleton<IAmazonSQS>(
                     new AmazonSQSClient(credentials, new AmazonSQSConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
-                builder.Services.AddKeyedSingleton(UsageMeter.Client, ground.Metering);
+                builder.Services.AddKeyedSingleton(UsageMeter.Client, fixture.Metering);
             });
-        await Eventually.Holds(async () => (await ground.KeptOf(left)).Count == 1);
-        var customer = await ground.Subscribe();
-        await ground.Sql(
+        await Eventually.Holds(async () => (await fixture.SimulatorRecords(left)).Count == 1);
+        var customer = await fixture.Subscribe();
+        await fixture.Sql(
             """
             insert into onboarding.agreement (tenant_id, id, account, license_arn, product_code, agreement_id, state)
             values ($1, $2, $3, $4, 'pc', $5, 'active')
             """,
             customer.Tenant.Value, Guid.CreateVersion7(), customer.Account, customer.License!, customer.Agreement);
-        await ground.Charge(customer, 25_000, MeteringGround.Start(0));
-        await ground.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{customer.Agreement}:end");
-        await Eventually.Holds(async () => (await ground.KeptOf(customer)).Count == 1);
-        (await ground.KeptOf(customer))[0].Quantity.ShouldBe(2);
+        await fixture.Charge(customer, 25_000, MeteringFixture.Start(0));
+        await fixture.Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{customer.Agreement}:end");
+        await Eventually.Holds(async () => (await fixture.SimulatorRecords(customer)).Count == 1);
+        (await fixture.SimulatorRecords(customer))[0].Quantity.ShouldBe(2);
 
         using var staff = service.Operator();
         await Eventually.Holds(async () =>
@@ -58,7 +58,7 @@ public sealed class MeteringServiceTests(PostgresServer postgres)
             .Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering-records?state=lost")).Must(HttpStatusCode.UnprocessableEntity);
         (await staff.Call("GET", "/operator/v1/metering")).Must(HttpStatusCode.OK).Json.GetProperty("level").GetString().ShouldBe("ok");
-        (await ground.Value<long>(
+        (await fixture.Value<long>(
             "select count(*) from quartz.qrtz_triggers where trigger_name in ('billing.report-usage', 'tenants.sweep-events')"))
                 .ShouldBe(2);
     }

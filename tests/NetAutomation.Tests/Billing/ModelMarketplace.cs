@@ -68,10 +68,10 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
     }
 
     /// <summary>Seals the hour before this instant for a tenant.</summary>
-    public static async Task Seal(RunGround ground, TenantId tenant, DateTimeOffset now)
+    public static async Task Seal(RunFixture fixture, TenantId tenant, DateTimeOffset now)
     {
-        var payer = await ground.Scalar<Guid>($"select payer_id from billing.account where tenant_id = '{tenant.Value}'");
-        await using var scope = ground.Host.Services.CreateAsyncScope();
+        var payer = await fixture.Scalar<Guid>($"select payer_id from billing.account where tenant_id = '{tenant.Value}'");
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync();
         await new SealUsage(
@@ -82,9 +82,9 @@ internal sealed class ModelMarketplace(Random random) : IAmazonAWSMarketplaceMet
     }
 
     /// <summary>Sends the sealed records once.</summary>
-    public async Task<bool> Send(RunGround ground)
+    public async Task<bool> Send(RunFixture fixture)
     {
-        await using var scope = ground.Host.Services.CreateAsyncScope();
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
         return await new SendUsage(
             scope.ServiceProvider.GetRequiredService<SystemDb>(), new UsageMeter(this),
             Options.Create(new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }),

@@ -16,7 +16,7 @@ namespace NetAutomation.Tests.Billing;
 [Collection("Money at length")]
 public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelper output)
 {
-    private const int Sequences = 2000, OfOneTenant = 20, Lanes = 4;
+    private const int Sequences = 2000, OfOneTenant = 20, Workers = 4;
 
     [Fact]
     public async Task Sums_equal_and_nothing_is_there_twice()
@@ -25,76 +25,76 @@ public sealed class MoneyPropertyTests(PostgresServer postgres, ITestOutputHelpe
             ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
         output.WriteLine($"NETAUTOMATION_SEED={seed}");
         TestContext.Current.SendDiagnosticMessage("money: NETAUTOMATION_SEED={0}", seed);
-        await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(first => Task.Run(async () =>
         {
-            await using var ground = await RunGround.Start(postgres, 1);
-            for (var tenant = lane; tenant < Sequences / OfOneTenant; tenant += Lanes)
+            await using var fixture = await RunFixture.Start(postgres, 1);
+            for (var tenant = first; tenant < Sequences / OfOneTenant; tenant += Workers)
             {
-                var life =
-                    await MoneyLife.Begin(
-                        ground, new Random(unchecked((seed * 31) + tenant)), direct: tenant % 2 == 1, $"seed {seed}, tenant {tenant}");
+                var history =
+                    await TenantHistory.Begin(
+                        fixture, new Random(unchecked((seed * 31) + tenant)), direct: tenant % 2 == 1, $"seed {seed}, tenant {tenant}");
                 for (var i = 0; i < OfOneTenant; i++)
                 {
-                    await life.Play();
+                    await history.Play();
                 }
 
-                await life.Finish();
+                await history.Finish();
             }
         })));
     }
 }
 
 /// <summary>One tenant's history on the service and in the model.</summary>
-internal sealed class MoneyLife
+internal sealed class TenantHistory
 {
     private static readonly string[] _blocks = ["static-routes", "config-backup", "bgp-neighbors"];
     private static readonly string[] _priced =
         ["static-routes/apply/run", "static-routes/apply/device", "static-routes/apply/minute", "static-routes/check/device",
             "config-backup/apply/device", "config-backup/rental/month", "bgp-neighbors/owned/once"];
-    private readonly RunGround _ground;
+    private readonly RunFixture _fixture;
     private readonly Random _random;
     private readonly string _name;
     private readonly MoneyModel _model = new();
-    private readonly List<string> _told = [];
+    private readonly List<string> _steps = [];
     private TestTenant _tenant = null!;
     private DeviceId[] _devices = [];
     private ModelMarketplace? _marketplace;
     private DateTimeOffset _hour = DateTimeOffset.UtcNow.AddHours(1);
     private readonly List<(string Id, MoneyModel.Line[] Lines, string[] Devices)> _quotes = [];
 
-    private MoneyLife(RunGround ground, Random random, string name) => (_ground, _random, _name) = (ground, random, name);
+    private TenantHistory(RunFixture fixture, Random random, string name) => (_fixture, _random, _name) = (fixture, random, name);
 
     private HttpClient Client => _tenant.Client;
 
-    public static async Task<MoneyLife> Begin(RunGround ground, Random random, bool direct, string name)
+    public static async Task<TenantHistory> Begin(RunFixture fixture, Random random, bool direct, string name)
     {
-        var life = new MoneyLife(ground, random, name);
-        life._tenant = await ground.Host.CreateTenant();
-        life._marketplace = direct ? null : new ModelMarketplace(random);
-        life._devices = [.. await ground.Equip(life._tenant, 3)];
+        var history = new TenantHistory(fixture, random, name);
+        history._tenant = await fixture.Host.CreateTenant();
+        history._marketplace = direct ? null : new ModelMarketplace(random);
+        history._devices = [.. await fixture.AddDevices(history._tenant, 3)];
         if (direct)
         {
-            var (staff, agreement) = (ground.Host.Operator(), $"/operator/v1/agreements/{life._tenant.Agreement}");
+            var (staff, agreement) = (fixture.Host.Operator(), $"/operator/v1/agreements/{history._tenant.Agreement}");
             (await staff.Call("PATCH", agreement, new { channel = "direct" }, (await staff.Call("GET", agreement)).ETag))
                 .Must(HttpStatusCode.OK);
         }
 
         foreach (var block in _blocks)
         {
-            var prices = (await RunGround.Get(life.Client, $"/v1/blocks/{block}"))["prices"]!;
+            var prices = (await RunFixture.Get(history.Client, $"/v1/blocks/{block}"))["prices"]!;
             foreach (var (part, sku) in (ReadOnlySpan<(string, string)>)[
                 ("applyRun", "apply/run"), ("applyDevice", "apply/device"), ("applyMinute", "apply/minute"), ("checkRun", "check/run"),
                 ("checkDevice", "check/device"),
                 ("checkMinute", "check/minute"), ("rentalMonth", "rental/month"), ("ownedOnce", "owned/once")])
             {
-                life._model.Price($"{block}/{sku}", Micros(prices[part]!), 0);
+                history._model.Price($"{block}/{sku}", Micros(prices[part]!), 0);
             }
 
-            life._model.Buy(block, "pay_per_use", 0, "", null);
-            await ground.Post(life.Client, "/v1/purchases", new { block, kind = "pay_per_use" });
+            history._model.Buy(block, "pay_per_use", 0, "", null);
+            await fixture.Post(history.Client, "/v1/purchases", new { block, kind = "pay_per_use" });
         }
 
-        return life;
+        return history;
     }
 
     /// <summary>A sequence of up to ten steps, then a comparison.</summary>
@@ -108,7 +108,7 @@ internal sealed class MoneyLife
             }
             catch (Exception fault) when (fault is not InvalidOperationException)
             {
-                throw new InvalidOperationException($"{_name}: {string.Join("; ", _told.TakeLast(40))}", fault);
+                throw new InvalidOperationException($"{_name}: {string.Join("; ", _steps.TakeLast(40))}", fault);
             }
         }
 
@@ -118,7 +118,7 @@ internal sealed class MoneyLife
     /// <summary>Completes the queued runs, so that the next tenant's history claims no run of this one, and compares once more.</summary>
     public async Task Finish()
     {
-        _told.Add("finish");
+        _steps.Add("finish");
         while (_model.Runs.Values.Any(run => !run.Ended))
         {
             await Settle(crash: false);
@@ -126,7 +126,7 @@ internal sealed class MoneyLife
         }
 
         await Compare();
-        (await _ground.Scalar<string>(
+        (await _fixture.Scalar<string>(
             $"select coalesce(string_agg(r::text, '; '), '') from billing.reconcile('{_tenant.Id.Value}', 'epoch', '48 hours') r"))
                 .ShouldBeEmpty(_name);
         if (_marketplace is not null)
@@ -136,11 +136,11 @@ internal sealed class MoneyLife
             var sent = true;
             while (sent)
             {
-                sent = await _marketplace.Send(_ground);
+                sent = await _marketplace.Send(_fixture);
             }
 
             _marketplace.Units.ShouldBe(_model.Reported, _name);
-            (await _ground.Scalar<long>(
+            (await _fixture.Scalar<long>(
                 $"""
                 select coalesce((select carry_out_micros from billing.metering_record
                   where tenant_id = '{_tenant.Id.Value}' order by seq desc limit 1), 0)
@@ -172,8 +172,8 @@ internal sealed class MoneyLife
         var (unit, free) =
             (_random.Next(4) == 0 ? 0 : _random.NextInt64(1, 2_000_000),
                 sku.Contains("apply", StringComparison.Ordinal) ? _random.Next(6) : 0);
-        _told.Add($"price {sku} {unit} free {free}");
-        (await _ground.Host.Operator()
+        _steps.Add($"price {sku} {unit} free {free}");
+        (await _fixture.Host.Operator()
             .Call("POST", "/operator/v1/prices", new { sku, unitPrice = Usd(unit), tenantId = _tenant.Id.ToString(), freePerMonth = free }))
                 .Must(HttpStatusCode.Created);
         _model.Price(sku, unit, free);
@@ -183,7 +183,7 @@ internal sealed class MoneyLife
     {
         var (block, kind, months) = (_blocks[_random.Next(1, 3)], _random.Next(2) == 0 ? "owned" : "rental", _random.Next(1, 4));
         var max = _random.Next(3) == 0 ? _random.NextInt64(0, 100_000_000) : (long?)null;
-        _told.Add($"buy {block} {kind}");
+        _steps.Add($"buy {block} {kind}");
         var answer =
             await Post(
                 "/v1/purchases",
@@ -199,7 +199,7 @@ internal sealed class MoneyLife
     private async Task SetBudget()
     {
         long? budget = _random.Next(2) == 0 ? null : _model.Charged + _model.Held + _random.NextInt64(0, 3_000_000);
-        _told.Add($"budget {budget}");
+        _steps.Add($"budget {budget}");
         (await Client.Call(
             "PUT", "/v1/budget", new { monthly = budget is { } b ? Usd(b) : null }, (await Client.Call("GET", "/v1/budget")).ETag))
                 .Must(HttpStatusCode.OK);
@@ -209,7 +209,7 @@ internal sealed class MoneyLife
     private async Task Quote()
     {
         var (body, lines, devices) = Body();
-        _told.Add("quote");
+        _steps.Add("quote");
         var answer = (await Post("/v1/quotes", body)).Must(HttpStatusCode.Created);
         Micros(JsonNode.Parse(answer.Text)!["ceiling"]!).ShouldBe(lines.Sum(line => line.Quantity * line.Unit), answer.Text);
         _quotes.Add((answer.Id, lines, devices));
@@ -233,7 +233,7 @@ internal sealed class MoneyLife
         var answer = await Post("/v1/runs", body, key);
         var (refusal, held) = _model.Hold(lines, max);
         var heldLines = string.Join(',', held.Select(line => $"{line.Sku} {line.Quantity}-{line.FreeHeld}x{line.Unit}"));
-        _told.Add($"launch {heldLines} {refusal ?? answer.Status.ToString()}");
+        _steps.Add($"launch {heldLines} {refusal ?? answer.Status.ToString()}");
         (answer.Status == HttpStatusCode.Accepted ? null : answer.Problem).ShouldBe(refusal, answer.Text);
         if (refusal is null)
         {
@@ -258,7 +258,7 @@ internal sealed class MoneyLife
         if ((await State(run)) is "queued")
         {
             (await Post($"/v1/runs/{run}:cancel", null)).Must(HttpStatusCode.Accepted);
-            _told.Add($"cancel {run}");
+            _steps.Add($"cancel {run}");
             // A run that a lost worker had begun costs its finished devices; with an unknown device it stays open.
             await Ended(run);
         }
@@ -266,32 +266,32 @@ internal sealed class MoneyLife
 
     private async Task Settle(bool crash)
     {
-        if (await _ground.Claim() is not { } run)
+        if (await _fixture.Claim() is not { } run)
         {
             return;
         }
 
-        _told.Add($"claim {run.Id} attempt {run.Attempt}{(crash ? " crash" : "")}");
+        _steps.Add($"claim {run.Id} attempt {run.Attempt}{(crash ? " crash" : "")}");
         var until = crash ? _random.Next(run.Devices.Count + 2) : int.MaxValue;
         if (until > 0)
         {
-            (await _ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+            (await _fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
             foreach (var device in run.Devices.Take(until - 1))
             {
-                (await _ground.Write(run, RunGround.Started(device.Id), RunGround.Reported(device.Id, Outcome()))).ShouldBeTrue();
+                (await _fixture.Write(run, RunFixture.Started(device.Id), RunFixture.Reported(device.Id, Outcome()))).ShouldBeTrue();
             }
         }
 
         if (!crash)
         {
-            (await _ground.Finish(run)).ShouldBeTrue();
+            (await _fixture.Finish(run)).ShouldBeTrue();
             // The answer was lost: a second end must change nothing.
-            await _ground.Finish(run);
+            await _fixture.Finish(run);
         }
         else
         {
-            await _ground.Sql("update runs.run set lease_until = now() - interval '1 hour' where id = $1", run.Id.Value);
-            await using var scope = _ground.Host.Services.CreateAsyncScope();
+            await _fixture.Sql("update runs.run set lease_until = now() - interval '1 hour' where id = $1", run.Id.Value);
+            await using var scope = _fixture.Host.Services.CreateAsyncScope();
             (await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.Zero, TimeSpan.Zero, default)).Count.ShouldBe(1);
         }
 
@@ -311,18 +311,18 @@ internal sealed class MoneyLife
             var before = await Devices(run);
             var found = before.Where(device => device.Outcome == "unknown")
                 .Select(device => new { deviceId = device.Id, outcome = _random.Next(2) == 0 ? "changed" : "failed" }).ToList();
-            _told.Add($"resolve {run} {verdict}");
+            _steps.Add($"resolve {run} {verdict}");
             (await Post($"/v1/runs/{run}:resolve", new() { ["verdict"] = verdict, ["evidence"] = "looked", ["devices"] = found }))
                 .Must(HttpStatusCode.OK);
             var billable = before.Count(device => device.Outcome is "ok" or "changed")
                 + (verdict == "completed" ? found.Count(device => device.outcome == "changed") : 0);
-            Micros((await RunGround.Get(Client, $"/v1/runs/{run}"))["charged"]!).ShouldBe(_model.End(run, billable));
+            Micros((await RunFixture.Get(Client, $"/v1/runs/{run}"))["charged"]!).ShouldBe(_model.End(run, billable));
         }
     }
 
     private async Task Reverse()
     {
-        var charges = (await _ground.Host.Operator().Call("GET", $"/operator/v1/charges?tenantId={_tenant.Id}"))
+        var charges = (await _fixture.Host.Operator().Call("GET", $"/operator/v1/charges?tenantId={_tenant.Id}"))
             .Must(HttpStatusCode.OK).Json.GetProperty("items");
         if (charges.GetArrayLength() == 0)
         {
@@ -338,7 +338,7 @@ internal sealed class MoneyLife
         }
 
         var (first, document) = (charge.GetProperty("reversedBy").GetString() is null, $"R-{Guid.NewGuid():n}");
-        _told.Add($"reverse {source} {first}");
+        _steps.Add($"reverse {source} {first}");
         var body =
             new
             {
@@ -347,15 +347,15 @@ internal sealed class MoneyLife
             };
         if (source is null || !first)
         {
-            ((int)(await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Status)
+            ((int)(await _fixture.Host.Operator().Call("POST", "/operator/v1/adjustments", body)).Status)
                 .ShouldBe(source is null ? 422 : 409);
             return;
         }
 
         var allowed = _model.Reverse(source);
-        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
+        (await _fixture.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
             .Must(allowed ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity);
-        (await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
+        (await _fixture.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
             .Must(allowed ? HttpStatusCode.OK : HttpStatusCode.UnprocessableEntity);
     }
 
@@ -367,14 +367,14 @@ internal sealed class MoneyLife
             return;
         }
 
-        _told.Add($"adjust {amount}");
+        _steps.Add($"adjust {amount}");
         var body =
             new
             {
                 tenantId = _tenant.Id.ToString(), kind = amount < 0 ? "credit" : "debit", document, reason = "goodwill",
                 amount = Usd(Math.Abs(amount))
             };
-        var answer = await _ground.Host.Operator().Call("POST", "/operator/v1/adjustments", body);
+        var answer = await _fixture.Host.Operator().Call("POST", "/operator/v1/adjustments", body);
         answer.Status.ShouldBe(
             _model.Adjust(answer.Status == HttpStatusCode.Created ? answer.Id : document, amount)
                 ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity, answer.Text);
@@ -384,9 +384,9 @@ internal sealed class MoneyLife
     {
         if (_marketplace is not null)
         {
-            _told.Add("hour closes");
+            _steps.Add("hour closes");
             _hour += TimeSpan.FromHours(1);
-            await ModelMarketplace.Seal(_ground, _tenant.Id, _hour);
+            await ModelMarketplace.Seal(_fixture, _tenant.Id, _hour);
             _model.CloseHour(ModelMarketplace.Unit);
         }
     }
@@ -395,15 +395,15 @@ internal sealed class MoneyLife
     {
         if (_marketplace is not null)
         {
-            _told.Add("report");
-            await _marketplace.Send(_ground);
+            _steps.Add("report");
+            await _marketplace.Send(_fixture);
         }
     }
 
     /// <summary>If the run has ended, ends it in the model by the outcomes of its devices.</summary>
     private async Task Ended(string run)
     {
-        var view = await RunGround.Get(Client, $"/v1/runs/{run}");
+        var view = await RunFixture.Get(Client, $"/v1/runs/{run}");
         if (view["terminal"]!.GetValue<bool>())
         {
             Micros(view["charged"]!).ShouldBe(_model.End(run, (await Devices(run)).Count(device => device.Outcome is "ok" or "changed")));
@@ -413,7 +413,7 @@ internal sealed class MoneyLife
     private async Task Compare()
     {
         var tenant = _tenant.Id.Value;
-        var rows = await _ground.Scalar<string>(
+        var rows = await _fixture.Scalar<string>(
             $"""
             select concat_ws(' ',
               (select coalesce(sum(amount_micros), 0) from billing.charge where tenant_id = '{tenant}'),
@@ -424,15 +424,15 @@ internal sealed class MoneyLife
               (select count(*) from runs.run where tenant_id = '{tenant}'),
               (select coalesce(sum(charged_micros), 0) from runs.run where tenant_id = '{tenant}'))
             """);
-        var told =
+        var expected =
             string.Join(
                 ' ', _model.Charged, _model.Charges.Count, _model.Held, _model.Usage, _model.Runs.Count,
                 _model.Runs.Values.Sum(run => run.Charged));
-        rows.ShouldBe(told, $"charged, charges, held, usage, runs, cost of runs; {_name}: {string.Join("; ", _told.TakeLast(60))}");
+        rows.ShouldBe(expected, $"charged, charges, held, usage, runs, cost of runs; {_name}: {string.Join("; ", _steps.TakeLast(60))}");
         _model.Charges.Select(charge => charge.Source).Distinct().Count().ShouldBe(_model.Charges.Count);
-        var budget = await RunGround.Get(Client, "/v1/budget");
+        var budget = await RunFixture.Get(Client, "/v1/budget");
         (Micros(budget["charged"]!), Micros(budget["reserved"]!)).ShouldBe((_model.Charged, _model.Held), _name);
-        var months = (await RunGround.Get(Client, "/v1/invoices"))["items"]!.AsArray();
+        var months = (await RunFixture.Get(Client, "/v1/invoices"))["items"]!.AsArray();
         months.Sum(month => Micros(month!["total"]!) - Micros(month["rounding"]!)).ShouldBe(_model.Charged, _name);
     }
 
@@ -458,10 +458,10 @@ internal sealed class MoneyLife
         _ => DeviceOutcome.Unknown,
     };
 
-    private async Task<string> State(string run) => (await RunGround.Get(Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>();
+    private async Task<string> State(string run) => (await RunFixture.Get(Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>();
 
     private async Task<List<(string Id, string? Outcome)>> Devices(string run) =>
-        [.. (await RunGround.Get(Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray()
+        [.. (await RunFixture.Get(Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray()
             .Select(item => (item!["deviceId"]!.GetValue<string>(), item["outcome"]?.GetValue<string>()))];
 
     private Task<Answer> Post(string path, Dictionary<string, object?>? body, string? key = null) =>

@@ -10,23 +10,23 @@ namespace NetAutomation.Tests.Billing;
 /// <summary>A tenant's receipts after three runs, as its customer downloads them.</summary>
 public sealed class ReceiptExport(PostgresServer postgres) : IAsyncLifetime
 {
-    internal RunGround Ground { get; private set; } = null!;
+    internal RunFixture Fixture { get; private set; } = null!;
 
     internal byte[] Lines { get; private set; } = [];
 
     public async ValueTask InitializeAsync()
     {
-        Ground = await RunGround.Start(postgres, 2);
+        Fixture = await RunFixture.Start(postgres, 2);
         for (var i = 0; i < 3; i++)
         {
-            await Ground.StartRun();
-            await Ground.Work((await Ground.Claim())!, DeviceOutcome.Changed, i == 0 ? DeviceOutcome.Failed : DeviceOutcome.Ok);
+            await Fixture.StartRun();
+            await Fixture.Work((await Fixture.Claim())!, DeviceOutcome.Changed, i == 0 ? DeviceOutcome.Failed : DeviceOutcome.Ok);
         }
 
-        Lines = await Ground.Client.GetByteArrayAsync("/v1/receipts");
+        Lines = await Fixture.Client.GetByteArrayAsync("/v1/receipts");
     }
 
-    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+    public ValueTask DisposeAsync() => Fixture.DisposeAsync();
 }
 
 public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptExport>
@@ -86,9 +86,9 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
     [Fact]
     public async Task The_export_goes_on_after_a_number()
     {
-        var rest = await export.Ground.Client.GetStringAsync("/v1/receipts?after=4");
+        var rest = await export.Fixture.Client.GetStringAsync("/v1/receipts?after=4");
         rest.ShouldBe(string.Concat(Encoding.UTF8.GetString(export.Lines).TrimEnd('\n').Split('\n')[4..].Select(line => line + "\n")));
-        (await export.Ground.Client.GetStringAsync("/v1/receipts?after=6")).ShouldBeEmpty();
+        (await export.Fixture.Client.GetStringAsync("/v1/receipts?after=6")).ShouldBeEmpty();
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class ReceiptTests(ReceiptExport export) : IClassFixture<ReceiptEx
 
     private static byte[] Text(string[] lines) => Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n")));
 
-    private static async Task<(int Code, string Said)> Verify(byte[] lines, params string[] options)
+    private static async Task<(int Code, string Output)> Verify(byte[] lines, params string[] options)
     {
         using var said = new StringWriter();
         var code =

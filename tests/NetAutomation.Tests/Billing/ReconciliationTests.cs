@@ -14,19 +14,19 @@ namespace NetAutomation.Tests.Billing;
 /// <summary>
 /// Correct books: two finished runs and a rental on a void invoice and its second revision, a reversal, a debit, an open run.
 /// </summary>
-public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
+public sealed class CleanBooks(PostgresServer postgres) : IAsyncLifetime
 {
-    internal BooksGround Books { get; private set; } = null!;
+    internal BooksFixture Books { get; private set; } = null!;
 
     public async ValueTask InitializeAsync() => Books = await Of(postgres);
 
     public ValueTask DisposeAsync() => Books.DisposeAsync();
 
-    internal static async Task<BooksGround> Of(PostgresServer postgres)
+    internal static async Task<BooksFixture> Of(PostgresServer postgres)
     {
-        var books = await BooksGround.Open(postgres);
+        var books = await BooksFixture.Open(postgres);
         await books.Run();
-        await RunGround.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 201);
+        await RunFixture.Post(books.Customer, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 }, null, 201);
         await books.AMonthPasses();
         await books.AMonthPasses();
         await books.Void((await books.Issue()).Text("id"));
@@ -37,13 +37,13 @@ public sealed class CleanLife(PostgresServer postgres) : IAsyncLifetime
                 && charge.GetProperty("invoice").ValueKind == JsonValueKind.Null);
         (await books.Reverse(device.Text("id"))).Must(HttpStatusCode.Created);
         await books.Debit(1_234_567);
-        await books.Ground.StartRun();
-        (await books.Ground.Claim()).ShouldNotBeNull();
+        await books.Fixture.StartRun();
+        (await books.Fixture.Claim()).ShouldNotBeNull();
         return books;
     }
 }
 
-public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres) : IClassFixture<CleanLife>
+public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgres) : IClassFixture<CleanBooks>
 {
     private const string Record =
         """
@@ -152,7 +152,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     public async Task Each_damage_is_found_by_its_check_alone_and_parks_the_invoicing(string check, string damage)
     {
         // Runs as the schema's owner, without triggers and foreign keys, and is rolled back at the end.
-        await using var source = NpgsqlDataSource.Create(clean.Books.Ground.Database.Owner);
+        await using var source = NpgsqlDataSource.Create(clean.Books.Fixture.Database.Owner);
         await using var connection = await source.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         (await Parked(connection)).ShouldBeEmpty();
@@ -170,7 +170,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [Fact]
     public async Task What_is_repaired_is_unparked_and_issued()
     {
-        await using var books = await CleanLife.Of(postgres);
+        await using var books = await CleanBooks.Of(postgres);
         await books.AMonthPasses();
         await books.Damage("update runs.run set charged_micros = charged_micros - 1 where terminal");
         await Hour(books);
@@ -178,7 +178,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
         var refused = (await books.Staff.Call("POST", $"/operator/v1/invoices/{draft}:issue")).Must(HttpStatusCode.Conflict);
         (refused.Problem, refused.Json.GetProperty("findings")[0].Text("check")).ShouldBe(("not_reconciled", "run_charged"));
         // The customer sees nothing of it, and its runs continue.
-        await books.Ground.StartRun(books.Ground.Apply("10.1.0.0/16"));
+        await books.Fixture.StartRun(books.Fixture.Apply("10.1.0.0/16"));
         var page = (await books.Staff.Call("GET", "/operator/v1/reconciliation/html")).Must(HttpStatusCode.OK).Text;
         page.ShouldContain("run_charged");
         page.ShouldContain("1 parked");
@@ -192,15 +192,15 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [Fact]
     public async Task A_month_is_closed_for_those_whose_books_add_up_and_says_what_keeps_the_others()
     {
-        await using var books = await BooksGround.Open(postgres);
-        var other = await books.Ground.Host.CreateTenant();
+        await using var books = await BooksFixture.Open(postgres);
+        var other = await books.Fixture.Host.CreateTenant();
         (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*"))
             .Must(HttpStatusCode.OK);
         await books.Adjust(
             new
             {
                 tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample",
-                amount = BooksGround.Money(1_000_000)
+                amount = BooksFixture.Money(1_000_000)
             });
         await books.Run();
         await books.AMonthPasses();
@@ -225,7 +225,7 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [Fact]
     public async Task A_month_in_its_grace_is_not_closed_by_itself()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(1_000_000);
         await books.Damage(
             """
@@ -243,33 +243,33 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [Fact]
     public async Task The_scheduler_checks_and_closes_by_itself()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Debit(1_000_000);
         await books.AMonthPasses();
-        await using var scheduler = await ServiceHost.Start(books.Ground.Database);
+        await using var scheduler = await ServiceHost.Start(books.Fixture.Database);
         await Eventually.Holds(async () => (await books.Invoices()).Single().Text("state") == "issued");
     }
 
     [Fact]
     public async Task A_tenant_that_cannot_be_checked_holds_up_no_other()
     {
-        await using var books = await BooksGround.Open(postgres);
-        var other = await books.Ground.Host.CreateTenant();
+        await using var books = await BooksFixture.Open(postgres);
+        var other = await books.Fixture.Host.CreateTenant();
         (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{other.Agreement}", new { channel = "direct" }, "*"))
             .Must(HttpStatusCode.OK);
         await books.Adjust(
             new
             {
                 tenantId = other.Id.ToString(), kind = "debit", document = "one", reason = "sample",
-                amount = BooksGround.Money(1_000_000)
+                amount = BooksFixture.Money(1_000_000)
             });
         await books.Debit(1_000_000);
         await books.AMonthPasses();
-        await books.Ground.Sql(
+        await books.Fixture.Sql(
             $"""
             create function billing.fail() returns trigger language plpgsql as 'begin raise exception ''sample''; end';
             create trigger fail before update on billing.account
-              for each row when (old.tenant_id = '{books.Ground.Tenant.Id.Value}') execute function billing.fail()
+              for each row when (old.tenant_id = '{books.Fixture.Tenant.Id.Value}') execute function billing.fail()
             """);
         var refused = (await books.Staff.Call("POST", $"/operator/v1/billing-periods/{DateTime.UtcNow.AddMonths(-1):yyyy-MM}:close"))
             .Must(HttpStatusCode.Conflict);
@@ -281,23 +281,24 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
     [Fact]
     public async Task The_check_may_take_longer_than_other_statements()
     {
-        await using var books = await BooksGround.Open(postgres);
-        await books.Ground.Sql(
+        await using var books = await BooksFixture.Open(postgres);
+        await books.Fixture.Sql(
             """
             create or replace function billing.reconcile_metering(p_tenant uuid, p_since timestamptz)
               returns table (check_name text, subject text, detail text)
             language sql volatile as $$ select '', '', '' from (select pg_sleep(2) as s) x where s::text = 'x' $$
             """);
-        await using var scope = books.Ground.Host.Services.CreateAsyncScope();
+        await using var scope = books.Fixture.Host.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         db.Database.SetCommandTimeout(1);
-        (await Reconciliation.Check(db, books.Ground.Tenant.Id, fully: true, 48, default)).ShouldBeTrue();
+        (await Reconciliation.Check(db, books.Fixture.Tenant.Id, fully: true, 48, default)).ShouldBeTrue();
         db.Database.GetCommandTimeout().ShouldBe(1);
         await Should.ThrowAsync<NpgsqlException>(() => db.Scalar<bool>($"select pg_sleep(2) is null as \"Value\""));
     }
 
     /// <summary>Runs the scheduler's hourly job.</summary>
-    private static Task Hour(BooksGround books) => books.Ground.Host.Services.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
+    private static Task Hour(BooksFixture books) =>
+        books.Fixture.Host.Services.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
 
     private async Task<string[]> Parked(NpgsqlConnection connection)
     {
@@ -307,10 +308,10 @@ public sealed class ReconciliationTests(CleanLife clean, PostgresServer postgres
             {
                 new NpgsqlBatchCommand(
                     "select billing.check_books($1, 'epoch', interval '48 hours')") {
-                        Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
+                        Parameters = { new() { Value = clean.Books.Fixture.Tenant.Id.Value } } },
                 new NpgsqlBatchCommand(
                     "select coalesce(parked_by, '{}') from billing.account where tenant_id = $1") {
-                        Parameters = { new() { Value = clean.Books.Ground.Tenant.Id.Value } } },
+                        Parameters = { new() { Value = clean.Books.Fixture.Tenant.Id.Value } } },
             },
         };
         await using var reader = await batch.ExecuteReaderAsync();

@@ -12,41 +12,41 @@ public sealed class SuspensionTests(PostgresServer postgres)
     [Fact]
     public async Task A_suspended_tenant_starts_nothing_and_what_was_accepted_goes_on()
     {
-        await using var ground = await ScheduleGround.Start(postgres);
+        await using var fixture = await ScheduleFixture.Start(postgres);
         var rental =
-            await ground.Post(
-                ground.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "rental", months = 1, autoRenew = true });
-        var (running, queued) = (await ground.StartRun(), await ground.StartRun(ground.Apply("10.8.0.0/16")));
-        var claimed = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
-        var schedule = await ground.Due();
-        var staff = ground.Host.Operator();
-        (await staff.Call("POST", $"/operator/v1/tenants/{ground.Tenant.Id}:suspend", new { reason = "unpaid" })).Must(HttpStatusCode.OK);
+            await fixture.Post(
+                fixture.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "rental", months = 1, autoRenew = true });
+        var (running, queued) = (await fixture.StartRun(), await fixture.StartRun(fixture.Apply("10.8.0.0/16")));
+        var claimed = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
+        var schedule = await fixture.CreateDueSchedule();
+        var staff = fixture.Host.Operator();
+        (await staff.Call("POST", $"/operator/v1/tenants/{fixture.Tenant.Id}:suspend", new { reason = "unpaid" })).Must(HttpStatusCode.OK);
 
-        (await RunGround.Post(ground.Client, "/v1/runs", ground.Apply("10.7.0.0/16"), null, 403))["type"]!.GetValue<string>()
+        (await RunFixture.Post(fixture.Client, "/v1/runs", fixture.Apply("10.7.0.0/16"), null, 403))["type"]!.GetValue<string>()
             .ShouldBe("/problems/tenant_suspended");
-        await ground.Host.Fire();
-        (await ground.Occurrences(schedule)).ShouldBeEmpty();
-        await ground.Sql(
+        await fixture.Host.Fire();
+        (await fixture.Occurrences(schedule)).ShouldBeEmpty();
+        await fixture.Sql(
             """
             update purchasing.entitlement set starts_at = starts_at - interval '2 months', ends_at = now() + interval '10 minutes'
             where kind = 'rental'
             """);
-        var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(ground.Host.Services);
+        var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(fixture.Host.Services);
         await renewals.Run(default);
-        (await RunGround.Get(ground.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>()
+        (await RunFixture.Get(fixture.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>()
             .ShouldBe("tenant_suspended");
 
-        await ground.Work(claimed);
-        await ground.Work((await ground.Claim())!);
+        await fixture.Work(claimed);
+        await fixture.Work((await fixture.Claim())!);
         foreach (var run in (RunId[])[running, queued])
         {
-            (await RunGround.Get(ground.Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>().ShouldBe("succeeded");
+            (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}"))["state"]!.GetValue<string>().ShouldBe("succeeded");
         }
 
-        (await staff.Call("POST", $"/operator/v1/tenants/{ground.Tenant.Id}:reactivate")).Must(HttpStatusCode.OK);
-        await ground.StartRun();
+        (await staff.Call("POST", $"/operator/v1/tenants/{fixture.Tenant.Id}:reactivate")).Must(HttpStatusCode.OK);
+        await fixture.StartRun();
         await renewals.Run(default);
-        (await ground.Scalar<long>("select count(*) from purchasing.purchase where renewal_of is not null")).ShouldBe(1);
+        (await fixture.Scalar<long>("select count(*) from purchasing.purchase where renewal_of is not null")).ShouldBe(1);
     }
 }

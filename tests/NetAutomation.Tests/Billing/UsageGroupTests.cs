@@ -10,7 +10,7 @@ public sealed class UsageGroupTests(PostgresServer postgres)
     [Fact]
     public async Task Every_grouping_adds_up_to_the_charges_of_runs()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run(DeviceOutcome.Changed, DeviceOutcome.Failed);
         var second = await books.Run();
         await books.Debit(1_000_000);
@@ -28,15 +28,15 @@ public sealed class UsageGroupTests(PostgresServer postgres)
 
         var devices = (await Read(books, "device")).Where(group => group.GetProperty("deviceId").ValueKind != JsonValueKind.Null)
             .ToDictionary(group => group.Text("deviceId"), group => group.Micros("cost"));
-        devices[books.Ground.Devices[0].ToString()].ShouldBe(50_000);
-        devices[books.Ground.Devices[1].ToString()].ShouldBe(0);
+        devices[books.Fixture.Devices[0].ToString()].ShouldBe(50_000);
+        devices[books.Fixture.Devices[1].ToString()].ShouldBe(0);
         (await Read(books, "block")).Single().Text("block").ShouldBe("static-routes");
     }
 
     [Fact]
     public async Task Pages_hold_every_group_once()
     {
-        await using var books = await BooksGround.Open(postgres);
+        await using var books = await BooksFixture.Open(postgres);
         await books.Run();
         await books.AMonthPasses();
         await books.Run();
@@ -64,11 +64,11 @@ public sealed class UsageGroupTests(PostgresServer postgres)
     [InlineData("groupBy=day&from=2020-01-01T00:00:00Z")]
     public async Task What_cannot_be_grouped_is_refused(string query)
     {
-        await using var books = await BooksGround.Open(postgres, devices: 1);
+        await using var books = await BooksFixture.Open(postgres, devices: 1);
         (await books.Customer.Call("GET", $"/v1/usage?{query}")).Must(HttpStatusCode.UnprocessableEntity);
     }
 
-    private static async Task<IReadOnlyList<JsonElement>> Read(BooksGround books, string by, string range = "") =>
+    private static async Task<IReadOnlyList<JsonElement>> Read(BooksFixture books, string by, string range = "") =>
         [.. (await books.Customer.Call("GET", $"/v1/usage?groupBy={by}&limit=200&{range}"))
             .Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()];
 }

@@ -53,15 +53,15 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         var open = new List<Task<bool>>();
         foreach (var host in new[] { _reconciling, _other })
         {
-            open.Add(Ends(await KeptAlive(host, endpoint)));
+            open.Add(Closes(await KeptAlive(host, endpoint)));
             open.Add(
-                Ends(await Handshake(
+                Closes(await Handshake(
                     host, host.Services.GetRequiredService<ConnectorHost>().Address.Port, endpoint, SslApplicationProtocol.Http2)));
             foreach (var http2 in new[] { false, true })
             {
                 var client = host.Customer(endpoint, tenant.Key, http2);
                 (await client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
-                open.Add(Ends(client));
+                open.Add(Closes(client));
             }
         }
 
@@ -79,7 +79,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         var open = new List<Task<bool>>();
         foreach (var host in new[] { _reconciling, _other })
         {
-            open.Add(Ends(await KeptAlive(host, endpoint, mine.Key)));
+            open.Add(Closes(await KeptAlive(host, endpoint, mine.Key)));
         }
 
         await _cloud.ControlAsync(
@@ -87,7 +87,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         (await Task.WhenAll(open)).ShouldAllBe(ended => ended);
         foreach (var host in new[] { _reconciling, _other })
         {
-            await Reaches(host, endpoint, next.Key);
+            await WaitForAccess(host, endpoint, next.Key);
             using var late = host.Customer(endpoint, mine.Key);
             (await late.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         }
@@ -102,14 +102,14 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         await here.StartAsync(CancellationToken.None);
         await there.StartAsync(CancellationToken.None);
         // Notifications before the listener is ready are lost, which is why there is a sweep.
-        var heard = false;
-        for (var tries = 0; !heard && tries < 100; tries++)
+        var woken = false;
+        for (var tries = 0; !woken && tries < 100; tries++)
         {
             here.Ring();
-            heard = await there.Wait(TimeSpan.FromMilliseconds(200), CancellationToken.None);
+            woken = await there.Wait(TimeSpan.FromMilliseconds(200), CancellationToken.None);
         }
 
-        heard.ShouldBeTrue();
+        woken.ShouldBeTrue();
         await here.StopAsync(CancellationToken.None);
         await there.StopAsync(CancellationToken.None);
     }
@@ -125,12 +125,13 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         var tenant = await _reconciling.CreateTenant();
         await Eventually.Holds(async () => await Rounds() > 0);
         var endpoint = await CreateEndpoint(tenant.Account);
-        await Tell("not json");
+        await Notify("not json");
         await Eventually.Holds(async () => await _cloud.StateAsync(endpoint) == "available");
 
         var (before, begun) = (await Rounds(), TimeProvider.System.GetTimestamp());
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (i, _) => await Tell(new { message = i }));
+            Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            async (i, _) => await Notify(new { message = i }));
         await Eventually.Holds(async () =>
         {
             var queue = (await _cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray()
@@ -164,22 +165,22 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     {
         var tenant = await _reconciling.CreateTenant();
         var endpoint = await CreateEndpoint(tenant.Account);
-        await Reaches(_reconciling, endpoint, tenant.Key);
-        await Reaches(_other, endpoint, tenant.Key);
+        await WaitForAccess(_reconciling, endpoint, tenant.Key);
+        await WaitForAccess(_other, endpoint, tenant.Key);
         return (tenant, endpoint);
     }
 
     private async Task<string> CreateEndpoint(string account) =>
         (await _cloud.ControlAsync(HttpMethod.Post, "/control/endpoints", new { account }, 201)).GetProperty("vpceId").GetString()!;
 
-    private Task<System.Text.Json.JsonElement> Tell(object body) =>
+    private Task<System.Text.Json.JsonElement> Notify(object body) =>
         _cloud.ControlAsync(HttpMethod.Post, "/control/queues/connections/messages", new { body }, 201);
 
     private async Task<int> Rounds() => (await _cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray()
         .Where(call => call.GetProperty("operation").GetString()!.EndsWith("DescribeVpcEndpointConnections", StringComparison.Ordinal))
             .Select(call => call.GetProperty("calls").GetInt32()).FirstOrDefault();
 
-    private static Task Reaches(ServiceHost host, string endpoint, string key) => Eventually.Holds(async () =>
+    private static Task WaitForAccess(ServiceHost host, string endpoint, string key) => Eventually.Holds(async () =>
     {
         try
         {
@@ -219,7 +220,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
         return tls;
     }
 
-    private static async Task<bool> Ends(Stream stream)
+    private static async Task<bool> Closes(Stream stream)
     {
         await using var open = stream;
         using var patience = new CancellationTokenSource(_patience);
@@ -243,7 +244,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     /// <summary>A long poll that has nothing to answer ends with its connection.</summary>
-    private static async Task<bool> Ends(HttpClient client)
+    private static async Task<bool> Closes(HttpClient client)
     {
         using var patience = new CancellationTokenSource(_patience);
         try

@@ -11,34 +11,34 @@ public sealed class ManyConnectionsTests(PostgresServer postgres)
     [Fact]
     public async Task Two_thousand_connections_of_which_a_fifth_flaps_end_bound_to_their_owners_only()
     {
-        await using var ground =
-            await ConnectionGround.Start(
+        await using var fixture =
+            await ConnectionFixture.Start(
                 postgres, new Ec2Options { VisibilityMilliseconds = 500, BucketCapacity = 10, RefillPerSecond = 5 });
-        string[] accounts = [.. Enumerable.Range(0, 220).Select(_ => ConnectionGround.NewAccount())];
+        string[] accounts = [.. Enumerable.Range(0, 220).Select(_ => ConnectionFixture.NewAccount())];
         var tenants = accounts[..200].ToHashSet();
         foreach (var account in tenants)
         {
-            await ground.Tenant([account]);
+            await fixture.Tenant([account]);
         }
 
-        await ground.Make(accounts, Count);
-        await ground.Change("fault", new { share = 0.05, seed = 1, code = "InvalidState", times = 2 });
+        await fixture.Make(accounts, Count);
+        await fixture.Change("fault", new { share = 0.05, seed = 1, code = "InvalidState", times = 2 });
         for (var i = 0; i < 5; i++)
         {
-            await ground.Attempt();
-            await ground.Change("delete", new { share = 0.01, seed = 10 + i });
-            await ground.Change("recreate", new { share = 0.01, seed = 20 + i, owner = accounts[i % 2 == 0 ? i : ^(i + 1)] });
-            await ground.Change(
+            await fixture.Attempt();
+            await fixture.Change("delete", new { share = 0.01, seed = 10 + i });
+            await fixture.Change("recreate", new { share = 0.01, seed = 20 + i, owner = accounts[i % 2 == 0 ? i : ^(i + 1)] });
+            await fixture.Change(
                 "put", new
                 {
                     share = 0.01, seed = 30 + i, state = i % 2 == 0 ? "rejected" : "failed",
                     states = new[] { "available", "pendingAcceptance" }
                 });
-            ground.Clock.Advance(TimeSpan.FromSeconds(1));
+            fixture.Clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        await ground.Settle();
-        var (truth, bound) = (await ground.Truth(), await ground.Bound());
+        await fixture.Settle();
+        var (truth, bound) = (await fixture.Truth(), await fixture.Bound());
         bound.Keys.Order()
             .ShouldBe(
                 truth.Where(each => each.Value.State == "available" && tenants.Contains(each.Value.Account)).Select(each => each.Key)
@@ -47,9 +47,9 @@ public sealed class ManyConnectionsTests(PostgresServer postgres)
         bound.Count.ShouldBeGreaterThan(Count * 7 / 10);
         truth.Values.ShouldAllBe(
             each => each.State != "pendingAcceptance" && (each.State != "available" || tenants.Contains(each.Account)));
-        var calls = (await ground.Cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray().ToList();
+        var calls = (await fixture.Cloud.ControlAsync(HttpMethod.Get, "/control/calls")).EnumerateArray().ToList();
         calls.Sum(call => call.GetProperty("refused").GetInt32()).ShouldBeGreaterThan(0, "nothing was throttled");
-        (await ground.Value<long>(
+        (await fixture.Value<long>(
             "select count(*) from onboarding.acceptance_decision where policy_version is distinct from 1 or rule = 'no_rule'")).ShouldBe(0);
     }
 }

@@ -45,31 +45,31 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
 
     private async Task<(int Kills, int Bound)> Play(Random chance, int seed)
     {
-        await using var ground =
-            await ConnectionGround.Start(
+        await using var fixture =
+            await ConnectionFixture.Start(
                 postgres,
                 new Ec2Options { VisibilityMilliseconds = chance.Next(3) * 400, ItemFaultPercent = chance.Next(3) * 10, FaultSeed = seed });
-        string[] accounts = [.. Enumerable.Range(0, 6).Select(_ => ConnectionGround.NewAccount())];
+        string[] accounts = [.. Enumerable.Range(0, 6).Select(_ => ConnectionFixture.NewAccount())];
         // Two accounts with one tenant each, one suspended, one with two tenants, and two strangers.
-        await ground.Tenant([accounts[0]]);
-        await ground.Tenant([accounts[1], accounts[3]]);
-        await ground.Tenant([accounts[2]], "suspended");
-        await ground.Tenant([accounts[3]]);
+        await fixture.Tenant([accounts[0]]);
+        await fixture.Tenant([accounts[1], accounts[3]]);
+        await fixture.Tenant([accounts[2]], "suspended");
+        await fixture.Tenant([accounts[3]]);
         var kills = 0;
         for (var step = chance.Next(4, 9); step > 0; step--)
         {
-            await Happen(ground, accounts, chance);
+            await ChangeEndpoints(fixture, accounts, chance);
             if (chance.Next(4) == 0)
             {
                 // Two rounds at once must be harmless, but one of them may fail.
-                await Task.WhenAll(ground.Attempt(), ground.Attempt());
+                await Task.WhenAll(fixture.Attempt(), fixture.Attempt());
             }
             else
             {
                 var kill = new KillSwitch(chance.Next(1, 60));
                 try
                 {
-                    await ground.Attempt(kill);
+                    await fixture.Attempt(kill);
                 }
                 catch (Exception) when (kill.Killed)
                 {
@@ -77,8 +77,8 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
                 }
             }
 
-            ground.Clock.Advance(TimeSpan.FromMilliseconds(chance.Next(1500)));
-            (await ground.Value<long>(
+            fixture.Clock.Advance(TimeSpan.FromMilliseconds(chance.Next(1500)));
+            (await fixture.Value<long>(
                 """
                 select count(*) from onboarding.binding b join onboarding.endpoint_connection c on c.id = b.connection
                 where b.ended_at is null and not exists (
@@ -86,8 +86,8 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
                 """)).ShouldBe(0, "bound to a tenant that has nothing to do with the owner");
         }
 
-        await ground.Settle();
-        var (truth, bound) = (await ground.Truth(), await ground.Bound());
+        await fixture.Settle();
+        var (truth, bound) = (await fixture.Truth(), await fixture.Bound());
         var expected = truth.Where(each => Array.IndexOf(accounts, each.Value.Account) < 2 && each.Value.State == "available")
             .Select(each => each.Key).Order().ToList();
         bound.Keys.Order().ShouldBe(expected);
@@ -103,7 +103,7 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
         return (kills, bound.Count);
     }
 
-    private static async Task Happen(ConnectionGround ground, string[] accounts, Random chance)
+    private static async Task ChangeEndpoints(ConnectionFixture fixture, string[] accounts, Random chance)
     {
         for (var events = chance.Next(1, 4); events > 0; events--)
         {
@@ -111,16 +111,16 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
             switch (chance.Next(7))
             {
                 case 0 or 1 or 2:
-                    await ground.Make(accounts, chance.Next(1, 30));
+                    await fixture.Make(accounts, chance.Next(1, 30));
                     break;
                 case 3:
-                    await ground.Change("delete", which);
+                    await fixture.Change("delete", which);
                     break;
                 case 4:
-                    await ground.Change("recreate", new { which.share, which.seed, owner = accounts[chance.Next(accounts.Length)] });
+                    await fixture.Change("recreate", new { which.share, which.seed, owner = accounts[chance.Next(accounts.Length)] });
                     break;
                 case 5:
-                    await ground.Change(
+                    await fixture.Change(
                         "put", new
                         {
                             which.share, which.seed, state = chance.Next(2) == 0 ? "failed" : "rejected",
@@ -128,7 +128,7 @@ public sealed class ReconcileHistoryTests(PostgresServer postgres)
                         });
                     break;
                 default:
-                    await ground.Cloud.ControlAsync(
+                    await fixture.Cloud.ControlAsync(
                         HttpMethod.Post, "/control/ec2/faults",
                         new { faults = new[] { _faults[chance.Next(_faults.Length)] }, times = chance.Next(1, 4) }, 201);
                     break;

@@ -20,14 +20,14 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
         await api.StartAsync(CancellationToken.None);
         await scheduler.StartAsync(CancellationToken.None);
         // Signals before the listener is ready are lost.
-        var heard = false;
-        for (var tries = 0; tries < 300 && !heard; tries++)
+        var woken = false;
+        for (var tries = 0; tries < 300 && !woken; tries++)
         {
             api.Unbound($"vpce-{tries:x17}");
-            heard = await scheduler.Wait(TimeSpan.FromMilliseconds(200), CancellationToken.None);
+            woken = await scheduler.Wait(TimeSpan.FromMilliseconds(200), CancellationToken.None);
         }
 
-        heard.ShouldBeTrue();
+        woken.ShouldBeTrue();
         (await api.Wait(TimeSpan.Zero, CancellationToken.None)).ShouldBeFalse();
         await api.StopAsync(CancellationToken.None);
         await scheduler.StopAsync(CancellationToken.None);
@@ -37,10 +37,10 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
     public async Task An_endpoint_that_stays_unbound_asks_ever_more_rarely()
     {
         await using var database = NpgsqlDataSource.Create((await postgres.Create()).App);
-        var time = new FakeTimeProvider();
-        using var signal = Signal(database, "scheduler", time);
+        var clock = new FakeTimeProvider();
+        using var signal = Signal(database, "scheduler", clock);
         var rounds = 0;
-        for (var passed = 0; passed < 600; passed++, time.Advance(TimeSpan.FromSeconds(5)))
+        for (var passed = 0; passed < 600; passed++, clock.Advance(TimeSpan.FromSeconds(5)))
         {
             signal.Unbound("vpce-0aaaaaaaaaaaaaaa1");
             rounds += await signal.Wait(TimeSpan.Zero, CancellationToken.None) ? 1 : 0;
@@ -51,7 +51,7 @@ public sealed class ReconcileSignalTests(PostgresServer postgres)
         (await signal.Wait(TimeSpan.Zero, CancellationToken.None)).ShouldBeTrue("another one is another matter");
     }
 
-    private static ReconcileSignal Signal(NpgsqlDataSource database, string role, TimeProvider time) => new(
+    private static ReconcileSignal Signal(NpgsqlDataSource database, string role, TimeProvider clock) => new(
         database, Options.Create(new ConnectionsOptions { ServiceId = "vpce-svc-0", ServiceName = "vpce-svc-0" }),
-        new ConfigurationBuilder().AddInMemoryCollection([new("Roles:0", role)]).Build(), time, NullLogger<ReconcileSignal>.Instance);
+        new ConfigurationBuilder().AddInMemoryCollection([new("Roles:0", role)]).Build(), clock, NullLogger<ReconcileSignal>.Instance);
 }

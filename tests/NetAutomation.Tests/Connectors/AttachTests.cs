@@ -160,17 +160,17 @@ public sealed class AttachTests(PostgresServer postgres)
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
-        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        var connector = await pair.Attach(device.Allowed, time);
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var connector = await pair.Attach(device.Allowed, clock);
         var (lapsing, permitted) = (RunId.New(), RunId.New());
         await using var first = await pair.Open(pair.Dial(device, lapsing, 1));
         await using var second = await pair.Open(pair.Dial(device, permitted, 1));
         await using var probe = await pair.Open(pair.Dial(device));
-        time.Advance(TimeSpan.FromSeconds(20));
+        clock.Advance(TimeSpan.FromSeconds(20));
         connector.Tunnels.Permit(new Permit($"{permitted}", 1, 25_000));
-        time.Advance(TimeSpan.FromSeconds(4));
+        clock.Advance(TimeSpan.FromSeconds(4));
         connector.Tunnels.Count.ShouldBe(3);
-        time.Advance(TimeSpan.FromSeconds(2));
+        clock.Advance(TimeSpan.FromSeconds(2));
         await Should.ThrowAsync<IOException>(async () => await first.ReadExactlyAsync(new byte[1]));
         await Eventually.Holds(() => connector.Tunnels.Count == 2);
     }

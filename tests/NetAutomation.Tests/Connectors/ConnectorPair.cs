@@ -185,7 +185,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
             "--endpoint", "--address", "--server-name", "--ca", "--token-file", "--state");
         try
         {
-            return (await JoinCommand.Run(line, new StringReader(token), Quiet(), default), state);
+            return (await JoinCommand.Run(line, new StringReader(token), SilentLog(), default), state);
         }
         catch (RefusedException refusal)
         {
@@ -195,13 +195,13 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     /// <summary>Starts a joined and attached connector.</summary>
     public async Task<RunningConnector> Attach(
-        string allowList, TimeProvider? time = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
+        string allowList, TimeProvider? clock = null, int links = 1, IHost? replica = null, DeviceLimits? limits = null)
     {
         replica ??= _host;
         var (id, token) = await Enrol($"c-{Guid.NewGuid():n}");
         var (exit, state) = await Join(token, port: replica.Services.GetRequiredService<ConnectorHost>().Address.Port);
         exit.ShouldBe(0);
-        var connector = new RunningConnector(id, state, allowList, time ?? TimeProvider.System, links, limits);
+        var connector = new RunningConnector(id, state, allowList, clock ?? TimeProvider.System, links, limits);
         _connectors.Add(connector);
         await Eventually.Holds(() => replica.Services.GetRequiredService<LinkHub>().All.Count(l => l.Connector == id) == links);
         return connector;
@@ -219,7 +219,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
 
-    public static ConnectorLog Quiet() => new(TextWriter.Null, TimeProvider.System);
+    public static ConnectorLog SilentLog() => new(TextWriter.Null, TimeProvider.System);
 
     public async ValueTask DisposeAsync()
     {
@@ -273,19 +273,19 @@ internal sealed class RunningConnector : IAsyncDisposable
     private readonly ECDsa _key;
     private readonly Task _serving;
 
-    public RunningConnector(ConnectorId id, string state, string allowList, TimeProvider time, int links, DeviceLimits? limits = null)
+    public RunningConnector(ConnectorId id, string state, string allowList, TimeProvider clock, int links, DeviceLimits? limits = null)
     {
         Id = id;
         Folder = state;
         State = ConnectorState.Load(state);
         _key = ConnectorState.LoadKey(state);
         _fences = new FenceFile(Path.Combine(state, "fences"));
-        Tunnels = new TunnelTable(_fences, time);
-        var devices = new DeviceSockets(AllowList.Parse(allowList), limits ?? new DeviceLimits(10_000, 10_000, 10_000, time), time);
+        Tunnels = new TunnelTable(_fences, clock);
+        var devices = new DeviceSockets(AllowList.Parse(allowList), limits ?? new DeviceLimits(10_000, 10_000, 10_000, clock), clock);
         Instance = Instance.Start(state);
         _serving = new NetAutomation.Connector.Links(
-            () => new Link(State, _key, Instance, _fences, Tunnels, devices, ConnectorPair.Quiet(), TimeProvider.System),
-            ConnectorPair.Quiet(), TimeProvider.System).Run(links, _stop.Token);
+            () => new Link(State, _key, Instance, _fences, Tunnels, devices, ConnectorPair.SilentLog(), TimeProvider.System),
+            ConnectorPair.SilentLog(), TimeProvider.System).Run(links, _stop.Token);
     }
 
     public ConnectorId Id { get; }

@@ -118,13 +118,13 @@ public sealed class LinkLossTests(PostgresServer postgres)
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();
-        var time = new JumpingTime();
-        var connector = await pair.Attach(device.Allowed, time);
+        var clock = new SuspendedClock();
+        var connector = await pair.Attach(device.Allowed, clock);
         await using var stream = await pair.Open(pair.Dial(device, RunId.New(), 1, exclusive: true));
         using var session = await device.Accept();
         await stream.WriteAsync("before"u8.ToArray());
         (await session.ReceiveAsync(new byte[6])).ShouldBe(6);
-        time.Passed = TunnelProtocol.PermitTtl;
+        clock.Passed = TunnelProtocol.PermitTtl;
         await stream.WriteAsync("after"u8.ToArray());
         (await Should.ThrowAsync<SocketException>(async () => await session.ReceiveAsync(new byte[5]))).SocketErrorCode.ShouldBe(
             SocketError.ConnectionReset);
@@ -132,7 +132,7 @@ public sealed class LinkLossTests(PostgresServer postgres)
     }
 
     /// <summary>The clock of a process that was stopped: the time has jumped, and its timers have not fired yet.</summary>
-    private sealed class JumpingTime : TimeProvider
+    private sealed class SuspendedClock : TimeProvider
     {
         public TimeSpan Passed { get; set; }
 

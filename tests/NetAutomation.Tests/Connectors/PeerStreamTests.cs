@@ -9,10 +9,10 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Bytes_are_equal_under_random_chunking_both_ways()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        await using var stream = await ground.Open(ground.A.Dial(ground.Device));
-        using var socket = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var socket = await fixture.Device.Accept();
         await using var far = new NetworkStream(socket);
         var (up, down) = (RandomNumberGenerator.GetBytes(3_000_000), RandomNumberGenerator.GetBytes(3_000_000));
         var sending = Task.WhenAll(
@@ -22,16 +22,16 @@ public sealed class PeerStreamTests(PostgresServer postgres)
         await sending;
         got[0].SequenceEqual(up).ShouldBeTrue();
         got[1].SequenceEqual(down).ShouldBeTrue();
-        await Eventually.Holds(() => ground.A.Hub.All.Single().Load == 0);
+        await Eventually.Holds(() => fixture.A.Hub.All.Single().Load == 0);
     }
 
     [Fact]
     public async Task Worker_that_ends_first_still_reads_the_reply()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        await using var stream = await ground.Open(ground.A.Dial(ground.Device));
-        using var socket = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var socket = await fixture.Device.Accept();
         await stream.WriteAsync("question"u8.ToArray());
         await stream.CompleteWrites();
         (await DeviceStreamTests.ReadAll(new NetworkStream(socket))).ShouldBe("question"u8.ToArray());
@@ -44,10 +44,10 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Device_that_ends_first_still_gets_bytes()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        var connector = await ground.A.Attach(ground.Device.Allowed);
-        await using var stream = await ground.Open(ground.A.Dial(ground.Device));
-        using var socket = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        var connector = await fixture.A.Attach(fixture.Device.Allowed);
+        await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var socket = await fixture.Device.Accept();
         await using var far = new NetworkStream(socket);
         await socket.SendAsync("banner"u8.ToArray());
         socket.Shutdown(SocketShutdown.Send);
@@ -61,12 +61,12 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Reset_by_the_device_is_an_error_and_never_an_end()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
         for (var i = 0; i < 20; i++)
         {
-            await using var stream = await ground.Open(ground.A.Dial(ground.Device));
-            var socket = await ground.Device.Accept();
+            await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+            var socket = await fixture.Device.Accept();
             await socket.SendAsync("half a transcr"u8.ToArray());
             await stream.ReadExactlyAsync(new byte[14]);
             socket.LingerState = new LingerOption(true, 0);
@@ -80,13 +80,13 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [InlineData(true)]
     public async Task Reset_by_the_worker_resets_the_device(bool deviceEndedFirst)
     {
-        await using var ground = await PeerGround.Start(postgres);
-        var connector = await ground.A.Attach(ground.Device.Allowed);
+        await using var fixture = await PeerFixture.Start(postgres);
+        var connector = await fixture.A.Attach(fixture.Device.Allowed);
         // Repeated because of a race: the device might see a normal end instead of a reset.
         for (var i = 0; i < 30; i++)
         {
-            var stream = await ground.Open(ground.A.Dial(ground.Device));
-            using var socket = await ground.Device.Accept();
+            var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+            using var socket = await fixture.Device.Accept();
             if (deviceEndedFirst)
             {
                 socket.Shutdown(SocketShutdown.Send);
@@ -104,10 +104,10 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Reset_after_the_worker_ended_its_side_resets_the_device()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        var connector = await ground.A.Attach(ground.Device.Allowed);
-        var stream = await ground.Open(ground.A.Dial(ground.Device));
-        using var socket = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        var connector = await fixture.A.Attach(fixture.Device.Allowed);
+        var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var socket = await fixture.Device.Accept();
         await stream.CompleteWrites();
         (await socket.ReceiveAsync(new byte[1])).ShouldBe(0);
         await stream.DisposeAsync();
@@ -119,17 +119,17 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Replica_that_dies_resets_its_streams()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        await using var reading = await ground.Open(ground.A.Dial(ground.Device));
-        using var one = await ground.Device.Accept();
-        await using var ended = await ground.Open(ground.A.Dial(ground.Device));
-        using var two = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        await using var reading = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var one = await fixture.Device.Accept();
+        await using var ended = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var two = await fixture.Device.Accept();
         await one.SendAsync("half a transcr"u8.ToArray());
         await reading.ReadExactlyAsync(new byte[14]);
         await ended.CompleteWrites();
         var pending = reading.ReadAsync(new byte[1]).AsTask();
-        ground.Relay.Dispose();
+        fixture.Relay.Dispose();
         await Should.ThrowAsync<IOException>(() => pending);
         await Should.ThrowAsync<IOException>(async () => await DeviceStreamTests.ReadAll(ended));
         await Should.ThrowAsync<IOException>(async () => await reading.WriteAsync(new byte[1]));
@@ -138,12 +138,12 @@ public sealed class PeerStreamTests(PostgresServer postgres)
     [Fact]
     public async Task Replica_that_stops_resets_its_streams()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        await using var stream = await ground.Open(ground.A.Dial(ground.Device));
-        using var socket = await ground.Device.Accept();
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device));
+        using var socket = await fixture.Device.Accept();
         var pending = stream.ReadAsync(new byte[1]).AsTask();
-        var stopping = ground.A.Hub.Drain(TimeSpan.Zero, default);
+        var stopping = fixture.A.Hub.Drain(TimeSpan.Zero, default);
         await Should.ThrowAsync<IOException>(() => pending);
         await stopping;
     }

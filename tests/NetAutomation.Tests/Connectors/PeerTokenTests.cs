@@ -17,64 +17,66 @@ public sealed class PeerTokenTests(PostgresServer postgres)
     [Fact]
     public async Task Only_an_untouched_token_for_this_path_and_replica_is_taken()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        var key = ground.B.Services.GetRequiredService<ClusterKey>();
-        var dial = ground.A.Dial(ground.Device);
-        var call = PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, dial, TimeSpan.FromSeconds(5));
-        (await Post(ground, key.Sign(call))).Status.ShouldBe(HttpStatusCode.OK);
-        (await Post(ground, "")).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, "eyJ9.AAAA")).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, "%.%")).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, key.Sign(call with { Path = PeerCall.PermitsPath }))).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, key.Sign(call with { To = "https://10.0.0.1:9444" }))).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, Altered(key.Sign(call), "tenant", $"{Guid.NewGuid()}"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, Altered(key.Sign(call), "device", $"{Guid.NewGuid()}"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Post(ground, Altered(key.Sign(call), "host", "10.9.9.9"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        var key = fixture.B.Services.GetRequiredService<ClusterKey>();
+        var dial = fixture.A.Dial(fixture.Device);
+        var call = PeerCall.Of(PeerCall.DialsPath, fixture.Relay.Url, dial, TimeSpan.FromSeconds(5));
+        (await Post(fixture, key.Sign(call))).Status.ShouldBe(HttpStatusCode.OK);
+        (await Post(fixture, "")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, "eyJ9.AAAA")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, "%.%")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, key.Sign(call with { Path = PeerCall.PermitsPath }))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, key.Sign(call with { To = "https://10.0.0.1:9444" }))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, Altered(key.Sign(call), "tenant", $"{Guid.NewGuid()}"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, Altered(key.Sign(call), "device", $"{Guid.NewGuid()}"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Post(fixture, Altered(key.Sign(call), "host", "10.9.9.9"))).Status.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
     [Fact]
     public async Task Token_of_another_cluster_key_is_refused()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        var file = Path.Combine(ground.A.Folder.FullName, "other.key");
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        var file = Path.Combine(fixture.A.Folder.FullName, "other.key");
         await File.WriteAllTextAsync(file, Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
-        var forged = new ClusterKey(Options.Create(new PeerOptions { Url = ground.Relay.Url, ClusterKeyFile = file }), TimeProvider.System);
+        var options = new PeerOptions { Url = fixture.Relay.Url, ClusterKeyFile = file };
+        var forged = new ClusterKey(Options.Create(options), TimeProvider.System);
         (await Post(
-            ground,
-            forged.Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, ground.A.Dial(ground.Device), TimeSpan.FromSeconds(5))))).Status
+            fixture,
+            forged.Sign(
+                PeerCall.Of(PeerCall.DialsPath, fixture.Relay.Url, fixture.A.Dial(fixture.Device), TimeSpan.FromSeconds(5))))).Status
             .ShouldBe(HttpStatusCode.Unauthorized);
     }
 
     [Fact]
     public async Task Token_is_good_for_thirty_seconds()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        var key = new ClusterKey(ground.B.Services.GetRequiredService<IOptions<PeerOptions>>(), time);
-        var call = PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, ground.A.Dial(ground.Device), TimeSpan.FromSeconds(5));
+        await using var fixture = await PeerFixture.Start(postgres);
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var key = new ClusterKey(fixture.B.Services.GetRequiredService<IOptions<PeerOptions>>(), clock);
+        var call = PeerCall.Of(PeerCall.DialsPath, fixture.Relay.Url, fixture.A.Dial(fixture.Device), TimeSpan.FromSeconds(5));
         var token = key.Sign(call);
-        time.Advance(TimeSpan.FromSeconds(29));
+        clock.Advance(TimeSpan.FromSeconds(29));
         key.Open(token, call.Path, call.To).ShouldNotBeNull();
-        time.Advance(TimeSpan.FromSeconds(2));
+        clock.Advance(TimeSpan.FromSeconds(2));
         key.Open(token, call.Path, call.To).ShouldBeNull();
         // Issued by a clock that is far ahead.
-        time.Advance(TimeSpan.FromMinutes(10));
-        (await Post(ground, key.Sign(call))).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        clock.Advance(TimeSpan.FromMinutes(10));
+        (await Post(fixture, key.Sign(call))).Status.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
     [Fact]
     public async Task Token_of_another_tenant_reaches_no_link_of_this_one()
     {
-        await using var ground = await PeerGround.Start(postgres);
-        await ground.A.Attach(ground.Device.Allowed);
-        var dial = ground.A.Dial(ground.Device) with { Tenant = TenantId.New() };
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        var dial = fixture.A.Dial(fixture.Device) with { Tenant = TenantId.New() };
         var answer =
             await Post(
-                ground,
-                ground.B.Services.GetRequiredService<ClusterKey>()
-                    .Sign(PeerCall.Of(PeerCall.DialsPath, ground.Relay.Url, dial, TimeSpan.FromSeconds(5))));
+                fixture,
+                fixture.B.Services.GetRequiredService<ClusterKey>()
+                    .Sign(PeerCall.Of(PeerCall.DialsPath, fixture.Relay.Url, dial, TimeSpan.FromSeconds(5))));
         answer.ShouldBe((HttpStatusCode.BadGateway, DialCodes.ConnectorAbsent));
     }
 
@@ -97,7 +99,7 @@ public sealed class PeerTokenTests(PostgresServer postgres)
         folder.Delete(recursive: true);
     }
 
-    private static async Task<(HttpStatusCode Status, string? Code)> Post(PeerGround ground, string token)
+    private static async Task<(HttpStatusCode Status, string? Code)> Post(PeerFixture fixture, string token)
     {
         using var http = new HttpClient(new SocketsHttpHandler
         {
@@ -105,7 +107,7 @@ public sealed class PeerTokenTests(PostgresServer postgres)
                 { CertificateChainPolicy =
                     ServiceHost.Trust(new(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem)) },
         });
-        using var request = new HttpRequestMessage(HttpMethod.Post, ground.Relay.Url + PeerCall.DialsPath)
+        using var request = new HttpRequestMessage(HttpMethod.Post, fixture.Relay.Url + PeerCall.DialsPath)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,

@@ -70,7 +70,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     [Fact]
     public async Task A_local_header_reaches_health_only()
     {
-        using var local = _service.Over(Listener.Customer, ProxyV2.Local, (await _service.CreateTenant()).Key);
+        using var local = _service.ClientOf(Listener.Customer, ProxyV2.Local, (await _service.CreateTenant()).Key);
         (await local.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await local.GetAsync("/healthz/ready")).StatusCode.ShouldBe(HttpStatusCode.OK);
         foreach (
@@ -100,7 +100,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     public async Task Header_and_client_hello_in_one_segment_are_told_apart()
     {
         await using var plain = await ProxyV2.Connect(_service.Address(Listener.Customer), [], CancellationToken.None);
-        await using var joined = new Prepending(plain, ProxyV2.Header((await _service.CreateTenant()).EndpointId));
+        await using var joined = new PrefixedStream(plain, ProxyV2.Header((await _service.CreateTenant()).EndpointId));
         await using var tls = await Handshake(joined);
         await tls.WriteAsync("GET /healthz/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"u8.ToArray());
         using var reader = new StreamReader(tls);
@@ -221,7 +221,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     }
 
     /// <summary>Sends some bytes in the same write as the first ones of another.</summary>
-    private sealed class Prepending(Stream inner, byte[] first) : Stream
+    private sealed class PrefixedStream(Stream inner, byte[] first) : Stream
     {
         private byte[]? _first = first;
 

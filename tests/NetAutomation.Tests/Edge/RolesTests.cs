@@ -17,7 +17,7 @@ public sealed class RolesTests(PostgresServer postgres)
             Should.Throw<KeyNotFoundException>(() => host.Address(listener));
         }
 
-        using var client = host.Over(Listener.Peer, [], null);
+        using var client = host.ClientOf(Listener.Peer, [], null);
         (await client.GetStringAsync("/healthz/live")).ShouldBe("live");
         (await client.GetStringAsync("/healthz/ready")).ShouldBe("ready");
         using var denied = await client.GetAsync("/v1/me");

@@ -108,7 +108,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
 
     [Theory]
     [MemberData(nameof(Refusals))]
-    public async Task A_process_refuses_to_start_where_it_cannot_stand_behind_the_group(string setting, string told, string group)
+    public async Task A_process_refuses_to_start_where_it_cannot_stand_behind_the_group(string setting, string message, string group)
     {
         var options = Options();
         await using var cloud = await SimulatedCloud.StartAsync(options with
@@ -134,7 +134,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
                     setting.Replace("{customer}", arn, StringComparison.Ordinal),
                     $"Targets:StartSeconds={(group == "unreachable" ? 2 : 120)}"]);
         (await process.Ended(_limit)).ShouldBe(2, process.Output);
-        process.Output.ShouldContain(told);
+        process.Output.ShouldContain(message);
     }
 
     [Fact]
@@ -220,7 +220,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         (await staff.GetAsync("/operator/v1/endpoint-service")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
     }
 
-    private sealed record Served(ServiceProcess Process, int Customer, int Connector, int Operator);
+    private sealed record ServiceReplica(ServiceProcess Process, int Customer, int Connector, int Operator);
 
     private sealed record Target(int Port, string State, int OpenFlows);
 
@@ -261,7 +261,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             });
     }
 
-    private async Task<Served> Serve(SimulatedCloud cloud, TestDatabase database, string name, params string[] settings)
+    private async Task<ServiceReplica> Serve(SimulatedCloud cloud, TestDatabase database, string name, params string[] settings)
     {
         var (customer, connector, staff) = (Ports.Free(), Ports.Free(), Ports.Free());
         var process = Start(cloud.AwsUrl.ToString(),
@@ -272,7 +272,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
             $"Targets:Connector={await Arn(cloud, "connector")}", .. settings,
         ]);
         _processes.Add(process);
-        return new Served(process, customer, connector, staff);
+        return new ServiceReplica(process, customer, connector, staff);
     }
 
     private string[] Settings() =>
@@ -291,7 +291,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         [
             $"AWS_ENDPOINT_URL={aws}", "AWS_REGION=us-east-1", $"AWS_ACCESS_KEY_ID=AKIA{SimulatedCloud.Provider}",
             $"AWS_SECRET_ACCESS_KEY=secret-of-{SimulatedCloud.Provider}", "AWS_EC2_METADATA_DISABLED=true",
-            ServiceProcess.Built("NetAutomation"), .. settings.Select(setting => $"--{setting}"),
+            ServiceProcess.ProgramPath("NetAutomation"), .. settings.Select(setting => $"--{setting}"),
         ]);
 
     private static async Task<string> Arn(SimulatedCloud cloud, string group) =>
@@ -311,35 +311,35 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     private async Task<string> Attach(ServiceHost host, TestTenant tenant, IPAddress front)
     {
         var site = await Post(tenant.Client, "/v1/sites", new { name = "ams" });
-        var made = await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site.GetProperty("id").GetString() });
+        var created = await Post(tenant.Client, "/v1/connectors", new { name = "c1", siteId = site.GetProperty("id").GetString() });
         var (ca, list, state) =
             (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"),
                 Path.Combine(_folder.FullName, "connector"));
-        await File.WriteAllTextAsync(ca, made.GetProperty("caPem").GetString());
+        await File.WriteAllTextAsync(ca, created.GetProperty("caPem").GetString());
         await File.WriteAllTextAsync(list, "10.0.0.0/8 22\n");
         using (var join = new ServiceProcess(
-            ServiceProcess.Built("netautomation-connector"),
+            ServiceProcess.ProgramPath("netautomation-connector"),
             ["join", "--endpoint", "nowhere.invalid:8444", "--address", $"{front}", "--server-name", host.Certificate.ServerName, "--ca",
                 ca, "--token-file", "-", "--state", state],
-            made.GetProperty("joinToken").GetString()))
+            created.GetProperty("joinToken").GetString()))
         {
             (await join.Ended(_limit)).ShouldBe(0, join.Output);
         }
 
         _processes.Add(
-            new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]));
-        var id = made.GetProperty("id").GetString()!;
+            new ServiceProcess(ServiceProcess.ProgramPath("netautomation-connector"), ["run", "--state", state, "--allow-list", list]));
+        var id = created.GetProperty("id").GetString()!;
         await Until(async () => await Replica(tenant, id) is not null, "the connector to attach");
         return id;
     }
 
     /// <summary>Repeats the request until the load balancer chooses this process.</summary>
-    private async Task<(HttpClient Client, SlowSite Body, Task<HttpResponseMessage> Answer)> SlowRequest(
-        SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, Served process)
+    private async Task<(HttpClient Client, SlowSiteBody Body, Task<HttpResponseMessage> Answer)> SlowRequest(
+        SimulatedCloud cloud, ServiceHost host, IPAddress front, TestTenant tenant, ServiceReplica process)
     {
         for (var i = 0; i < 20; i++)
         {
-            var (client, body) = (Through(host, front, tenant.Key), new SlowSite($"slow-{i}"));
+            var (client, body) = (Through(host, front, tenant.Key), new SlowSiteBody($"slow-{i}"));
             var answer = client.PostAsync("/v1/sites", body);
             await Until(async () => (await Targets(cloud, "customer")).Sum(target => target.OpenFlows) == 1, "the slow request to arrive");
             if ((await Targets(cloud, "customer")).Single(target => target.OpenFlows == 1).Port == process.Customer)
@@ -360,13 +360,13 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         (await Get(tenant.Client, $"/v1/connectors/{connector}")).GetProperty("sessions").EnumerateArray()
             .Select(session => session.GetProperty("replica").GetString()).LastOrDefault();
 
-    private static async Task<List<JsonElement>> OperatorTargets(ServiceHost host, Served process)
+    private static async Task<List<JsonElement>> OperatorTargets(ServiceHost host, ServiceReplica process)
     {
         using var staff = To(host, new IPEndPoint(IPAddress.Loopback, process.Operator), OperatorKey);
         return [.. (await Get(staff, "/operator/v1/targets")).GetProperty("items").EnumerateArray()];
     }
 
-    private static async Task<HttpStatusCode?> Ready(ServiceHost host, Served process)
+    private static async Task<HttpStatusCode?> Ready(ServiceHost host, ServiceReplica process)
     {
         try
         {
@@ -422,13 +422,13 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         Eventually.Holds(reached, what, () => string.Join('\n', _processes.Select(process => process.Output)));
 
     /// <summary>A request body that sends blanks fast enough for the server's limit, until the test ends it with a site.</summary>
-    private sealed class SlowSite : HttpContent
+    private sealed class SlowSiteBody : HttpContent
     {
         private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         private readonly string _name;
 
-        public SlowSite(string name)
+        public SlowSiteBody(string name)
         {
             _name = name;
             Headers.ContentType = new MediaTypeHeaderValue("application/json");

@@ -10,7 +10,7 @@ using NetAutomation.Runs;
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against an imitation router that drops the session halfway.</summary>
-public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public class DroppedSessionTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     [Theory]
     [InlineData("config-backup", "{}", "show running-config")]
@@ -18,7 +18,7 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
     [InlineData("static-routes", """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"}]}""", "write memory")]
     public async Task A_session_that_ends_during_a_command_is_no_answer_to_it(string block, string input, string command)
     {
-        Assert.SkipUnless(await SandboxProbe.Check(ground.Options, CancellationToken.None) is [], "needs namespaces");
+        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, CancellationToken.None) is [], "needs namespaces");
         var state = Directory.CreateTempSubdirectory("na-drop").FullName;
         await File.WriteAllTextAsync(
             Path.Combine(state, "login.json"), JsonSerializer.Serialize(new { username = "netops", password = "sample-secret" }));
@@ -26,7 +26,7 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
         free.Start();
         var router = new IPEndPoint(IPAddress.Parse("127.66.0.1"), ((IPEndPoint)free.LocalEndpoint).Port);
         using var fleet = Process.Start(new ProcessStartInfo("/usr/bin/python3",
-            [Path.Combine(SandboxGround.RepositoryRoot, "tests/faults/fleet.py"), "--port",
+            [Path.Combine(SandboxFixture.RepositoryRoot, "tests/faults/fleet.py"), "--port",
                 router.Port.ToString(CultureInfo.InvariantCulture), "--devices", "1",
              "--login", Path.Combine(state, "login.json"), "--state", state, "--journal", state, "--drop-on", command])
         { RedirectStandardOutput = true, UseShellExecute = false })!;
@@ -37,11 +37,11 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
             var pin = $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(key[1]))).TrimEnd('=')}";
             var device = new SandboxDevice("d01", "frr", router.Port, "netops", "sample-secret", null, null, pin, $"{key[0]} {key[1]}");
             var job = new SandboxJob(
-                Guid.NewGuid().ToString("n"), Path.Combine(ground.Content, block), ground.Platforms, false, SandboxGround.Json(input),
+                Guid.NewGuid().ToString("n"), Path.Combine(fixture.Content, block), fixture.Platforms, false, SandboxFixture.Json(input),
                 [device],
                 TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(3));
 
-            var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(job, async (_, cancel) =>
+            var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(job, async (_, cancel) =>
             {
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
                 await socket.ConnectAsync(router, cancel);
@@ -61,4 +61,5 @@ public class DroppedSessionTests(SandboxGround ground) : IClassFixture<SandboxGr
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
-public sealed class StockDroppedSessionTests(StockGround ground) : DroppedSessionTests(ground), IClassFixture<StockGround>;
+public sealed class StockDroppedSessionTests(StockSandboxFixture fixture)
+    : DroppedSessionTests(fixture), IClassFixture<StockSandboxFixture>;

@@ -5,7 +5,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible gets input that looks like code. It tests the unsafe mark alone, since that is the second defence.</summary>
 [Trait("Requires", "sandbox")]
-public sealed class InjectionTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public sealed class InjectionTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -59,7 +59,7 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
         await SkipUnlessPossible();
         var input = JsonSerializer.SerializeToElement(new { texts = _values });
 
-        var result = await Run(ground.Block(Playbook), input, "{{ lookup('pipe','touch /tmp/marker') }}");
+        var result = await Run(fixture.Block(Playbook), input, "{{ lookup('pipe','touch /tmp/marker') }}");
 
         result.Fault.ShouldBeNull();
         var handed = result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message);
@@ -74,12 +74,12 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
     {
         await SkipUnlessPossible();
         var block =
-            ground.Block(
+            fixture.Block(
                 Playbook.Replace(
                     "- ansible.builtin.debug: { var: block_input }",
                     "- ansible.builtin.debug: { msg: \"{{ lookup('pipe', 'touch /tmp/marker') }}\" }"));
 
-        var result = await Run(block, SandboxGround.Json("""{"texts":["x"]}"""), "x");
+        var result = await Run(block, SandboxFixture.Json("""{"texts":["x"]}"""), "x");
 
         result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message).GetProperty("appeared").GetRawText().ShouldBe("true");
     }
@@ -94,14 +94,14 @@ public sealed class InjectionTests(SandboxGround ground) : IClassFixture<Sandbox
             new SandboxDevice("dev_1", "frr", 22, credential, "{{ lookup('pipe','touch /tmp/marker') }} pw", null, null, pin, HostKey);
         var job =
             new SandboxJob(
-                "run_" + Guid.NewGuid().ToString("N")[..12], block, ground.Platforms, false, input, [device], TimeSpan.FromMinutes(4),
+                "run_" + Guid.NewGuid().ToString("N")[..12], block, fixture.Platforms, false, input, [device], TimeSpan.FromMinutes(4),
                 TimeSpan.FromMinutes(2));
-        return (await SandboxGround.Finish(ground.Launcher.Start(job, (_, _) => Task.FromResult<Stream?>(null)))).Result;
+        return (await SandboxFixture.Finish(fixture.Launcher.Start(job, (_, _) => Task.FromResult<Stream?>(null)))).Result;
     }
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(ground.Options);
+        var faults = await SandboxProbe.Check(fixture.Options);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 }

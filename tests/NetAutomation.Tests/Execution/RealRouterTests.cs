@@ -8,7 +8,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against real FRR routers.</summary>
 [Trait("Requires", "root-lab")]
-public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixture<RouterLab>, IClassFixture<SandboxGround>
+public class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixture<RouterLab>, IClassFixture<SandboxFixture>
 {
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";
@@ -35,7 +35,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         apply.Gone.ShouldBeTrue();
         configured.ShouldContain("ip route 10.9.0.0/16 192.0.2.1\n");
         configured.ShouldContain("ip route 10.8.1.0/24 192.0.2.1 20\n");
-        events.Select(happened => happened.Type).Distinct().ShouldBe(["device_started", "task", "device_outcome"]);
+        events.Select(runEvent => runEvent.Type).Distinct().ShouldBe(["device_started", "task", "device_outcome"]);
         again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
         again.Devices[0].Changed.ShouldBe(false);
         absent.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, absent.Devices[0].Message);
@@ -73,7 +73,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
             lab.Device("r003") with { Name = "dead" },
             lab.Device("r003") with { Name = "forbidden" },
         ];
-        var run = ground.Launcher.Start(Job("config-backup", "{}", check: false, devices), (name, cancel) => name switch
+        var run = fixture.Launcher.Start(Job("config-backup", "{}", check: false, devices), (name, cancel) => name switch
         {
             "dead" => Task.FromResult<Stream?>(null),
             "forbidden" =>
@@ -81,7 +81,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
             _ => lab.Dial(name, cancel),
         });
 
-        var (result, events) = await SandboxGround.Finish(run);
+        var (result, events) = await SandboxFixture.Finish(run);
 
         var by = result.Devices.ToDictionary(device => device.Name);
         by["r001"].Outcome.ShouldBe(DeviceOutcome.Ok, by["r001"].Message);
@@ -91,7 +91,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         (by["r003"].Outcome, by["r003"].Code, by["r003"].Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.HostKeyMismatch, false));
         (by["dead"].Outcome, by["dead"].Code, by["dead"].Contacted).ShouldBe((DeviceOutcome.Unreachable, DeviceCode.ConnectTimeout, false));
         (by["forbidden"].Outcome, by["forbidden"].Code).ShouldBe((DeviceOutcome.Unreachable, DeviceCode.NotAllowed));
-        events.Count(happened => happened.Type == "device_outcome").ShouldBe(5);
+        events.Count(runEvent => runEvent.Type == "device_outcome").ShouldBe(5);
         result.Fault.ShouldBeNull();
     }
 
@@ -99,9 +99,9 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
     public async Task A_refused_line_fails_the_device_and_leaves_it_usable()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var broken = ground.Block("wanted: \"ip route 10.7.0.0/16 192.0.2.1\\nip bogus 1.2.3.4\"\n");
+        var broken = fixture.Block("wanted: \"ip route 10.7.0.0/16 192.0.2.1\\nip bogus 1.2.3.4\"\n");
 
-        var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(
+        var (result, events) = await SandboxFixture.Finish(fixture.Launcher.Start(
             Job("x", "{}", false, [lab.Device("r003")]) with { BlockDirectory = broken }, lab.Dial));
         var (repaired, _) =
             await Run(
@@ -123,7 +123,7 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
         Stream? victim = null;
-        var run = ground.Launcher.Start(
+        var run = fixture.Launcher.Start(
             Job("static-routes", Routes, check: true, [lab.Device("r001"), lab.Device("r002")]) with
             {
                 IdleTimeout = TimeSpan.FromMinutes(2)
@@ -135,9 +135,9 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
                 return stream;
             });
         var cut = false;
-        await foreach (var happened in run.Events)
+        await foreach (var runEvent in run.Events)
         {
-            if (!cut && happened is { Device: "r002", Type: "task" })
+            if (!cut && runEvent is { Device: "r002", Type: "task" })
             {
                 cut = true;
                 await victim!.DisposeAsync();
@@ -158,12 +158,12 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
         var device = lab.Device("r001");
 
-        var first = await ground.Launcher.Probe(device with { HostKeySha256 = null }, lab.Dial, TimeSpan.FromSeconds(20));
+        var first = await fixture.Launcher.Probe(device with { HostKeySha256 = null }, lab.Dial, TimeSpan.FromSeconds(20));
         var wrong =
-            await ground.Launcher.Probe(
+            await fixture.Launcher.Probe(
                 device with { HostKeySha256 = "SHA256:" + new string('A', 43) }, lab.Dial, TimeSpan.FromSeconds(20));
-        var refused = await ground.Launcher.Probe(device with { Password = "wrong-password-1" }, lab.Dial, TimeSpan.FromSeconds(20));
-        var dead = await ground.Launcher.Probe(device, (_, _) => Task.FromResult<Stream?>(null), TimeSpan.FromSeconds(20));
+        var refused = await fixture.Launcher.Probe(device with { Password = "wrong-password-1" }, lab.Dial, TimeSpan.FromSeconds(20));
+        var dead = await fixture.Launcher.Probe(device, (_, _) => Task.FromResult<Stream?>(null), TimeSpan.FromSeconds(20));
 
         first.ShouldSatisfyAllConditions(
             () => first.Reachable.ShouldBeTrue(first.ToString()),
@@ -178,19 +178,20 @@ public class RealRouterTests(RouterLab lab, SandboxGround ground) : IClassFixtur
     private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
         string block, string input, bool check, params SandboxDevice[] devices)
     {
-        var (result, events) = await SandboxGround.Finish(ground.Launcher.Start(Job(block, input, check, devices), lab.Dial));
+        var (result, events) = await SandboxFixture.Finish(fixture.Launcher.Start(Job(block, input, check, devices), lab.Dial));
         var promised =
-            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(ground.Content, block))).Result!.Schema.GetRawText());
+            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(fixture.Content, block))).Result!.Schema.GetRawText());
         result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value))
             .ShouldBeEmpty();
         return (result, events);
     }
 
     private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(ground.Content, block), ground.Platforms, check,
-        SandboxGround.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, check,
+        SandboxFixture.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
 [Trait("Requires", "root-lab")]
-public sealed class StockRealRouterTests(RouterLab lab, StockGround ground) : RealRouterTests(lab, ground), IClassFixture<StockGround>;
+public sealed class StockRealRouterTests(RouterLab lab, StockSandboxFixture fixture)
+    : RealRouterTests(lab, fixture), IClassFixture<StockSandboxFixture>;

@@ -96,7 +96,7 @@ public sealed class RouterLab : IAsyncLifetime
 
     private async Task<(int Code, string Output)> Lab(string verb, params string[] rest)
     {
-        var start = new ProcessStartInfo(Path.Combine(SandboxGround.RepositoryRoot, "deploy/local/lab"), [verb, "--vpc", _vpc, .. rest])
+        var start = new ProcessStartInfo(Path.Combine(SandboxFixture.RepositoryRoot, "deploy/local/lab"), [verb, "--vpc", _vpc, .. rest])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

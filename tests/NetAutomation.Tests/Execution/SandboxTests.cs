@@ -6,7 +6,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real sandboxes with real Ansible, but with blocks that work inside the sandbox instead of on a device.</summary>
 [Trait("Requires", "sandbox")]
-public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     private const string Canary = "canary-7f3a9c-secret";
 
@@ -74,13 +74,13 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task Block_that_tries_to_get_out_is_denied_everything()
     {
         await SkipUnlessPossible();
-        var block = ground.Block(EscapePlaybook);
+        var block = fixture.Block(EscapePlaybook);
         await File.WriteAllTextAsync(Path.Combine(block, "escape.py"), Escape);
         File.SetUnixFileMode(Path.Combine(block, "escape.py"), (UnixFileMode)0b110_100_100);
         var input =
-            JsonSerializer.SerializeToElement(new { hostPath = ground.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
+            JsonSerializer.SerializeToElement(new { hostPath = fixture.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
 
-        var (result, events) = await SandboxGround.Finish(Start(block, input));
+        var (result, events) = await SandboxFixture.Finish(Start(block, input));
 
         result.Fault.ShouldBeNull();
         result.Devices[0].Result.ShouldNotBeNull(string.Join('\n', events));
@@ -100,16 +100,16 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task Secret_is_in_no_argument_and_no_environment_and_a_stop_leaves_nothing()
     {
         await SkipUnlessPossible();
-        var run = Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"));
-        await foreach (var happened in run.Events)
+        var run = Start(fixture.Block(Sleeping(60)), SandboxFixture.Json("{}"));
+        await foreach (var runEvent in run.Events)
         {
-            if (happened.Type == "device_started")
+            if (runEvent.Type == "device_started")
             {
                 break;
             }
         }
 
-        var program = ground.Options.Warm ? "sandbox/init.py" : "ansible-playbook";
+        var program = fixture.Options.Warm ? "sandbox/init.py" : "ansible-playbook";
         var sandbox = Descendants().ToList();
         var seesAnsible = sandbox.Any(pid => Holds(pid, "cmdline", program));
         var exposed = sandbox.Where(pid => Holds(pid, "cmdline", Canary) || Holds(pid, "environ", Canary)).ToList();
@@ -125,7 +125,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         result.Fault.ShouldBeNull();
         (result.Devices[0].Outcome, result.Devices[0].Changed).ShouldBe((DeviceOutcome.Unknown, null));
         rest[^1].Type.ShouldBe("device_outcome");
-        Directory.GetDirectories(ground.Options.WorkDirectory).ShouldNotContain(path => path.EndsWith(_id, StringComparison.Ordinal));
+        Directory.GetDirectories(fixture.Options.WorkDirectory).ShouldNotContain(path => path.EndsWith(_id, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -136,8 +136,8 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         await SkipUnlessPossible();
 
         var (result, _) =
-            await SandboxGround.Finish(
-                Start(ground.Block(Sleeping(60)), SandboxGround.Json("{}"), TimeSpan.FromSeconds(hard), TimeSpan.FromSeconds(idle)));
+            await SandboxFixture.Finish(
+                Start(fixture.Block(Sleeping(60)), SandboxFixture.Json("{}"), TimeSpan.FromSeconds(hard), TimeSpan.FromSeconds(idle)));
 
         result.Gone.ShouldBeTrue();
         result.Devices[0].Code.ShouldBe(code);
@@ -148,22 +148,22 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task A_stop_with_grace_ends_the_task_under_way_and_starts_no_other()
     {
         await SkipUnlessPossible();
-        var run = Start(ground.Block(Sleeping(2) + """
+        var run = Start(fixture.Block(Sleeping(2) + """
                 - name: never
                   ansible.builtin.command: "true"
-            """), SandboxGround.Json("{}"));
+            """), SandboxFixture.Json("{}"));
         Task? stop = null;
         var events = new List<SandboxEvent>();
-        await foreach (var happened in run.Events)
+        await foreach (var runEvent in run.Events)
         {
-            events.Add(happened);
-            stop ??= happened.Type == "device_started" ? run.Stop(TimeSpan.FromSeconds(60)) : null;
+            events.Add(runEvent);
+            stop ??= runEvent.Type == "device_started" ? run.Stop(TimeSpan.FromSeconds(60)) : null;
         }
 
         var result = await run.Completion;
 
         await stop.ShouldNotBeNull();
-        events.Count(happened => happened.Type == "task").ShouldBe(1);
+        events.Count(runEvent => runEvent.Type == "task").ShouldBe(1);
         result.Devices[0].Outcome.ShouldBe(DeviceOutcome.NotStarted, result.Fault);
         result.Gone.ShouldBeTrue();
     }
@@ -174,7 +174,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         await SkipUnlessPossible();
         // Two events for each task: more than the buffer between the run and its reader can hold.
         var playbook = Sleeping(0) + string.Concat(Enumerable.Repeat("    - ansible.builtin.debug: { msg: x }\n", 140));
-        var run = Start(ground.Block(playbook), SandboxGround.Json("{}"), hard: TimeSpan.FromSeconds(25));
+        var run = Start(fixture.Block(playbook), SandboxFixture.Json("{}"), hard: TimeSpan.FromSeconds(25));
 
         var result = await run.Completion.WaitAsync(TimeSpan.FromMinutes(2));
 
@@ -186,18 +186,18 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     public async Task Output_of_a_failing_task_is_scrubbed_and_the_device_fails()
     {
         await SkipUnlessPossible();
-        var block = ground.Block($$"""
+        var block = fixture.Block($$"""
             - vars: { ansible_connection: local }
               block:
                 - ansible.builtin.fail: { msg: "the device said \e[31m{{Canary}}\e[0m \r\n\r\ndata: x" }
             """);
 
-        var (result, events) = await SandboxGround.Finish(Start(block, SandboxGround.Json("{}")));
+        var (result, events) = await SandboxFixture.Finish(Start(block, SandboxFixture.Json("{}")));
 
         (result.Devices[0].Outcome, result.Devices[0].Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed));
         result.Devices[0].Message.ShouldBe("the device said ******** \n\ndata: x");
         JsonSerializer.Serialize(events).ShouldNotContain(Canary);
-        events.ShouldContain(happened => happened.Type == "output");
+        events.ShouldContain(runEvent => runEvent.Type == "output");
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     {
         await SkipUnlessPossible();
 
-        var (result, _) = await SandboxGround.Finish(Start(ground.Block("wanted: [\n"), SandboxGround.Json("{}")));
+        var (result, _) = await SandboxFixture.Finish(Start(fixture.Block("wanted: [\n"), SandboxFixture.Json("{}")));
 
         (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Contacted)
             .ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError, false));
@@ -218,13 +218,13 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         await SkipUnlessPossible();
         SandboxDevice[] devices = [.. new[] { "frr", "frr", "none", "newer" }.Select((platform, i) =>
             new SandboxDevice($"dev_{i}", platform, 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey))];
-        SandboxGround.Write(Path.Combine(ground.Content, "newer"), "platform.yaml", "name: newer\nconnection: carrier_pigeon\n");
-        var platforms = ground.Platforms.Append(new("newer", Path.Combine(ground.Content, "newer"))).ToDictionary();
-        var block = ground.Block("- ansible.builtin.set_fact: { block_result: done }\n");
+        SandboxFixture.Write(Path.Combine(fixture.Content, "newer"), "platform.yaml", "name: newer\nconnection: carrier_pigeon\n");
+        var platforms = fixture.Platforms.Append(new("newer", Path.Combine(fixture.Content, "newer"))).ToDictionary();
+        var block = fixture.Block("- ansible.builtin.set_fact: { block_result: done }\n");
 
-        var (result, _) = await SandboxGround.Finish(ground.Launcher.Start(
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
             new SandboxJob(
-                _id, block, platforms, false, SandboxGround.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
+                _id, block, platforms, false, SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null)));
 
         result.Fault.ShouldBeNull();
@@ -241,12 +241,12 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
         var devices = Enumerable.Range(1, 6)
             .Select(i => new SandboxDevice($"dev_{i}", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)).ToList();
         var job = new SandboxJob(
-            _id, Path.Combine(ground.Content, "config-backup"), ground.Platforms, false, SandboxGround.Json("{}"), devices,
+            _id, Path.Combine(fixture.Content, "config-backup"), fixture.Platforms, false, SandboxFixture.Json("{}"), devices,
             TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
 
         var (result, _) =
-            await SandboxGround.Finish(
-                ground.Launcher.Start(
+            await SandboxFixture.Finish(
+                fixture.Launcher.Start(
                     job, (_, _) => throw new DialRefusedException(DeviceCode.StaleFence, "The run does not hold this device.")));
 
         // A hanging task would end by Ansible's own limit and have another code.
@@ -258,15 +258,15 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     [Fact]
     public async Task Host_without_namespaces_is_refused_with_the_setting_to_change()
     {
-        var refusing = Path.Combine(ground.Options.AnsibleDirectory, "refusing-bwrap");
+        var refusing = Path.Combine(fixture.Options.AnsibleDirectory, "refusing-bwrap");
         await File.WriteAllTextAsync(refusing, "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n");
         File.SetUnixFileMode(refusing, (UnixFileMode)0b111_101_101);
 
         var faults = await SandboxProbe.Check(new()
         {
-            AnsibleDirectory = ground.Options.AnsibleDirectory,
-            WorkDirectory = ground.Options.WorkDirectory,
-            SandboxUid = ground.Options.SandboxUid,
+            AnsibleDirectory = fixture.Options.AnsibleDirectory,
+            WorkDirectory = fixture.Options.WorkDirectory,
+            SandboxUid = fixture.Options.SandboxUid,
             Bubblewrap = refusing,
         });
 
@@ -288,9 +288,9 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
     private SandboxRun Start(string block, JsonElement input, TimeSpan? hard = null, TimeSpan? idle = null)
     {
         var device = new SandboxDevice("dev_1", "frr", 22, "netops", Canary, null, Canary + "-enable", Fingerprint(HostKey), HostKey);
-        return ground.Launcher.Start(
+        return fixture.Launcher.Start(
             new SandboxJob(
-                _id, block, ground.Platforms, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
+                _id, block, fixture.Platforms, false, input, [device], hard ?? TimeSpan.FromMinutes(2), idle ?? TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null));
     }
 
@@ -300,16 +300,16 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(ground.Options);
+        var faults = await SandboxProbe.Check(fixture.Options);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 
     private static async Task<List<SandboxEvent>> Drain(SandboxRun run)
     {
         var rest = new List<SandboxEvent>();
-        await foreach (var happened in run.Events)
+        await foreach (var runEvent in run.Events)
         {
-            rest.Add(happened);
+            rest.Add(runEvent);
         }
 
         return rest;
@@ -352,4 +352,4 @@ public class SandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
-public sealed class StockSandboxTests(StockGround ground) : SandboxTests(ground), IClassFixture<StockGround>;
+public sealed class StockSandboxTests(StockSandboxFixture fixture) : SandboxTests(fixture), IClassFixture<StockSandboxFixture>;

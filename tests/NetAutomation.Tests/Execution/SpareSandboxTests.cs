@@ -5,7 +5,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Spare sandboxes, with a block that needs no device.</summary>
 [Trait("Requires", "sandbox")]
-public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<SandboxGround>
+public sealed class SpareSandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
     private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     private const string Fingerprint = "SHA256:kmYcvdi2GkPeWxB6XLjrZB8JHsy2Hm8luHMFp9GMvqk";
@@ -13,20 +13,21 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
     [Fact]
     public async Task Jobs_take_sandboxes_that_have_only_just_been_begun()
     {
-        var faults = await SandboxProbe.Check(ground.Options);
+        var faults = await SandboxProbe.Check(fixture.Options);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
-        var block = ground.Block("""
+        var block = fixture.Block("""
             - ansible.builtin.set_fact: { block_result: done }
 
             """);
-        await using var launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(ground.Options), TimeProvider.System);
-        launcher.KeepReady(ground.Content, [.. ground.Platforms.Values]);
+        await using var launcher =
+            new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(fixture.Options), TimeProvider.System);
+        launcher.KeepReady(fixture.Content, [.. fixture.Platforms.Values]);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (taken.Count < 4)
         {
             limit.Token.ThrowIfCancellationRequested();
-            var spare = Spares().FirstOrDefault(each => File.Exists($"{each}/info.json") && !taken.Contains(each));
+            var spare = SpareSandboxes().FirstOrDefault(each => File.Exists($"{each}/info.json") && !taken.Contains(each));
             if (spare is null)
             {
                 await Task.Yield();
@@ -35,9 +36,9 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
 
             taken.Add(spare);
             var device = new SandboxDevice("dev_1", "frr", 22, "netops", "secret", null, null, Fingerprint, HostKey);
-            runs.Add(SandboxGround.Finish(launcher.Start(
+            runs.Add(SandboxFixture.Finish(launcher.Start(
                 new SandboxJob(
-                    $"job-{taken.Count}", block, ground.Platforms, false, SandboxGround.Json("{}"), [device], TimeSpan.FromMinutes(2),
+                    $"job-{taken.Count}", block, fixture.Platforms, false, SandboxFixture.Json("{}"), [device], TimeSpan.FromMinutes(2),
                     TimeSpan.FromMinutes(1)), (_, _) => Task.FromResult<Stream?>(null))));
         }
 
@@ -47,9 +48,9 @@ public sealed class SpareSandboxTests(SandboxGround ground) : IClassFixture<Sand
             result.Devices.Single().Outcome.ShouldBe(DeviceOutcome.Ok);
         }
 
-        Directory.GetDirectories(ground.Options.WorkDirectory, "job-*").ShouldBeEmpty();
+        Directory.GetDirectories(fixture.Options.WorkDirectory, "job-*").ShouldBeEmpty();
     }
 
-    private string[] Spares() => Directory.Exists(ground.Options.WorkDirectory)
-        ? Directory.GetDirectories(ground.Options.WorkDirectory, "spare-*") : [];
+    private string[] SpareSandboxes() => Directory.Exists(fixture.Options.WorkDirectory)
+        ? Directory.GetDirectories(fixture.Options.WorkDirectory, "spare-*") : [];
 }

@@ -32,7 +32,7 @@ public sealed class UnsafeInputTests
             new Utf8JsonWriter(
                 buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
-            UnsafeInput.Write(writer, SandboxGround.Json(json));
+            UnsafeInput.Write(writer, SandboxFixture.Json(json));
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);

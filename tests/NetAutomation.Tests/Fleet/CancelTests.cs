@@ -23,7 +23,7 @@ public sealed class CancelTests(PostgresServer postgres)
         await fleet.Journal(
             journal => _slow.All(name => journal.Any(h => h.Device == name && h.Kind == "open")), "sessions on the slow ones");
         var run = await Cancelled(fleet, id);
-        var story = $"{run}\n{await fleet.Outcomes(id)}\n{await fleet.Client.GetStringAsync($"/v1/runs/{id}/events")}\n{fleet.Said()}";
+        var story = $"{run}\n{await fleet.Outcomes(id)}\n{await fleet.Client.GetStringAsync($"/v1/runs/{id}/events")}\n{fleet.Report()}";
         run["state"]!.GetValue<string>().ShouldBe("cancelled", story);
         var devices = await fleet.Devices(id);
         foreach (var name in _all)
@@ -42,7 +42,7 @@ public sealed class CancelTests(PostgresServer postgres)
             journal => _slow.All(name => journal.Any(h => h.Device == name && h.Text == ServiceFleet.Line(3))),
             "the first line on the slow ones");
         run = await Cancelled(fleet, id);
-        story = $"{run}\n{await fleet.Outcomes(id)}\n{fleet.Said()}";
+        story = $"{run}\n{await fleet.Outcomes(id)}\n{fleet.Report()}";
         run["state"]!.GetValue<string>().ShouldBe("unknown", story);
         devices = await fleet.Devices(id);
         foreach (var name in _slow)
@@ -60,7 +60,7 @@ public sealed class CancelTests(PostgresServer postgres)
         var run = await fleet.Ended(id);
         await Eventually.Holds(
             () => fleet.Routers.Sessions().Count == 0, "the end of all sessions",
-            () => $"{string.Join(' ', fleet.Routers.Sessions())} {fleet.Said()}", TimeSpan.FromSeconds(10));
+            () => $"{string.Join(' ', fleet.Routers.Sessions())} {fleet.Report()}", TimeSpan.FromSeconds(10));
         return run;
     }
 }

@@ -17,29 +17,29 @@ public sealed class DrainTests(PostgresServer postgres)
         var running = await fleet.StartRun(fleet.Routes(["d01"], 1, 2, 3));
         await fleet.Journal(journal => journal.Any(h => h.Kind == "line"), "a line");
         fleet.Process("first").Signal(ServiceProcess.Terminate);
-        await Eventually.Holds(async () => await fleet.Ready("first") != HttpStatusCode.OK, "the worker to be not ready", fleet.Said);
+        await Eventually.Holds(async () => await fleet.Ready("first") != HttpStatusCode.OK, "the worker to be not ready", fleet.Report);
         (await fleet.State(running)).ShouldBe("running", "readiness ends with the signal, not with the last run");
         var later = await fleet.StartRun(fleet.Routes(["d02"], 1));
-        (await fleet.Process("first").Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, fleet.Said());
-        (await fleet.State(running)).ShouldBe("succeeded", fleet.Said());
+        (await fleet.Process("first").Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, fleet.Report());
+        (await fleet.State(running)).ShouldBe("succeeded", fleet.Report());
         (await fleet.State(later)).ShouldBe("queued", "a worker that leaves claims nothing");
 
         // A worker without drain time stops at the next task, and another worker continues the run.
         await fleet.StartWorker("hurried", "Execution:DrainSeconds=0");
-        (await fleet.Ended(later))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Said());
+        (await fleet.Ended(later))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Report());
         fleet.Routers.Slow(("d01", 2), ("d02", 2));
         var handed = await fleet.StartRun(fleet.Routes(["d01", "d02"], 11, 12, 13));
         await fleet.Journal(journal => journal.Any(h => h.Text == ServiceFleet.Line(11)), "a line");
         fleet.Process("hurried").Signal(ServiceProcess.Terminate);
-        (await fleet.Process("hurried").Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, fleet.Said());
+        (await fleet.Process("hurried").Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, fleet.Report());
         await fleet.StartWorker("next");
         var run = await fleet.Ended(handed);
-        run["state"]!.GetValue<string>().ShouldBe("succeeded", $"{run} {fleet.Said()}");
-        run["attempt"]!.GetValue<int>().ShouldBe(2, fleet.Said());
+        run["state"]!.GetValue<string>().ShouldBe("succeeded", $"{run} {fleet.Report()}");
+        run["attempt"]!.GetValue<int>().ShouldBe(2, fleet.Report());
         foreach (var device in (string[])["d01", "d02"])
         {
             fleet.Routers.Journal().Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text).TakeLast(3)
-                .ShouldBe(((int[])[11, 12, 13]).Select(ServiceFleet.Line), fleet.Said());
+                .ShouldBe(((int[])[11, 12, 13]).Select(ServiceFleet.Line), fleet.Report());
         }
     }
 
@@ -63,7 +63,7 @@ public sealed class DrainTests(PostgresServer postgres)
             (await process.Ended(TimeSpan.FromMinutes(5))).ShouldBe(0, process.Output);
             await (name[0] == 'w' ? fleet.StartWorker(name) : fleet.StartApi(name));
             var before = runs.Count;
-            await Eventually.Holds(() => stream.IsCompleted || runs.Count > before + 4, "more runs", fleet.Said);
+            await Eventually.Holds(() => stream.IsCompleted || runs.Count > before + 4, "more runs", fleet.Report);
         }
 
         await over.CancelAsync();
@@ -71,10 +71,10 @@ public sealed class DrainTests(PostgresServer postgres)
         foreach (var id in runs)
         {
             var run = await fleet.Ended(id);
-            run["state"]!.GetValue<string>().ShouldBe("succeeded", $"{run} {await fleet.Outcomes(id)} {fleet.Said()}");
+            run["state"]!.GetValue<string>().ShouldBe("succeeded", $"{run} {await fleet.Outcomes(id)} {fleet.Report()}");
         }
 
-        (await RunGround.Get(fleet.Client, "/v1/runs?limit=200"))["items"]!.AsArray().Count.ShouldBe(
+        (await RunFixture.Get(fleet.Client, "/v1/runs?limit=200"))["items"]!.AsArray().Count.ShouldBe(
             runs.Count, "a request that was sent again started one run");
 
         // Starts one run after the other on one router.
@@ -98,7 +98,7 @@ public sealed class DrainTests(PostgresServer postgres)
             {
                 try
                 {
-                    using var client = fleet.ToPort(balancer.Address.Port, fleet.Tenant.Key);
+                    using var client = fleet.ClientOf(balancer.Address.Port, fleet.Tenant.Key);
                     using var request =
                         new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = System.Net.Http.Json.JsonContent.Create(body) };
                     request.Headers.Add("Idempotency-Key", key);

@@ -22,7 +22,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
         var run = await fleet.Ended(id);
 
         var (journal, devices) = (fleet.Routers.Journal(), await fleet.Devices(id));
-        var story = $"{run}\n{string.Join('\n', devices.Values)}\n{fleet.Said()}";
+        var story = $"{run}\n{string.Join('\n', devices.Values)}\n{fleet.Report()}";
         // For the interrupted device nobody knows how far the change got; its outcome says that, and nothing retries it automatically.
         (devices["d01"]["outcome"]!.GetValue<string>() is "failed" or "unknown").ShouldBeTrue(story);
         devices["d01"]["changed"].ShouldBeNull(story);
@@ -34,7 +34,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
                 .ShouldBe(((int[])[1, 2, 3, 4]).Select(ServiceFleet.Line), story);
         }
 
-        Once(journal, story);
+        ShouldHaveNoRepeatedLine(journal, story);
         fleet.Routers.Sessions().ShouldBeEmpty(story);
     }
 
@@ -61,16 +61,16 @@ public sealed class LostProcessTests(PostgresServer postgres)
         fleet.Process("other").Kill();
         fleet.Routers.Slow();
         var next = await fleet.Ended(await fleet.StartRun(fleet.Routes(["d01", "d02"], 20)));
-        await Eventually.Holds(() => !fleet.Carries("frozen", id), "the woken worker to give up its run", fleet.Said);
+        await Eventually.Holds(() => !fleet.Executes("frozen", id), "the woken worker to give up its run", fleet.Report);
 
         var journal = fleet.Routers.Journal();
-        var story = $"{run}\n{next}\n{fleet.Said()}";
+        var story = $"{run}\n{next}\n{fleet.Report()}";
         journal.Skip(asleep.Count).Where(h => h.Kind == "line").Select(h => h.Text).Distinct().ShouldBe([ServiceFleet.Line(20)], story);
         journal.Skip(asleep.Count).Where(h => old.Contains(h.Session) && h.Kind != "close").ShouldBeEmpty(story);
         // The other worker checked the configuration first, so it did not repeat lines.
         run["state"]!.GetValue<string>().ShouldBe("succeeded", story);
         run["attempt"]!.GetValue<int>().ShouldBe(2, story);
-        Once(journal, story);
+        ShouldHaveNoRepeatedLine(journal, story);
         foreach (var device in (string[])["d01", "d02"])
         {
             journal.Where(h => h.Device == device && h.Kind == "line").Select(h => h.Text)
@@ -79,7 +79,7 @@ public sealed class LostProcessTests(PostgresServer postgres)
     }
 
     /// <summary>No line was configured twice on a router.</summary>
-    private static void Once(IReadOnlyList<Happening> journal, string story) =>
+    private static void ShouldHaveNoRepeatedLine(IReadOnlyList<JournalEntry> journal, string story) =>
         journal.Where(h => h.Kind == "line").GroupBy(h => (h.Device, h.Text)).Where(line => line.Count() > 1).Select(line => line.Key)
             .ShouldBeEmpty(story);
 }

@@ -20,7 +20,7 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
         await using var blocking = await database.OpenConnectionAsync();
         await using var blocked = await blocking.BeginTransactionAsync();
         await Sql(blocking, "lock table runs.run_device in exclusive mode");
-        var schedule = (await RunGround.Post(
+        var schedule = (await RunFixture.Post(
             fleet.Client, "/v1/schedules",
             new
             {
@@ -30,7 +30,7 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
             .GetValue<string>();
         await Eventually.Holds(
             async () => await Count(database, "pg_locks where not granted and relation = 'runs.run_device'::regclass") > 0,
-            "a run to start", fleet.Said);
+            "a run to start", fleet.Report);
         fleet.Process("first").Kill();
         await fleet.Process("first").Ended(TimeSpan.FromMinutes(1));
         await fleet.StartService("second", "Roles:0=scheduler");
@@ -38,23 +38,23 @@ public sealed class LostSchedulerTests(PostgresServer postgres)
         (await Runs(fleet, schedule)).ShouldBeEmpty();
         await blocked.CommitAsync();
 
-        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 0, "another scheduler to take over", fleet.Said);
+        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 0, "another scheduler to take over", fleet.Report);
         var first = (await Runs(fleet, schedule)).ShouldHaveSingleItem();
-        await RunGround.Post(fleet.Client, $"/v1/runs/{await Id(fleet, schedule)}:cancel", new { }, null, 202);
-        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 1, "the next occurrence", fleet.Said);
+        await RunFixture.Post(fleet.Client, $"/v1/runs/{await Id(fleet, schedule)}:cancel", new { }, null, 202);
+        await Eventually.Holds(async () => (await Runs(fleet, schedule)).Count > 1, "the next occurrence", fleet.Report);
         var runs = await Runs(fleet, schedule);
         runs.ShouldBeUnique();
         runs.ShouldContain(first);
-        (await Count(database, "scheduling.occurrence where state = 'started'")).ShouldBe(runs.Count, fleet.Said());
-        (await Count(database, "runs.run")).ShouldBe(runs.Count, fleet.Said());
+        (await Count(database, "scheduling.occurrence where state = 'started'")).ShouldBe(runs.Count, fleet.Report());
+        (await Count(database, "runs.run")).ShouldBe(runs.Count, fleet.Report());
     }
 
     private static async Task<List<string>> Runs(ServiceFleet fleet, string schedule) =>
-        [.. (await RunGround.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray()
+        [.. (await RunFixture.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray()
             .Select(run => run!["occurrence"]!.GetValue<string>())];
 
     private static async Task<string> Id(ServiceFleet fleet, string schedule) =>
-        (await RunGround.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray().Single()!["id"]!.GetValue<string>();
+        (await RunFixture.Get(fleet.Client, $"/v1/runs?scheduleId={schedule}"))["items"]!.AsArray().Single()!["id"]!.GetValue<string>();
 
     private static async Task Sql(NpgsqlConnection connection, string sql)
     {

@@ -15,7 +15,7 @@ public sealed class MetricsPageTests(PostgresServer postgres)
         Assert.SkipUnless(File.Exists(Promtool), "Needs promtool (deploy/local/install --with-browser).");
         await using var fleet = await ServiceFleet.Start(postgres, 0);
         await fleet.StartService("a", "Roles:0=api", "Roles:1=scheduler");
-        using var client = fleet.ToPort(fleet.PeerPort("a"), null);
+        using var client = fleet.ClientOf(fleet.PeerPort("a"), null);
         var page = "";
         await Eventually.Holds(
             async () =>
@@ -23,7 +23,7 @@ public sealed class MetricsPageTests(PostgresServer postgres)
                 page = await client.GetStringAsync("/metrics");
                 return page.Contains("netautomation_queue_length", StringComparison.Ordinal);
             },
-            "the queue to be measured", fleet.Said);
+            "the queue to be measured", fleet.Report);
         page.ShouldContain("netautomation_loop_runs_total{");
         page.ShouldContain("netautomation_connectors_links");
         page.ShouldNotContain(fleet.Tenant.Id.ToString());
@@ -33,7 +33,7 @@ public sealed class MetricsPageTests(PostgresServer postgres)
         customer.StatusCode.ShouldBe(HttpStatusCode.NotFound);
     }
 
-    private static async Task<(int Exit, string Said)> Check(string page)
+    private static async Task<(int Exit, string Output)> Check(string page)
     {
         using var check = Process.Start(new ProcessStartInfo(Promtool, ["check", "metrics"])
         {

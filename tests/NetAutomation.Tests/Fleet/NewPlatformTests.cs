@@ -66,15 +66,15 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
         await fleet.StartWorker("worker");
         (await fleet.Client.Call("PATCH", $"/v1/devices/{fleet.DeviceId(Routers.Name(2))}", new { platform = "acme" }, "*"))
             .Must(HttpStatusCode.OK);
-        var offered = (await RunGround.Get(fleet.Client, "/v1/platforms"))["items"]!.AsArray();
+        var offered = (await RunFixture.Get(fleet.Client, "/v1/platforms"))["items"]!.AsArray();
         var (first, second) = (await Outcomes(fleet), await Outcomes(fleet));
 
         offered.Select(platform => $"{platform!["platform"]}").ShouldBe(["acme", "frr"]);
         offered[0]!.ToJsonString().ShouldBe(
             """{"platform":"acme","title":"Acme","connection":"network_cli","port":22,"logins":["password","ssh_key","enable"]"""
             + ""","guard":"hard","blocks":["static-routes"]}""");
-        first.ShouldBe("d01:changed d02:changed", fleet.Said());
-        second.ShouldBe("d01:ok d02:ok", fleet.Said());
+        first.ShouldBe("d01:changed d02:changed", fleet.Report());
+        second.ShouldBe("d01:ok d02:ok", fleet.Report());
         fleet.Routers.Journal().Where(happening => happening.Kind == "line").Select(happening => $"{happening.Device} {happening.Text}")
             .Order().ShouldBe(["d01 ip route 10.1.0.0/16 192.0.2.1", "d02 ip route 10.1.0.0 255.255.0.0 192.0.2.1"]);
     }

@@ -8,7 +8,7 @@ namespace NetAutomation.Tests.Fleet;
 /// <summary>One line of a router's journal.</summary>
 /// <param name="At">Unix time.</param>
 /// <param name="Kind">open, close, line or save.</param>
-internal sealed record Happening(
+internal sealed record JournalEntry(
     [property: JsonPropertyName("t")] double At, [property: JsonPropertyName("s")] int Session,
     [property: JsonPropertyName("e")] string Kind,
     [property: JsonPropertyName("text")] string? Text)
@@ -72,8 +72,8 @@ internal sealed class Routers : IDisposable
     }
 
     /// <summary>Everything that happened on the routers, in order of time.</summary>
-    public IReadOnlyList<Happening> Journal() =>
-        [.. Directory.GetFiles(_folder, "*.jsonl").SelectMany(Whole).OrderBy(happening => happening.At)];
+    public IReadOnlyList<JournalEntry> Journal() =>
+        [.. Directory.GetFiles(_folder, "*.jsonl").SelectMany(ReadLines).OrderBy(happening => happening.At)];
 
     /// <summary>Sessions that are open now.</summary>
     public IReadOnlyList<int> Sessions() =>
@@ -81,12 +81,13 @@ internal sealed class Routers : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private static IEnumerable<Happening> Whole(string file)
+    private static IEnumerable<JournalEntry> ReadLines(string file)
     {
         using var stream = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         var text = stream.ReadToEnd();
         // The last line may be incomplete.
         return text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonSerializer.Deserialize<Happening>(line)! with { Device = Path.GetFileNameWithoutExtension(file) }).ToList();
+            .Select(line => JsonSerializer.Deserialize<JournalEntry>(line)! with { Device = Path.GetFileNameWithoutExtension(file) })
+            .ToList();
     }
 }

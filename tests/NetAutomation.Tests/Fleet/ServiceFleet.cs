@@ -17,7 +17,7 @@ namespace NetAutomation.Tests.Fleet;
 internal sealed class ServiceFleet : IAsyncDisposable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
-    private readonly SandboxGround _ground = new();
+    private readonly SandboxFixture _fixture = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-f");
     private readonly Dictionary<string, ServiceProcess> _processes = [];
     private readonly Dictionary<string, (int Customer, int Connector, int Peer)> _ports = [];
@@ -87,21 +87,22 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public Task StartWorker(string name, params string[] settings) =>
         StartService(
-            name, ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_ground.Options.WorkDirectory}/{name}", .. settings]);
+            name,
+            ["Roles:0=worker", "Execution:Spares=1", $"Execution:WorkDirectory={_fixture.Options.WorkDirectory}/{name}", .. settings]);
 
     /// <summary>True while the worker executes the run.</summary>
-    public bool Carries(string worker, string run) =>
-        Directory.GetFileSystemEntries($"{_ground.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
+    public bool Executes(string worker, string run) =>
+        Directory.GetFileSystemEntries($"{_fixture.Options.WorkDirectory}/{worker}", $"{run}-*").Length > 0;
 
     /// <summary>The sandboxes that the worker keeps ready.</summary>
-    public string[] Spares(string worker) => Directory.GetDirectories($"{_ground.Options.WorkDirectory}/{worker}", "spare-*");
+    public string[] SpareSandboxes(string worker) => Directory.GetDirectories($"{_fixture.Options.WorkDirectory}/{worker}", "spare-*");
 
     /// <summary>The readiness of the process; null if it does not answer.</summary>
     public async Task<HttpStatusCode?> Ready(string name)
     {
         try
         {
-            using var client = ToPort(_ports[name].Peer, null);
+            using var client = ClientOf(_ports[name].Peer, null);
             using var answer = await client.GetAsync("/healthz/ready");
             return answer.StatusCode;
         }
@@ -112,7 +113,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
     }
 
     /// <summary>An HTTP client of this TCP port that trusts the service's certificate.</summary>
-    public HttpClient ToPort(int port, string? key)
+    public HttpClient ClientOf(int port, string? key)
     {
         var handler = new SocketsHttpHandler
         {
@@ -134,10 +135,10 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     public async Task<string> AddDevice(string name, string address, int port, string hostKey)
     {
-        var made = await RunGround.Post(
+        var created = await RunFixture.Post(
             Client, "/v1/devices",
             new { name, siteId = Site, address, port, platform = "frr", credentialId = Credential, hostKeySha256 = hostKey }, null, 201);
-        return _devices[name] = made["id"]!.GetValue<string>();
+        return _devices[name] = created["id"]!.GetValue<string>();
     }
 
     /// <summary>A run of <c>static-routes</c> with one route per number on these devices.</summary>
@@ -156,9 +157,9 @@ internal sealed class ServiceFleet : IAsyncDisposable
     public static string Line(int number) => $"ip route 10.{number}.0.0/16 192.0.2.1";
 
     public async Task<string> StartRun(JsonObject body) =>
-        (await RunGround.Post(Client, "/v1/runs", body, null, 202))["id"]!.GetValue<string>();
+        (await RunFixture.Post(Client, "/v1/runs", body, null, 202))["id"]!.GetValue<string>();
 
-    public Task<JsonNode> Run(string id) => RunGround.Get(Client, $"/v1/runs/{id}");
+    public Task<JsonNode> Run(string id) => RunFixture.Get(Client, $"/v1/runs/{id}");
 
     public async Task<string> State(string id) => (await Run(id))["state"]!.GetValue<string>();
 
@@ -167,13 +168,13 @@ internal sealed class ServiceFleet : IAsyncDisposable
     {
         await Eventually.Holds(
             async () => await Run(id) is var run && (run["terminal"]!.GetValue<bool>() || run["state"]!.GetValue<string>() == "unknown"),
-            $"run {id} to end", Said);
+            $"run {id} to end", Report);
         return await Run(id);
     }
 
     /// <summary>The devices of a run by name.</summary>
     public async Task<Dictionary<string, JsonNode>> Devices(string id) =>
-        (await RunGround.Get(Client, $"/v1/runs/{id}/devices?limit=100"))["items"]!.AsArray()
+        (await RunFixture.Get(Client, $"/v1/runs/{id}/devices?limit=100"))["items"]!.AsArray()
             .ToDictionary(device => device!["name"]!.GetValue<string>(), device => device!);
 
     public async Task<string> Outcomes(string id) =>
@@ -182,11 +183,11 @@ internal sealed class ServiceFleet : IAsyncDisposable
                 .Select(device => $"{device.Key}:{device.Value["outcome"]}{(device.Value["code"] is { } code ? $"({code})" : "")}"));
 
     /// <summary>Waits until the routers' journal meets the condition.</summary>
-    public Task Journal(Func<IReadOnlyList<Happening>, bool> shows, string what) =>
-        Eventually.Holds(() => shows(Routers.Journal()), what, Said);
+    public Task Journal(Func<IReadOnlyList<JournalEntry>, bool> shows, string what) =>
+        Eventually.Holds(() => shows(Routers.Journal()), what, Report);
 
     /// <summary>Output of the processes and end of the routers' journal, for a failed test.</summary>
-    public string Said() => string.Join('\n', _processes.Select(process => $"--- {process.Key}: {process.Value.Output}"))
+    public string Report() => string.Join('\n', _processes.Select(process => $"--- {process.Key}: {process.Value.Output}"))
         + "\n" + string.Join('\n', Routers.Journal().TakeLast(40));
 
     public async ValueTask DisposeAsync()
@@ -204,7 +205,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             await Host.DisposeAsync();
         }
 
-        await _ground.DisposeAsync();
+        await _fixture.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 
@@ -218,7 +219,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         [
             $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys",
             "Inventory:AllowLoopback=true",
-            $"Catalog:ContentDirectory={Path.GetDirectoryName(_ground.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
+            $"Catalog:ContentDirectory={Path.GetDirectoryName(_fixture.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
             $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks", .. settings,
         ];
         Host = await ServiceHost.Start(
@@ -227,13 +228,13 @@ internal sealed class ServiceFleet : IAsyncDisposable
                 "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
         Tenant = await Host.CreateTenant();
         Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices, _answers);
-        Site = (await RunGround.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
+        Site = (await RunFixture.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
         Credential =
-            (await RunGround.Post(
+            (await RunFixture.Post(
                 Client, "/v1/credentials",
                 new { name = "netops", username = Routers.Username, kind = "password", password = Routers.Password }, null, 201))[
                     "id"]!.GetValue<string>();
-        await RunGround.Post(Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" }, null, 201);
+        await RunFixture.Post(Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" }, null, 201);
         if (devices == 0)
         {
             return;
@@ -250,30 +251,30 @@ internal sealed class ServiceFleet : IAsyncDisposable
 
     private async Task StartConnector(int devices)
     {
-        var made = await RunGround.Post(Client, "/v1/connectors", new { name = "c1", siteId = Site }, null, 201);
+        var created = await RunFixture.Post(Client, "/v1/connectors", new { name = "c1", siteId = Site }, null, 201);
         var (ca, list, state) =
             (Path.Combine(_folder.FullName, "ca.pem"), Path.Combine(_folder.FullName, "allow"),
                 Path.Combine(_folder.FullName, "connector"));
-        await File.WriteAllTextAsync(ca, made["caPem"]!.GetValue<string>());
+        await File.WriteAllTextAsync(ca, created["caPem"]!.GetValue<string>());
         // The allow-list accepts loopback only as single addresses.
         await File.WriteAllLinesAsync(
             list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"),
                 $"{Silent.Address}/32 {Silent.Port}"]);
         var join = new ServiceProcess(
-            ServiceProcess.Built("netautomation-connector"),
+            ServiceProcess.ProgramPath("netautomation-connector"),
             ["join", "--endpoint", $"nowhere.invalid:{Endpoint.Address.Port}", "--address", "127.0.0.1", "--server-name",
                 Host.Certificate.ServerName, "--ca", ca, "--token-file", "-", "--state", state],
-            made["joinToken"]!.GetValue<string>());
+            created["joinToken"]!.GetValue<string>());
         using (join)
         {
             (await join.Ended(_limit)).ShouldBe(0, join.Output);
         }
 
         _processes["connector"] =
-            new ServiceProcess(ServiceProcess.Built("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
+            new ServiceProcess(ServiceProcess.ProgramPath("netautomation-connector"), ["run", "--state", state, "--allow-list", list]);
         await Eventually.Holds(
-            async () => (await RunGround.Get(Client, $"/v1/connectors/{made["id"]}"))["sessions"]!.AsArray().Count > 0,
-            "the connector to attach", () => Said());
+            async () => (await RunFixture.Get(Client, $"/v1/connectors/{created["id"]}"))["sessions"]!.AsArray().Count > 0,
+            "the connector to attach", () => Report());
     }
 
     public async Task StartService(string name, params string[] settings)
@@ -288,8 +289,8 @@ internal sealed class ServiceFleet : IAsyncDisposable
             "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}",
             $"Peer:Url=https://127.0.0.1:{ports.Peer}",
             $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}",
-            $"Execution:AnsibleDirectory={_ground.Options.AnsibleDirectory}",
-            .. _ground.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(),
+            $"Execution:AnsibleDirectory={_fixture.Options.AnsibleDirectory}",
+            .. _fixture.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(),
             "Serilog:MinimumLevel:Default=Warning", .. settings,
         ];
         if (_processes.Remove(name, out var before))
@@ -297,7 +298,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             before.Dispose();
         }
 
-        var process = new ServiceProcess(ServiceProcess.Built("NetAutomation"), own.Select(setting => $"--{setting}"));
+        var process = new ServiceProcess(ServiceProcess.ProgramPath("NetAutomation"), own.Select(setting => $"--{setting}"));
         _processes[name] = process;
         await Eventually.Holds(
             async () => process.IsOver

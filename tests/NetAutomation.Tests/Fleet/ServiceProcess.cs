@@ -22,8 +22,8 @@ internal sealed class ServiceProcess : IDisposable
                 UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
             },
         };
-        _process.OutputDataReceived += Said;
-        _process.ErrorDataReceived += Said;
+        _process.OutputDataReceived += KeepLine;
+        _process.ErrorDataReceived += KeepLine;
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -45,7 +45,7 @@ internal sealed class ServiceProcess : IDisposable
     }
 
     /// <summary>The program of this name among the built ones.</summary>
-    public static string Built(string name) => Path.Combine(AppContext.BaseDirectory, name);
+    public static string ProgramPath(string name) => Path.Combine(AppContext.BaseDirectory, name);
 
     public void Kill() => _process.Kill();
 
@@ -77,7 +77,7 @@ internal sealed class ServiceProcess : IDisposable
         _process.Dispose();
     }
 
-    private void Said(object sender, DataReceivedEventArgs line)
+    private void KeepLine(object sender, DataReceivedEventArgs line)
     {
         lock (_output)
         {

@@ -13,13 +13,13 @@ public sealed class SpareTests(PostgresServer postgres)
         var taken = new HashSet<string>();
         for (var number = 1; number <= 2; number++)
         {
-            await Eventually.Holds(() => fleet.Spares("worker").Length == 1, "a spare", fleet.Said);
-            var spare = fleet.Spares("worker").Single();
+            await Eventually.Holds(() => fleet.SpareSandboxes("worker").Length == 1, "a spare", fleet.Report);
+            var spare = fleet.SpareSandboxes("worker").Single();
             taken.Add(spare).ShouldBeTrue();
             var id = await fleet.StartRun(fleet.Routes([Routers.Name(1)], number));
-            (await fleet.Ended(id))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Said());
-            fleet.Spares("worker").ShouldNotContain(spare);
-            await Eventually.Holds(() => !fleet.Carries("worker", id), "the run's place to go", fleet.Said);
+            (await fleet.Ended(id))["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Report());
+            fleet.SpareSandboxes("worker").ShouldNotContain(spare);
+            await Eventually.Holds(() => !fleet.Executes("worker", id), "the run's place to go", fleet.Report);
         }
     }
 }

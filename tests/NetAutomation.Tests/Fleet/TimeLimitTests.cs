@@ -32,10 +32,10 @@ public sealed class TimeLimitTests(PostgresServer postgres)
         {
             var run = await fleet.Ended(await id);
             var device = (await fleet.Devices(await id)).Values.Single();
-            $"{device["outcome"]} {device["code"]} {run["state"]}".ShouldBe(outcome, $"{run} {device} {fleet.Said()}");
+            $"{device["outcome"]} {device["code"]} {run["state"]}".ShouldBe(outcome, $"{run} {device} {fleet.Report()}");
         }
 
-        fleet.Routers.Sessions().ShouldBeEmpty(fleet.Said());
+        fleet.Routers.Sessions().ShouldBeEmpty(fleet.Report());
     }
 
     [Fact]
@@ -49,13 +49,13 @@ public sealed class TimeLimitTests(PostgresServer postgres)
         var id = await fleet.StartRun(body);
         await fleet.Journal(journal => journal.Any(h => h.Kind == "line"), "the first line");
         var cron = DateTimeOffset.UtcNow.AddMinutes(-1).ToString("m H d M '*'", System.Globalization.CultureInfo.InvariantCulture);
-        await RunGround.Post(
+        await RunFixture.Post(
             fleet.Client, "/v1/windows", new { name = "freeze", kind = "deny", cron, duration = "PT2H", timeZone = "UTC" }, null, 201);
 
         var run = await fleet.Ended(id);
         (await fleet.Outcomes(id))
-            .ShouldBe("d01:changed d02:not_started(window_closed) d03:not_started(window_closed)", $"{run} {fleet.Said()}");
+            .ShouldBe("d01:changed d02:not_started(window_closed) d03:not_started(window_closed)", $"{run} {fleet.Report()}");
         run["state"]!.GetValue<string>().ShouldBe("failed", $"{run}");
-        fleet.Routers.Journal().Select(h => h.Device).Distinct().ShouldBe(["d01"], fleet.Said());
+        fleet.Routers.Journal().Select(h => h.Device).Distinct().ShouldBe(["d01"], fleet.Report());
     }
 }

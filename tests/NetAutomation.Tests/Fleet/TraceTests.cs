@@ -29,7 +29,7 @@ public sealed class TraceTests(PostgresServer postgres)
         using var answer = await fleet.Client.SendAsync(request);
         var id = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["id"]!.GetValue<string>();
         var run = await fleet.Ended(id);
-        run["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Said());
+        run["state"]!.GetValue<string>().ShouldBe("succeeded", fleet.Report());
         var trace = run["traceId"]!.GetValue<string>();
         trace.ShouldNotBe(Stranger);
 

@@ -16,34 +16,34 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     [Fact]
     public async Task The_steps_follow_what_happens()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
         var browser = await market.Register(subscription);
         (await Step(browser)).ShouldBe("subscription");
-        (await Market.Page(browser)).ShouldContain("Waiting for AWS Marketplace");
-        (await Market.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
+        (await MarketplaceFixture.Page(browser)).ShouldContain("Waiting for AWS Marketplace");
+        (await MarketplaceFixture.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
 
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         await Eventually.Holds(async () => await Step(browser) == "endpoint");
-        var page = await Market.Page(browser);
+        var page = await MarketplaceFixture.Page(browser);
         page.ShouldContain($"<code id=\"service-name\">{SimulatedCloud.ServiceName}</code>");
         page.ShouldContain($"--service-name {SimulatedCloud.ServiceName}");
         page.ShouldContain($"service_name        = \"{SimulatedCloud.ServiceName}\"");
         page.ShouldContain("--region us-east-1");
         page.ShouldContain("--port 8443-8444");
-        (await Market.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
+        (await MarketplaceFixture.Post(browser, "/key")).Status.ShouldBe(HttpStatusCode.Conflict);
 
         var endpoint = await market.Endpoint(SimulatedCloud.Customer);
         await Eventually.Holds(async () => await Step(browser) == "key");
-        (await Market.Page(browser)).ShouldContain(endpoint);
-        var (status, key) = await Market.Post(browser, "/key");
+        (await MarketplaceFixture.Page(browser)).ShouldContain(endpoint);
+        var (status, key) = await MarketplaceFixture.Post(browser, "/key");
         status.ShouldBe(HttpStatusCode.OK);
         key.ShouldContain("<pre id=\"api-key\">nak_");
         key.ShouldContain($"--vpc-endpoint-ids {endpoint}");
         key.ShouldContain("-----BEGIN CERTIFICATE-----");
         (await Step(browser)).ShouldBe("connector");
-        (await Market.Page(browser)).ShouldNotContain("nak_");
-        (await Market.Post(browser, "/key")).Page.ShouldContain("issued before");
+        (await MarketplaceFixture.Page(browser)).ShouldNotContain("nak_");
+        (await MarketplaceFixture.Post(browser, "/key")).Page.ShouldContain("issued before");
 
         await market.Sql(
             """
@@ -55,39 +55,40 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             select tenant_id, gen_random_uuid(), id, 'c', 'active', '\x00' from inventory.site
             """);
         (await Step(browser)).ShouldBe("run");
-        await market.Say(subscription, "deprovision");
+        await market.Change(subscription, "deprovision");
         await Eventually.Holds(async () => await Step(browser) == "ended");
-        (await Market.Page(browser)).ShouldContain("The subscription has ended");
+        (await MarketplaceFixture.Page(browser)).ShouldContain("The subscription has ended");
     }
 
     [Fact]
     public async Task A_token_is_taken_from_the_form_alone_and_may_be_used_again_until_it_expires()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
         using var stranger = market.Service.Browser();
         var address = $"/marketplace/registration?x-amzn-marketplace-token={Uri.EscapeDataString(subscription.Token)}";
         (await stranger.GetStringAsync(address)).ShouldContain("opened from AWS Marketplace");
         (await stranger.PostAsync(address, null)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
-        (await Market.Post(stranger, "")).Page.ShouldContain("opened from AWS Marketplace");
+        (await MarketplaceFixture.Post(stranger, "")).Page.ShouldContain("opened from AWS Marketplace");
         (await market.Value<long>("select count(*) from onboarding.tenant")).ShouldBe(0);
 
         var first = await market.Register(subscription);
         var second = await market.Register(subscription);
-        (await Market.Tenant(second)).ShouldBe(await Market.Tenant(first));
+        (await MarketplaceFixture.Tenant(second)).ShouldBe(await MarketplaceFixture.Tenant(first));
         (await market.Value<long>("select count(*) from onboarding.tenant")).ShouldBe(1);
-        (await Market.Post(stranger, "", ("x-amzn-marketplace-token", "forged"))).Page.ShouldContain("This registration is not valid");
+        (await MarketplaceFixture.Post(stranger, "", ("x-amzn-marketplace-token", "forged"))).Page
+            .ShouldContain("This registration is not valid");
         (await stranger.GetAsync("/marketplace/registration/status")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         foreach (var path in (string[])["/key", "/accounts", "/accounts/prove"])
         {
-            (await Market.Post(stranger, path, ("account", "222222222222"))).Status.ShouldBe(HttpStatusCode.BadRequest);
+            (await MarketplaceFixture.Post(stranger, path, ("account", "222222222222"))).Status.ShouldBe(HttpStatusCode.BadRequest);
         }
     }
 
     [Fact]
     public async Task What_no_browser_sends_is_answered_and_no_fault()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         using var browser = await market.Register(await market.Subscribe());
         var form = "application/x-www-form-urlencoded";
         (string Type, string Body)[] odd =
@@ -114,14 +115,14 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         (await Parts("", "x-amzn-marketplace-token", "\0")).ShouldBe(HttpStatusCode.BadRequest);
         (await Parts("/accounts", "account", "22222222222\0")).ShouldBe(HttpStatusCode.UnprocessableEntity);
         (await Parts("/accounts/prove", "account", "22222222222\0")).ShouldBe(HttpStatusCode.Conflict);
-        (await Market.Post(browser, "/accounts", ("account", "22222222222\0"))).Status.ShouldBe(HttpStatusCode.BadRequest);
+        (await MarketplaceFixture.Post(browser, "/accounts", ("account", "22222222222\0"))).Status.ShouldBe(HttpStatusCode.BadRequest);
 
-        (await Market.Post(browser, "/accounts", ("account", "666666666666"))).Status.ShouldBe(HttpStatusCode.SeeOther);
-        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
+        (await MarketplaceFixture.Post(browser, "/accounts", ("account", "666666666666"))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
             HttpStatusCode.UnprocessableEntity);
         await market.Sql("update onboarding.tenant set state = 'ended', reads_until = now() + interval '1 day'");
-        (await Market.Post(browser, "/accounts", ("account", "777777777777"))).Status.ShouldBe(HttpStatusCode.Forbidden);
-        (await Market.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
+        (await MarketplaceFixture.Post(browser, "/accounts", ("account", "777777777777"))).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
             HttpStatusCode.Forbidden);
 
         async Task<HttpStatusCode> Parts(string path, string name, string value)
@@ -134,14 +135,14 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     [Fact]
     public async Task Faults_of_AWS_are_told_apart()
     {
-        await using var expired = await Market.Start(postgres, market => market with { TokenHours = 0 });
+        await using var expired = await MarketplaceFixture.Start(postgres, market => market with { TokenHours = 0 });
         using var late = expired.Service.Browser();
         var token = (await expired.Subscribe()).Token;
-        (await Market.Post(late, "", ("x-amzn-marketplace-token", token))).Page.ShouldContain("This registration has expired");
-        await using var away = await Market.Start(postgres);
+        (await MarketplaceFixture.Post(late, "", ("x-amzn-marketplace-token", token))).Page.ShouldContain("This registration has expired");
+        await using var away = await MarketplaceFixture.Start(postgres);
         var (subscription, browser) = (await away.Subscribe(), away.Service.Browser());
-        await away.LoseAws();
-        var (status, page) = await Market.Post(browser, "", ("x-amzn-marketplace-token", subscription.Token));
+        await away.CutAws();
+        var (status, page) = await MarketplaceFixture.Post(browser, "", ("x-amzn-marketplace-token", subscription.Token));
         (status, page.Contains("AWS Marketplace does not answer now", StringComparison.Ordinal))
             .ShouldBe((HttpStatusCode.ServiceUnavailable, true));
     }
@@ -149,7 +150,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     [Fact]
     public async Task The_page_loads_nothing_and_runs_only_its_own_script()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         using var browser = await market.Register(await market.Subscribe());
         using var answer = await browser.GetAsync("/marketplace/registration");
         var page = await answer.Content.ReadAsStringAsync();
@@ -172,7 +173,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     public async Task The_page_goes_on_by_itself_in_a_browser()
     {
         Assert.SkipUnless(Browser.Installed, "Needs Chromium (deploy/local/install --with-browser).");
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
         await using var browser = await Browser.Start("service.example", "127.0.0.1", "none");
         // The browser posts a form of another site, as with Marketplace.
@@ -184,7 +185,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
             """);
         await browser.Await("document.querySelector('#state')?.textContent === 'pending'");
         (await browser.Evaluate("location.href"))!.GetValue<string>().ShouldBe(page);
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         await browser.Await("document.querySelector('#service-name')");
         await browser.Await("getComputedStyle(document.querySelector('button[data-copy=cli]')).display !== 'none'");
 

@@ -39,11 +39,11 @@ public sealed class BadInputTests(QueuedRun shared) : IClassFixture<QueuedRun>
     [InlineData("", 400, null)]
     public async Task A_bad_body_is_answered_with_a_pointer_and_does_nothing(string body, int status, string? pointer)
     {
-        var ground = shared.Ground;
+        var fixture = shared.Fixture;
         using var request =
             new HttpRequestMessage(HttpMethod.Post, "/v1/runs") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Add("Idempotency-Key", $"test-{Guid.NewGuid():n}");
-        using var answer = await ground.Client.SendAsync(request);
+        using var answer = await fixture.Client.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         ((int)answer.StatusCode).ShouldBe(status, text);
         answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
@@ -55,6 +55,6 @@ public sealed class BadInputTests(QueuedRun shared) : IClassFixture<QueuedRun>
                 .ShouldContain(at => at.StartsWith(pointer, StringComparison.Ordinal), text);
         }
 
-        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
+        (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
     }
 }

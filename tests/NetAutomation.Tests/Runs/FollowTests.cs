@@ -17,15 +17,15 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_quiet_stream_is_kept_alive_by_pings()
     {
-        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        await using var ground =
-            await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
-        using var stream = await Open(ground.Client, await ground.StartRun());
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var fixture =
+            await RunFixture.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(clock));
+        using var stream = await Open(fixture.Client, await fixture.StartRun());
         (await Frame(stream)).ShouldContain("id: 1\n");
         var (next, waited) = (Frame(stream), 0);
         for (; !next.IsCompleted && waited < 60; waited++)
         {
-            time.Advance(TimeSpan.FromSeconds(1));
+            clock.Advance(TimeSpan.FromSeconds(1));
             await Task.WhenAny(next, Task.Delay(50));
         }
 
@@ -36,30 +36,30 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task Another_process_hears_of_work_and_of_news_long_before_it_polls()
     {
-        await using var ground = await RunGround.Start(postgres, 20);
-        await using var other = await ServiceHost.Start(ground.Database, ["Roles:1=api"]);
-        var (here, there) = (ground.Host.Services.GetRequiredService<RunSignals>(), other.Services.GetRequiredService<RunSignals>());
+        await using var fixture = await RunFixture.Start(postgres, 20);
+        await using var other = await ServiceHost.Start(fixture.Database, ["Roles:1=api"]);
+        var (here, there) = (fixture.Host.Services.GetRequiredService<RunSignals>(), other.Services.GetRequiredService<RunSignals>());
         await Eventually.Holds(() => here.Heard && there.Heard);
         var (starts, news) = (new List<double>(), new List<double>());
-        foreach (var device in ground.Devices)
+        foreach (var device in fixture.Devices)
         {
             var work = there.Work.WaitAsync(TimeSpan.FromSeconds(60));
-            var run = await ground.StartRun(On(device));
+            var run = await fixture.StartRun(RunBody(device));
             await work;
             await using var scope = other.Services.CreateAsyncScope();
             (await scope.ServiceProvider.GetRequiredService<RunQueue>().Claim("there", default))!.Run.ShouldBe(run);
-            starts.Add(await ground.Scalar<double>(
+            starts.Add(await fixture.Scalar<double>(
                 $"""
                 select extract(epoch from a.claimed_at - r.created_at)::float8 from runs.attempt a join runs.run r on r.id = a.run_id
                 where r.id = '{run.Value}'
                 """));
-            await ground.Post(ground.Client, $"/v1/runs/{run}:cancel", new { });
+            await fixture.Post(fixture.Client, $"/v1/runs/{run}:cancel", new { });
         }
 
-        await ground.StartRun();
-        var claimed = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
-        using var stream = await Open(other.Customer(ground.Tenant.EndpointId, ground.Tenant.Key), claimed.Id);
+        await fixture.StartRun();
+        var claimed = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
+        using var stream = await Open(other.Customer(fixture.Tenant.EndpointId, fixture.Tenant.Key), claimed.Id);
         for (var i = 0; i < 3; i++)
         {
             await Frame(stream);
@@ -67,10 +67,10 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
 
         for (var i = 0; i < 20; i++)
         {
-            var (clock, next) = (Stopwatch.StartNew(), Frame(stream));
-            (await ground.Write(claimed, Said("x"))).ShouldBeTrue();
+            var (watch, next) = (Stopwatch.StartNew(), Frame(stream));
+            (await fixture.Write(claimed, OutputEvent("x"))).ShouldBeTrue();
             await next.WaitAsync(TimeSpan.FromSeconds(30));
-            news.Add(clock.Elapsed.TotalSeconds);
+            news.Add(watch.Elapsed.TotalSeconds);
         }
 
         output.WriteLine(
@@ -83,13 +83,13 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_process_that_cannot_hear_polls_and_hears_again_when_it_can()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        var signals = ground.Host.Services.GetRequiredService<RunSignals>();
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var signals = fixture.Host.Services.GetRequiredService<RunSignals>();
         await Eventually.Holds(() => signals.Heard);
         var seldom = signals.Poll;
         var listener =
-            await ground.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
-        await ground.Sql("select pg_terminate_backend($1)", listener);
+            await fixture.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
+        await fixture.Sql("select pg_terminate_backend($1)", listener);
         await Eventually.Holds(() => !signals.Heard);
         signals.Poll.ShouldBeLessThan(seldom);
         await Eventually.Holds(() => signals.Heard);
@@ -99,15 +99,15 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     public async Task Two_hundred_readers_of_one_kilobyte_a_second_keep_no_run_waiting_and_resume_without_a_gap()
     {
         const int Readers = 200, Batches = 60, Each = 32;
-        await using var ground = await RunGround.Start(postgres, 2);
+        await using var fixture = await RunFixture.Start(postgres, 2);
         var text = new string('x', 3000);
-        await ground.StartRun(On(ground.Devices[0]));
-        await ground.StartRun(On(ground.Devices[1]));
-        ClaimedRun[] runs = [(await ground.Claim())!, (await ground.Claim())!];
+        await fixture.StartRun(RunBody(fixture.Devices[0]));
+        await fixture.StartRun(RunBody(fixture.Devices[1]));
+        ClaimedRun[] runs = [(await fixture.Claim())!, (await fixture.Claim())!];
         var alone = await Write(runs[0]);
-        (await ground.Journal(journal => journal.Start(runs[1], default))).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Start(runs[1], default))).ShouldBeTrue();
         using var stop = new CancellationTokenSource();
-        var slow = ground.Host.Customer(ground.Tenant.EndpointId, ground.Tenant.Key, receiveBuffer: 4096);
+        var slow = fixture.Host.Customer(fixture.Tenant.EndpointId, fixture.Tenant.Key, receiveBuffer: 4096);
         var before = GC.GetTotalMemory(false);
         var readers = new List<Task<long>>();
         for (var i = 0; i < Readers; i++)
@@ -118,7 +118,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var beside = await Write(runs[1], start: false);
         var grown = (GC.GetTotalMemory(false) - before) / Readers;
         var progress = readers.Count(reader => reader.IsCompleted);
-        (await ground.Finish(runs[1])).ShouldBeTrue();
+        (await fixture.Finish(runs[1])).ShouldBeTrue();
         await stop.CancelAsync();
         var reached = await Task.WhenAll(readers);
         output.WriteLine(
@@ -126,10 +126,10 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             + $"{grown / 1024} KB a reader, both ends");
         progress.ShouldBe(0, "no reader was cut off");
         grown.ShouldBeLessThan(1024 * 1024);
-        var final = (await RunGround.Get(ground.Client, $"/v1/runs/{runs[1].Id}"))["finalSeq"]!.GetValue<long>();
+        var final = (await RunFixture.Get(fixture.Client, $"/v1/runs/{runs[1].Id}"))["finalSeq"]!.GetValue<long>();
         var resumed = reached.Max();
         resumed.ShouldBeLessThan(final, "the readers were slower than the run");
-        using var rest = await Open(ground.Client, runs[1].Id, resumed);
+        using var rest = await Open(fixture.Client, runs[1].Id, resumed);
         for (var seq = resumed + 1; seq <= final; seq++)
         {
             (await Frame(rest).WaitAsync(TimeSpan.FromSeconds(30))).ShouldStartWith($"id: {seq}\n");
@@ -139,39 +139,39 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         {
             if (start)
             {
-                (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+                (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
             }
 
-            var clock = Stopwatch.StartNew();
+            var watch = Stopwatch.StartNew();
             for (var i = 0; i < Batches; i++)
             {
-                (await ground.Write(run, [.. Enumerable.Range(0, Each).Select(_ => Said(text))])).ShouldBeTrue();
+                (await fixture.Write(run, [.. Enumerable.Range(0, Each).Select(_ => OutputEvent(text))])).ShouldBeTrue();
             }
 
-            return clock.Elapsed.TotalSeconds;
+            return watch.Elapsed.TotalSeconds;
         }
     }
 
     [Fact]
     public async Task A_reader_that_takes_nothing_for_a_minute_is_cut_off()
     {
-        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        await using var ground =
-            await RunGround.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var fixture =
+            await RunFixture.Start(postgres, 1, configure: builder => builder.Services.AddSingleton<TimeProvider>(clock));
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         using var stream =
-            await Open(ground.Host.Customer(ground.Tenant.EndpointId, ground.Tenant.Key, receiveBuffer: 4096), run.Id, small: true);
+            await Open(fixture.Host.Customer(fixture.Tenant.EndpointId, fixture.Tenant.Key, receiveBuffer: 4096), run.Id, small: true);
         for (var i = 0; i < 120; i++)
         {
-            (await ground.Write(run, [.. Enumerable.Range(0, 32).Select(_ => Said(new string('x', 3000)))])).ShouldBeTrue();
+            (await fixture.Write(run, [.. Enumerable.Range(0, 32).Select(_ => OutputEvent(new string('x', 3000)))])).ShouldBeTrue();
         }
 
         // The reader reads nothing until the service has cut it off; after the data that the network still holds comes the end.
         for (var i = 0; i < 40; i++)
         {
-            time.Advance(TimeSpan.FromSeconds(5));
+            clock.Advance(TimeSpan.FromSeconds(5));
             await Task.Delay(50);
         }
 
@@ -191,17 +191,19 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_page_is_bounded_by_bytes_and_the_next_goes_on()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await ground.Write(run, [Said(new string('y', 300_000)), .. Enumerable.Range(0, 100).Select(_ => Said(new string('x', 4000)))]))
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        RunEvent[] events =
+            [OutputEvent(new string('y', 300_000)), .. Enumerable.Range(0, 100).Select(_ => OutputEvent(new string('x', 4000)))];
+        (await fixture.Write(run, events))
             .ShouldBeTrue();
-        (await ground.Finish(run)).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
         var (seqs, after, complete) = (new List<long>(), 0L, false);
         while (!complete)
         {
-            var page = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events?after={after}");
+            var page = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/events?after={after}");
             seqs.AddRange(page["items"]!.AsArray().Select(item => item!["seq"]!.GetValue<long>()));
             page["items"]!.AsArray().Count.ShouldBeInRange(1, 40);
             (after, complete) = (seqs[^1], page["complete"]!.GetValue<bool>());
@@ -213,17 +215,17 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task A_log_is_fetched_whole_by_ranges_and_by_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run);
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run);
         var path = $"/v1/runs/{run.Id}/log";
-        var whole = await ground.Client.GetByteArrayAsync(path);
+        var whole = await fixture.Client.GetByteArrayAsync(path);
         (await Range(new RangeHeaderValue(10, 29))).ShouldBe((HttpStatusCode.PartialContent, Encoding.UTF8.GetString(whole[10..30])));
         (await Range(new RangeHeaderValue(null, 15))).ShouldBe((HttpStatusCode.PartialContent, Encoding.UTF8.GetString(whole[^15..])));
         (await Range(new RangeHeaderValue(whole.Length, null))).Status.ShouldBe(HttpStatusCode.RequestedRangeNotSatisfiable);
         var lines = Encoding.UTF8.GetString(whole).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var device = (await ground.Client.GetStringAsync($"{path}?deviceId={ground.Devices[1]}"))
+        var device = (await fixture.Client.GetStringAsync($"{path}?deviceId={fixture.Devices[1]}"))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         device.ShouldNotBeEmpty();
         device.ShouldBe(lines.Where(line => line.Contains(" r002 ", StringComparison.Ordinal)));
@@ -231,7 +233,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         async Task<(HttpStatusCode Status, string Text)> Range(RangeHeaderValue range)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Range = range } };
-            using var answer = await ground.Client.SendAsync(request);
+            using var answer = await fixture.Client.SendAsync(request);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
     }
@@ -239,101 +241,101 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     [Fact]
     public async Task Events_go_with_their_day_and_the_run_with_its_receipts_stays()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run);
-        var day = await Age(ground, run.Id, 100);
-        (await Drop(ground, 101)).ShouldBeNull("not yet");
-        (await Drop(ground, 90)).ShouldBe(day);
-        (await Drop(ground, 90)).ShouldBeNull("there is no other");
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run);
+        var day = await MoveIntoPast(fixture, run.Id, 100);
+        (await Drop(fixture, 101)).ShouldBeNull("not yet");
+        (await Drop(fixture, 90)).ShouldBe(day);
+        (await Drop(fixture, 90)).ShouldBeNull("there is no other");
 
-        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
+        var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}");
         foreach (var path in new[] { "events", "events?after=2", "log" })
         {
-            var gone = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/{path}", 410);
+            var gone = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/{path}", 410);
             gone["type"]!.GetValue<string>().ShouldBe("/problems/events_dropped");
             gone["firstSeq"]!.GetValue<long>().ShouldBe(view["finalSeq"]!.GetValue<long>() + 1);
         }
 
-        (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/events?after={view["finalSeq"]}"))["complete"]!.GetValue<bool>()
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/events?after={view["finalSeq"]}"))["complete"]!.GetValue<bool>()
             .ShouldBeTrue();
-        (await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/devices/{ground.Devices[0]}"))["receipt"].ShouldNotBeNull();
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices/{fixture.Devices[0]}"))["receipt"].ShouldNotBeNull();
     }
 
     [Fact]
     public async Task Events_stay_while_a_run_of_their_day_may_still_write()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run, DeviceOutcome.Unknown);
-        var day = await Age(ground, run.Id, 100);
-        (await Drop(ground, 90)).ShouldBeNull();
-        await ground.Post(
-            ground.Client, $"/v1/runs/{run.Id}:resolve",
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run, DeviceOutcome.Unknown);
+        var day = await MoveIntoPast(fixture, run.Id, 100);
+        (await Drop(fixture, 90)).ShouldBeNull();
+        await fixture.Post(
+            fixture.Client, $"/v1/runs/{run.Id}:resolve",
             new
             {
-                verdict = "abandoned", devices = new[] { new { deviceId = $"{ground.Devices[0]}", outcome = "failed" } },
+                verdict = "abandoned", devices = new[] { new { deviceId = $"{fixture.Devices[0]}", outcome = "failed" } },
                 evidence = "The router was replaced."
             });
-        (await Drop(ground, 90)).ShouldBe(day);
+        (await Drop(fixture, 90)).ShouldBe(day);
     }
 
     [Fact]
     public async Task Dropping_a_day_gives_way_to_writers()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run);
-        var day = await Age(ground, run.Id, 100);
-        await using (var source = NpgsqlDataSource.Create(ground.Database.Owner))
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run);
+        var day = await MoveIntoPast(fixture, run.Id, 100);
+        await using (var source = NpgsqlDataSource.Create(fixture.Database.Owner))
         {
             await using var writer = await source.OpenConnectionAsync();
             await using var transaction = await writer.BeginTransactionAsync();
             await using var command = new NpgsqlCommand("lock table runs.run_event in row exclusive mode", writer);
             await command.ExecuteNonQueryAsync();
-            (await Drop(ground, 90)).ShouldBeNull("it is left for the next time");
+            (await Drop(fixture, 90)).ShouldBeNull("it is left for the next time");
         }
 
-        (await Drop(ground, 90)).ShouldBe(day);
+        (await Drop(fixture, 90)).ShouldBe(day);
     }
 
     [Fact]
     public async Task Nobody_is_granted_a_partition_nor_the_last_days_to_drop()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        (await ground.Scalar<long>(
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        (await fixture.Scalar<long>(
             """
             select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent = 'runs.run_event'::regclass and c.relacl is not null
             """)).ShouldBe(0);
-        (await ground.Scalar<bool>("select has_function_privilege('na_app', 'runs.drop_partition(date)', 'execute')")).ShouldBeFalse();
-        (await Should.ThrowAsync<PostgresException>(() => ground.Sql("select runs.drop_partition(current_date)"))).SqlState.ShouldBe(
+        (await fixture.Scalar<bool>("select has_function_privilege('na_app', 'runs.drop_partition(date)', 'execute')")).ShouldBeFalse();
+        (await Should.ThrowAsync<PostgresException>(() => fixture.Sql("select runs.drop_partition(current_date)"))).SqlState.ShouldBe(
             "23001");
     }
 
-    private static object On(DeviceId device) => new
+    private static object RunBody(DeviceId device) => new
     {
         block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { $"{device}" } },
         input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
     };
 
-    private static RunEvent Said(string text) =>
+    private static RunEvent OutputEvent(string text) =>
         new(DateTimeOffset.UtcNow, "output", null, new JsonObject { ["text"] = text }.ToJsonString());
 
     /// <summary>Moves a run and its events this number of days into the past.</summary>
-    private static async Task<DateOnly> Age(RunGround ground, RunId run, int days)
+    private static async Task<DateOnly> MoveIntoPast(RunFixture fixture, RunId run, int days)
     {
         var day = DateOnly.FromDateTime(DateTime.UtcNow).AddDays(-days);
         var name = day.ToString("yyyyMMdd", CultureInfo.InvariantCulture);
-        await ground.Sql(
+        await fixture.Sql(
             $"""
             create table runs.run_event_{name} partition of runs.run_event
             for values from ('{day:yyyy-MM-dd}') to ('{day.AddDays(1):yyyy-MM-dd}')
             """);
-        await using var connection = new NpgsqlConnection(ground.Database.Owner);
+        await using var connection = new NpgsqlConnection(fixture.Database.Owner);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
             $"""
@@ -347,9 +349,9 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         return day;
     }
 
-    private static async Task<DateOnly?> Drop(RunGround ground, int days)
+    private static async Task<DateOnly?> Drop(RunFixture fixture, int days)
     {
-        await using var scope = ground.Host.Services.CreateAsyncScope();
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<RunQueue>().DropEvents(days, default);
     }
 

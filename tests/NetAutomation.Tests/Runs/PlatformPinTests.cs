@@ -8,8 +8,8 @@ public sealed class PlatformPinTests(PostgresServer postgres)
     [Fact]
     public async Task Run_has_the_platform_of_its_quote_though_a_newer_version_was_published_meanwhile()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var quote = await ground.Post(ground.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var quote = await fixture.Post(fixture.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
         var platforms = Directory.CreateTempSubdirectory("na-platforms-");
         try
         {
@@ -20,15 +20,15 @@ public sealed class PlatformPinTests(PostgresServer postgres)
             }
 
             await using var newer =
-                await ServiceHost.Start(ground.Database, ["Roles:1=api", $"Catalog:PlatformsDirectory={platforms.FullName}"]);
-            var client = newer.Customer(ground.Tenant.EndpointId, ground.Tenant.Key);
-            var later = await ground.Post(client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
-            var id = RunId.Parse($"{(await ground.Post(client, "/v1/runs", new { quoteId = $"{quote["id"]}" }))["id"]}");
-            var claimed = (await ground.Claim())!;
-            var queued = await RunGround.Get(client, $"/v1/runs/{id}");
-            await ground.Work(claimed, DeviceOutcome.Changed, DeviceOutcome.Failed);
-            var ended = await RunGround.Get(client, $"/v1/runs/{id}");
-            var receipt = (await RunGround.Get(client, $"/v1/runs/{id}/devices/{ground.Devices[0]}"))["receipt"]!;
+                await ServiceHost.Start(fixture.Database, ["Roles:1=api", $"Catalog:PlatformsDirectory={platforms.FullName}"]);
+            var client = newer.Customer(fixture.Tenant.EndpointId, fixture.Tenant.Key);
+            var later = await fixture.Post(client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
+            var id = RunId.Parse($"{(await fixture.Post(client, "/v1/runs", new { quoteId = $"{quote["id"]}" }))["id"]}");
+            var claimed = (await fixture.Claim())!;
+            var queued = await RunFixture.Get(client, $"/v1/runs/{id}");
+            await fixture.Work(claimed, DeviceOutcome.Changed, DeviceOutcome.Failed);
+            var ended = await RunFixture.Get(client, $"/v1/runs/{id}");
+            var receipt = (await RunFixture.Get(client, $"/v1/runs/{id}/devices/{fixture.Devices[0]}"))["receipt"]!;
 
             $"{quote["platformDigest"]}".ShouldStartWith("sha256:");
             $"{later["platformDigest"]}".ShouldNotBe($"{quote["platformDigest"]}");
@@ -51,17 +51,17 @@ public sealed class PlatformPinTests(PostgresServer postgres)
     [Fact]
     public async Task Quote_is_drift_once_a_device_has_another_platform()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        var quote = await ground.Post(ground.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
-        await ground.Sql(
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var quote = await fixture.Post(fixture.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
+        await fixture.Sql(
             """
             insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard)
             select 'other', version, major, minor, patch, 'sha256:' || repeat('0', 64), title, connection, port, logins, guard
             from platforms.platform_version
             """);
-        await ground.Sql("update inventory.device set platform = 'other'");
+        await fixture.Sql("update inventory.device set platform = 'other'");
 
-        var refused = await RunGround.Post(ground.Client, "/v1/runs", new { quoteId = $"{quote["id"]}" }, null, 409);
+        var refused = await RunFixture.Post(fixture.Client, "/v1/runs", new { quoteId = $"{quote["id"]}" }, null, 409);
 
         $"{refused["type"]}".ShouldBe("/problems/quote_drift");
     }

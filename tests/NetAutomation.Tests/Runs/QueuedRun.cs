@@ -5,13 +5,13 @@ namespace NetAutomation.Tests.Runs;
 /// <summary>One fixture with a queued run, for tests that do not change it.</summary>
 public sealed class QueuedRun(PostgresServer postgres) : IAsyncLifetime
 {
-    internal RunGround Ground { get; private set; } = null!;
+    internal RunFixture Fixture { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Ground = await RunGround.Start(postgres, 1);
-        await Ground.StartRun();
+        Fixture = await RunFixture.Start(postgres, 1);
+        await Fixture.StartRun();
     }
 
-    public ValueTask DisposeAsync() => Ground.DisposeAsync();
+    public ValueTask DisposeAsync() => Fixture.DisposeAsync();
 }

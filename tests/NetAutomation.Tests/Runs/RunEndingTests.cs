@@ -11,165 +11,167 @@ public sealed class RunEndingTests(PostgresServer postgres)
     [Fact]
     public async Task Run_that_finishes_tells_of_devices_reported_and_not_started()
     {
-        await using var ground = await RunGround.Start(postgres, 3);
-        var run = await Running(ground);
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        var run = await Running(fixture);
         var device = run.Devices[0].Id;
-        (await ground.Write(run, RunGround.Started(device), RunGround.Reported(device, DeviceOutcome.Changed))).ShouldBeTrue();
-        (await ground.Finish(run, rest: "max_failures")).ShouldBeTrue();
-        await Tells(ground, run.Id, "changed", "not_started max_failures", "not_started max_failures");
+        (await fixture.Write(run, RunFixture.Started(device), RunFixture.Reported(device, DeviceOutcome.Changed))).ShouldBeTrue();
+        (await fixture.Finish(run, rest: "max_failures")).ShouldBeTrue();
+        await ShouldReportOutcomes(fixture, run.Id, "changed", "not_started max_failures", "not_started max_failures");
     }
 
     [Fact]
     public async Task Run_with_an_unknown_device_tells_of_it_and_of_its_resolution()
     {
-        await using var ground = await RunGround.Start(postgres, 3);
-        var run = await Running(ground);
-        (await ground.Write(
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        var run = await Running(fixture);
+        (await fixture.Write(
             run,
-            RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Unknown),
-            RunGround.Reported(run.Devices[1].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
-        (await ground.Finish(run)).ShouldBeTrue();
-        await Tells(ground, run.Id, "unknown", "unknown", "not_started");
+            RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Unknown),
+            RunFixture.Reported(run.Devices[1].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
+        await ShouldReportOutcomes(fixture, run.Id, "unknown", "unknown", "not_started");
         var devices = new[] { new { deviceId = run.Devices[0].Id.ToString(), outcome = "changed" } };
-        await ground.Post(ground.Client, $"/v1/runs/{run.Id}:resolve", new { verdict = "completed", evidence = "read by hand", devices });
-        await Tells(ground, run.Id, "unknown", "unknown", "not_started", "changed resolved");
+        await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:resolve", new { verdict = "completed", evidence = "read by hand", devices });
+        await ShouldReportOutcomes(fixture, run.Id, "unknown", "unknown", "not_started", "changed resolved");
     }
 
     [Fact]
     public async Task Run_cancelled_in_the_queue_tells_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await ground.StartRun();
-        await ground.Post(ground.Client, $"/v1/runs/{run}:cancel", new { });
-        await Tells(ground, run, "not_started cancelled", "not_started cancelled");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await fixture.StartRun();
+        await fixture.Post(fixture.Client, $"/v1/runs/{run}:cancel", new { });
+        await ShouldReportOutcomes(fixture, run, "not_started cancelled", "not_started cancelled");
     }
 
     [Fact]
     public async Task Run_cancelled_while_it_runs_tells_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await Running(ground);
-        await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { });
-        (await ground.Write(run, RunGround.Reported(run.Devices[1].Id, DeviceOutcome.Ok))).ShouldBeTrue();
-        (await ground.Finish(run, cancelled: true, rest: "cancelled")).ShouldBeTrue();
-        await Tells(ground, run.Id, "ok", "not_started cancelled");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await Running(fixture);
+        await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { });
+        (await fixture.Write(run, RunFixture.Reported(run.Devices[1].Id, DeviceOutcome.Ok))).ShouldBeTrue();
+        (await fixture.Finish(run, cancelled: true, rest: "cancelled")).ShouldBeTrue();
+        await ShouldReportOutcomes(fixture, run.Id, "ok", "not_started cancelled");
     }
 
     [Fact]
     public async Task Runs_of_a_tenant_that_leaves_tell_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await ground.StartRun();
-        await using var scope = ground.Host.Services.CreateAsyncScope();
-        (await scope.ServiceProvider.GetRequiredService<TenantRuns>().Cancel(ground.Tenant.Id, "offboarding", default)).ShouldBeTrue();
-        await Tells(ground, run, "not_started cancelled", "not_started cancelled");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await fixture.StartRun();
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        (await scope.ServiceProvider.GetRequiredService<TenantRuns>().Cancel(fixture.Tenant.Id, "offboarding", default)).ShouldBeTrue();
+        await ShouldReportOutcomes(fixture, run, "not_started cancelled", "not_started cancelled");
     }
 
     [Fact]
     public async Task Run_that_expires_tells_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2, upkeep: true);
-        var run = await ground.StartRun();
-        await ground.Sql("update runs.run set start_by = now() - interval '1 second'");
-        (await RunGround.Get(ground.Client, $"/v1/runs/{run}?wait=20"))["state"]!.GetValue<string>().ShouldBe("expired");
-        await Tells(ground, run, "not_started expired", "not_started expired");
+        await using var fixture = await RunFixture.Start(postgres, 2, upkeep: true);
+        var run = await fixture.StartRun();
+        await fixture.Sql("update runs.run set start_by = now() - interval '1 second'");
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}?wait=20"))["state"]!.GetValue<string>().ShouldBe("expired");
+        await ShouldReportOutcomes(fixture, run, "not_started expired", "not_started expired");
     }
 
     [Fact]
     public async Task Run_that_is_lost_for_good_tells_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 3);
+        await using var fixture = await RunFixture.Start(postgres, 3);
         for (var attempt = 1; attempt <= 2; attempt++)
         {
-            var run = attempt == 1 ? await Running(ground) : await Running(ground, (await ground.Claim("w2"))!);
+            var run = attempt == 1 ? await Running(fixture) : await Running(fixture, (await fixture.Claim("w2"))!);
             if (attempt == 1)
             {
-                (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+                (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
             }
 
-            await Lose(ground);
+            await ExpireLease(fixture);
         }
 
-        var lost = await ground.Scalar<Guid>("select id from runs.run");
-        await Tells(ground, new RunId(lost), "changed", "unknown worker_lost", "unknown worker_lost");
+        var lost = await fixture.Scalar<Guid>("select id from runs.run");
+        await ShouldReportOutcomes(fixture, new RunId(lost), "changed", "unknown worker_lost", "unknown worker_lost");
     }
 
     [Fact]
     public async Task Run_given_back_after_its_last_attempt_tells_of_each_device()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var body = JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(ground.Apply("10.9.0.0/16")))!.AsObject();
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var body = JsonNode.Parse(System.Text.Json.JsonSerializer.Serialize(fixture.Apply("10.9.0.0/16")))!.AsObject();
         body["mode"] = "check";
-        await ground.StartRun(body);
+        await fixture.StartRun(body);
         foreach (var outcome in new[] { "queued", "queued", "unknown" })
         {
-            var run = await Running(ground, (await ground.Claim())!);
+            var run = await Running(fixture, (await fixture.Claim())!);
             run.MayGoOn.ShouldBe(outcome == "queued");
-            await using var scope = ground.Host.Services.CreateAsyncScope();
+            await using var scope = fixture.Host.Services.CreateAsyncScope();
             (await scope.ServiceProvider.GetRequiredService<RunQueue>().HandBack(run, default)).ShouldBe(outcome);
         }
 
-        var lost = await ground.Scalar<Guid>("select id from runs.run");
-        await Tells(ground, new RunId(lost), "unknown worker_stopped", "unknown worker_stopped");
+        var lost = await fixture.Scalar<Guid>("select id from runs.run");
+        await ShouldReportOutcomes(fixture, new RunId(lost), "unknown worker_stopped", "unknown worker_stopped");
     }
 
     [Fact]
     public async Task Second_attempt_cancelled_before_it_began_tells_of_what_the_first_left()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await Running(ground);
-        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
-        await Lose(ground);
-        await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { });
-        await Tells(ground, run.Id, "changed", "unknown worker_lost");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await Running(fixture);
+        (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        await ExpireLease(fixture);
+        await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { });
+        await ShouldReportOutcomes(fixture, run.Id, "changed", "unknown worker_lost");
     }
 
     [Fact]
     public async Task Second_attempt_lost_before_it_began_still_looks_before_it_configures()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await Running(ground);
-        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
-        await Lose(ground);
-        (await ground.Claim("w2")).ShouldNotBeNull();
-        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "what is unknown stays held");
-        await Lose(ground);
-        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "nobody else may configure what is not finished");
-        (await ground.Claim("w3"))!.Devices.ShouldHaveSingleItem().Verify.ShouldBeTrue();
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await Running(fixture);
+        (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Unknown))).ShouldBeTrue();
+        await ExpireLease(fixture);
+        (await fixture.Claim("w2")).ShouldNotBeNull();
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "what is unknown stays held");
+        await ExpireLease(fixture);
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2, "nobody else may configure what is not finished");
+        (await fixture.Claim("w3"))!.Devices.ShouldHaveSingleItem().Verify.ShouldBeTrue();
     }
 
-    private static async Task<ClaimedRun> Running(RunGround ground, ClaimedRun? claimed = null)
+    private static async Task<ClaimedRun> Running(RunFixture fixture, ClaimedRun? claimed = null)
     {
         if (claimed is null)
         {
-            await ground.StartRun();
-            claimed = (await ground.Claim())!;
+            await fixture.StartRun();
+            claimed = (await fixture.Claim())!;
         }
 
-        (await ground.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
         return claimed;
     }
 
     // Ends the lease by the database's clock, as if its worker had been silent for long enough.
-    private static async Task Lose(RunGround ground)
+    private static async Task ExpireLease(RunFixture fixture)
     {
-        await ground.Sql("update runs.run set lease_until = now() - interval '6 seconds'");
-        await using var scope = ground.Host.Services.CreateAsyncScope();
+        await fixture.Sql("update runs.run set lease_until = now() - interval '6 seconds'");
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
         var queue = scope.ServiceProvider.GetRequiredService<RunQueue>();
         (await queue.Rescue(TimeSpan.FromSeconds(5), TimeSpan.Zero, default)).Count.ShouldBe(1);
     }
 
-    private static async Task Tells(RunGround ground, RunId run, params string[] outcomes)
+    private static async Task ShouldReportOutcomes(RunFixture fixture, RunId run, params string[] outcomes)
     {
-        var events = (await RunGround.Get(ground.Client, $"/v1/runs/{run}/events"))["items"]!.AsArray();
+        var events = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}/events"))["items"]!.AsArray();
         events.Select(item => item!["seq"]!.GetValue<int>()).ShouldBe(Enumerable.Range(1, events.Count));
-        var told = events.Where(item => item!["type"]!.GetValue<string>() == "device_outcome").ToList();
-        told.Select(item => $"{item!["data"]!["outcome"]} {item["data"]!["code"]}".TrimEnd()).ShouldBe(outcomes, ignoreOrder: true);
-        var devices = (await RunGround.Get(ground.Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray();
-        told.Select(item => item!["deviceId"]!.GetValue<string>()).Distinct().Count().ShouldBe(devices.Count);
+        var outcomeEvents = events.Where(item => item!["type"]!.GetValue<string>() == "device_outcome").ToList();
+        outcomeEvents.Select(item => $"{item!["data"]!["outcome"]} {item["data"]!["code"]}".TrimEnd())
+            .ShouldBe(outcomes, ignoreOrder: true);
+        var devices = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray();
+        outcomeEvents.Select(item => item!["deviceId"]!.GetValue<string>()).Distinct().Count().ShouldBe(devices.Count);
         foreach (var device in devices)
         {
-            var last = told.Last(item => item!["deviceId"]!.GetValue<string>() == device!["deviceId"]!.GetValue<string>())!["data"]!;
+            var id = device!["deviceId"]!.GetValue<string>();
+            var last = outcomeEvents.Last(item => item!["deviceId"]!.GetValue<string>() == id)!["data"]!;
             last["outcome"]!.GetValue<string>().ShouldBe(device!["outcome"]!.GetValue<string>());
             $"{last["changed"]} {last["code"]}".ShouldBe($"{device["changed"]} {device["code"]}");
         }

@@ -11,16 +11,16 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task A_writer_holds_its_devices_alone_and_why_says_so()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        await ground.StartRun();
-        var waiting = await ground.StartRun(ground.Apply("10.8.0.0/16"));
-        var first = (await ground.Claim())!;
-        (await ground.Claim("w2")).ShouldBeNull();
-        var why = await RunGround.Get(ground.Client, $"/v1/runs/{waiting}/why");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        await fixture.StartRun();
+        var waiting = await fixture.StartRun(fixture.Apply("10.8.0.0/16"));
+        var first = (await fixture.Claim())!;
+        (await fixture.Claim("w2")).ShouldBeNull();
+        var why = await RunFixture.Get(fixture.Client, $"/v1/runs/{waiting}/why");
         why["gates"]!.AsArray().Select(gate => gate!["code"]!.GetValue<string>()).ShouldBe(["device_held", "device_held"]);
         why["gates"]![0]!["runId"]!.GetValue<string>().ShouldBe(first.Id.ToString());
-        await ground.Work(first);
-        var second = (await ground.Claim("w2"))!;
+        await fixture.Work(first);
+        var second = (await fixture.Claim("w2"))!;
         second.Id.ShouldBe(waiting);
         second.Fence.ShouldBeGreaterThan(first.Fence);
     }
@@ -28,116 +28,117 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task Runs_that_wait_for_a_device_hold_up_no_other()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
+        await using var fixture = await RunFixture.Start(postgres, 2);
         var busy =
             new
             {
-                block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { ground.Devices[0].ToString() } },
+                block = "static-routes", mode = "apply", targets = new { deviceIds = new[] { fixture.Devices[0].ToString() } },
                 input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } }
             };
-        await ground.Post(ground.Client, "/v1/runs:batch", new { runs = Enumerable.Repeat(busy, 30) });
-        (await ground.Claim()).ShouldNotBeNull();
-        var free = await ground.StartRun(busy with { targets = new { deviceIds = new[] { ground.Devices[1].ToString() } } });
-        (await ground.Claim("w2"))!.Id.ShouldBe(free);
+        await fixture.Post(fixture.Client, "/v1/runs:batch", new { runs = Enumerable.Repeat(busy, 30) });
+        (await fixture.Claim()).ShouldNotBeNull();
+        var free = await fixture.StartRun(busy with { targets = new { deviceIds = new[] { fixture.Devices[1].ToString() } } });
+        (await fixture.Claim("w2"))!.Id.ShouldBe(free);
     }
 
     [Fact]
     public async Task A_run_waits_for_a_connector()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.Sql("update connectors.connector_session set state = 'closed'");
-        var run = await ground.StartRun();
-        (await ground.Claim()).ShouldBeNull();
-        (await RunGround.Get(ground.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["code"]!.GetValue<string>().ShouldBe("connector_absent");
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.Sql("update connectors.connector_session set state = 'closed'");
+        var run = await fixture.StartRun();
+        (await fixture.Claim()).ShouldBeNull();
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}/why"))["gates"]![0]!["code"]!.GetValue<string>()
+            .ShouldBe("connector_absent");
     }
 
     [Fact]
     public async Task A_worker_that_lost_its_run_writes_nothing()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        await ground.Sql("update runs.run set fence = fence + 1");
-        (await ground.Journal(journal => journal.Renew(run, default))).ShouldBeFalse();
-        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeFalse();
-        (await ground.Finish(run)).ShouldBeFalse();
-        (await ground.Scalar<long>("select count(*) from runs.run_device where outcome is not null")).ShouldBe(0);
-        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        await fixture.Sql("update runs.run set fence = fence + 1");
+        (await fixture.Journal(journal => journal.Renew(run, default))).ShouldBeFalse();
+        (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeFalse();
+        (await fixture.Finish(run)).ShouldBeFalse();
+        (await fixture.Scalar<long>("select count(*) from runs.run_device where outcome is not null")).ShouldBe(0);
+        (await fixture.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
     }
 
     [Fact]
     public async Task An_unknown_device_leaves_the_run_unknown_and_unsettled()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Unknown);
-        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run, DeviceOutcome.Changed, DeviceOutcome.Unknown);
+        var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}");
         view["state"]!.GetValue<string>().ShouldBe("unknown");
         view["terminal"]!.GetValue<bool>().ShouldBeFalse();
-        (await ground.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
-        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(1, "only what is unknown stays held");
+        (await fixture.Scalar<long>("select count(*) from billing.settlement")).ShouldBe(0);
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(1, "only what is unknown stays held");
     }
 
     [Fact]
     public async Task A_queued_run_is_cancelled_at_once_and_costs_nothing()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        var run = await ground.StartRun();
-        var cancelled = await ground.Post(ground.Client, $"/v1/runs/{run}:cancel", new { });
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await fixture.StartRun();
+        var cancelled = await fixture.Post(fixture.Client, $"/v1/runs/{run}:cancel", new { });
         cancelled["state"]!.GetValue<string>().ShouldBe("cancelled");
         cancelled["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
         cancelled["summary"]!["not_started"]!.GetValue<int>().ShouldBe(2);
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>()
+        (await RunFixture.Post(fixture.Client, $"/v1/runs/{run}:cancel", new { }, null, 409))["type"]!.GetValue<string>()
             .ShouldBe("/problems/run_finished");
-        (await ground.Claim()).ShouldBeNull();
+        (await fixture.Claim()).ShouldBeNull();
     }
 
     [Fact]
     public async Task A_claimed_run_is_cancelled_before_its_worker_starts_it()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelled");
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeFalse();
-        (await ground.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
-        (await ground.Scalar<int>("select running from runs.tenant_quota")).ShouldBe(0);
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelled");
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeFalse();
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(0);
+        (await fixture.Scalar<int>("select running from runs.tenant_quota")).ShouldBe(0);
     }
 
     [Fact]
     public async Task A_stream_is_let_through_only_for_the_run_that_holds_the_device_now()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        var gate = ground.Host.Services.GetRequiredService<IDialGate>();
-        var dial = new DeviceDial(ground.Tenant.Id, SiteId.New(), run.Devices[0].Id, "10.66.0.2", 22, run.Id, run.Fence, true);
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        var gate = fixture.Host.Services.GetRequiredService<IDialGate>();
+        var dial = new DeviceDial(fixture.Tenant.Id, SiteId.New(), run.Devices[0].Id, "10.66.0.2", 22, run.Id, run.Fence, true);
         (await gate.MayDial(dial, default)).ShouldBeFalse("a claimed run has not started");
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         (await gate.MayDial(dial, default)).ShouldBeTrue();
         (await gate.MayDial(dial with { Fence = run.Fence - 1 }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Exclusive = false }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Device = DeviceId.New() }, default)).ShouldBeFalse();
         (await gate.MayDial(dial with { Tenant = TenantId.New() }, default)).ShouldBeFalse();
-        (await ground.Finish(run)).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
         (await gate.MayDial(dial, default)).ShouldBeFalse("a finished run holds nothing");
     }
 
     [Fact]
     public async Task A_running_run_asked_to_cancel_ends_cancelled_where_a_device_was_left()
     {
-        await using var ground = await RunGround.Start(postgres, 2);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
-        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
-        (await ground.Post(ground.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
-        (await ground.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
-        (await ground.Write(run, RunGround.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
-        (await ground.Finish(run, cancelled: true)).ShouldBeTrue();
-        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}");
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
+        (await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", new { }))["state"]!.GetValue<string>().ShouldBe("cancelling");
+        (await fixture.Journal(journal => journal.CancelRequested(run, default))).ShouldBeTrue();
+        (await fixture.Write(run, RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed))).ShouldBeTrue();
+        (await fixture.Finish(run, cancelled: true)).ShouldBeTrue();
+        var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}");
         view["state"]!.GetValue<string>().ShouldBe("cancelled");
         view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");
     }
@@ -145,14 +146,14 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task Events_are_numbered_without_gaps_and_the_stream_ends_after_the_last()
     {
-        await using var ground = await RunGround.Start(postgres);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
+        await using var fixture = await RunFixture.Start(postgres);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/runs/{run.Id}/events");
         request.Headers.Accept.ParseAdd("text/event-stream");
-        using var answer = await ground.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var answer = await fixture.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var reading = answer.Content.ReadAsStringAsync();
-        await ground.Work(run);
+        await fixture.Work(run);
         var frames = (await reading.WaitAsync(TimeSpan.FromSeconds(20))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
             .Where(frame => frame.StartsWith("id: ", StringComparison.Ordinal)).ToList();
         frames.Select(frame => int.Parse(frame.Split('\n')[0][4..])).ShouldBe(Enumerable.Range(1, frames.Count));
@@ -162,21 +163,21 @@ public sealed class RunLifeTests(PostgresServer postgres)
         using var again = new HttpRequestMessage(HttpMethod.Get, $"/v1/runs/{run.Id}/events");
         again.Headers.Accept.ParseAdd("text/event-stream");
         again.Headers.Add("Last-Event-ID", $"{frames.Count}");
-        using var over = await ground.Client.SendAsync(again);
+        using var over = await fixture.Client.SendAsync(again);
         ((int)over.StatusCode).ShouldBe(204);
     }
 
     [Fact]
     public async Task Receipts_are_chained_and_say_what_each_device_cost()
     {
-        await using var ground = await RunGround.Start(postgres);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
+        await using var fixture = await RunFixture.Start(postgres);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        await fixture.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);
         var receipts = new List<JsonNode>();
         foreach (var device in run.Devices)
         {
-            receipts.Add((await RunGround.Get(ground.Client, $"/v1/runs/{run.Id}/devices/{device.Id}"))["receipt"]!);
+            receipts.Add((await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices/{device.Id}"))["receipt"]!);
         }
 
         receipts.Select(receipt => receipt["price"]!["amount"]!.GetValue<string>()).ShouldBe(["0.050000", "0.000000", "0.050000"]);
@@ -187,11 +188,11 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task Overdue_runs_expire_free_of_charge()
     {
-        await using var ground = await RunGround.Start(postgres, 1, upkeep: true);
-        var run = await ground.StartRun();
-        await ground.Sql("update runs.run set start_by = now() - interval '1 second'");
-        (await ground.Claim()).ShouldBeNull();
-        var view = await RunGround.Get(ground.Client, $"/v1/runs/{run}?wait=20");
+        await using var fixture = await RunFixture.Start(postgres, 1, upkeep: true);
+        var run = await fixture.StartRun();
+        await fixture.Sql("update runs.run set start_by = now() - interval '1 second'");
+        (await fixture.Claim()).ShouldBeNull();
+        var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run}?wait=20");
         view["state"]!.GetValue<string>().ShouldBe("expired");
         view["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.000000");
     }
@@ -199,57 +200,59 @@ public sealed class RunLifeTests(PostgresServer postgres)
     [Fact]
     public async Task A_relaunch_repeats_the_run_on_the_devices_that_failed()
     {
-        await using var ground = await RunGround.Start(postgres, 3);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed" } }, null, 409))[
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await RunFixture.Post(fixture.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed" } }, null, 409))[
             "type"]!.GetValue<string>().ShouldBe("/problems/run_not_finished");
-        await ground.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Unreachable);
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "unknown" } }, null, 422))["errors"]![
+        await fixture.Work(run, DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Unreachable);
+        (await RunFixture.Post(
+            fixture.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "unknown" } }, null, 422))["errors"]![
             0]!["code"]!.GetValue<string>().ShouldBe("no_targets");
-        (await RunGround.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "ok" } }, null, 422))["errors"]![0]![
+        (await RunFixture.Post(fixture.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "ok" } }, null, 422))["errors"]![0]![
             "pointer"]!.GetValue<string>().ShouldBe("/outcomes");
-        var again = await ground.Post(ground.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed", "unreachable" } });
+        var again = await fixture.Post(fixture.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "failed", "unreachable" } });
         again["relaunchOf"]!.GetValue<string>().ShouldBe(run.Id.ToString());
         again["summary"]!["total"]!.GetValue<int>().ShouldBe(2);
         again["input"]!.ToJsonString().ShouldContain("10.9.0.0/16");
-        var repeated = (await ground.Claim())!;
+        var repeated = (await fixture.Claim())!;
         repeated.Devices.Select(device => device.Id).ShouldBe(run.Devices.Skip(1).Select(device => device.Id));
     }
 
     [Fact]
     public async Task A_batch_starts_every_run_or_none()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
+        await using var fixture = await RunFixture.Start(postgres, 1);
         var bad =
-            await RunGround.Post(
-                ground.Client, "/v1/runs:batch", new { runs = new[] { ground.Apply("10.9.0.0/16"), ground.Apply("nonsense") } }, null, 422);
+            await RunFixture.Post(
+                fixture.Client, "/v1/runs:batch", new { runs = new[] { fixture.Apply("10.9.0.0/16"), fixture.Apply("nonsense") } },
+                null, 422);
         bad["errors"]![0]!["pointer"]!.GetValue<string>().ShouldStartWith("/runs/1/input/routes/0/prefix");
-        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
-        (await RunGround.Post(ground.Client, "/v1/runs:batch", new { runs = Array.Empty<object>() }, null, 422))["errors"]![0]![
+        (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
+        (await RunFixture.Post(fixture.Client, "/v1/runs:batch", new { runs = Array.Empty<object>() }, null, 422))["errors"]![0]![
             "pointer"]!.GetValue<string>().ShouldBe("/runs");
         var started =
-            await ground.Post(
-                ground.Client, "/v1/runs:batch",
-                new { runs = Enumerable.Range(1, 20).Select(i => ground.Apply($"10.{i}.0.0/16")).ToArray() });
+            await fixture.Post(
+                fixture.Client, "/v1/runs:batch",
+                new { runs = Enumerable.Range(1, 20).Select(i => fixture.Apply($"10.{i}.0.0/16")).ToArray() });
         started["runs"]!.AsArray().Select(run => run!["id"]!.GetValue<string>()).Distinct().Count().ShouldBe(20);
     }
 
     [Fact]
     public async Task Another_tenants_run_is_not_there()
     {
-        await using var ground = await RunGround.Start(postgres, 1);
-        var run = await ground.StartRun();
-        var other = await ground.Host.CreateTenant();
-        foreach (var path in new[] { "", "/devices", "/events", "/log", "/why", $"/devices/{ground.Devices[0]}" })
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var run = await fixture.StartRun();
+        var other = await fixture.Host.CreateTenant();
+        foreach (var path in new[] { "", "/devices", "/events", "/log", "/why", $"/devices/{fixture.Devices[0]}" })
         {
-            var theirs = await RunGround.Get(other.Client, $"/v1/runs/{run}{path}", 404);
-            var none = await RunGround.Get(other.Client, $"/v1/runs/{RunId.New()}{path}", 404);
+            var theirs = await RunFixture.Get(other.Client, $"/v1/runs/{run}{path}", 404);
+            var none = await RunFixture.Get(other.Client, $"/v1/runs/{RunId.New()}{path}", 404);
             theirs.AsObject().Remove("traceId");
             none.AsObject().Remove("traceId");
             theirs.ToJsonString().ShouldBe(none.ToJsonString());
         }
 
-        (await RunGround.Get(other.Client, "/v1/runs"))["items"]!.AsArray().ShouldBeEmpty();
+        (await RunFixture.Get(other.Client, "/v1/runs"))["items"]!.AsArray().ShouldBeEmpty();
     }
 }

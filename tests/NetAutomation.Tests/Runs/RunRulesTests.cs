@@ -52,12 +52,12 @@ public sealed class RunRulesTests(PostgresServer postgres)
     [Fact]
     public async Task Device_whose_outcome_is_good_is_billed_and_no_other()
     {
-        await using var ground = await RunGround.Start(postgres, 5);
-        await ground.StartRun();
-        var run = (await ground.Claim())!;
+        await using var fixture = await RunFixture.Start(postgres, 5);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
         var outcomes = Enum.GetValues<DeviceOutcome>().Where(outcome => outcome != DeviceOutcome.Unknown).ToArray();
-        await ground.Work(run, outcomes);
-        var billed = await ground.Scalar<long>("select count(*) from billing.usage_event where meter = 'device'");
+        await fixture.Work(run, outcomes);
+        var billed = await fixture.Scalar<long>("select count(*) from billing.usage_event where meter = 'device'");
         billed.ShouldBe(outcomes.Count(outcome => outcome.IsGood()));
     }
 

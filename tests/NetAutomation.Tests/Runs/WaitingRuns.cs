@@ -12,9 +12,9 @@ internal sealed record WaitingRun(IReadOnlyList<DeviceId> Devices, bool Writes =
 /// <summary>Adds many runs to the queue at once: copies of one run that the API accepted, with its reservations.</summary>
 internal static class WaitingRuns
 {
-    public static async Task Queue(this RunGround ground, TestTenantRun template, params IReadOnlyCollection<WaitingRun> runs)
+    public static async Task Queue(this RunFixture fixture, TestTenantRun template, params IReadOnlyCollection<WaitingRun> runs)
     {
-        await using var connection = new NpgsqlConnection(ground.Database.Owner);
+        await using var connection = new NpgsqlConnection(fixture.Database.Owner);
         await connection.OpenAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         Guid[] ids = [.. runs.Select(run => run.Id.Value)];

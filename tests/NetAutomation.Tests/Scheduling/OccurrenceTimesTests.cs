@@ -30,24 +30,24 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     public async Task Over_a_change_of_clocks_or_a_leap_day_each_time_starts_one_run(
         string rule, string zone, string from, int minutes, string expected)
     {
-        var time = new SetTime();
-        await using var ground = await ScheduleGround.Start(postgres, time);
-        time.Now = ScheduleGround.Instant(from);
-        await Make(ground, rule, zone, "once");
-        var times = expected.Split(' ').Select(ScheduleGround.Instant).ToList();
+        var clock = new FixedClock();
+        await using var fixture = await ScheduleFixture.Start(postgres, clock);
+        clock.Now = ScheduleFixture.Instant(from);
+        await Make(fixture, rule, zone, "once");
+        var times = expected.Split(' ').Select(ScheduleFixture.Instant).ToList();
         var fired = new List<DateTimeOffset>();
-        for (; time.Now < times[^1].AddMinutes(minutes + 90); time.Now += TimeSpan.FromMinutes(minutes))
+        for (; clock.Now < times[^1].AddMinutes(minutes + 90); clock.Now += TimeSpan.FromMinutes(minutes))
         {
-            await Task.WhenAll(ground.Host.Fire(), ground.Host.Fire());
-            if (await ground.Fired() is { } at)
+            await Task.WhenAll(fixture.Host.Fire(), fixture.Host.Fire());
+            if (await fixture.CancelFiredRun() is { } at)
             {
-                at.ShouldBeLessThanOrEqualTo(time.Now);
+                at.ShouldBeLessThanOrEqualTo(clock.Now);
                 fired.Add(at);
             }
         }
 
         fired.ShouldBe(times);
-        (await ground.Scalar<long>("select count(*) from runs.run")).ShouldBe(times.Count);
+        (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(times.Count);
     }
 
     [Theory]
@@ -57,35 +57,35 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     public async Task What_a_preview_names_is_what_fires(int seed)
     {
         var random = new Random(seed);
-        var time = new SetTime();
-        await using var ground = await ScheduleGround.Start(postgres, time);
+        var clock = new FixedClock();
+        await using var fixture = await ScheduleFixture.Start(postgres, clock);
         var blocked = 0;
         for (var i = 0; i < 12; i++)
         {
             var zone = random.GetItems(_zones, 1)[0];
-            time.Now = Near(zone, random);
+            clock.Now = BeforeClockChange(zone, random);
             var rule = random.Next(2) == 0 ? Cron(random) : Rrule(random);
-            var schedule = await Make(ground, rule, zone, "skip");
-            var window = random.Next(2) == 0 ? await Window(ground, zone, random) : null;
-            foreach (var item in (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=5"))["items"]!.AsArray())
+            var schedule = await Make(fixture, rule, zone, "skip");
+            var window = random.Next(2) == 0 ? await Window(fixture, zone, random) : null;
+            foreach (var item in (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/preview?n=5"))["items"]!.AsArray())
             {
-                var (at, story) = (ScheduleGround.Instant(item!["at"])!.Value, $"seed {seed}: {rule} in {zone}, at {item["at"]}");
-                time.Now = at.AddSeconds(-1);
-                await ground.Host.Fire();
-                (await ground.Fired()).ShouldBeNull(story);
-                time.Now = at.AddSeconds(random.Next(50));
-                await Task.WhenAll(ground.Host.Fire(), ground.Host.Fire());
-                (await ground.Fired()).ShouldBe(at, story);
-                var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]![0]!;
-                (stored["state"]!.GetValue<string>(), ScheduleGround.Instant(stored["at"])).ShouldBe(("started", at), story);
+                var (at, story) = (ScheduleFixture.Instant(item!["at"])!.Value, $"seed {seed}: {rule} in {zone}, at {item["at"]}");
+                clock.Now = at.AddSeconds(-1);
+                await fixture.Host.Fire();
+                (await fixture.CancelFiredRun()).ShouldBeNull(story);
+                clock.Now = at.AddSeconds(random.Next(50));
+                await Task.WhenAll(fixture.Host.Fire(), fixture.Host.Fire());
+                (await fixture.CancelFiredRun()).ShouldBe(at, story);
+                var stored = (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]![0]!;
+                (stored["state"]!.GetValue<string>(), ScheduleFixture.Instant(stored["at"])).ShouldBe(("started", at), story);
                 blocked += item["blocked"] is null ? 0 : 1;
                 stored["blocked"]?.ToJsonString().ShouldBe(item["blocked"]?.ToJsonString(), story);
             }
 
-            (await ground.Client.Call("DELETE", $"/v1/schedules/{schedule}", ifMatch: "*")).Must(System.Net.HttpStatusCode.NoContent);
+            (await fixture.Client.Call("DELETE", $"/v1/schedules/{schedule}", ifMatch: "*")).Must(System.Net.HttpStatusCode.NoContent);
             if (window is not null)
             {
-                (await ground.Client.Call("DELETE", $"/v1/windows/{window}", ifMatch: "*")).Must(System.Net.HttpStatusCode.NoContent);
+                (await fixture.Client.Call("DELETE", $"/v1/windows/{window}", ifMatch: "*")).Must(System.Net.HttpStatusCode.NoContent);
             }
         }
 
@@ -96,86 +96,87 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     public async Task An_occurrence_in_a_deny_window_is_stored_as_blocked_until_the_window_ends()
     {
         // In the night without 02:00 to 03:00 the window of four hours from 00:00 ends at 05:00.
-        var time = new SetTime();
-        await using var ground = await ScheduleGround.Start(postgres, time);
-        time.Now = ScheduleGround.Instant("2027-03-27T12:00Z");
-        var schedule = await Make(ground, "30 2 * * *", "Europe/Amsterdam", "skip");
-        await ground.Post(
-            ground.Client, "/v1/windows",
+        var clock = new FixedClock();
+        await using var fixture = await ScheduleFixture.Start(postgres, clock);
+        clock.Now = ScheduleFixture.Instant("2027-03-27T12:00Z");
+        var schedule = await Make(fixture, "30 2 * * *", "Europe/Amsterdam", "skip");
+        await fixture.Post(
+            fixture.Client, "/v1/windows",
             new { name = "freeze", kind = "deny", cron = "0 0 28 3 *", duration = "PT4H", timeZone = "Europe/Amsterdam" });
-        var opens = ScheduleGround.Instant("2027-03-28T03:00Z");
-        time.Now = ScheduleGround.Instant("2027-03-28T01:00:02Z");
-        await ground.Host.Fire();
-        await ground.Host.Fire();
+        var opens = ScheduleFixture.Instant("2027-03-28T03:00Z");
+        clock.Now = ScheduleFixture.Instant("2027-03-28T01:00:02Z");
+        await fixture.Host.Fire();
+        await fixture.Host.Fire();
 
-        var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
+        var stored = (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
             .ShouldHaveSingleItem()!;
-        ScheduleGround.Instant(stored["at"]).ShouldBe(ScheduleGround.Instant("2027-03-28T01:00Z"));
+        ScheduleFixture.Instant(stored["at"]).ShouldBe(ScheduleFixture.Instant("2027-03-28T01:00Z"));
         (stored["state"]!.GetValue<string>(), stored["blocked"]!["code"]!.GetValue<string>()).ShouldBe(("started", "window"));
         stored["blocked"]!["detail"]!.GetValue<string>().ShouldContain("freeze");
-        ScheduleGround.Instant(stored["blocked"]!["eligibleAt"]).ShouldBe(opens);
-        var gate = (await RunGround.Get(ground.Client, $"/v1/runs/{stored["runId"]}/why"))["gates"]!.AsArray().ShouldHaveSingleItem()!;
-        (gate["code"]!.GetValue<string>(), ScheduleGround.Instant(gate["eligibleAt"])).ShouldBe(("window", opens));
+        ScheduleFixture.Instant(stored["blocked"]!["eligibleAt"]).ShouldBe(opens);
+        var gate = (await RunFixture.Get(fixture.Client, $"/v1/runs/{stored["runId"]}/why"))["gates"]!.AsArray().ShouldHaveSingleItem()!;
+        (gate["code"]!.GetValue<string>(), ScheduleFixture.Instant(gate["eligibleAt"])).ShouldBe(("window", opens));
 
-        time.Now = opens;
-        (await RunGround.Get(ground.Client, $"/v1/runs/{stored["runId"]}/why"))["gates"]![0]!["code"]!.GetValue<string>().ShouldBe("queue");
-        (await ground.Fired()).ShouldBe(ScheduleGround.Instant("2027-03-28T01:00Z"));
-        time.Now = ScheduleGround.Instant("2027-03-29T00:30:02Z");
-        await ground.Host.Fire();
-        (await ground.Fired()).ShouldBe(ScheduleGround.Instant("2027-03-29T00:30Z"), "the next day is free");
+        clock.Now = opens;
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{stored["runId"]}/why"))["gates"]![0]!["code"]!.GetValue<string>()
+            .ShouldBe("queue");
+        (await fixture.CancelFiredRun()).ShouldBe(ScheduleFixture.Instant("2027-03-28T01:00Z"));
+        clock.Now = ScheduleFixture.Instant("2027-03-29T00:30:02Z");
+        await fixture.Host.Fire();
+        (await fixture.CancelFiredRun()).ShouldBe(ScheduleFixture.Instant("2027-03-29T00:30Z"), "the next day is free");
     }
 
     [Fact]
     public async Task An_occurrence_that_starts_nothing_is_stored_with_the_next_one()
     {
-        var time = new SetTime();
-        await using var ground = await ScheduleGround.Start(postgres, time);
-        time.Now = ScheduleGround.Instant("2027-10-30T00:00Z");
-        var schedule = await Make(ground, "30 2 * * *", "Europe/Amsterdam", "skip");
+        var clock = new FixedClock();
+        await using var fixture = await ScheduleFixture.Start(postgres, clock);
+        clock.Now = ScheduleFixture.Instant("2027-10-30T00:00Z");
+        var schedule = await Make(fixture, "30 2 * * *", "Europe/Amsterdam", "skip");
         // The occurrences: missed, started, skipped while that run waits, refused.
-        time.Now = ScheduleGround.Instant("2027-10-30T09:00Z");
-        await ground.Host.Fire();
-        time.Now = ScheduleGround.Instant("2027-10-31T00:30:05Z");
-        await ground.Host.Fire();
-        time.Now = ScheduleGround.Instant("2027-11-01T01:30:05Z");
-        await ground.Host.Fire();
-        (await ground.Fired()).ShouldBe(ScheduleGround.Instant("2027-10-31T00:30Z"));
-        await ground.Sql("update inventory.device set enabled = false");
-        time.Now = ScheduleGround.Instant("2027-11-02T01:30:05Z");
-        await ground.Host.Fire();
-        var stored = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Reverse().ToList();
+        clock.Now = ScheduleFixture.Instant("2027-10-30T09:00Z");
+        await fixture.Host.Fire();
+        clock.Now = ScheduleFixture.Instant("2027-10-31T00:30:05Z");
+        await fixture.Host.Fire();
+        clock.Now = ScheduleFixture.Instant("2027-11-01T01:30:05Z");
+        await fixture.Host.Fire();
+        (await fixture.CancelFiredRun()).ShouldBe(ScheduleFixture.Instant("2027-10-31T00:30Z"));
+        await fixture.Sql("update inventory.device set enabled = false");
+        clock.Now = ScheduleFixture.Instant("2027-11-02T01:30:05Z");
+        await fixture.Host.Fire();
+        var stored = (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray().Reverse().ToList();
         stored.Select(
             item =>
                 (item!["state"]!.GetValue<string>(), item["blocked"]?["code"]?.GetValue<string>(),
-                    ScheduleGround.Instant(item["blocked"]?["eligibleAt"]))).ShouldBe(
+                    ScheduleFixture.Instant(item["blocked"]?["eligibleAt"]))).ShouldBe(
         [
-            ("skipped", "misfire", ScheduleGround.Instant("2027-10-31T00:30Z")),
+            ("skipped", "misfire", ScheduleFixture.Instant("2027-10-31T00:30Z")),
             ("started", null, null),
-            ("skipped", "overlap", ScheduleGround.Instant("2027-11-02T01:30Z")),
-            ("refused", "validation_failed", ScheduleGround.Instant("2027-11-03T01:30Z")),
+            ("skipped", "overlap", ScheduleFixture.Instant("2027-11-02T01:30Z")),
+            ("refused", "validation_failed", ScheduleFixture.Instant("2027-11-03T01:30Z")),
         ]);
     }
 
-    private static async Task<string> Make(RunGround ground, string rule, string zone, string misfire)
+    private static async Task<string> Make(RunFixture fixture, string rule, string zone, string misfire)
     {
         var recurs = rule.StartsWith("FREQ", StringComparison.Ordinal);
         var (cron, rrule) = (recurs ? null : rule, recurs ? rule : null);
         return (
-            await ground.Post(
-                ground.Client, "/v1/schedules",
-                new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = ground.Apply("10.9.0.0/16") }))["id"]!
+            await fixture.Post(
+                fixture.Client, "/v1/schedules",
+                new { name = $"s-{Guid.NewGuid():n}", cron, rrule, timeZone = zone, misfire, run = fixture.Apply("10.9.0.0/16") }))["id"]!
             .GetValue<string>();
     }
 
-    private static async Task<string> Window(RunGround ground, string zone, Random random) =>
-        (await ground.Post(ground.Client, "/v1/windows", new
+    private static async Task<string> Window(RunFixture fixture, string zone, Random random) =>
+        (await fixture.Post(fixture.Client, "/v1/windows", new
         {
             name = $"w-{Guid.NewGuid():n}", kind = random.Next(2) == 0 ? "deny" : "allow", cron = Cron(random),
             duration = $"PT{random.Next(1, 30)}H", timeZone = zone,
         }))["id"]!.GetValue<string>();
 
     /// <summary>Within a day before the zone's clocks change, or before a leap day.</summary>
-    private static DateTimeOffset Near(string zone, Random random)
+    private static DateTimeOffset BeforeClockChange(string zone, Random random)
     {
         var info = TimeZoneInfo.FindSystemTimeZoneById(zone);
         var at = new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero).AddHours(random.Next(8 * 8766));

@@ -9,41 +9,42 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
     [Fact]
     public async Task A_schedule_is_made_changed_and_removed_under_its_etag()
     {
-        await using var ground = await ScheduleGround.Start(postgres);
+        await using var fixture = await ScheduleFixture.Start(postgres);
         var body =
             new
             {
                 name = "nightly", rrule = "FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30", timeZone = "Europe/Amsterdam",
-                run = ground.Apply("10.9.0.0/16"), misfire = "once", overlap = "queue"
+                run = fixture.Apply("10.9.0.0/16"), misfire = "once", overlap = "queue"
             };
-        var made = (await ground.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Created);
-        made.Json.GetProperty("misfire").GetString().ShouldBe("once");
-        made.Json.GetProperty("run").GetProperty("block").GetString().ShouldBe("static-routes");
+        var created = (await fixture.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Created);
+        created.Json.GetProperty("misfire").GetString().ShouldBe("once");
+        created.Json.GetProperty("run").GetProperty("block").GetString().ShouldBe("static-routes");
         DateTimeOffset.Parse(
-            made.Json.GetProperty("nextAt").GetString()!, System.Globalization.CultureInfo.InvariantCulture).DayOfWeek.ShouldBe(
+            created.Json.GetProperty("nextAt").GetString()!, System.Globalization.CultureInfo.InvariantCulture).DayOfWeek.ShouldBe(
                 DayOfWeek.Saturday);
-        (await ground.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("schedule_name_taken");
+        (await fixture.Client.Call("POST", "/v1/schedules", body)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("schedule_name_taken");
 
-        var path = $"/v1/schedules/{made.Id}";
-        (await ground.Client.Call("PATCH", path, new { enabled = false })).Must(HttpStatusCode.PreconditionRequired);
-        var off = (await ground.Client.Call("PATCH", path, new { enabled = false, cron = "0 3 * * *" }, made.ETag)).Must(HttpStatusCode.OK);
+        var path = $"/v1/schedules/{created.Id}";
+        (await fixture.Client.Call("PATCH", path, new { enabled = false })).Must(HttpStatusCode.PreconditionRequired);
+        var off = (await fixture.Client.Call("PATCH", path, new { enabled = false, cron = "0 3 * * *" }, created.ETag))
+            .Must(HttpStatusCode.OK);
         off.Json.GetProperty("nextAt").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
         off.Json.GetProperty("rrule").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
-        (await ground.Client.Call("PATCH", path, new { enabled = true }, made.ETag)).Must(HttpStatusCode.PreconditionFailed);
-        (await ground.Client.Call("GET", "/v1/schedules")).Json.GetProperty("items").GetArrayLength().ShouldBe(1);
-        var other = await ground.Host.CreateTenant();
+        (await fixture.Client.Call("PATCH", path, new { enabled = true }, created.ETag)).Must(HttpStatusCode.PreconditionFailed);
+        (await fixture.Client.Call("GET", "/v1/schedules")).Json.GetProperty("items").GetArrayLength().ShouldBe(1);
+        var other = await fixture.Host.CreateTenant();
         (await other.Client.Call("GET", path)).Must(HttpStatusCode.NotFound);
         (await other.Client.Call("DELETE", path, ifMatch: "*")).Must(HttpStatusCode.NotFound);
-        (await ground.Client.Call("DELETE", path, ifMatch: off.ETag)).Must(HttpStatusCode.NoContent);
-        (await ground.Client.Call("GET", path)).Must(HttpStatusCode.NotFound);
+        (await fixture.Client.Call("DELETE", path, ifMatch: off.ETag)).Must(HttpStatusCode.NoContent);
+        (await fixture.Client.Call("GET", path)).Must(HttpStatusCode.NotFound);
     }
 
     [Fact]
     public async Task A_schedule_that_could_not_run_is_refused_where_it_is_wrong()
     {
-        await using var ground = await ScheduleGround.Start(postgres);
+        await using var fixture = await ScheduleFixture.Start(postgres);
         async Task<Answer> Try(object run, string? cron = "0 3 * * *", string? rrule = null, string zone = "UTC") =>
-            (await ground.Client.Call("POST", "/v1/schedules", new { name = "x", cron, rrule, timeZone = zone, run }))
+            (await fixture.Client.Call("POST", "/v1/schedules", new { name = "x", cron, rrule, timeZone = zone, run }))
                 .Must(HttpStatusCode.UnprocessableEntity);
         (await Try(
             new
@@ -58,19 +59,19 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
                 block = "static-routes", mode = "apply", targets = new { all = true },
                 startBy = "2030-01-01T00:00:00Z"
             })).Faults.ShouldBe(["/run/startBy not_here"]);
-        (await Try(ground.Apply("10.9.0.0/16"), "0 0 31 2 *")).Faults.ShouldBe(["/cron never"]);
-        (await Try(ground.Apply("10.9.0.0/16"), null, "FREQ=DAILY;BYWEEKNO=3")).Faults.ShouldBe(["/rrule rrule"]);
-        (await Try(ground.Apply("10.9.0.0/16"), zone: "Mars/Olympus")).Faults.ShouldBe(["/timeZone unknown_time_zone"]);
+        (await Try(fixture.Apply("10.9.0.0/16"), "0 0 31 2 *")).Faults.ShouldBe(["/cron never"]);
+        (await Try(fixture.Apply("10.9.0.0/16"), null, "FREQ=DAILY;BYWEEKNO=3")).Faults.ShouldBe(["/rrule rrule"]);
+        (await Try(fixture.Apply("10.9.0.0/16"), zone: "Mars/Olympus")).Faults.ShouldBe(["/timeZone unknown_time_zone"]);
     }
 
     [Fact]
     public async Task A_preview_shows_the_next_occurrences_and_what_blocks_them()
     {
-        await using var ground = await ScheduleGround.Start(postgres);
-        var schedule = await ground.Schedule("0 2,12 * * *");
-        await ground.Post(
-            ground.Client, "/v1/windows", new { name = "night", kind = "deny", cron = "0 1 * * *", duration = "PT2H", timeZone = "UTC" });
-        var items = (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=4"))["items"]!.AsArray();
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        var schedule = await fixture.Schedule("0 2,12 * * *");
+        await fixture.Post(
+            fixture.Client, "/v1/windows", new { name = "night", kind = "deny", cron = "0 1 * * *", duration = "PT2H", timeZone = "UTC" });
+        var items = (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/preview?n=4"))["items"]!.AsArray();
         items.Count.ShouldBe(4);
         foreach (var item in items)
         {
@@ -87,9 +88,10 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
             }
         }
 
-        await ground.Sql("update inventory.device set enabled = false");
-        (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=1"))["items"]![0]!["blocked"]!["code"]!.GetValue<string>()
+        await fixture.Sql("update inventory.device set enabled = false");
+        (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/preview?n=1"))["items"]![0]!["blocked"]!["code"]!
+            .GetValue<string>()
             .ShouldBe("validation_failed");
-        await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/preview?n=0", 422);
+        await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/preview?n=0", 422);
     }
 }

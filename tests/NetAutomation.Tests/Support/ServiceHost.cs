@@ -72,7 +72,7 @@ public sealed class ServiceHost : IAsyncDisposable
     /// <summary>A client of the customer listener through this endpoint.</summary>
     public HttpClient Customer(string endpointId, string? key, bool http2 = false, int receiveBuffer = 0)
     {
-        var client = Over(Listener.Customer, ProxyV2.Header(endpointId), key, receiveBuffer);
+        var client = ClientOf(Listener.Customer, ProxyV2.Header(endpointId), key, receiveBuffer);
         if (http2)
         {
             (client.DefaultRequestVersion, client.DefaultVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
@@ -82,7 +82,7 @@ public sealed class ServiceHost : IAsyncDisposable
     }
 
     /// <summary>A client of the operator listener.</summary>
-    public HttpClient Operator(string? key = null) => Over(Listener.Operator, [], key ?? _operatorKey);
+    public HttpClient Operator(string? key = null) => ClientOf(Listener.Operator, [], key ?? _operatorKey);
 
     /// <summary>A buyer's browser: it keeps cookies and follows no redirect.</summary>
     public HttpClient Browser() => Keep(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
@@ -91,7 +91,7 @@ public sealed class ServiceHost : IAsyncDisposable
     });
 
     /// <summary>A client that sends these bytes before TLS.</summary>
-    internal HttpClient Over(Listener listener, byte[] first, string? key, int receiveBuffer = 0)
+    internal HttpClient ClientOf(Listener listener, byte[] first, string? key, int receiveBuffer = 0)
     {
         var certificate = Certificate;
         var handler = new SocketsHttpHandler

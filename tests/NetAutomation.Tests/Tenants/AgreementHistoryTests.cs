@@ -16,7 +16,7 @@ namespace NetAutomation.Tests.Tenants;
 /// </summary>
 public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHelper output)
 {
-    private const int Ways = 1000, Lanes = 4;
+    private const int Orders = 1000, Workers = 4;
 
     /// <summary>
     /// The events of AWS, ten minutes apart, and the expected tenants. Created, Amended, Ended and Licence Updated, Deprovisioned with the
@@ -84,30 +84,30 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
             ends[each.Name] = whole;
         }
 
-        await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(first => Task.Run(async () =>
         {
-            for (var way = lane; way < Ways; way += Lanes)
+            for (var number = first; number < Orders; number += Workers)
             {
-                var random = new Random(unchecked((seed * 31) + way));
-                var each = _sequences[way % _sequences.Length];
+                var random = new Random(unchecked((seed * 31) + number));
+                var each = _sequences[number % _sequences.Length];
                 var buyer = new Buyers(each.Events, each.Licenses);
-                List<Func<IServiceProvider, Task>> deeds = [.. buyer.Registrations];
+                List<Func<IServiceProvider, Task>> steps = [.. buyer.Registrations];
                 for (var copy = random.Next(1, 3); copy > 0; copy--)
                 {
-                    deeds.AddRange(buyer.Messages(random));
+                    steps.AddRange(buyer.Messages(random));
                 }
 
                 if (random.Next(2) == 0)
                 {
-                    deeds.AddRange(buyer.Registrations);
+                    steps.AddRange(buyer.Registrations);
                 }
 
-                var order = deeds.ToArray();
+                var order = steps.ToArray();
                 random.Shuffle(order);
                 // In every third order two processes apply the events at the same time.
-                await Play(host, order, way % 3 == 0 ? 2 : 1);
+                await Play(host, order, number % 3 == 0 ? 2 : 1);
                 var (end, whole) = await buyer.End(host);
-                (end, whole).ShouldBe((each.End, ends[each.Name]), $"{each.Name}, seed {seed}, way {way}");
+                (end, whole).ShouldBe((each.End, ends[each.Name]), $"{each.Name}, seed {seed}, order {number}");
             }
         })));
     }
@@ -123,13 +123,13 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
         (await buyer.End(host)).End.ShouldBe("active[1 active X open] ended[- ended closed]");
     }
 
-    private static async Task Play(ServiceHost host, Func<IServiceProvider, Task>[] deeds, int processes) =>
+    private static async Task Play(ServiceHost host, Func<IServiceProvider, Task>[] steps, int processes) =>
         await Task.WhenAll(Enumerable.Range(0, processes).Select(async process =>
         {
-            for (var i = process; i < deeds.Length; i += processes)
+            for (var i = process; i < steps.Length; i += processes)
             {
                 await using var scope = host.Services.CreateAsyncScope();
-                await deeds[i](scope.ServiceProvider);
+                await steps[i](scope.ServiceProvider);
             }
         }));
 
@@ -174,7 +174,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
 
             foreach (var license in licenses)
             {
-                await Again(() => tenants.CatchUp(Buyer(license), default));
+                await Retry(() => tenants.CatchUp(Buyer(license), default));
             }
         });
 
@@ -201,7 +201,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                     var events = services.GetRequiredService<ApplyEvents>();
                     var db = services.GetRequiredService<SystemDb>();
                     await events.Store(message, default);
-                    await Again(async () =>
+                    await Retry(async () =>
                     {
                         await using var transaction = await db.Database.BeginTransactionAsync();
                         await events.Apply(message.Id, default);
@@ -322,13 +322,13 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
                 several && row.Paying == true ? "paying" : null }.Where(each => each is not null));
 
         // PostgreSQL ends one of two transactions in a deadlock; the service repeats it later by a timer.
-        private static async Task Again(Func<Task> deed)
+        private static async Task Retry(Func<Task> step)
         {
             for (var left = 5; left > 0; left--)
             {
                 try
                 {
-                    await deed();
+                    await step();
                     return;
                 }
                 catch (Exception e) when (

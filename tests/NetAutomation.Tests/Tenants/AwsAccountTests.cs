@@ -17,7 +17,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [Fact]
     public async Task An_account_that_signed_the_challenge_may_connect()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (_, client, _, _) = await market.Onboard(await market.Subscribe());
         var claimed = (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
         claimed.Json.GetProperty("state").GetString().ShouldBe("pending");
@@ -57,7 +57,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [Fact]
     public async Task A_challenge_ends_and_is_tried_a_few_times_only()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (_, client, _, _) = await market.Onboard(await market.Subscribe());
         var nonce = (await client.Call("POST", "/v1/aws-accounts", new { account = Other }))
             .Must(HttpStatusCode.Created).Json.GetProperty("challenge").GetProperty("value").GetString()!;
@@ -87,7 +87,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [Fact]
     public async Task An_operator_approves_without_a_proof_and_sees_whose_else_the_account_is()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (tenant, client, _, _) = await market.Onboard(await market.Subscribe());
         var (other, _, _, _) = await market.Onboard(await market.Subscribe(Other));
         (await client.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Created);
@@ -113,7 +113,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [Fact]
     public async Task Only_an_admin_claims()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (_, client, endpoint, _) = await market.Onboard(await market.Subscribe());
         var key = (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "operator" }))
             .Must(HttpStatusCode.Created).Json.GetProperty("secret").GetString();
@@ -127,24 +127,25 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [Fact]
     public async Task The_registration_page_proves_with_the_snippet_it_shows()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         var browser = await market.Register(subscription);
-        (await Market.Post(browser, "/accounts", ("account", "abc"))).Page.ShouldContain("12 digits");
-        (await Market.Post(browser, "/accounts", ("account", Other))).Status.ShouldBe(HttpStatusCode.SeeOther);
-        var snippet = Snippet().Match(await Market.Page(browser)).Groups["code"].Value;
+        (await MarketplaceFixture.Post(browser, "/accounts", ("account", "abc"))).Page.ShouldContain("12 digits");
+        (await MarketplaceFixture.Post(browser, "/accounts", ("account", Other))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        var snippet = Snippet().Match(await MarketplaceFixture.Page(browser)).Groups["code"].Value;
         snippet.ShouldContain("generate_presigned_url");
         var url =
             await Python(
                 snippet.Replace(
                     "https://sts.us-east-1.amazonaws.com", market.Cloud.AwsUrl.ToString().TrimEnd('/'), StringComparison.Ordinal));
         Assert.SkipWhen(url is null, "Needs boto3.");
-        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain(
+        (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", Other), ("url", "https://example.org/"))).Page.ShouldContain(
             "does not prove");
-        (await Market.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status.ShouldBe(HttpStatusCode.SeeOther);
+        (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", Other), ("url", url))).Status
+            .ShouldBe(HttpStatusCode.SeeOther);
         await Eventually.Holds(async () => (await market.Principals()).Contains($"arn:aws:iam::{Other}:root"));
-        (await Market.Page(browser)).ShouldNotContain("is not proven yet");
+        (await MarketplaceFixture.Page(browser)).ShouldNotContain("is not proven yet");
     }
 
     /// <summary>

@@ -12,11 +12,11 @@ public sealed class ExportTests(PostgresServer postgres)
     [Fact]
     public async Task A_customer_takes_everything_along_and_sees_whether_it_was_all()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 3);
-        await ground.Host.CreateTenant();
-        await ground.StartRun();
-        await ground.Work((await ground.Claim())!, DeviceOutcome.Changed);
-        var lines = await Lines(ground.Tenant.Client, "/v1/export");
+        await using var fixture = await RunFixture.Start(postgres, devices: 3);
+        await fixture.Host.CreateTenant();
+        await fixture.StartRun();
+        await fixture.Work((await fixture.Claim())!, DeviceOutcome.Changed);
+        var lines = await Lines(fixture.Tenant.Client, "/v1/export");
 
         var (end, rows) = (lines[^1], lines[..^1]);
         end.Kind.ShouldBe("end");
@@ -31,17 +31,17 @@ public sealed class ExportTests(PostgresServer postgres)
                 "schedule", "site", "usage", "window"]);
 
         // The exported receipts verify like those of the receipts endpoint.
-        var receipts = (await ground.Tenant.Client.GetStringAsync("/v1/receipts")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var receipts = (await fixture.Tenant.Client.GetStringAsync("/v1/receipts")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         rows.Where(row => row.Kind == "receipt").Select(row => row.Data.GetRawText()).ShouldBe(receipts);
-        var devices = (await ground.Tenant.Client.GetStringAsync("/v1/devices"))[10..];
+        var devices = (await fixture.Tenant.Client.GetStringAsync("/v1/devices"))[10..];
         devices.ShouldStartWith(rows.First(row => row.Kind == "device").Data.GetRawText());
 
         // The provider gets the same export, even when the customer may no longer read.
-        await ground.Sql(
+        await fixture.Sql(
             "update onboarding.tenant set state = 'ended', reads_until = now() - interval '1 day' where tenant_id = $1",
-            ground.Tenant.Id.Value);
-        using var staff = ground.Host.Operator();
-        var theirs = await Lines(staff, $"/operator/v1/tenants/{ground.Tenant.Id}/export");
+            fixture.Tenant.Id.Value);
+        using var staff = fixture.Host.Operator();
+        var theirs = await Lines(staff, $"/operator/v1/tenants/{fixture.Tenant.Id}/export");
         theirs.Where(row => row.Kind is not ("audit_event" or "end" or "api_key")).Select(row => row.Data.GetRawText())
             .ShouldBe(rows.Where(row => row.Kind is not ("audit_event" or "api_key")).Select(row => row.Data.GetRawText()));
         theirs.ShouldContain(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "tenant.exported");
@@ -51,14 +51,14 @@ public sealed class ExportTests(PostgresServer postgres)
     [Fact]
     public async Task Lists_longer_than_a_page_are_whole()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 0);
-        await ground.AppSql(
+        await using var fixture = await RunFixture.Start(postgres, devices: 0);
+        await fixture.AppSql(
             $"""
             insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
-            select gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', n::text, jsonb '1'
+            select gen_random_uuid(), '{fixture.Tenant.Id.Value}', 'test', 'test', 'test.done', n::text, jsonb '1'
             from generate_series(1, 450) n
             """);
-        var deeds = (await Lines(ground.Tenant.Client, "/v1/export"))
+        var deeds = (await Lines(fixture.Tenant.Client, "/v1/export"))
             .Where(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "test.done");
         deeds.Select(row => row.Data.GetProperty("subject").GetString()).Distinct().Count().ShouldBe(450);
     }
@@ -66,14 +66,14 @@ public sealed class ExportTests(PostgresServer postgres)
     [Fact]
     public async Task An_export_is_compressed_for_those_who_ask_and_a_small_answer_is_not()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 0);
-        var plain = await ground.Tenant.Client.GetStringAsync("/v1/usage/focus.csv");
-        ground.Tenant.Client.DefaultRequestHeaders.AcceptEncoding.ParseAdd("gzip");
-        using var packed = await ground.Tenant.Client.GetAsync("/v1/usage/focus.csv");
+        await using var fixture = await RunFixture.Start(postgres, devices: 0);
+        var plain = await fixture.Tenant.Client.GetStringAsync("/v1/usage/focus.csv");
+        fixture.Tenant.Client.DefaultRequestHeaders.AcceptEncoding.ParseAdd("gzip");
+        using var packed = await fixture.Tenant.Client.GetAsync("/v1/usage/focus.csv");
         packed.Content.Headers.ContentEncoding.ShouldBe(["gzip"]);
         await using var unpacked = new GZipStream(await packed.Content.ReadAsStreamAsync(), CompressionMode.Decompress);
         (await new StreamReader(unpacked).ReadToEndAsync()).ShouldBe(plain);
-        using var small = await ground.Tenant.Client.GetAsync("/v1/me");
+        using var small = await fixture.Tenant.Client.GetAsync("/v1/me");
         small.Content.Headers.ContentEncoding.ShouldBeEmpty();
     }
 

@@ -13,14 +13,14 @@ public sealed class FeedTests(PostgresServer postgres)
     [Fact]
     public async Task A_reader_sees_deeds_and_the_states_of_runs_in_order_and_goes_on_where_it_was()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 1);
-        var client = ground.Tenant.Client;
+        await using var fixture = await RunFixture.Start(postgres, devices: 1);
+        var client = fixture.Tenant.Client;
         var start = await Read(client, "after=now");
         start.Types.ShouldBeEmpty();
 
-        var run = await ground.StartRun();
-        var claimed = (await ground.Claim())!;
-        await ground.Work(claimed, DeviceOutcome.Changed);
+        var run = await fixture.StartRun();
+        var claimed = (await fixture.Claim())!;
+        await fixture.Work(claimed, DeviceOutcome.Changed);
         var (types, next, items) = await ReadUntil(client, start.Next, "run.succeeded");
         types.ShouldBe(["run.started", "run.queued", "run.claimed", "run.running", "run.succeeded"]);
         items.ShouldAllBe(item => item.GetProperty("subject").GetString() == $"{run}");
@@ -56,11 +56,11 @@ public sealed class FeedTests(PostgresServer postgres)
     [Fact]
     public async Task A_waiting_reader_whose_key_is_revoked_is_refused()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 0);
-        using var viewer = await ground.Host.CreateKey(ground.Tenant, MemberRole.Viewer);
+        await using var fixture = await RunFixture.Start(postgres, devices: 0);
+        using var viewer = await fixture.Host.CreateKey(fixture.Tenant, MemberRole.Viewer);
         var start = await Read(viewer, "after=now");
         var waiting = viewer.GetAsync($"/v1/feed?after={start.Next}&wait=60");
-        await ground.Sql("update onboarding.api_key set revoked_at = now() where role = 'viewer'");
+        await fixture.Sql("update onboarding.api_key set revoked_at = now() where role = 'viewer'");
         (await waiting).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
@@ -102,17 +102,17 @@ public sealed class FeedTests(PostgresServer postgres)
     public async Task Nothing_comes_in_late_and_nothing_twice()
     {
         const int writers = 8, deeds = 40;
-        await using var ground = await RunGround.Start(postgres, devices: 0);
-        var from = (await Read(ground.Tenant.Client, "after=now")).Next;
+        await using var fixture = await RunFixture.Start(postgres, devices: 0);
+        var from = (await Read(fixture.Tenant.Client, "after=now")).Next;
         var done = Task.WhenAll(Enumerable.Range(0, writers).Select(async writer =>
         {
             for (var deed = 0; deed < deeds; deed++)
             {
                 // Each transaction takes its number first and commits after a different delay.
-                await ground.AppSql(
+                await fixture.AppSql(
                     $"""
                     insert into web.audit_event (id, tenant_id, principal, member, action, subject, data)
-                    values (gen_random_uuid(), '{ground.Tenant.Id.Value}', 'test', 'test', 'test.done', '{writer}/{deed}', jsonb '1');
+                    values (gen_random_uuid(), '{fixture.Tenant.Id.Value}', 'test', 'test', 'test.done', '{writer}/{deed}', jsonb '1');
                     select pg_sleep(random() * 0.02)
                     """);
             }
@@ -120,14 +120,14 @@ public sealed class FeedTests(PostgresServer postgres)
         var seen = new List<string>();
         while (seen.Count < writers * deeds)
         {
-            var page = await Read(ground.Tenant.Client, $"after={from}&limit=7&wait=60");
+            var page = await Read(fixture.Tenant.Client, $"after={from}&limit=7&wait=60");
             page.Items.ShouldNotBeEmpty();
             seen.AddRange(page.Items.Select(item => item.GetProperty("subject").GetString()!));
             from = page.Next;
         }
 
         await done;
-        (await Read(ground.Tenant.Client, $"after={from}")).Items.ShouldBeEmpty();
+        (await Read(fixture.Tenant.Client, $"after={from}")).Items.ShouldBeEmpty();
         seen.ShouldBeUnique();
         foreach (
             var own in seen.Select(text => text.Split('/'))

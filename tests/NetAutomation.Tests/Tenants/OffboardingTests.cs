@@ -16,7 +16,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     [InlineData(false)]
     public async Task Nothing_is_left_but_the_books(bool byOperator)
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
         var (tenant, client, endpoint, browser) = await market.Onboard(subscription);
         var site = (await client.Call("POST", "/v1/sites", new { name = "main" })).Must(HttpStatusCode.Created).Id;
@@ -39,8 +39,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
 
         // The agreement is in force, so AWS Marketplace must end it first.
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
-        await market.Say(subscription, "end");
-        await market.Becomes(tenant, "ended");
+        await market.Change(subscription, "end");
+        await market.WaitForState(tenant, "ended");
         (await client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
         (await client.Call("POST", "/v1/sites", new { name = "new" })).Must(HttpStatusCode.Forbidden);
         (await market.Principals()).ShouldContain($"arn:aws:iam::{SimulatedCloud.Customer}:root");
@@ -70,7 +70,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await market.Principals()).ShouldBeEmpty();
         (await market.Cloud.StateAsync(endpoint)).ShouldBe("rejected");
         (await Refused(client)).ShouldBeTrue();
-        (await Market.Page(browser)).ShouldContain("opened from AWS Marketplace");
+        (await MarketplaceFixture.Page(browser)).ShouldContain("opened from AWS Marketplace");
         (await market.Value<long>(
             """
             select (select count(*) from onboarding.api_key where revoked_at is null) + (select count(*) from onboarding.binding
@@ -97,17 +97,17 @@ public sealed class OffboardingTests(PostgresServer postgres)
         // Neither a second offboarding nor later events of AWS change anything.
         var audits = await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'");
         await Run();
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         await Eventually.Holds(() => market.Value<bool>("select count(*) = 4 from onboarding.marketplace_event"));
         (await market.State(tenant)).ShouldBe("ended");
         (await market.Value<long>("select count(*) from web.audit_event where action like 'tenant.offboard%'")).ShouldBe(audits);
 
         // A new subscription gets a new tenant, which the past of the old one does not affect.
         var again = await market.Subscribe();
-        await market.Say(again, "activate");
-        var other = await Market.Tenant(await market.Register(again));
+        await market.Change(again, "activate");
+        var other = await MarketplaceFixture.Tenant(await market.Register(again));
         other.ShouldNotBe(tenant);
-        await market.Becomes(other, "active");
+        await market.WaitForState(other, "active");
 
         async Task Run()
         {
@@ -121,21 +121,21 @@ public sealed class OffboardingTests(PostgresServer postgres)
     [Fact]
     public async Task A_product_without_licences_begins_anew_after_it()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (subscription, old) = await Offboarded(market);
-        var fresh = await Market.Tenant(await market.Register(subscription));
+        var fresh = await MarketplaceFixture.Tenant(await market.Register(subscription));
         fresh.ShouldNotBe(old);
         // The end of the subscription belongs to the old tenant.
         (await market.State(fresh)).ShouldBe("pending");
-        await market.Say(subscription, "activate");
-        await market.Becomes(fresh, "active");
+        await market.Change(subscription, "activate");
+        await market.WaitForState(fresh, "active");
         (await market.State(old)).ShouldBe("ended");
     }
 
     [Fact]
     public async Task Who_subscribed_again_before_the_old_tenant_was_offboarded_is_active_and_who_hears_late_of_an_end_may_read()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (subscription, _) = await Offboarded(market);
         // Everything is long ago, and the new subscription lies between the end and the offboarding; its end is applied only with the
         // registration.
@@ -150,24 +150,24 @@ public sealed class OffboardingTests(PostgresServer postgres)
               from onboarding.marketplace_event) e,
                  (values ('subscribe-success'), ('unsubscribe-success')) v (kind)
             """);
-        var fresh = await Market.Tenant(await market.Register(subscription));
+        var fresh = await MarketplaceFixture.Tenant(await market.Register(subscription));
         (await market.State(fresh)).ShouldBe("ended");
         (await market.Value<bool>(
             "select reads_until > now() + interval '29 days' from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
-        await market.Say(subscription, "activate");
-        await market.Becomes(fresh, "active");
+        await market.Change(subscription, "activate");
+        await market.WaitForState(fresh, "active");
         (await market.Value<bool>("select reads_until is null from onboarding.tenant where tenant_id = $1", fresh.Value)).ShouldBeTrue();
     }
 
     [Fact]
     public async Task An_end_that_was_announced_and_never_came_is_one_after_two_hours()
     {
-        await using var market = await Market.Start(postgres);
-        var subscription = await market.Subscribe(product: Market.Legacy);
-        await market.Say(subscription, "activate");
-        var tenant = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(tenant, "active");
-        await market.Say(subscription, "end");
+        await using var market = await MarketplaceFixture.Start(postgres);
+        var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
+        await market.Change(subscription, "activate");
+        var tenant = await MarketplaceFixture.Tenant(await market.Register(subscription));
+        await market.WaitForState(tenant, "active");
+        await market.Change(subscription, "end");
         await Eventually.Holds(() => market.Value<bool>("select ending_at is not null from onboarding.agreement"));
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Conflict);
         await market.Sql("update onboarding.agreement set ending_at = now() - interval '121 minutes'");
@@ -179,21 +179,21 @@ public sealed class OffboardingTests(PostgresServer postgres)
     [Fact]
     public async Task A_role_that_a_person_allowed_at_EC2_holds_up_nothing()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         const string Role = $"arn:aws:iam::{SimulatedCloud.Customer}:role/network";
         (await market.Cloud.QueryAsync(
             SimulatedCloud.Provider, "ec2",
             $"Action=ModifyVpcEndpointServicePermissions&Version=2016-11-15&ServiceId={SimulatedCloud.ServiceId}"
             + $"&AddAllowedPrincipals.1={Uri.EscapeDataString(Role)}")).Status.ShouldBe(200);
         var subscription = await market.Subscribe();
-        await market.Say(subscription, "activate");
-        var tenant = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(tenant, "active");
+        await market.Change(subscription, "activate");
+        var tenant = await MarketplaceFixture.Tenant(await market.Register(subscription));
+        await market.WaitForState(tenant, "active");
         (await market.Staff.Call(
             "PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Customer}", new { principals = new[] { Role } }))
                 .Must(HttpStatusCode.OK);
-        await market.Say(subscription, "end");
-        await market.Becomes(tenant, "ended");
+        await market.Change(subscription, "end");
+        await market.WaitForState(tenant, "ended");
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "left" })).Must(HttpStatusCode.Accepted);
         await Eventually.Holds(async () =>
         {
@@ -204,14 +204,14 @@ public sealed class OffboardingTests(PostgresServer postgres)
         (await market.Principals()).ShouldBe([Role]);
     }
 
-    private static async Task<(Market.Subscription Subscription, TenantId Tenant)> Offboarded(Market market)
+    private static async Task<(MarketplaceFixture.Subscription Subscription, TenantId Tenant)> Offboarded(MarketplaceFixture market)
     {
-        var subscription = await market.Subscribe(product: Market.Legacy);
-        await market.Say(subscription, "activate");
-        var tenant = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(tenant, "active");
-        await market.Say(subscription, "deprovision");
-        await market.Becomes(tenant, "ended");
+        var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
+        await market.Change(subscription, "activate");
+        var tenant = await MarketplaceFixture.Tenant(await market.Register(subscription));
+        await market.WaitForState(tenant, "active");
+        await market.Change(subscription, "deprovision");
+        await market.WaitForState(tenant, "ended");
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:offboard", new { reason = "asked for it" }))
             .Must(HttpStatusCode.Accepted);
         return (subscription, tenant);

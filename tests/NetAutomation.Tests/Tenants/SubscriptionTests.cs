@@ -18,92 +18,92 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [InlineData("?raw=true&pascalCase=true")]
     public async Task A_product_without_concurrent_agreements_is_told_by_SNS(string form)
     {
-        await using var market = await Market.Start(postgres);
-        var subscription = await market.Subscribe(product: Market.Legacy);
+        await using var market = await MarketplaceFixture.Start(postgres);
+        var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
         var early = form.Length > 0;
         if (early)
         {
             // Before the buyer registers, the subscription belongs to no tenant.
-            await market.Say(subscription, "activate", form);
+            await market.Change(subscription, "activate", form);
         }
 
         var browser = await market.Register(subscription);
-        var tenant = await Market.Tenant(browser);
+        var tenant = await MarketplaceFixture.Tenant(browser);
         if (!early)
         {
             (await market.State(tenant)).ShouldBe("pending");
-            await market.Say(subscription, "activate", form);
+            await market.Change(subscription, "activate", form);
         }
 
-        await market.Becomes(tenant, "active");
+        await market.WaitForState(tenant, "active");
         (await market.Value<string>("select customer_identifier from onboarding.agreement")).ShouldNotBeNullOrEmpty();
-        await market.Say(subscription, "end", form);
+        await market.Change(subscription, "end", form);
         await Eventually.Holds(() => market.Value<bool>("select stopped_at is not null from billing.account"));
         (await market.State(tenant)).ShouldBe("active");
         (await market.Value<bool>("select closed_at is not null from billing.payer")).ShouldBeTrue();
-        await market.Say(subscription, "deprovision", form);
-        await market.Becomes(tenant, "ended");
+        await market.Change(subscription, "deprovision", form);
+        await market.WaitForState(tenant, "ended");
         // A buyer who returns while the data still exists gets it back.
-        await market.Say(subscription, "activate", form);
-        await market.Becomes(tenant, "active");
+        await market.Change(subscription, "activate", form);
+        await market.WaitForState(tenant, "active");
         (await market.Value<bool>(
             "select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
-        (await Market.Tenant(await market.Register(subscription))).ShouldBe(tenant);
+        (await MarketplaceFixture.Tenant(await market.Register(subscription))).ShouldBe(tenant);
     }
 
     [Fact]
     public async Task A_subscription_that_failed_ends_what_waits_for_it()
     {
-        await using var market = await Market.Start(postgres);
-        var subscription = await market.Subscribe(product: Market.Legacy);
+        await using var market = await MarketplaceFixture.Start(postgres);
+        var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
         var browser = await market.Register(subscription);
-        await market.Say(subscription, "fail");
-        await market.Becomes(await Market.Tenant(browser), "ended");
+        await market.Change(subscription, "fail");
+        await market.WaitForState(await MarketplaceFixture.Tenant(browser), "ended");
     }
 
     [Fact]
     public async Task A_contract_that_AWS_lists_confirms_a_subscription_and_one_that_it_lists_no_more_ends_it()
     {
-        await using var market = await Market.Start(postgres, "Marketplace:Contracts:bgp_contract:Block=bgp-neighbors");
-        var subscription = await market.Subscribe(product: Market.Legacy, entitlements: new { bgp_contract = 1 });
+        await using var market = await MarketplaceFixture.Start(postgres, "Marketplace:Contracts:bgp_contract:Block=bgp-neighbors");
+        var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy, entitlements: new { bgp_contract = 1 });
         var browser = await market.Register(subscription);
-        var tenant = await Market.Tenant(browser);
+        var tenant = await MarketplaceFixture.Tenant(browser);
         // AWS knows the agreement but sends no event.
         await market.Cloud.ControlAsync(HttpMethod.Put, "/control/queues/events/faults", new { dropPercent = 100 });
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         await Ask();
         (await market.State(tenant)).ShouldBe("active");
-        await market.Say(subscription, "end");
+        await market.Change(subscription, "end");
         await Ask();
         (await market.State(tenant)).ShouldBe("active", "AWS is asked once an hour");
         for (var answer = 0; answer < 3; answer++)
         {
-            await Later();
+            await AskAnHourLater();
             (await market.State(tenant)).ShouldBe("active", "an empty answer may be a fault of AWS");
         }
 
         await market.Sql("update onboarding.agreement set unlisted_since = unlisted_since - interval '5 minutes'");
-        await Later();
+        await AskAnHourLater();
         (await market.State(tenant)).ShouldBe("ended");
-        await Later();
+        await AskAnHourLater();
         (await market.State(tenant)).ShouldBe("ended");
 
         // The agreement exists after all.
-        await market.Say(subscription, "activate");
-        await Later();
+        await market.Change(subscription, "activate");
+        await AskAnHourLater();
         (await market.State(tenant)).ShouldBe("active");
         (await market.Value<bool>(
             "select closed_at is null and stopped_at is null from billing.payer join billing.account using (tenant_id)")).ShouldBeTrue();
         (await market.Value<bool>("select unlisted = 0 and unlisted_since is null from onboarding.agreement")).ShouldBeTrue();
 
         // A registration with a new token makes the service ask AWS at once.
-        var other = await market.Subscribe(SimulatedCloud.Stranger, Market.Legacy);
+        var other = await market.Subscribe(SimulatedCloud.Stranger, MarketplaceFixture.Legacy);
         await market.Register(other);
         await market.Sql("update onboarding.agreement set asked_at = now()");
         await market.Register(other);
         (await market.Value<bool>("select bool_and((asked_at is null) = (state = 'pending')) from onboarding.agreement")).ShouldBeTrue();
 
-        async Task Later()
+        async Task AskAnHourLater()
         {
             await market.Sql("update onboarding.agreement set asked_at = now() - interval '61 minutes'");
             await Ask();
@@ -120,21 +120,21 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     public async Task A_buyer_of_another_product_of_the_seller_is_no_customer()
     {
         await using var market =
-            await Market.Start(postgres, product => product with { LegacyProducts = [.. product.LegacyProducts, "another"] });
+            await MarketplaceFixture.Start(postgres, product => product with { LegacyProducts = [.. product.LegacyProducts, "another"] });
         var other = await market.Subscribe(product: "another");
-        await market.Say(other, "activate");
+        await market.Change(other, "activate");
         using var browser = market.Service.Browser();
-        var (status, page) = await Market.Post(browser, "", ("x-amzn-marketplace-token", other.Token));
+        var (status, page) = await MarketplaceFixture.Post(browser, "", ("x-amzn-marketplace-token", other.Token));
         (status, page.Contains("for another product", StringComparison.Ordinal)).ShouldBe((HttpStatusCode.BadRequest, true));
         await Eventually.Holds(() => market.Value<bool>("select count(*) = 1 from onboarding.marketplace_event"));
 
-        var own = await market.Subscribe(product: Market.Legacy);
-        await market.Say(own, "activate");
-        var tenant = await Market.Tenant(await market.Register(own));
-        await market.Becomes(tenant, "active");
-        await market.Say(other, "deprovision");
+        var own = await market.Subscribe(product: MarketplaceFixture.Legacy);
+        await market.Change(own, "activate");
+        var tenant = await MarketplaceFixture.Tenant(await market.Register(own));
+        await market.WaitForState(tenant, "active");
+        await market.Change(other, "deprovision");
         await Eventually.Holds(() => market.Value<bool>("select count(*) = 3 from onboarding.marketplace_event"));
-        await market.Sweep();
+        await market.ApplyEvents();
         (await market.State(tenant)).ShouldBe("active");
         (await market.Value<long>(
             "select count(*) from onboarding.marketplace_event where product_code = 'another' and applied_at is null")).ShouldBe(2);
@@ -144,11 +144,11 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [Fact]
     public async Task What_is_left_of_events_is_only_what_some_agreement_counts_and_the_oldest_first()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
-        await market.Say(subscription, "activate");
-        var tenant = await Market.Tenant(await market.Register(subscription));
-        await market.Becomes(tenant, "active");
+        await market.Change(subscription, "activate");
+        var tenant = await MarketplaceFixture.Tenant(await market.Register(subscription));
+        await market.WaitForState(tenant, "active");
         // Events of other licences of the same agreement do not count.
         await market.Sql(
             """
@@ -162,7 +162,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
             select 'late-' || i, 'Purchase Agreement Amended - Proposer', now(), agreement_id, '{}', now() - i * interval '1 second'
             from onboarding.agreement, generate_series(1, 2) i
             """);
-        await market.Sweep();
+        await market.ApplyEvents();
         (await market.Value<long>("select count(*) from onboarding.marketplace_event where id like 'late-%' and applied_at is not null"))
             .ShouldBe(2);
         await using var scope = market.Service.Services.CreateAsyncScope();
@@ -172,7 +172,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [Fact]
     public async Task Whom_AWS_refuses_to_bill_is_suspended_until_it_takes_them_again()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var (tenant, client, _, _) = await market.Onboard(await market.Subscribe());
         await market.Sql("update billing.payer set refused_at = now()");
         await Look();
@@ -215,16 +215,16 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [Fact]
     public async Task A_suspension_outlives_what_AWS_says_meanwhile()
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
         var (tenant, _, _, _) = await market.Onboard(subscription);
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:suspend", new { reason = "abuse" })).Must(HttpStatusCode.OK);
-        await market.Say(subscription, "deprovision");
-        await market.Becomes(tenant, "ended");
+        await market.Change(subscription, "deprovision");
+        await market.WaitForState(tenant, "ended");
         // The time of an event has a precision of seconds.
         await market.Sql("update onboarding.marketplace_event set at = at - interval '1 minute'");
-        await market.Say(subscription, "activate");
-        await market.Becomes(tenant, "suspended");
+        await market.Change(subscription, "activate");
+        await market.WaitForState(tenant, "suspended");
     }
 
     [Theory]
@@ -237,12 +237,12 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [InlineData("{\"detail-type\":\"License Updated - Manufacturer\",\"id\":\"x\",\"time\":\"never\",\"detail\":7}")]
     public async Task What_nobody_understands_is_kept_and_stops_nothing(string body)
     {
-        await using var market = await Market.Start(postgres);
+        await using var market = await MarketplaceFixture.Start(postgres);
         await market.Cloud.ControlAsync(HttpMethod.Post, "/control/queues/events/messages", new { body }, 201);
         var subscription = await market.Subscribe();
-        await market.Say(subscription, "activate");
+        await market.Change(subscription, "activate");
         var browser = await market.Register(subscription);
-        await market.Becomes(await Market.Tenant(browser), "active");
+        await market.WaitForState(await MarketplaceFixture.Tenant(browser), "active");
         await Eventually.Holds(async () =>
         {
             var queue = (await market.Cloud.ControlAsync(HttpMethod.Get, "/control/queues")).EnumerateArray().Single();

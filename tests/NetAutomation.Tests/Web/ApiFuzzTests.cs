@@ -20,13 +20,13 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
     public async Task A_hostile_request_is_refused_as_documented_and_writes_nothing()
     {
         var (seed, count) = (Setting("SEED", 20260704), Setting("REQUESTS", 36));
-        await using var ground = await RunGround.Start(postgres);
-        await using var rows = new EveryRow(ground.Database);
-        var operations = await ApiOperation.All(ground.Client);
-        var tenant = await FullTenant.Fill(ground, ground.Tenant, operations);
+        await using var fixture = await RunFixture.Start(postgres);
+        await using var rows = new DatabaseRows(fixture.Database);
+        var operations = await ApiOperation.All(fixture.Client);
+        var tenant = await FullTenant.Fill(fixture, fixture.Tenant, operations);
         // The service notes the use of a key at most once a minute. That write is not the request's, so the test sets the time of use
         // ahead.
-        await ground.Sql("update onboarding.api_key set last_used_at = now() + interval '1 day'");
+        await fixture.Sql("update onboarding.api_key set last_used_at = now() + interval '1 day'");
         var attacks = new ApiAttacks(new Random(seed), tenant);
         var documented = (await File.ReadAllLinesAsync(Path.Combine(PostgresServer.RepositoryRoot(), "docs/errors.md")))
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('`')[1])
@@ -40,7 +40,7 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
             {
                 var attack = attacks.Next(operation);
                 using var request = attack.Request;
-                using var answer = await ground.Client.SendAsync(request);
+                using var answer = await fixture.Client.SendAsync(request);
                 var text = await answer.Content.ReadAsStringAsync();
                 sent++;
                 faults.AddRange(
@@ -74,10 +74,10 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
     [Fact]
     public async Task A_body_that_is_too_large_is_refused_before_it_is_sent()
     {
-        await using var ground = await RunGround.Start(postgres);
-        var operations = (await ApiOperation.All(ground.Client)).Where(each => each.MediaType is not null || each.Verb == "POST").ToList();
+        await using var fixture = await RunFixture.Start(postgres);
+        var operations = (await ApiOperation.All(fixture.Client)).Where(each => each.MediaType is not null || each.Verb == "POST").ToList();
         operations.Count.ShouldBeGreaterThan(12);
-        var tenant = await FullTenant.Fill(ground, ground.Tenant, await ApiOperation.All(ground.Client));
+        var tenant = await FullTenant.Fill(fixture, fixture.Tenant, await ApiOperation.All(fixture.Client));
         var body = new byte[9 * 1024 * 1024];
         body.AsSpan().Fill((byte)' ');
         foreach (var operation in operations.Where(each => each.Name != "TestDevice"))
@@ -89,7 +89,7 @@ public sealed class ApiFuzzTests(PostgresServer postgres)
             request.Headers.ExpectContinue = true;
             request.Headers.Add("Idempotency-Key", $"fuzz-{Guid.NewGuid():n}");
             request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
-            using var answer = await ground.Client.SendAsync(request);
+            using var answer = await fixture.Client.SendAsync(request);
             ((int)answer.StatusCode).ShouldBe(413, operation.Name);
             operation.Statuses.ShouldContain(413, operation.Name);
             (await answer.Content.ReadAsStringAsync()).ShouldContain("/problems/body_too_large");
@@ -166,20 +166,20 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
     public ApiAttack Next(ApiOperation operation)
     {
         var body = operation.Body(tenant.PrefixId, _ => random.Next(2) == 0);
-        List<Func<ApiAttack>> ways = [() => Header(operation, body)];
+        List<Func<ApiAttack>> attacks = [() => Header(operation, body)];
         if (operation.PathParameters.Count > 0)
         {
-            ways.Add(() => BadPath(operation, body));
+            attacks.Add(() => BadPath(operation, body));
         }
 
         if (operation.QueryParameters.Count > 0)
         {
-            ways.AddRange([() => BadQuery(operation, body), () => BadQuery(operation, body)]);
+            attacks.AddRange([() => BadQuery(operation, body), () => BadQuery(operation, body)]);
         }
 
         if (body is not null)
         {
-            ways.AddRange(
+            attacks.AddRange(
             [
                 () => HostileValue(operation, body), () => HostileValue(operation, body), () => HostileValue(operation, body),
                 () => OtherType(operation, body), () => Unknown(operation, body), () => Missing(operation, body),
@@ -188,13 +188,13 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
         }
         else if (operation.MediaType is "text/csv")
         {
-            ways.AddRange(
+            attacks.AddRange(
                 Enumerable.Repeat<Func<ApiAttack>>(
                     () => Send(operation, Path(operation), Encoding.UTF8.GetBytes(Hostile.Pick(random, Hostile.Csv)), "text/csv", "csv"),
                     4));
         }
 
-        return ways[random.Next(ways.Count)]();
+        return attacks[random.Next(attacks.Count)]();
     }
 
     private ApiAttack Header(ApiOperation operation, JsonObject? body)
@@ -216,7 +216,8 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
     {
         var bad = Hostile.Pick(random, [.. operation.PathParameters]);
         return Send(
-            operation, operation.At(name => name == bad ? Hostile.Pick(random, Hostile.PathIds) : Own(operation, name)), body, "path");
+            operation, operation.At(name => name == bad ? Hostile.Pick(random, Hostile.PathIds) : PathValue(operation, name)), body,
+            "path");
     }
 
     private ApiAttack BadQuery(ApiOperation operation, JsonObject? body)
@@ -312,9 +313,9 @@ internal sealed class ApiAttacks(Random random, FullTenant tenant)
         { Expected = 415 };
     }
 
-    private string Path(ApiOperation operation) => operation.At(name => Own(operation, name));
+    private string Path(ApiOperation operation) => operation.At(name => PathValue(operation, name));
 
-    private string Own(ApiOperation operation, string name) => name switch
+    private string PathValue(ApiOperation operation, string name) => name switch
     {
         "block" => "static-routes",
         "version" => "1.0.0",

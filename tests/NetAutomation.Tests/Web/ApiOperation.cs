@@ -12,7 +12,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     public string Name => Value["operationId"]!.GetValue<string>();
 
     /// <summary>Names of the path's parameters, in order.</summary>
-    public IReadOnlyList<string> PathParameters => [.. Braces().Matches(Path).Select(match => match.Groups["name"].Value)];
+    public IReadOnlyList<string> PathParameters => [.. PathParameter().Matches(Path).Select(match => match.Groups["name"].Value)];
 
     public IReadOnlyList<string> QueryParameters =>
         [.. (Value["parameters"]?.AsArray() ?? []).Where(each => each!["in"]!.GetValue<string>() == "query")
@@ -34,7 +34,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     }
 
     /// <summary>The path with its parameters replaced by these values.</summary>
-    public string At(Func<string, string> value) => Braces().Replace(Path, match => value(match.Groups["name"].Value));
+    public string At(Func<string, string> value) => PathParameter().Replace(Path, match => value(match.Groups["name"].Value));
 
     /// <summary>A body that fits the schema, with the required members and those that <paramref name="wanted"/> picks.</summary>
     /// <param name="id">Returns an id for a prefix such as <c>dev_</c>.</param>
@@ -49,9 +49,9 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     private JsonNode? Sample(JsonNode reference, string name, Func<string, string> id, Func<string, bool> wanted)
     {
         var schema = Resolve(reference);
-        if (Known(name) is { } known)
+        if (SampleValue(name) is { } sample)
         {
-            return known;
+            return sample;
         }
 
         if (schema["enum"] is JsonArray choices)
@@ -82,7 +82,7 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     }
 
     /// <summary>Valid values that do not follow from the schema, so that requests pass the first check.</summary>
-    private static JsonNode? Known(string name) => name switch
+    private static JsonNode? SampleValue(string name) => name switch
     {
         "name" => $"name-{Interlocked.Increment(ref _names)}",
         "block" => "static-routes",
@@ -102,11 +102,11 @@ internal sealed partial record ApiOperation(string Verb, string Path, JsonObject
     };
 
     [GeneratedRegex(@"\{(?<name>\w+)\}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Braces();
+    private static partial Regex PathParameter();
 }
 
 /// <summary>Reads every table of a database as the owner, to find changes and texts.</summary>
-internal sealed class EveryRow(TestDatabase database) : IAsyncDisposable
+internal sealed class DatabaseRows(TestDatabase database) : IAsyncDisposable
 {
     private readonly Npgsql.NpgsqlDataSource _source = Npgsql.NpgsqlDataSource.Create(database.Owner);
     private IReadOnlyList<string> _tables = [];

@@ -13,22 +13,22 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
 
     public HttpClient Client => Tenant.Client;
 
-    public static async Task<FullTenant> Fill(RunGround ground, TestTenant tenant, IEnumerable<ApiOperation> operations)
+    public static async Task<FullTenant> Fill(RunFixture fixture, TestTenant tenant, IEnumerable<ApiOperation> operations)
     {
-        if (tenant != ground.Tenant)
+        if (tenant != fixture.Tenant)
         {
-            await ground.Equip(tenant, 2);
-            await ground.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+            await fixture.AddDevices(tenant, 2);
+            await fixture.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
         }
 
-        await ground.Post(tenant.Client, "/v1/api-keys", new { name = "second", member = "second", role = "viewer" });
-        var quote = await ground.Post(tenant.Client, "/v1/quotes", ground.Apply("10.9.0.0/16"));
-        await ground.StartRun(client: tenant.Client);
-        await Work(ground, (await ground.Claim())!);
-        await ground.Post(
+        await fixture.Post(tenant.Client, "/v1/api-keys", new { name = "second", member = "second", role = "viewer" });
+        var quote = await fixture.Post(tenant.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
+        await fixture.StartRun(client: tenant.Client);
+        await Work(fixture, (await fixture.Claim())!);
+        await fixture.Post(
             tenant.Client, "/v1/schedules",
-            new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = ground.Apply("10.9.0.0/16") });
-        await ground.Post(
+            new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = fixture.Apply("10.9.0.0/16") });
+        await fixture.Post(
             tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
 
         var ids =
@@ -39,7 +39,7 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             var list in operations.Where(
                 each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))
         {
-            if ((await RunGround.Get(tenant.Client, list.Path))["items"] is JsonArray { Count: > 0 } items && items[0]!["id"] is { } id)
+            if ((await RunFixture.Get(tenant.Client, list.Path))["items"] is JsonArray { Count: > 0 } items && items[0]!["id"] is { } id)
             {
                 ids[list.Path] = id.ToString();
             }
@@ -64,17 +64,17 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             ? "/v1/devices"
                 : operation.Path.IndexOf($"/{{{parameter}}}", StringComparison.Ordinal) is > 0 and var end ? operation.Path[..end] : null;
 
-    private static async Task Work(RunGround ground, ClaimedRun run)
+    private static async Task Work(RunFixture fixture, ClaimedRun run)
     {
-        (await ground.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         foreach (var device in run.Devices)
         {
             var report = new DeviceReport(
                 device.Id, DeviceOutcome.Changed, true, true, null, null, """{"lines":1}""", "+ ip route", null, null,
                 [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())]);
-            (await ground.Write(run, RunGround.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
+            (await fixture.Write(run, RunFixture.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
         }
 
-        (await ground.Finish(run)).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
     }
 }

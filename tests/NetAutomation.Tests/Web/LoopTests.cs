@@ -53,7 +53,7 @@ public sealed class LoopTests
     [Fact]
     public async Task Run_that_fails_is_logged_and_counted_and_keeps_the_last_success()
     {
-        var log = new Lines();
+        var log = new LoggedLines();
         var fails = false;
         var loop =
             new Loop(
@@ -64,7 +64,7 @@ public sealed class LoopTests
         fails = true;
         (await loop.RunOnce(CancellationToken.None)).ShouldBeFalse();
         loop.Status.ShouldBe(new LoopStatus(2, 1, success, loop.Status.Took));
-        log.Said.ShouldBe(["Loop test.one failed; it goes on"]);
+        log.Lines.ShouldBe(["Loop test.one failed; it goes on"]);
     }
 
     [Fact]
@@ -105,9 +105,9 @@ public sealed class LoopTests
         }
     }
 
-    private sealed class Lines : ILogger
+    private sealed class LoggedLines : ILogger
     {
-        public List<string> Said { get; } = [];
+        public List<string> Lines { get; } = [];
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -116,6 +116,6 @@ public sealed class LoopTests
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Said.Add(formatter(state, exception));
+            Lines.Add(formatter(state, exception));
     }
 }

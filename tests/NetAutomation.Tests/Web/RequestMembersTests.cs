@@ -24,18 +24,18 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     [Fact]
     public async Task Every_member_of_a_create_or_change_request_shows_afterwards()
     {
-        await using var ground = await RunGround.Start(postgres, devices: 1);
+        await using var fixture = await RunFixture.Start(postgres, devices: 1);
         var (site, other) =
-            (await Id(ground, "/v1/sites", """{"name":"site-1"}"""), await Id(ground, "/v1/sites", """{"name":"site-2"}"""));
-        var (login, login2) = (await Login(ground, "login-1"), await Login(ground, "login-2"));
+            (await Id(fixture, "/v1/sites", """{"name":"site-1"}"""), await Id(fixture, "/v1/sites", """{"name":"site-2"}"""));
+        var (login, login2) = (await Login(fixture, "login-1"), await Login(fixture, "login-2"));
         Resource[] resources =
         [
-            new("/v1/sites", "SiteRequest", "SiteRequest", """{"name":"base"}""", new() { ["name"] = Two("\"one\"", "\"two\"") }),
+            new("/v1/sites", "SiteRequest", "SiteRequest", """{"name":"base"}""", new() { ["name"] = SampleOf("\"one\"", "\"two\"") }),
             new("/v1/credentials", "CreateCredentialRequest", "ChangeCredentialRequest",
                 """{"name":"base","username":"u","kind":"password","password":"p"}""", new()
             {
-                ["name"] = Two("\"one\"", "\"two\""),
-                ["username"] = Two("\"one\"", "\"two\""),
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["username"] = SampleOf("\"one\"", "\"two\""),
                 ["kind"] = new("""{"kind":"password"}""", WithEnable),
                 ["password"] = new("""{"password":"one"}""", """{"password":"two"}""") { ShownAs = "fingerprint" },
                 ["privateKey"] =
@@ -50,43 +50,43 @@ public sealed class RequestMembersTests(PostgresServer postgres)
             new("/v1/devices", "CreateDeviceRequest", "ChangeDeviceRequest",
                 $$"""{"name":"base","siteId":"{{site}}","address":"10.1.0.1","platform":"frr","credentialId":"{{login}}"}""", new()
             {
-                ["name"] = Two("\"one\"", "\"two\""),
-                ["siteId"] = Two($"\"{site}\"", $"\"{other}\""),
-                ["address"] = Two("\"10.1.0.2\"", "\"10.1.0.3\""),
-                ["port"] = Two("1022", "2022"),
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["siteId"] = SampleOf($"\"{site}\"", $"\"{other}\""),
+                ["address"] = SampleOf("\"10.1.0.2\"", "\"10.1.0.3\""),
+                ["port"] = SampleOf("1022", "2022"),
                 ["platform"] = new("""{"platform":"frr"}""", """{"platform":"none"}""") { Refused = "unknown_platform" },
-                ["credentialId"] = Two($"\"{login}\"", $"\"{login2}\""),
-                ["hostKeySha256"] = Two($"\"SHA256:{new string('A', 43)}\"", $"\"SHA256:{new string('B', 43)}\""),
-                ["labels"] = Two("""{"a":"1"}""", """{"a":"2","b":"3"}"""),
-                ["enabled"] = Two("false", "true"),
+                ["credentialId"] = SampleOf($"\"{login}\"", $"\"{login2}\""),
+                ["hostKeySha256"] = SampleOf($"\"SHA256:{new string('A', 43)}\"", $"\"SHA256:{new string('B', 43)}\""),
+                ["labels"] = SampleOf("""{"a":"1"}""", """{"a":"2","b":"3"}"""),
+                ["enabled"] = SampleOf("false", "true"),
             }),
             new("/v1/windows", "WindowRequest", "ChangeWindowRequest",
                 """{"name":"base","kind":"allow","duration":"PT2H","timeZone":"UTC","cron":"0 3 * * *"}""", new()
             {
-                ["name"] = Two("\"one\"", "\"two\""),
-                ["kind"] = Two("\"deny\"", "\"allow\""),
-                ["duration"] = Two("\"PT1H\"", "\"P1D\""),
-                ["timeZone"] = Two("\"Europe/Berlin\"", "\"Asia/Tokyo\""),
-                ["cron"] = Two("\"0 1 * * *\"", "\"0 2 * * *\""),
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["kind"] = SampleOf("\"deny\"", "\"allow\""),
+                ["duration"] = SampleOf("\"PT1H\"", "\"P1D\""),
+                ["timeZone"] = SampleOf("\"Europe/Berlin\"", "\"Asia/Tokyo\""),
+                ["cron"] = SampleOf("\"0 1 * * *\"", "\"0 2 * * *\""),
                 ["rrule"] = new("""{"rrule":"FREQ=DAILY;BYHOUR=1","cron":null}""", """{"rrule":"FREQ=DAILY;BYHOUR=2","cron":null}"""),
-                ["selector"] = Two("\"role=edge\"", "\"role=core\""),
+                ["selector"] = SampleOf("\"role=edge\"", "\"role=core\""),
             }),
             new("/v1/schedules", "ScheduleRequest", "ChangeScheduleRequest",
                 $$"""{"name":"base","timeZone":"UTC","cron":"0 3 * * *","run":{{Run("10.9.0.0/16")}}}""", new()
             {
-                ["name"] = Two("\"one\"", "\"two\""),
-                ["timeZone"] = Two("\"Europe/Berlin\"", "\"Asia/Tokyo\""),
-                ["run"] = Two(Run("10.7.0.0/16"), Run("10.8.0.0/16")),
-                ["cron"] = Two("\"0 1 * * *\"", "\"0 2 * * *\""),
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["timeZone"] = SampleOf("\"Europe/Berlin\"", "\"Asia/Tokyo\""),
+                ["run"] = SampleOf(Run("10.7.0.0/16"), Run("10.8.0.0/16")),
+                ["cron"] = SampleOf("\"0 1 * * *\"", "\"0 2 * * *\""),
                 ["rrule"] = new("""{"rrule":"FREQ=DAILY;BYHOUR=1","cron":null}""", """{"rrule":"FREQ=DAILY;BYHOUR=2","cron":null}"""),
-                ["misfire"] = Two("\"once\"", "\"skip\""),
-                ["overlap"] = Two("\"queue\"", "\"skip\""),
-                ["enabled"] = Two("false", "true"),
+                ["misfire"] = SampleOf("\"once\"", "\"skip\""),
+                ["overlap"] = SampleOf("\"queue\"", "\"skip\""),
+                ["enabled"] = SampleOf("false", "true"),
             }),
             new("/v1/connectors", "CreateConnectorRequest", null, $$"""{"name":"base","siteId":"{{site}}"}""", new()
             {
-                ["name"] = Two("\"one\"", "\"two\""),
-                ["siteId"] = Two($"\"{site}\"", $"\"{other}\""),
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["siteId"] = SampleOf($"\"{site}\"", $"\"{other}\""),
             }),
         ];
         var changes = typeof(Service).Assembly.GetTypes().Select(type => type.Name)
@@ -99,12 +99,12 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         {
             foreach (var member in Members(resource.Create))
             {
-                faults.AddRange(await Tried(ground, resource, member, patch: false));
+                faults.AddRange(await TryMember(fixture, resource, member, patch: false));
             }
 
             foreach (var member in Members(resource.Change))
             {
-                faults.AddRange(await Tried(ground, resource, member, patch: true));
+                faults.AddRange(await TryMember(fixture, resource, member, patch: true));
             }
         }
 
@@ -112,7 +112,7 @@ public sealed class RequestMembersTests(PostgresServer postgres)
     }
 
     /// <summary>Sends the two values of a member one after the other; each must show in the answer, and the answers must differ.</summary>
-    private static async Task<IReadOnlyList<string>> Tried(RunGround ground, Resource resource, string member, bool patch)
+    private static async Task<IReadOnlyList<string>> TryMember(RunFixture fixture, Resource resource, string member, bool patch)
     {
         var where = $"{(patch ? "PATCH" : "POST")} {resource.Path} {member}";
         if (!resource.Samples.TryGetValue(member, out var sample))
@@ -120,17 +120,17 @@ public sealed class RequestMembersTests(PostgresServer postgres)
             return [$"{where}: give it two values"];
         }
 
-        var start = Over(Object(resource.Base), Object(sample.Base));
-        var id = patch ? await Create(ground, resource, start) : "";
-        await using var removed = new Removed(() => patch ? Delete(ground, resource, id) : Task.CompletedTask);
+        var start = Merge(Object(resource.Base), Object(sample.Base));
+        var id = patch ? await Create(fixture, resource, start) : "";
+        await using var cleanup = new Cleanup(() => patch ? Delete(fixture, resource, id) : Task.CompletedTask);
         var shown = new List<string>();
         foreach (var value in new[] { sample.One, sample.Other })
         {
             var (body, path) = (Object(value), $"{resource.Path}/{id}");
             var refused = sample.Refused is not null && value == sample.Other;
             var answer = patch
-                ? await ground.Client.Call("PATCH", path, WithoutNulls(body), "*")
-                : await ground.Client.Call("POST", resource.Path, Over(start, body));
+                ? await fixture.Client.Call("PATCH", path, WithoutNulls(body), "*")
+                : await fixture.Client.Call("POST", resource.Path, Merge(start, body));
             if (refused)
             {
                 return answer.Status == HttpStatusCode.UnprocessableEntity && answer.Faults.SequenceEqual([$"/{member} {sample.Refused}"])
@@ -142,7 +142,7 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 return [$"{where}: {answer.Text}"];
             }
 
-            var read = (JsonObject)(await RunGround.Get(ground.Client, patch ? path : $"{resource.Path}/{answer.Id}"));
+            var read = (JsonObject)(await RunFixture.Get(fixture.Client, patch ? path : $"{resource.Path}/{answer.Id}"));
             var actual = read[sample.ShownAs ?? member];
             if (sample.ShownAs is null && !Holds(actual, body[member]))
             {
@@ -152,24 +152,24 @@ public sealed class RequestMembersTests(PostgresServer postgres)
             shown.Add($"{actual?.ToJsonString()}");
             if (!patch)
             {
-                await Delete(ground, resource, answer.Id);
+                await Delete(fixture, resource, answer.Id);
             }
         }
 
         return shown.Distinct(StringComparer.Ordinal).Count() == 2 ? [] : [$"{where}: both values show as {shown[0]}"];
     }
 
-    private static async Task Delete(RunGround ground, Resource resource, string id) =>
-        (await ground.Client.Call("DELETE", $"{resource.Path}/{id}", null, "*")).Must(HttpStatusCode.NoContent);
+    private static async Task Delete(RunFixture fixture, Resource resource, string id) =>
+        (await fixture.Client.Call("DELETE", $"{resource.Path}/{id}", null, "*")).Must(HttpStatusCode.NoContent);
 
-    private static async Task<string> Create(RunGround ground, Resource resource, JsonObject body) =>
-        (await ground.Client.Call("POST", resource.Path, body)).Must(HttpStatusCode.Created).Id;
+    private static async Task<string> Create(RunFixture fixture, Resource resource, JsonObject body) =>
+        (await fixture.Client.Call("POST", resource.Path, body)).Must(HttpStatusCode.Created).Id;
 
-    private static async Task<string> Id(RunGround ground, string path, string body) =>
-        (await ground.Post(ground.Client, path, Object(body)))["id"]!.GetValue<string>();
+    private static async Task<string> Id(RunFixture fixture, string path, string body) =>
+        (await fixture.Post(fixture.Client, path, Object(body)))["id"]!.GetValue<string>();
 
-    private static Task<string> Login(RunGround ground, string name) =>
-        Id(ground, "/v1/credentials", $$"""{"name":"{{name}}","username":"u","kind":"password","password":"p"}""");
+    private static Task<string> Login(RunFixture fixture, string name) =>
+        Id(fixture, "/v1/credentials", $$"""{"name":"{{name}}","username":"u","kind":"password","password":"p"}""");
 
     private static string Run(string prefix) =>
         $$$"""
@@ -183,11 +183,11 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         ? [] : typeof(Service).Assembly.GetTypes().Single(each => each.Name == type && each.IsPublic)
         .GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name));
 
-    private static Sample Two(string one, string other) => new(one, other) { Bare = true };
+    private static Sample SampleOf(string one, string other) => new(one, other) { Bare = true };
 
     private static JsonObject Object(string text) => JsonNode.Parse(text)!.AsObject();
 
-    private static JsonObject Over(JsonObject start, JsonObject more)
+    private static JsonObject Merge(JsonObject start, JsonObject more)
     {
         var all = start.DeepClone().AsObject();
         foreach (var (name, value) in more)
@@ -228,7 +228,7 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         public string? Refused { get; init; }
     }
 
-    private sealed class Removed(Func<Task> remove) : IAsyncDisposable
+    private sealed class Cleanup(Func<Task> remove) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync() => await remove();
     }

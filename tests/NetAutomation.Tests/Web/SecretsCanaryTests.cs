@@ -13,48 +13,48 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
     public async Task A_secret_stands_in_no_table_no_log_line_and_no_answer()
     {
         using var lines = new LogLines();
-        await using var ground = await RunGround.Start(postgres, configure: builder =>
+        await using var fixture = await RunFixture.Start(postgres, configure: builder =>
         {
             builder.Logging.AddProvider(lines).AddFilter<LogLines>(null, LogLevel.Trace);
             builder.Services.Configure<LoggerFilterOptions>(options => options.MinLevel = LogLevel.Trace);
         });
-        await using var rows = new EveryRow(ground.Database);
-        var operations = await ApiOperation.All(ground.Client);
-        var tenant = await FullTenant.Fill(ground, ground.Tenant, operations);
+        await using var rows = new DatabaseRows(fixture.Database);
+        var operations = await ApiOperation.All(fixture.Client);
+        var tenant = await FullTenant.Fill(fixture, fixture.Tenant, operations);
 
         var (password, rotated, refused, enable) = (Canary(), Canary(), Canary(), Canary());
         var created =
-            await ground.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password });
+            await fixture.Post(tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password });
         (await tenant.Client.Call("PATCH", $"/v1/credentials/{created["id"]}", new { password = rotated }, "*")).Status.ShouldBe(
             System.Net.HttpStatusCode.OK);
-        await ground.Post(
+        await fixture.Post(
             tenant.Client, "/v1/credentials",
             new { name = "canary-2", username = "u", kind = "enable", password = rotated, enablePassword = enable });
         var refusals = new List<JsonNode>
         {
-            await RunGround.Post(
+            await RunFixture.Post(
                 tenant.Client, "/v1/credentials", new { name = "canary", username = "u", kind = "password", password = refused }, null,
                 409),
-            await RunGround.Post(
+            await RunFixture.Post(
                 tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "ssh_key", privateKey = refused }, null, 422),
-            await RunGround.Post(
+            await RunFixture.Post(
                 tenant.Client, "/v1/credentials",
                 new { name = "c", username = "u", kind = "password", password = refused, surprise = refused }, null, 400),
-            await RunGround.Post(
+            await RunFixture.Post(
                 tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = refused, password = refused }, null, 400),
-            await RunGround.Post(
+            await RunFixture.Post(
                 tenant.Client, "/v1/credentials", new { name = "c", username = "u", kind = "password", password = new[] { refused } }, null,
                 400),
         };
         var apiKey =
-            (await ground.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))[
+            (await fixture.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))[
                 "secret"]!.GetValue<string>();
         var join =
-            (await ground.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))[
+            (await fixture.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))[
                 "joinToken"]!.GetValue<string>();
         string[] secrets = [password, rotated, refused, enable, apiKey, apiKey[^20..], join, tenant.Tenant.Key, tenant.Tenant.Key[^20..]];
 
-        using var client = ground.Host.Customer(tenant.Tenant.EndpointId, apiKey);
+        using var client = fixture.Host.Customer(tenant.Tenant.EndpointId, apiKey);
         var answers = refusals.ConvertAll(refusal => refusal.ToJsonString());
         foreach (var read in operations.Where(each => each.Verb == "GET"))
         {

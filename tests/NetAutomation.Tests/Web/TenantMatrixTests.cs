@@ -22,11 +22,11 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     [Fact]
     public async Task Another_tenants_id_is_answered_like_one_that_does_not_exist()
     {
-        await using var ground = await RunGround.Start(postgres);
-        await using var rows = new EveryRow(ground.Database);
-        var operations = await ApiOperation.All(ground.Client);
-        var theirs = await FullTenant.Fill(ground, ground.Tenant, operations);
-        var mine = await FullTenant.Fill(ground, await ground.Host.CreateTenant(), operations);
+        await using var fixture = await RunFixture.Start(postgres);
+        await using var rows = new DatabaseRows(fixture.Database);
+        var operations = await ApiOperation.All(fixture.Client);
+        var theirs = await FullTenant.Fill(fixture, fixture.Tenant, operations);
+        var mine = await FullTenant.Fill(fixture, await fixture.Host.CreateTenant(), operations);
 
         var before = await rows.Snapshot();
         var (faults, compared) = (new List<string>(), 0);
@@ -38,7 +38,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             {
                 var operation = paths.FirstOrDefault(each => each.Verb == verb) ?? paths.First();
                 var nowhere =
-                    await Ask(mine, operation, verb, operation.At(name => Fill(name, () => Nowhere(theirs.PathId(operation, name)))));
+                    await Ask(mine, operation, verb, operation.At(name => Fill(name, () => MissingId(theirs.PathId(operation, name)))));
                 var cases = new[] { operation.At(name => Fill(name, () => theirs.PathId(operation, name))) }
                     .Concat(_malformed.Select(id => operation.At(name => Fill(name, () => id))))
                     .Concat(
@@ -69,11 +69,11 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     [Fact]
     public async Task Another_tenants_id_in_a_body_or_a_filter_is_answered_like_one_that_does_not_exist()
     {
-        await using var ground = await RunGround.Start(postgres);
-        await using var rows = new EveryRow(ground.Database);
-        var operations = await ApiOperation.All(ground.Client);
-        var theirs = await FullTenant.Fill(ground, ground.Tenant, operations);
-        var mine = await FullTenant.Fill(ground, await ground.Host.CreateTenant(), operations);
+        await using var fixture = await RunFixture.Start(postgres);
+        await using var rows = new DatabaseRows(fixture.Database);
+        var operations = await ApiOperation.All(fixture.Client);
+        var theirs = await FullTenant.Fill(fixture, fixture.Tenant, operations);
+        var mine = await FullTenant.Fill(fixture, await fixture.Host.CreateTenant(), operations);
 
         var before = await rows.Snapshot();
         var (faults, compared) = (new List<string>(), 0);
@@ -83,7 +83,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             foreach (var filter in operation.QueryParameters.Where(name => name is "site" || name.EndsWith("Id", StringComparison.Ordinal)))
             {
                 var id = theirs.ByCollection[$"/v1/{filter.Replace("Id", "", StringComparison.Ordinal)}s"];
-                await Compare(operation, $"{path}?{filter}={id}", null, $"{path}?{filter}={Nowhere(id)}", null);
+                await Compare(operation, $"{path}?{filter}={id}", null, $"{path}?{filter}={MissingId(id)}", null);
             }
 
             foreach (
@@ -93,8 +93,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 var id = theirs.PrefixId(prefix);
                 JsonObject Body(string other) =>
                     operation.Body(each => each == prefix ? other : mine.PrefixId(each), name => name is not "quoteId")!;
-                var (first, second) = (Body(id), Body(Nowhere(id)));
-                Align(second, first);
+                var (first, second) = (Body(id), Body(MissingId(id)));
+                UseSameNames(second, first);
                 await Compare(operation, path, first, path, second);
             }
 
@@ -118,7 +118,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 ["input"] = JsonNode.Parse("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}""") },
         })
         {
-            var nowhere = JsonNode.Parse(Ids().Replace(body.ToJsonString(), match => Nowhere(match.Value)))!.AsObject();
+            var nowhere = JsonNode.Parse(Ids().Replace(body.ToJsonString(), match => MissingId(match.Value)))!.AsObject();
             var start = operations.Single(each => each.Name == "StartRun");
             var (one, two) = (await Ask(mine, start, "POST", "/v1/runs", body), await Ask(mine, start, "POST", "/v1/runs", nowhere));
             one.ShouldBe(two);
@@ -133,10 +133,10 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     [Fact]
     public async Task No_list_shows_what_another_tenant_has()
     {
-        await using var ground = await RunGround.Start(postgres);
-        var operations = await ApiOperation.All(ground.Client);
-        var theirs = await FullTenant.Fill(ground, ground.Tenant, operations);
-        var mine = await FullTenant.Fill(ground, await ground.Host.CreateTenant(), operations);
+        await using var fixture = await RunFixture.Start(postgres);
+        var operations = await ApiOperation.All(fixture.Client);
+        var theirs = await FullTenant.Fill(fixture, fixture.Tenant, operations);
+        var mine = await FullTenant.Fill(fixture, await fixture.Host.CreateTenant(), operations);
         string[] foreign =
             [theirs.Tenant.Account, theirs.Tenant.EndpointId, theirs.Tenant.Id.ToString(),
                 .. theirs.ByCollection.Where(each => each.Key != "/v1/blocks").Select(each => each.Value)];
@@ -202,11 +202,11 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     private static string Fill(string name, Func<string> id) => name == "name" ? FullTenant.Artifact : id();
 
     /// <summary>An id of the same kind that does not exist.</summary>
-    private static string Nowhere(string id) => id.All(char.IsAsciiDigit)
+    private static string MissingId(string id) => id.All(char.IsAsciiDigit)
         ? "900000000000" : id.Length < 30 ? id : id[..4] + new string('0', 25) + "7";
 
     /// <summary>Uses the same generated names in both requests.</summary>
-    private static void Align(JsonObject to, JsonObject from)
+    private static void UseSameNames(JsonObject to, JsonObject from)
     {
         foreach (var name in new[] { "name", "address" }.Where(to.ContainsKey))
         {

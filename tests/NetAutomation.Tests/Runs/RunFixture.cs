@@ -14,11 +14,11 @@ namespace NetAutomation.Tests.Runs;
 /// The service with the real blocks and a tenant that bought <c>static-routes</c> and has devices at a site with a connected connector. The
 /// test plays the worker: it claims through the queue and reports through the journal, as the real worker does.
 /// </summary>
-internal sealed class RunGround : IAsyncDisposable
+internal sealed class RunFixture : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<(RunId, long), long> _written = new();
 
-    private RunGround(ServiceHost host, TestDatabase database) => (Host, Database) = (host, database);
+    private RunFixture(ServiceHost host, TestDatabase database) => (Host, Database) = (host, database);
 
     public TestDatabase Database { get; }
 
@@ -30,23 +30,23 @@ internal sealed class RunGround : IAsyncDisposable
 
     public IReadOnlyList<DeviceId> Devices { get; private set; } = [];
 
-    public static async Task<RunGround> Start(
+    public static async Task<RunFixture> Start(
         PostgresServer postgres, int devices = 3, bool upkeep = false, Action<WebApplicationBuilder>? configure = null) =>
         await Start(await postgres.Create(), devices, upkeep, configure);
 
-    public static async Task<RunGround> Start(
+    public static async Task<RunFixture> Start(
         TestDatabase database, int devices, bool upkeep, Action<WebApplicationBuilder>? configure = null)
     {
         var host = await ServiceHost.Start(database, upkeep ? [] : ["Roles:1=api"], configure);
-        var ground = new RunGround(host, database);
-        ground.Tenant = await host.CreateTenant();
-        ground.Devices = await ground.Equip(ground.Tenant, devices);
-        await ground.Post(ground.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
-        return ground;
+        var fixture = new RunFixture(host, database);
+        fixture.Tenant = await host.CreateTenant();
+        fixture.Devices = await fixture.AddDevices(fixture.Tenant, devices);
+        await fixture.Post(fixture.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+        return fixture;
     }
 
     /// <summary>Gives a tenant a site, a connected connector, a credential and devices with pinned keys.</summary>
-    public async Task<IReadOnlyList<DeviceId>> Equip(TestTenant tenant, int devices)
+    public async Task<IReadOnlyList<DeviceId>> AddDevices(TestTenant tenant, int devices)
     {
         var site = (await Post(tenant.Client, "/v1/sites", new { name = "ams" }))["id"]!.GetValue<string>();
         var credential =

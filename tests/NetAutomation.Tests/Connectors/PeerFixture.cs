@@ -9,9 +9,9 @@ namespace NetAutomation.Tests.Connectors;
 /// <summary>
 /// Replica A, to which connectors attach, and B, a worker without a listener for them, on one database. B reaches A through a relay.
 /// </summary>
-internal sealed class PeerGround : IAsyncDisposable
+internal sealed class PeerFixture : IAsyncDisposable
 {
-    private PeerGround(ConnectorPair a, IHost b, TcpRelay relay) => (A, B, Relay) = (a, b, relay);
+    private PeerFixture(ConnectorPair a, IHost b, TcpRelay relay) => (A, B, Relay) = (a, b, relay);
 
     public ConnectorPair A { get; }
 
@@ -25,12 +25,12 @@ internal sealed class PeerGround : IAsyncDisposable
 
     public PeerLinks Peers => B.Services.GetRequiredService<PeerLinks>();
 
-    public static async Task<PeerGround> Start(PostgresServer postgres)
+    public static async Task<PeerFixture> Start(PostgresServer postgres)
     {
         var relay = new TcpRelay();
         var a = await ConnectorPair.Start(postgres, relay.Url);
         relay.Target = a.Service<PeerHost>().Address.Port;
-        return new PeerGround(a, await a.StartWorker(), relay);
+        return new PeerFixture(a, await a.StartWorker(), relay);
     }
 
     public async Task<TunnelStream> Open(DeviceDial dial)

@@ -20,7 +20,7 @@ using UsageMeter = NetAutomation.Marketplace.UsageMeter;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>A database and a simulated Marketplace with a dimension of one cent, customers, and reporters that a test may kill.</summary>
-internal sealed class MeteringGround : IAsyncDisposable
+internal sealed class MeteringFixture : IAsyncDisposable
 {
     public const long Unit = 10_000;
     public const string Dimension = "usd";
@@ -30,7 +30,7 @@ internal sealed class MeteringGround : IAsyncDisposable
     private static long _instants;
     private readonly Guid _price = Guid.CreateVersion7();
 
-    private MeteringGround(TestDatabase database, SimulatedCloud cloud)
+    private MeteringFixture(TestDatabase database, SimulatedCloud cloud)
     {
         (Database, Cloud) = (database, cloud);
         Owner = NpgsqlDataSource.Create(database.Owner);
@@ -58,25 +58,25 @@ internal sealed class MeteringGround : IAsyncDisposable
         return new DateTimeOffset(now.UtcTicks - (now.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero).AddHours(-hoursBack);
     }
 
-    public static async Task<MeteringGround> Start(PostgresServer postgres, Func<SimulatedProduct, SimulatedProduct>? set = null) =>
+    public static async Task<MeteringFixture> Start(PostgresServer postgres, Func<SimulatedProduct, SimulatedProduct>? set = null) =>
         await Start(await postgres.Create(), set);
 
-    public static async Task<MeteringGround> Start(TestDatabase database, Func<SimulatedProduct, SimulatedProduct>? set = null)
+    public static async Task<MeteringFixture> Start(TestDatabase database, Func<SimulatedProduct, SimulatedProduct>? set = null)
     {
         var options = SimulatedCloud.Options();
         var product = new SimulatedProduct { ProductCode = "pc", Dimensions = [Dimension], EventQueue = "events", MeteringHours = 24 };
-        var ground =
-            new MeteringGround(database, await SimulatedCloud.StartAsync(options with { Marketplace = set?.Invoke(product) ?? product }));
-        await ground.Sql(
+        var fixture =
+            new MeteringFixture(database, await SimulatedCloud.StartAsync(options with { Marketplace = set?.Invoke(product) ?? product }));
+        await fixture.Sql(
             """
             insert into catalog.block (slug, id) values ('bgp', gen_random_uuid()), ('acl', gen_random_uuid()) on conflict do nothing
             """);
-        await ground.Sql(
+        await fixture.Sql(
             """
             insert into billing.price_version (id, sku, currency, unit_micros, valid)
             values ($1, $2, 'USD', 1, tstzrange('2020-01-01', null))
-            """, ground._price, $"test/{ground._price}");
-        return ground;
+            """, fixture._price, $"test/{fixture._price}");
+        return fixture;
     }
 
     /// <summary>Creates a tenant with an active subscription at the simulator.</summary>
@@ -165,9 +165,9 @@ internal sealed class MeteringGround : IAsyncDisposable
         new(this, clock, kill, options ?? new MeteringOptions { RetryAfter = TimeSpan.FromMilliseconds(1) }, dimension);
 
     /// <summary>The simulator's records of this customer.</summary>
-    public async Task<IReadOnlyList<Kept>> KeptOf(Customer customer) =>
+    public async Task<IReadOnlyList<SimulatorRecord>> SimulatorRecords(Customer customer) =>
         (await Cloud.ControlAsync(HttpMethod.Get, $"/control/metering?account={customer.Account}")).GetProperty("records")
-            .Deserialize<List<Kept>>(JsonSerializerOptions.Web)!;
+            .Deserialize<List<SimulatorRecord>>(JsonSerializerOptions.Web)!;
 
     public Task Fault(Customer? customer, params string[] faults) =>
         Cloud.ControlAsync(HttpMethod.Post, "/control/metering/faults", new { account = customer?.Account, faults }, 201);
@@ -219,7 +219,7 @@ internal sealed class MeteringGround : IAsyncDisposable
         public Guid Purchase { get; init; }
     }
 
-    internal sealed record Kept(
+    internal sealed record SimulatorRecord(
         string MeteringRecordId, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? UsageAllocations);
 }
 
@@ -228,23 +228,23 @@ internal sealed class Reporter : IAsyncDisposable
 {
     private readonly SystemDb _db;
 
-    public Reporter(MeteringGround ground, TimeProvider clock, KillSwitch? kill, MeteringOptions options, string dimension)
+    public Reporter(MeteringFixture fixture, TimeProvider clock, KillSwitch? kill, MeteringOptions options, string dimension)
     {
-        _db = ground.Db(kill);
+        _db = fixture.Db(kill);
         var metering = Options.Create(options);
-        var log = new LogOf(Said);
-        var market = Options.Create(new MarketplaceOptions { Dimension = dimension, UnitMicros = MeteringGround.Unit });
-        var metrics = new MeteringMetrics(new Meters());
-        Metering = new BreakableMetering(ground.Metering, kill);
-        Seal = new SealUsage(_db, market, metering, clock, new LogOf<SealUsage>(log));
-        Send = new SendUsage(_db, new UsageMeter(Metering), metering, metrics, new LogOf<SendUsage>(log));
-        Watch = new WatchUsage(_db, market, metering, metrics, clock, new LogOf<WatchUsage>(log));
+        var log = new QueueLogger(Log);
+        var market = Options.Create(new MarketplaceOptions { Dimension = dimension, UnitMicros = MeteringFixture.Unit });
+        var metrics = new MeteringMetrics(new TestMeterFactory());
+        Metering = new KillableMetering(fixture.Metering, kill);
+        Seal = new SealUsage(_db, market, metering, clock, new QueueLogger<SealUsage>(log));
+        Send = new SendUsage(_db, new UsageMeter(Metering), metering, metrics, new QueueLogger<SendUsage>(log));
+        Watch = new WatchUsage(_db, market, metering, metrics, clock, new QueueLogger<WatchUsage>(log));
         All = new UsageReporting(Seal, Send, Watch);
     }
 
     public UsageReporting All { get; }
 
-    public BreakableMetering Metering { get; }
+    public KillableMetering Metering { get; }
 
     public SealUsage Seal { get; }
 
@@ -255,10 +255,10 @@ internal sealed class Reporter : IAsyncDisposable
     public SystemDb Db => _db;
 
     /// <summary>The log lines, as level and text.</summary>
-    public ConcurrentQueue<string> Said { get; } = new();
+    public ConcurrentQueue<string> Log { get; } = new();
 
     /// <summary>Seals these customers' records and sends them, even if another process had claimed them.</summary>
-    public async Task Live(IEnumerable<MeteringGround.Customer> customers, int sends = 4)
+    public async Task SealAndSend(IEnumerable<MeteringFixture.Customer> customers, int sends = 4)
     {
         foreach (var customer in customers)
         {
@@ -279,7 +279,7 @@ internal sealed class Reporter : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _db.DisposeAsync();
 
-    private sealed class Meters : IMeterFactory
+    private sealed class TestMeterFactory : IMeterFactory
     {
         public Meter Create(MeterOptions options) => new(options);
 
@@ -288,7 +288,7 @@ internal sealed class Reporter : IAsyncDisposable
         }
     }
 
-    private sealed class LogOf(ConcurrentQueue<string> said) : ILogger
+    private sealed class QueueLogger(ConcurrentQueue<string> lines) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -297,10 +297,10 @@ internal sealed class Reporter : IAsyncDisposable
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            said.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}");
+            lines.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}");
     }
 
-    private sealed class LogOf<T>(ILogger log) : ILogger<T>
+    private sealed class QueueLogger<T>(ILogger log) : ILogger<T>
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -314,7 +314,7 @@ internal sealed class Reporter : IAsyncDisposable
 }
 
 /// <summary>The metering client of a process that may die before or after a call.</summary>
-internal sealed class BreakableMetering(IAmazonAWSMarketplaceMetering inner, KillSwitch? kill) : IAmazonAWSMarketplaceMetering
+internal sealed class KillableMetering(IAmazonAWSMarketplaceMetering inner, KillSwitch? kill) : IAmazonAWSMarketplaceMetering
 {
     public IClientConfig Config => inner.Config;
 

@@ -5,16 +5,16 @@ using NetAutomation.Execution.Sandbox;
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>A directory that any user can read, with the real Ansible files and blocks, and a launcher for sandboxes.</summary>
-public class SandboxGround : IAsyncDisposable
+public class SandboxFixture : IAsyncDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("na-t").FullName;
 
-    public SandboxGround()
+    public SandboxFixture()
         : this(warm: true)
     {
     }
 
-    protected SandboxGround(bool warm)
+    protected SandboxFixture(bool warm)
     {
         // The checkout may lie in a home directory that the sandbox's user cannot enter.
         File.SetUnixFileMode(_root, (UnixFileMode)0b111_101_101);
@@ -78,9 +78,9 @@ public class SandboxGround : IAsyncDisposable
     internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)
     {
         var events = new List<SandboxEvent>();
-        await foreach (var happened in run.Events)
+        await foreach (var runEvent in run.Events)
         {
-            events.Add(happened);
+            events.Add(runEvent);
         }
 
         return (await run.Completion, events);
@@ -112,4 +112,4 @@ public class SandboxGround : IAsyncDisposable
 }
 
 /// <summary>The same fixture with the stock <c>ansible-playbook</c>.</summary>
-public sealed class StockGround() : SandboxGround(warm: false);
+public sealed class StockSandboxFixture() : SandboxFixture(warm: false);

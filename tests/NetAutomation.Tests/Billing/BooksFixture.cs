@@ -7,24 +7,24 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Billing;
 
 /// <summary>A tenant that is billed directly, the provider's staff, and data that can be moved into the past.</summary>
-internal sealed class BooksGround : IAsyncDisposable
+internal sealed class BooksFixture : IAsyncDisposable
 {
-    private BooksGround(RunGround ground) => (Ground, Staff) = (ground, ground.Host.Operator());
+    private BooksFixture(RunFixture fixture) => (Fixture, Staff) = (fixture, fixture.Host.Operator());
 
-    public RunGround Ground { get; }
+    public RunFixture Fixture { get; }
 
     public HttpClient Staff { get; }
 
-    public HttpClient Customer => Ground.Client;
+    public HttpClient Customer => Fixture.Client;
 
-    public string Tenant => Ground.Tenant.Id.ToString();
+    public string Tenant => Fixture.Tenant.Id.ToString();
 
-    public static async Task<BooksGround> Open(PostgresServer postgres, bool direct = true, int devices = 3)
+    public static async Task<BooksFixture> Open(PostgresServer postgres, bool direct = true, int devices = 3)
     {
-        var books = new BooksGround(await RunGround.Start(postgres, devices));
+        var books = new BooksFixture(await RunFixture.Start(postgres, devices));
         if (direct)
         {
-            (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{books.Ground.Tenant.Agreement}", new { channel = "direct" }, "*"))
+            (await books.Staff.Call("PATCH", $"/operator/v1/agreements/{books.Fixture.Tenant.Agreement}", new { channel = "direct" }, "*"))
                 .Must(HttpStatusCode.OK);
         }
 
@@ -34,9 +34,9 @@ internal sealed class BooksGround : IAsyncDisposable
     /// <summary>Completes a run: 0.10 for the run and 0.05 for each device that is <c>changed</c>.</summary>
     public async Task<RunId> Run(params DeviceOutcome[] outcomes)
     {
-        await Ground.StartRun();
-        var run = (await Ground.Claim())!;
-        await Ground.Work(run, outcomes);
+        await Fixture.StartRun();
+        var run = (await Fixture.Claim())!;
+        await Fixture.Work(run, outcomes);
         return run.Id;
     }
 
@@ -80,7 +80,7 @@ internal sealed class BooksGround : IAsyncDisposable
         """);
 
     /// <summary>Changes rows without triggers and foreign keys.</summary>
-    public Task Damage(string sql) => Ground.Sql($"set session_replication_role = replica; {sql}; set session_replication_role = origin");
+    public Task Damage(string sql) => Fixture.Sql($"set session_replication_role = replica; {sql}; set session_replication_role = origin");
 
     /// <summary>Issues the draft of a past month.</summary>
     public async Task<JsonElement> Issue(string? id = null)
@@ -98,7 +98,7 @@ internal sealed class BooksGround : IAsyncDisposable
 
     public static string Key() => $"doc-{Guid.NewGuid():n}";
 
-    public async ValueTask DisposeAsync() => await Ground.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Fixture.DisposeAsync();
 }
 
 internal static class JsonElementReading

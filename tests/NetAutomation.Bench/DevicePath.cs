@@ -6,7 +6,7 @@ using System.Net.Sockets;
 namespace NetAutomation.Bench;
 
 /// <summary>A path to the devices: loopback TCP ports, one for each device, and the processes in between.</summary>
-internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> processes)
+internal sealed class DevicePath(string name, int[] ports, Func<IEnumerable<int>> processes)
 {
     public string Name => name;
 
@@ -55,10 +55,10 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
             socket.Send(Devices.Order(order, each));
             if (order == Devices.Receive)
             {
-                Devices.Pour(socket, each);
+                Devices.SendBytes(socket, each);
             }
 
-            if (!Devices.Drink(socket, order == Devices.Receive ? 1 : each))
+            if (!Devices.ReceiveBytes(socket, order == Devices.Receive ? 1 : each))
             {
                 Interlocked.Increment(ref failed);
             }
@@ -96,18 +96,18 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
     }
 
     /// <summary>Median milliseconds from opening a stream to the greeting of the device.</summary>
-    public double Greeting(int count) => Opening(count, () => Open());
+    public double Greeting(int count) => MedianOpenTime(count, () => Open());
 
     /// <summary>Median milliseconds from opening a stream to the first byte of the answer to data sent at once.</summary>
-    public double Answer(int count) => Opening(count, () =>
+    public double Answer(int count) => MedianOpenTime(count, () =>
     {
         var socket = Dial(ports.Length - 1);
         socket.Send(Devices.Order(Devices.Send, 1));
-        return Devices.Drink(socket, 1) ? socket : throw new IOException($"{name} gave no stream.");
+        return Devices.ReceiveBytes(socket, 1) ? socket : throw new IOException($"{name} gave no stream.");
     });
 
     /// <summary>Streams at full throughput, one half in each direction, until disposed.</summary>
-    public IDisposable Busy(int streams) => new Burden(Enumerable.Range(0, streams).Select(i =>
+    public IDisposable Busy(int streams) => new OpenStreams(Enumerable.Range(0, streams).Select(i =>
     {
         var socket = Open();
         socket.Send(Devices.Order(i % 2 == 0 ? Devices.Send : Devices.Receive, long.MaxValue));
@@ -115,11 +115,11 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         {
             if (i % 2 == 0)
             {
-                Devices.Drink(socket, long.MaxValue);
+                Devices.ReceiveBytes(socket, long.MaxValue);
             }
             else
             {
-                Devices.Pour(socket, long.MaxValue);
+                Devices.SendBytes(socket, long.MaxValue);
             }
         });
         return socket;
@@ -128,13 +128,13 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
     /// <summary>Streams with full buffers, because the reader (this process or the device) reads nothing, until disposed.</summary>
     public async Task<IDisposable> Stalled(int streams)
     {
-        var burden = new Burden(Enumerable.Range(0, streams).Select(i =>
+        var open = new OpenStreams(Enumerable.Range(0, streams).Select(i =>
         {
             var socket = Open();
             socket.Send(Devices.Order(i % 2 == 0 ? Devices.Send : Devices.Quiet, long.MaxValue));
             if (i % 2 != 0)
             {
-                Devices.Spawn(() => Devices.Pour(socket, long.MaxValue));
+                Devices.Spawn(() => Devices.SendBytes(socket, long.MaxValue));
             }
 
             return socket;
@@ -147,7 +147,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
             quiet = ProcessFigures.CpuSeconds(processes()) - before < 0.05 ? quiet + 1 : 0;
         }
 
-        return burden;
+        return open;
     }
 
     /// <summary>CPU seconds that its processes have used.</summary>
@@ -156,7 +156,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
     /// <summary>Memory of its processes in bytes; a shared page counts in parts.</summary>
     public double Memory() => processes().Sum(ProcessFigures.Memory);
 
-    private static double Opening(int count, Func<Socket> open)
+    private static double MedianOpenTime(int count, Func<Socket> open)
     {
         var times = new List<double>(count);
         for (var i = 0; i < count; i++)
@@ -177,7 +177,7 @@ internal sealed class Way(string name, int[] ports, Func<IEnumerable<int>> proce
         return socket;
     }
 
-    private sealed class Burden(IEnumerable<Socket> sockets) : IDisposable
+    private sealed class OpenStreams(IEnumerable<Socket> sockets) : IDisposable
     {
         private readonly List<Socket> _sockets = [.. sockets];
 

@@ -8,13 +8,13 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.Scheduling;
 
 /// <summary>Schedules without a clock: the test sets the next due time of a schedule back, and fires.</summary>
-internal static class ScheduleGround
+internal static class ScheduleFixture
 {
-    public static Task<RunGround> Start(PostgresServer postgres, int devices = 1) => RunGround.Start(postgres, devices);
+    public static Task<RunFixture> Start(PostgresServer postgres, int devices = 1) => RunFixture.Start(postgres, devices);
 
     /// <summary>The service with the test's clock. The database's own clock does not change.</summary>
-    public static Task<RunGround> Start(PostgresServer postgres, SetTime time, int devices = 1) =>
-        RunGround.Start(postgres, devices, configure: builder => builder.Services.AddSingleton<TimeProvider>(time));
+    public static Task<RunFixture> Start(PostgresServer postgres, FixedClock clock, int devices = 1) =>
+        RunFixture.Start(postgres, devices, configure: builder => builder.Services.AddSingleton<TimeProvider>(clock));
 
     /// <summary>Five cron fields in UTC that match this minute once a year.</summary>
     public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("m H d M '*'", CultureInfo.InvariantCulture);
@@ -23,51 +23,51 @@ internal static class ScheduleGround
 
     public static DateTimeOffset? Instant(JsonNode? node) => node is null ? null : Instant(node.GetValue<string>());
 
-    public static async Task<ScheduleId> Schedule(this RunGround ground, string cron, string misfire = "skip", string overlap = "skip")
+    public static async Task<ScheduleId> Schedule(this RunFixture fixture, string cron, string misfire = "skip", string overlap = "skip")
     {
-        var made =
-            await ground.Post(
-                ground.Client, "/v1/schedules",
-                new { name = $"s-{Guid.NewGuid():n}", cron, timeZone = "UTC", run = ground.Apply("10.9.0.0/16"), misfire, overlap });
-        return ScheduleId.Parse(made["id"]!.GetValue<string>());
+        var created =
+            await fixture.Post(
+                fixture.Client, "/v1/schedules",
+                new { name = $"s-{Guid.NewGuid():n}", cron, timeZone = "UTC", run = fixture.Apply("10.9.0.0/16"), misfire, overlap });
+        return ScheduleId.Parse(created["id"]!.GetValue<string>());
     }
 
     /// <summary>Sets the next due time back, as if nothing had fired the schedule since then.</summary>
-    public static Task MissedSince(this RunGround ground, ScheduleId schedule, DateTimeOffset since) =>
-        ground.Sql("update scheduling.schedule set next_at = $2 where id = $1", schedule.Value, since.UtcDateTime);
+    public static Task SetNextDue(this RunFixture fixture, ScheduleId schedule, DateTimeOffset since) =>
+        fixture.Sql("update scheduling.schedule set next_at = $2 where id = $1", schedule.Value, since.UtcDateTime);
 
     /// <summary>Creates a schedule that is due now and has not fired yet.</summary>
-    public static async Task<ScheduleId> Due(this RunGround ground, string overlap = "skip")
+    public static async Task<ScheduleId> CreateDueSchedule(this RunFixture fixture, string overlap = "skip")
     {
         var now = DateTimeOffset.UtcNow;
-        var schedule = await ground.Schedule(Minute(now), overlap: overlap, misfire: "once");
-        await ground.MissedSince(schedule, now.AddMinutes(-1));
+        var schedule = await fixture.Schedule(Minute(now), overlap: overlap, misfire: "once");
+        await fixture.SetNextDue(schedule, now.AddMinutes(-1));
         return schedule;
     }
 
     public static Task Fire(this ServiceHost host) => host.Services.GetRequiredService<FireDue>().Run(default);
 
     /// <summary>Cancels the run that a fire started, so that the next may start. Null: it started none.</summary>
-    public static async Task<DateTimeOffset?> Fired(this RunGround ground)
+    public static async Task<DateTimeOffset?> CancelFiredRun(this RunFixture fixture)
     {
-        var queued = (await RunGround.Get(ground.Client, "/v1/runs?state=queued"))["items"]!.AsArray();
+        var queued = (await RunFixture.Get(fixture.Client, "/v1/runs?state=queued"))["items"]!.AsArray();
         if (queued.Count == 0)
         {
             return null;
         }
 
         var run = queued.ShouldHaveSingleItem()!;
-        await ground.Post(ground.Client, $"/v1/runs/{run["id"]}:cancel", new { });
+        await fixture.Post(fixture.Client, $"/v1/runs/{run["id"]}:cancel", new { });
         return Instant(run["occurrence"]);
     }
 
-    public static async Task<List<string>> Occurrences(this RunGround ground, ScheduleId schedule) =>
-        [.. (await RunGround.Get(ground.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
+    public static async Task<List<string>> Occurrences(this RunFixture fixture, ScheduleId schedule) =>
+        [.. (await RunFixture.Get(fixture.Client, $"/v1/schedules/{schedule}/occurrences"))["items"]!.AsArray()
             .Select(o => $"{o!["state"]} {o["blocked"]?["code"]}".Trim())];
 }
 
 /// <summary>A clock that shows a fixed time; timers run normally.</summary>
-internal sealed class SetTime : TimeProvider
+internal sealed class FixedClock : TimeProvider
 {
     public DateTimeOffset Now { get; set; } = DateTimeOffset.UtcNow;
 

@@ -12,7 +12,7 @@ namespace NetAutomation.Bench;
 /// <see cref="SshDefaults"/>: the same with OpenSSH's defaults. <see cref="Relay"/>: TCP throughout, through two relays that copy as the
 /// product does. <see cref="Direct"/>: no process in between.
 /// </summary>
-internal sealed class TunnelGround : IDisposable
+internal sealed class TunnelFixture : IDisposable
 {
     private const int DeviceCount = 6;
 
@@ -20,19 +20,19 @@ internal sealed class TunnelGround : IDisposable
     private const string Cipher = "aes128-gcm@openssh.com";
     private readonly Devices _devices = new(DeviceCount);
 
-    private TunnelGround()
+    private TunnelFixture()
     {
     }
 
-    public Way Product { get; private set; } = null!;
+    public DevicePath Product { get; private set; } = null!;
 
-    public Way Ssh { get; private set; } = null!;
+    public DevicePath Ssh { get; private set; } = null!;
 
-    public Way SshDefaults { get; private set; } = null!;
+    public DevicePath SshDefaults { get; private set; } = null!;
 
-    public Way Relay { get; private set; } = null!;
+    public DevicePath Relay { get; private set; } = null!;
 
-    public Way Direct { get; private set; } = null!;
+    public DevicePath Direct { get; private set; } = null!;
 
     /// <summary>The service's process.</summary>
     public Process Service { get; private set; } = null!;
@@ -45,19 +45,19 @@ internal sealed class TunnelGround : IDisposable
 
     public Guid Site { get; } = Guid.CreateVersion7();
 
-    public static async Task<TunnelGround> Start(Stack stack, int links = 1)
+    public static async Task<TunnelFixture> Start(Stack stack, int links = 1)
     {
-        var ground = new TunnelGround();
-        await ground.StartProduct(stack, links);
-        await ground.StartSsh(stack);
-        await ground.StartRelay(stack);
-        ground.Direct = new Way("direct", [.. ground._devices.Ports], () => []);
-        foreach (var way in new[] { ground.Product, ground.Ssh, ground.SshDefaults, ground.Relay })
+        var fixture = new TunnelFixture();
+        await fixture.StartProduct(stack, links);
+        await fixture.StartSsh(stack);
+        await fixture.StartRelay(stack);
+        fixture.Direct = new DevicePath("direct", [.. fixture._devices.Ports], () => []);
+        foreach (var path in new[] { fixture.Product, fixture.Ssh, fixture.SshDefaults, fixture.Relay })
         {
-            await way.Ready();
+            await path.Ready();
         }
 
-        return ground;
+        return fixture;
     }
 
     public void Dispose() => _devices.Dispose();
@@ -77,7 +77,7 @@ internal sealed class TunnelGround : IDisposable
 
     private async Task StartProduct(Stack stack, int links)
     {
-        Stack.Say("starting service, connector and database");
+        Stack.Log("starting service, connector and database");
         await stack.CreateDatabase();
         var (device, run, ports) =
             (Guid.CreateVersion7(), Guid.CreateVersion7(),
@@ -100,10 +100,10 @@ internal sealed class TunnelGround : IDisposable
                 .Replace("{2}", $"{run}", StringComparison.Ordinal));
         ConnectorPort = Ports.Free();
         Service =
-            await stack.StartOpened(
-                new { Tenant, Site, Device = device, Run = run, Doors = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
+            await stack.StartWithBenchSettings(
+                new { Tenant, Site, Device = device, Run = run, Ports = ports }, $"Connectors:Listener=127.0.0.1:{ConnectorPort}");
         Connector = await StartConnector(stack, links);
-        Product = new Way("product", [.. ports.Select(pair => pair[0])], () => [Service.Id, Connector.Id]);
+        Product = new DevicePath("product", [.. ports.Select(pair => pair[0])], () => [Service.Id, Connector.Id]);
     }
 
     private async Task<Process> StartConnector(Stack stack, int links)
@@ -127,7 +127,7 @@ internal sealed class TunnelGround : IDisposable
     /// <summary>Starts both ends of OpenSSH with their own keys and settings.</summary>
     private async Task StartSsh(Stack stack)
     {
-        Stack.Say("starting sshd and ssh -R");
+        Stack.Log("starting sshd and ssh -R");
         var port = Ports.Free();
         foreach (var key in new[] { "ssh-host", "ssh-user" })
         {
@@ -159,22 +159,22 @@ internal sealed class TunnelGround : IDisposable
         Ssh = await Reverse("ssh", "-c", Cipher);
         SshDefaults = await Reverse("ssh defaults");
 
-        async Task<Way> Reverse(string name, params string[] options)
+        async Task<DevicePath> Reverse(string name, params string[] options)
         {
-            var doors = _devices.Ports.Select(device => (Door: Ports.Free(), Device: device)).ToList();
+            var forwarded = _devices.Ports.Select(device => (Local: Ports.Free(), Device: device)).ToList();
             var (client, _) = await stack.Launch(
                 "ssh",
                 [
                     "-N", "-T", "-F", "/dev/null", "-i", stack.File("ssh-user"), "-p", port.ToString(CultureInfo.InvariantCulture), "-o",
                     $"UserKnownHostsFile={known}", "-o", "ExitOnForwardFailure=yes",
                     .. options,
-                    .. doors.SelectMany(
+                    .. forwarded.SelectMany(
                         each =>
-                            new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Door}:127.0.0.1:{each.Device}") }),
+                            new[] { "-R", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{each.Local}:127.0.0.1:{each.Device}") }),
                             $"{Environment.UserName}@127.0.0.1",
                 ],
                 null);
-            return new Way(name, [.. doors.Select(each => each.Door)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
+            return new DevicePath(name, [.. forwarded.Select(each => each.Local)], () => ProcessFigures.Tree(server.Id).Append(client.Id));
         }
     }
 
@@ -182,10 +182,10 @@ internal sealed class TunnelGround : IDisposable
     {
         var chain =
             _devices.Ports.Select(
-                device => (Door: Ports.Free(), Middle: Ports.Free(), Device: device))
+                device => (Local: Ports.Free(), Middle: Ports.Free(), Device: device))
                     .ToList();
         var (second, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Middle}:{each.Device}")], "ready");
-        var (first, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Door}:{each.Middle}")], "ready");
-        Relay = new Way("relay", [.. chain.Select(each => each.Door)], () => [first.Id, second.Id]);
+        var (first, _) = await stack.Launch(stack.Inside, ["relay", .. chain.Select(each => $"{each.Local}:{each.Middle}")], "ready");
+        Relay = new DevicePath("relay", [.. chain.Select(each => each.Local)], () => [first.Id, second.Id]);
     }
 }

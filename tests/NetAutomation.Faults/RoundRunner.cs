@@ -7,7 +7,7 @@ using Npgsql;
 namespace NetAutomation.Faults;
 
 /// <summary>Plays rounds one after the other on one stack with one customer.</summary>
-internal sealed class Lane(int number, Stack stack, Action<string> progress) : IDisposable
+internal sealed class RoundRunner(int number, Stack stack, Action<string> progress) : IDisposable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
     private readonly Dictionary<string, string> _deviceIds = [];
@@ -30,7 +30,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
 
     public async Task Prepare()
     {
-        await stack.Up();
+        await stack.StartAll();
         Note("the stack is up");
         _customer = new Customer(stack);
         _journals = new Journals(Path.Combine(stack.Data, "journal"));
@@ -68,14 +68,14 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         await File.WriteAllTextAsync(Path.Combine(stack.Data, "fleet/slow.json"), JsonSerializer.Serialize(slow));
         if (plan.Kind == "slow-readers")
         {
-            await BeforeSlowReaders(plan);
+            await PlayWithSlowReaders(plan);
         }
         else
         {
-            await UnderFault(plan);
+            await PlayWithFault(plan);
         }
 
-        await Healthy(plan);
+        await WaitForRecovery(plan);
         Verdict = await _checker.Check(_planned, _journals.Read(), _faults);
         Verdict.Problems.UnionWith(_found);
         foreach (var (count, text) in Verdict.Problems.Where(problem => !_found.Contains(problem)).ToList())
@@ -83,7 +83,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
             Found(count, text);
         }
 
-        var became = await Scalar<string>($"""
+        var summary = await Scalar<string>($"""
             select string_agg(what, ', ') from (
               select count(*) || ' ' || state || case when attempt > 1 then ' at attempt ' || attempt else '' end as what
               from runs.run where labels->>'round' = '{plan.Round}' group by state, attempt
@@ -92,7 +92,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
               join runs.run_device d on d.run_id = r.id
               where labels->>'round' = '{plan.Round}' group by outcome, d.code) w
             """);
-        Note($"round {plan.Round}: over: {became}");
+        Note($"round {plan.Round}: over: {summary}");
     }
 
     public void Dispose()
@@ -102,27 +102,27 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         _database?.Dispose();
     }
 
-    private async Task UnderFault(Plan plan)
+    private async Task PlayWithFault(Plan plan)
     {
         var first = plan.Runs[0];
         await Submit(first);
         var others = Task.WhenAll(plan.Runs.Skip(1).Select(Submit));
-        await Reached(plan, first);
+        await WaitForMoment(plan, first);
         await Task.Delay(plan.Jitter);
-        var mend = await Inject(plan, first);
-        var over = mend();
+        var restore = await Inject(plan, first);
+        var over = restore();
         await others;
         // A permanent fault ends when nothing changes any more.
-        await Ended(plan, plan.Kind == "cut-forever");
+        await WaitForEnds(plan, plan.Kind == "cut-forever");
         await over;
         if (plan.Kind == "cut-forever")
         {
             stack.Kill($"connector{plan.Connector}");
-            _relays[plan.Connector - 1].Mend();
+            _relays[plan.Connector - 1].Restore();
             await stack.Start($"connector{plan.Connector}");
         }
 
-        await Ended(plan, false);
+        await WaitForEnds(plan, false);
     }
 
     /// <summary>Injects the fault and returns the function that ends it.</summary>
@@ -130,14 +130,14 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     {
         var (victim, affected) = plan.Kind switch
         {
-            "kill-worker" or "stop-worker" => Carrier(plan, first),
+            "kill-worker" or "stop-worker" => ExecutingWorker(plan, first),
             "kill-api" => ($"api{plan.Replica}", []),
             "kill-postgres" => ("postgres", []),
             _ => ($"connector{plan.Connector}", (IReadOnlyList<string>)[]),
         };
         var at = (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
         _faults.Add(new Fault(plan.Kind, plan.Round, at, victim, affected));
-        Note($"round {plan.Round}: {plan.Kind} on {victim}{(affected.Count > 0 ? $", which carries out {affected.Count} runs" : "")}");
+        Note($"round {plan.Round}: {plan.Kind} on {victim}{(affected.Count > 0 ? $", which executes {affected.Count} runs" : "")}");
         var relay = _relays[plan.Connector - 1];
         switch (plan.Kind)
         {
@@ -156,7 +156,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
                 return async () =>
                 {
                     await Task.Delay(TimeSpan.FromSeconds(int.Parse(plan.Kind[4..], System.Globalization.CultureInfo.InvariantCulture)));
-                    relay.Mend();
+                    relay.Restore();
                 };
             default:
                 stack.Kill(victim);
@@ -169,7 +169,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     }
 
     /// <summary>The worker that executes the round's first run, else the one that the seed names; and the runs that it executes.</summary>
-    private (string Worker, IReadOnlyList<string> Runs) Carrier(Plan plan, PlannedRun first)
+    private (string Worker, IReadOnlyList<string> Runs) ExecutingWorker(Plan plan, PlannedRun first)
     {
         List<string> Of(string worker) => [.. plan.Runs.Where(run => run.Id is not null && Directory.Exists(stack.Work(worker))
             && Directory.GetDirectories(stack.Work(worker), $"{run.Id}-*").Length > 0).Select(run => run.Key)];
@@ -177,7 +177,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         return (worker, Of(worker));
     }
 
-    private async Task BeforeSlowReaders(Plan plan)
+    private async Task PlayWithSlowReaders(Plan plan)
     {
         var (alone, read) = plan.Compared();
         var (first, _) = await Timed(plan, alone, 0);
@@ -197,7 +197,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         await Submit(run);
         using var over = new CancellationTokenSource();
         var reading = Enumerable.Range(0, readers).Select(_ => _customer.ReadSlowly(run.Id!, over.Token)).ToList();
-        await Ended(plan, false, run);
+        await WaitForEnds(plan, false, run);
         var took = clock.Elapsed;
         await over.CancelAsync();
         var bytes = (await Task.WhenAll(reading)).Sum();
@@ -228,7 +228,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         run.Id = Text(answer, "id");
     }
 
-    private async Task Reached(Plan plan, PlannedRun run)
+    private async Task WaitForMoment(Plan plan, PlannedRun run)
     {
         var since = _journals.Read().Count;
         await Eventually.Within(TimeSpan.FromSeconds(60), async () => plan.Moment switch
@@ -244,7 +244,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     /// <summary>
     /// Waits until the round's runs have ended and resolves those that stay unknown. The checker reports runs that do not end.
     /// </summary>
-    private async Task Ended(Plan plan, bool orQueued, PlannedRun? only = null)
+    private async Task WaitForEnds(Plan plan, bool orQueued, PlannedRun? only = null)
     {
         IReadOnlyList<PlannedRun> runs = only is null ? [.. plan.Runs.Where(run => _planned.Contains(run))] : [only];
         var unknownSince = new Dictionary<string, DateTime>();
@@ -315,7 +315,7 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
     }
 
     /// <summary>Waits until the stack has recovered from the round's fault, so the next round is not affected.</summary>
-    private async Task Healthy(Plan plan)
+    private async Task WaitForRecovery(Plan plan)
     {
         var healthy = await Eventually.Within(TimeSpan.FromSeconds(90), async () =>
         {
@@ -402,5 +402,5 @@ internal sealed class Lane(int number, Stack stack, Action<string> progress) : I
         }
     }
 
-    private void Note(string text) => progress($"lane {number}: {text}");
+    private void Note(string text) => progress($"stack {number}: {text}");
 }

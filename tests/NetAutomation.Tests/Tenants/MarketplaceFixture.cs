@@ -21,13 +21,13 @@ using SimulatedProduct = NetAutomation.AwsSimulator.MarketplaceOptions;
 namespace NetAutomation.Tests.Tenants;
 
 /// <summary>The service and a simulated AWS that sells it: with concurrent agreements as <c>pc</c>, without as <c>old</c>.</summary>
-internal sealed partial class Market : IAsyncDisposable
+internal sealed partial class MarketplaceFixture : IAsyncDisposable
 {
     public const string Legacy = "old";
     private readonly NpgsqlDataSource _owner;
     private bool _lost;
 
-    private Market(SimulatedCloud cloud, ServiceHost service, TestDatabase database)
+    private MarketplaceFixture(SimulatedCloud cloud, ServiceHost service, TestDatabase database)
     {
         (Cloud, Service) = (cloud, service);
         _owner = NpgsqlDataSource.Create(database.Owner);
@@ -40,9 +40,11 @@ internal sealed partial class Market : IAsyncDisposable
 
     public HttpClient Staff { get; }
 
-    public static Task<Market> Start(PostgresServer postgres, params string[] settings) => Start(postgres, product => product, settings);
+    public static Task<MarketplaceFixture> Start(PostgresServer postgres, params string[] settings) =>
+        Start(postgres, product => product, settings);
 
-    public static async Task<Market> Start(PostgresServer postgres, Func<SimulatedProduct, SimulatedProduct> set, params string[] settings)
+    public static async Task<MarketplaceFixture> Start(
+        PostgresServer postgres, Func<SimulatedProduct, SimulatedProduct> set, params string[] settings)
     {
         var options = SimulatedCloud.Options();
         var cloud = await SimulatedCloud.StartAsync(options with
@@ -80,19 +82,19 @@ internal sealed partial class Market : IAsyncDisposable
                 builder.Services.AddSingleton<IAmazonMarketplaceEntitlementService>(new AmazonMarketplaceEntitlementServiceClient(
                     credentials, new AmazonMarketplaceEntitlementServiceConfig { ServiceURL = url, AuthenticationRegion = "us-east-1" }));
             });
-        return new Market(cloud, service, database);
+        return new MarketplaceFixture(cloud, service, database);
     }
 
     /// <summary>Creates a subscription at AWS Marketplace that is not confirmed yet.</summary>
     public async Task<Subscription> Subscribe(string account = SimulatedCloud.Customer, string? product = null, object? entitlements = null)
     {
-        var made =
+        var created =
             await Cloud.ControlAsync(HttpMethod.Post, "/control/subscriptions", new { account, productCode = product, entitlements }, 201);
-        return new Subscription(made.GetProperty("id").GetString()!, account, made.GetProperty("registrationToken").GetString()!);
+        return new Subscription(created.GetProperty("id").GetString()!, account, created.GetProperty("registrationToken").GetString()!);
     }
 
     /// <summary>Lets AWS Marketplace change the subscription: activate, end, deprovision or fail.</summary>
-    public Task Say(Subscription subscription, string what, string query = "") =>
+    public Task Change(Subscription subscription, string what, string query = "") =>
         Cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{subscription.Id}:{what}{query}");
 
     public static async Task<(HttpStatusCode Status, string Page)> Post(
@@ -123,7 +125,7 @@ internal sealed partial class Market : IAsyncDisposable
     /// <summary>Creates a tenant with an endpoint and its first key.</summary>
     public async Task<(TenantId Tenant, HttpClient Client, string Endpoint, HttpClient Browser)> Onboard(Subscription subscription)
     {
-        await Say(subscription, "activate");
+        await Change(subscription, "activate");
         var browser = await Register(subscription);
         await Shows(browser, SimulatedCloud.ServiceName);
         var endpoint = await Endpoint(subscription.Account);
@@ -138,10 +140,10 @@ internal sealed partial class Market : IAsyncDisposable
     public async Task<string> State(TenantId tenant) =>
         (await Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}")).GetProperty("state").GetString()!;
 
-    public Task Becomes(TenantId tenant, string state) => Eventually.Holds(async () => await State(tenant) == state);
+    public Task WaitForState(TenantId tenant, string state) => Eventually.Holds(async () => await State(tenant) == state);
 
     /// <summary>Applies the waiting events.</summary>
-    public async Task Sweep()
+    public async Task ApplyEvents()
     {
         await using var scope = Service.Services.CreateAsyncScope();
         await ActivatorUtilities.CreateInstance<SweepEvents>(scope.ServiceProvider).Run(default);
@@ -189,7 +191,7 @@ internal sealed partial class Market : IAsyncDisposable
         return $"{Cloud.AwsUrl}?{query}&X-Amz-Signature={Hex(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)))}";
     }
 
-    public async Task LoseAws()
+    public async Task CutAws()
     {
         _lost = true;
         await Cloud.DisposeAsync();

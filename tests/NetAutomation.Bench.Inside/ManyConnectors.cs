@@ -4,7 +4,7 @@ using NetAutomation.Connector;
 namespace NetAutomation.Bench.Inside;
 
 /// <summary>Many connectors in one process, composed of the connector's own parts as its run command does.</summary>
-internal static class Crowd
+internal static class ManyConnectors
 {
     public static async Task Run(string port, string server, string ca, string folder, string tokens)
     {
@@ -28,13 +28,13 @@ internal static class Crowd
 
     private static async Task Serve(string folder, ConnectorLog log)
     {
-        var time = TimeProvider.System;
+        var clock = TimeProvider.System;
         var state = ConnectorState.Load(folder);
         using var key = ConnectorState.LoadKey(folder);
         var instance = Instance.Start(folder);
         using var fences = new FenceFile(Path.Combine(folder, "fences"));
-        using var tunnels = new TunnelTable(fences, time);
-        var devices = new DeviceSockets(AllowList.Parse(""), new DeviceLimits(1, 1, 1, time), time);
-        await new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, time), log, time).Run(1, default);
+        using var tunnels = new TunnelTable(fences, clock);
+        var devices = new DeviceSockets(AllowList.Parse(""), new DeviceLimits(1, 1, 1, clock), clock);
+        await new Links(() => new Link(state, key, instance, fences, tunnels, devices, log, clock), log, clock).Run(1, default);
     }
 }

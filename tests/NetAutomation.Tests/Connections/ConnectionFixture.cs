@@ -19,7 +19,7 @@ using Npgsql;
 namespace NetAutomation.Tests.Connections;
 
 /// <summary>A database, a simulated EC2 whose clock advances while a round waits, and rounds that a test may kill at any step.</summary>
-internal sealed class ConnectionGround : IAsyncDisposable
+internal sealed class ConnectionFixture : IAsyncDisposable
 {
     private static readonly BasicAWSCredentials _credentials =
         new("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);
@@ -29,10 +29,10 @@ internal sealed class ConnectionGround : IAsyncDisposable
     private readonly BindingDirectory _directory;
     private readonly BindingBell _bell;
 
-    private ConnectionGround(TestDatabase database, SimulatedCloud cloud, Hurry clock)
+    private ConnectionFixture(TestDatabase database, SimulatedCloud cloud, JumpingClock clock)
     {
         (Cloud, Clock, Owner, _system) = (cloud, clock, NpgsqlDataSource.Create(database.Owner), NpgsqlDataSource.Create(database.System));
-        Ec2 = new BreakableEc2(
+        Ec2 = new KillableEc2(
             _credentials,
             new AmazonEC2Config { ServiceURL = cloud.AwsUrl.ToString(), AuthenticationRegion = "us-east-1", MaxErrorRetry = 0 });
         _services = new ServiceCollection().AddMetrics().AddScoped(_ => Db()).BuildServiceProvider();
@@ -48,11 +48,11 @@ internal sealed class ConnectionGround : IAsyncDisposable
 
     public SimulatedCloud Cloud { get; }
 
-    public Hurry Clock { get; }
+    public JumpingClock Clock { get; }
 
     public NpgsqlDataSource Owner { get; }
 
-    public BreakableEc2 Ec2 { get; }
+    public KillableEc2 Ec2 { get; }
 
     public ConnectionMetrics Metrics { get; }
 
@@ -62,14 +62,14 @@ internal sealed class ConnectionGround : IAsyncDisposable
         GoneAfter = TimeSpan.Zero,
     };
 
-    public static async Task<ConnectionGround> Start(PostgresServer postgres, Ec2Options? ec2 = null)
+    public static async Task<ConnectionFixture> Start(PostgresServer postgres, Ec2Options? ec2 = null)
     {
-        var clock = new Hurry();
+        var clock = new JumpingClock();
         var options = SimulatedCloud.Options();
         var cloud = await SimulatedCloud.StartAsync(
             options with { Ec2 = ec2 ?? new(), Services = [new ServiceOptions(SimulatedCloud.ServiceId) { AllowedPrincipals = ["*"] }] },
             clock);
-        return new ConnectionGround(await postgres.Create(), cloud, clock);
+        return new ConnectionFixture(await postgres.Create(), cloud, clock);
     }
 
     public static string NewAccount() => $"{Interlocked.Increment(ref _accounts)}";
@@ -90,7 +90,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
     {
         await using var db = Db(kill);
         var options = Options.Create(Settings);
-        var api = new EndpointServiceApi(new BreakableEc2(Ec2, kill), options, Metrics, Clock);
+        var api = new EndpointServiceApi(new KillableEc2(Ec2, kill), options, Metrics, Clock);
         var principals = new AllowedPrincipals(db, api, options, NullLogger<AllowedPrincipals>.Instance);
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         return await new Reconcile(db, api, principals, options, _directory, _bell, Metrics, Clock, NullLogger<Reconcile>.Instance)
@@ -192,7 +192,7 @@ internal sealed class ConnectionGround : IAsyncDisposable
 }
 
 /// <summary>A clock that jumps ahead whenever somebody waits.</summary>
-internal sealed class Hurry : TimeProvider
+internal sealed class JumpingClock : TimeProvider
 {
     private readonly Lock _gate = new();
     private TimeSpan _ahead;
@@ -226,17 +226,17 @@ internal sealed class Hurry : TimeProvider
 }
 
 /// <summary>EC2 over the wire, unless the process that calls is dead.</summary>
-internal sealed class BreakableEc2 : AmazonEC2Client
+internal sealed class KillableEc2 : AmazonEC2Client
 {
-    private readonly BreakableEc2? _inner;
+    private readonly KillableEc2? _inner;
     private readonly KillSwitch? _kill;
 
-    public BreakableEc2(AWSCredentials credentials, AmazonEC2Config config)
+    public KillableEc2(AWSCredentials credentials, AmazonEC2Config config)
         : base(credentials, config)
     {
     }
 
-    public BreakableEc2(BreakableEc2 inner, KillSwitch? kill)
+    public KillableEc2(KillableEc2 inner, KillSwitch? kill)
         : base(new AnonymousAWSCredentials(), new AmazonEC2Config { ServiceURL = "http://127.0.0.1:1" }) => (_inner, _kill) = (inner, kill);
 
     public override Task<DescribeVpcEndpointConnectionsResponse> DescribeVpcEndpointConnectionsAsync(

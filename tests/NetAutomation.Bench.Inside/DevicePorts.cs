@@ -10,7 +10,7 @@ namespace NetAutomation.Bench.Inside;
 /// TCP ports of the service's process that lead to a device, in place of a run's UNIX socket: they behave like a port of <c>ssh -R</c>.
 /// Every stream is dialled for a running run, so the database is asked, the fence is checked and the permits are renewed.
 /// </summary>
-internal sealed class Door(DeviceDialler dialler, Openings openings) : BackgroundService
+internal sealed class DevicePorts(DeviceDialler dialler, BenchSettings settings) : BackgroundService
 {
     private const long Fence = 1;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
@@ -18,41 +18,41 @@ internal sealed class Door(DeviceDialler dialler, Openings openings) : Backgroun
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        foreach (var door in openings.Doors)
+        foreach (var pair in settings.Ports)
         {
-            var listener = new TcpListener(IPAddress.Loopback, door[0]);
+            var listener = new TcpListener(IPAddress.Loopback, pair[0]);
             listener.Start(1024);
-            _ = Listen(listener, door[1], stoppingToken);
+            _ = Listen(listener, pair[1], stoppingToken);
         }
 
         using var timer = new PeriodicTimer(_permitEvery);
         do
         {
-            dialler.Permit(new(openings.Tenant), new(openings.Run), Fence);
+            dialler.Permit(new(settings.Tenant), new(settings.Run), Fence);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private async Task Listen(TcpListener listener, int port, CancellationToken stop)
+    private async Task Listen(TcpListener listener, int port, CancellationToken cancel)
     {
         using (listener)
         {
-            while (!stop.IsCancellationRequested)
+            while (!cancel.IsCancellationRequested)
             {
-                _ = Serve(await listener.AcceptSocketAsync(stop), port, stop);
+                _ = Serve(await listener.AcceptSocketAsync(cancel), port, cancel);
             }
         }
     }
 
-    private async Task Serve(Socket socket, int port, CancellationToken stop)
+    private async Task Serve(Socket socket, int port, CancellationToken cancel)
     {
         socket.NoDelay = true;
         await using var inside = new NetworkStream(socket, ownsSocket: true);
         var dial =
             new DeviceDial(
-                new(openings.Tenant), new(openings.Site), new(openings.Device), "127.0.0.1", port, new(openings.Run), Fence,
+                new(settings.Tenant), new(settings.Site), new(settings.Device), "127.0.0.1", port, new(settings.Run), Fence,
                 Exclusive: true);
-        var result = await dialler.Dial(dial, _patience, stop);
+        var result = await dialler.Dial(dial, _patience, cancel);
         if (result.Stream is not { } device)
         {
             await Console.Error.WriteLineAsync($"no stream: {result.Code} {result.Detail}");
@@ -63,7 +63,7 @@ internal sealed class Door(DeviceDialler dialler, Openings openings) : Backgroun
         {
             try
             {
-                var (up, down) = (Up(inside, device, stop), Down(device, inside, socket, stop));
+                var (up, down) = (CopyToDevice(inside, device, cancel), CopyFromDevice(device, inside, socket, cancel));
                 await await Task.WhenAny(up, down);
                 await Task.WhenAll(up, down);
             }
@@ -74,15 +74,15 @@ internal sealed class Door(DeviceDialler dialler, Openings openings) : Backgroun
         }
     }
 
-    private static async Task Up(NetworkStream inside, TunnelStream device, CancellationToken stop)
+    private static async Task CopyToDevice(NetworkStream inside, TunnelStream device, CancellationToken cancel)
     {
-        await StreamPump.Copy(inside, device, stop);
+        await StreamPump.Copy(inside, device, cancel);
         await device.CompleteWrites();
     }
 
-    private static async Task Down(TunnelStream device, NetworkStream inside, Socket socket, CancellationToken stop)
+    private static async Task CopyFromDevice(TunnelStream device, NetworkStream inside, Socket socket, CancellationToken cancel)
     {
-        await StreamPump.Copy(device, inside, stop);
+        await StreamPump.Copy(device, inside, cancel);
         socket.Shutdown(SocketShutdown.Send);
     }
 }
