@@ -112,7 +112,7 @@ public sealed class AdjustmentTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task What_names_nothing_is_refused_by_pointer()
+    public async Task A_reference_to_nothing_is_refused_by_pointer()
     {
         await using var books = await BooksFixture.Open(postgres);
         await books.Run();

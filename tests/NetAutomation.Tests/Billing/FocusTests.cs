@@ -11,7 +11,7 @@ public sealed class FocusTests(PostgresServer postgres)
 {
     /// <summary>Random months of one tenant; <c>NETAUTOMATION_SEED</c> repeats one.</summary>
     [Fact]
-    public async Task What_is_billed_under_a_number_is_exactly_that_invoice()
+    public async Task The_bill_of_a_number_is_exactly_that_invoice()
     {
         var seed = Environment.GetEnvironmentVariable("NETAUTOMATION_SEED") is { } given
             ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next();
@@ -61,7 +61,7 @@ public sealed class FocusTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Rows_name_device_price_run_and_what_they_correct()
+    public async Task Rows_name_device_price_run_and_the_corrected_charge()
     {
         await using var books = await BooksFixture.Open(postgres);
         var run = await books.Run(DeviceOutcome.Changed, DeviceOutcome.Failed, DeviceOutcome.Ok);

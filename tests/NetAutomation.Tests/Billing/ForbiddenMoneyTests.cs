@@ -115,8 +115,8 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
         Check, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
         "gen_random_uuid(), run_id, 'minute', quantity, free_quantity, unit_micros, amount_micros - 1")]
     [InlineData(
-        Check, Reserve, "free_quantity, unit_micros, amount_micros, currency,\n",
-        "free_quantity, unit_micros, -1, currency,\n")]
+        Check, Reserve, "amount_micros, currency,\n  price_version_id, channel\nfrom",
+        "-1, currency,\n  price_version_id, channel\nfrom")]
     [InlineData(
         Key, Reserve, "gen_random_uuid(), run_id, component, quantity, free_quantity, unit_micros, amount_micros",
         "gen_random_uuid(), gen_random_uuid(), component, quantity, free_quantity, 1, quantity - free_quantity")]
@@ -313,7 +313,7 @@ public sealed class ForbiddenMoneyTests(Books books) : IClassFixture<Books>
     [InlineData("purchasing.purchase")]
     [InlineData("runs.run_transition")]
     [InlineData("web.audit_event")]
-    public async Task What_is_written_once_is_not_changed_by_the_owner_of_the_schema_either(string table)
+    public async Task Not_even_the_owner_of_the_schema_changes_append_only_rows(string table)
     {
         foreach (var sql in (string[])[$"update {table} set tenant_id = tenant_id", $"delete from {table}", $"truncate {table} cascade"])
         {

@@ -269,7 +269,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task What_credit_notes_took_back_is_no_longer_owed()
+    public async Task An_amount_that_credit_notes_reversed_is_no_longer_owed()
     {
         await using var books = await BooksFixture.Open(postgres);
         await books.Run();

@@ -18,7 +18,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
         ["throttle", "unavailable", "cut", "refuse", "not_subscribed", "unprocessed", "kept_then_failed", "kept_then_cut"];
 
     [Fact]
-    public async Task Reported_is_exactly_what_was_settled_wherever_the_reporter_is_killed()
+    public async Task The_report_equals_the_settled_amounts_wherever_the_reporter_is_killed()
     {
         var first = Number("NETAUTOMATION_METERING_SEED") ?? Random.Shared.Next();
         var count = Number("NETAUTOMATION_METERING_HISTORIES") ?? Histories;

@@ -12,7 +12,7 @@ namespace NetAutomation.Tests.Billing;
 public sealed class MeteringServiceTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task The_end_of_an_agreement_reports_its_last_usage_at_once_and_what_a_dead_process_left_comes_by_the_clock()
+    public async Task The_end_of_an_agreement_reports_its_last_usage_at_once_and_a_timer_reports_that_of_a_dead_process()
     {
         await using var fixture = await MeteringFixture.Start(postgres);
         var credentials = new BasicAWSCredentials("AKIA" + SimulatedCloud.Provider, "secret-of-" + SimulatedCloud.Provider);

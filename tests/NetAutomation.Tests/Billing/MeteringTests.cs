@@ -158,7 +158,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
     }
 
     [Fact]
-    public async Task Somebody_elses_number_is_parked_and_told()
+    public async Task Another_systems_quantity_is_parked_and_logged()
     {
         var customer = await Fixture.Subscribe(null, _batch);
         await Fixture.Charge(customer, 30_000, _start);
@@ -372,7 +372,7 @@ public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<Met
 public sealed class MeteringWatchTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task Usage_that_waits_is_told_once_per_change_by_all_processes_together()
+    public async Task Waiting_usage_is_logged_once_per_change_by_all_processes_together()
     {
         await using var fixture = await MeteringFixture.Start(postgres);
         var customer = await fixture.Subscribe();
@@ -423,7 +423,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task The_jobs_seal_and_send_what_is_due()
+    public async Task The_jobs_seal_and_send_due_usage()
     {
         await using var fixture = await MeteringFixture.Start(postgres);
         var (mine, other) = (await fixture.Subscribe(), await fixture.Subscribe());

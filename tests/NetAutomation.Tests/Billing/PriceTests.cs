@@ -13,7 +13,7 @@ public sealed class PriceTests(PostgresServer postgres)
     private const string Device = "static-routes/apply/device";
 
     [Fact]
-    public async Task A_new_price_is_for_what_is_quoted_after_it()
+    public async Task A_new_price_applies_to_later_quotes()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
         var before = await fixture.StartRun();
@@ -159,7 +159,7 @@ public sealed class PriceTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task What_cannot_be_meant_is_refused()
+    public async Task A_price_out_of_range_is_refused()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         var staff = fixture.Host.Operator();

@@ -168,7 +168,7 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
     }
 
     [Fact]
-    public async Task What_is_repaired_is_unparked_and_issued()
+    public async Task A_repaired_invoice_is_unparked_and_issued()
     {
         await using var books = await CleanBooks.Of(postgres);
         await books.AMonthPasses();
@@ -190,7 +190,7 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
     }
 
     [Fact]
-    public async Task A_month_is_closed_for_those_whose_books_add_up_and_says_what_keeps_the_others()
+    public async Task A_month_is_closed_for_tenants_with_correct_books_and_names_the_findings_of_the_others()
     {
         await using var books = await BooksFixture.Open(postgres);
         var other = await books.Fixture.Host.CreateTenant();

@@ -10,7 +10,7 @@ namespace NetAutomation.Tests.Billing;
 public sealed class SuspensionTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task A_suspended_tenant_starts_nothing_and_what_was_accepted_goes_on()
+    public async Task A_suspended_tenant_starts_no_run_and_accepted_runs_continue()
     {
         await using var fixture = await ScheduleFixture.Start(postgres);
         var rental =

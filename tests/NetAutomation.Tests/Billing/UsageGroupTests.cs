@@ -62,7 +62,7 @@ public sealed class UsageGroupTests(PostgresServer postgres)
     [InlineData("groupBy=")]
     [InlineData("groupBy=day,day")]
     [InlineData("groupBy=day&from=2020-01-01T00:00:00Z")]
-    public async Task What_cannot_be_grouped_is_refused(string query)
+    public async Task An_invalid_grouping_is_refused(string query)
     {
         await using var books = await BooksFixture.Open(postgres, devices: 1);
         (await books.Customer.Call("GET", $"/v1/usage?{query}")).Must(HttpStatusCode.UnprocessableEntity);

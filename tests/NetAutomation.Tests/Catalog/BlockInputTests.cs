@@ -82,7 +82,7 @@ public sealed class BlockInputTests
     public void Input_against_the_schema_is_refused_where_the_fault_is(string json, string fault) => Validate(json).ShouldBe([fault]);
 
     [Fact]
-    public void Every_fault_is_told_at_once() =>
+    public void All_faults_are_reported_together() =>
         Validate("""{"routes":[{"prefix":"x","metric":0},{}],"on":1}""").ShouldBe(
             ["/input/on type", "/input/routes/0/metric minimum", "/input/routes/0/prefix min_length", "/input/routes/0/prefix pattern",
                 "/input/routes/1/prefix required"],

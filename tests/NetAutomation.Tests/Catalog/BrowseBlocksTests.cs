@@ -53,6 +53,6 @@ public sealed class BrowseBlocksTests(SharedHost shared) : IClassFixture<SharedH
     [InlineData("/v1/blocks/none", HttpStatusCode.NotFound)]
     [InlineData("/v1/blocks/static-routes/versions/9.9.9", HttpStatusCode.NotFound)]
     [InlineData("/v1/blocks?effect=harmless", HttpStatusCode.UnprocessableEntity)]
-    public async Task What_is_not_there_is_refused(string path, HttpStatusCode status) =>
+    public async Task An_unknown_block_or_version_is_refused(string path, HttpStatusCode status) =>
         (await (await shared.Host.CreateTenant()).Client.Call("GET", path)).Must(status);
 }

@@ -54,7 +54,7 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Broken_folder_is_refused_by_itself_and_what_was_published_before_is_still_found()
+    public async Task A_broken_folder_is_refused_alone_and_published_versions_are_still_found()
     {
         Write("1.0.0", "0.10");
         await Publish();

@@ -94,7 +94,7 @@ public sealed class DeadBindingTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_bell_is_heard_in_another_process()
+    public async Task A_signal_reaches_another_process()
     {
         await using var source = NpgsqlDataSource.Create(_database.App);
         using var here = new BindingBell(source, TimeProvider.System, NullLogger<BindingBell>.Instance);

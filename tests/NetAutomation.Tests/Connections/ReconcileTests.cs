@@ -76,7 +76,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_always_fails_is_asked_ever_more_rarely_and_holds_up_no_other()
+    public async Task A_connection_that_always_fails_is_retried_ever_more_rarely_and_delays_no_other()
     {
         var tenant = await _service.CreateTenant();
         var settings = new ConnectionsOptions { ServiceId = Service, ServiceName = Service, PendingInterval = TimeSpan.FromMinutes(1) };
@@ -119,7 +119,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_shown_as_deleted_never_comes_back_by_a_late_answer()
+    public async Task A_deleted_connection_never_comes_back_by_a_late_answer()
     {
         var tenant = await _service.CreateTenant();
         _ec2.Connections = [Connection(tenant.EndpointId, tenant.Account, "deleting", DateTime.UnixEpoch)];
@@ -465,7 +465,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     [InlineData("RequestExpired", 1)]
     [InlineData("AuthFailure", 1)]
     [InlineData("SomethingNew", 30)]
-    public async Task What_is_wrong_with_the_request_is_no_fault_of_an_item(string code, int calls)
+    public async Task A_fault_of_the_request_is_no_fault_of_an_item(string code, int calls)
     {
         var tenant = await _service.CreateTenant();
         _ec2.Connections =
@@ -481,7 +481,7 @@ public sealed class ReconcileTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refused_principal_is_asked_for_ever_more_rarely_and_holds_up_no_other()
+    public async Task A_refused_principal_is_retried_ever_more_rarely_and_delays_no_other()
     {
         var (closed, other) = (await _service.CreateTenant(), await _service.CreateTenant());
         var settings =

@@ -42,7 +42,7 @@ public sealed class BulkStreamTests
     [InlineData(new[] { 16_406 })]
     [InlineData(new[] { 16_406, 40 })]
     [InlineData(new[] { 16_406, 16_406, 500 })]
-    public async Task Nothing_waits_for_another_write(int[] lengths)
+    public async Task Data_does_not_wait_for_another_write(int[] lengths)
     {
         var (stream, peer) = await Pair();
         await using (stream)

@@ -24,7 +24,7 @@ public sealed class DoctorTests(PostgresServer postgres) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task Healthy_connector_is_told_so_and_goes_on_undisturbed()
+    public async Task A_healthy_connector_passes_the_doctor_and_continues_undisturbed()
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var device = new TestDevice();

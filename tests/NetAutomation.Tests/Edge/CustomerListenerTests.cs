@@ -97,7 +97,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
     }
 
     [Fact]
-    public async Task Header_and_client_hello_in_one_segment_are_told_apart()
+    public async Task Header_and_client_hello_in_one_segment_are_separated()
     {
         await using var plain = await ProxyV2.Connect(_service.Address(Listener.Customer), [], CancellationToken.None);
         await using var joined = new PrefixedStream(plain, ProxyV2.Header((await _service.CreateTenant()).EndpointId));
@@ -121,7 +121,7 @@ public sealed class CustomerListenerTests(PostgresServer postgres) : IAsyncLifet
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task What_is_no_header_is_closed_at_once(string what, byte[] bytes)
+    public async Task A_connection_without_a_header_is_closed_at_once(string what, byte[] bytes)
     {
         (await ClosesOn(bytes)).ShouldBeTrue(what);
     }

@@ -32,7 +32,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
     }
 
     [Fact]
-    public async Task A_process_joins_when_ready_and_leaves_without_breaking_what_is_under_way()
+    public async Task A_process_joins_when_ready_and_leaves_without_breaking_open_requests()
     {
         await using var cloud = await SimulatedCloud.StartAsync(Options());
         var database = await postgres.Create();

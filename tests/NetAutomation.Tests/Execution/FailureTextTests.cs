@@ -13,5 +13,5 @@ public sealed class FailureTextTests
     [InlineData("Socket is closed", DeviceCode.ConnectionClosed)]
     [InlineData("Internal error", DeviceCode.InternalError)]
     [InlineData("ip bogus\n% Unknown command: ip bogus\nr001(config)# ", DeviceCode.TaskFailed)]
-    public void Failure_is_told_apart_by_its_text(string text, string code) => FailureText.Classify(text).ShouldBe(code);
+    public void A_failure_is_classified_by_its_text(string text, string code) => FailureText.Classify(text).ShouldBe(code);
 }

@@ -9,7 +9,7 @@ namespace NetAutomation.Tests.Fleet;
 public sealed class DrainTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task A_worker_told_to_end_finishes_what_it_can_and_hands_back_the_rest()
+    public async Task A_worker_that_drains_finishes_the_runs_it_can_and_hands_back_the_rest()
     {
         await using var fleet = await ServiceFleet.Start(postgres, 2);
         await fleet.StartWorker("first", "Execution:DrainSeconds=300");

@@ -49,7 +49,7 @@ public sealed class AddressTests
     [InlineData("a\nb")]
     [InlineData("r1.example:22")]
     [InlineData("user@host")]
-    public void What_is_no_device_is_refused(string text)
+    public void An_address_that_no_device_can_have_is_refused(string text)
     {
         Addresses.Canonical(text, false, out var reason).ShouldBeNull();
         reason.ShouldNotBeNull();

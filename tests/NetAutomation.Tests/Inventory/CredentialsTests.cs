@@ -61,7 +61,7 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     }
 
     [Fact]
-    public async Task Worker_opens_what_was_entrusted()
+    public async Task A_worker_opens_stored_credentials()
     {
         var mine = await Inventories.Create(shared);
         var key =

@@ -119,7 +119,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
     }
 
     [Fact]
-    public async Task Every_fault_is_told_with_its_pointer()
+    public async Task Every_fault_is_reported_with_its_pointer()
     {
         var mine = await Inventories.Create(shared);
         var labels = new Dictionary<string, string> { ["a b"] = "x", ["ok"] = "-", ["x/y"] = "" };

@@ -49,7 +49,7 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("a/b/c=1")]
     [InlineData("/b=1")]
     [InlineData("A.B/c=1")]
-    public void What_is_no_selector_is_refused(string text)
+    public void An_invalid_selector_is_refused(string text)
     {
         Selector.Read(text, out var fault).ShouldBeNull();
         fault.ShouldNotBeNull();

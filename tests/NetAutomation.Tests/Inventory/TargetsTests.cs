@@ -21,7 +21,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
     }
 
     [Fact]
-    public async Task Nothing_is_dropped_in_silence()
+    public async Task No_target_is_dropped_silently()
     {
         var (mine, other) = (await Inventories.Create(shared), await Inventories.Create(shared));
         var first = DeviceId.Parse((await mine.Add("r1", "10.0.0.1", new { a = "1" })).Id);

@@ -8,7 +8,7 @@ namespace NetAutomation.Tests.Persistence;
 public sealed class DeferredStatementsTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task What_was_to_be_sent_with_a_statement_that_was_cancelled_is_never_missing_from_a_commit()
+    public async Task A_statement_deferred_to_a_cancelled_one_is_never_missing_from_a_commit()
     {
         await using var source = PersistenceModule.Source((await postgres.Create()).Owner);
         await using var db =

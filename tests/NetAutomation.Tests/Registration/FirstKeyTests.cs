@@ -87,7 +87,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_stranger_is_rejected_and_told_why_to_the_operator()
+    public async Task A_stranger_is_rejected_and_the_operator_sees_why()
     {
         // Everyone is an allowed principal, so that a stranger can request a connection.
         await _cloud.QueryAsync(

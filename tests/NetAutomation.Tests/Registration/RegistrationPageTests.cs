@@ -14,7 +14,7 @@ namespace NetAutomation.Tests.Registration;
 public sealed partial class RegistrationPageTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task The_steps_follow_what_happens()
+    public async Task The_steps_follow_the_events()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
@@ -86,7 +86,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task What_no_browser_sends_is_answered_and_no_fault()
+    public async Task Requests_that_no_browser_sends_are_answered_without_a_fault()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         using var browser = await market.Register(await market.Subscribe());
@@ -133,7 +133,7 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Faults_of_AWS_are_told_apart()
+    public async Task Faults_of_AWS_are_distinguished()
     {
         await using var expired = await MarketplaceFixture.Start(postgres, market => market with { TokenHours = 0 });
         using var late = expired.Service.Browser();

@@ -77,7 +77,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     [Fact]
-    public async Task A_run_that_waits_is_looked_at_once_until_what_it_waits_for_ends()
+    public async Task A_waiting_run_is_examined_once_until_its_gate_opens()
     {
         await using var fixture = await RunFixture.Start(postgres, 3);
         var template = await Template(fixture, fixture.Tenant);
@@ -254,7 +254,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     [Fact]
-    public async Task A_reader_behind_a_waiting_writer_is_told_so()
+    public async Task A_reader_behind_a_waiting_writer_sees_that_in_why()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         var template = await Template(fixture, fixture.Tenant);
@@ -375,7 +375,7 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task A_claim_takes_what_comes_next_and_leaves_nothing_that_could_start(int seed)
+    public async Task A_claim_takes_the_next_run_and_leaves_none_that_could_start(int seed)
     {
         await using var fixture = await RunFixture.Start(postgres, 5);
         var (mine, other, random) = (await Template(fixture, fixture.Tenant), await Another(fixture, 5), new Random(seed));

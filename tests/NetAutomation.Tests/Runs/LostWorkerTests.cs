@@ -189,7 +189,7 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Nothing_is_taken_from_workers_just_after_the_database_started()
+    public async Task No_run_is_taken_from_its_worker_just_after_the_database_started()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         await fixture.StartRun();

@@ -114,7 +114,7 @@ public sealed class RunEndingTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Second_attempt_cancelled_before_it_began_tells_of_what_the_first_left()
+    public async Task A_second_attempt_cancelled_before_it_began_reports_the_devices_of_the_first()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
         var run = await Running(fixture);

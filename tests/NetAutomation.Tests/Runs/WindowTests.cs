@@ -98,7 +98,7 @@ public sealed class WindowTests(PostgresServer postgres)
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task A_claim_waits_for_what_why_names_and_no_longer(int seed)
+    public async Task A_claim_waits_exactly_for_the_gates_that_why_names(int seed)
     {
         var random = new Random(seed);
         var clock = new FixedClock();

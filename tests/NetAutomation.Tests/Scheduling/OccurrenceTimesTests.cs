@@ -54,7 +54,7 @@ public sealed class OccurrenceTimesTests(PostgresServer postgres)
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task What_a_preview_names_is_what_fires(int seed)
+    public async Task Previewed_occurrences_fire(int seed)
     {
         var random = new Random(seed);
         var clock = new FixedClock();

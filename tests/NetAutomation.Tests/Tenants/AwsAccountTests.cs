@@ -179,7 +179,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     [InlineData("https://sts.amazonaws.com/\r\nHost: evil.example\r\n?{0}", false)]
     [InlineData("sts.amazonaws.com", false)]
     [InlineData("", false)]
-    public void Nothing_else_is_ever_requested(string form, bool allowed)
+    public void No_other_URL_is_ever_requested(string form, bool allowed)
     {
         const string query = "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256"
             + "&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=900"

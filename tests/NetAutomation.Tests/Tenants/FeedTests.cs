@@ -99,7 +99,7 @@ public sealed class FeedTests(PostgresServer postgres)
 
     /// <summary>Transactions commit in another order than they began: no event appears before one that a reader has already seen.</summary>
     [Fact]
-    public async Task Nothing_comes_in_late_and_nothing_twice()
+    public async Task No_event_appears_late_or_twice()
     {
         const int writers = 8, deeds = 40;
         await using var fixture = await RunFixture.Start(postgres, devices: 0);

@@ -14,7 +14,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Nothing_is_left_but_the_books(bool byOperator)
+    public async Task An_offboarded_tenant_leaves_only_its_books(bool byOperator)
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
@@ -133,7 +133,7 @@ public sealed class OffboardingTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Who_subscribed_again_before_the_old_tenant_was_offboarded_is_active_and_who_hears_late_of_an_end_may_read()
+    public async Task A_new_subscription_before_the_offboarding_makes_the_new_tenant_active_and_a_late_end_lets_it_read()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var (subscription, _) = await Offboarded(market);

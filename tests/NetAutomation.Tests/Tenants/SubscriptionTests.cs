@@ -16,7 +16,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [InlineData("")]
     [InlineData("?raw=true")]
     [InlineData("?raw=true&pascalCase=true")]
-    public async Task A_product_without_concurrent_agreements_is_told_by_SNS(string form)
+    public async Task A_product_without_concurrent_agreements_gets_its_events_by_SNS(string form)
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
@@ -52,7 +52,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_subscription_that_failed_ends_what_waits_for_it()
+    public async Task A_failed_subscription_ends_the_tenant_that_waits_for_it()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe(product: MarketplaceFixture.Legacy);
@@ -142,7 +142,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task What_is_left_of_events_is_only_what_some_agreement_counts_and_the_oldest_first()
+    public async Task The_sweep_takes_only_events_that_an_agreement_counts_and_the_oldest_first()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
@@ -170,7 +170,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Whom_AWS_refuses_to_bill_is_suspended_until_it_takes_them_again()
+    public async Task A_tenant_that_AWS_refuses_to_bill_is_suspended_until_AWS_accepts_it_again()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var (tenant, client, _, _) = await market.Onboard(await market.Subscribe());
@@ -213,7 +213,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_suspension_outlives_what_AWS_says_meanwhile()
+    public async Task A_suspension_outlives_later_events_of_AWS()
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var subscription = await market.Subscribe();
@@ -235,7 +235,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
     [InlineData("{\"Type\":\"SubscriptionConfirmation\",\"SubscribeURL\":\"http://127.0.0.1:1/\"}")]
     [InlineData("{\"Type\":\"Notification\",\"Message\":\"{\\\"Type\\\":\\\"Notification\\\",\\\"Message\\\":\\\"deep\\\"}\"}")]
     [InlineData("{\"detail-type\":\"License Updated - Manufacturer\",\"id\":\"x\",\"time\":\"never\",\"detail\":7}")]
-    public async Task What_nobody_understands_is_kept_and_stops_nothing(string body)
+    public async Task An_unknown_event_is_kept_and_stops_no_other(string body)
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         await market.Cloud.ControlAsync(HttpMethod.Post, "/control/queues/events/messages", new { body }, 201);

@@ -180,7 +180,7 @@ public sealed class WireTests(PostgresServer postgres)
     [InlineData("2")]
     [InlineData("one")]
     [InlineData(null)]
-    public async Task Other_version_is_told_which_are_accepted(string? version)
+    public async Task Another_version_is_answered_with_the_accepted_ones(string? version)
     {
         await using var pair = await ConnectorPair.Start(postgres);
         using var http = OldConnector(pair.Port, version);

@@ -103,7 +103,7 @@ public sealed class RecurrenceTests
     [InlineData(null, "FREQ=DAILY;", "UTC", "/rrule")]
     [InlineData(null, "DTSTART;TZID=Europe/Paris:20260101T020000\nFREQ=DAILY", "UTC", "/rrule")]
     [InlineData(null, "FREQ=DAILY\nEXDATE:20260101T020000", "UTC", "/rrule")]
-    public void What_is_not_supported_is_refused_where_it_stands(string? cron, string? rrule, string zone, string pointer)
+    public void An_unsupported_part_is_refused_with_its_position(string? cron, string? rrule, string zone, string pointer)
     {
         var read = Recurrence.Read(new RecurrenceText(cron, rrule, zone, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified)));
         read.Problem.ShouldNotBeNull();
@@ -112,7 +112,7 @@ public sealed class RecurrenceTests
     }
 
     [Fact]
-    public void What_never_comes_ends()
+    public void A_rule_without_occurrences_ends()
     {
         Read("0 0 31 2 *", null, "UTC").After(Instant("2026-01-01T00:00Z")).ShouldBeEmpty();
         Read(null, "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "UTC").After(Instant("2026-01-01T00:00Z")).ShouldBeEmpty();

@@ -4,7 +4,7 @@ using Amazon.Runtime;
 
 namespace NetAutomation.Tests.Aws;
 
-public sealed class TargetGroupCalls
+public sealed class TargetGroupCallTests
 {
     private const string Arn = "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/t/1";
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class MarketplaceAndMessages
+public sealed class MarketplaceAndMessagesTests
 {
     private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 30, 0, TimeSpan.Zero);
 

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class EndpointConnections
+public sealed class EndpointConnectionTests
 {
     private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class SimulatorProcess
+public sealed class SimulatorProcessTests
 {
     [Fact]
     public async Task Process_serves_until_it_is_terminated()

@@ -4,7 +4,7 @@ using NetAutomation.Tests.Fleet;
 namespace NetAutomation.Tests.AwsSimulator;
 
 /// <summary>boto3 is the judge of everything the simulator offers: its models write every request and parse every answer.</summary>
-public sealed class PublicClient
+public sealed class PublicClientTests
 {
     [Fact]
     public async Task Every_operation_is_called_by_boto3_and_both_answers_and_refuses()

@@ -6,7 +6,7 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.AwsSimulator;
 
 /// <summary>Changes of thousands of endpoints by the control API, as EC2 shows them.</summary>
-public sealed class ManyEndpoints
+public sealed class ManyEndpointsTests
 {
     private static readonly DateTimeOffset _noon = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
@@ -105,7 +105,7 @@ public sealed class ManyEndpoints
     }
 
     [Fact]
-    public async Task What_AWS_sends_gets_lost_comes_twice_and_out_of_order_as_the_seed_says()
+    public async Task Events_of_AWS_get_lost_repeated_and_reordered_as_the_seed_says()
     {
         var first = await ArrivedAsync(3);
         (await ArrivedAsync(3)).ShouldBe(first);

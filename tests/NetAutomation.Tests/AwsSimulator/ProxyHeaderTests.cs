@@ -4,7 +4,7 @@ using NetAutomation.AwsSimulator.Nlb;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class ProxyHeaders
+public sealed class ProxyHeaderTests
 {
     // PrivateLink header published with AWS's elastic-load-balancing-tools.
     private static readonly byte[] _privateLinkVector = Convert.FromHexString(

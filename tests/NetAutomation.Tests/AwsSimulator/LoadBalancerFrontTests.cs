@@ -9,7 +9,7 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
-public sealed class LoadBalancerFront
+public sealed class LoadBalancerFrontTests
 {
     [Fact]
     public async Task Header_arrives_with_the_first_payload_and_not_before()

@@ -7,7 +7,7 @@ using Amazon.Runtime.Endpoints;
 
 namespace NetAutomation.Tests.Aws;
 
-public sealed class EndpointNames
+public sealed class EndpointNameTests
 {
     public static TheoryData<ClientConfig, string> Configs { get; } = new()
     {

@@ -5,7 +5,7 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.AwsSimulator;
 
 /// <summary>The aws command line is the judge of the wire formats: its models parse every answer.</summary>
-public sealed class AwsCommandLine
+public sealed class AwsCommandLineTests
 {
     private static readonly string? _aws = Environment.GetEnvironmentVariable("PATH")?.Split(':').Select(d => Path.Combine(d, "aws"))
         .FirstOrDefault(File.Exists);
@@ -61,7 +61,7 @@ public sealed class AwsCommandLine
     }
 
     [Fact]
-    public async Task Targets_are_registered_and_their_health_is_told()
+    public async Task Targets_are_registered_and_their_health_is_read()
     {
         RequireAws();
         using var target = new TcpTarget();

@@ -9,7 +9,7 @@ using NetAutomation.Tests.Support;
 namespace NetAutomation.Tests.AwsSimulator;
 
 /// <summary>The clients with which the service calls EC2 and SQS, against the simulator.</summary>
-public sealed class OfficialClients
+public sealed class OfficialClientTests
 {
     private const string Unknown = "vpce-00000000000000000";
 

@@ -5,7 +5,7 @@ using Amazon.MarketplaceEntitlementService.Model;
 
 namespace NetAutomation.Tests.Aws;
 
-public sealed class MarketplaceCalls
+public sealed class MarketplaceCallTests
 {
     [Fact]
     public async Task Resolve_reads_the_buyer_and_leaves_absent_members_null()

@@ -6,7 +6,7 @@ using Amazon.Runtime;
 
 namespace NetAutomation.Tests.Aws;
 
-public sealed class FailingCalls
+public sealed class FailingCallTests
 {
     private const string Empty = "<DescribeTargetGroupsResponse><DescribeTargetGroupsResult/></DescribeTargetGroupsResponse>";
 
