@@ -18,4 +18,8 @@ public enum MemberRole
 internal sealed record Caller(TenantId Tenant, ApiKeyId Key, string Member, MemberRole Role, string EndpointId, bool Suspended);
 
 /// <summary>Who calls on the operator listener: a member of the provider's staff.</summary>
-internal sealed record OperatorCaller(string Name);
+internal sealed record OperatorCaller(string Name)
+{
+    /// <summary>As decisions and audit logs name the caller.</summary>
+    public string Principal => $"operator:{Name}";
+}

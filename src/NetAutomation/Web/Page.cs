@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.ComponentModel;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace NetAutomation.Web;
 
@@ -53,4 +54,9 @@ public sealed record PageQuery(
         rows.RemoveAt(size);
         return new Page<T>(rows, Base64Url.EncodeToString([.. id(rows[^1]).ToByteArray(bigEndian: true), .. seal]));
     }
+
+    /// <summary>What <see cref="Read"/> returns, as the answer of an endpoint.</summary>
+    internal async Task<Results<Ok<Page<T>>, Problem>> Answer<T>(
+        string filters, Func<Guid?, int, Task<List<T>>> read, Func<T, Guid> id) =>
+        (await Read(filters, read, id)).Refused(out var problem, out var page) ? problem : TypedResults.Ok(page);
 }
