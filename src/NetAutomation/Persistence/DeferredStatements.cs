@@ -8,7 +8,9 @@ namespace NetAutomation.Persistence;
 /// <summary>Statements of one transaction that wait for its next statement or its commit, in their order.</summary>
 internal sealed class DeferredStatements
 {
-    /// <summary>Keeps the order between what waits and what EF Core sends itself.</summary>
+    /// <summary>
+    /// Keeps the order between what waits and what EF Core sends itself, and gives the hints of <see cref="NetAutomationDb.AfterCommit"/>.
+    /// </summary>
     public static readonly IInterceptor Interceptor = new SendBefore();
 
     private readonly List<(FormattableString Sql, bool ReturnsRows)> _waiting = [];
@@ -120,6 +122,15 @@ internal sealed class DeferredStatements
         {
             Db(eventData).Deferred.Drop();
             return ValueTask.FromResult(result);
+        }
+
+        public Task TransactionCommittedAsync(
+            DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            var hints = Db(eventData).AfterCommit;
+            hints.ForEach(hint => hint());
+            hints.Clear();
+            return Task.CompletedTask;
         }
 
         private static NetAutomationDb Db(DbContextEventData eventData) => (NetAutomationDb)eventData.Context!;

@@ -19,7 +19,7 @@ internal class NetAutomationDb : DbContext
     {
     }
 
-    /// <summary>Hints to give after the commit, such as waking a worker. They may be lost without harm.</summary>
+    /// <summary>Hints to give after the next commit, such as waking a worker. They may be lost without harm.</summary>
     public List<Action> AfterCommit { get; } = [];
 
     /// <summary>Called before a statement is sent that EF Core does not send, so that a test can end the process there.</summary>

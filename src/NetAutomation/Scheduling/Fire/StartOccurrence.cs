@@ -59,10 +59,6 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         }
 
         await transaction.CommitAsync(cancel);
-        foreach (var hint in db.AfterCommit)
-        {
-            hint();
-        }
     }
 
     private Task<DateTimeOffset?> First(TenantId tenant, ScheduleId id, CancellationToken cancel) => db.Scalar<DateTimeOffset?>(

@@ -49,11 +49,6 @@ internal sealed class CustomerFilter : IEndpointFilter
         }
 
         await transaction.CommitAsync(http.RequestAborted);
-        foreach (var after in db.AfterCommit)
-        {
-            after();
-        }
-
         return result;
     }
 

@@ -23,11 +23,6 @@ internal sealed class OperatorFilter : IEndpointFilter
         }
 
         await transaction.CommitAsync(http.RequestAborted);
-        foreach (var after in db.AfterCommit)
-        {
-            after();
-        }
-
         return result;
     }
 }
