@@ -5,7 +5,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 
-/// <summary>Where the listeners are bound once the service runs; differs from the configuration where that says port 0.</summary>
+/// <summary>The addresses of the listeners while the service runs; they differ from the configuration where it says port 0.</summary>
 internal sealed class EdgeAddresses
 {
     private readonly ConcurrentDictionary<Listener, ListenOptions> _bound = new();

@@ -13,7 +13,7 @@ using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Edge;
 
-/// <summary>Who calls: PROXY header, endpoint binding, TLS, key, tenant.</summary>
+/// <summary>Proves the caller: PROXY header, endpoint binding, TLS, key, tenant.</summary>
 internal static class EdgeModule
 {
     public static void AddEdge(this IHostApplicationBuilder builder)
@@ -44,7 +44,7 @@ internal static class EdgeModule
         services.AddOptions<HostOptions>().Configure<IOptions<TargetsOptions>>((host, targets) =>
             host.ShutdownTimeout += targets.Value.Groups().Any()
                 ? TargetMembership.Farewell + TimeSpan.FromSeconds(targets.Value.DrainSeconds) : TimeSpan.Zero);
-        // A call that hangs is not worth its time: whoever makes it tries again.
+        // A call that hangs is given up early, since every caller tries again.
         services.AddSingleton<IAmazonElasticLoadBalancingV2>(
             _ => new AmazonElasticLoadBalancingV2Client(
                 new AmazonElasticLoadBalancingV2Config { Timeout = TimeSpan.FromSeconds(5), MaxErrorRetry = 1 }));
@@ -57,8 +57,13 @@ internal static class EdgeModule
 
         if (!Roles.Of(builder.Configuration).Api)
         {
-            services.PostConfigure<EdgeOptions>(
-                options => (options.Listeners.Customer, options.Listeners.Operator, options.Listeners.Registration) = ("", "", ""));
+            services.PostConfigure<EdgeOptions>(options =>
+            {
+                foreach (var listener in (Listener[])[Listener.Customer, Listener.Operator, Listener.Registration])
+                {
+                    options.Listeners[listener] = "";
+                }
+            });
             services.AddSingleton<IServer, NoServer>();
         }
 
@@ -68,13 +73,13 @@ internal static class EdgeModule
         services.AddScoped(provider => Proven<OperatorCaller>(provider));
     }
 
-    /// <summary>Call after routing and before anything is mapped: nothing behind this is reached without its listener's proof.</summary>
+    /// <summary>Call after routing and before anything is mapped: it lets no request through without its listener's proof.</summary>
     public static void UseEdge(this WebApplication app)
     {
         var life = app.Services.GetRequiredService<IHostApplicationLifetime>();
         app.Use((context, next) =>
         {
-            // What was asked is answered, and the next request comes to another process.
+            // The request is answered, and the client's next one goes to another process.
             context.Response.OnStarting(() =>
             {
                 if (life.ApplicationStopping.IsCancellationRequested)
@@ -105,7 +110,7 @@ internal static class EdgeModule
         routes.Operator.MapGet("/targets", ShowTargets.List).WithMetadata(new OwnTransaction());
 
     private static PeerListener PeerListenerOf(IServiceProvider provider) => new(
-        provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners.Peer,
+        provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners[Listener.Peer],
         listen =>
         {
             provider.GetRequiredService<EdgeAddresses>().Add(Listener.Peer, listen);

@@ -1,21 +1,30 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 
-/// <summary>Where the service listens and whom it believes; section <c>Edge</c>.</summary>
+/// <summary>Where the service listens and which peers it trusts; section <c>Edge</c>.</summary>
 internal sealed class EdgeOptions : IValidatableObject
 {
-    public ListenerOptions Listeners { get; set; } = new();
+    /// <summary>
+    /// Address and port of each listener; empty turns it off. The peer listener opens only where <c>Peer:Url</c> is set or the process
+    /// lacks the role api.
+    /// </summary>
+    public Dictionary<Listener, string> Listeners { get; } = new()
+    {
+        [Listener.Customer] = "0.0.0.0:8443", [Listener.Operator] = "0.0.0.0:9443", [Listener.Registration] = "0.0.0.0:8080",
+        [Listener.Peer] = "0.0.0.0:9444",
+    };
 
-    /// <summary>CIDRs of the load balancer's nodes. Only they may say through which endpoint a connection came.</summary>
+    /// <summary>CIDRs of the load balancer's nodes. Only they may name the endpoint of a connection.</summary>
     public string[] TrustedPeers { get; set; } = [];
 
     /// <summary>The name on the certificate, which clients ask for.</summary>
     [Required]
     public string ServerName { get; set; } = "netautomation.internal";
 
-    /// <summary>Holds the certificate authority made at first start, where no certificate is configured.</summary>
+    /// <summary>Holds the certificate authority that the first start makes where no certificate is configured.</summary>
     public string CertificateDirectory { get; set; } = "";
 
     /// <summary>PEM with the server's certificate, then its intermediates.</summary>
@@ -23,12 +32,12 @@ internal sealed class EdgeOptions : IValidatableObject
 
     public string CertificateKeyFile { get; set; } = "";
 
-    /// <summary>PEM with what clients trust.</summary>
+    /// <summary>PEM of the authorities that clients trust.</summary>
     public string CertificateAuthorityFile { get; set; } = "";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        foreach (var (name, value) in Listeners.All().Where(each => each.Value.Length > 0 && !IPEndPoint.TryParse(each.Value, out _)))
+        foreach (var (name, value) in Listeners.Where(each => each.Value.Length > 0 && !IPEndPoint.TryParse(each.Value, out _)))
         {
             yield return new($"Edge:Listeners:{name} is an address and port such as 0.0.0.0:8443, not '{value}'.");
         }
@@ -38,7 +47,7 @@ internal sealed class EdgeOptions : IValidatableObject
             yield return new($"Edge:TrustedPeers holds CIDRs such as 10.0.1.0/24, not '{peer}'.");
         }
 
-        if (Listeners.Customer.Length > 0 && TrustedPeers.Length == 0)
+        if (Listeners[Listener.Customer].Length > 0 && TrustedPeers.Length == 0)
         {
             yield return new("Edge:TrustedPeers is empty, so nobody could reach the customer listener.");
         }
@@ -56,22 +65,6 @@ internal sealed class EdgeOptions : IValidatableObject
     }
 }
 
-/// <summary>Address and port of each listener; empty turns it off.</summary>
-internal sealed class ListenerOptions
-{
-    public string Customer { get; set; } = "0.0.0.0:8443";
-
-    public string Operator { get; set; } = "0.0.0.0:9443";
-
-    public string Registration { get; set; } = "0.0.0.0:8080";
-
-    /// <summary>Open only where <c>Peer:Url</c> is set or the process lacks the role api.</summary>
-    public string Peer { get; set; } = "0.0.0.0:9444";
-
-    public IEnumerable<(string Name, string Value)> All() =>
-        [(nameof(Customer), Customer), (nameof(Operator), Operator), (nameof(Registration), Registration), (nameof(Peer), Peer)];
-}
-
 /// <summary>Who may use the operator API; section <c>Operator</c>.</summary>
 internal sealed class OperatorOptions : IValidatableObject
 {
@@ -82,11 +75,6 @@ internal sealed class OperatorOptions : IValidatableObject
             .Select(key => new ValidationResult($"Operator:Keys '{key.Name}' needs a Name and a Sha256 of 64 hexadecimal digits."));
 }
 
-/// <summary>One member of staff.</summary>
-internal sealed class OperatorKey
-{
-    public string Name { get; set; } = "";
-
-    /// <summary>SHA-256 of the key in hexadecimal; the key itself is stored nowhere.</summary>
-    public string Sha256 { get; set; } = "";
-}
+/// <summary>The key of one member of staff.</summary>
+/// <param name="Sha256">SHA-256 of the key in hexadecimal; the key itself is stored nowhere.</param>
+internal sealed record OperatorKey(string Name = "", string Sha256 = "");

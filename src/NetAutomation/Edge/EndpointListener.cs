@@ -5,10 +5,10 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Edge;
 
-/// <summary>What stands between a socket and HTTP.</summary>
+/// <summary>The steps between a socket and HTTP.</summary>
 internal static class EndpointListener
 {
-    /// <summary>PROXY protocol v2, then TLS: for every listener behind the load balancer.</summary>
+    /// <summary>PROXY protocol v2, then TLS, for a listener behind the load balancer.</summary>
     /// <param name="listener">Names the listener in metrics.</param>
     public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services, Listener listener, HttpProtocols protocols)
     {

@@ -5,16 +5,15 @@ using Npgsql;
 
 namespace NetAutomation.Edge;
 
-/// <summary>Health on every listener; the load balancer asks without an identity.</summary>
+/// <summary>Answers health checks on every listener. The load balancer asks without an identity.</summary>
 internal sealed class Health(
-    [FromKeyedServices("system")] NpgsqlDataSource database, IHostApplicationLifetime life, TimeProvider time, IOptions<CellOptions> cell)
-        : IDisposable
+    [FromKeyedServices("system")] NpgsqlDataSource database, IHostApplicationLifetime life, TimeProvider clock, IOptions<CellOptions> cell)
 {
     private const string CellHeader = "NetAutomation-Cell";
-    private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
-    private readonly SemaphoreSlim _asking = new(1);
-    private (long At, string? Fault) _last = (0, "The database was not asked yet.");
+
+    // Anyone who reaches a listener may ask, so the database is asked at most once a second.
+    private readonly Recent<string?> _faults = new(clock, TimeSpan.FromSeconds(1));
 
     private string Cell => cell.Value.Name;
 
@@ -31,39 +30,16 @@ internal sealed class Health(
         }).WithMetadata(new AnyListener()).ExcludeFromDescription();
     }
 
-    public void Dispose() => _asking.Dispose();
+    /// <summary>The reason why this process is not ready; null where it is.</summary>
+    public async Task<string?> Fault() => life.ApplicationStopping.IsCancellationRequested
+        ? "This process leaves." : await _faults.Get("database", Ask, CancellationToken.None);
 
-    /// <summary>What keeps this process from being ready; null when nothing does.</summary>
-    public async Task<string?> Fault()
+    private async Task<string?> Ask()
     {
-        if (life.ApplicationStopping.IsCancellationRequested)
-        {
-            return "This process leaves.";
-        }
-
-        // Anyone who reaches a listener may ask, so the database is asked at most once a second.
-        await _asking.WaitAsync();
+        using var deadline = new CancellationTokenSource(_patience, clock);
         try
         {
-            if (_last.At == 0 || time.GetElapsedTime(_last.At) > _fresh)
-            {
-                using var deadline = new CancellationTokenSource(_patience, time);
-                _last = (time.GetTimestamp(), await Ask(deadline.Token));
-            }
-
-            return _last.Fault;
-        }
-        finally
-        {
-            _asking.Release();
-        }
-    }
-
-    private async Task<string?> Ask(CancellationToken cancel)
-    {
-        try
-        {
-            return await Migrations.Mismatch(database, cancel) is null ? null : "schema";
+            return await Migrations.Mismatch(database, deadline.Token) is null ? null : "schema";
         }
         catch (Exception fault) when (fault is NpgsqlException or OperationCanceledException)
         {

@@ -6,12 +6,12 @@ using Problems = NetAutomation.Web.Problems;
 namespace NetAutomation.Edge.Authenticate;
 
 /// <summary>
-/// Two proofs that must agree: the endpoint the connection came through and the API key of the request. Every failure is answered with the
-/// same words; the reason is counted only.
+/// Two proofs that must agree: the endpoint of the connection and the API key of the request. Every failure has the same answer; only a
+/// metric shows the reason.
 /// </summary>
 internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetrics metrics) : ICallerCheck
 {
-    // The customer's VPC has no internet, so documents are read here; they hold nothing of a tenant.
+    // A customer's VPC may have no internet access, so documents are served here. They hold no data of a tenant.
     private static readonly string[] _documents = ["/openapi", "/swagger", "/problems"];
 
     public async Task Handle(HttpContext context, RequestDelegate next)

@@ -5,7 +5,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Authenticate;
 
-/// <summary>The provider's staff by bearer key; configuration holds hashes only.</summary>
+/// <summary>Authenticates the provider's staff by bearer key. The configuration holds hashes only.</summary>
 internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics)
 {
     public async Task Handle(HttpContext context, RequestDelegate next)

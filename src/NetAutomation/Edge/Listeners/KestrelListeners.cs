@@ -5,28 +5,25 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Listeners;
 
-/// <summary>Opens the listeners of the main host. Each marks its connections, so that a route can tell where a request came in.</summary>
+/// <summary>Opens the listeners of the main host. Each marks its connections, so that a route knows the listener of a request.</summary>
 internal sealed class KestrelListeners(IOptions<EdgeOptions> options, EdgeAddresses addresses, IServiceProvider services)
     : IConfigureOptions<KestrelServerOptions>
 {
-    // Below the 350 s after which an idle flow is dropped by NLB and endpoint without a word to either side.
+    // Less than the 350 s after which NLB and endpoint drop an idle flow and tell neither side.
     private static readonly TimeSpan _keepAlive = TimeSpan.FromSeconds(300);
 
     public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.KeepAliveTimeout = _keepAlive;
-        var listeners = options.Value.Listeners;
-        Listen(kestrel, Listener.Customer, listeners.Customer,
-            listen => listen.UseEndpointIdentity(services, Listener.Customer, HttpProtocols.Http1AndHttp2));
-        Listen(kestrel, Listener.Operator, listeners.Operator,
-            listen => listen.UseServerCertificate(services, HttpProtocols.Http1AndHttp2));
-        Listen(kestrel, Listener.Registration, listeners.Registration, listen => listen.Protocols = HttpProtocols.Http1);
+        Listen(kestrel, Listener.Customer, listen => listen.UseEndpointIdentity(services, Listener.Customer, HttpProtocols.Http1AndHttp2));
+        Listen(kestrel, Listener.Operator, listen => listen.UseServerCertificate(services, HttpProtocols.Http1AndHttp2));
+        Listen(kestrel, Listener.Registration, listen => listen.Protocols = HttpProtocols.Http1);
     }
 
-    private void Listen(KestrelServerOptions kestrel, Listener listener, string address, Action<ListenOptions> transport)
+    private void Listen(KestrelServerOptions kestrel, Listener listener, Action<ListenOptions> transport)
     {
-        if (address.Length == 0)
+        if (options.Value.Listeners[listener] is not { Length: > 0 } address)
         {
             return;
         }

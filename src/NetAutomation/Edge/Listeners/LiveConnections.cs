@@ -6,8 +6,9 @@ using NetAutomation.Web;
 namespace NetAutomation.Edge.Listeners;
 
 /// <summary>
-/// The open connections of this process by endpoint. Once an endpoint's binding ends they are closed, whatever runs on them: when another
-/// process tells so, and every few seconds in case nobody did. Requests are checked one by one anyway; this ends what was let in before.
+/// The open connections of this process by endpoint. When an endpoint's binding ends, its connections are closed, whatever runs on them: at
+/// a signal from another process, or within a few seconds without one. Each request is checked anyway; this also ends the requests that are
+/// running.
 /// </summary>
 internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bell, EdgeMetrics metrics)
 {
@@ -22,7 +23,7 @@ internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bel
         return open;
     }
 
-    /// <summary>Until a bell rings, or a short time.</summary>
+    /// <summary>Waits for a signal, or a short time.</summary>
     public async Task Wait(CancellationToken cancel)
     {
         if (await bell.Wait(Period, cancel))
@@ -32,11 +33,11 @@ internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bel
     }
 
     /// <summary>
-    /// Closes what is open through an endpoint whose binding ended. An unreachable database proves nothing about a binding.
+    /// Closes the connections of each endpoint whose binding ended. An unreachable database proves nothing about a binding.
     /// </summary>
     public async Task Sweep(CancellationToken cancel)
     {
-        // Taken before the question: what is bound anew meanwhile is judged next time.
+        // Read the bindings before the query: the next sweep judges connections that are bound again in the meantime.
         var open = _open.Keys.Select(each => (Connection: each, Binding: each.Binding?.Id)).ToList();
         if (open.Count == 0)
         {
@@ -55,8 +56,8 @@ internal sealed class LiveConnections(BindingDirectory bindings, BindingBell bel
     }
 
     /// <summary>
-    /// A connection through an endpoint. It stays with the binding that its first request found: bound anew, the endpoint may be somebody
-    /// else's.
+    /// A connection through an endpoint. It keeps the binding that its first request found, since an endpoint that is bound again may
+    /// belong to another tenant.
     /// </summary>
     internal sealed class OpenConnection(
         LiveConnections owner, BindingDirectory bindings, string endpointId, Listener listener, ConnectionContext connection) : IDisposable

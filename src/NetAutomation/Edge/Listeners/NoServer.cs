@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace NetAutomation.Edge.Listeners;
 
-/// <summary>Stands in for Kestrel where the API is not served: without any address Kestrel would listen on port 5000.</summary>
+/// <summary>Replaces Kestrel in a process without the API, since Kestrel without an address would listen on port 5000.</summary>
 internal sealed class NoServer : IServer
 {
     public IFeatureCollection Features { get; } = new FeatureCollection();

@@ -6,8 +6,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Edge.Listeners;
 
 /// <summary>
-/// Gives the configured certificate, or one from an authority of our own, made at first start and kept, so that what connectors pinned
-/// stays true after a restart.
+/// Returns the configured certificate, or one of our own authority. The first start makes that authority and keeps it, so that the
+/// authority that connectors pinned is still valid after a restart.
 /// </summary>
 internal static class OwnAuthority
 {
@@ -15,7 +15,7 @@ internal static class OwnAuthority
     private static readonly TimeSpan _serverLife = TimeSpan.FromDays(397);
     private static readonly TimeSpan _renewBefore = TimeSpan.FromDays(30);
 
-    public static ServerCertificate Load(EdgeOptions options, TimeProvider time)
+    public static ServerCertificate Load(EdgeOptions options, TimeProvider clock)
     {
         if (options.CertificateFile.Length > 0)
         {
@@ -30,7 +30,7 @@ internal static class OwnAuthority
             Directory.CreateDirectory(
                 options.CertificateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         using var alone = Lock(Path.Combine(folder, "lock"));
-        var now = time.GetUtcNow();
+        var now = clock.GetUtcNow();
         var (authorityFile, serverFile) = (Path.Combine(folder, "ca.pem"), Path.Combine(folder, "server.pem"));
         if (!File.Exists(authorityFile))
         {
@@ -105,7 +105,7 @@ internal static class OwnAuthority
         File.Move(temporary, file, overwrite: true);
     }
 
-    // Two processes may start at once on one folder.
+    // Two processes may start on one folder at the same time.
     private static FileStream Lock(string file)
     {
         for (var attempt = 0; attempt < 100; attempt++)

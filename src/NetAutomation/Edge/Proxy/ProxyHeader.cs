@@ -6,21 +6,13 @@ using System.Text;
 
 namespace NetAutomation.Edge.Proxy;
 
-/// <summary>How far a header could be read.</summary>
-internal enum ProxyRead
-{
-    Incomplete,
-    Complete,
-    Refused,
-}
-
 /// <summary>
 /// One PROXY protocol v2 header (haproxy's proxy-protocol.txt, section 2.2) with the endpoint id that AWS adds as type 0xEA.
 /// </summary>
 /// <param name="Local">Sent by the load balancer on its own behalf.</param>
 /// <param name="Source">The client's address; null where the header has none.</param>
 /// <param name="Destination">The address the client connected to; null where the header has none.</param>
-/// <param name="EndpointId">The VPC endpoint id; null where the connection came by another way.</param>
+/// <param name="EndpointId">The VPC endpoint id; null where the connection did not come through an endpoint.</param>
 /// <param name="Length">Bytes of the header.</param>
 internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? Destination, string? EndpointId, int Length)
 {
@@ -36,60 +28,47 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
 
     private static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
 
-    /// <summary>Decides at the first byte that cannot be part of a header, and never before the header is whole.</summary>
-    /// <param name="fault">Why it was refused, as a metric tag.</param>
-    public static ProxyRead Read(in ReadOnlySequence<byte> input, out ProxyHeader? header, out string? fault)
+    /// <summary>
+    /// Reads the header at the start of a connection, or says as a metric tag why it is refused. Neither, where more bytes are needed.
+    /// Refuses at the first byte that cannot be part of a header.
+    /// </summary>
+    public static (ProxyHeader? Header, string? Fault) Read(in ReadOnlySequence<byte> input)
     {
-        (header, fault) = (null, null);
         Span<byte> start = stackalloc byte[Fixed];
-        var have = (int)Math.Min(input.Length, Fixed);
-        start = start[..have];
-        input.Slice(0, have).CopyTo(start);
-        fault = FaultOf(start);
-        if (fault is not null)
+        start = start[..(int)Math.Min(input.Length, Fixed)];
+        input.Slice(0, start.Length).CopyTo(start);
+        if (FaultOf(start) is { } refused)
         {
-            return ProxyRead.Refused;
+            return (null, refused);
         }
 
-        if (have < Fixed)
+        if (start.Length < Fixed)
         {
-            return ProxyRead.Incomplete;
+            return (null, null);
         }
 
         var length = Fixed + BinaryPrimitives.ReadUInt16BigEndian(start[14..]);
-        if (start[12] == ProxyCommand)
-        {
-            fault = length - Fixed > LargestPayload ? "too_long" : length - Fixed < AddressSize(start[13]) ? "too_short" : null;
-            if (fault is not null)
-            {
-                return ProxyRead.Refused;
-            }
-        }
-
         if (input.Length < length)
         {
-            return ProxyRead.Incomplete;
+            return (null, null);
         }
 
         if (start[12] == LocalCommand)
         {
-            header = new ProxyHeader(true, null, null, null, length);
-            return ProxyRead.Complete;
+            return (new ProxyHeader(true, null, null, null, length), null);
         }
 
         var whole = input.Slice(0, length).ToArray();
-        fault = ReadTypes(whole, out var endpointId);
-        if (fault is not null)
+        if (ReadTypes(whole, out var endpointId) is { } fault)
         {
-            return ProxyRead.Refused;
+            return (null, fault);
         }
 
         var (source, destination) = Addresses(whole);
-        header = new ProxyHeader(false, source, destination, endpointId, length);
-        return ProxyRead.Complete;
+        return (new ProxyHeader(false, source, destination, endpointId, length), null);
     }
 
-    /// <summary>True where what follows a header is the start of another one.</summary>
+    /// <summary>True where these bytes begin with another header.</summary>
     public static bool IsSignature(in ReadOnlySequence<byte> input)
     {
         Span<byte> start = stackalloc byte[12];
@@ -115,10 +94,20 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
             return "version_or_command";
         }
 
-        return start.Length > 13 && !IsFamily(start[13], start[12] == LocalCommand) ? "family" : null;
+        if (start.Length > 13 && !IsFamily(start[13], start[12] == LocalCommand))
+        {
+            return "family";
+        }
+
+        return start.Length < Fixed || start[12] == LocalCommand ? null : BinaryPrimitives.ReadUInt16BigEndian(start[14..]) switch
+        {
+            > LargestPayload => "too_long",
+            var payload when payload < AddressSize(start[13]) => "too_short",
+            _ => null,
+        };
     }
 
-    // Datagram families are defined, but no datagram arrives on a TCP listener.
+    // The protocol defines datagram families, but no datagram arrives on a TCP listener.
     private static bool IsFamily(byte family, bool local) => family is 0x00 or Tcp4 or Tcp6 or UnixStream
         || (local && (family is 0x12 or 0x22 or 0x32));
 
@@ -132,17 +121,12 @@ internal sealed record ProxyHeader(bool Local, IPEndPoint? Source, IPEndPoint? D
 
     private static (IPEndPoint? Source, IPEndPoint? Destination) Addresses(ReadOnlySpan<byte> whole)
     {
-        var size = whole[13] switch
-        {
-            Tcp4 => 4,
-            Tcp6 => 16,
-            _ => 0,
-        };
-        if (size == 0)
+        if (whole[13] is not (Tcp4 or Tcp6))
         {
             return (null, null);
         }
 
+        var size = whole[13] == Tcp4 ? 4 : 16;
         var block = whole[Fixed..];
         var ports = block[(2 * size)..];
         return (

@@ -10,11 +10,11 @@ using NetAutomation.Web;
 namespace NetAutomation.Edge.Proxy;
 
 /// <summary>
-/// Connection step in front of TLS: takes exactly one PROXY header, and only from the load balancer. The load balancer prepends and never
-/// strips, so a second header is the client's own and is never believed.
+/// Connection step in front of TLS: reads exactly one PROXY header, and only from the load balancer. The load balancer adds a header in
+/// front and removes none, so a second header comes from the client and is never believed.
 /// </summary>
 internal sealed class RequireProxyHeader(
-    IOptions<EdgeOptions> options, LiveConnections live, EdgeMetrics metrics, TimeProvider time)
+    IOptions<EdgeOptions> options, LiveConnections live, EdgeMetrics metrics, TimeProvider clock)
 {
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(5);
     private readonly IPNetwork[] _trusted = [.. options.Value.TrustedPeers.Select(IPNetwork.Parse)];
@@ -52,32 +52,28 @@ internal sealed class RequireProxyHeader(
 
     private async Task<(ProxyHeader? Header, string? Fault)> Read(PipeReader input)
     {
-        using var deadline = new CancellationTokenSource(_deadline, time);
+        using var deadline = new CancellationTokenSource(_deadline, clock);
         try
         {
             while (true)
             {
                 var read = await input.ReadAsync(deadline.Token);
                 var buffer = read.Buffer;
-                var state = ProxyHeader.Read(buffer, out var header, out var fault);
-                if (state == ProxyRead.Complete)
+                var (header, fault) = ProxyHeader.Read(buffer);
+                if (header is not null)
                 {
-                    var end = buffer.GetPosition(header!.Length);
+                    var end = buffer.GetPosition(header.Length);
                     var second = ProxyHeader.IsSignature(buffer.Slice(end));
                     input.AdvanceTo(end);
                     return (header, second ? "second_header" : null);
                 }
 
                 input.AdvanceTo(buffer.Start, buffer.End);
-                if (state == ProxyRead.Refused)
+                // A TCP health check connects and closes without a byte.
+                fault ??= !read.IsCompleted ? null : buffer.IsEmpty ? "no_byte" : "cut";
+                if (fault is not null)
                 {
                     return (null, fault);
-                }
-
-                // A TCP health check connects and closes without a byte.
-                if (read.IsCompleted)
-                {
-                    return (null, buffer.IsEmpty ? "no_byte" : "cut");
                 }
             }
         }

@@ -32,7 +32,7 @@ internal static class ShowTargets
         catch (Exception fault) when (
             fault is AmazonElasticLoadBalancingV2Exception or HttpRequestException or Amazon.Runtime.AmazonClientException)
         {
-            return Problems.Unavailable.With($"AWS did not tell: {fault.Message}");
+            return Problems.Unavailable.With($"AWS did not answer: {fault.Message}");
         }
     }
 }

@@ -15,20 +15,20 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
     private const string PreserveClientIp = "preserve_client_ip.enabled";
     private const string Delay = "deregistration_delay.timeout_seconds";
 
-    // Nothing is sent there (RFC 5737): connecting a datagram socket only asks for the route.
+    // Nothing is sent to this address (RFC 5737): connecting a datagram socket only chooses a route.
     private static readonly IPEndPoint _outside = new(IPAddress.Parse("192.0.2.1"), 9);
 
-    /// <summary>Answers what a person should know of the group. Throws where no process of this service may stand behind it.</summary>
+    /// <summary>Returns notes about the group for a person. Throws where no process of this service may stand behind it.</summary>
     public async Task<List<string>> Check(Listener listener, string arn, CancellationToken cancel)
     {
-        var group =
-            (await elb.DescribeTargetGroupsAsync(
-                new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()
-            ?? throw new TargetGroupNotFoundException($"Target group '{arn}' not found.");
+        var group = await Find(arn, cancel)
+            ?? throw new RefusedToStartException($"Targets:{listener} names '{arn}', and there is no such target group.");
         var name = $"Targets:{listener}: target group {group.TargetGroupName}";
         if (group.TargetType != TargetTypeEnum.Ip || group.Protocol != ProtocolEnum.TCP)
         {
-            throw new RefusedToStartException($"{name} is of type {group.TargetType} and protocol {group.Protocol}; it has to be of type ip and protocol TCP, since this process ends TLS and is registered by its address.");
+            throw new RefusedToStartException(
+                $"{name} is of type {group.TargetType} and protocol {group.Protocol}; it has to be of type ip and protocol TCP, "
+                + "since this process ends TLS and is registered by its address.");
         }
 
         var attributes =
@@ -40,24 +40,29 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         {
             notes.Add(
                 !options.Value.RequireProxyProtocol ? $"{name} does not have {ProxyProtocol}=true." : throw new RefusedToStartException(
-                $"{name} does not have {ProxyProtocol}=true, so nobody could tell through which endpoint a connection came. Set the attribute, or Targets:RequireProxyProtocol=false."));
+                    $"{name} does not have {ProxyProtocol}=true, so nobody could tell through which endpoint a connection came. "
+                    + "Set the attribute, or Targets:RequireProxyProtocol=false."));
         }
 
         if (attributes.GetValueOrDefault(PreserveClientIp) == "true")
         {
-            notes.Add($"{name} has {PreserveClientIp}=true: connections that do not come through an endpoint show their own address, which Edge:TrustedPeers refuses.");
+            notes.Add(
+                $"{name} has {PreserveClientIp}=true: connections that do not come through an endpoint show their own address, "
+                + "which Edge:TrustedPeers refuses.");
         }
 
         if (int.TryParse(attributes.GetValueOrDefault(Delay), CultureInfo.InvariantCulture, out var delay)
             && delay > options.Value.DrainSeconds)
         {
-            notes.Add($"{name} lets go after {delay} s ({Delay}), and this process waits {options.Value.DrainSeconds} s for it (Targets:DrainSeconds): connections that last longer are cut.");
+            notes.Add(
+                $"{name} lets go after {delay} s ({Delay}), and this process waits {options.Value.DrainSeconds} s for it "
+                + "(Targets:DrainSeconds): connections that last longer are cut.");
         }
 
         return notes;
     }
 
-    /// <summary>The address to be registered; throws where there is none.</summary>
+    /// <summary>The address to register; throws where there is none.</summary>
     public IPAddress OwnAddress(IPAddress bound)
     {
         if (options.Value.Address.Length > 0)
@@ -89,7 +94,7 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         elb.DeregisterTargetsAsync(new DeregisterTargetsRequest { TargetGroupArn = own.Group, Targets = [own.Target] }, cancel);
 
     /// <summary>
-    /// The load balancer may still send something: the target is draining, or is not shown as taken out yet, as reads lag behind writes.
+    /// The load balancer may still send connections: the target is draining, or a late read does not show yet that it was taken out.
     /// </summary>
     public async Task<bool> Serves(OwnTarget own, CancellationToken cancel)
     {
@@ -99,7 +104,7 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         }
         catch (InvalidTargetException)
         {
-            // Forgotten already.
+            // The group no longer knows the target.
             return false;
         }
     }
@@ -111,9 +116,7 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         var own = Own();
         foreach (var (listener, arn) in options.Value.Groups())
         {
-            var name =
-                (await elb.DescribeTargetGroupsAsync(
-                    new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault()?.TargetGroupName;
+            var name = (await Find(arn, cancel))?.TargetGroupName;
             all.AddRange((await Health(arn, null, cancel)).Select(each => new TargetView(
                 $"{listener}",
                 name ?? arn,
@@ -126,6 +129,19 @@ internal sealed class TargetGroups(IAmazonElasticLoadBalancingV2 elb, EdgeAddres
         }
 
         return all;
+    }
+
+    private async Task<TargetGroup?> Find(string arn, CancellationToken cancel)
+    {
+        try
+        {
+            return (await elb.DescribeTargetGroupsAsync(
+                new DescribeTargetGroupsRequest { TargetGroupArns = [arn] }, cancel)).TargetGroups?.FirstOrDefault();
+        }
+        catch (TargetGroupNotFoundException)
+        {
+            return null;
+        }
     }
 
     private async Task<List<TargetHealthDescription>> Health(string arn, List<TargetDescription>? targets, CancellationToken cancel) =>

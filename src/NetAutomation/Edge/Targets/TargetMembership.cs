@@ -5,20 +5,20 @@ using NetAutomation.Web;
 namespace NetAutomation.Edge.Targets;
 
 /// <summary>
-/// Puts this process into its target groups once it is ready, and takes it out before anything is stopped: what is under way goes on until
-/// the load balancer has let go. Refuses to start behind a group that hides from where connections come.
+/// Puts this process into its target groups when it is ready, and takes it out before anything stops: connections go on until the load
+/// balancer no longer uses the process. Refuses to start behind a group that hides through which endpoint a connection came.
 /// </summary>
 internal sealed partial class TargetMembership(
     TargetGroups groups, Health health, IOptions<TargetsOptions> options, IOptions<EdgeOptions> edge, IHostApplicationLifetime life,
-    TimeProvider time, ILogger<TargetMembership> log)
+    TimeProvider clock, ILogger<TargetMembership> log)
     : IHostedLifecycleService, IDisposable
 {
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
-    // The load balancer's nodes hear of it one after another.
-    private static readonly TimeSpan _heard = TimeSpan.FromSeconds(2);
+    // The load balancer's nodes learn of a change one after another.
+    private static readonly TimeSpan _propagation = TimeSpan.FromSeconds(2);
 
-    /// <summary>For the call that takes the process out, however short the drain.</summary>
+    /// <summary>The time for the call that takes the process out, however short the drain.</summary>
     public static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
     private readonly CancellationTokenSource _stop = new();
     private List<OwnTarget> _own = [];
@@ -31,31 +31,28 @@ internal sealed partial class TargetMembership(
             await Check(listener, arn, cancellationToken);
         }
 
-        if (options.Value.Groups().Any())
+        try
         {
-            try
-            {
-                groups.OwnAddress(
-                    System.Net.IPEndPoint.TryParse(edge.Value.Listeners.Customer, out var bound)
-                        ? bound.Address : System.Net.IPAddress.Any);
-            }
-            catch (System.Net.Sockets.SocketException fault)
-            {
-                throw new RefusedToStartException(
-                    $"Targets:Address is needed: the address of this process is not known ({fault.Message}).");
-            }
+            groups.OwnAddress(
+                System.Net.IPEndPoint.TryParse(edge.Value.Listeners[Listener.Customer], out var bound)
+                    ? bound.Address : System.Net.IPAddress.Any);
+        }
+        catch (System.Net.Sockets.SocketException fault)
+        {
+            throw new RefusedToStartException(
+                $"Targets:Address is needed: the address of this process is not known ({fault.Message}).");
         }
     }
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        _registering = Register(_stop.Token);
+        _registering = Repeat(Register, fault => Log.NotRegistered(log, fault), _stop.Token);
         return Task.CompletedTask;
     }
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        // Readiness ends before the process is taken out, also where nobody sent a signal.
+        // The process must not be ready any more when it is taken out, even where nobody sent a signal.
         life.StopApplication();
         await _stop.CancelAsync();
         await _registering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -65,8 +62,8 @@ internal sealed partial class TargetMembership(
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(options.Value.DrainSeconds));
         await Task.WhenAll(
-            _own.Select(own => Drained(own, patience.Token))
-                .Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_heard, time, patience.Token)))
+            _own.Select(own => Drain(own, patience.Token))
+                .Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_propagation, clock, patience.Token)))
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -78,111 +75,108 @@ internal sealed partial class TargetMembership(
 
     public void Dispose() => _stop.Dispose();
 
-    private async Task Check(Listener listener, string arn, CancellationToken cancel)
+    /// <summary>Repeats an attempt until it returns true; false where it is cancelled before that.</summary>
+    private async Task<bool> Repeat(Func<CancellationToken, Task<bool>> attempt, Action<Exception> failed, CancellationToken cancel)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(options.Value.StartSeconds), time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
-        var last = "no answer";
-        while (true)
+        while (!cancel.IsCancellationRequested)
         {
             try
             {
-                foreach (var note in await groups.Check(listener, arn, either.Token))
+                if (await attempt(cancel))
+                {
+                    return true;
+                }
+            }
+            catch (Exception fault) when (fault is not RefusedToStartException)
+            {
+                if (!cancel.IsCancellationRequested)
+                {
+                    failed(fault);
+                }
+            }
+
+            await Task.Delay(_pause, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return false;
+    }
+
+    private async Task Check(Listener listener, string arn, CancellationToken cancel)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(options.Value.StartSeconds), clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
+        var last = "no answer";
+        var isChecked = await Repeat(
+            async stop =>
+            {
+                foreach (var note in await groups.Check(listener, arn, stop))
                 {
                     Log.Noted(log, note);
                 }
 
-                return;
-            }
-            catch (TargetGroupNotFoundException)
-            {
-                throw new RefusedToStartException($"Targets:{listener} names '{arn}', and there is no such target group.");
-            }
-            catch (Exception fault) when (fault is not RefusedToStartException && !either.IsCancellationRequested)
+                return true;
+            },
+            fault =>
             {
                 last = fault.Message;
                 Log.Waiting(log, listener, last);
-                await Task.Delay(_pause, time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-            {
-                throw new RefusedToStartException(
-                    $"The target group of Targets:{listener} could not be read from AWS in {options.Value.StartSeconds} s: {last}");
-            }
+            },
+            either.Token);
+        cancel.ThrowIfCancellationRequested();
+        if (!isChecked)
+        {
+            throw new RefusedToStartException(
+                $"The target group of Targets:{listener} could not be read from AWS in {options.Value.StartSeconds} s: {last}");
         }
     }
 
-    private async Task Register(CancellationToken stop)
+    private async Task<bool> Register(CancellationToken cancel)
     {
-        while (!stop.IsCancellationRequested && options.Value.Groups().Any())
+        if (await health.Fault() is not null)
         {
-            try
-            {
-                if (await health.Fault() is null)
-                {
-                    // Kept before the first call: one whose answer is lost may have been done.
-                    _own = groups.Own();
-                    foreach (var own in _own)
-                    {
-                        await groups.Register(own, stop);
-                        Log.Registered(log, own.Target.Id!, own.Target.Port!.Value, own.Group);
-                    }
-
-                    return;
-                }
-            }
-            catch (Exception fault) when (!stop.IsCancellationRequested)
-            {
-                Log.NotRegistered(log, fault);
-            }
-
-            await Task.Delay(_pause, time, stop);
+            return false;
         }
+
+        // Kept before the first call: AWS may carry out a call whose answer is lost.
+        _own = groups.Own();
+        foreach (var own in _own)
+        {
+            await groups.Register(own, cancel);
+            Log.Registered(log, own.Target.Id!, own.Target.Port!.Value, own.Group);
+        }
+
+        return true;
     }
 
     private async Task Deregister(OwnTarget own, CancellationToken cancel)
     {
-        while (!cancel.IsCancellationRequested)
+        if (await Repeat(
+            async stop =>
+            {
+                await groups.Deregister(own, stop);
+                return true;
+            },
+            fault => Log.NotDeregistered(log, fault), cancel))
         {
-            try
-            {
-                await groups.Deregister(own, cancel);
-                Log.Deregistered(log, own.Target.Id!, own.Target.Port!.Value, own.Group);
-                return;
-            }
-            catch (Exception fault)
-            {
-                Log.NotDeregistered(log, fault);
-                await Task.Delay(_pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+            Log.Deregistered(log, own.Target.Id!, own.Target.Port!.Value, own.Group);
+        }
+        else
+        {
+            Log.NotDeregistered(log, new TimeoutException($"AWS did not answer in {Farewell}."));
         }
     }
 
-    private async Task Drained(OwnTarget own, CancellationToken cancel)
+    private async Task Drain(OwnTarget own, CancellationToken cancel)
     {
-        while (!cancel.IsCancellationRequested)
+        if (await Repeat(
+            async stop => !await groups.Serves(own, stop), fault => Log.Waiting(log, own.Group, fault.Message), cancel))
         {
-            try
-            {
-                if (!await groups.Serves(own, cancel))
-                {
-                    Log.Drained(log, own.Group);
-                    return;
-                }
-            }
-            catch (Exception fault) when (!cancel.IsCancellationRequested)
-            {
-                Log.Waiting(log, own.Group, fault.Message);
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-
-            await Task.Delay(_pause, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Log.Drained(log, own.Group);
         }
-
-        Log.StillDraining(log, own.Group, options.Value.DrainSeconds);
+        else
+        {
+            Log.StillDraining(log, own.Group, options.Value.DrainSeconds);
+        }
     }
 
     private static partial class Log

@@ -4,16 +4,18 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Targets;
 
-/// <summary>The target groups that this process puts itself into; section <c>Targets</c>.</summary>
+/// <summary>The target groups in which this process registers itself; section <c>Targets</c>.</summary>
 internal sealed class TargetsOptions : IValidatableObject
 {
-    /// <summary>ARN of the target group of the customer listener; empty where somebody else registers targets.</summary>
+    /// <summary>ARN of the target group of the customer listener; empty where the process does not register itself.</summary>
     public string Customer { get; set; } = "";
 
     /// <summary>ARN of the target group of the connector listener.</summary>
     public string Connector { get; set; } = "";
 
-    /// <summary>Where the load balancer reaches this process; empty for the address the operating system would use.</summary>
+    /// <summary>
+    /// The address at which the load balancer reaches this process; empty for the one that the operating system would use.
+    /// </summary>
     public string Address { get; set; } = "";
 
     /// <summary>False only where connections carry PROXY headers that the target group did not put there.</summary>
@@ -24,8 +26,8 @@ internal sealed class TargetsOptions : IValidatableObject
     public int StartSeconds { get; set; } = 60;
 
     /// <summary>
-    /// The longest wait for the load balancer to let go of a process that ends; give the group a shorter deregistration delay. With what
-    /// comes after it has to fit into the time the orchestrator gives (Amazon ECS on Fargate: 120 s at most).
+    /// The longest time that a process which ends waits for the load balancer; give the group a shorter deregistration delay. The drain and
+    /// the rest of the shutdown must fit into the time that the orchestrator gives (Amazon ECS on Fargate: 120 s at most).
     /// </summary>
     [Range(0, 3600)]
     public int DrainSeconds { get; set; } = 60;
