@@ -6,7 +6,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
 
-/// <summary>Holds a customer's input to the block's schema, and to what may reach Ansible at all.</summary>
+/// <summary>Checks a customer's input against the block's schema, and refuses text that must not reach Ansible.</summary>
 internal static class BlockInput
 {
     private const int Largest = 256 * 1024;
@@ -38,8 +38,8 @@ internal static class BlockInput
     }
 
     /// <summary>
-    /// Strings that a template engine or a terminal would act on. Every string is marked unsafe for Jinja later on; the mark has been
-    /// bypassed before (CVE-2023-5764, CVE-2024-11079). Control characters include the line feed, which .NET's <c>$</c> lets pass.
+    /// Finds strings that a template engine or a terminal would act on. Every string is later marked unsafe for Jinja, but that mark has
+    /// been bypassed before (CVE-2023-5764, CVE-2024-11079). Control characters include the line feed, which .NET's <c>$</c> lets pass.
     /// </summary>
     private static void CheckText(JsonElement value, string at, List<ProblemError> faults)
     {
@@ -120,7 +120,8 @@ internal static class BlockInput
             faults.Add(new ProblemError(at, "template", "Template marks ({{, {%, {#) are refused."));
         }
 
-        if (text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))
+        if (text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format
+            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))
         {
             faults.Add(new ProblemError(at, "control_character", "Control, formatting and line characters are refused."));
         }

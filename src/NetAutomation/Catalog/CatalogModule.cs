@@ -6,17 +6,17 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
 
-/// <summary>What can be run: blocks and their immutable versions.</summary>
+/// <summary>Blocks and their immutable versions.</summary>
 internal static class CatalogModule
 {
     public static void AddCatalog(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
         services.AddSingleton<BlockCatalog>();
-        services.AddHostedService<BlockPublisher>();
+        services.AddSingleton(BlockPublisher.Kind);
     }
 
-    /// <summary>Why the folders that this process would publish are refused; empty where all are good.</summary>
+    /// <summary>The reason for each folder of this process that would be refused; empty where all are good.</summary>
     public static async Task<IReadOnlyList<string>> Refusals(ContentOptions options)
     {
         var (platforms, refusals) = options.PlatformsDirectory is { } platformsDirectory

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace NetAutomation.Content;
 
-/// <summary>A folder of content as it lies on disk. What it means, a block or a platform, is decided by whoever reads it.</summary>
+/// <summary>A folder of content on disk: a block or a platform.</summary>
 /// <param name="Name">The folder's name.</param>
 /// <param name="Digest"><c>sha256:</c> and hex, over every file.</param>
 /// <param name="Files">Every file by its path in the folder, without hidden ones.</param>
@@ -13,7 +13,7 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
     private const int LargestFolder = 4 * 1024 * 1024;
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Uses each folder of a directory, in order of name. Returns why folders were refused, each by itself.</summary>
+    /// <summary>Uses each folder of a directory, in order of name. Returns the reason for each folder that was refused.</summary>
     public static async Task<List<string>> Each(string directory, Func<ContentFolder, Task> use)
     {
         var refusals = new List<string>();
@@ -58,7 +58,7 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
     }
 
     /// <summary>
-    /// SHA-256 over paths and contents in byte order of the path, each with its length in front, so that no two folders share it.
+    /// SHA-256 over paths and contents in byte order of the path, each after its length, so that no two folders have the same digest.
     /// </summary>
     public static string DigestOf(IEnumerable<ContentFile> files)
     {
@@ -77,8 +77,6 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
         return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 
-    public bool Has(string path) => Files.Any(file => file.Path == path);
-
     /// <exception cref="ContentException">There is no such file, or it is no UTF-8.</exception>
     public string Text(string path)
     {
@@ -89,22 +87,12 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
         }
         catch (DecoderFallbackException fault)
         {
-            throw new ContentException($"{Name}/{path}: not UTF-8", fault);
+            throw ContentException.At($"{Name}/{path}", 0, "not UTF-8", fault);
         }
     }
 
     /// <exception cref="ContentException">There is no such file, or it is no strict YAML.</exception>
-    public StrictYaml Yaml(string path)
-    {
-        try
-        {
-            return StrictYaml.Read(Text(path));
-        }
-        catch (StrictYamlException fault)
-        {
-            throw Fault(path, fault.Line, fault.Message);
-        }
-    }
+    public StrictYaml Yaml(string path) => StrictYaml.Read($"{Name}/{path}", Text(path));
 
     /// <exception cref="ContentException">The version was published with other files.</exception>
     public void MustBe(string published, string manifest, string version)

@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace NetAutomation.Content;
 
-/// <summary>Reads the YAML file that says what a folder is into a record of its own, and names file and line of what is wrong.</summary>
+/// <summary>Reads the YAML file that describes a folder into a record, and names file and line of each fault.</summary>
 internal static class ContentManifest
 {
-    /// <param name="check">What is wrong with the record, as JSON pointers with reasons.</param>
+    /// <param name="check">Finds the faults of the record: JSON pointers with reasons.</param>
     /// <exception cref="ContentException">The file is missing, cannot be read, or is refused.</exception>
     public static T Read<T>(
         ContentFolder folder, string path, JsonSerializerOptions json, Func<T, IEnumerable<(string Pointer, string Reason)>> check)

@@ -5,8 +5,8 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Content;
 
 /// <summary>
-/// Keeps the files of published folders in the database and unpacks them into directories named by digest, so that a worker runs what was
-/// pinned, whatever its own disk holds. A directory appears whole or not at all.
+/// Keeps the files of published folders in the database and unpacks them into directories named by digest, so that a worker runs the pinned
+/// version, whatever its own disk holds. A directory appears whole or not at all.
 /// </summary>
 internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
         ? Directory.CreateDirectory(configured).FullName
         : Directory.CreateTempSubdirectory("netautomation-content-").FullName);
 
-    /// <summary>The directory that holds every unpacked one.</summary>
+    /// <summary>The directory that holds the unpacked directories.</summary>
     public string Root => _root.Value;
 
     public static async Task Store(NetAutomationDb db, ContentFolder folder, CancellationToken cancel)

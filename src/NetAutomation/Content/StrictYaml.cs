@@ -8,26 +8,28 @@ namespace NetAutomation.Content;
 
 /// <summary>
 /// Reads one YAML 1.2 document of the JSON kind (core schema, section 10.3): no aliases, no tags, no duplicate keys, bounded size and
-/// depth. Everything a manifest needs, and nothing that can grow or hide.
+/// depth. A manifest needs no more, and a text without these can neither grow nor hide a value.
 /// </summary>
 internal sealed partial class StrictYaml
 {
     private const int LargestText = 64 * 1024;
     private const int Deepest = 24;
+    private readonly string _file;
     private readonly IParser _parser;
     private readonly Dictionary<string, int> _lines = new(StringComparer.Ordinal);
 
-    private StrictYaml(IParser parser) => _parser = parser;
+    private StrictYaml(string file, IParser parser) => (_file, _parser) = (file, parser);
 
     /// <summary>The document as JSON.</summary>
     public JsonNode? Root { get; private set; }
 
-    /// <exception cref="StrictYamlException">The text is not such a document.</exception>
-    public static StrictYaml Read(string text)
+    /// <param name="file">Names the text where it is refused.</param>
+    /// <exception cref="ContentException">The text is not such a document.</exception>
+    public static StrictYaml Read(string file, string text)
     {
         if (text.Length > LargestText)
         {
-            throw new StrictYamlException(0, $"YAML of more than {LargestText} characters");
+            throw ContentException.At(file, 0, $"YAML of more than {LargestText} characters");
         }
 
         var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
@@ -35,21 +37,20 @@ internal sealed partial class StrictYaml
         {
             parser.Consume<StreamStart>();
             parser.Consume<DocumentStart>();
-            var yaml = new StrictYaml(parser);
-            var root = yaml.Node("", 0);
+            var yaml = new StrictYaml(file, parser);
+            yaml.Root = yaml.Node("", 0);
             parser.Consume<DocumentEnd>();
             parser.Consume<StreamEnd>();
-            yaml.Root = root;
             return yaml;
         }
         catch (YamlException fault)
         {
-            throw new StrictYamlException((int)fault.Start.Line, fault.Message, fault);
+            throw ContentException.At(file, (int)fault.Start.Line, fault.Message, fault);
         }
         catch (InvalidOperationException fault)
         {
-            // The scanner ends so on some texts that break off inside brackets.
-            throw new StrictYamlException((int)(parser.Current?.End.Line ?? 0), "the YAML cannot be read from here on", fault);
+            // The scanner fails like this on some texts that break off inside brackets.
+            throw ContentException.At(file, (int)(parser.Current?.End.Line ?? 0), "the YAML cannot be read from here on", fault);
         }
     }
 
@@ -141,7 +142,7 @@ internal sealed partial class StrictYaml
             : JsonValue.Create(text);
     }
 
-    private StrictYamlException Fault(string what) => new((int)(_parser.Current?.Start.Line ?? 0), what);
+    private ContentException Fault(string reason) => ContentException.At(_file, (int)(_parser.Current?.Start.Line ?? 0), reason);
 
     [GeneratedRegex(@"^[-+]?[0-9]+\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Integer();
@@ -149,11 +150,4 @@ internal sealed partial class StrictYaml
     [GeneratedRegex(
         @"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Fraction();
-}
-
-/// <summary>A text that is no strict YAML.</summary>
-/// <param name="line">Counted from 1; 0 where the fault has no place.</param>
-internal sealed class StrictYamlException(int line, string message, Exception? inner = null) : FormatException(message, inner)
-{
-    public int Line => line;
 }

@@ -5,7 +5,7 @@ using NetAutomation.Platforms.Publish;
 
 namespace NetAutomation.Platforms;
 
-/// <summary>What devices run, as published. The one place that knows which platforms there are.</summary>
+/// <summary>The published platforms. No other class knows which platforms exist.</summary>
 internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(5);
@@ -25,9 +25,9 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
 
     /// <summary>The names that a device or a block may use.</summary>
     public static async Task<IReadOnlyList<string>> Names(NetAutomationDb db, CancellationToken cancel) =>
-        await db.Query<string>($"select distinct name as \"Value\" from platforms.platform_version order by 1", cancel);
+        await db.Query<string>($"select distinct name from platforms.platform_version order by 1", cancel);
 
-    /// <summary>The names of the platforms in a directory that may be published, and why others may not.</summary>
+    /// <summary>The names of the platforms in a directory that may be published, and the reasons why others may not.</summary>
     public static async Task<(IReadOnlyList<string> Names, IReadOnlyList<string> Refusals)> Check(string directory)
     {
         var names = new List<string>();

@@ -1,7 +1,7 @@
 namespace NetAutomation.Platforms;
 
-/// <summary>One immutable version of what the service knows of a platform.</summary>
-/// <param name="Name">As devices name it.</param>
+/// <summary>One immutable version of a platform.</summary>
+/// <param name="Name">The name that devices use.</param>
 /// <param name="Digest"><c>sha256:</c> and hex, over every file of its folder.</param>
 /// <param name="Title">For a person.</param>
 /// <param name="Connection">How the engine reaches it.</param>

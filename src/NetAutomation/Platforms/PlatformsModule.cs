@@ -3,7 +3,7 @@ using NetAutomation.Platforms.Publish;
 
 namespace NetAutomation.Platforms;
 
-/// <summary>What devices run: platforms and their immutable versions.</summary>
+/// <summary>The platforms of devices and their immutable versions.</summary>
 internal static class PlatformsModule
 {
     public static void AddPlatforms(this IHostApplicationBuilder builder)
@@ -12,6 +12,7 @@ internal static class PlatformsModule
         services.AddOptions<ContentOptions>().BindConfiguration("Catalog");
         services.AddSingleton<PublishedFiles>();
         services.AddSingleton<PlatformCatalog>();
-        services.AddHostedService<PlatformPublisher>();
+        services.AddSingleton(PlatformPublisher.Kind);
+        services.AddHostedService<ContentPublisher>();
     }
 }

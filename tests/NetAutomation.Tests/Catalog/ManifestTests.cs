@@ -29,7 +29,7 @@ public sealed class ManifestTests
     [InlineData("a: 1\n---\nb: 2", "")]
     [InlineData("a: [", "")]
     public void Yaml_beyond_plain_data_is_refused(string yaml, string reason) =>
-        Should.Throw<FormatException>(() => StrictYaml.Read(yaml)).Message.ShouldContain(reason);
+        Should.Throw<FormatException>(() => StrictYaml.Read("test.yaml", yaml)).Message.ShouldContain(reason);
 
     [Fact]
     public void Yaml_bomb_is_refused_before_it_grows()
@@ -40,9 +40,9 @@ public sealed class ManifestTests
             bomb.Append($"a{i}: &a{i} [{string.Join(',', Enumerable.Repeat($"*a{i - 1}", 9))}]\n");
         }
 
-        Should.Throw<FormatException>(() => StrictYaml.Read(bomb.ToString()));
-        Should.Throw<FormatException>(() => StrictYaml.Read(new string('[', 30_000))).Message.ShouldContain("deeper");
-        Should.Throw<FormatException>(() => StrictYaml.Read(new string('a', 70_000))).Message.ShouldContain("characters");
+        Should.Throw<FormatException>(() => StrictYaml.Read("test.yaml", bomb.ToString()));
+        Should.Throw<FormatException>(() => StrictYaml.Read("test.yaml", new string('[', 30_000))).Message.ShouldContain("deeper");
+        Should.Throw<FormatException>(() => StrictYaml.Read("test.yaml", new string('a', 70_000))).Message.ShouldContain("characters");
     }
 
     [Theory]
@@ -55,7 +55,7 @@ public sealed class ManifestTests
     [InlineData("~", "null")]
     [InlineData("1.2.0", "\"1.2.0\"")]
     public void Scalar_reads_as_the_core_schema_says(string yaml, string json) =>
-        (StrictYaml.Read($"a: {yaml}").Root!["a"]?.ToJsonString() ?? "null").ShouldBe(json);
+        (StrictYaml.Read("test.yaml", $"a: {yaml}").Root!["a"]?.ToJsonString() ?? "null").ShouldBe(json);
 
     [Theory]
     [InlineData("""{"const":1}""")]

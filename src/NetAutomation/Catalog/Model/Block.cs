@@ -1,8 +1,3 @@
 namespace NetAutomation.Catalog.Model;
 
-internal sealed class Block
-{
-    public required string Slug { get; init; }
-
-    public required Guid Id { get; init; }
-}
+internal sealed record Block(string Slug, Guid Id);

@@ -6,15 +6,15 @@ using NetAutomation.Content;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>
-/// A block as it lies on disk: <c>block.yaml</c>, <c>README.md</c>, and for each platform it supports <c>platforms/NAME.yml</c> with what
-/// is wanted there. docs/blocks.md says what they hold.
+/// A block on disk: <c>block.yaml</c>, <c>README.md</c>, and a file <c>platforms/NAME.yml</c> for each platform that it supports.
+/// docs/blocks.md describes them.
 /// </summary>
 internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string> Platforms, string Readme, ContentFolder Content)
 {
     private const string Parts = "platforms/";
     private static readonly string[] _templates = ["wanted", "unwanted"];
 
-    /// <param name="platforms">The platforms there are.</param>
+    /// <param name="platforms">The names of all platforms.</param>
     /// <exception cref="ContentException">The folder is not a block that may be published.</exception>
     public static BlockFolder Read(ContentFolder folder, IReadOnlyCollection<string> platforms)
     {
@@ -58,7 +58,9 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
 
     private static string Platform(string part) => Path.GetFileNameWithoutExtension(part);
 
-    /// <summary>A list holds tasks, an object lines or the name of the artifact that the configuration becomes.</summary>
+    /// <summary>
+    /// A list holds tasks. An object holds configuration lines, or the name of the artifact that stores the configuration.
+    /// </summary>
     private static void Check(ContentFolder folder, string path, BlockManifest manifest)
     {
         var yaml = folder.Yaml(path);

@@ -67,9 +67,9 @@ internal sealed record BlockManifest(
     }
 }
 
-/// <summary>What a block hands over for each device.</summary>
+/// <summary>The result of a block for each device.</summary>
 /// <param name="Schema">JSON Schema of the result.</param>
-/// <param name="View">How to show it; as it is where absent.</param>
+/// <param name="View">How to show the result; unchanged where absent.</param>
 internal sealed record ManifestResult(JsonElement Schema, ResultView? View = null)
 {
     public IEnumerable<(string Pointer, string Reason)> Faults()
@@ -95,7 +95,7 @@ internal sealed record ManifestResult(JsonElement Schema, ResultView? View = nul
 /// <param name="Table">A list, shown as rows.</param>
 internal sealed record ResultView(string[]? Facts = null, string? Table = null);
 
-/// <summary>The prices of a manifest. What is not said costs nothing; a rental or a sale that is not priced is not offered.</summary>
+/// <summary>The prices of a manifest. A component without a price is free; a rental or a sale without a price is not offered.</summary>
 internal sealed record ManifestPrices(PayPerUsePrices? PayPerUse = null, RentalPrice? Rental = null, OwnedPrice? Owned = null)
 {
     public BlockPrices Components()

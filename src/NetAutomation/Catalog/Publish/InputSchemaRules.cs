@@ -4,22 +4,40 @@ using System.Text.RegularExpressions;
 namespace NetAutomation.Catalog.Publish;
 
 /// <summary>
-/// What a schema of inputs or results may say. The validator ignores keywords it does not know, so a keyword it does not honour would be a
-/// promise nobody keeps: everything outside this list is refused when the block is published.
+/// The rules for a schema of inputs or results. The validator ignores a keyword that it does not know, so a schema with such a keyword
+/// would promise a check that nobody makes: a block with a keyword outside this list is refused when it is published.
 /// </summary>
 internal sealed partial class InputSchemaRules
 {
     private static readonly HashSet<string> _annotations = new(StringComparer.Ordinal) { "title", "description", "default", "examples" };
 
-    private static readonly HashSet<string> _keywords = new(StringComparer.Ordinal)
-    {
-        "type", "enum", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "uniqueItems",
-        "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-    };
-
     private static readonly HashSet<string> _types =
         new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
     private static readonly HashSet<string> _formats = new(StringComparer.Ordinal) { "ipv4", "ipv6", "hostname", "date-time" };
+    private static readonly Rule _count = new("a count", value =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count >= 0);
+    private static readonly Rule _number = new("a number", value => value.ValueKind == JsonValueKind.Number);
+
+    private static readonly Dictionary<string, Rule> _keywords = new(StringComparer.Ordinal)
+    {
+        ["type"] = new(
+            "a JSON Schema type, or a list of types", value => Names(value) is { Count: > 0 } names && names.All(_types.Contains)),
+        ["enum"] = new("a list of plain values", value => IsList(value) && value.GetArrayLength() > 0
+            && value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array))),
+        ["properties"] = new("an object", value => value.ValueKind == JsonValueKind.Object),
+        ["required"] = new("a list of names", value => IsList(value) && value.EnumerateArray().All(IsText)),
+        ["additionalProperties"] = new("false", value => value.ValueKind == JsonValueKind.False),
+        ["items"] = new("a schema", value => value.ValueKind == JsonValueKind.Object),
+        ["uniqueItems"] = new("a boolean", value => value.ValueKind is JsonValueKind.True or JsonValueKind.False),
+        ["format"] = new(
+            $"one of {string.Join(", ", _formats)}", value => IsText(value) && _formats.Contains(value.GetString()!)),
+        ["pattern"] = new(
+            "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII",
+            value => IsText(value) && IsPattern(value.GetString()!)),
+        ["minItems"] = _count, ["maxItems"] = _count, ["minLength"] = _count, ["maxLength"] = _count,
+        ["minimum"] = _number, ["maximum"] = _number, ["exclusiveMinimum"] = _number, ["exclusiveMaximum"] = _number,
+        ["multipleOf"] = _number,
+    };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
     private static readonly HashSet<string> _magic = new(StringComparer.OrdinalIgnoreCase)
@@ -32,7 +50,7 @@ internal sealed partial class InputSchemaRules
 
     private readonly List<(string Pointer, string Reason)> _faults = [];
 
-    /// <summary>Every reason to refuse the schema, each with the place; empty where it may be published.</summary>
+    /// <summary>Every reason to refuse the schema, each with its place; empty where the schema may be published.</summary>
     public static IReadOnlyList<(string Pointer, string Reason)> Faults(JsonElement schema, string at)
     {
         var rules = new InputSchemaRules();
@@ -59,7 +77,7 @@ internal sealed partial class InputSchemaRules
             Check(keyword.Name, keyword.Value, $"{at}/{keyword.Name}");
         }
 
-        var types = Types(schema);
+        var types = schema.TryGetProperty("type", out var type) ? Names(type) : [];
         if (types.Count == 0)
         {
             _faults.Add((at, "a type is needed"));
@@ -79,64 +97,25 @@ internal sealed partial class InputSchemaRules
 
     private void Check(string keyword, JsonElement value, string at)
     {
-        if (!_keywords.Contains(keyword))
+        if (!_keywords.TryGetValue(keyword, out var rule))
         {
             _faults.Add((at, "the keyword is not supported"));
-            return;
         }
-
-        switch (keyword)
+        else if (!rule.Holds(value))
         {
-            case "properties" when value.ValueKind == JsonValueKind.Object:
-                foreach (var property in value.EnumerateObject())
-                {
-                    CheckName(property.Name, at);
-                    Check(property.Value, $"{at}/{property.Name}");
-                }
-
-                break;
-            case "items":
-                Check(value, at);
-                break;
-            case "type":
-                Require(value.ValueKind == JsonValueKind.String || NonEmpty(value), at, "a type or a list of types");
-                Require(Names(value).All(_types.Contains), at, "a JSON Schema type");
-                break;
-            case "enum":
-                Require(
-                    NonEmpty(value)
-                        && value.EnumerateArray().All(item => item.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)), at,
-                        "a list of plain values");
-                break;
-            case "required":
-                Require(
-                    value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String),
-                    at, "a list of names");
-                break;
-            case "format":
-                Require(
-                    value.ValueKind == JsonValueKind.String && _formats.Contains(value.GetString()!), at,
-                    $"one of {string.Join(", ", _formats)}");
-                break;
-            case "pattern":
-                Require(
-                    value.ValueKind == JsonValueKind.String && IsPattern(value.GetString()!), at,
-                    "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII");
-                break;
-            case "additionalProperties":
-                Require(value.ValueKind == JsonValueKind.False, at, "false");
-                break;
-            case "uniqueItems":
-                Require(value.ValueKind is JsonValueKind.True or JsonValueKind.False, at, "a boolean");
-                break;
-            case "minItems" or "maxItems" or "minLength" or "maxLength":
-                Require(value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count >= 0, at, "a count");
-                break;
-            default:
-                Require(
-                    keyword != "properties" && value.ValueKind == JsonValueKind.Number, at,
-                    keyword == "properties" ? "an object" : "a number");
-                break;
+            _faults.Add((at, $"must be {rule.Wanted}"));
+        }
+        else if (keyword == "items")
+        {
+            Check(value, at);
+        }
+        else if (keyword == "properties")
+        {
+            foreach (var property in value.EnumerateObject())
+            {
+                CheckName(property.Name, at);
+                Check(property.Value, $"{at}/{property.Name}");
+            }
         }
     }
 
@@ -152,16 +131,6 @@ internal sealed partial class InputSchemaRules
         }
     }
 
-    private void Require(bool holds, string at, string what)
-    {
-        if (!holds)
-        {
-            _faults.Add(($"{at}", $"must be {what}"));
-        }
-    }
-
-    private static List<string> Types(JsonElement schema) => schema.TryGetProperty("type", out var type) ? Names(type) : [];
-
     private static List<string> Names(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.String => [value.GetString()!],
@@ -169,7 +138,9 @@ internal sealed partial class InputSchemaRules
         _ => [],
     };
 
-    private static bool NonEmpty(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0;
+    private static bool IsList(JsonElement value) => value.ValueKind == JsonValueKind.Array;
+
+    private static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String;
 
     private static bool IsPattern(string pattern)
     {
@@ -194,4 +165,7 @@ internal sealed partial class InputSchemaRules
 
     [GeneratedRegex(@"(?<!\\)(\\\\)*\\[dDwWsSpP]", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Wide();
+
+    /// <summary>The value that a keyword must have.</summary>
+    private sealed record Rule(string Wanted, Predicate<JsonElement> Holds);
 }

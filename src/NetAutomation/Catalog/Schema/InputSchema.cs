@@ -107,7 +107,7 @@ internal sealed class InputSchema
         return [new ProblemError(pointer, code, string.Format(CultureInfo.InvariantCulture, detail, text))];
     }
 
-    /// <summary>To the package 4.0 is an integer; Ansible gets a float.</summary>
+    /// <summary>The package takes 4.0 for an integer, which Ansible would read as a float.</summary>
     private static Predicate<JsonElement> Type(JsonElement type)
     {
         JsonElement[] listed = type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray()] : [type];
@@ -121,7 +121,7 @@ internal sealed class InputSchema
         };
     }
 
-    /// <summary>The package's match has no end.</summary>
+    /// <summary>The package matches without a time limit.</summary>
     private static Predicate<JsonElement> Pattern(JsonElement pattern)
     {
         var regex = new Regex(pattern.GetString()!, RegexOptions.CultureInvariant, _longestMatch);
@@ -133,7 +133,7 @@ internal sealed class InputSchema
         value => value.ValueKind != JsonValueKind.Array || !unique.GetBoolean()
             || value.EnumerateArray().ToHashSet(JsonElementEqualityComparer.Instance).Count == value.GetArrayLength();
 
-    /// <summary>Characters as the standard counts them. The package takes a letter with any number of marks for one.</summary>
+    /// <summary>Characters as the standard counts them. The package counts a letter with all its marks as one.</summary>
     private static int? Length(JsonElement value) =>
         value.ValueKind == JsonValueKind.String ? value.GetString()!.EnumerateRunes().Count() : null;
 

@@ -5,7 +5,7 @@ using NetAutomation.Content;
 
 namespace NetAutomation.Platforms.Publish;
 
-/// <summary>A platform's <c>platform.yaml</c>. The engine reads the same file; docs/platforms.md says what each member is for.</summary>
+/// <summary>A platform's <c>platform.yaml</c>. The engine reads the same file; docs/platforms.md explains each member.</summary>
 internal sealed record PlatformManifest(
     string Name,
     string Version,
@@ -108,7 +108,7 @@ internal enum Connection
     Ssh,
 }
 
-/// <summary>What a credential may hold for it. <see cref="Enable"/> goes with either of the others.</summary>
+/// <summary>The parts of a credential. <see cref="Enable"/> goes with either of the others.</summary>
 internal enum Login
 {
     Password,

@@ -1,37 +1,17 @@
-using Microsoft.Extensions.Options;
 using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
 namespace NetAutomation.Platforms.Publish;
 
-/// <summary>Publishes the platforms this process ships with, at start. Any number of processes may do so at once.</summary>
-internal sealed partial class PlatformPublisher(
-    IServiceScopeFactory scopes, IOptions<ContentOptions> options, ILogger<PlatformPublisher> log) : IHostedService
+/// <summary>Publishes platforms.</summary>
+internal static class PlatformPublisher
 {
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        if (options.Value.PlatformsDirectory is not { } directory)
-        {
-            Log.Nothing(log);
-            return;
-        }
-
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        foreach (var refusal in await Publish(db, directory, cancellationToken))
-        {
-            Log.Refused(log, refusal);
-        }
-
-        await transaction.CommitAsync(cancellationToken);
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public static readonly ContentKind Kind = new("Catalog:PlatformsDirectory", options => options.PlatformsDirectory, Publish);
 
     /// <summary>
-    /// Publishes every platform folder that is not published yet, within the caller's transaction. Returns why folders were refused.
+    /// Publishes every platform folder that is not published yet, within the caller's transaction. Returns the reason for each folder that
+    /// was refused.
     /// </summary>
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
@@ -42,7 +22,7 @@ internal sealed partial class PlatformPublisher(
     private static async Task Publish(SystemDb db, ContentFolder folder, PlatformManifest manifest, CancellationToken cancel)
     {
         var known = await db.Scalar<string>(
-            $"select digest as \"Value\" from platforms.platform_version where name = {manifest.Name} and version = {manifest.Version}",
+            $"select digest from platforms.platform_version where name = {manifest.Name} and version = {manifest.Version}",
             cancel);
         if (known is not null)
         {
@@ -60,14 +40,5 @@ internal sealed partial class PlatformPublisher(
                     {Wire.Name(manifest.Connection)}, {manifest.Port}, {logins}, {Wire.Name(manifest.Guard)})
             """,
             cancel);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1401, LogLevel.Warning, "Catalog:PlatformsDirectory is not set: this process publishes no platforms")]
-        public static partial void Nothing(ILogger logger);
-
-        [LoggerMessage(1402, LogLevel.Error, "A platform is not published, and what was published before goes on: {Refusal}")]
-        public static partial void Refused(ILogger logger, string refusal);
     }
 }
