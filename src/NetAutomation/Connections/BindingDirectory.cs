@@ -3,38 +3,37 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Connections;
 
-/// <summary>What an endpoint is bound to. An endpoint bound anew has another binding.</summary>
+/// <summary>The binding of an endpoint to a tenant. An endpoint that is bound again has another binding.</summary>
 internal sealed record EndpointBinding(Guid Id, TenantId Tenant);
 
 /// <summary>
-/// Which tenant an endpoint is bound to now. The database is asked; answers are kept for less than a second, so a binding that ends is
-/// refused within one.
+/// Finds the tenant to which an endpoint is bound now. It keeps an answer of the database for less than a second, so every process refuses
+/// an endpoint within a second after its binding ends.
 /// </summary>
-internal sealed class BindingDirectory(IServiceScopeFactory scopes, ReconcileSignal signal, TimeProvider time)
+internal sealed class BindingDirectory(IServiceScopeFactory scopes, ReconcileSignal signal, TimeProvider clock)
 {
-    private readonly Recent<EndpointBinding?> _endpoints = new(time, TimeSpan.FromMilliseconds(900));
+    private readonly Recent<EndpointBinding?> _endpoints = new(clock, TimeSpan.FromMilliseconds(900));
 
     /// <summary>Null where the endpoint is bound to no tenant that may call.</summary>
     public ValueTask<EndpointBinding?> ByEndpoint(string endpointId, CancellationToken cancel) => _endpoints.Get(endpointId, async () =>
     {
         await using var scope = scopes.CreateAsyncScope();
-        var rows = await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<Found>(
+        var binding = await scope.ServiceProvider.GetRequiredService<SystemDb>().Scalar<EndpointBinding>(
             $"""
-            select b.id, t.tenant_id from onboarding.binding b join onboarding.tenant t using (tenant_id)
+            select b.id, t.tenant_id as tenant from onboarding.binding b join onboarding.tenant t using (tenant_id)
             where b.endpoint_id = {endpointId} and b.ended_at is null and (t.state in ('active', 'suspended') or t.reads_until > now())
             """,
             CancellationToken.None);
-        if (rows is [var row])
+        if (binding is null)
         {
-            return new EndpointBinding(row.Id, new TenantId(row.TenantId));
+            // The last round may have missed the connection.
+            signal.Unbound(endpointId);
         }
 
-        // A reconcile may have missed it.
-        signal.Unbound(endpointId);
-        return null;
+        return binding;
     }, cancel);
 
-    /// <summary>Which of these endpoints are bound to a tenant that may call, by which binding. Never an answer of before.</summary>
+    /// <summary>Those of these endpoints that are bound to a tenant that may call, with their bindings. Always asks the database.</summary>
     public async Task<Dictionary<string, Guid>> Alive(string[] endpoints, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -47,10 +46,8 @@ internal sealed class BindingDirectory(IServiceScopeFactory scopes, ReconcileSig
         return rows.ToDictionary(row => row.EndpointId, row => row.Id, StringComparer.Ordinal);
     }
 
-    /// <summary>Forgets every answer, after a change made by this process.</summary>
+    /// <summary>Forgets every kept answer, after this process changed something.</summary>
     public void Forget() => _endpoints.Clear();
-
-    private sealed record Found(Guid Id, Guid TenantId);
 
     private sealed record Bound(string EndpointId, Guid Id);
 }

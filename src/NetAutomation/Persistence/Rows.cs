@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
+using System.Text.Json;
 using NetAutomation.Web;
 
 namespace NetAutomation.Persistence;
@@ -87,6 +88,7 @@ internal static class Fields
     private static object Other(DbDataReader reader, int ordinal, Type type) => reader.GetValue(ordinal) switch
     {
         var value when type.IsInstanceOfType(value) => value,
+        string json when type == typeof(JsonElement) => JsonElement.Parse(json),
         DateTime day when type == typeof(DateOnly) => DateOnly.FromDateTime(day),
         var value => Convert.ChangeType(value, type, CultureInfo.InvariantCulture),
     };

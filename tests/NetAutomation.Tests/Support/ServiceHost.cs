@@ -127,14 +127,16 @@ public sealed class ServiceHost : IAsyncDisposable
         var (tenant, agreement) = await OpenTenant.Open(
             db, new Subscription(account, "prod-test", $"arn:aws:license-manager::294406891311:license:l-{number:x32}"),
             CancellationToken.None);
-        await OpenTenant.Activate(db, tenant, agreement, CancellationToken.None);
+        // As if AWS Marketplace had confirmed the agreement.
+        await db.Execute($"update onboarding.agreement set state = 'active', activated_at = now() where id = {agreement.Value}");
+        await db.Execute($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {tenant.Value}");
         await BillingAccounts.Set(db, tenant, BillingChannel.Marketplace, null, account, "prod-test", CancellationToken.None);
         var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
         await EndpointConnections.Store(db, seen.ServiceId, [seen], CancellationToken.None);
         var connection =
             await db.Scalar<Guid>($"select id from onboarding.endpoint_connection where endpoint_id = {endpoint} and owner = {account}");
         await Decisions.Write(
-            db, [new Made(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test",
+            db, [new NewDecision(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test",
             CancellationToken.None);
         await EndpointConnections.Bind(db, seen.ServiceId, CancellationToken.None);
         var key = await ApiKeys.Issue(db, tenant, "test", "test", role, CancellationToken.None);

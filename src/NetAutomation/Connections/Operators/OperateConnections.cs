@@ -65,19 +65,22 @@ internal static class OperateConnections
 {
     private static readonly string[] _over = ["deleting", "deleted", "failed", "expired", "gone"];
 
-    public static async Task<Results<Ok<Page<EndpointConnectionView>>, Problem>> List(
-        SystemDb db, [AsParameters] EndpointConnectionFilter filter, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        if (filter.Verdict is { } verdict && !Wire.TryValue<Verdict>(verdict, out _))
-        {
-            return Web.Problems.Refused.At("/verdict", "not_allowed", "accept, reject or leave.");
-        }
+    private static readonly FormattableString _decidedConnections =
+        $"""
+        (select c.id, c.endpoint_id, c.owner, c.region, c.endpoint_created_at, c.first_seen_at, c.last_seen_at, c.fault, c.ask_at,
+           case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else c.state end as state, b.tenant_id, c.decision,
+           d.verdict, d.rule, d.policy_version, d.reason, d.made_by, d.bound_tenant, coalesce(d.takes_back, false) as takes_back,
+           coalesce(d.verdict = 'accept' and lower(c.state) = 'rejected' and c.fault is not null, false) as refused_for_good
+         from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
+         left join onboarding.binding b on b.connection = c.id and b.ended_at is null) c
+        """;
 
-        var read =
-            await page.Read(
+    public static async Task<Results<Ok<Page<EndpointConnectionView>>, Problem>> List(
+        SystemDb db, [AsParameters] EndpointConnectionFilter filter, [AsParameters] PageQuery page, CancellationToken cancel) =>
+        filter.Verdict is { } verdict && !Wire.TryValue<Verdict>(verdict, out _)
+            ? Web.Problems.Refused.At("/verdict", "not_allowed", "accept, reject or leave.")
+            : await page.Answer(
                 $"endpoint-connections?{filter}", (below, take) => Find(db, null, filter, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
-    }
 
     public static async Task<Results<Ok<EndpointConnectionView>, Problem>> Accept(
         EndpointConnectionId id,
@@ -89,28 +92,23 @@ internal static class OperateConnections
         BindingBell bell,
         CancellationToken cancel)
     {
-        if (await Lock(db, id, cancel) is not { } connection)
+        if ((await Lock(db, id, cancel)).Refused(out var problem, out var connection))
         {
-            return Web.Problems.NotFound.With();
+            return problem;
         }
 
-        if (_over.Contains(connection.State, StringComparer.OrdinalIgnoreCase))
-        {
-            return Problems.ConnectionOver.With($"The connection is {connection.State}.");
-        }
-
-        if (connection.Advice is not null)
+        if (connection.RefusedForGood)
         {
             return Problems.ConnectionRejected.With($"EC2 answered {connection.Fault}.");
         }
 
         var wanted = request.TenantId?.Value;
-        // A suspended tenant of the account still has its endpoints: then the other one must be named.
-        var tenants = await db.Query<Named>(
+        // A suspended tenant of the account keeps its endpoints, so beside it the request must name the other one.
+        var tenants = await db.Query<NamedTenant>(
             $"""
             select t.tenant_id, t.state = 'active' as active from onboarding.tenant t
-            where t.state in ('active', 'suspended') and (t.tenant_id = {wanted}
-              or ({wanted}::uuid is null and exists (select from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.account = {connection.Owner} and a.active)))
+            where t.state in ('active', 'suspended') and (t.tenant_id = {wanted} or ({wanted}::uuid is null and exists (
+              select from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.account = {connection.Owner} and a.active)))
             """,
             cancel);
         if (tenants is not [(var tenant, true)])
@@ -118,15 +116,14 @@ internal static class OperateConnections
             return Problems.NoTenantForEndpoint.With();
         }
 
-        // Whoever had it is out now, not with the next round.
-        if (connection.TenantId is { } holder && holder.Value != tenant && await EndpointConnections.Unbind(db, id, "moved", cancel) > 0)
+        // The tenant that had the connection loses it now, not with the next round.
+        if (connection.TenantId is { } holder && holder != tenant)
         {
-            db.AfterCommit.Add(directory.Forget);
-            db.AfterCommit.Add(bell.Ring);
+            await Unbind(db, id, "moved", directory, bell, cancel);
         }
 
         return await Decide(
-            db, connection, new Decision(Verdict.Accept, "operator", request.Reason, tenant), new(tenant), caller, signal, cancel);
+            db, connection, new Decision(Verdict.Accept, "operator", request.Reason, tenant.Value), tenant, caller, signal, cancel);
     }
 
     public static async Task<Results<Ok<EndpointConnectionView>, Problem>> Reject(
@@ -139,29 +136,19 @@ internal static class OperateConnections
         BindingBell bell,
         CancellationToken cancel)
     {
-        if (await Lock(db, id, cancel) is not { } connection)
+        if ((await Lock(db, id, cancel)).Refused(out var problem, out var connection))
         {
-            return Web.Problems.NotFound.With();
+            return problem;
         }
 
-        if (_over.Contains(connection.State, StringComparer.OrdinalIgnoreCase))
-        {
-            return Problems.ConnectionOver.With($"The connection is {connection.State}.");
-        }
-
-        // The customer is out now, however long EC2 takes.
-        if (await EndpointConnections.Unbind(db, id, "rejected", cancel) > 0)
-        {
-            db.AfterCommit.Add(directory.Forget);
-            db.AfterCommit.Add(bell.Ring);
-        }
-
+        // The customer loses the connection now, however long EC2 takes.
+        await Unbind(db, id, "rejected", directory, bell, cancel);
         return await Decide(
-            db, connection, new Decision(Verdict.Reject, "operator", request.Reason, connection.TenantId?.Value ?? connection.DecidedFor),
+            db, connection, new Decision(Verdict.Reject, "operator", request.Reason, connection.TenantId?.Value ?? connection.BoundTenant),
             connection.TenantId, caller, signal, cancel);
     }
 
-    /// <summary>EC2 is called by the reconcile loop, never inside a request's transaction.</summary>
+    /// <summary>The reconcile loop calls EC2, never a request inside its transaction.</summary>
     private static async Task<Results<Ok<EndpointConnectionView>, Problem>> Decide(
         SystemDb db, Locked connection, Decision decision, TenantId? tenant, OperatorCaller caller, ReconcileSignal signal,
         CancellationToken cancel)
@@ -171,19 +158,20 @@ internal static class OperateConnections
             return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
         }
 
-        var (id, madeBy) = (new EndpointConnectionId(connection.Id), $"operator:{caller.Name}");
-        // Said again, it is the same decision.
-        if (connection.DecidedBy != madeBy || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason
-            || connection.DecidedFor != decision.BoundTenant)
+        // The same decision again changes nothing.
+        if (connection.MadeBy != caller.Principal || connection.Verdict != decision.Verdict || connection.Reason != decision.Reason
+            || connection.BoundTenant != decision.BoundTenant)
         {
-            var back = connection.TakesBack || connection.Verdict == Verdict.Reject
+            var takesBack = connection.TakesBack || connection.Verdict == Verdict.Reject
                 || connection.State.Equals("rejected", StringComparison.OrdinalIgnoreCase);
-            await Decisions.Write(db, [new Made(connection.Id, connection.Decision, back, decision)], madeBy, cancel);
-            if (tenant is { } told)
+            await Decisions.Write(
+                db, [new NewDecision(connection.Id.Value, connection.Decision, takesBack, decision)], caller.Principal, cancel);
+            if (tenant is { } holder)
             {
-                var action = decision.Verdict == Verdict.Accept ? "endpoint.accepted" : "endpoint.rejected";
-                await new AuditLog(db)
-                    .Append(told, madeBy, caller.Name, connection.EndpointId, action, $"{id}", new { decision.Reason }, cancel);
+                await new AuditLog(db).Append(
+                    holder, caller.Principal, caller.Name, connection.EndpointId,
+                    decision.Verdict == Verdict.Accept ? "endpoint.accepted" : "endpoint.rejected", $"{connection.Id}",
+                    new { decision.Reason }, cancel);
             }
         }
 
@@ -191,47 +179,59 @@ internal static class OperateConnections
         return TypedResults.Ok((await Find(db, connection.Id, new(), null, 1, cancel))[0]);
     }
 
-    private static async Task<Locked?> Lock(SystemDb db, EndpointConnectionId id, CancellationToken cancel)
+    /// <summary>Refuses where there is no such connection, or where it is over.</summary>
+    private static async Task<Outcome<Locked>> Lock(SystemDb db, EndpointConnectionId id, CancellationToken cancel)
     {
         await db.Execute($"select from onboarding.endpoint_connection where id = {id.Value} for update", cancel);
-        var rows = await db.Query<Locked>(
+        return await db.Scalar<Locked>(
             $"""
-            select c.id, c.endpoint_id, c.owner, case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else c.state end as state, c.decision, c.fault,
-                   d.verdict, d.reason, d.made_by as decided_by, d.bound_tenant as decided_for, coalesce(d.takes_back, false) as takes_back, b.tenant_id,
-                   case when d.verdict = 'accept' and lower(c.state) = 'rejected' and c.fault is not null then 'recreate' end as advice
-            from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
-            left join onboarding.binding b on b.connection = c.id and b.ended_at is null
-            where c.id = {id.Value}
+            select id, endpoint_id, owner, state, tenant_id, decision, verdict, reason, made_by, bound_tenant, takes_back, fault,
+              refused_for_good
+            from {_decidedConnections} where id = {id.Value}
             """,
-            cancel);
-        return rows is [var row] ? row : null;
+            cancel) switch
+        {
+            null => Web.Problems.NotFound.With(),
+            var found when _over.Contains(found.State, StringComparer.OrdinalIgnoreCase) =>
+                Problems.ConnectionOver.With($"The connection is {found.State}."),
+            var found => found,
+        };
+    }
+
+    private static async Task Unbind(
+        SystemDb db, EndpointConnectionId id, string reason, BindingDirectory directory, BindingBell bell, CancellationToken cancel)
+    {
+        if (await EndpointConnections.Unbind(db, id, reason, cancel) > 0)
+        {
+            db.AfterCommit.Add(directory.Forget);
+            db.AfterCommit.Add(bell.Ring);
+        }
     }
 
     private static Task<List<EndpointConnectionView>> Find(
-        SystemDb db, Guid? id, EndpointConnectionFilter filter, Guid? below, int take, CancellationToken cancel) =>
-            db.Query<EndpointConnectionView>(
+        SystemDb db, EndpointConnectionId? id, EndpointConnectionFilter filter, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<EndpointConnectionView>(
         $"""
-        select c.id, c.endpoint_id, c.owner, case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else c.state end as state, c.region, c.endpoint_created_at,
-               c.first_seen_at, c.last_seen_at, d.verdict, d.rule, d.policy_version, d.reason, d.made_by as decided_by, c.fault,
-               case when c.fault is not null then c.ask_at end as ask_again_at,
-               case when d.verdict = 'accept' and lower(c.state) = 'rejected' and c.fault is not null
-                    then 'EC2 does not take this connection back: the customer deletes the endpoint and creates it anew.' end as advice, b.tenant_id
-        from onboarding.endpoint_connection c left join onboarding.acceptance_decision d on d.id = c.decision
-        left join onboarding.binding b on b.connection = c.id and b.ended_at is null
-        where ({id}::uuid is null or c.id = {id}) and ({below}::uuid is null or c.id < {below})
-          and ({filter.State}::text is null or lower({filter.State}) = case when c.missed >= {EndpointConnections.MissedUntilGone} then 'gone' else lower(c.state) end)
-          and ({filter.Verdict}::text is null or d.verdict = {filter.Verdict}) and ({filter.Owner}::text is null or c.owner = {filter.Owner})
-          and ({filter.TenantId?.Value}::uuid is null or b.tenant_id = {filter.TenantId?.Value} or d.bound_tenant = {filter.TenantId?.Value})
-          and (not {filter.Waiting} or (c.missed < {EndpointConnections.MissedUntilGone} and coalesce(d.verdict, 'leave') = 'leave'
-            and (lower(c.state) in ('pendingacceptance', 'pending', 'available') or (lower(c.state) = 'rejected' and d.takes_back)) and b.id is null))
+        select c.id, c.endpoint_id, c.owner, c.state, c.region, c.endpoint_created_at, c.first_seen_at, c.last_seen_at, c.tenant_id,
+          c.verdict, c.rule, c.policy_version, c.reason, c.made_by as decided_by, c.fault,
+          case when c.fault is not null then c.ask_at end as ask_again_at,
+          case when c.refused_for_good
+            then 'EC2 does not take this connection back: the customer deletes the endpoint and creates it anew.' end as advice
+        from {_decidedConnections}
+        where ({id?.Value}::uuid is null or c.id = {id?.Value}) and ({below}::uuid is null or c.id < {below})
+          and ({filter.State}::text is null or lower({filter.State}) = lower(c.state))
+          and ({filter.Verdict}::text is null or c.verdict = {filter.Verdict})
+          and ({filter.Owner}::text is null or c.owner = {filter.Owner})
+          and ({filter.TenantId?.Value}::uuid is null or {filter.TenantId?.Value} in (c.tenant_id, c.bound_tenant))
+          and (not {filter.Waiting} or (coalesce(c.verdict, 'leave') = 'leave' and c.tenant_id is null and (
+            lower(c.state) in ('pendingacceptance', 'pending', 'available') or (lower(c.state) = 'rejected' and c.takes_back))))
         order by c.id desc limit {take}
         """,
         cancel);
 
     private sealed record Locked(
-        Guid Id, string EndpointId, string Owner, string State, Guid? Decision, string? Fault, Verdict? Verdict, string? Reason,
-        string? DecidedBy, Guid? DecidedFor,
-        bool TakesBack, TenantId? TenantId, string? Advice);
+        EndpointConnectionId Id, string EndpointId, string Owner, string State, TenantId? TenantId, Guid? Decision, Verdict? Verdict,
+        string? Reason, string? MadeBy, Guid? BoundTenant, bool TakesBack, string? Fault, bool RefusedForGood);
 
-    private sealed record Named(Guid TenantId, bool Active);
+    private sealed record NamedTenant(TenantId TenantId, bool Active);
 }

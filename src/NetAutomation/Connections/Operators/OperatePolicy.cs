@@ -64,7 +64,7 @@ internal static class OperatePolicy
         var written = await db.Execute(
             $"""
             insert into onboarding.acceptance_policy_version (version, rules, made_by)
-            values ({version + 1}, {rules}::jsonb, {$"operator:{caller.Name}"}) on conflict (version) do nothing
+            values ({version + 1}, {rules}::jsonb, {caller.Principal}) on conflict (version) do nothing
             """,
             cancel);
         if (written == 0)
@@ -79,9 +79,9 @@ internal static class OperatePolicy
 
     /// <summary>Says what the policy would decide now about such a connection; decides nothing.</summary>
     public static async Task<Results<Ok<TriedAcceptanceView>, Problem>> Try(
-        TryAcceptanceRequest request, SystemDb db, IOptions<ConnectionsOptions> options, TimeProvider time, CancellationToken cancel)
+        TryAcceptanceRequest request, SystemDb db, IOptions<ConnectionsOptions> options, TimeProvider clock, CancellationToken cancel)
     {
-        if (request.Owner.Length != 12 || !request.Owner.All(char.IsAsciiDigit))
+        if (!AwsAccount.IsNumber(request.Owner))
         {
             return Web.Problems.Refused.At("/owner", "not_allowed", "An AWS account has 12 digits.");
         }
@@ -92,7 +92,7 @@ internal static class OperatePolicy
             return Web.Problems.Refused.At("/tenantId", "unknown", "There is no such tenant.");
         }
 
-        var policy = await AcceptancePolicy.Load(db, time.GetUtcNow(), cancel);
+        var policy = await AcceptancePolicy.Load(db, clock.GetUtcNow(), cancel);
         var passed = new List<PassedOver>();
         var candidate =
             new Candidate(

@@ -20,13 +20,13 @@ internal enum OwnerKind
     Anyone,
 }
 
-/// <summary>What was decided about a connection, and for which tenant.</summary>
-/// <param name="BoundTenant">Whose it is; of a rejected one, whose it was.</param>
+/// <summary>A decision about a connection.</summary>
+/// <param name="BoundTenant">The tenant of the connection; where it is rejected, its last tenant.</param>
 /// <param name="PolicyVersion">The policy that holds the rule; null where no policy decided.</param>
 internal sealed record Decision(Verdict Verdict, string Rule, string Reason, Guid? BoundTenant, int? PolicyVersion = null);
 
-/// <summary>What a rule may ask about a connection.</summary>
-/// <param name="Connection">Not counted against its own tenant's number.</param>
+/// <summary>The facts about a connection that a rule may ask for.</summary>
+/// <param name="Connection">Does not count against its tenant's maximum itself.</param>
 internal sealed record Candidate(string Owner, string Region, IReadOnlyDictionary<string, string> Tags, Guid? Connection = null);
 
 /// <summary>A rule that came before and did not fit, with the condition that did not hold.</summary>
@@ -35,8 +35,8 @@ internal sealed record Candidate(string Owner, string Region, IReadOnlyDictionar
 public sealed record PassedOver(string Rule, string Because);
 
 /// <summary>
-/// Decides by what AWS proves of an endpoint (account, Region) and the provider knows (tenants, agreements, tags on the connection). It
-/// counts what it accepts, so one instance serves one round.
+/// Decides by the facts that AWS proves about an endpoint (account, Region) and those that the provider has (tenants, agreements, tags on
+/// the connection). It counts the connections that it accepts, so one instance serves one round.
 /// </summary>
 internal sealed class AcceptancePolicy(
     int version, IReadOnlyList<AcceptanceRule> rules, ILookup<string, AcceptancePolicy.AccountTenant> accounts,
@@ -55,11 +55,12 @@ internal sealed class AcceptancePolicy(
             from onboarding.tenant_account a join onboarding.tenant t using (tenant_id) where a.active
             """,
             cancel);
-        // Numbers are asked for only where a rule names one.
+        // Connections are counted only where a rule has a maximum.
         var accepted = rules.Any(rule => rule.MaxConnections is not null)
             ? await db.Query<Taken>(
                 $"""
-                select c.id as connection, d.bound_tenant as tenant from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
+                select c.id as connection, d.bound_tenant as tenant
+                from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
                 where c.missed < 3 and d.verdict = 'accept' and lower(c.state) in ('pendingacceptance', 'pending', 'available')
                 """,
                 cancel)
@@ -71,11 +72,9 @@ internal sealed class AcceptancePolicy(
 
     public static async Task<(int Version, IReadOnlyList<AcceptanceRule> Rules)> Current(SystemDb db, CancellationToken cancel)
     {
-        var row =
-            (await db.Query<Stored>(
-                $"select version, rules::text as rules from onboarding.acceptance_policy_version order by version desc limit 1", cancel))[
-                    0];
-        return (row.Version, JsonSerializer.Deserialize<List<AcceptanceRule>>(row.Rules, Json.Api)!);
+        var stored = (await db.Query<Stored>(
+            $"select version, rules from onboarding.acceptance_policy_version order by version desc limit 1", cancel))[0];
+        return (stored.Version, stored.Rules.Deserialize<List<AcceptanceRule>>(Json.Api)!);
     }
 
     /// <param name="as">Decide as if the account were this tenant's alone.</param>
@@ -86,7 +85,7 @@ internal sealed class AcceptancePolicy(
             ? accounts.SelectMany(each => each).Where(each => each.TenantId == only).Take(1).ToList()
             : accounts[candidate.Owner].ToList();
         var active = tenants.Where(each => each.Active).ToList();
-        // A suspended tenant still has its endpoints: beside it another one is not the only one.
+        // A suspended tenant keeps its endpoints, so another tenant of the account is not the only one.
         var kind = (active.Count, tenants.Count(each => each.Serves)) switch
         {
             (1, 1) => OwnerKind.OneActiveTenant,
@@ -152,5 +151,5 @@ internal sealed class AcceptancePolicy(
 
     private sealed record Taken(Guid Connection, Guid Tenant);
 
-    private sealed record Stored(int Version, string Rules);
+    private sealed record Stored(int Version, JsonElement Rules);
 }

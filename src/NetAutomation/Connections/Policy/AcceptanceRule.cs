@@ -86,7 +86,7 @@ public sealed record AcceptanceRule(
 
         foreach (
             var fault in Each(
-                "accounts", Accounts, account => account.Length == 12 && account.All(char.IsAsciiDigit), "An AWS account has 12 digits.")
+                "accounts", Accounts, AwsAccount.IsNumber, "An AWS account has 12 digits.")
             .Concat(Each("agreement", Agreement, _agreements.Contains, "pending, active, ending or ended."))
             .Concat(
                 Each("regions", Regions,

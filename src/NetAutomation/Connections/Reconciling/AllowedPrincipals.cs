@@ -4,8 +4,8 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Connections.Reconciling;
 
 /// <summary>
-/// Keeps the principals that may see the endpoint service equal to the accounts of tenants that may connect. A principal is let go only
-/// after its account's connections, since removing it may cut them. Roles and users that a person allowed are left alone.
+/// Keeps the principals that may see the endpoint service equal to the accounts of tenants that may connect. It removes a principal only
+/// after the account's connections have ended, since EC2 may cut them. It leaves roles and users alone that a person allowed.
 /// </summary>
 internal sealed partial class AllowedPrincipals(
     SystemDb db, EndpointServiceApi api, IOptions<ConnectionsOptions> options, ILogger<AllowedPrincipals> log)
@@ -26,7 +26,7 @@ internal sealed partial class AllowedPrincipals(
         var added = await Add(missing, cancel);
         await Remove(present, wanted, missing, cancel);
 
-        // Whoever is told the name of the service finds it.
+        // The registration page shows the service's name to these accounts, because EC2 lets them find it.
         string[] allowed =
             [.. accounts.Where(each => Of(each).All(arn => !missing.Contains(arn) || added.Contains(arn))).Select(each => each.Number)
                 .Distinct()];
@@ -36,7 +36,7 @@ internal sealed partial class AllowedPrincipals(
     }
 
     /// <summary>
-    /// Answers those that EC2 took. What it refused is asked for again ever more rarely: a closed account, a role that was deleted.
+    /// Returns the principals that EC2 took. It asks for refused ones, such as a closed account or a deleted role, more and more rarely.
     /// </summary>
     private async Task<HashSet<string>> Add(HashSet<string> missing, CancellationToken cancel)
     {
@@ -45,7 +45,7 @@ internal sealed partial class AllowedPrincipals(
             return [];
         }
 
-        // Noted before they are allowed: what a dead process had allowed is still known as our own.
+        // Stored before the call, so that a principal which a dead process allowed is still known as our own.
         string[] all = [.. missing];
         var due = await db.Query<string>(
             $"""
@@ -61,8 +61,8 @@ internal sealed partial class AllowedPrincipals(
             $"""
             update onboarding.allowed_principal a
             set fault = f.code, attempts = case when f.code is null then 0 else a.attempts + 1 end,
-                ask_at = case when f.code is not null
-                  then now() + least({options.Value.PendingInterval} * power(2, least(a.attempts, 20)), interval '1 hour') * (0.75 + random() / 4) end
+                ask_at = case when f.code is not null then now()
+                  + least({options.Value.PendingInterval} * power(2, least(a.attempts, 20)), interval '1 hour') * (0.75 + random() / 4) end
             from unnest({names}, {codes}) as f(principal, code)
             where a.service_id = {Service} and a.principal = f.principal
             """,
@@ -83,12 +83,13 @@ internal sealed partial class AllowedPrincipals(
         var connected = (await db.Query<string>(
             $"""
             select distinct owner from onboarding.endpoint_connection
-            where service_id = {Service} and missed < {EndpointConnections.MissedUntilGone} and lower(state) in ('pendingacceptance', 'pending', 'available')
+            where service_id = {Service} and missed < {EndpointConnections.MissedUntilGone}
+              and lower(state) in ('pendingacceptance', 'pending', 'available')
             """,
             cancel)).ToHashSet(StringComparer.Ordinal);
 
-        // What takes the place of another must be seen first; and EC2 rejects the connections of whom it no longer allows, so a principal
-        // stays while its account is connected, unless the whole account is allowed.
+        // Add the replacement of a principal before removing it. EC2 rejects the connections of a removed principal, so a principal stays
+        // while its account is connected, unless the whole account is allowed.
         var waiting = missing.Select(AccountOf).ToHashSet(StringComparer.Ordinal);
         var over = present.Union(own).Where(arn => !wanted.Contains(arn) && (IsRoot(arn) || own.Contains(arn))).ToList();
         var remove = over.Where(present.Contains).Where(arn => AccountOf(arn) is var account && !waiting.Contains(account)

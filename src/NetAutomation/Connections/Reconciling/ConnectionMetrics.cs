@@ -5,39 +5,37 @@ using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Connections.Reconciling;
 
-/// <summary>Shows whether endpoint connections are kept up with.</summary>
-internal sealed class ConnectionMetrics
+/// <summary>Shows whether rounds keep up with endpoint connections.</summary>
+internal sealed class ConnectionMetrics(IMeterFactory meters)
 {
     public const string MeterName = "NetAutomation.Connections";
-    private readonly Counter<long> _rounds;
-    private readonly Histogram<double> _duration;
-    private readonly Counter<long> _decided;
-    private readonly Counter<long> _refused;
-    private readonly Counter<long> _throttled;
-    private readonly Counter<long> _unbound;
-    private readonly Gauge<long> _pending;
-    private readonly Gauge<double> _oldest;
-    private readonly Gauge<double> _locked;
 
-    public ConnectionMetrics(IMeterFactory meters)
-    {
-        var meter = meters.Create(MeterName);
-        _rounds = meter.CreateCounter<long>("netautomation.connections.rounds", "{round}", "Rounds of reconciling endpoint connections.");
-        _duration = meter.CreateHistogram("netautomation.connections.round.duration", "s", "How long a round took.", advice: Buckets.Short);
-        _decided =
-            meter.CreateCounter<long>("netautomation.connections.decided", "{connection}", "Endpoint connections that a round decided.");
-        _refused = meter.CreateCounter<long>("netautomation.connections.refused", "{connection}", "Decisions that EC2 did not carry out.");
-        _throttled = meter.CreateCounter<long>("netautomation.connections.throttled", "{call}", "Calls that EC2 throttled.");
-        _unbound = meter.CreateCounter<long>("netautomation.connections.unbound", "{binding}", "Bindings that a round ended.");
-        _pending =
-            meter.CreateGauge<long>("netautomation.connections.pending", "{connection}", "Endpoint connections that are not settled.");
-        _oldest =
-            meter.CreateGauge<double>(
-                "netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
-        _locked =
-            meter.CreateGauge<double>(
-                "netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
-    }
+    private readonly Counter<long> _rounds = meters.Create(MeterName).CreateCounter<long>(
+        "netautomation.connections.rounds", "{round}", "Rounds of reconciling endpoint connections.");
+
+    private readonly Histogram<double> _duration = meters.Create(MeterName).CreateHistogram(
+        "netautomation.connections.round.duration", "s", "How long a round took.", advice: Buckets.Short);
+
+    private readonly Counter<long> _decided = meters.Create(MeterName).CreateCounter<long>(
+        "netautomation.connections.decided", "{connection}", "Endpoint connections that a round decided.");
+
+    private readonly Counter<long> _refused = meters.Create(MeterName).CreateCounter<long>(
+        "netautomation.connections.refused", "{connection}", "Decisions that EC2 did not carry out.");
+
+    private readonly Counter<long> _throttled = meters.Create(MeterName).CreateCounter<long>(
+        "netautomation.connections.throttled", "{call}", "Calls that EC2 throttled.");
+
+    private readonly Counter<long> _unbound = meters.Create(MeterName).CreateCounter<long>(
+        "netautomation.connections.unbound", "{binding}", "Bindings that a round ended.");
+
+    private readonly Gauge<long> _pending = meters.Create(MeterName).CreateGauge<long>(
+        "netautomation.connections.pending", "{connection}", "Endpoint connections that are not settled.");
+
+    private readonly Gauge<double> _oldest = meters.Create(MeterName).CreateGauge<double>(
+        "netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
+
+    private readonly Gauge<double> _locked = meters.Create(MeterName).CreateGauge<double>(
+        "netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
 
     public void Round(bool succeeded, TimeSpan took)
     {

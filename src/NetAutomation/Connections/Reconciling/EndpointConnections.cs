@@ -12,7 +12,7 @@ internal sealed record Observed(
     public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }
 
-/// <summary>The rows behind endpoint connections and bindings. Thousands change at once, so each statement takes all of them.</summary>
+/// <summary>Stores endpoint connections and bindings. Thousands change at once, so each statement takes all of them.</summary>
 internal static class EndpointConnections
 {
     /// <summary>
@@ -20,88 +20,85 @@ internal static class EndpointConnections
     /// </summary>
     public const int MissedUntilGone = 3;
 
-    /// <summary>Stores what changed. A connection that was once shown as deleted never comes back, whatever a late answer shows.</summary>
-    public static Task Store(SystemDb db, string service, IReadOnlyCollection<Observed> seen, CancellationToken cancel)
-    {
-        var (endpoints, owners, created) = Keys(seen);
-        string[] states = [.. seen.Select(each => each.State)];
-        string?[] connections = [.. seen.Select(each => each.ConnectionId)];
-        string?[] regions = [.. seen.Select(each => each.Region)];
-        string[] tags = [.. seen.Select(each => JsonSerializer.Serialize(each.Tags, Json.Api))];
-        Guid[] ids = [.. seen.Select(_ => EndpointConnectionId.New().Value)];
-        return db.Query<int>(
-            $"""
-            with seen as (
-              select id, endpoint_id, owner, created, state, connection_id, region, tags::jsonb as tags
-              from unnest({ids}, {endpoints}, {owners}, {created}, {states}, {connections}, {regions}, {tags})
-                as s(id, endpoint_id, owner, created, state, connection_id, region, tags)
-            ), changed as (
-              update onboarding.endpoint_connection c
-              set state = s.state, connection_id = coalesce(s.connection_id, c.connection_id), region = coalesce(s.region, c.region), tags = s.tags,
-                  last_seen_at = now(), missed = 0, state_at = case when c.state = s.state then c.state_at else now() end,
-                  fault = case when c.state = s.state then c.fault end, attempts = case when c.state = s.state then c.attempts else 0 end,
-                  ask_at = case when c.state = s.state then c.ask_at end
-              from seen s
-              where c.service_id = {service} and c.endpoint_id = s.endpoint_id and c.owner = s.owner and c.endpoint_created_at = s.created
-                and (c.state <> s.state or c.missed > 0 or c.tags <> s.tags or c.last_seen_at < now() - interval '1 minute')
-                and not (lower(c.state) in ('deleting', 'deleted') and lower(s.state) not in ('deleting', 'deleted'))
-            ), added as (
-              insert into onboarding.endpoint_connection (id, service_id, endpoint_id, owner, endpoint_created_at, connection_id, region, state, tags)
-              select s.id, {service}, s.endpoint_id, s.owner, s.created, s.connection_id, s.region, s.state, s.tags from seen s
-              where not exists (select from onboarding.endpoint_connection c
-                                where c.service_id = {service} and c.endpoint_id = s.endpoint_id and c.owner = s.owner and c.endpoint_created_at = s.created)
-              on conflict (service_id, endpoint_id, owner, endpoint_created_at) do nothing
-              returning 1
-            )
-            select count(*)::int from added
-            """,
-            cancel);
-    }
+    /// <summary>
+    /// Stores new and changed connections. A connection that EC2 once showed as deleted never comes back, whatever a late answer shows.
+    /// </summary>
+    public static Task Store(SystemDb db, string service, IReadOnlyCollection<Observed> seen, CancellationToken cancel) => db.Execute(
+        $"""
+        with seen as (
+          select * from jsonb_to_recordset({Rows(seen)}::jsonb) as s(
+            id uuid, endpoint_id text, owner text, created timestamptz, state text, connection_id text, region text, tags jsonb)
+        ), changed as (
+          update onboarding.endpoint_connection c
+          set state = s.state, connection_id = coalesce(s.connection_id, c.connection_id), region = coalesce(s.region, c.region),
+              tags = s.tags, last_seen_at = now(), missed = 0, state_at = case when c.state = s.state then c.state_at else now() end,
+              fault = case when c.state = s.state then c.fault end, attempts = case when c.state = s.state then c.attempts else 0 end,
+              ask_at = case when c.state = s.state then c.ask_at end
+          from seen s
+          where c.service_id = {service} and c.endpoint_id = s.endpoint_id and c.owner = s.owner and c.endpoint_created_at = s.created
+            and (c.state <> s.state or c.missed > 0 or c.tags <> s.tags or c.last_seen_at < now() - interval '1 minute')
+            and not (lower(c.state) in ('deleting', 'deleted') and lower(s.state) not in ('deleting', 'deleted'))
+        )
+        insert into onboarding.endpoint_connection
+          (id, service_id, endpoint_id, owner, endpoint_created_at, connection_id, region, state, tags)
+        select s.id, {service}, s.endpoint_id, s.owner, s.created, s.connection_id, s.region, s.state, s.tags from seen s
+        where not exists (
+          select from onboarding.endpoint_connection c
+          where c.service_id = {service} and c.endpoint_id = s.endpoint_id and c.owner = s.owner and c.endpoint_created_at = s.created)
+        on conflict (service_id, endpoint_id, owner, endpoint_created_at) do nothing
+        """,
+        cancel);
 
-    /// <summary>Counts a complete listing against the connections it lacks; answers those of which it was the last one needed.</summary>
+    /// <summary>
+    /// Counts a complete listing against the connections that it lacks; returns those for which it was the last one needed.
+    /// </summary>
     /// <param name="unreadable">Endpoints that the listing has, though not in a form that can be stored.</param>
     public static async Task<Guid[]> Miss(
         SystemDb db, string service, IReadOnlyCollection<Observed> seen, IReadOnlyCollection<string> unreadable, TimeSpan goneAfter,
         CancellationToken cancel)
     {
-        var (endpoints, owners, created) = Keys(seen);
         string[] others = [.. unreadable];
         var missing = await db.Query<Missing>(
             $"""
-            select c.id, c.missed = {MissedUntilGone - 1} and c.missed_at <= now() - {goneAfter}::interval as gone from onboarding.endpoint_connection c
+            select c.id, c.missed = {MissedUntilGone - 1} and c.missed_at <= now() - {goneAfter}::interval as gone
+            from onboarding.endpoint_connection c
             where c.service_id = {service} and c.missed < {MissedUntilGone} and not (c.endpoint_id = any ({others}))
-              and not exists (select from unnest({endpoints}, {owners}, {created}) as s(endpoint_id, owner, created)
-                              where s.endpoint_id = c.endpoint_id and s.owner = c.owner and s.created = c.endpoint_created_at)
+              and not exists (
+                select from jsonb_to_recordset({Rows(seen)}::jsonb) as s(endpoint_id text, owner text, created timestamptz)
+                where s.endpoint_id = c.endpoint_id and s.owner = c.owner and s.created = c.endpoint_created_at)
             """,
             cancel);
         Guid[] ids = [.. missing.Select(each => each.Id)];
         await db.Execute(
             $"""
             update onboarding.endpoint_connection
-            set missed_at = case when missed > 0 then coalesce(missed_at, now()) else now() end, missed = least(missed + 1, {MissedUntilGone - 1})
+            set missed_at = case when missed > 0 then coalesce(missed_at, now()) else now() end,
+                missed = least(missed + 1, {MissedUntilGone - 1})
             where id = any ({ids}) and missed < {MissedUntilGone} and (missed < {MissedUntilGone - 1} or missed_at is null)
             """,
             cancel);
         return [.. missing.Where(each => each.Gone == true).Select(each => each.Id)];
     }
 
-    /// <summary>The connections are gone, unless they were seen meanwhile.</summary>
+    /// <summary>Marks the connections as gone, except those that were seen in the meantime.</summary>
     public static Task Lose(SystemDb db, Guid[] gone, CancellationToken cancel) => db.Execute(
         $"update onboarding.endpoint_connection set missed = {MissedUntilGone} where id = any ({gone}) and missed = {MissedUntilGone - 1}",
         cancel);
 
-    /// <summary>Ends bindings whose connection is over or was decided otherwise; answers how many.</summary>
+    /// <summary>Ends bindings whose connection is over or has another decision; returns how many.</summary>
     public static Task<int> EndBindings(SystemDb db, string service, CancellationToken cancel) => db.Execute(
         $"""
         with ending as (
-          select b.tenant_id, b.id,
-                 case when lower(c.state) not in ('pendingacceptance', 'pending', 'available') then c.state
-                      when c.missed >= {MissedUntilGone} then 'gone'
-                      when c.missed > 0 and exists (select from onboarding.endpoint_connection n
-                                                    where n.service_id = c.service_id and n.endpoint_id = c.endpoint_id and n.missed = 0) then 'replaced'
-                      when d.verdict <> 'accept' then d.rule
-                      when d.bound_tenant <> b.tenant_id then 'moved' end as reason
-          from onboarding.binding b join onboarding.endpoint_connection c on c.id = b.connection left join onboarding.acceptance_decision d on d.id = c.decision
+          select b.tenant_id, b.id, case
+            when lower(c.state) not in ('pendingacceptance', 'pending', 'available') then c.state
+            when c.missed >= {MissedUntilGone} then 'gone'
+            when c.missed > 0 and exists (
+              select from onboarding.endpoint_connection n
+              where n.service_id = c.service_id and n.endpoint_id = c.endpoint_id and n.missed = 0) then 'replaced'
+            when d.verdict <> 'accept' then d.rule
+            when d.bound_tenant <> b.tenant_id then 'moved' end as reason
+          from onboarding.binding b join onboarding.endpoint_connection c on c.id = b.connection
+          left join onboarding.acceptance_decision d on d.id = c.decision
           where b.ended_at is null and c.service_id = {service}
         )
         update onboarding.binding b set ended_at = now(), end_reason = e.reason
@@ -110,8 +107,8 @@ internal static class EndpointConnections
         cancel);
 
     /// <summary>
-    /// Binds every connection that is available and accepted, in the caller's transaction. A binding of the same endpoint must have ended
-    /// before.
+    /// Binds every connection that is available and accepted, in the caller's transaction. An earlier binding of the same endpoint must
+    /// have ended.
     /// </summary>
     public static async Task Bind(SystemDb db, string service, CancellationToken cancel)
     {
@@ -119,18 +116,19 @@ internal static class EndpointConnections
             $"""
             insert into onboarding.binding (tenant_id, id, connection, endpoint_id)
             select t.tenant_id, gen_random_uuid(), c.id, c.endpoint_id
-            from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision join onboarding.tenant t on t.tenant_id = d.bound_tenant
+            from onboarding.endpoint_connection c join onboarding.acceptance_decision d on d.id = c.decision
+            join onboarding.tenant t on t.tenant_id = d.bound_tenant
             where c.service_id = {service} and c.missed = 0 and lower(c.state) = 'available' and d.verdict = 'accept'
               and (t.state in ('active', 'suspended') or t.reads_until > now())
               and not exists (select from onboarding.binding b where b.connection = c.id and b.ended_at is null)
-            for share of c -- Read again after whoever decides it now.
+            for share of c -- Waits for a decision that is being made, and reads the row again.
             on conflict (endpoint_id) where ended_at is null do nothing
             returning tenant_id, connection, endpoint_id
             """,
             cancel);
         await new AuditLog(db).Append(
             "service", "endpoint.bound",
-            [.. bound.Select(each => (new TenantId(each.TenantId), each.EndpointId, $"{new EndpointConnectionId(each.Connection)}"))],
+            [.. bound.Select(each => (each.TenantId, each.EndpointId, $"{each.Connection}"))],
             cancel);
     }
 
@@ -138,11 +136,15 @@ internal static class EndpointConnections
         $"update onboarding.binding set ended_at = now(), end_reason = {reason} where connection = {connection.Value} and ended_at is null",
         cancel);
 
-    private static (string[] Endpoints, string[] Owners, DateTime[] Created) Keys(IReadOnlyCollection<Observed> seen) =>
-        ([.. seen.Select(each => each.EndpointId)], [.. seen.Select(each => each.Owner)],
-            [.. seen.Select(each => each.CreatedAt.UtcDateTime)]);
+    private static string Rows(IReadOnlyCollection<Observed> seen) => JsonSerializer.Serialize(
+        seen.Select(each => new
+        {
+            id = EndpointConnectionId.New().Value, endpoint_id = each.EndpointId, owner = each.Owner, created = each.CreatedAt.UtcDateTime,
+            state = each.State, connection_id = each.ConnectionId, region = each.Region, tags = each.Tags,
+        }),
+        Json.Api);
 
     private sealed record Missing(Guid Id, bool? Gone);
 
-    private sealed record Bound(Guid TenantId, Guid Connection, string EndpointId);
+    private sealed record Bound(TenantId TenantId, EndpointConnectionId Connection, string EndpointId);
 }

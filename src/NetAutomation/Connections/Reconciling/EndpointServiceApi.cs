@@ -6,10 +6,11 @@ using Microsoft.Extensions.Options;
 namespace NetAutomation.Connections.Reconciling;
 
 /// <summary>
-/// The EC2 calls about our endpoint service (EC2 API Reference, PrivateLink). A call that EC2 throttles is repeated until the round's
-/// deadline, ever more slowly, so what was done before it is not done again. EC2's limits are shared with the whole organization.
+/// The EC2 calls about our endpoint service (EC2 API Reference, PrivateLink). A call that EC2 throttles is repeated more and more slowly
+/// until the round's deadline, so that the round does not repeat its earlier calls. The whole organization shares EC2's limits.
 /// </summary>
-internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOptions> options, ConnectionMetrics metrics, TimeProvider time)
+internal sealed class EndpointServiceApi(
+    IAmazonEC2 ec2, IOptions<ConnectionsOptions> options, ConnectionMetrics metrics, TimeProvider clock)
 {
     private const int PageSize = 1000;
     private const int MostPrincipals = 100;
@@ -18,25 +19,24 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
     private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(20);
 
-    // Codes that say nothing of an item (EC2 API Reference, error codes common to all actions).
+    // Codes about the request and not about an item (EC2 API Reference, error codes common to all actions).
     private static readonly string[] _ofRequest =
     [
         "AuthFailure", "Blocked", "DryRunOperation", "ExpiredToken", "IdempotentParameterMismatch", "IncompleteSignature", "InvalidAction",
         "InvalidClientTokenId", "InvalidQueryParameter", "InvalidSecurity", "InvalidVpcEndpointService", "MalformedQueryString", "Missing",
-        "OptInRequired",
-        "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter",
+        "OptInRequired", "PendingVerification", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnknownParameter",
         "UnsupportedProtocol",
     ];
 
     /// <summary>
-    /// Endpoints that one request accepts or rejects; EC2's limit is not documented, and a batch that is refused is halved.
+    /// How many endpoints one request accepts or rejects. EC2 does not document its limit; a batch that it refuses is halved.
     /// </summary>
     public const int AtOnce = 100;
 
     private string ServiceId => options.Value.ServiceId;
 
     /// <summary>All connections of the service, page by page.</summary>
-    /// <param name="unreadable">Gets the endpoints that lack what a connection is known by.</param>
+    /// <param name="unreadable">Receives the endpoints that lack an owner or a time, which identify a connection.</param>
     public async IAsyncEnumerable<List<Observed>> Connections(
         List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
@@ -74,56 +74,61 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
         return found;
     }
 
-    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    /// <summary>Returns the code of each principal that EC2 refused.</summary>
     public Task<Dictionary<string, string>> Allow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
-        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
-            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, AddAllowedPrincipals = some }, cancel), null, cancel);
+        principals, MostPrincipals,
+        batch => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, AddAllowedPrincipals = batch }, cancel),
+        _ => [], cancel);
 
-    /// <summary>Answers the code of each principal that EC2 refused.</summary>
+    /// <summary>Returns the code of each principal that EC2 refused.</summary>
     public Task<Dictionary<string, string>> Disallow(IReadOnlyCollection<string> principals, CancellationToken cancel) => Each(
-        principals, MostPrincipals, some => ec2.ModifyVpcEndpointServicePermissionsAsync(
-            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = some }, cancel), null,
-            cancel);
+        principals, MostPrincipals,
+        batch => ec2.ModifyVpcEndpointServicePermissionsAsync(
+            new ModifyVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, RemoveAllowedPrincipals = batch }, cancel),
+        _ => [], cancel);
 
-    /// <summary>Accepts or rejects; answers the code of each item that EC2 did not do. A 200 says nothing about the items.</summary>
+    /// <summary>Returns the code of each endpoint that EC2 did not accept or reject. A 200 says nothing about the endpoints.</summary>
     public Task<Dictionary<string, string>> Decide(bool accept, IReadOnlyCollection<string> endpoints, CancellationToken cancel) => accept
         ? Each(
-            endpoints, AtOnce, some => ec2.AcceptVpcEndpointConnectionsAsync(
-                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel),
-                answer => answer.Unsuccessful, cancel)
+            endpoints, AtOnce,
+            batch => ec2.AcceptVpcEndpointConnectionsAsync(
+                new AcceptVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = batch }, cancel),
+            answer => answer.Unsuccessful, cancel)
         : Each(
-            endpoints, AtOnce, some => ec2.RejectVpcEndpointConnectionsAsync(
-                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = some }, cancel),
-                answer => answer.Unsuccessful, cancel);
+            endpoints, AtOnce,
+            batch => ec2.RejectVpcEndpointConnectionsAsync(
+                new RejectVpcEndpointConnectionsRequest { ServiceId = ServiceId, VpcEndpointIds = batch }, cancel),
+            answer => answer.Unsuccessful, cancel);
 
     private async Task<Dictionary<string, string>> Each<T>(
-        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?>? unsuccessful,
+        IReadOnlyCollection<string> items, int most, Func<List<string>, Task<T>> call, Func<T, List<UnsuccessfulItem>?> unsuccessful,
         CancellationToken cancel)
     {
         var alone = 0;
         var faults = new Dictionary<string, string>(StringComparer.Ordinal);
         var open = new Stack<string[]>(items.Chunk(most).Reverse());
-        while (open.TryPop(out var some))
+        while (open.TryPop(out var batch))
         {
             try
             {
-                var answer = await Patiently(() => call([.. some]), cancel);
+                var answer = await Patiently(() => call([.. batch]), cancel);
                 alone = 0;
-                foreach (var item in unsuccessful?.Invoke(answer) ?? [])
+                foreach (var item in unsuccessful(answer) ?? [])
                 {
-                    faults[item.ResourceId ?? some[0]] = item.Error?.Code ?? "unknown";
+                    faults[item.ResourceId ?? batch[0]] = item.Error?.Code ?? "unknown";
                 }
             }
-            catch (AmazonEC2Exception fault) when (IsOfItem(fault) && some.Length > 1)
+            catch (AmazonEC2Exception fault) when (IsOfItem(fault) && batch.Length > 1)
             {
-                // One bad item refuses the whole request; it is found by halves, so that it holds up no other.
-                open.Push(some[(some.Length / 2)..]);
-                open.Push(some[..(some.Length / 2)]);
+                // EC2 refuses a whole request for one bad item. Halving finds the item, so that it delays no other.
+                open.Push(batch[(batch.Length / 2)..]);
+                open.Push(batch[..(batch.Length / 2)]);
             }
             catch (AmazonEC2Exception fault) when (IsOfItem(fault))
             {
-                faults[some[0]] = fault.ErrorCode;
-                // A code that names no item and comes for one after the other is about the request after all.
+                faults[batch[0]] = fault.ErrorCode;
+                // A code that names no item and comes for several items in a row is about the request after all.
                 if (++alone > 1 && alone == Math.Min(items.Count, MostAlone)
                     && !fault.ErrorCode.StartsWith("Invalid", StringComparison.Ordinal))
                 {
@@ -155,7 +160,7 @@ internal sealed class EndpointServiceApi(IAmazonEC2 ec2, IOptions<ConnectionsOpt
             }
 
             var wait = Math.Min(_first.TotalMilliseconds * Math.Pow(2, Math.Min(throttled + failed, 10)), _longest.TotalMilliseconds);
-            await Task.Delay(TimeSpan.FromMilliseconds(wait * (0.5 + (Random.Shared.NextDouble() / 2))), time, cancel);
+            await Task.Delay(TimeSpan.FromMilliseconds(wait * (0.5 + (Random.Shared.NextDouble() / 2))), clock, cancel);
         }
     }
 

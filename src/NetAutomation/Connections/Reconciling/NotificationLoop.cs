@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 namespace NetAutomation.Connections.Reconciling;
 
 /// <summary>
-/// Takes what EC2 tells of endpoint connections as "look now" and nothing else: the shape of its messages is not documented, and they come
-/// late, twice or never.
+/// Takes each notification of EC2 about endpoint connections as a signal to run a round, and reads nothing from it: EC2 does not document
+/// its form, and it may come late, twice or never.
 /// </summary>
 internal sealed partial class NotificationLoop(
     IServiceProvider services, ReconcileSignal signal, IOptions<ConnectionsOptions> options, ILogger<NotificationLoop> log)
@@ -25,10 +25,10 @@ internal sealed partial class NotificationLoop(
         signal.Nudge();
         foreach (var message in messages)
         {
-            Log.Told(log, message.Body);
+            Log.Received(log, message.Body);
         }
 
-        // Lost with this process they cost time only, so they need not wait for the round.
+        // Losing notifications with this process costs time only, so they need not stay in the queue until the round.
         await Task.WhenAll(
             messages.Select(
                 message =>
@@ -37,7 +37,7 @@ internal sealed partial class NotificationLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(907, LogLevel.Debug, "EC2 tells of endpoint connections: {Body}")]
-        public static partial void Told(ILogger logger, string? body);
+        [LoggerMessage(907, LogLevel.Debug, "EC2 sent a notification about endpoint connections: {Body}")]
+        public static partial void Received(ILogger logger, string? body);
     }
 }

@@ -3,52 +3,52 @@ using Npgsql;
 
 namespace NetAutomation.Connections.Reconciling;
 
-/// <summary>Runs rounds, one process at a time: soon while a connection is on its way, rarely otherwise.</summary>
+/// <summary>Runs rounds in one process at a time: often while a connection is pending, rarely otherwise.</summary>
 internal sealed partial class ReconcileLoop(
     IServiceScopeFactory scopes,
     [FromKeyedServices("system")] NpgsqlDataSource database,
     ReconcileSignal signal,
     IOptions<ConnectionsOptions> options,
     ConnectionMetrics metrics,
-    TimeProvider time,
+    TimeProvider clock,
     ILogger<ReconcileLoop> log)
 {
-    private static readonly TimeSpan _round = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan _longestRound = TimeSpan.FromMinutes(5);
 
-    // A process that stands still in a round longer than it may take loses the lock, by the server.
-    private static readonly TimeSpan _held = _round + TimeSpan.FromMinutes(1);
+    // The server takes the lock from a process that hangs for longer than a round may take.
+    private static readonly TimeSpan _longestHold = _longestRound + TimeSpan.FromMinutes(1);
     private TimeSpan _pause;
     private long? _waitingSince;
     private bool _warned;
 
     public async Task Run(CancellationToken cancel)
     {
-        var begun = time.GetTimestamp();
+        var begun = clock.GetTimestamp();
         try
         {
             _pause = await Round(begun, cancel);
         }
         catch (Exception) when (!cancel.IsCancellationRequested)
         {
-            metrics.Round(succeeded: false, time.GetElapsedTime(begun));
+            metrics.Round(succeeded: false, clock.GetElapsedTime(begun));
             throw;
         }
     }
 
-    /// <summary>Until the next round is due or asked for.</summary>
+    /// <summary>Waits for the pause that the last round wanted, or for a signal.</summary>
     public Task Wait(CancellationToken cancel) =>
-        // Processes that start together must not call EC2 together: its limits are shared with the whole organization.
+        // Processes that start together must not call EC2 together: the whole organization shares its limits.
         signal.Wait(_pause * (0.8 + (0.4 * Random.Shared.NextDouble())), options.Value.PendingInterval / 2, cancel);
 
     private async Task<TimeSpan> Round(long begun, CancellationToken stopping)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        deadline.CancelAfter(_round);
+        deadline.CancelAfter(_longestRound);
         await using var alone = await database.OpenConnectionAsync(deadline.Token);
         await using var @lock = new NpgsqlCommand("select pg_try_advisory_lock(7205759404)", alone);
         if (await @lock.ExecuteScalarAsync(deadline.Token) is not true)
         {
-            Waited(time.GetElapsedTime(_waitingSince ??= begun, begun));
+            Waited(clock.GetElapsedTime(_waitingSince ??= begun, begun));
             return options.Value.PendingInterval;
         }
 
@@ -56,11 +56,11 @@ internal sealed partial class ReconcileLoop(
         metrics.Locked(TimeSpan.Zero);
         try
         {
-            await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_held.TotalMilliseconds}ms'", alone);
+            await using var limit = new NpgsqlCommand($"set idle_session_timeout = '{(int)_longestHold.TotalMilliseconds}ms'", alone);
             await limit.ExecuteNonQueryAsync(deadline.Token);
             await using var scope = scopes.CreateAsyncScope();
             var pause = await scope.ServiceProvider.GetRequiredService<Reconcile>().Run(deadline.Token);
-            metrics.Round(succeeded: true, time.GetElapsedTime(begun));
+            metrics.Round(succeeded: true, clock.GetElapsedTime(begun));
             return pause;
         }
         finally
@@ -73,7 +73,7 @@ internal sealed partial class ReconcileLoop(
     private void Waited(TimeSpan waited)
     {
         metrics.Locked(waited);
-        if (waited > _held && !_warned)
+        if (waited > _longestHold && !_warned)
         {
             _warned = true;
             Log.Locked(log, waited);
