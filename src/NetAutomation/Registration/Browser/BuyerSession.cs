@@ -6,7 +6,7 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Registration.Browser;
 
-/// <summary>The buyer's browser, known by a random cookie of ours; Marketplace's token is used once and kept nowhere.</summary>
+/// <summary>The session of the buyer's browser, identified by a random cookie. Marketplace's token is used once and never stored.</summary>
 internal sealed class BuyerSession(SystemDb db, IOptions<RegistrationOptions> options)
 {
     private const string Cookie = "na_registration";
@@ -17,7 +17,11 @@ internal sealed class BuyerSession(SystemDb db, IOptions<RegistrationOptions> op
         var value = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         await db.Execute($"delete from onboarding.registration_session where expires_at < now()", cancel);
         await db.Execute(
-            $"insert into onboarding.registration_session (tenant_id, sha256, expires_at) values ({tenant.Value}, {Hash(value)}, now() + {_life})", cancel);
+            $"""
+            insert into onboarding.registration_session (tenant_id, sha256, expires_at)
+            values ({tenant.Value}, {Hash(value)}, now() + {_life})
+            """,
+            cancel);
 #pragma warning disable S2092 // Off by configuration only.
         http.Response.Cookies.Append(Cookie, value, new CookieOptions
         {
@@ -38,12 +42,11 @@ internal sealed class BuyerSession(SystemDb db, IOptions<RegistrationOptions> op
             return null;
         }
 
-        var found = await db.Query<Guid>(
+        return await db.Scalar<TenantId?>(
             $"select tenant_id from onboarding.registration_session where sha256 = {Hash(value)} and expires_at > now()", cancel);
-        return found is [var tenant] ? new TenantId(tenant) : null;
     }
 
-    /// <summary>Who is suspended or has ended adds no accounts.</summary>
+    /// <summary>False for a suspended or ended tenant, which may not add accounts.</summary>
     public Task<bool> MayClaim(TenantId tenant, CancellationToken cancel) =>
         db.Scalar<bool>(
             $"select exists (select from onboarding.tenant where tenant_id = {tenant.Value} and state in ('pending', 'active'))", cancel);

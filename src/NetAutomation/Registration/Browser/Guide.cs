@@ -1,17 +1,17 @@
-using System.Text;
+using NetAutomation.Tenants;
 using NetAutomation.Tenants.Accounts;
 
 namespace NetAutomation.Registration.Browser;
 
-/// <summary>What the commands on the page are filled in with.</summary>
+/// <summary>The values in the commands on the page.</summary>
 /// <param name="ServiceName">com.amazonaws.vpce.REGION.vpce-svc-…</param>
-/// <param name="Region">The service's.</param>
+/// <param name="Region">The service's Region.</param>
 /// <param name="ServerName">The name on the certificate.</param>
 /// <param name="PrivateDns">The server's name resolves in a VPC whose endpoint has private DNS on.</param>
-/// <param name="Release">Version of the connector; null where none is handed out.</param>
+/// <param name="Release">Version of the connector; null where this service offers none.</param>
 internal sealed record GuideFacts(string ServiceName, string Region, string ServerName, string CaPem, bool PrivateDns, string? Release);
 
-/// <summary>The steps from a subscription to the first run, each with what to type.</summary>
+/// <summary>The steps from a subscription to the first run, each with its commands.</summary>
 internal static class Guide
 {
     private static readonly (string Step, string Title)[] _steps =
@@ -20,30 +20,19 @@ internal static class Guide
         ("key", "Your first API key"), ("connector", "A connector in your network"), ("run", "Your first run"),
     ];
 
-    public static string Html(TenantId tenant, RegistrationProgress progress, GuideFacts facts)
-    {
-        var html = new StringBuilder();
-        html.Append($"<p>Tenant <code id=\"tenant\">{tenant}</code>: <b id=\"state\">{PageHtml.Text(progress.State)}</b></p>\n");
-        if (progress.State is "suspended" or "ended")
+    public static string Html(TenantId tenant, RegistrationProgress progress, GuideFacts facts) =>
+        $"""
+        <p>Tenant <code id="tenant">{tenant}</code>: <b id="state">{PageHtml.Text(progress.State)}</b></p>
+        {progress.State switch
         {
-            return html.Append(progress.State == "ended"
-                ? "<p>The subscription has ended. For a while you may still read and export your data. If you subscribed again, open this page again from AWS Marketplace.</p>"
-                : "<p>Your access is suspended: reads and cancels work, nothing new starts. Please ask us.</p>").ToString();
-        }
-
-        var now = Array.FindIndex(_steps, each => each.Step == progress.Step);
-        html.Append("<ol>\n");
-        for (var i = 0; i < _steps.Length; i++)
-        {
-            var done = now < 0 || i < now;
-            html.Append($"<li id=\"step-{_steps[i].Step}\" class=\"{(done ? "done" : i == now ? "now" : "later")}\"{(i == now ? " aria-current=\"step\"" : "")}>")
-                .Append(
-                    $"<h2>{i + 1}. {_steps[i].Title}{(done ? " <span class=\"tick\" role=\"img\" aria-label=\"done\">✓</span>" : "")}</h2>")
-                .Append(Body(_steps[i].Step, i <= now || now < 0, progress, facts)).Append("</li>\n");
-        }
-
-        return html.Append("</ol>").ToString();
-    }
+            "ended" => """
+                <p>The subscription has ended. For a while you may still read and export your data. If you subscribed again, open this page
+                again from AWS Marketplace.</p>
+                """,
+            "suspended" => "<p>Your access is suspended: reads and cancels work, nothing new starts. Please ask us.</p>",
+            _ => Steps(progress, facts),
+        }}
+        """;
 
     /// <summary>The page that shows the first key.</summary>
     public static string Key(string key, RegistrationProgress progress, GuideFacts facts) =>
@@ -58,68 +47,92 @@ internal static class Guide
         <p><a href="{RegisterBuyer.Path}">Go on: connector and first run</a></p>
         """;
 
+    private static string Steps(RegistrationProgress progress, GuideFacts facts)
+    {
+        var now = Array.FindIndex(_steps, each => each.Step == progress.Step);
+        var steps = _steps.Select((each, i) => (i == now, IsDone: now < 0 || i < now) switch
+        {
+            (true, _) => $"<li id=\"step-{each.Step}\" class=\"now\" aria-current=\"step\"><h2>{i + 1}. {each.Title}</h2>",
+            (_, true) =>
+                $"<li id=\"step-{each.Step}\" class=\"done\"><h2>{i + 1}. {each.Title} "
+                + "<span class=\"tick\" role=\"img\" aria-label=\"done\">✓</span></h2>",
+            _ => $"<li id=\"step-{each.Step}\" class=\"later\"><h2>{i + 1}. {each.Title}</h2>",
+        } + Body(each.Step, i <= now || now < 0, progress, facts) + "</li>");
+        return $"<ol>\n{string.Join('\n', steps)}\n</ol>";
+    }
+
     private static string Body(string step, bool open, RegistrationProgress progress, GuideFacts facts) => step switch
     {
-        "subscription" => progress.State == "pending"
-            ? "<p>Waiting for AWS Marketplace to confirm the subscription. This takes a minute or two; this page goes on by itself.</p>"
-            : "<p>AWS Marketplace has confirmed it.</p>",
-        "accounts" => open ? Accounts(progress) : "",
-        "endpoint" => open ? Endpoint(progress, facts) : "",
-        "key" => open ? FirstKey(progress) : "<p>It is issued here once an endpoint is available.</p>",
-        "connector" => open ? Connector(facts) : "",
-        _ => open ? Run() : "",
+        "subscription" when progress.State == "pending" =>
+            "<p>Waiting for AWS Marketplace to confirm the subscription. This takes a minute or two; this page goes on by itself.</p>",
+        "subscription" => "<p>AWS Marketplace has confirmed it.</p>",
+        "key" when !open => "<p>It is issued here once an endpoint is available.</p>",
+        _ when !open => "",
+        "accounts" => Accounts(progress),
+        "endpoint" => Endpoint(progress, facts),
+        "key" => FirstKey(progress),
+        "connector" => Connector(facts),
+        _ => Run(),
     };
 
-    private static string Accounts(RegistrationProgress progress)
-    {
-        var html = new StringBuilder();
-        html.Append($"<p>AWS accounts that may create endpoints: <code>{PageHtml.Text(string.Join(", ", progress.Accounts))}</code></p>");
-        html.Append(progress.MayConnect ? "" : "<p>Preparing access for your AWS account.</p>");
-        foreach (var claim in progress.Claims)
-        {
-            html.Append($"<h3>Account {PageHtml.Text(claim.Account)} is not proven yet</h3>");
-            html.Append(claim.Nonce.Length == 0
-                ? "<p>Its challenge has expired: claim it again below. We can also approve it: ask us.</p>"
-                : $"""
-                <p>Run this with credentials of that account (Python with boto3), before {claim.ExpiresAt:HH:mm} UTC. It signs a question to AWS about who you are and sends nothing:</p>
-                {PageHtml.Code($"proof-{claim.Account}", Proof(claim.Nonce))}
-                <form method="post" action="{RegisterBuyer.Path}/accounts/prove"><input type="hidden" name="account" value="{PageHtml.Text(claim.Account)}">
-                <label>What it printed <textarea name="url" rows="4" required maxlength="{CallerIdentity.LongestUrl}" spellcheck="false"></textarea></label><button>Prove the account</button></form>
-                """);
-        }
+    private static string Accounts(RegistrationProgress progress) =>
+        $"""
+        <p>AWS accounts that may create endpoints: <code>{PageHtml.Text(string.Join(", ", progress.Accounts))}</code></p>
+        {(progress.MayConnect ? "" : "<p>Preparing access for your AWS account.</p>")}{string.Concat(progress.Claims.Select(Claim))}
+        <details{(progress.Claims.Count > 0 ? " open" : "")}><summary>Endpoints from another account of yours</summary>
+        <p>An account counts once you prove it. One that belongs to several of our customers is fine: we then decide for each of its
+        endpoints whose it is.</p>
+        <form method="post" action="{RegisterBuyer.Path}/accounts">
+        <label>AWS account id <input name="account" required inputmode="numeric" pattern="[0-9]{12}" autocomplete="off"></label>
+        <button>Claim the account</button></form></details>
+        """;
 
-        html.Append(
-            $"""
-            <details{(progress.Claims.Count > 0 ? " open" : "")}><summary>Endpoints from another account of yours</summary>
-            <p>An account counts once you prove it. One that belongs to several of our customers is fine: we then decide for each of its endpoints whose it is.</p>
-            <form method="post" action="{RegisterBuyer.Path}/accounts"><label>AWS account id <input name="account" required inputmode="numeric" pattern="[0-9]{12}" autocomplete="off"></label>
-            <button>Claim the account</button></form></details>
-            """);
-        return html.ToString();
-    }
+    private static string Claim(Challenge claim) =>
+        $"""
+        <h3>Account {PageHtml.Text(claim.Account)} is not proven yet</h3>
+        {(claim.Nonce.Length == 0
+            ? "<p>Its challenge has expired: claim it again below. We can also approve it: ask us.</p>"
+            : $"""
+            <p>Run this with credentials of that account (Python with boto3), before {claim.ExpiresAt:HH:mm} UTC. It signs a question to AWS
+            about who you are and sends nothing:</p>
+            {PageHtml.Code($"proof-{claim.Account}", Proof(claim.Nonce))}
+            <form method="post" action="{RegisterBuyer.Path}/accounts/prove">
+            <input type="hidden" name="account" value="{PageHtml.Text(claim.Account)}">
+            <label>What it printed
+            <textarea name="url" rows="4" required maxlength="{CallerIdentity.LongestUrl}" spellcheck="false"></textarea></label>
+            <button>Prove the account</button></form>
+            """)}
+        """;
 
-    private static string Endpoint(RegistrationProgress progress, GuideFacts facts)
-    {
-        var rows = string.Concat(progress.Connections.Select(each =>
-            $"<tr><td><code>{PageHtml.Text(each.EndpointId)}</code></td><td>{PageHtml.Text(each.Account)}</td><td>{PageHtml.Text(each.State)}</td>"
-            + $"<td>{PageHtml.Text($"{each.Reason} {each.Advice}".Trim())}</td></tr>"));
-        return $"""
-            <p>Endpoint service: <code id="service-name">{PageHtml.Text(facts.ServiceName)}</code>, TCP 8443 for the API and 8444 for connectors.
-            {(facts.PrivateDns ? $"With private DNS it is <code>{PageHtml.Text(facts.ServerName)}</code> in your VPC." : "")}</p>
-            <p>With the AWS CLI:</p>
-            {PageHtml.Code("cli", Cli(facts))}
-            <p>Or with Terraform:</p>
-            {PageHtml.Code("terraform", Terraform(facts))}
-            <p>The subnets must be in Availability Zones that the service has. In a VPC of another Region add <code>--service-region {facts.Region}</code>
-            (Terraform: <code>service_region</code>) and give your own Region as <code>--region</code>; it works where we offer the service to your Region.</p>
-            <div class="wide" aria-live="polite"><table><thead><tr><th>Endpoint</th><th>Account</th><th>State</th><th>Reason</th></tr></thead><tbody id="connections">{rows}</tbody></table></div>
-            <p>{(progress.Connections.Count == 0 ? "Your endpoint shows here a few seconds after you created it, and is accepted by itself." : "")}</p>
-            """;
-    }
+    private static string Endpoint(RegistrationProgress progress, GuideFacts facts) =>
+        $"""
+        <p>Endpoint service: <code id="service-name">{PageHtml.Text(facts.ServiceName)}</code>,
+        TCP 8443 for the API and 8444 for connectors.
+        {(facts.PrivateDns ? $"With private DNS it is <code>{PageHtml.Text(facts.ServerName)}</code> in your VPC." : "")}</p>
+        <p>With the AWS CLI:</p>
+        {PageHtml.Code("cli", Cli(facts))}
+        <p>Or with Terraform:</p>
+        {PageHtml.Code("terraform", Terraform(facts))}
+        <p>The subnets must be in Availability Zones that the service has. In a VPC of another Region add
+        <code>--service-region {facts.Region}</code> (Terraform: <code>service_region</code>) and give your own Region as
+        <code>--region</code>; it works where we offer the service to your Region.</p>
+        <div class="wide" aria-live="polite"><table>
+        <thead><tr><th>Endpoint</th><th>Account</th><th>State</th><th>Reason</th></tr></thead>
+        <tbody id="connections">{string.Concat(progress.Connections.Select(Row))}</tbody></table></div>
+        <p>{(progress.Connections.Count > 0
+            ? "" : "Your endpoint shows here a few seconds after you created it, and is accepted by itself.")}</p>
+        """;
+
+    private static string Row(RegistrationProgress.Connection connection) =>
+        $"<tr><td><code>{PageHtml.Text(connection.EndpointId)}</code></td><td>{PageHtml.Text(connection.Account)}</td>"
+        + $"<td>{PageHtml.Text(connection.State)}</td><td>{PageHtml.Text($"{connection.Reason} {connection.Advice}".Trim())}</td></tr>";
 
     private static string FirstKey(RegistrationProgress progress) => progress.HasKey
         ? "<p>The first API key was issued. Who holds it can issue more; if it is lost, ask us for another.</p>"
-        : $"<p>The key is shown once, on the next page.</p><form method=\"post\" action=\"{RegisterBuyer.Path}/key\"><button>Show my first API key</button></form>";
+        : $"""
+        <p>The key is shown once, on the next page.</p>
+        <form method="post" action="{RegisterBuyer.Path}/key"><button>Show my first API key</button></form>
+        """;
 
     private static string Connector(GuideFacts facts) =>
         $"""
@@ -133,7 +146,9 @@ internal static class Guide
         SITE=$(na /v1/sites -X POST --json '{"name":"main"}' | jq -r .id)
         na /v1/connectors -X POST --json '{"name":"main-1","siteId":"'$SITE'"}' > connector.json
         jq -r .caPem connector.json > ca.pem; jq -r .joinToken connector.json > join-token; rm connector.json
-        {{(facts.Release is { } release ? $"na /v1/connector-releases/{release}/linux-x64 -o netautomation-connector && chmod +x netautomation-connector" : "# netautomation-connector is the program that you got from us.")}}
+        {{(facts.Release is { } release
+            ? $"na /v1/connector-releases/{release}/linux-x64 -o netautomation-connector && chmod +x netautomation-connector"
+            : "# netautomation-connector is the program that you got from us.")}}
         sudo ./netautomation-connector join --endpoint "$ENDPOINT:8444" --server-name {{facts.ServerName}} \
           --ca ca.pem --token-file join-token --state /var/lib/netautomation-connector; rm join-token
         echo '10.0.0.1/32 22' > allow-list   # your devices: it reaches nothing else
@@ -144,20 +159,27 @@ internal static class Guide
         "run",
         """
         read -r -p 'Platform of the device: ' PLATFORM; read -rs -p 'Password of the device: ' PASSWORD
-        CREDENTIAL=$(jq -n --arg p "$PASSWORD" '{name:"lab",kind:"password",username:"admin",password:$p}' | na /v1/credentials -X POST --json @- | jq -r .id)
-        DEVICE=$(na /v1/devices -X POST --json '{"name":"router-1","siteId":"'$SITE'","address":"10.0.0.1","port":22,"platform":"'$PLATFORM'","credentialId":"'$CREDENTIAL'","labels":{},"enabled":true}' | jq -r .id)
+        CREDENTIAL=$(jq -n --arg p "$PASSWORD" '{name:"lab",kind:"password",username:"admin",password:$p}' |
+          na /v1/credentials -X POST --json @- | jq -r .id)
+        DEVICE=$(na /v1/devices -X POST --json '{"name":"router-1","siteId":"'$SITE'","address":"10.0.0.1","port":22,
+          "platform":"'$PLATFORM'","credentialId":"'$CREDENTIAL'","labels":{},"enabled":true}' | jq -r .id)
         na /v1/devices/$DEVICE:test -X POST
         na /v1/purchases -X POST -H 'Idempotency-Key: first-purchase-01' --json '{"block":"config-backup","kind":"pay_per_use"}'
-        RUN=$(na /v1/runs -X POST -H 'Idempotency-Key: first-run-of-ours' --json '{"block":"config-backup","targets":{"deviceIds":["'$DEVICE'"]},"input":{}}' | jq -r .id)
+        RUN=$(na /v1/runs -X POST -H 'Idempotency-Key: first-run-of-ours' \
+          --json '{"block":"config-backup","targets":{"deviceIds":["'$DEVICE'"]},"input":{}}' | jq -r .id)
         na "/v1/runs/$RUN?wait=60" | jq '{state, summary, charged}'
-        """) + "<p>The test pins the device's host key and must say that it is reachable. The run only reads. The documentation of all calls is at <code>/swagger</code> on your endpoint.</p>";
+        """) + """
+        <p>The test pins the device's host key and must say that it is reachable. The run only reads. The documentation of all calls is at
+        <code>/swagger</code> on your endpoint.</p>
+        """;
 
     private static string Setup(RegistrationProgress progress, GuideFacts facts)
     {
         var endpoint = facts.PrivateDns
             ? $"ENDPOINT={facts.ServerName}"
             : $"""
-            ENDPOINT=$(aws ec2 describe-vpc-endpoints --region {facts.Region} --vpc-endpoint-ids {progress.Connections.Find(each => each.State == "available")?.EndpointId ?? "vpce-…"} \
+            ENDPOINT=$(aws ec2 describe-vpc-endpoints --region {facts.Region} \
+              --vpc-endpoint-ids {progress.Connections.Find(each => each.State == "available")?.EndpointId ?? "vpce-…"} \
               --query 'VpcEndpoints[0].DnsEntries[0].DnsName' --output text)
             """;
         return $$"""

@@ -5,8 +5,7 @@ using System.Text;
 namespace NetAutomation.Registration.Browser;
 
 /// <summary>
-/// The frame of the registration pages: one document that loads nothing, with one style and one script that the browser checks by their
-/// hashes.
+/// The frame of the registration pages: one document that loads no other file. The browser checks its style and its script by their hashes.
 /// </summary>
 internal static class PageHtml
 {
@@ -27,7 +26,7 @@ internal static class PageHtml
         button{font:inherit;padding:.45rem .9rem;margin:.3rem .3rem .3rem 0;cursor:pointer}
         """;
 
-    // Polls the status, redraws the table, and loads the page again at the next step unless something is being typed.
+    // Polls the status, draws the table again, and reloads the page at the next step unless the buyer is typing.
     private const string Script =
         """
         (()=>{const main=document.querySelector('main'),by=id=>document.getElementById(id);
@@ -35,29 +34,34 @@ internal static class PageHtml
         const answer=await fetch('/marketplace/registration/status',{cache:'no-store'});if(!answer.ok)return;
         const now=await answer.json();by('state').textContent=now.state;
         const rows=by('connections');if(rows)rows.replaceChildren(...now.connections.map(each=>{const row=document.createElement('tr');
-        for(const text of[each.endpointId,each.account,each.state,[each.reason,each.advice].filter(Boolean).join(' ')]){const cell=document.createElement('td');cell.textContent=text;row.append(cell)}
+        for(const text of[each.endpointId,each.account,each.state,[each.reason,each.advice].filter(Boolean).join(' ')]){
+        const cell=document.createElement('td');cell.textContent=text;row.append(cell)}
         return row}));
-        if(now.step!==main.dataset.step&&![...document.querySelectorAll('input,textarea')].some(field=>field.value!==field.defaultValue))location.reload()
+        if(now.step!==main.dataset.step
+        &&![...document.querySelectorAll('input,textarea')].some(field=>field.value!==field.defaultValue))location.reload()
         }finally{setTimeout(look,3000)}}
         if(main.dataset.step)setTimeout(look,3000);
-        for(const button of document.querySelectorAll('button[data-copy]')){button.hidden=false;button.onclick=async()=>{const from=by(button.dataset.copy);
+        for(const button of document.querySelectorAll('button[data-copy]')){
+        button.hidden=false;button.onclick=async()=>{const from=by(button.dataset.copy);
         try{await navigator.clipboard.writeText(from.textContent);button.textContent='Copied'}
         catch{getSelection().selectAllChildren(from)}}}
         })()
         """;
 
     private static readonly string _policy =
-        $"default-src 'none'; style-src '{Hash(Style)}'; script-src '{Hash(Script)}'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+        $"default-src 'none'; style-src '{Hash(Style)}'; script-src '{Hash(Script)}'; connect-src 'self'; "
+        + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-    /// <summary>One sentence and what to do about it.</summary>
+    /// <summary>A page with one message and the next action.</summary>
     public static IResult Message(int status, string title, string text) => Page(status, $"<h2>{Text(title)}</h2><p>{Text(text)}</p>");
 
-    /// <param name="step">The step the page shows; it follows the status while one is named.</param>
+    /// <param name="step">The step that the page shows. With a step, the page follows the status.</param>
     public static IResult Page(int status, string body, string? step = null) => new Html(
         status,
         $"""
         <!doctype html>
-        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>NetAutomation registration</title>
+        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+        <title>NetAutomation registration</title>
         <style>{Style}</style>{(step is null ? "" : "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>")}</head>
         <body><main{(step is null ? "" : $" data-step=\"{step}\"")}><h1>NetAutomation</h1>
         {body}
@@ -66,7 +70,7 @@ internal static class PageHtml
 
     public static string Text(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>Something to copy; the button shows where scripts run.</summary>
+    /// <summary>A text with a button that copies it. The button shows only where scripts run.</summary>
     public static string Code(string id, string text) =>
         $"<pre id=\"{id}\">{Text(text)}</pre><button type=\"button\" hidden data-copy=\"{id}\">Copy</button>";
 

@@ -1,12 +1,12 @@
 namespace NetAutomation.Registration.Browser;
 
-/// <summary>What a browser posts to the registration page. Anybody can reach it.</summary>
+/// <summary>Reads a form that a browser posts to the registration page, which anybody can reach.</summary>
 internal static class PostedForm
 {
-    /// <summary>Above the longest token with all that surrounds it.</summary>
+    /// <summary>More than the longest token and the rest of its form need.</summary>
     public const int LargestBody = 64 * 1024;
 
-    /// <summary>Null where it is no form, or is one that no page of ours and none of Marketplace's makes.</summary>
+    /// <summary>Null where the body is no form, or one that neither our page nor Marketplace's makes.</summary>
     public static async Task<IFormCollection?> Read(HttpContext http, CancellationToken cancel)
     {
         if (!http.Request.HasFormContentType)

@@ -7,8 +7,8 @@ using NetAutomation.Tenants;
 namespace NetAutomation.Registration.Browser;
 
 /// <summary>
-/// Where Marketplace sends the buyer's browser (Seller Guide, SaaS customer onboarding): resolves the token at once, makes or finds the
-/// tenant, and goes on to the page with a cookie of our own. Until the token expires it may be used again and leads to the same place.
+/// Receives the buyer's browser from Marketplace (Seller Guide, SaaS customer onboarding): resolves the token at once, makes or finds the
+/// tenant, and redirects to the page with a cookie. Until the token expires, it may be used again and leads to the same tenant.
 /// </summary>
 internal static class RegisterBuyer
 {
@@ -45,11 +45,14 @@ internal static class RegisterBuyer
         {
             var (title, text) = resolved.State switch
             {
-                TokenState.Expired => ("This registration has expired", "Your subscription stands. Go back to AWS Marketplace, open the subscription and choose “Set up your account” again."),
-                TokenState.Other =>
-                    ("This registration is for another product",
-                        "Go back to AWS Marketplace, open the subscription of this product and choose “Set up your account” there."),
-                _ => ("This registration is not valid",
+                TokenState.Expired => (
+                    "This registration has expired",
+                    "Your subscription stands. Go back to AWS Marketplace, open the subscription and choose “Set up your account” again."),
+                TokenState.Other => (
+                    "This registration is for another product",
+                    "Go back to AWS Marketplace, open the subscription of this product and choose “Set up your account” there."),
+                _ => (
+                    "This registration is not valid",
                     "AWS Marketplace does not know it. Go back to AWS Marketplace and choose “Set up your account” again."),
             };
             return PageHtml.Message(StatusCodes.Status400BadRequest, title, text);

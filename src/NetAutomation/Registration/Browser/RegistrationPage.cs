@@ -16,8 +16,7 @@ internal static class RegistrationPage
 {
     public static async Task<IResult> Show(
         HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
-        NewestRelease release,
-        CancellationToken cancel)
+        NewestRelease release, CancellationToken cancel)
     {
         if (await session.Tenant(http, cancel) is not { } tenant)
         {
@@ -43,8 +42,7 @@ internal static class RegistrationPage
     /// <summary>Issues the tenant's first key and shows it this once.</summary>
     public static async Task<IResult> IssueFirstKey(
         HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
-        NewestRelease release,
-        CancellationToken cancel)
+        NewestRelease release, CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         if (await session.Tenant(http, cancel) is not { } tenant)
@@ -72,61 +70,53 @@ internal static class RegistrationPage
         return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, progress, Facts(options, certificate, release)));
     }
 
-    /// <summary>Claims another AWS account; a customer without an endpoint cannot ask the API.</summary>
-    public static async Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, BuyerSession session, CancellationToken cancel)
+    /// <summary>Claims another AWS account; a customer without an endpoint cannot use the API for it.</summary>
+    public static Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, BuyerSession session, CancellationToken cancel) =>
+        Post(
+            http, session,
+            async (buyer, form) =>
+            {
+                await using var transaction = await db.Begin(buyer.Tenant, cancel);
+                var claim = await AccountChallenges.Claim(db, buyer, form["account"].ToString().Trim(), cancel);
+                if (claim.Problem is null)
+                {
+                    await transaction.CommitAsync(cancel);
+                }
+
+                return claim.Problem;
+            },
+            cancel);
+
+    public static Task<IResult> ProveClaim(HttpContext http, ProveAccount prove, BuyerSession session, CancellationToken cancel) => Post(
+        http, session,
+        (buyer, form) => prove.Prove(buyer, form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel),
+        cancel);
+
+    /// <summary>A change of the tenant's AWS accounts; then the browser goes back to the page.</summary>
+    private static async Task<IResult> Post(
+        HttpContext http, BuyerSession session, Func<Claimant, IFormCollection, Task<Problem?>> change, CancellationToken cancel)
     {
         if (await session.Tenant(http, cancel) is not { } tenant || await PostedForm.Read(http, cancel) is not { } form)
         {
             return NoSession();
         }
 
-        if (!await session.MayClaim(tenant, cancel))
+        var problem = await session.MayClaim(tenant, cancel)
+            ? await change(new Claimant(tenant, "registration", "buyer", null), form) : Web.Problems.TenantSuspended.With();
+        if (problem is not null)
         {
-            return Refusal(Web.Problems.TenantSuspended.With());
+            return PageHtml.Message(
+                problem.Type.Status, problem.Type.Title,
+                $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
         }
 
-        var account = form["account"].ToString().Trim();
-        await using var transaction = await db.Begin(tenant, cancel);
-        if ((await AccountChallenges.Claim(db, Buyer(tenant), account, cancel)).Refused(out var problem, out _))
-        {
-            return Refusal(problem);
-        }
-
-        await transaction.CommitAsync(cancel);
-        return Back(http);
+        http.Response.Headers.Location = RegisterBuyer.Path;
+        return Results.StatusCode(StatusCodes.Status303SeeOther);
     }
-
-    public static async Task<IResult> ProveClaim(HttpContext http, ProveAccount prove, BuyerSession session, CancellationToken cancel)
-    {
-        if (await session.Tenant(http, cancel) is not { } tenant || await PostedForm.Read(http, cancel) is not { } form)
-        {
-            return NoSession();
-        }
-
-        if (!await session.MayClaim(tenant, cancel))
-        {
-            return Refusal(Web.Problems.TenantSuspended.With());
-        }
-
-        var problem = await prove.Prove(Buyer(tenant), form["account"].ToString().Trim(), form["url"].ToString().Trim(), cancel);
-        return problem is null ? Back(http) : Refusal(problem);
-    }
-
-    private static Claimant Buyer(TenantId tenant) => new(tenant, "registration", "buyer", null);
 
     private static GuideFacts Facts(IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release) =>
         new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns,
             release.Version);
 
     private static IResult NoSession() => PageHtml.Message(StatusCodes.Status400BadRequest, "Registration", PageHtml.FromMarketplace);
-
-    private static IResult Refusal(Problem problem) => PageHtml.Message(
-        problem.Type.Status, problem.Type.Title,
-        $"{(problem.Errors is [var first, ..] ? first.Detail : problem.Detail)} Go back and try again.".Trim());
-
-    private static IResult Back(HttpContext http)
-    {
-        http.Response.Headers.Location = RegisterBuyer.Path;
-        return Results.StatusCode(StatusCodes.Status303SeeOther);
-    }
 }
