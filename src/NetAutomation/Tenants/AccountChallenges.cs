@@ -1,12 +1,13 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using NetAutomation.Connections;
 using NetAutomation.Persistence;
 using NetAutomation.Tenants.Accounts;
 using NetAutomation.Web;
 
 namespace NetAutomation.Tenants;
 
-/// <summary>What a proof is signed over: the value of the header <see cref="CallerIdentity.Header"/>.</summary>
+/// <summary>The value that a proof signs, in the header <see cref="CallerIdentity.Header"/>.</summary>
 internal sealed record Challenge(string Account, string Nonce, DateTimeOffset ExpiresAt);
 
 /// <summary>Who claims or proves an account, for the audit.</summary>
@@ -16,23 +17,22 @@ internal sealed record Claimant(TenantId Tenant, string Principal, string Member
 }
 
 /// <summary>
-/// AWS accounts from which a tenant may open endpoints. Who claims one signs a request to AWS STS with it, over a value of ours; or a
-/// person at the provider approves it. An account that is proven for two tenants opens endpoints for which the provider decides.
+/// Claims and proofs of the AWS accounts from which a tenant may open endpoints. The claimant signs a request to AWS STS with the account's
+/// credentials, over a value that this service chose; or a person at the provider approves the account. Where two tenants have proven one
+/// account, the provider decides to which of them each endpoint belongs.
 /// </summary>
 internal static class AccountChallenges
 {
     private const int MostAccounts = 50;
     private static readonly TimeSpan _life = TimeSpan.FromMinutes(15);
 
-    public static bool IsAccount(string text) => text.Length == 12 && text.All(char.IsAsciiDigit);
-
     /// <summary>
-    /// A new challenge; an earlier one of the account is void, but the tries of it count until it would have expired. In the caller's
-    /// transaction.
+    /// Makes a new challenge in the caller's transaction. It replaces an earlier one of the account, whose attempts still count until
+    /// it would have expired.
     /// </summary>
     public static async Task<Outcome<Challenge>> Claim(NetAutomationDb db, Claimant by, string account, CancellationToken cancel)
     {
-        if (!IsAccount(account))
+        if (!AwsAccount.IsNumber(account))
         {
             return Web.Problems.Refused.At("/account", "not_an_account", "12 digits.");
         }
@@ -62,7 +62,8 @@ internal static class AccountChallenges
             values ({tenant}, {account}, {nonce}, now() + {_life}, {by.Member})
             on conflict (tenant_id, account) do update set nonce = excluded.nonce,
               attempts = case when account_challenge.expires_at > now() then account_challenge.attempts else 0 end,
-              expires_at = case when account_challenge.expires_at > now() and account_challenge.attempts = 10 then account_challenge.expires_at else excluded.expires_at end
+              expires_at = case when account_challenge.expires_at > now() and account_challenge.attempts = 10
+                then account_challenge.expires_at else excluded.expires_at end
             returning account, nonce, expires_at
             """,
             cancel))[0];
@@ -70,7 +71,7 @@ internal static class AccountChallenges
         return challenge;
     }
 
-    /// <summary>Counts the try, so that a challenge is no way to make this service send requests without end.</summary>
+    /// <summary>Counts the attempt, so that nobody can use a challenge to make this service send requests without end.</summary>
     public static async Task<Outcome<Challenge>> Try(NetAutomationDb db, TenantId tenant, string account, CancellationToken cancel)
     {
         var tried = await db.Query<Challenge>(

@@ -5,14 +5,14 @@ using NetAutomation.Tenants.Lifecycle;
 
 namespace NetAutomation.Tenants;
 
-/// <summary>Finds or makes the tenant of a buyer. Marketplace's notices of the subscription may have come before or come later.</summary>
+/// <summary>Finds or makes the tenant of a buyer. Marketplace's events of the subscription may come before or after it.</summary>
 internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
 {
-    /// <summary>In the caller's transaction, which is followed by <see cref="CatchUp"/>.</summary>
+    /// <summary>In the caller's transaction. Call <see cref="CatchUp"/> after its commit.</summary>
     public async Task<TenantId> FindOrOpen(Buyer buyer, CancellationToken cancel)
     {
         var (account, product, license, customer) = buyer;
-        // Two clicks at once are one registration.
+        // Two clicks at the same time make one registration.
         var name = $"register/{license ?? $"{account}/{product}"}";
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({name}, 0))", cancel);
         var known = await Agreements(buyer, cancel);
@@ -23,7 +23,8 @@ internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
             (tenant, id) = (agreement.TenantId, agreement.Id);
             await db.Execute(
                 $"""
-                update onboarding.agreement set customer_identifier = coalesce({customer}, customer_identifier), asked_at = case when state <> 'pending' then asked_at end
+                update onboarding.agreement set customer_identifier = coalesce({customer}, customer_identifier),
+                  asked_at = case when state <> 'pending' then asked_at end
                 where tenant_id = {tenant.Value} and id = {id.Value}
                 """,
                 cancel);
@@ -38,7 +39,9 @@ internal sealed class BuyerTenants(SystemDb db, ApplyEvents events)
         return tenant;
     }
 
-    /// <summary>Applies what was stored while the registration was not committed yet: neither side could see the other.</summary>
+    /// <summary>
+    /// Applies the events that were stored before the registration was committed, when neither transaction saw the other.
+    /// </summary>
     public async Task CatchUp(Buyer buyer, CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);

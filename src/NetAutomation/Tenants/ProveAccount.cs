@@ -5,13 +5,13 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Tenants;
 
-/// <summary>Proves an account by what its holder signed. AWS is asked between two transactions, never inside one.</summary>
+/// <summary>Proves an account by the request that its holder signed. Calls AWS between two transactions, never inside one.</summary>
 internal sealed class ProveAccount(NetAutomationDb db, CallerIdentity identity, ReconcileSignal signal)
 {
     /// <summary>Null where the account is proven now.</summary>
     public async Task<Problem?> Prove(Claimant by, string account, string url, CancellationToken cancel)
     {
-        if (!AccountChallenges.IsAccount(account))
+        if (!AwsAccount.IsNumber(account))
         {
             return Problems.NoChallenge.With();
         }

@@ -9,7 +9,7 @@ using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Tenants;
 
-/// <summary>Who may call: tenants, their agreements, AWS accounts and keys.</summary>
+/// <summary>Tenants, their agreements, AWS accounts and keys.</summary>
 internal static class TenantsModule
 {
     public static void AddTenants(this IHostApplicationBuilder builder)
@@ -20,7 +20,6 @@ internal static class TenantsModule
         services.AddScoped<ApplyEvents>();
         services.AddScoped<TenantState>();
         services.AddScoped<Suspension>();
-        services.AddSingleton<FeedWaiters>();
         services.AddScoped<Offboard>();
         services.AddScoped<BuyerTenants>();
         services.AddSingleton<CallerIdentity>();

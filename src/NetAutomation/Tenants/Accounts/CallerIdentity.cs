@@ -2,13 +2,14 @@ using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
 using Microsoft.Extensions.Options;
+using NetAutomation.Connections;
 using NetAutomation.Web;
 
 namespace NetAutomation.Tenants.Accounts;
 
 /// <summary>
-/// Asks AWS STS who signed a request (AWS STS API Reference, GetCallerIdentity; Signature Version 4, query parameters). The customer signs,
-/// this service sends: so it is careful where it sends, and believes only what was signed over its own value.
+/// Asks AWS STS who signed a request (AWS STS API Reference, GetCallerIdentity; Signature Version 4, query parameters). The customer signs
+/// the request and this service sends it. So it sends to AWS STS only, and believes only a request that signs this service's own value.
 /// </summary>
 internal sealed partial class CallerIdentity : IDisposable
 {
@@ -19,7 +20,7 @@ internal sealed partial class CallerIdentity : IDisposable
     private const int LargestAnswer = 64 * 1024;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
-    // A parameter beside these could make another call of it, or be read differently by each side.
+    // Another parameter could turn the request into another call, or each side could read it differently.
     private static readonly HashSet<string> _parameters = new(StringComparer.Ordinal)
     {
         "Action", "Version", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
@@ -65,7 +66,10 @@ internal sealed partial class CallerIdentity : IDisposable
 
             return answer.IsSuccessStatusCode && Read(await answer.Content.ReadAsStringAsync(cancel)) is { } account
                 ? account
-                : Problems.BadProof.At("/url", "refused", $"AWS STS refused it ({(int)answer.StatusCode}). Sign it anew: over the current challenge, with credentials that are valid now.");
+                : Problems.BadProof.At(
+                    "/url", "refused",
+                    $"AWS STS refused it ({(int)answer.StatusCode}). "
+                    + "Sign it anew: over the current challenge, with credentials that are valid now.");
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancel.IsCancellationRequested)
         {
@@ -81,8 +85,7 @@ internal sealed partial class CallerIdentity : IDisposable
             return "This is no URL.";
         }
 
-        // The text must say the same to every reader: no user, no fragment, no other path, no character that one normalizes and another
-        // does not.
+        // Every parser must read the same URL: no user, no fragment, no other path, and no character that some parsers normalize.
         var safe = Plain().IsMatch(url) && uri.UserInfo.Length == 0 && uri.Fragment.Length == 0 && uri.AbsolutePath == "/";
         var host = _only is null
             ? uri is { Scheme: "https", IsDefaultPort: true } && (uri.Host == "sts.amazonaws.com" || Regional().IsMatch(uri.Host))
@@ -122,7 +125,7 @@ internal sealed partial class CallerIdentity : IDisposable
             return XDocument.Load(reader).Root is { Name.LocalName: "GetCallerIdentityResponse" } root
                 && root.Elements().FirstOrDefault(each => each.Name.LocalName == "GetCallerIdentityResult") is { } result
                 && result.Elements().SingleOrDefault(each => each.Name.LocalName == "Account") is { } account
-                    && AccountChallenges.IsAccount(account.Value)
+                    && AwsAccount.IsNumber(account.Value)
                 ? account.Value : null;
         }
         catch (Exception e) when (e is XmlException or InvalidOperationException)

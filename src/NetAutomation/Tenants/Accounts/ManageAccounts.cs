@@ -79,7 +79,9 @@ internal static class ManageAccounts
         string account, NetAutomationDb db, Caller caller, AuditLog audit, ReconcileSignal signal, CancellationToken cancel)
     {
         // Locked together, so that two removals cannot each leave the other's account as the last.
-        var active = await db.Query<string>($"select account from onboarding.tenant_account where tenant_id = {caller.Tenant.Value} and active order by account for update", cancel);
+        var active = await db.Query<string>(
+            $"select account from onboarding.tenant_account where tenant_id = {caller.Tenant.Value} and active order by account for update",
+            cancel);
         if (active is [var only] && only == account)
         {
             return Problems.LastAccount.With();
@@ -88,9 +90,7 @@ internal static class ManageAccounts
         var claims =
             await db.Execute(
                 $"delete from onboarding.account_challenge where tenant_id = {caller.Tenant.Value} and account = {account}", cancel);
-        var removed = await db.Execute(
-            $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {caller.Tenant.Value} and account = {account} and active", cancel);
-        if (claims + removed == 0)
+        if (claims + await TenantAccounts.Remove(db, caller.Tenant, account, cancel) == 0)
         {
             return Web.Problems.NotFound.With();
         }

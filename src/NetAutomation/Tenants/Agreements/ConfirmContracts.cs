@@ -5,13 +5,12 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Tenants.Agreements;
 
 /// <summary>
-/// Asks AWS for the contracts of agreements that wait for their confirmation, and of those that one confirmed: a contract of a product
-/// without concurrent agreements sends no other notice of its beginning and none of its end. One that ended
-/// may be listed again. What AWS answers is stored as one more event.
+/// Asks AWS for the contracts of agreements that wait for their confirmation, and of agreements that a contract confirmed: for a product
+/// without concurrent agreements, AWS announces the beginning of a contract in no other way, and its end not at all. AWS may list a
+/// contract again after its end. Each answer is stored as one more event.
 /// </summary>
 internal sealed partial class ConfirmContracts(
     SystemDb db, NetAutomation.Marketplace.Contracts contracts, ApplyEvents events, IOptions<MarketplaceOptions> product,
-    TenantDirectory directory,
     ILogger<ConfirmContracts> log)
 {
     private const int EmptyAnswers = 3;
@@ -19,13 +18,13 @@ internal sealed partial class ConfirmContracts(
 
     public async Task Run(CancellationToken cancel)
     {
-        // Otherwise nothing is sold by contract.
+        // Without contracts in the configuration, nothing is sold by contract.
         if (product.Value.Contracts.Count == 0)
         {
             return;
         }
 
-        // Who has waited long is asked about more rarely.
+        // The longer an agreement has waited, the more rarely AWS is asked.
         var due = await db.Query<Row>(
             $"""
             update onboarding.agreement set asked_at = now()
@@ -44,7 +43,7 @@ internal sealed partial class ConfirmContracts(
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.Failed(log, new AgreementId(each.Id), fault);
+                Log.Failed(log, each.Id, fault);
             }
         }
     }
@@ -52,14 +51,14 @@ internal sealed partial class ConfirmContracts(
     private async Task Ask(Row agreement, CancellationToken cancel)
     {
         var listed = (await contracts.Read(agreement.ProductCode, agreement.LicenseArn, agreement.Account, cancel)).Count > 0;
-        // One empty answer may be a fault of AWS; one that lasts is the end.
+        // A single empty answer may be a fault of AWS. Several in a row mean the end.
         var empty = !listed && agreement.State == AgreementFold.Active;
         var unlisted = await db.Scalar<bool>(
             $"""
             update onboarding.agreement set unlisted = case when {empty} then unlisted + 1 else 0 end,
               unlisted_since = case when {empty} then coalesce(unlisted_since, {agreement.AskedAt}) end
-            where id = {agreement.Id}
-            returning unlisted >= {EmptyAnswers} and unlisted_since <= {agreement.AskedAt} - {_emptyFor} as "Value"
+            where id = {agreement.Id.Value}
+            returning unlisted >= {EmptyAnswers} and unlisted_since <= {agreement.AskedAt} - {_emptyFor}
             """,
             cancel);
         if (listed == (agreement.State == AgreementFold.Active) || (empty && !unlisted))
@@ -67,24 +66,29 @@ internal sealed partial class ConfirmContracts(
             return;
         }
 
-        var heard = new LifecycleEvent(
-            $"{new AgreementId(agreement.Id)}/{agreement.AskedAt:O}", listed ? LifecycleEvent.Listed : LifecycleEvent.NotListed,
+        var answer = new LifecycleEvent(
+            $"{agreement.Id}/{agreement.AskedAt:O}", listed ? LifecycleEvent.Listed : LifecycleEvent.NotListed,
             agreement.AskedAt.ToUniversalTime(), "{}")
         {
             LicenseArn = agreement.LicenseArn, ProductCode = agreement.ProductCode, Account = agreement.Account,
             CustomerIdentifier = agreement.CustomerIdentifier,
         };
-        await events.Store(heard, cancel);
+        await events.Store(answer, cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        await events.Apply(heard.Id, cancel);
-        // Unless something newer says that it changed.
-        await db.Execute($"update onboarding.agreement set asked_at = {heard.At} where id = {agreement.Id} and asked_at is null and last_event_at = {heard.At}", cancel);
+        await events.Apply(answer.Id, cancel);
+        // A newer event keeps asked_at empty, so that AWS is asked again.
+        await db.Execute(
+            $"""
+            update onboarding.agreement set asked_at = {answer.At}
+            where id = {agreement.Id.Value} and asked_at is null and last_event_at = {answer.At}
+            """,
+            cancel);
         await transaction.CommitAsync(cancel);
-        directory.Forget();
     }
 
     private sealed record Row(
-        Guid Id, string State, string Account, string? CustomerIdentifier, string? LicenseArn, string ProductCode, DateTimeOffset AskedAt);
+        AgreementId Id, string State, string Account, string? CustomerIdentifier, string? LicenseArn, string ProductCode,
+        DateTimeOffset AskedAt);
 
     private static partial class Log
     {

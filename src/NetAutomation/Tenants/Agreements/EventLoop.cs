@@ -5,11 +5,10 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Agreements;
 
-/// <summary>Takes Marketplace's notices: each is stored by its id first, then applied; only then it leaves the queue.</summary>
-internal sealed partial class EventLoop(
-    LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, TenantDirectory directory, ILogger<EventLoop> log)
+/// <summary>Receives Marketplace's events: stores each by its id, applies it, and then deletes it from the queue.</summary>
+internal sealed partial class EventLoop(LifecycleQueue queue, IServiceScopeFactory scopes, ReconcileSignal signal, ILogger<EventLoop> log)
 {
-    // Below the time after which the queue hands the message out again.
+    // Shorter than the time after which the queue delivers the message again.
     private static readonly TimeSpan _flush = TimeSpan.FromSeconds(30);
 
     public Task Run(CancellationToken cancel) => queue.Receive(received => Take(received, cancel), cancel);
@@ -23,24 +22,23 @@ internal sealed partial class EventLoop(
         try
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-            var due = await events.Apply(received.Id, cancel);
+            var isEnding = await events.Apply(received.Id, cancel);
             await transaction.CommitAsync(cancel);
             Log.Taken(log, received.Name, received.Id);
-            directory.Forget();
             signal.Nudge();
-            if (due)
+            if (isEnding)
             {
                 await Flush(scope.ServiceProvider, cancel);
             }
         }
         catch (Exception fault) when (!cancel.IsCancellationRequested)
         {
-            // It is stored, and the sweep finds it.
+            // It is stored, and SweepEvents finds it.
             Log.NotApplied(log, received.Id, fault);
         }
     }
 
-    /// <summary>The last usage of an agreement is taken for a short time only. What fails here is tried again by the clock.</summary>
+    /// <summary>AWS takes the last usage of an agreement for a short time only. If this fails, the hourly report tries again.</summary>
     private async Task Flush(IServiceProvider services, CancellationToken cancel)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);

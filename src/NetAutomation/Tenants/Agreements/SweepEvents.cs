@@ -2,8 +2,10 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Agreements;
 
-/// <summary>Applies events that wait although their agreement is there: the process that took them died, or could not see it yet.</summary>
-internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, TenantDirectory directory, ILogger<SweepEvents> log)
+/// <summary>
+/// Applies events that wait although their agreement exists: the process that received them died, or could not see the agreement yet.
+/// </summary>
+internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, ILogger<SweepEvents> log)
 {
     public async Task Run(CancellationToken cancel)
     {
@@ -14,7 +16,6 @@ internal sealed partial class SweepEvents(SystemDb db, ApplyEvents events, Tenan
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
                 await events.Apply(agreement, cancel);
                 await transaction.CommitAsync(cancel);
-                directory.Forget();
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {

@@ -26,19 +26,6 @@ public sealed record ApiKeyView(
     DateTimeOffset? RevokedAt,
     DateTimeOffset? ExpiresAt);
 
-/// <summary>A new API key.</summary>
-/// <param name="Id">The key.</param>
-/// <param name="Name">What it is for.</param>
-/// <param name="Member">The person or system it was issued to.</param>
-/// <param name="Role">What it may do.</param>
-/// <param name="Prefix">Start of the secret.</param>
-/// <param name="Secret">The key itself; it is shown this once.</param>
-/// <param name="CreatedAt">When it was issued.</param>
-/// <param name="ExpiresAt">When it ends by itself.</param>
-public sealed record NewApiKeyView(
-    ApiKeyId Id, string Name, string Member, MemberRole Role, string Prefix, string Secret, DateTimeOffset CreatedAt,
-    DateTimeOffset? ExpiresAt = null);
-
 /// <summary>Asks for an API key.</summary>
 /// <param name="Name">What it is for.</param>
 /// <param name="Member">The person or system it is for.</param>
@@ -77,10 +64,7 @@ internal static class ManageKeys
         await audit.Append(
             caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix, request.ExpiresAt },
             cancel);
-        return TypedResults.Created(
-            $"/v1/api-keys/{key.Id}",
-            new NewApiKeyView(
-                key.Id, request.Name, request.Member, request.Role, key.Prefix, key.Secret, key.CreatedAt, request.ExpiresAt));
+        return TypedResults.Created($"/v1/api-keys/{key.Id}", key);
     }
 
     /// <summary>Issues a key like another, which goes on working for a while so that every user of it can change over.</summary>
@@ -94,7 +78,10 @@ internal static class ManageKeys
         }
 
         var found = await db.Query<Rotated>(
-            $"select name, member, role, revoked_at is null and expires_at is null as lasts from onboarding.api_key where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update",
+            $"""
+            select name, member, role, revoked_at is null and expires_at is null as lasts from onboarding.api_key
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update
+            """,
             cancel);
         if (found is not [var old])
         {
@@ -110,20 +97,18 @@ internal static class ManageKeys
         var until = await db.Scalar<DateTimeOffset>(
             $"""
             update onboarding.api_key set expires_at = now() + make_interval(secs => {request.OverlapSeconds})
-            where tenant_id = {caller.Tenant.Value} and id = {id.Value} returning expires_at as "Value"
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value} returning expires_at
             """,
             cancel);
         await audit.Append(caller, "api_key.rotated", $"{id}", new { by = key.Id, key.Prefix, expiresAt = until }, cancel);
         db.AfterCommit.Add(directory.Forget);
-        return TypedResults.Created(
-            $"/v1/api-keys/{key.Id}", new NewApiKeyView(key.Id, old.Name, old.Member, old.Role, key.Prefix, key.Secret, key.CreatedAt));
+        return TypedResults.Created($"/v1/api-keys/{key.Id}", key);
     }
 
     /// <summary>The tenant's keys, newest first, revoked ones too.</summary>
-    public static async Task<Results<Ok<Page<ApiKeyView>>, Problem>> ListApiKeys(
-        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read(
+    public static Task<Results<Ok<Page<ApiKeyView>>, Problem>> ListApiKeys(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel) =>
+        page.Answer(
             "api-keys",
             (below, take) => db.Query<ApiKeyView>(
                 $"""
@@ -132,8 +117,6 @@ internal static class ManageKeys
                 """,
                 cancel),
             view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
-    }
 
     /// <summary>Revokes a key. The last lasting admin key stays, since nobody could issue another.</summary>
     public static async Task<Results<NoContent, Problem>> RevokeApiKey(
@@ -142,7 +125,9 @@ internal static class ManageKeys
         // Locked together, so that two revocations cannot each leave the other's key as the last.
         var admins = await db.Query<ApiKeyId>(
             $"""
-            select id from onboarding.api_key where tenant_id = {caller.Tenant.Value} and role = 'admin' and revoked_at is null and expires_at is null order by id for update
+            select id from onboarding.api_key
+            where tenant_id = {caller.Tenant.Value} and role = 'admin' and revoked_at is null and expires_at is null
+            order by id for update
             """,
             cancel);
         if (admins is [var only] && only == id)
@@ -151,7 +136,11 @@ internal static class ManageKeys
         }
 
         var known = await db.Execute(
-            $"update onboarding.api_key set revoked_at = coalesce(revoked_at, now()) where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+            $"""
+            update onboarding.api_key set revoked_at = coalesce(revoked_at, now())
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            """,
+            cancel);
         if (known == 0)
         {
             return Web.Problems.NotFound.With();

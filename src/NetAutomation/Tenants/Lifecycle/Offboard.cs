@@ -5,35 +5,36 @@ using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Scheduling;
+using NetAutomation.Tenants.Accounts;
 using NetAutomation.Web;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
-/// Takes from a tenant all access, its secrets and what its devices gave out; bills, receipts, inventory and audit stay, and logs until
-/// their time is over. There is no way back: who subscribes again is a new tenant. Each step is one transaction that says so, so it goes on
-/// where a process died, and any number of processes may do it.
+/// Takes from a tenant all access, its secrets and the artifacts of its devices. Bills, receipts, inventory and audit stay; logs stay until
+/// they expire. There is no way back: a customer that subscribes again is a new tenant. Each step is one transaction that records itself,
+/// so another process can go on where one died, and several processes may do it at once.
 /// </summary>
 internal sealed class Offboard(
     SystemDb db, TenantRuns runs, TenantEndpoints endpoints, TenantDirectory directory, ReconcileSignal signal)
 {
     /// <summary>
-    /// Their order: nothing may run on when the secrets go, and EC2 rejects a connection before its account loses the permission.
+    /// In order: the secrets go after the last run has ended, and an account loses its permission after EC2 has rejected its connections.
     /// </summary>
     public static readonly string[] Steps =
         ["registrations", "api_keys", "schedules", "runs", "artifacts", "connectors", "secrets", "connections", "principals", "accounts"];
 
     /// <summary>
-    /// In the caller's transaction; false where an agreement is still in force, which one that was announced to end is for two hours. Begun
-    /// before: changes nothing.
+    /// In the caller's transaction. False where an agreement is still in force; one whose end was announced counts as in force for two
+    /// hours. Changes nothing where it was begun before.
     /// </summary>
     public async Task<bool> Begin(TenantId tenant, string principal, string by, string reason, CancellationToken cancel)
     {
-        // Agreements before their tenant, as whoever applies events.
+        // Lock the agreements before their tenant, in the order of ApplyEvents.
         await Lock(db, tenant, cancel);
         var begun =
             await db.Scalar<bool>(
-                $"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update",
+                $"select offboarding_at is not null from onboarding.tenant where tenant_id = {tenant.Value} for update",
                 cancel);
         if (begun)
         {
@@ -44,7 +45,8 @@ internal sealed class Offboard(
             $"""
             select exists (
               select from onboarding.agreement
-              where tenant_id = {tenant.Value} and (state = 'active' or (state = 'ending' and coalesce(ending_at, now()) > now() - interval '2 hours')))
+              where tenant_id = {tenant.Value}
+                and (state = 'active' or (state = 'ending' and coalesce(ending_at, now()) > now() - interval '2 hours')))
             """,
             cancel))
         {
@@ -53,7 +55,9 @@ internal sealed class Offboard(
 
         await db.Execute(
             $"""
-            update onboarding.agreement set retired_at = now(), state = 'ended', ended_at = coalesce(ended_at, now()), ending_at = null, version = version + 1 where tenant_id = {tenant.Value}
+            update onboarding.agreement set retired_at = now(), state = 'ended', ended_at = coalesce(ended_at, now()), ending_at = null,
+              version = version + 1
+            where tenant_id = {tenant.Value}
             """,
             cancel);
         await db.Execute(
@@ -73,14 +77,14 @@ internal sealed class Offboard(
     public static Task Lock(SystemDb db, TenantId tenant, CancellationToken cancel) =>
         db.Execute($"select from onboarding.agreement where tenant_id = {tenant.Value} order by id for update", cancel);
 
-    /// <summary>Does what is left; false while something has to be waited for.</summary>
+    /// <summary>Does the remaining steps; false while one has to wait.</summary>
     public async Task<bool> Go(TenantId tenant, CancellationToken cancel)
     {
         var done = (await db.Query<string>($"select step from onboarding.offboarding_step where tenant_id = {tenant.Value}", cancel))
             .ToHashSet(StringComparer.Ordinal);
         foreach (var step in Steps.Where(step => !done.Contains(step)))
         {
-            // EC2 and other databases roles are asked outside of the transaction.
+            // Asks EC2, and cancels runs under the tenant's own role, outside the transaction of the step.
             if (!await Ready(step, tenant, cancel))
             {
                 return false;
@@ -89,13 +93,23 @@ internal sealed class Offboard(
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
             await db.Execute($"select from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
             var count = await Take(step, tenant, cancel);
-            await db.Execute($"insert into onboarding.offboarding_step (tenant_id, step, count) values ({tenant.Value}, {step}, {count}) on conflict do nothing", cancel);
+            await db.Execute(
+                $"""
+                insert into onboarding.offboarding_step (tenant_id, step, count) values ({tenant.Value}, {step}, {count})
+                on conflict do nothing
+                """,
+                cancel);
             await transaction.CommitAsync(cancel);
             directory.Forget();
         }
 
         await using var last = await db.Database.BeginTransactionAsync(cancel);
-        if (await db.Execute($"update onboarding.tenant set offboarded_at = now(), changed_at = now() where tenant_id = {tenant.Value} and offboarded_at is null", cancel) > 0)
+        if (await db.Execute(
+            $"""
+            update onboarding.tenant set offboarded_at = now(), changed_at = now()
+            where tenant_id = {tenant.Value} and offboarded_at is null
+            """,
+            cancel) > 0)
         {
             await new AuditLog(db).Append(tenant, "service", "service", null, "tenant.offboarded", $"{tenant}", null, cancel);
         }
@@ -104,20 +118,13 @@ internal sealed class Offboard(
         return true;
     }
 
-    private async Task<bool> Ready(string step, TenantId tenant, CancellationToken cancel)
+    private Task<bool> Ready(string step, TenantId tenant, CancellationToken cancel) => step switch
     {
-        switch (step)
-        {
-            case "runs":
-                return await runs.Cancel(tenant, "offboarding", cancel);
-            case "connections":
-                return await endpoints.AreClosed(tenant, cancel);
-            case "principals":
-                return await endpoints.AreHidden(tenant, cancel);
-            default:
-                return true;
-        }
-    }
+        "runs" => runs.Cancel(tenant, "offboarding", cancel),
+        "connections" => endpoints.AreClosed(tenant, cancel),
+        "principals" => endpoints.AreHidden(tenant, cancel),
+        _ => Task.FromResult(true),
+    };
 
     private Task<int> Take(string step, TenantId tenant, CancellationToken cancel) => step switch
     {
@@ -136,6 +143,6 @@ internal sealed class Offboard(
     private async Task<int> Accounts(TenantId tenant, CancellationToken cancel)
     {
         await db.Execute($"delete from onboarding.account_challenge where tenant_id = {tenant.Value}", cancel);
-        return await db.Execute($"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {tenant.Value} and active", cancel);
+        return await TenantAccounts.Remove(db, tenant, null, cancel);
     }
 }

@@ -3,17 +3,18 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
-/// Begins with those whose time to read is over, and goes on with those that were begun. One that fails holds up no other.
+/// Begins to offboard tenants whose time to read is over, and continues with those that were begun. A tenant that fails delays no other.
 /// </summary>
 internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILogger<OffboardEnded> log)
 {
     public async Task Run(CancellationToken cancel)
     {
-        // Who was tried longest ago first: any number that waits for something holds up no other.
+        // The tenant that was tried longest ago comes first, so tenants that have to wait delay no other.
         var due = await db.Query<TenantId>(
             $"""
             update onboarding.tenant set offboarding_tried_at = now() where tenant_id in (
-              select tenant_id from onboarding.tenant where state = 'ended' and offboarded_at is null and (offboarding_at is not null or reads_until <= now())
+              select tenant_id from onboarding.tenant
+              where state = 'ended' and offboarded_at is null and (offboarding_at is not null or reads_until <= now())
               order by offboarding_tried_at nulls first, reads_until limit 100)
             returning tenant_id
             """,
@@ -25,9 +26,12 @@ internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILog
                 await using (var transaction = await db.Database.BeginTransactionAsync(cancel))
                 {
                     await Offboard.Lock(db, tenant, cancel);
-                    // Looked at again under the lock: it may have subscribed again.
+                    // Read again under the lock: the customer may have subscribed again.
                     var begin = await db.Scalar<bool>(
-                        $"select state = 'ended' and (offboarding_at is not null or reads_until <= now()) as \"Value\" from onboarding.tenant where tenant_id = {tenant.Value} for update",
+                        $"""
+                        select state = 'ended' and (offboarding_at is not null or reads_until <= now()) from onboarding.tenant
+                        where tenant_id = {tenant.Value} for update
+                        """,
                         cancel);
                     if (!begin || !await offboard.Begin(tenant, "service", "service", "The agreement ended.", cancel))
                     {
@@ -35,8 +39,6 @@ internal sealed partial class OffboardEnded(SystemDb db, Offboard offboard, ILog
                     }
 
                     await transaction.CommitAsync(cancel);
-                    db.AfterCommit.ForEach(each => each());
-                    db.AfterCommit.Clear();
                 }
 
                 if (await offboard.Go(tenant, cancel))

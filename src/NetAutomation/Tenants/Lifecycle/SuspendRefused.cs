@@ -1,33 +1,24 @@
-using NetAutomation.Connections;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
-/// Suspends whom AWS Marketplace refuses as CustomerNotSubscribed, until it takes their usage again or confirms the agreement anew.
+/// Suspends each tenant whom AWS Marketplace refuses as CustomerNotSubscribed, until Marketplace takes its usage again or confirms the
+/// agreement again.
 /// </summary>
-internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantDirectory directory, ReconcileSignal signal)
+internal sealed class SuspendRefused(SystemDb db, Suspension suspension)
 {
     public async Task Run(CancellationToken cancel)
     {
-        foreach (var (id, refused) in await Changed(cancel))
+        foreach (var (tenant, refused) in await Changed(cancel))
         {
-            var tenant = new TenantId(id);
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-            if (refused)
-            {
-                await suspension.Begin(
+            await (refused
+                ? suspension.Begin(
                     tenant, Suspension.Marketplace, Suspension.Marketplace,
-                    "AWS Marketplace does not know the customer as subscribed (CustomerNotSubscribed).", cancel);
-            }
-            else
-            {
-                await suspension.End(tenant, Suspension.Marketplace, Suspension.Marketplace, cancel);
-            }
-
+                    "AWS Marketplace does not know the customer as subscribed (CustomerNotSubscribed).", cancel)
+                : suspension.End(tenant, Suspension.Marketplace, Suspension.Marketplace, cancel));
             await transaction.CommitAsync(cancel);
-            directory.Forget();
-            signal.Nudge();
         }
     }
 
@@ -42,5 +33,5 @@ internal sealed class SuspendRefused(SystemDb db, Suspension suspension, TenantD
         """,
         cancel);
 
-    private sealed record Row(Guid TenantId, bool Refused);
+    private sealed record Row(TenantId TenantId, bool Refused);
 }

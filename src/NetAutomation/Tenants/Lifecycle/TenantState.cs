@@ -6,7 +6,7 @@ using NetAutomation.Tenants.Agreements;
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
-/// The state of a tenant, which is what its agreements and its suspension say together; and what follows for its billing:
+/// The state of a tenant, which follows from its agreements and its suspension, and the consequences for its billing:
 /// <code>
 /// pending ──an agreement is active──▶ active ◀──▶ suspended (by an operator, or because AWS Marketplace does not know the customer)
 ///                                        └──the last one ended──▶ ended: reads only ──ReadsAfterEnd──▶ offboarded, for good
@@ -19,7 +19,8 @@ internal sealed class TenantState(SystemDb db, IOptions<TenantsOptions> options)
     {
         var row = (await db.Query<Row>(
             $"""
-            select suspended_at is not null as suspended, offboarding_at is not null as leaving from onboarding.tenant where tenant_id = {tenant.Value} for update
+            select suspended_at is not null as suspended, offboarding_at is not null as leaving
+            from onboarding.tenant where tenant_id = {tenant.Value} for update
             """,
             cancel))[0];
         if (row.Leaving)
@@ -33,7 +34,7 @@ internal sealed class TenantState(SystemDb db, IOptions<TenantsOptions> options)
         var ended = live ? null : agreements.Max(each => each.EndedAt);
         var reads = options.Value.ReadsAfterEnd;
         var state = live ? row.Suspended ? "suspended" : "active" : ended is null ? "pending" : "ended";
-        // Counted from when it is known here: who registers long after an end, or hears of it late, has the whole time.
+        // The time to read begins when this service learns of the end, so a late event or registration shortens it for nobody.
         await db.Execute(
             $"""
             with settled as (
@@ -44,7 +45,7 @@ internal sealed class TenantState(SystemDb db, IOptions<TenantsOptions> options)
             where t.tenant_id = s.tenant_id and (t.state, t.reads_until) is distinct from ({state}, s.reads_until)
             """,
             cancel);
-        // In the hour of its last usage a tenant starts nothing more that costs.
+        // In the hour of its last usage, a tenant may start nothing that costs.
         await BillingAccounts.Stop(
             db, tenant, stopped: state != "active" || !agreements.Exists(each => each.State == AgreementFold.Active), cancel);
     }

@@ -37,12 +37,9 @@ public sealed record PatchAgreementRequest(BillingChannel Channel);
 
 internal static class OperateAgreements
 {
-    public static async Task<Results<Ok<Page<AgreementView>>, Problem>> List(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read("agreements", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
-    }
+    public static Task<Results<Ok<Page<AgreementView>>, Problem>> List(
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel) =>
+        page.Answer("agreements", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
 
     public static async Task<Results<Ok<AgreementView>, Problem>> Get(
         AgreementId id, SystemDb db, HttpContext http, CancellationToken cancel)
@@ -70,7 +67,7 @@ internal static class OperateAgreements
             return stale;
         }
 
-        // It would take the tenant's billing back from the agreement that followed it.
+        // The change would take the tenant's billing back from the agreement that followed this one.
         if (agreement.State == "ended")
         {
             return Web.Problems.Conflict.With("The agreement has ended.");
@@ -90,8 +87,7 @@ internal static class OperateAgreements
         await BillingAccounts.Set(
             db, agreement.TenantId, request.Channel, agreement.LicenseArn, agreement.Account, agreement.ProductCode, cancel);
         await new AuditLog(db).Append(
-            agreement.TenantId, $"operator:{caller.Name}", caller.Name, null, "agreement.channel_changed", $"{id}", new { request.Channel },
-            cancel);
+            caller, agreement.TenantId, "agreement.channel_changed", $"{id}", new { request.Channel }, cancel);
         ETags.Show(http, agreement.Version + 1);
         return TypedResults.Ok(agreement with { Channel = request.Channel, Version = agreement.Version + 1 });
     }
@@ -99,7 +95,8 @@ internal static class OperateAgreements
     private static Task<List<AgreementView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) =>
         db.Query<AgreementView>(
         $"""
-        select id, tenant_id, account, license_arn, product_code, agreement_id, state, channel, created_at, ended_at, version from onboarding.agreement
+        select id, tenant_id, account, license_arn, product_code, agreement_id, state, channel, created_at, ended_at, version
+        from onboarding.agreement
         where ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
         """,
         cancel);

@@ -41,7 +41,7 @@ internal static class OperateOffboarding
             return Web.Problems.NotFound.With();
         }
 
-        if (!await offboard.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel))
+        if (!await offboard.Begin(id, caller.Principal, caller.Name, request.Reason, cancel))
         {
             return Web.Problems.Conflict.With("An agreement of the tenant is in force: it ends at AWS Marketplace first.");
         }

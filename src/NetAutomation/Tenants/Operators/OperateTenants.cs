@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Connections;
 using NetAutomation.Persistence;
-using NetAutomation.Tenants.Keys;
+using NetAutomation.Tenants.Accounts;
 using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Web;
 
@@ -47,27 +47,20 @@ public sealed record SuspendTenantRequest(string Reason);
 
 internal static class OperateTenants
 {
-    private const string Leaving = "The tenant is being offboarded, or was.";
-
-    public static async Task<Results<Ok<Page<TenantView>>, Problem>> List(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read("tenants", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
-    }
+    public static Task<Results<Ok<Page<TenantView>>, Problem>> List(
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel) =>
+        page.Answer("tenants", (below, take) => Find(db, null, below, take, cancel), view => view.Id.Value);
 
     public static async Task<Results<Ok<TenantView>, Problem>> Get(TenantId id, SystemDb db, CancellationToken cancel) =>
-        await Find(db, id.Value, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Web.Problems.NotFound.With();
+        await Find(db, id, null, 1, cancel) is [var tenant] ? TypedResults.Ok(tenant) : Web.Problems.NotFound.With();
 
     /// <summary>
     /// Reads and cancels only, from now on. A suspension by AWS Marketplace becomes the operator's, who alone lifts it then.
     /// </summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
-        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory,
-        ReconcileSignal signal,
-        CancellationToken cancel)
+        TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, CancellationToken cancel)
     {
-        if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
+        if (await Find(db, id, null, 1, cancel) is not [var tenant])
         {
             return Web.Problems.NotFound.With();
         }
@@ -77,18 +70,15 @@ internal static class OperateTenants
             return Web.Problems.Conflict.With("The tenant is not active.");
         }
 
-        await suspension.Begin(id, $"operator:{caller.Name}", caller.Name, request.Reason, cancel);
-        db.AfterCommit.Add(directory.Forget);
-        db.AfterCommit.Add(signal.Nudge);
-        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+        await suspension.Begin(id, caller.Principal, caller.Name, request.Reason, cancel);
+        return await Get(id, db, cancel);
     }
 
     /// <summary>Lifts the suspension, also one that AWS Marketplace caused: if it refuses the customer again, it comes back.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> Reactivate(
-        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, TenantDirectory directory, ReconcileSignal signal,
-        CancellationToken cancel)
+        TenantId id, SystemDb db, OperatorCaller caller, Suspension suspension, CancellationToken cancel)
     {
-        if (await Find(db, id.Value, null, 1, cancel) is not [var tenant])
+        if (await Find(db, id, null, 1, cancel) is not [var tenant])
         {
             return Web.Problems.NotFound.With();
         }
@@ -99,10 +89,8 @@ internal static class OperateTenants
         }
 
         await BillingAccounts.Forgive(db, id, cancel);
-        await suspension.End(id, $"operator:{caller.Name}", caller.Name, cancel);
-        db.AfterCommit.Add(directory.Forget);
-        db.AfterCommit.Add(signal.Nudge);
-        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+        await suspension.End(id, caller.Principal, caller.Name, cancel);
+        return await Get(id, db, cancel);
     }
 
     public static async Task<Results<Created<NewApiKeyView>, Problem>> IssueKey(
@@ -113,98 +101,93 @@ internal static class OperateTenants
             return Web.Problems.Refused.At("/member", "length", "1 to 100 characters.");
         }
 
-        if (await Find(db, id.Value, null, 1, cancel) is not [_])
+        if (await Refusal(db, id, cancel) is { } refusal)
         {
-            return Web.Problems.NotFound.With();
-        }
-
-        if (await Leaves(db, id, cancel))
-        {
-            return Web.Problems.Conflict.With(Leaving);
+            return refusal;
         }
 
         var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
         await new AuditLog(db).Append(
-            id, $"operator:{caller.Name}", caller.Name, null, "api_key.created", $"{key.Id}",
-            new { request.Member, request.Reason, key.Prefix }, cancel);
-        return TypedResults.Created(
-            (string?)null,
-            new NewApiKeyView(key.Id, "issued by the provider", request.Member, MemberRole.Admin, key.Prefix, key.Secret, key.CreatedAt));
+            caller, id, "api_key.created", $"{key.Id}", new { request.Member, request.Reason, key.Prefix }, cancel);
+        return TypedResults.Created((string?)null, key);
     }
 
     /// <summary>Another AWS account of the tenant, which the provider has proven by its own means.</summary>
     public static async Task<Results<Ok<TenantView>, Problem>> AddAccount(
         TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, IOptions<ConnectionsOptions> options,
-        CancellationToken cancel,
-        TenantAccountRequest? request = null)
+        CancellationToken cancel, TenantAccountRequest? request = null)
     {
-        if (account.Length != 12 || !account.All(char.IsAsciiDigit) || await Find(db, id.Value, null, 1, cancel) is not [_])
+        if (!AwsAccount.IsNumber(account))
         {
             return Web.Problems.NotFound.With();
         }
 
-        string[] principals = [.. request?.Principals ?? []];
-        var partition = options.Value.Partition;
-        for (var i = 0; i < principals.Length; i++)
+        if (await Refusal(db, id, cancel) is { } refusal)
         {
-            if (!IsPrincipal(principals[i], $"arn:{partition}:iam::{account}:"))
-            {
-                return Web.Problems.Refused.At(
-                    $"/principals/{i}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
-            }
+            return refusal;
         }
 
-        if (await Leaves(db, id, cancel))
+        string[] principals = [.. request?.Principals ?? []];
+        var partition = options.Value.Partition;
+        var wrong = Array.FindIndex(principals, principal => !IsPrincipal(principal, $"arn:{partition}:iam::{account}:"));
+        if (wrong >= 0)
         {
-            return Web.Problems.Conflict.With(Leaving);
+            return Web.Problems.Refused.At(
+                $"/principals/{wrong}", "not_allowed", $"arn:{partition}:iam::{account}:role/NAME or :user/NAME; EC2 takes no paths.");
         }
 
         await db.Execute(
             $"""
-            insert into onboarding.tenant_account (tenant_id, account, proven_by, principals) values ({id.Value}, {account}, 'operator', {principals})
+            insert into onboarding.tenant_account (tenant_id, account, proven_by, principals)
+            values ({id.Value}, {account}, 'operator', {principals})
             on conflict (tenant_id, account) do update set active = true, removed_at = null, principals = excluded.principals,
               proven_by = case when onboarding.tenant_account.active then onboarding.tenant_account.proven_by else 'operator' end
             """,
             cancel);
         await db.Execute($"delete from onboarding.account_challenge where tenant_id = {id.Value} and account = {account}", cancel);
-        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.added", account, null, cancel);
+        await new AuditLog(db).Append(caller, id, "account.added", account, null, cancel);
         db.AfterCommit.Add(signal.Nudge);
-        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+        return await Get(id, db, cancel);
     }
 
     public static async Task<Results<Ok<TenantView>, Problem>> RemoveAccount(
         TenantId id, string account, SystemDb db, OperatorCaller caller, ReconcileSignal signal, CancellationToken cancel)
     {
-        var changed = await db.Execute(
-            $"update onboarding.tenant_account set active = false, removed_at = now(), allowed_at = null where tenant_id = {id.Value} and account = {account} and active", cancel);
-        if (changed == 0)
+        if (await TenantAccounts.Remove(db, id, account, cancel) == 0)
         {
             return Web.Problems.NotFound.With();
         }
 
-        await new AuditLog(db).Append(id, $"operator:{caller.Name}", caller.Name, null, "account.removed", account, null, cancel);
+        await new AuditLog(db).Append(caller, id, "account.removed", account, null, cancel);
         db.AfterCommit.Add(signal.Nudge);
-        return TypedResults.Ok((await Find(db, id.Value, null, 1, cancel))[0]);
+        return await Get(id, db, cancel);
     }
 
-    // What is given to a tenant after that would never be taken back.
-    private static Task<bool> Leaves(SystemDb db, TenantId id, CancellationToken cancel) =>
-        db.Scalar<bool>(
-            $"select offboarding_at is not null as \"Value\" from onboarding.tenant where tenant_id = {id.Value} for update", cancel);
+    /// <summary>A tenant that is leaving gets nothing more, because nothing would take it back.</summary>
+    private static async Task<Problem?> Refusal(SystemDb db, TenantId id, CancellationToken cancel) =>
+        await db.Scalar<bool?>(
+            $"select offboarding_at is not null from onboarding.tenant where tenant_id = {id.Value} for update", cancel) switch
+        {
+            null => Web.Problems.NotFound.With(),
+            true => Web.Problems.Conflict.With("The tenant is being offboarded, or was."),
+            false => null,
+        };
 
     private static bool IsPrincipal(string arn, string account) =>
         Array.Exists([$"{account}role/", $"{account}user/"], form => arn.StartsWith(form, StringComparison.Ordinal)
             && arn.Length - form.Length is >= 1 and <= 64
                 && arn[form.Length..].All(c => char.IsAsciiLetterOrDigit(c) || "+=,.@_-".Contains(c)));
 
-    private static Task<List<TenantView>> Find(SystemDb db, Guid? id, Guid? below, int take, CancellationToken cancel) =>
+    private static Task<List<TenantView>> Find(SystemDb db, TenantId? id, Guid? below, int take, CancellationToken cancel) =>
         db.Query<TenantView>(
         $"""
         select t.tenant_id as id, t.name, t.state, t.reads_until, t.created_at, t.suspended_by, t.suspended_reason, t.offboarded_at,
-               array(select a.account from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.active order by 1) as accounts,
-               array(select b.endpoint_id from onboarding.binding b where b.tenant_id = t.tenant_id and b.ended_at is null order by 1) as endpoints
+          array(select a.account from onboarding.tenant_account a where a.tenant_id = t.tenant_id and a.active order by 1) as accounts,
+          array(
+            select b.endpoint_id from onboarding.binding b where b.tenant_id = t.tenant_id and b.ended_at is null order by 1) as endpoints
         from onboarding.tenant t
-        where ({id}::uuid is null or t.tenant_id = {id}) and ({below}::uuid is null or t.tenant_id < {below}) order by t.tenant_id desc limit {take}
+        where ({id?.Value}::uuid is null or t.tenant_id = {id?.Value}) and ({below}::uuid is null or t.tenant_id < {below})
+        order by t.tenant_id desc limit {take}
         """,
         cancel);
 }

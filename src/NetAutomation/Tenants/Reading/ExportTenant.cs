@@ -6,8 +6,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Tenants.Reading;
 
 /// <summary>
-/// What a leaving customer takes along: one JSON object a line, <c>{"kind", "data"}</c>, data as the API's lists show it. The last line is
-/// of kind <c>end</c> and counts the others; without it the export was cut off.
+/// The data that a leaving customer takes along: one JSON object a line, <c>{"kind", "data"}</c>, with the data as the API's lists show it.
+/// The last line is of kind <c>end</c> and counts the others; without it, the export is incomplete.
 /// </summary>
 internal static class ExportTenant
 {
@@ -26,12 +26,12 @@ internal static class ExportTenant
         TenantId id, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts, HttpContext http,
         CancellationToken cancel)
     {
-        if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value}) as \"Value\"", cancel))
+        if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value})", cancel))
         {
             return Web.Problems.NotFound.With();
         }
 
-        await new AuditLog(system).Append(id, $"operator:{caller.Name}", caller.Name, null, "tenant.exported", $"{id}", null, cancel);
+        await new AuditLog(system).Append(caller, id, "tenant.exported", $"{id}", null, cancel);
         var reader = new Caller(id, new ApiKeyId(Guid.Empty), caller.Name, MemberRole.Viewer, "", Suspended: false);
         return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), cancel);
     }

@@ -31,27 +31,16 @@ internal static class ReadAudit
         SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, TenantId? tenantId = null) =>
             Read(db, tenantId?.Value, page, cancel);
 
-    private static async Task<Results<Ok<Page<AuditView>>, Problem>> Read(
-        NetAutomationDb db, Guid? tenant, PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read(
+    private static Task<Results<Ok<Page<AuditView>>, Problem>> Read(
+        NetAutomationDb db, Guid? tenant, PageQuery page, CancellationToken cancel) =>
+        page.Answer(
             $"audit?{tenant}",
-            (below, take) => db.Query<Row>(
+            (below, take) => db.Query<AuditView>(
                 $"""
-                select id, tenant_id, at, principal, member, endpoint_id, action, subject, data::text as data from web.audit_event
-                where ({tenant}::uuid is null or tenant_id = {tenant}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
+                select id, tenant_id, at, principal, member, endpoint_id, action, subject, data from web.audit_event
+                where ({tenant}::uuid is null or tenant_id = {tenant}) and ({below}::uuid is null or id < {below})
+                order by id desc limit {take}
                 """,
                 cancel),
-            row => row.Id.Value);
-        return read.Refused(out var problem, out var value)
-            ? problem
-            : TypedResults.Ok(new Page<AuditView>([.. value.Items.Select(View)], value.Next));
-    }
-
-    private static AuditView View(Row row) => new(
-        row.Id, row.TenantId, row.At, row.Principal, row.Member, row.EndpointId, row.Action, row.Subject, JsonElement.Parse(row.Data));
-
-    private sealed record Row(
-        AuditId Id, TenantId TenantId, DateTimeOffset At, string Principal, string Member, string? EndpointId, string Action,
-        string Subject, string Data);
+            view => view.Id.Value);
 }

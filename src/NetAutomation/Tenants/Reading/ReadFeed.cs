@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.ComponentModel;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -25,24 +25,29 @@ public sealed record FeedEvent(string Id, DateTimeOffset Time, string Type, stri
 public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
 
 /// <summary>
-/// One place to learn what happened, for systems that cannot be called. Every event is in it once, in one order for all readers, and none
-/// comes in before one that was read: an event is shown when every transaction older than its own has ended. That holds as long as the
+/// The events of a tenant, for systems that cannot be called. The feed holds every event once, in one order for all readers, and never adds
+/// an event before one that was read: it shows an event when every transaction older than the event's own has ended. This holds while the
 /// server's transaction numbers only grow: over restarts, over a restore of the whole cluster and over a failover that loses nothing. Where
-/// the numbers fell back, a position ahead of them is refused, and its reader begins anew; events that were loaded from a dump into a
-/// younger cluster are shown once its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
+/// the numbers fell back, the feed refuses a position ahead of them, and its reader begins again. Events that were loaded from a dump into
+/// a younger cluster appear when its numbers have reached theirs, so raise its next number (pg_resetwal) above them before it serves.
 /// </summary>
 internal static class ReadFeed
 {
     private const int LongestWait = 60;
     private const int Most = 200;
+    private const int MostWaiting = 10;
     private const string Now = "now";
     private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _rarely = TimeSpan.FromSeconds(3);
 
+    // Each waiting reader reads the database again and again.
+    private static readonly PartitionedRateLimiter<TenantId> _waiting = PartitionedRateLimiter.Create<TenantId, TenantId>(
+        tenant => RateLimitPartition.GetConcurrencyLimiter(tenant, _ => new() { PermitLimit = MostWaiting, QueueLimit = 0 }));
+
     /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
     public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
-        NetAutomationDb db, Caller caller, FeedWaiters waiters, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock,
-        HttpContext http, CancellationToken cancel,
+        NetAutomationDb db, Caller caller, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http,
+        CancellationToken cancel,
         [Description(
             "Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after =
                 null,
@@ -59,17 +64,16 @@ internal static class ReadFeed
             return Web.Problems.Refused.At("/limit", "out_of_range", $"The limit is 1 to {Most}.");
         }
 
-        Position? position = after is null ? Position.Before("0") : after == Now ? null : Position.Read(after, caller.Tenant);
+        Position? position = after is null ? Position.Before(0) : after == Now ? null : Position.Read(after, caller.Tenant);
         if (position is null && after != Now)
         {
             return Web.Problems.CursorMismatch.With();
         }
 
-        using var place = wait > 0 ? waiters.Enter(caller.Tenant) : null;
-        if (wait > 0 && place is null)
+        using var place = wait > 0 ? _waiting.AttemptAcquire(caller.Tenant) : null;
+        if (place is { IsAcquired: false })
         {
-            return new Problem(
-                Web.Problems.TooManyRequests, $"{FeedWaiters.Most} readers of the tenant wait already.")
+            return new Problem(Web.Problems.TooManyRequests, $"{MostWaiting} readers of the tenant wait already.")
             {
                 RetryAfter = TimeSpan.FromSeconds(wait)
             };
@@ -82,9 +86,13 @@ internal static class ReadFeed
             List<Row> rows;
             await using (await db.Begin(caller.Tenant, cancel))
             {
-                var ends = (await db.Query<Ends>($"select pg_snapshot_xmin(pg_current_snapshot())::text as oldest, pg_snapshot_xmax(pg_current_snapshot())::text as next", cancel))[0];
+                var ends = (await db.Query<Ends>(
+                    $"""
+                    select pg_snapshot_xmin(pg_current_snapshot()) as oldest, pg_snapshot_xmax(pg_current_snapshot()) as next
+                    """,
+                    cancel))[0];
                 position ??= Position.Before(ends.Oldest);
-                if (position.Xid > Position.Before(ends.Next).Xid)
+                if (position.Xid > ends.Next)
                 {
                     return Web.Problems.CursorMismatch.With();
                 }
@@ -94,8 +102,8 @@ internal static class ReadFeed
 
             if (rows.Count > 0 || life.ApplicationStopping.IsCancellationRequested || clock.GetUtcNow() >= until)
             {
-                return TypedResults.Ok(
-                    new FeedPage([.. rows.Select(View)], (rows.Count == 0 ? position : rows[^1].At()).Text(caller.Tenant)));
+                position = rows is [.., var last] ? new Position(last.Xid, last.Kind, last.Key, last.Seq) : position;
+                return TypedResults.Ok(new FeedPage([.. rows.Select(View)], position.Text(caller.Tenant)));
             }
 
             var left = until - clock.GetUtcNow();
@@ -111,7 +119,7 @@ internal static class ReadFeed
     private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Position from, int take, CancellationToken cancel) =>
         db.Query<Row>(
         $"""
-        select xid::text as xid, kind, key, seq, at as time, type, subject, member, data::text as data
+        select xid, kind, key, seq, at as time, type, subject, member, data
         from web.feed_after({tenant.Value}, {$"{from.Xid}"}::xid8, {from.Kind}, {from.Key}, {from.Seq}, {take})
         """,
         cancel);
@@ -120,25 +128,21 @@ internal static class ReadFeed
     {
         var subject = row.Subject ?? $"{new RunId(row.Key)}";
         return new(
-            row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member,
-            JsonElement.Parse(row.Data));
+            row.Kind == 0 ? $"{new AuditId(row.Key)}" : $"{subject}/{row.Seq}", row.Time, row.Type, subject, row.Member, row.Data);
     }
 
-    private sealed record Ends(string Oldest, string Next);
+    private sealed record Ends(ulong Oldest, ulong Next);
 
     private sealed record Row(
-        string Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, string Data)
-    {
-        public Position At() => Position.Before(Xid) with { Kind = Kind, Key = Key, Seq = Seq };
-    }
+        ulong Xid, int Kind, Guid Key, int Seq, DateTimeOffset Time, string Type, string? Subject, string? Member, JsonElement Data);
 
-    /// <summary>Behind one event; sealed to the tenant, so that another's is refused and not misread.</summary>
+    /// <summary>The position after one event. It is sealed to the tenant, so that a position of another tenant is refused.</summary>
     private sealed record Position(ulong Xid, int Kind, Guid Key, int Seq)
     {
         private const int Size = 8 + 1 + 16 + 4;
 
-        /// <summary>Before every event of this transaction.</summary>
-        public static Position Before(string xid) => new(ulong.Parse(xid, CultureInfo.InvariantCulture), 0, Guid.Empty, 0);
+        /// <summary>The position just before the first event of a transaction.</summary>
+        public static Position Before(ulong xid) => new(xid, 0, Guid.Empty, 0);
 
         public static Position? Read(string text, TenantId tenant)
         {
