@@ -1,4 +1,4 @@
--- Who may call: tenants, their AWS accounts and agreements, endpoint connections and what was decided about them, keys.
+-- Tenants, their AWS accounts, agreements and keys, and the endpoint connections with the decisions about them.
 create schema onboarding;
 grant usage on schema onboarding to na_app, na_system;
 
@@ -6,19 +6,19 @@ create table onboarding.tenant (
   tenant_id uuid primary key,
   name text not null check (length(name) between 1 and 200),
   state text not null check (state in ('pending', 'active', 'suspended', 'ended')),
-  -- An ended tenant still reads for a while, to take its data along.
+  -- An ended tenant may still read for a while, to export its data.
   reads_until timestamptz,
   created_at timestamptz not null default now(),
   changed_at timestamptz not null default now(),
-  -- Suspended is one more reason not to be active, beside the agreements: neither order of the two loses the other.
+  -- A suspension is a reason of its own not to be active, beside the agreements, so a change of one keeps the other.
   suspended_at timestamptz,
   suspended_by text,
   suspended_reason text,
-  -- How a tenant leaves: once begun there is no way back.
+  -- Offboarding that has begun cannot be undone.
   offboarding_at timestamptz,
   offboarding_by text,
   offboarding_reason text,
-  -- Who waits for something in leaving holds up no other.
+  -- The tenant that was tried longest ago comes next, so a tenant that has to wait delays no other.
   offboarding_tried_at timestamptz,
   offboarded_at timestamptz,
   check ((state = 'ended') = (reads_until is not null)),
@@ -28,16 +28,16 @@ create table onboarding.tenant (
 );
 call web.tenant_table('onboarding.tenant', 'select', 'select, insert, update');
 
--- AWS accounts from which the tenant may open endpoints; the buyer's account is only the first. An account counts once it is proven: by
--- the purchase, by a person at the provider, or by a request to AWS STS that it signed.
+-- AWS accounts from which the tenant may open endpoints; the buyer's account is the first. Each is proven: by the purchase, by a person at
+-- the provider, or by a request to AWS STS that it signed.
 create table onboarding.tenant_account (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   account text not null check (account ~ '^[0-9]{12}$'),
   proven_by text not null check (proven_by in ('marketplace', 'operator', 'sts')),
   active boolean not null default true,
-  -- A tenant may restrict who of an account sees the endpoint service, to these roles and users.
+  -- The only roles and users of the account that see the endpoint service; all of the account where empty.
   principals text[] not null default '{}',
-  -- Since when EC2 lets the account see the endpoint service; before that its customer is not told the name.
+  -- Since when EC2 lets the account see the endpoint service; the customer learns the service's name after that.
   allowed_at timestamptz,
   removed_at timestamptz,
   created_at timestamptz not null default now(),
@@ -46,7 +46,8 @@ create table onboarding.tenant_account (
 create index on onboarding.tenant_account (account);
 call web.tenant_table('onboarding.tenant_account', 'select, insert, update', 'select, insert, update');
 
--- Accounts that a tenant claims, and what the proof of each has to be signed over. A claim outlives its challenge, for a person to approve.
+-- Accounts that a tenant claims, each with the value that its proof must sign. A claim stays after its challenge has expired, so that a
+-- person can approve it.
 create table onboarding.account_challenge (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   account text not null check (account ~ '^[0-9]{12}$'),
@@ -59,7 +60,7 @@ create table onboarding.account_challenge (
 );
 call web.tenant_table('onboarding.account_challenge', 'select, insert, update, delete', 'select, insert, update, delete');
 
--- Its state is computed from every event that is stored of it, so the order in which they come means nothing.
+-- The state of an agreement is computed from all its stored events, so the order in which they come does not matter.
 create table onboarding.agreement (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   id uuid not null,
@@ -67,25 +68,24 @@ create table onboarding.agreement (
   license_arn text,
   product_code text not null,
   agreement_id text,
-  -- How the notices of products without concurrent agreements name the buyer; learnt when the token is resolved.
+  -- The buyer's name in the events of products without concurrent agreements; known when the token is resolved.
   customer_identifier text,
-  dimensions jsonb not null default '[]',
   state text not null check (state in ('pending', 'active', 'ending', 'ended')),
   channel text not null default 'marketplace' check (channel in ('marketplace', 'direct')),
   last_event_at timestamptz,
   created_at timestamptz not null default now(),
   activated_at timestamptz,
-  -- When its end was announced: one whose end never came is not in force for ever.
+  -- When its end was announced; an agreement whose end never comes does not stay in force for ever.
   ending_at timestamptz,
   ended_at timestamptz,
-  -- The newest confirmation was that AWS lists a contract.
+  -- The last confirmation was a contract that AWS lists.
   by_contract boolean not null default false,
   -- When AWS was last asked for its contract.
   asked_at timestamptz,
-  -- How often in a row, and since when, AWS listed no contract: one empty answer is no end.
+  -- How often in a row, and since when, AWS listed no contract; a single empty answer does not end the agreement.
   unlisted int not null default 0,
   unlisted_since timestamptz,
-  -- The tenant was offboarded: who subscribes again begins anew, and only what happens after that counts for them.
+  -- When its tenant was offboarded. A new subscription of the buyer makes a new agreement, for which only later events count.
   retired_at timestamptz,
   since timestamptz not null default '-infinity',
   version int not null default 1,
@@ -98,7 +98,7 @@ create index agreement_customer on onboarding.agreement (product_code, customer_
 create index on onboarding.agreement (agreement_id);
 call web.tenant_table('onboarding.agreement', 'select', 'select, insert, update');
 
--- As EC2 shows them. Another owner or creation time under a known id is another connection.
+-- Endpoint connections as EC2 shows them. The same endpoint id with another owner or creation time is another connection.
 create table onboarding.endpoint_connection (
   id uuid primary key,
   service_id text not null,
@@ -113,20 +113,20 @@ create table onboarding.endpoint_connection (
   tags jsonb not null default '{}',
   first_seen_at timestamptz not null default now(),
   last_seen_at timestamptz not null default now(),
-  -- Complete listings in a row that did not show it: EC2 is eventually consistent, so one proves nothing.
+  -- How many complete listings in a row did not show it. EC2 is eventually consistent, so one proves nothing.
   missed int not null default 0,
   missed_at timestamptz,
-  -- The decision that counts. Whoever decides names the one before, so of two at the same time one is refused.
+  -- The decision in force. A new decision names the one that it replaces, so one of two simultaneous decisions is refused.
   decision uuid,
-  -- The decision EC2 was last asked to carry out, how often in vain, and when to ask again.
+  -- The decision that EC2 was last asked to carry out, how often it failed, and when to ask again.
   asked uuid,
   attempts int not null default 0,
   ask_at timestamptz,
-  -- Code of the last answer of EC2 that refused what was decided.
+  -- Code of EC2's last refusal to carry out the decision.
   fault text,
   unique (service_id, endpoint_id, owner, endpoint_created_at)
 );
--- Those that were gone long ago stay for the record; rounds look at the rest.
+-- Connections that are gone stay for the record; rounds read only the others.
 create index endpoint_connection_seen on onboarding.endpoint_connection (service_id, endpoint_id) where missed < 3;
 create index endpoint_connection_owner on onboarding.endpoint_connection (owner, id);
 grant select, insert, update on onboarding.endpoint_connection to na_system;
@@ -142,13 +142,12 @@ create table onboarding.binding (
   primary key (tenant_id, id),
   check ((ended_at is null) = (end_reason is null))
 );
--- An endpoint speaks for one tenant at a time.
+-- An endpoint belongs to one tenant at a time.
 create unique index binding_alive on onboarding.binding (endpoint_id) where ended_at is null;
 create index binding_connection on onboarding.binding (connection) where ended_at is null;
 call web.tenant_table('onboarding.binding', 'select', 'select, insert, update');
 
--- Acceptance policies as documents: ordered, the first rule that fits decides; of any version that ever decided, so that a decision can be
--- read with the rule that made it.
+-- Every version of the acceptance policy, so that each decision can be read with the rule that made it. The first rule that fits decides.
 create table onboarding.acceptance_policy_version (
   version int primary key check (version > 0),
   rules jsonb not null check (jsonb_typeof(rules) = 'array'),
@@ -158,10 +157,12 @@ create table onboarding.acceptance_policy_version (
 grant select, insert on onboarding.acceptance_policy_version to na_system;
 call web.append_only('onboarding.acceptance_policy_version');
 insert into onboarding.acceptance_policy_version (version, rules, made_by) values (1, '[
-  {"name": "active_tenant", "owner": "one_active_tenant", "verdict": "accept", "reason": "The endpoint''s account belongs to one active tenant."},
+  {"name": "active_tenant", "owner": "one_active_tenant", "verdict": "accept",
+   "reason": "The endpoint''s account belongs to one active tenant."},
   {"name": "several_tenants", "owner": "several_active_tenants", "verdict": "leave",
    "reason": "The endpoint''s account belongs to several tenants: the provider decides which one it serves."},
-  {"name": "inactive_tenant", "owner": "inactive_tenant", "verdict": "leave", "reason": "The agreement of the endpoint''s account is not active."},
+  {"name": "inactive_tenant", "owner": "inactive_tenant", "verdict": "leave",
+   "reason": "The agreement of the endpoint''s account is not active."},
   {"name": "stranger", "owner": "stranger", "verdict": "reject", "reason": "The endpoint''s account belongs to no tenant."}]', 'migration');
 
 create table onboarding.acceptance_decision (
@@ -173,8 +174,7 @@ create table onboarding.acceptance_decision (
   made_by text not null,
   bound_tenant uuid references onboarding.tenant (tenant_id),
   policy_version int references onboarding.acceptance_policy_version (version),
-  -- Made about a connection that was rejected by an earlier decision: it is meant to be taken back.
-  -- One that somebody else rejects is left alone.
+  -- An earlier decision rejected the connection, and this one takes that back. A connection that somebody else rejected is left alone.
   takes_back boolean not null default false,
   at timestamptz not null default now(),
   check (verdict <> 'accept' or bound_tenant is not null)
@@ -185,11 +185,11 @@ call web.append_only('onboarding.acceptance_decision');
 alter table onboarding.endpoint_connection
   add foreign key (decision) references onboarding.acceptance_decision (id) deferrable initially deferred;
 
--- Roles and users that were allowed here. Others of these forms were allowed by a person and are left alone.
+-- Principals that this service allowed. Roles and users that are not listed here were allowed by a person and are left alone.
 create table onboarding.allowed_principal (
   service_id text not null,
   principal text not null,
-  -- Code of EC2's last refusal to allow it; who is refused is asked for ever more rarely, whole accounts too.
+  -- Code of EC2's last refusal to allow it. The service asks for a refused principal more and more rarely.
   fault text,
   attempts int not null default 0,
   ask_at timestamptz,
@@ -208,7 +208,7 @@ create table onboarding.api_key (
   role text not null check (role in ('viewer', 'operator', 'admin')),
   created_at timestamptz not null default now(),
   last_used_at timestamptz,
-  -- A key that is rotated, or issued for a while, ends by itself.
+  -- A key that was rotated, or was issued for a limited time, ends by itself.
   expires_at timestamptz,
   revoked_at timestamptz,
   primary key (tenant_id, id)
@@ -226,7 +226,7 @@ create table onboarding.registration_session (
 );
 call web.tenant_table('onboarding.registration_session', '', 'select, insert, delete');
 
--- Stored before anything is done about it; the id is the sender's, so a redelivery is a conflict.
+-- An event is stored before it is applied. The id is the sender's, so a second delivery conflicts with the first.
 create table onboarding.marketplace_event (
   id text primary key,
   kind text not null,
@@ -237,7 +237,7 @@ create table onboarding.marketplace_event (
   product_code text,
   customer_identifier text,
   status text,
-  -- Kept as it came: jsonb refuses what JSON allows, such as U+0000.
+  -- As received, since jsonb refuses some valid JSON, such as U+0000.
   body text not null,
   received_at timestamptz not null default now(),
   applied_at timestamptz
@@ -246,12 +246,12 @@ create index on onboarding.marketplace_event (license_arn);
 create index on onboarding.marketplace_event (agreement_id);
 create index on onboarding.marketplace_event (account);
 create index on onboarding.marketplace_event (product_code, customer_identifier) where customer_identifier is not null;
--- What was stored and waits for its agreement.
+-- Events that wait for their agreement.
 create index on onboarding.marketplace_event (received_at) where applied_at is null;
 grant select, insert, update on onboarding.marketplace_event to na_system;
 
--- Which agreements an event concerns. A licence names its agreement; an event about an agreement names no licence, and the licence events
--- link the two; products without licences are known by product and account, or by product and customer.
+-- The agreements that each event concerns. An event of a licence names the licence; an event of an agreement names no licence, and licence
+-- events link the two; products without licences are matched by product and account, or by product and customer.
 create view onboarding.event_agreement with (security_invoker = true) as
 select e.id as event, a.id as agreement
   from onboarding.marketplace_event e join onboarding.agreement a on a.license_arn = e.license_arn
@@ -276,12 +276,12 @@ select e.id, a.id
   where e.license_arn is null and a.license_arn is null;
 grant select on onboarding.event_agreement to na_system;
 
--- Each step of leaving is done once.
+-- The steps of offboarding that are done; each is done once.
 create table onboarding.offboarding_step (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   step text not null,
   done_at timestamptz not null default now(),
-  -- How many of what it was about: keys revoked, secrets destroyed.
+  -- How many items the step changed, such as revoked keys or destroyed secrets.
   count int not null,
   primary key (tenant_id, step)
 );

@@ -1,4 +1,4 @@
--- Content that is published as folders, blocks and platforms alike: the files, named by the digest over all of them.
+-- The files of published folders, blocks and platforms alike, named by the digest over all files of the folder.
 create schema content;
 grant usage on schema content to na_app, na_system;
 

@@ -1,4 +1,4 @@
--- What devices run. Platforms are the provider's, as blocks are.
+-- Platforms of devices. They belong to the provider, as blocks do.
 create schema platforms;
 grant usage on schema platforms to na_app, na_system;
 

@@ -1,4 +1,4 @@
--- What can be run. Blocks are the provider's, so these tables belong to no tenant: every tenant reads them, none writes them.
+-- Blocks. They belong to the provider, so every tenant reads these tables and none writes them.
 create schema catalog;
 grant usage on schema catalog to na_app, na_system;
 
@@ -23,7 +23,7 @@ create table catalog.block_version (
   platforms text[] not null check (cardinality(platforms) > 0),
   artifacts text[] not null,
   input_schema jsonb not null,
-  -- Schema of what it hands over for a device, and how to show that; null where nothing is said.
+  -- Schema of its result for a device, and how to show the result; null where the block declares none.
   result jsonb,
   readme text not null,
   state text not null check (state in ('published', 'withdrawn')),
@@ -34,6 +34,7 @@ create index on catalog.block_version (slug, major desc, minor desc, patch desc)
 grant select on catalog.block_version to na_app;
 grant select, insert, update (state) on catalog.block_version to na_system;
 create trigger frozen before update on catalog.block_version for each row execute function web.frozen(
-  'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'result', 'readme', 'published_at');
+  'slug', 'version', 'major', 'minor', 'patch', 'digest', 'title', 'summary', 'effect', 'platforms', 'artifacts', 'input_schema', 'result',
+  'readme', 'published_at');
 create trigger kept before delete on catalog.block_version for each row execute function web.refuse_change();
 create trigger kept_truncate before truncate on catalog.block_version for each statement execute function web.refuse_change();
