@@ -8,7 +8,7 @@ namespace NetAutomation.Web.Calendar;
 /// Five cron fields: minute, hour, day of month, month, day of week. Where both day fields are limited, either is enough (POSIX crontab);
 /// Cronos asks for both, so each of them is then an expression of its own.
 /// </summary>
-internal sealed partial class CronRule : ILocalTimes
+internal sealed partial class CronRule(CronExpression[] expressions) : ILocalTimes
 {
     private static readonly (string Name, string Range)[] _fields =
         [("minute", "0-59"), ("hour", "0-23"), ("day of month", "1-31"), ("month", "1-12"), ("day of week", "0-7")];
@@ -16,10 +16,6 @@ internal sealed partial class CronRule : ILocalTimes
     private static readonly Dictionary<string, int> _names = DateTimeFormatInfo.InvariantInfo.AbbreviatedDayNames.Index()
         .Concat(DateTimeFormatInfo.InvariantInfo.AbbreviatedMonthNames.Take(12).Index().Select(month => (month.Index + 1, month.Item)))
         .ToDictionary(name => name.Item2, name => name.Item1, StringComparer.OrdinalIgnoreCase);
-
-    private readonly CronExpression[] _expressions;
-
-    private CronRule(CronExpression[] expressions) => _expressions = expressions;
 
     /// <summary>Null, and the reason, where the text is not five fields.</summary>
     public static CronRule? Read(string text, out string fault)
@@ -64,7 +60,7 @@ internal sealed partial class CronRule : ILocalTimes
 
     /// <summary>Cronos gets local times as UTC, which has no changes of clocks: <see cref="ZoneClock"/> decides about those.</summary>
     private DateTime? Next(DateTime time, bool inclusive) =>
-        _expressions.Min(expression => expression.GetNextOccurrence(DateTime.SpecifyKind(time, DateTimeKind.Utc), inclusive));
+        expressions.Min(expression => expression.GetNextOccurrence(DateTime.SpecifyKind(time, DateTimeKind.Utc), inclusive));
 
     /// <summary>
     /// The field as Cronos needs it; null where it is refused. Cronos also takes L, W, #, ? and ranges over the end, takes no star in a

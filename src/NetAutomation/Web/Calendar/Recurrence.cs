@@ -10,27 +10,21 @@ internal interface ILocalTimes
     IEnumerable<DateTime> From(DateTime local);
 }
 
-/// <summary>What a caller says about when, as it is stored.</summary>
+/// <summary>The text of a recurrence, as a caller gives it and as it is stored.</summary>
 /// <param name="Anchor">Where the rule starts to count: the local time it was made, unless DTSTART says otherwise.</param>
 internal sealed record RecurrenceText(string? Cron, string? Rrule, string TimeZone, DateTime Anchor);
 
 /// <summary>
 /// Instants of a cron or RRULE expression in an IANA time zone. Every local time fires once, on the days clocks change too.
 /// </summary>
-internal sealed class Recurrence
+internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffset until)
 {
-    private readonly ILocalTimes _rule;
-    private readonly ZoneClock _zone;
-    private readonly DateTimeOffset _until;
-
-    private Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffset until) => (_rule, _zone, _until) = (rule, zone, until);
-
     /// <summary>The local time of an instant, to the minute: the anchor of a rule made now. Null where the zone is unknown.</summary>
     public static DateTime? Anchor(string timeZone, DateTimeOffset now) => ZoneClock.Find(timeZone)?.Local(now) is { } local
         ? new DateTime(local.Ticks - (local.Ticks % TimeSpan.TicksPerMinute), DateTimeKind.Unspecified)
         : null;
 
-    /// <summary>Reads it, or points at what is wrong.</summary>
+    /// <summary>Reads the text, or points at its fault.</summary>
     public static Outcome<Recurrence> Read(RecurrenceText text)
     {
         if (ZoneClock.Find(text.TimeZone) is not { } zone)
@@ -57,7 +51,7 @@ internal sealed class Recurrence
         return new Recurrence(rule, zone, rule.UntilLocal is { } local ? zone.Instant(local) : rule.UntilUtc ?? DateTimeOffset.MaxValue);
     }
 
-    /// <summary>What was stored was readable when it was stored.</summary>
+    /// <summary>Reads a stored text, which could be read when it was stored.</summary>
     public static Recurrence Stored(string? cron, string? rrule, string timeZone, DateTime anchor) =>
         Read(new RecurrenceText(cron, rrule, timeZone, anchor)).Value;
 
@@ -66,10 +60,10 @@ internal sealed class Recurrence
     {
         var last = instant;
         // A local time that a gap moved forward lies before the local time of its instant.
-        foreach (var local in _rule.From(_zone.Local(instant).AddDays(-2)))
+        foreach (var local in rule.From(zone.Local(instant).AddDays(-2)))
         {
-            var next = _zone.Instant(local);
-            if (next > _until)
+            var next = zone.Instant(local);
+            if (next > until)
             {
                 yield break;
             }

@@ -13,35 +13,13 @@ internal enum Frequency
 /// An RRULE (RFC 5545, 3.3.10) with FREQ from DAILY to YEARLY, INTERVAL, COUNT, UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYHOUR, BYMINUTE and
 /// BYSETPOS. Each period's days are filtered, so limiting and expanding parts are one thing here. Weeks start on Monday.
 /// </summary>
-internal sealed class RecurrenceRule : ILocalTimes
+/// <param name="Anchor">Where the rule starts to count.</param>
+/// <param name="Days">Weekdays; an ordinal of 0 is every such day of the period.</param>
+internal sealed record RecurrenceRule(
+    DateTime Anchor, Frequency Frequency, int Interval, int? Count, DateTime? UntilLocal, DateTimeOffset? UntilUtc, int[] Months,
+    int[] MonthDays, (int Ordinal, DayOfWeek Day)[] Days, int[] Hours, int[] Minutes, int[] Positions) : ILocalTimes
 {
     private const int Years = 30;
-    private readonly DateTime _anchor;
-
-    internal RecurrenceRule(DateTime anchor) => _anchor = anchor;
-
-    public required Frequency Frequency { get; init; }
-
-    public int Interval { get; set; } = 1;
-
-    public int? Count { get; set; }
-
-    public DateTime? UntilLocal { get; set; }
-
-    public DateTimeOffset? UntilUtc { get; set; }
-
-    public int[] Months { get; set; } = [];
-
-    public int[] MonthDays { get; set; } = [];
-
-    /// <summary>Weekdays; an ordinal of 0 is every such day of the period.</summary>
-    public (int Ordinal, DayOfWeek Day)[] Days { get; set; } = [];
-
-    public int[] Hours { get; set; } = [];
-
-    public int[] Minutes { get; set; } = [];
-
-    public int[] Positions { get; set; } = [];
 
     /// <summary>Null, and the reason, where it cannot be read or holds a part that is not supported.</summary>
     public static RecurrenceRule? Read(string text, string timeZone, DateTime anchor, out string fault) =>
@@ -49,11 +27,11 @@ internal sealed class RecurrenceRule : ILocalTimes
 
     public IEnumerable<DateTime> From(DateTime local)
     {
-        var end = Math.Max(local.Year, _anchor.Year) + Years;
+        var end = Math.Max(local.Year, Anchor.Year) + Years;
         var seen = 0;
         for (var period = First(local); period.Year < end; period = Next(period, Interval))
         {
-            foreach (var time in Period(period).Where(time => time >= _anchor))
+            foreach (var time in Period(period).Where(time => time >= Anchor))
             {
                 if (++seen > Count)
                 {
@@ -71,8 +49,8 @@ internal sealed class RecurrenceRule : ILocalTimes
     /// <summary>The period of the anchor, or with no count to keep a later one in step with it.</summary>
     private DateTime First(DateTime local)
     {
-        var start = Start(_anchor);
-        if (Count is not null || local <= _anchor)
+        var start = Start(Anchor);
+        if (Count is not null || local <= Anchor)
         {
             return start;
         }
@@ -105,7 +83,7 @@ internal sealed class RecurrenceRule : ILocalTimes
 
     private IEnumerable<DateTime> Period(DateTime start)
     {
-        var (hours, minutes) = (Hours.Length > 0 ? Hours : [_anchor.Hour], Minutes.Length > 0 ? Minutes : [_anchor.Minute]);
+        var (hours, minutes) = (Hours.Length > 0 ? Hours : [Anchor.Hour], Minutes.Length > 0 ? Minutes : [Anchor.Minute]);
         var times = new List<DateTime>();
         for (var (day, end) = (start, Next(start, 1)); day < end; day = day.AddDays(1))
         {
@@ -125,12 +103,12 @@ internal sealed class RecurrenceRule : ILocalTimes
     {
         var days = DateTime.DaysInMonth(day.Year, day.Month);
         var free = Days.Length == 0 && MonthDays.Length == 0;
-        return (Months.Length == 0 ? !(Frequency == Frequency.Yearly && free) || day.Month == _anchor.Month : Months.Contains(day.Month))
+        return (Months.Length == 0 ? !(Frequency == Frequency.Yearly && free) || day.Month == Anchor.Month : Months.Contains(day.Month))
             && (MonthDays.Length == 0
-                ? !(Frequency >= Frequency.Monthly && free) || day.Day == _anchor.Day
+                ? !(Frequency >= Frequency.Monthly && free) || day.Day == Anchor.Day
                 : Array.Exists(MonthDays, wanted => day.Day == (wanted > 0 ? wanted : days + 1 + wanted)))
             && (Days.Length == 0
-                ? Frequency != Frequency.Weekly || day.DayOfWeek == _anchor.DayOfWeek
+                ? Frequency != Frequency.Weekly || day.DayOfWeek == Anchor.DayOfWeek
                 : Array.Exists(Days, wanted => wanted.Day == day.DayOfWeek && InPlace(day, wanted.Ordinal)));
     }
 

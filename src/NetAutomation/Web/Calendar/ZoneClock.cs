@@ -4,31 +4,28 @@ namespace NetAutomation.Web.Calendar;
 /// Local times of an IANA zone as instants, from the zone's UTC offsets alone: a time that does not exist is the first instant after the
 /// gap, a time that comes twice is the first of the two.
 /// </summary>
-internal sealed class ZoneClock
+internal sealed class ZoneClock(TimeZoneInfo zone)
 {
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
-    private readonly TimeZoneInfo _zone;
-
-    private ZoneClock(TimeZoneInfo zone) => _zone = zone;
 
     /// <summary>Null where there is no such IANA zone.</summary>
     public static ZoneClock? Find(string id) =>
         id.Length is > 0 and <= 64 && char.IsAsciiLetter(id[0])
             && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '+')
-        && TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone) && zone.HasIanaId
-            ? new ZoneClock(zone)
+        && TimeZoneInfo.TryFindSystemTimeZoneById(id, out var found) && found.HasIanaId
+            ? new ZoneClock(found)
             : null;
 
     public DateTime Local(DateTimeOffset instant) =>
-        DateTime.SpecifyKind(instant.UtcDateTime + _zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
+        DateTime.SpecifyKind(instant.UtcDateTime + zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
 
     public DateTimeOffset Instant(DateTime local)
     {
         var utc = DateTime.SpecifyKind(local, DateTimeKind.Utc);
-        var (before, after) = (_zone.GetUtcOffset(utc - _day), _zone.GetUtcOffset(utc + _day));
+        var (before, after) = (zone.GetUtcOffset(utc - _day), zone.GetUtcOffset(utc + _day));
         foreach (var offset in (ReadOnlySpan<TimeSpan>)[before, after])
         {
-            if (_zone.GetUtcOffset(utc - offset) == offset)
+            if (zone.GetUtcOffset(utc - offset) == offset)
             {
                 return new DateTimeOffset(utc - offset);
             }
@@ -43,7 +40,7 @@ internal sealed class ZoneClock
         while (last - first > 1)
         {
             var middle = first + ((last - first) / 2);
-            (first, last) = _zone.GetUtcOffset(low.AddSeconds(middle)) == before ? (middle, last) : (first, middle);
+            (first, last) = zone.GetUtcOffset(low.AddSeconds(middle)) == before ? (middle, last) : (first, middle);
         }
 
         return new DateTimeOffset(low.AddSeconds(last));
