@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
 
@@ -25,16 +23,6 @@ public sealed class UnsafeInputTests
         Should.Throw<ArgumentException>(() => Written(json));
     }
 
-    private static string Written(string json)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer =
-            new Utf8JsonWriter(
-                buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            UnsafeInput.Write(writer, SandboxFixture.Json(json));
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+    private static string Written(string json) => UnsafeInput.Mark(SandboxFixture.Json(json))!
+        .ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

@@ -37,12 +37,10 @@ internal static class TestDevice
 
         if (!await dialler.HasLink(caller.Tenant, device.SiteId, cancel))
         {
-            return TypedResults.Ok(new DeviceTestView(false, "connector", "connector_absent", null, null));
+            return TypedResults.Ok(new DeviceTestView(false, "connector", DeviceCode.ConnectorAbsent, null, null));
         }
 
-        var target = new SandboxDevice(
-            id.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
-            device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+        var target = SandboxDevice.Of(device);
         device.Dispose();
         var dial = new DeviceDial(caller.Tenant, device.SiteId, id, device.Address, device.Port, null, 0, false);
         var probe = await launcher.Probe(target, (_, token) => DeviceStream.Open(dialler, dial, token), _limit, cancel);
@@ -67,7 +65,7 @@ internal static class TestDevice
     private static string Stage(ProbeResult probe) => probe.Code switch
     {
         DeviceCode.NotAllowed => "allow_list",
-        "connector_absent" => "connector",
+        DeviceCode.ConnectorAbsent => "connector",
         _ => probe.Stage,
     };
 }

@@ -4,10 +4,10 @@ using System.Text;
 
 namespace NetAutomation.Execution.Sandbox;
 
-/// <summary>The command line of a sandbox. It holds paths and limits only; whatever is secret goes through stdin.</summary>
+/// <summary>The command line of a sandbox. It holds paths and limits only; secrets go through stdin.</summary>
 internal static class BubblewrapCommand
 {
-    /// <summary>Where the published folders, of blocks and platforms, are inside.</summary>
+    /// <summary>The directory of the published blocks and platforms inside the sandbox.</summary>
     public const string Content = "/run/content";
     private const int InnerUid = 1000;
 
@@ -18,27 +18,16 @@ internal static class BubblewrapCommand
     /// <summary>The program that waits for a job or a probe on its stdin.</summary>
     public static string[] Init(ExecutionOptions options) => [options.Python, "-I", "/opt/ansible/sandbox/init.py"];
 
-    /// <summary>The same with Ansible imported, and what these platforms need.</summary>
+    /// <summary>The same with Ansible and the modules of these platforms imported.</summary>
     public static string[] Warm(ExecutionOptions options, IEnumerable<string> platforms) =>
         [.. Init(options), "--warm", .. platforms.Select(Inside)];
 
-    /// <summary>Where a published folder is inside.</summary>
+    /// <summary>The path of a published folder inside the sandbox.</summary>
     public static string Inside(string directory) => $"{Content}/{Path.GetFileName(directory)}";
 
     public static ProcessStartInfo Build(
         ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? content, IReadOnlyList<string> program)
     {
-        var start = new ProcessStartInfo("/bin/sh")
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardErrorEncoding = Encoding.UTF8,
-            UseShellExecute = false,
-            WorkingDirectory = "/",
-        };
-        start.Environment.Clear();
-        start.Environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
         string[] arguments =
         [
             "-c", Shell, "sandbox", filterPath, infoPath,
@@ -66,11 +55,17 @@ internal static class BubblewrapCommand
             "--chdir", "/home/run", "--remount-ro", "/", "--",
             .. program,
         ];
-        foreach (var argument in arguments)
+        var start = new ProcessStartInfo("/bin/sh", arguments)
         {
-            start.ArgumentList.Add(argument);
-        }
-
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardErrorEncoding = Encoding.UTF8,
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+        };
+        start.Environment.Clear();
+        start.Environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
         return start;
     }
 

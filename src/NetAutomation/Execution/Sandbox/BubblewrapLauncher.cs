@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.ComponentModel;
@@ -8,9 +7,9 @@ using Microsoft.Extensions.Options;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>Runs each job in namespaces of its own, made by bubblewrap.</summary>
-internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider time) : ISandboxLauncher, IAsyncDisposable
+internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider clock) : ISandboxLauncher, IAsyncDisposable
 {
-    private static readonly TimeSpan _again = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(10);
     private readonly ExecutionOptions _options = options.Value;
     private readonly Lock _filterLock = new();
     private readonly ConcurrentQueue<Spare> _spares = new();
@@ -47,37 +46,35 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     public SandboxRun Start(SandboxJob job, Dial dial)
     {
         Validate(job);
-        var input = Marked(job.Input);
+        var input = UnsafeInput.Mark(job.Input);
         var content = Path.GetDirectoryName(job.BlockDirectory)!;
         var (place, process) = Take(job.Id, content)
             ?? Make(job.Id, content, [.. job.Platforms.Values]);
-        var link = new SandboxLink(place.SocketPath, job.Devices, dial, time);
-        var line = FirstLine(job.Devices, job.Platforms, link, writer =>
+        var link = new SandboxLink(place.SocketPath, job.Devices, dial, clock);
+        link.Listen();
+        var run = new SandboxRun(job, link, place, process, clock);
+        run.Start(Line(new
         {
-            writer.WriteString("mode", "run");
-            writer.WriteBoolean("check", job.Check);
-            writer.WriteString("ansiblePlaybook", _options.AnsiblePlaybook);
-            writer.WriteString("block", BubblewrapCommand.Inside(job.BlockDirectory));
-            writer.WritePropertyName("input");
-            writer.WriteRawValue(input);
-        });
-        return new SandboxRun(job, link, place, process, line, time);
+            mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
+            ansiblePlaybook = _options.AnsiblePlaybook, block = BubblewrapCommand.Inside(job.BlockDirectory), input,
+        }));
+        return run;
     }
 
     public async Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
-        await using var link = new SandboxLink(place.SocketPath, [device], dial, time);
+        await using var link = new SandboxLink(place.SocketPath, [device], dial, clock);
+        link.Listen();
         var start =
             BubblewrapCommand.Build(
                 _options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
-        var line = FirstLine([device], ImmutableDictionary<string, string>.Empty, link, writer =>
+        await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
+        await process.Give(Line(new
         {
-            writer.WriteString("mode", "probe");
-            writer.WriteNumber("timeoutSeconds", Math.Max(1, timeout.TotalSeconds - 2));
-        });
-        await using var process = SandboxProcess.Start(start, place.InfoPath, time);
-        await process.Give(line);
+            mode = "probe", devices = Describe([device], ImmutableDictionary<string, string>.Empty, link),
+            timeoutSeconds = Math.Max(1, timeout.TotalSeconds - 2),
+        }));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
         await using var kill = limit.Token.Register(process.Kill);
@@ -117,7 +114,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         var place = new SandboxPlace(_options, id);
         var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
         var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content, program);
-        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, time));
+        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock));
     }
 
     private async Task MakeSpares(string content)
@@ -132,9 +129,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             catch (Exception fault) when (
                 fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
             {
-                // Runs make their own sandbox, and say what is wrong with it.
+                // A run makes its own sandbox then, and reports the fault.
                 _taken.Release();
-                await Task.Delay(_again, time, _ending.Token);
+                await Task.Delay(_pause, clock, _ending.Token);
             }
         }
     }
@@ -143,17 +140,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         var stage = message.GetProperty("stage").GetString()!;
         var code = message.GetProperty("code").GetString();
-        if (stage == "tcp")
-        {
-            return Silent(link, device, timedOut: true);
-        }
-
-        return new ProbeResult(
-            code is null,
-            stage,
-            code,
-            Rtt(link, device),
-            message.GetProperty("hostKeySha256").GetString(),
+        return stage == "tcp" ? Silent(link, device, timedOut: true) : new ProbeResult(
+            code is null, stage, code, Rtt(link, device), message.GetProperty("hostKeySha256").GetString(),
             message.GetProperty("hostKey").GetString());
     }
 
@@ -164,49 +152,17 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took
         ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
 
-    private static byte[] FirstLine(
-        IEnumerable<SandboxDevice> devices, IReadOnlyDictionary<string, string> platforms, SandboxLink link, Action<Utf8JsonWriter> rest)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+    private static byte[] Line(object job) => [.. JsonSerializer.SerializeToUtf8Bytes(job), (byte)'\n'];
+
+    private static IEnumerable<object> Describe(
+        IEnumerable<SandboxDevice> devices, IReadOnlyDictionary<string, string> platforms, SandboxLink link) =>
+        devices.Select(device => new
         {
-            writer.WriteStartObject();
-            writer.WriteStartArray("devices");
-            foreach (var device in devices)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("name", device.Name);
-                writer.WriteString("address", link.AddressOf(device.Name));
-                writer.WriteString(
-                    "platform", platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null);
-                writer.WriteString("username", device.Username);
-                writer.WriteString("password", device.Password);
-                writer.WriteString("privateKey", device.PrivateKey);
-                writer.WriteString("enablePassword", device.EnablePassword);
-                writer.WriteString("hostKeySha256", device.HostKeySha256);
-                writer.WriteString("hostKey", device.HostKey);
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
-            rest(writer);
-            writer.WriteEndObject();
-        }
-
-        buffer.Write("\n"u8);
-        return buffer.WrittenSpan.ToArray();
-    }
-
-    private static byte[] Marked(JsonElement input)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            UnsafeInput.Write(writer, input);
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
+            name = device.Name, address = link.AddressOf(device.Name),
+            platform = platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null,
+            username = device.Username, password = device.Password, privateKey = device.PrivateKey,
+            enablePassword = device.EnablePassword, hostKeySha256 = device.HostKeySha256, hostKey = device.HostKey,
+        });
 
     private string Filter()
     {

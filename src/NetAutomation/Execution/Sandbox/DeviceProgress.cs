@@ -4,7 +4,7 @@ using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
 
-/// <summary>What has been seen of one device so far, and what outcome that makes.</summary>
+/// <summary>Collects the messages about one device, and concludes its outcome from them.</summary>
 internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink link, Scrubber scrubber)
 {
     private const int DiffLimit = 256 * 1024;
@@ -30,7 +30,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     /// <summary>The block handed over its result, which it does last.</summary>
     public bool Done => _result is not null;
 
-    /// <summary>The device outcome last announced, so that a later fault is announced too.</summary>
+    /// <summary>The last outcome that was announced: a later fault is announced, too.</summary>
     public SandboxDeviceResult? Announced { get; set; }
 
     public bool Start()
@@ -55,18 +55,15 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
             _diff.Append(scrubber.Text(diff, DiffLimit - _diff.Length)).Append('\n');
         }
 
-        switch (status)
+        _taskDone |= status == "ok";
+        if (status == "unreachable")
         {
-            case "ok":
-                _taskDone = true;
-                break;
-            case "unreachable":
-                Fail(DeviceCode.ConnectTimeout, text);
-                break;
-            // Only the first: what a rescue does afterwards ends in a failure of its own.
-            case "failed" when !ignored && _code is null:
-                Fail(FailureText.Classify(text), text);
-                break;
+            Fail(DeviceCode.ConnectTimeout, text);
+        }
+        else if (status == "failed" && !ignored && _code is null)
+        {
+            // Only the first: a rescue that fails afterwards reports a failure of its own.
+            Fail(FailureText.Classify(text), text);
         }
     }
 
@@ -89,7 +86,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         }
     }
 
-    /// <param name="failed">Ansible's own count, null while or because it has not been told.</param>
+    /// <param name="failed">Ansible's own count; null where it has not come.</param>
     /// <param name="stopCode">Why the run ended early, null if it did not.</param>
     public SandboxDeviceResult Conclude(bool? failed, bool ended, string? stopCode)
     {
@@ -121,7 +118,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 
     private SandboxDeviceResult Failure()
     {
-        // Ansible has many words for a stream that is refused. Where the block never had one, whoever refused it knows why.
+        // Ansible has many words for a refused stream. Where the block never had a stream, the refusal itself gives the reason.
         var refusal = !link.Opened(name) ? link.Refusal(name) : null;
         var code = refusal?.Code ?? _code ?? DeviceCode.TaskFailed;
         var message = refusal?.Message ?? FailureText.Describe(code, _message);

@@ -26,18 +26,8 @@ internal static class FailureText
         ("Internal error", DeviceCode.InternalError),
     ];
 
-    public static string Classify(string text)
-    {
-        foreach (var (known, code) in _known)
-        {
-            if (text.Contains(known, StringComparison.OrdinalIgnoreCase))
-            {
-                return code;
-            }
-        }
-
-        return DeviceCode.TaskFailed;
-    }
+    public static string Classify(string text) =>
+        Array.Find(_known, known => text.Contains(known.Text, StringComparison.OrdinalIgnoreCase)).Code ?? DeviceCode.TaskFailed;
 
     /// <summary>Connection faults name loopback addresses of the sandbox, which mean nothing to a customer.</summary>
     public static string Describe(string code, string text) => code switch

@@ -3,7 +3,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>Opens a byte stream to a device by its alias; null or an exception when that fails.</summary>
 internal delegate Task<Stream?> Dial(string deviceName, CancellationToken cancel);
 
-/// <summary>Makes the place a run happens in. What each kind of place promises stands in docs/decisions/0006-sandbox.md.</summary>
+/// <summary>Makes sandboxes. docs/decisions/0006-sandbox.md says what each kind promises.</summary>
 internal interface ISandboxLauncher
 {
     /// <summary>
@@ -11,7 +11,7 @@ internal interface ISandboxLauncher
     /// </summary>
     SandboxRun Start(SandboxJob job, Dial dial);
 
-    /// <summary>From now on places are kept ready, so that a job whose block is in this directory starts at once.</summary>
+    /// <summary>Keeps sandboxes ready from now on, so that a job whose block is in this directory starts at once.</summary>
     /// <param name="content">The directory with the published folders.</param>
     /// <param name="platforms">Folders in it of platforms that jobs may have.</param>
     void KeepReady(string content, IReadOnlyList<string> platforms);

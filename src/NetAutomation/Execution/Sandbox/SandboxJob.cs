@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using NetAutomation.Inventory;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -15,7 +16,7 @@ internal sealed record SandboxJob(
     TimeSpan HardTimeout,
     TimeSpan IdleTimeout);
 
-/// <summary>A device under an opaque alias; its real address is known only to whoever dials.</summary>
+/// <summary>A device under an opaque alias; only the dial knows its real address.</summary>
 /// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>
 /// <param name="HostKey">The whole key (<c>ssh-ed25519 AAAA…</c>) if known: saves one connection per device and run.</param>
 internal sealed partial record SandboxDevice(
@@ -29,6 +30,10 @@ internal sealed partial record SandboxDevice(
     string? HostKeySha256,
     string? HostKey)
 {
+    public static SandboxDevice Of(DeviceLogin device) => new(
+        device.DeviceId.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
+        device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+
     public IEnumerable<string> Secrets => new[] { Password, PrivateKey, EnablePassword }.OfType<string>();
 
     /// <summary>An alias Ansible takes for a host name and nothing else, and which is safe as a file name.</summary>

@@ -6,54 +6,46 @@ using System.Text;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
-/// The only way out of a sandbox: one unix socket. A program inside says <c>address port\n</c>, and if that is one of the
+/// The only way out of a sandbox: one unix socket. A program inside sends <c>address port\n</c>, and if that is one of the
 /// run's devices the link answers <c>+</c> and carries bytes; anything else is closed. <c>address port key\n</c> is for a look at the
 /// device's host key, before anything of the block has begun.
 /// </summary>
-internal sealed class SandboxLink : IAsyncDisposable
+internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider clock) : IAsyncDisposable
 {
     public const int Port = 2222;
     private const int StreamsPerDevice = 4;
     private static readonly TimeSpan _handshakeTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _dialTimeout = TimeSpan.FromSeconds(20);
-    private readonly Dictionary<string, Entry> _byAddress;
-    private readonly Dictionary<string, Entry> _byName;
+    private readonly Dictionary<string, Entry> _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
+        .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
     private readonly ConcurrentDictionary<Task, byte> _streams = new();
     private readonly CancellationTokenSource _closed = new();
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-    private readonly Dial _dial;
-    private readonly TimeProvider _time;
-    private readonly Task _accepting;
-    private long _lastByte;
+    private Task _accepting = Task.CompletedTask;
+    private long _lastByte = clock.GetTimestamp();
 
-    public SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider time)
+    public TimeSpan Quiet => clock.GetElapsedTime(Interlocked.Read(ref _lastByte));
+
+    public string AddressOf(string device) => _byName[device].Loopback;
+
+    public bool Contacted(string device) => _byName[device].DialTime is not null;
+
+    /// <summary>True once the block itself had a stream to the device.</summary>
+    public bool Opened(string device) => _byName[device].Opened;
+
+    /// <summary>Why the last dial of this device was refused, if the connector gave a reason.</summary>
+    public DialRefusedException? Refusal(string device) => _byName[device].Refusal;
+
+    public TimeSpan? DialTime(string device) => _byName[device].DialTime;
+
+    public void Listen()
     {
-        _dial = dial;
-        _time = time;
-        _lastByte = time.GetTimestamp();
-        _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
-            .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
-        _byAddress = _byName.Values.ToDictionary(entry => entry.Loopback, StringComparer.Ordinal);
         _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
         // Its directory belongs to the sandbox's user alone.
         File.SetUnixFileMode(socketPath, (UnixFileMode)0b110_110_110);
         _listener.Listen(512);
         _accepting = Task.Run(Accept, CancellationToken.None);
     }
-
-    public TimeSpan Quiet => _time.GetElapsedTime(Interlocked.Read(ref _lastByte));
-
-    public string AddressOf(string device) => _byName[device].Loopback;
-
-    public bool Contacted(string device) => _byName[device].Contacted;
-
-    /// <summary>True once the block itself had a stream to the device.</summary>
-    public bool Opened(string device) => _byName[device].Opened;
-
-    /// <summary>Why the last dial of this device was refused, if whoever dialled said so.</summary>
-    public DialRefusedException? Refusal(string device) => _byName[device].Refusal;
-
-    public TimeSpan? DialTime(string device) => _byName[device].DialTime;
 
     public async ValueTask DisposeAsync()
     {
@@ -107,7 +99,7 @@ internal sealed class SandboxLink : IAsyncDisposable
         }
         catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // A cut stream is reported by whoever speaks over it.
+            // A cut stream is reported by the program that uses it.
         }
     }
 
@@ -117,14 +109,14 @@ internal sealed class SandboxLink : IAsyncDisposable
         limit.CancelAfter(_handshakeTimeout);
         var buffer = new byte[32];
         var length = 0;
-        // Byte by byte: what follows the line belongs to the device.
+        // Byte by byte: the bytes after the line belong to the device.
         while (length < buffer.Length && await inside.ReadAsync(buffer.AsMemory(length, 1), limit.Token) == 1)
         {
             if (buffer[length] == '\n')
             {
                 var parts = Encoding.ASCII.GetString(buffer, 0, length).Split(' ');
                 return parts is [var address, "2222", .. var rest] && rest is [] or ["key"]
-                    && _byAddress.TryGetValue(address, out var entry) ? (entry, rest is ["key"]) : null;
+                    && _byName.Values.FirstOrDefault(each => each.Loopback == address) is { } entry ? (entry, rest is ["key"]) : null;
             }
 
             length++;
@@ -137,14 +129,13 @@ internal sealed class SandboxLink : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
         limit.CancelAfter(_dialTimeout);
-        var started = _time.GetTimestamp();
+        var started = clock.GetTimestamp();
         try
         {
-            var stream = await _dial(entry.Name, limit.Token);
+            var stream = await dial(entry.Name, limit.Token);
             if (stream is not null)
             {
-                entry.DialTime ??= _time.GetElapsedTime(started);
-                entry.Contacted = true;
+                entry.DialTime ??= clock.GetElapsedTime(started);
                 entry.Refusal = null;
             }
 
@@ -169,7 +160,7 @@ internal sealed class SandboxLink : IAsyncDisposable
         await Task.WhenAny(toDevice, fromDevice);
         if (fromDevice.IsCompleted)
         {
-            // The program inside still has to read what was sent last.
+            // The program inside may not have read the last bytes yet.
             socket.Shutdown(SocketShutdown.Send);
             cut.CancelAfter(TimeSpan.FromSeconds(2));
         }
@@ -189,15 +180,13 @@ internal sealed class SandboxLink : IAsyncDisposable
         {
             await to.WriteAsync(buffer.AsMemory(0, read), cancel);
             await to.FlushAsync(cancel);
-            Interlocked.Exchange(ref _lastByte, _time.GetTimestamp());
+            Interlocked.Exchange(ref _lastByte, clock.GetTimestamp());
         }
     }
 
     private sealed record Entry(string Name, string Loopback)
     {
         public int Open;
-
-        public volatile bool Contacted;
 
         public volatile bool Opened;
 

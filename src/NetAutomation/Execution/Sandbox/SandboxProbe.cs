@@ -5,7 +5,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>Whether sandboxes can be made on this host. Asked at start: a worker that cannot isolate must not run.</summary>
 internal static class SandboxProbe
 {
-    /// <summary>What is missing, in words an administrator can act on; empty if a sandbox was made and left again.</summary>
+    /// <summary>The faults, in words an administrator can act on; empty if a sandbox could be made.</summary>
     public static async Task<IReadOnlyList<string>> Check(ExecutionOptions options, CancellationToken cancel = default)
     {
         var faults = new List<string>();
@@ -98,8 +98,9 @@ internal static class SandboxProbe
             || error.Contains("uid map", StringComparison.OrdinalIgnoreCase)
             || error.Contains("Operation not permitted", StringComparison.OrdinalIgnoreCase);
         return refused
-            ? "This host does not let the service make user namespaces. Allow it (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces > 0, "
-                + "kernel.apparmor_restrict_unprivileged_userns=0), or in a container use a seccomp profile that permits unshare, clone and mount "
+            ? "This host does not let the service make user namespaces. Allow it (sysctl kernel.unprivileged_userns_clone=1, "
+                + "user.max_user_namespaces > 0, kernel.apparmor_restrict_unprivileged_userns=0), or in a container use a seccomp profile "
+                + "that permits unshare, clone and mount "
                 + $"(docker: --security-opt seccomp=…; Kubernetes: a Localhost profile). bubblewrap said: {error}"
             : $"A sandbox could not be made: {error}";
     }

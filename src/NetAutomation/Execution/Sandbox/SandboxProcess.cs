@@ -5,26 +5,15 @@ using System.Text.Json;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>The processes of one sandbox, from the launcher's shell to the last one inside its process namespace.</summary>
-internal sealed class SandboxProcess : IAsyncDisposable
+internal sealed class SandboxProcess(Process process, string infoPath, TimeProvider clock) : IAsyncDisposable
 {
     private const int LineLimit = 1 << 20;
     private const int DiagnosticsLimit = 16 * 1024;
     private static readonly TimeSpan _deathLimit = TimeSpan.FromSeconds(15);
-    private readonly Process _process;
-    private readonly string _infoPath;
-    private readonly TimeProvider _time;
     private readonly StringBuilder _diagnostics = new();
-    private readonly Task _drained;
+    private Task _drained = Task.CompletedTask;
 
-    private SandboxProcess(Process process, string infoPath, TimeProvider time)
-    {
-        _process = process;
-        _infoPath = infoPath;
-        _time = time;
-        _drained = Task.Run(DrainDiagnostics);
-    }
-
-    /// <summary>The end of what the programs inside printed; not scrubbed.</summary>
+    /// <summary>The end of the output of the programs inside; not scrubbed.</summary>
     public string Diagnostics
     {
         get
@@ -36,48 +25,31 @@ internal sealed class SandboxProcess : IAsyncDisposable
         }
     }
 
-    public static SandboxProcess Start(ProcessStartInfo start, string infoPath, TimeProvider time) =>
-        new(Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start."), infoPath, time);
-
-    public bool HasExited => _process.HasExited;
-
-    /// <summary>Gives it its job.</summary>
-    public async Task Give(ReadOnlyMemory<byte> firstLine)
+    public static SandboxProcess Start(ProcessStartInfo start, string infoPath, TimeProvider clock)
     {
-        try
-        {
-            await _process.StandardInput.BaseStream.WriteAsync(firstLine);
-            await _process.StandardInput.BaseStream.FlushAsync();
-        }
-        catch (IOException)
-        {
-            // It is gone already; its exit and its diagnostics say why.
-        }
+        var started = new SandboxProcess(
+            Process.Start(start) ?? throw new InvalidOperationException("The sandbox's shell did not start."), infoPath, clock);
+        started._drained = Task.Run(started.DrainDiagnostics);
+        return started;
     }
 
-    public IAsyncEnumerable<byte[]?> Lines() => LineReader.Read(_process.StandardOutput.BaseStream, LineLimit);
+    public bool HasExited => process.HasExited;
 
-    public async Task AskToStop()
-    {
-        try
-        {
-            await _process.StandardInput.BaseStream.WriteAsync("stop\n"u8.ToArray());
-            await _process.StandardInput.BaseStream.FlushAsync();
-        }
-        catch (Exception fault) when (fault is IOException or ObjectDisposedException or InvalidOperationException)
-        {
-            // Nobody is left to be asked.
-        }
-    }
+    /// <summary>Gives the sandbox its job.</summary>
+    public Task Give(ReadOnlyMemory<byte> firstLine) => Send(firstLine);
+
+    public IAsyncEnumerable<byte[]?> Lines() => LineReader.Read(process.StandardOutput.BaseStream, LineLimit);
+
+    public Task AskToStop() => Send("stop\n"u8.ToArray());
 
     /// <summary>Kills the shell; bubblewrap dies with its parent and the kernel ends the whole process namespace.</summary>
     public void Kill()
     {
         try
         {
-            _process.Kill();
+            process.Kill();
             // A bubblewrap that had not yet tied itself to its parent ends with its first program, and that with its stdin.
-            _process.StandardInput.Close();
+            process.StandardInput.Close();
         }
         catch (Exception fault) when (fault is IOException or InvalidOperationException)
         {
@@ -91,13 +63,13 @@ internal sealed class SandboxProcess : IAsyncDisposable
     /// </summary>
     public async Task<bool> Gone()
     {
-        var started = _time.GetTimestamp();
+        var started = clock.GetTimestamp();
         using var limit = new CancellationTokenSource(_deathLimit);
         try
         {
-            await _process.WaitForExitAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
             await _drained.WaitAsync(limit.Token);
-            while (IsAlive(InitPid()) && _time.GetElapsedTime(started) < _deathLimit)
+            while (IsAlive(InitPid()) && clock.GetElapsedTime(started) < _deathLimit)
             {
                 await Task.Delay(20, limit.Token);
             }
@@ -114,7 +86,20 @@ internal sealed class SandboxProcess : IAsyncDisposable
     {
         Kill();
         await Gone();
-        _process.Dispose();
+        process.Dispose();
+    }
+
+    private async Task Send(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(line);
+            await process.StandardInput.BaseStream.FlushAsync();
+        }
+        catch (Exception fault) when (fault is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            // The process has ended; its exit and its diagnostics say why.
+        }
     }
 
     private static bool IsAlive(int? pid)
@@ -136,7 +121,7 @@ internal sealed class SandboxProcess : IAsyncDisposable
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(_infoPath)).RootElement.GetProperty("child-pid").GetInt32();
+            return JsonDocument.Parse(File.ReadAllBytes(infoPath)).RootElement.GetProperty("child-pid").GetInt32();
         }
         catch (Exception fault) when (fault is IOException or JsonException)
         {
@@ -148,7 +133,7 @@ internal sealed class SandboxProcess : IAsyncDisposable
     {
         var buffer = new char[4096];
         int read;
-        while ((read = await _process.StandardError.ReadAsync(buffer)) > 0)
+        while ((read = await process.StandardError.ReadAsync(buffer)) > 0)
         {
             lock (_diagnostics)
             {

@@ -4,7 +4,7 @@ using NetAutomation.Runs;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
-/// Stable codes of a device; docs/runs.md says what they mean. A dial may add its own (<see cref="DialRefusedException"/>).
+/// Stable codes of a device; docs/runs.md explains them. A dial may add its own (<see cref="DialRefusedException"/>).
 /// </summary>
 internal static class DeviceCode
 {
@@ -32,7 +32,7 @@ internal static class DeviceCode
 
 internal sealed record SandboxArtifact(string Name, byte[] Content);
 
-/// <param name="Changed">True or false; null when it cannot be told, for example after a refused line.</param>
+/// <param name="Changed">Null where it is not known, for example after a refused line.</param>
 /// <param name="Contacted">A connection to the device was open at least once.</param>
 internal sealed record SandboxDeviceResult(
     string Name,
@@ -45,7 +45,7 @@ internal sealed record SandboxDeviceResult(
     JsonElement? Result,
     IReadOnlyList<SandboxArtifact> Artifacts);
 
-/// <param name="Fault">What went wrong with the run as a whole, null if nothing did.</param>
+/// <param name="Fault">The fault of the run as a whole; null where there is none.</param>
 /// <param name="Gone">The kernel confirmed that no process of the sandbox is left.</param>
 internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices, string? Fault, bool Gone);
 

@@ -4,8 +4,8 @@ using System.Threading.Channels;
 
 namespace NetAutomation.Execution.Sandbox;
 
-/// <summary>One job on its way: events as they happen, then one result per device whatever went wrong.</summary>
-internal sealed class SandboxRun
+/// <summary>One job while it runs: events as they come, then one result per device, whatever goes wrong.</summary>
+internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace place, SandboxProcess process, TimeProvider clock)
 {
     private const int OutputLimit = 4 * 1024;
 
@@ -14,44 +14,35 @@ internal sealed class SandboxRun
     private static readonly TimeSpan _readerPatience = TimeSpan.FromSeconds(5);
     private readonly Channel<SandboxEvent> _events =
         Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
-    private readonly SandboxJob _job;
-    private readonly SandboxLink _link;
-    private readonly SandboxPlace _place;
-    private readonly Scrubber _scrubber;
-    private readonly TimeProvider _time;
-    private readonly Dictionary<string, DeviceProgress> _devices;
+    private readonly Scrubber _scrubber = new(job.Devices.SelectMany(device => device.Secrets));
+    private readonly Dictionary<string, DeviceProgress> _devices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly SandboxProcess _process;
-    private readonly Task _given;
-    private long _lastEvent;
+    private Task _given = Task.CompletedTask;
+    private long _lastEvent = clock.GetTimestamp();
     private volatile string? _stopCode;
     private volatile bool _stopped;
     private volatile bool _waitingForReader;
     private bool _ended;
     private int _exitCode;
 
-    public SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace place, SandboxProcess process, byte[] firstLine, TimeProvider time)
-    {
-        _job = job;
-        _link = link;
-        _place = place;
-        _time = time;
-        _lastEvent = time.GetTimestamp();
-        _scrubber = new Scrubber(job.Devices.SelectMany(device => device.Secrets));
-        _devices =
-            job.Devices.ToDictionary(
-                device => device.Name, device => new DeviceProgress(job, device.Name, link, _scrubber), StringComparer.Ordinal);
-        _process = process;
-        _given = process.Give(firstLine);
-        Completion = Task.Run(Run, CancellationToken.None);
-    }
-
     /// <summary>Must be read to the end: the run waits for a reader that is slow.</summary>
     public IAsyncEnumerable<SandboxEvent> Events => _events.Reader.ReadAllAsync(CancellationToken.None);
 
     /// <summary>Never faults; ends when no process is left and every device has an outcome.</summary>
-    public Task<SandboxResult> Completion { get; }
+    public Task<SandboxResult> Completion { get; private set; } = Task.FromCanceled<SandboxResult>(new(canceled: true));
+
+    /// <summary>Gives the sandbox its job. Call it once, before everything else.</summary>
+    public void Start(byte[] firstLine)
+    {
+        foreach (var device in job.Devices)
+        {
+            _devices.Add(device.Name, new DeviceProgress(job, device.Name, link, _scrubber));
+        }
+
+        _given = process.Give(firstLine);
+        Completion = Task.Run(Run, CancellationToken.None);
+    }
 
     /// <summary>Lets the tasks under way end for as long as <paramref name="grace"/>, then kills; returns when nothing is left.</summary>
     public async Task Stop(TimeSpan grace)
@@ -62,10 +53,10 @@ internal sealed class SandboxRun
             if (grace > TimeSpan.Zero)
             {
                 _ = AskToStop();
-                await Task.WhenAny(Completion, Task.Delay(grace, _time, CancellationToken.None));
+                await Task.WhenAny(Completion, Task.Delay(grace, clock, CancellationToken.None));
             }
 
-            Kill(_process);
+            Kill();
         }
 
         await Completion;
@@ -75,7 +66,7 @@ internal sealed class SandboxRun
     private async Task AskToStop()
     {
         await _given.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _process.AskToStop();
+        await process.AskToStop();
     }
 
     private async Task<SandboxResult> Run()
@@ -84,10 +75,10 @@ internal sealed class SandboxRun
         var gone = false;
         try
         {
-            await using var process = _process;
+            await using var ending = process;
             await _given;
             using var over = new CancellationTokenSource();
-            var watch = Watch(process, over.Token);
+            var watch = Watch(over.Token);
             await foreach (var line in process.Lines())
             {
                 await Handle(line);
@@ -97,7 +88,7 @@ internal sealed class SandboxRun
             await watch;
             process.Kill();
             gone = await process.Gone();
-            fault = Fault(process, gone);
+            fault = Fault(gone);
         }
         catch (Exception thrown)
         {
@@ -107,7 +98,7 @@ internal sealed class SandboxRun
         var results = _devices.Values.Select(device => Conclude(device, gone, fault)).ToList();
         try
         {
-            await _link.DisposeAsync();
+            await link.DisposeAsync();
             foreach (var (device, result) in _devices.Values.Zip(results))
             {
                 await Announce(device, result);
@@ -116,13 +107,13 @@ internal sealed class SandboxRun
         finally
         {
             _events.Writer.TryComplete();
-            _place.Dispose();
+            place.Dispose();
         }
 
         return new SandboxResult(results, fault, gone);
     }
 
-    private string? Fault(SandboxProcess process, bool gone)
+    private string? Fault(bool gone)
     {
         if (!gone)
         {
@@ -140,30 +131,30 @@ internal sealed class SandboxRun
         ended: _ended && !_stopped && gone,
         _stopCode ?? (fault is null ? null : DeviceCode.InternalError));
 
-    // A killed run must end even if whoever read its events is gone; the result holds every outcome anyway.
-    private void Kill(SandboxProcess process)
+    // A killed run must end even if the reader of its events is gone; the result holds every outcome anyway.
+    private void Kill()
     {
         process.Kill();
-        _ = Task.Delay(_readerPatience, _time, CancellationToken.None)
+        _ = Task.Delay(_readerPatience, clock, CancellationToken.None)
             .ContinueWith(_ => _abandoned.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    private async Task Watch(SandboxProcess process, CancellationToken over)
+    private async Task Watch(CancellationToken over)
     {
-        var started = _time.GetTimestamp();
+        var started = clock.GetTimestamp();
         try
         {
-            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(200), _time);
+            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(200), clock);
             while (await tick.WaitForNextTickAsync(over))
             {
-                var idle = _time.GetElapsedTime(Interlocked.Read(ref _lastEvent));
-                var code = _time.GetElapsedTime(started) >= _job.HardTimeout ? DeviceCode.HardTimeout
-                    : !_waitingForReader && idle >= _job.IdleTimeout && _link.Quiet >= _job.IdleTimeout ? DeviceCode.IdleTimeout
+                var idle = clock.GetElapsedTime(Interlocked.Read(ref _lastEvent));
+                var code = clock.GetElapsedTime(started) >= job.HardTimeout ? DeviceCode.HardTimeout
+                    : !_waitingForReader && idle >= job.IdleTimeout && link.Quiet >= job.IdleTimeout ? DeviceCode.IdleTimeout
                     : null;
                 if (code is not null)
                 {
                     _stopCode = code;
-                    Kill(process);
+                    Kill();
                     return;
                 }
             }
@@ -176,18 +167,16 @@ internal sealed class SandboxRun
 
     private async Task Handle(byte[]? line)
     {
-        Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
+        Interlocked.Exchange(ref _lastEvent, clock.GetTimestamp());
         if (line is null)
         {
             await Emit("output", null, new JsonObject { ["text"] = "[a line was too long and is left out]" });
             return;
         }
 
-        JsonElement message;
         try
         {
-            message = JsonSerializer.Deserialize<JsonElement>(line);
-            await Dispatch(message);
+            await Dispatch(JsonSerializer.Deserialize<JsonElement>(line));
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -265,13 +254,11 @@ internal sealed class SandboxRun
 
     private async Task Announce(DeviceProgress device, SandboxDeviceResult result)
     {
-        if (device.Announced?.Outcome == result.Outcome)
+        if (device.Announced?.Outcome != result.Outcome)
         {
-            return;
+            device.Announced = result;
+            await Emit("device_outcome", device.Name, [], result);
         }
-
-        device.Announced = result;
-        await Emit("device_outcome", device.Name, [], result);
     }
 
     private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
@@ -279,9 +266,9 @@ internal sealed class SandboxRun
         _waitingForReader = true;
         var written =
             _events.Writer.WriteAsync(
-                new SandboxEvent(_time.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
+                new SandboxEvent(clock.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
         await Task.WhenAny(written, _abandoned.Task);
         _waitingForReader = false;
-        Interlocked.Exchange(ref _lastEvent, _time.GetTimestamp());
+        Interlocked.Exchange(ref _lastEvent, clock.GetTimestamp());
     }
 }

@@ -66,13 +66,10 @@ internal sealed partial class Scrubber
         try
         {
             // Latin-1 maps bytes to characters one to one, so nothing but the secrets changes.
-            var text = Encoding.Latin1.GetString(content);
-            foreach (var spelling in _spellings)
-            {
-                text = text.Replace(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(spelling)), Mask, StringComparison.Ordinal);
-            }
-
-            return Encoding.Latin1.GetBytes(text);
+            return Encoding.Latin1.GetBytes(_spellings.Aggregate(
+                Encoding.Latin1.GetString(content),
+                (text, spelling) =>
+                    text.Replace(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(spelling)), Mask, StringComparison.Ordinal)));
         }
         catch (Exception)
         {
@@ -80,40 +77,19 @@ internal sealed partial class Scrubber
         }
     }
 
-    private static string Clean(string text)
-    {
-        var plain = EscapeSequence.Replace(text, "");
-        var kept = new StringBuilder(plain.Length);
-        // Half characters come out of the enumeration as U+FFFD.
-        foreach (
-            var rune in plain.EnumerateRunes()
-                .Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))))
-        {
-            kept.Append(rune.ToString());
-        }
-
-        return kept.ToString();
-    }
+    // Half characters come out of the enumeration as U+FFFD.
+    private static string Clean(string text) => string.Concat(
+        EscapeSequence.Replace(text, "").EnumerateRunes()
+            .Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))));
 
     // Direction overrides, zero-width characters and line separators: text that shows otherwise than it reads.
     private static bool IsInvisible(int c) =>
         c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (
             >= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
 
-    private string Masked(string text)
-    {
-        if (!text.AsSpan().ContainsAny(_any))
-        {
-            return text;
-        }
-
-        foreach (var spelling in _spellings)
-        {
-            text = text.Replace(spelling, Mask, StringComparison.Ordinal);
-        }
-
-        return text;
-    }
+    private string Masked(string text) => text.AsSpan().ContainsAny(_any)
+        ? _spellings.Aggregate(text, (masked, spelling) => masked.Replace(spelling, Mask, StringComparison.Ordinal))
+        : text;
 
     private static string Cut(string text, int limit)
     {
@@ -137,29 +113,23 @@ internal sealed partial class Scrubber
 
     private static IEnumerable<string> Spellings(string secret)
     {
-        var forms = new List<string> { secret };
         // A private key comes back line by line; its delimiters are no secret.
-        forms.AddRange(
-            secret.Split('\n', StringSplitOptions.TrimEntries)
-                .Where(line => line.Length >= 16 && !line.StartsWith("-----", StringComparison.Ordinal)));
-        foreach (var form in forms)
+        var lines = secret.Split('\n', StringSplitOptions.TrimEntries)
+            .Where(line => line.Length >= 16 && !line.StartsWith("-----", StringComparison.Ordinal));
+        return lines.Prepend(secret).SelectMany(form =>
         {
-            yield return form;
-            yield return Clean(form);
             var url = Uri.EscapeDataString(form);
-            yield return url;
-            yield return url.Replace("%20", "+", StringComparison.Ordinal);
-            yield return PercentEscape.Replace(url, match => match.Value.ToLowerInvariant());
-            yield return JsonEncodedText.Encode(form).Value;
-            yield return JsonEncodedText.Encode(form, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value;
-            yield return form.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
-            yield return form.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal);
-            foreach (var base64 in Base64(Encoding.UTF8.GetBytes(form)))
-            {
-                yield return base64;
-                yield return base64.Replace('+', '-').Replace('/', '_');
-            }
-        }
+            var escaped = form.Replace("\\", "\\\\", StringComparison.Ordinal);
+            string[] spellings =
+            [
+                form, Clean(form), url, url.Replace("%20", "+", StringComparison.Ordinal),
+                PercentEscape.Replace(url, match => match.Value.ToLowerInvariant()), JsonEncodedText.Encode(form).Value,
+                JsonEncodedText.Encode(form, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value,
+                escaped.Replace("\"", "\\\"", StringComparison.Ordinal), escaped.Replace("'", "\\'", StringComparison.Ordinal),
+                .. Base64(Encoding.UTF8.GetBytes(form)),
+            ];
+            return spellings;
+        });
     }
 
     // Inside a longer text a secret starts at any of three bit offsets; the characters it shares with its neighbours are left out.
@@ -173,6 +143,7 @@ internal sealed partial class Scrubber
             if (end - start >= 4)
             {
                 yield return encoded[start..end];
+                yield return encoded[start..end].Replace('+', '-').Replace('/', '_');
             }
         }
     }
