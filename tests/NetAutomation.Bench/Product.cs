@@ -60,10 +60,15 @@ internal sealed class Product : IAsyncDisposable
 
     public Task Finish(ClaimedRun run) => Done<RunEndings>(endings => endings.Finish(run, false, null, CancellationToken.None));
 
-    public RunRecorder Record(ClaimedRun run) => new(
-        run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, run.Devices.ToDictionary(device => device.Id, _ => "bench"),
-        _app.Services.GetRequiredService<RunMetrics>(),
-        TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
+    public RunRecorder Record(ClaimedRun run)
+    {
+        var recorder = new RunRecorder(
+            run, Path.Combine(_folder.FullName, $"{run.Id}"), Journals, run.Devices.ToDictionary(device => device.Id, _ => "bench"),
+            _app.Services.GetRequiredService<RunMetrics>(),
+            TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
+        recorder.Start();
+        return recorder;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -81,7 +86,7 @@ internal sealed class Product : IAsyncDisposable
     private async Task Done<TService>(Func<TService, Task<bool>> write)
         where TService : notnull
     {
-        if (!await Journals.Outlast(write))
+        if (!await Journals.RetryUntilAvailable(write))
         {
             throw new InvalidOperationException("The run is not this worker's any more.");
         }

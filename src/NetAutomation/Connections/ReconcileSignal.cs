@@ -27,7 +27,7 @@ internal sealed class ReconcileSignal(
     protected override bool Listens => _reconciles;
 
     // A process that reconciles need not wake the others.
-    protected override bool Speaks => !_reconciles;
+    protected override bool Notifies => !_reconciles;
 
     public void Nudge() => Ring();
 

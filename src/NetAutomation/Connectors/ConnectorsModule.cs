@@ -37,22 +37,11 @@ internal static class ConnectorsModule
             "connector",
             (from, page, cancel) =>
                 ShowConnectors.List(page, null, from.Caller, from.Db, from.Services.GetRequiredService<ConnectorReleases>(), cancel)));
-        services.AddSingleton<LinkHub>();
         services.AddInstruments<ConnectorMetrics>();
-        services.AddSingleton<LinkStore>();
-        services.AddSingleton<JoinConnector>();
-        services.AddSingleton<ConnectorReleases>();
-        services.AddSingleton<NewestRelease>();
-        services.AddSingleton<DeviceDialler>();
-        services.AddSingleton<LinkApi>();
-        services.AddSingleton<ClusterKey>();
-        services.AddSingleton<PeerIdentity>();
-        services.AddSingleton<PeerClient>();
-        services.AddSingleton<PeerLinks>();
-        services.AddSingleton<PeerApi>();
-        services.AddSingleton<PeerHost>();
-        services.AddSingleton<ConnectorHost>();
-        services.AddSingleton<SessionHeartbeat>();
+        services.AddSingleton<LinkHub>().AddSingleton<LinkStore>().AddSingleton<LinkApi>().AddSingleton<ConnectorHost>()
+            .AddSingleton<SessionHeartbeat>().AddSingleton<ConnectorReleases>().AddSingleton<DeviceDialler>();
+        services.AddSingleton<ClusterKey>().AddSingleton<PeerIdentity>().AddSingleton<PeerClient>().AddSingleton<PeerLinks>()
+            .AddSingleton<PeerApi>().AddSingleton<PeerHost>();
         // Before the connectors' listener, so that a session knows where others reach it; stopped after it, since it carries streams.
         services.AddHostedService(provider => provider.GetRequiredService<PeerHost>());
         services.AddHostedService(provider => provider.GetRequiredService<ConnectorHost>());

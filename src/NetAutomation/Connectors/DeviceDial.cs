@@ -1,6 +1,6 @@
 namespace NetAutomation.Connectors;
 
-/// <summary>A wish for a TCP stream to a device through a connector of its site.</summary>
+/// <summary>A request for a TCP stream to a device through a connector of its site.</summary>
 /// <param name="Run">Null only for shared probing outside a run.</param>
 /// <param name="Fence">The run's fence on the device; 0 outside a run.</param>
 /// <param name="Exclusive">Exclusive streams raise the device's fence at the connector; shared ones are refused below it.</param>

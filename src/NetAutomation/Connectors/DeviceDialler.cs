@@ -79,7 +79,7 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
     public async Task<bool> HasLink(TenantId tenant, SiteId site, CancellationToken cancel) =>
         hub.Serving(tenant, site).Count > 0 || (await peers.Serving(tenant, site, cancel)).Count > 0;
 
-    /// <summary>The connector has no telemetry; its side of the stream shows here, from the wish to the end.</summary>
+    /// <summary>The connector has no telemetry; its side of the stream shows here, from the request to the end.</summary>
     private static async Task<DialResult> Tunnel(LinkSession link, DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
     {
         var span = Spans.Start("tunnel", ActivityKind.Client);

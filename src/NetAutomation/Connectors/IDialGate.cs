@@ -1,6 +1,6 @@
 namespace NetAutomation.Connectors;
 
-/// <summary>What the hub must ask before it lets a stream through; the module that owns runs answers.</summary>
+/// <summary>Asked before a stream is let through; the module that owns runs answers.</summary>
 internal interface IDialGate
 {
     /// <summary>True while the run is running and holds this device with this fence, by the database.</summary>

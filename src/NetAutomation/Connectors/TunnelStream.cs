@@ -153,7 +153,7 @@ internal abstract class TunnelStream(DeviceDial dial) : Stream
         }
     }
 
-    // A read or write under which the request ended fails in many ways; a wish of the caller to stop is none of them.
+    // A read or write whose request has ended fails in many ways; a cancellation by the caller is none of them.
     private static bool MeansReset(Exception e, CancellationToken cancel) =>
         e is IOException or ObjectDisposedException or InvalidOperationException or HttpRequestException
         || (e is OperationCanceledException && !cancel.IsCancellationRequested);

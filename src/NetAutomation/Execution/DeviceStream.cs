@@ -6,7 +6,7 @@ using NetAutomation.Tunnel;
 
 namespace NetAutomation.Execution;
 
-/// <summary>Opens streams to devices and names what went wrong in the API's codes.</summary>
+/// <summary>Opens streams to devices, and names faults by the API's codes.</summary>
 internal static class DeviceStream
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Threading.Channels;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
@@ -15,37 +16,40 @@ internal sealed class EventSpool(string path) : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<RunEvent> _memory = new();
 
-    // What a report holds (artifacts, a result) is bounded by the number of devices; it stays here, and its line in the file says where.
+    // The content of reports (artifacts, a result) is bounded by the number of devices: they stay here, and the line "null" stands for each
+    // in the file.
     private readonly Queue<RunEvent> _reports = new();
-    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Each holds one signal at most. A signal without a waiting task costs one needless look.
+    private readonly Channel<bool> _added = Channel.CreateBounded<bool>(1);
+    private readonly Channel<bool> _drained = Channel.CreateBounded<bool>(1);
     private FileStream? _file;
     private StreamReader? _reader;
-    private TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _size;
     private int _spooled;
     private bool _complete;
 
-    /// <summary>Waits where the file is full: then the run does, too.</summary>
-    public async Task Add(RunEvent happened)
+    /// <summary>Waits while the file is full: then the run waits, too.</summary>
+    public async Task Add(RunEvent runEvent)
     {
-        while (IsFull(out var drained))
+        while (IsFull())
         {
-            await drained;
+            await _drained.Reader.ReadAsync();
         }
 
         lock (_gate)
         {
-            if (_spooled == 0 && (_memory.Count == 0 || _size + happened.Data.Length <= MemoryLimit))
+            if (_spooled == 0 && (_memory.Count == 0 || _size + runEvent.Data.Length <= MemoryLimit))
             {
-                _memory.Enqueue(happened);
-                _size += happened.Data.Length;
+                _memory.Enqueue(runEvent);
+                _size += runEvent.Data.Length;
             }
             else
             {
-                Spill(happened);
+                Spill(runEvent);
             }
 
-            _news.TrySetResult();
+            _added.Writer.TryWrite(true);
         }
     }
 
@@ -55,7 +59,7 @@ internal sealed class EventSpool(string path) : IDisposable
         lock (_gate)
         {
             _complete = true;
-            _news.TrySetResult();
+            _added.Writer.TryWrite(true);
         }
     }
 
@@ -64,29 +68,21 @@ internal sealed class EventSpool(string path) : IDisposable
     {
         while (true)
         {
-            Task news;
             lock (_gate)
             {
                 var batch = new List<RunEvent>();
-                while (batch.Count < BatchLimit && Take() is { } happened)
+                while (batch.Count < BatchLimit && Take() is { } runEvent)
                 {
-                    batch.Add(happened);
+                    batch.Add(runEvent);
                 }
 
                 if (batch.Count > 0 || _complete)
                 {
                     return batch;
                 }
-
-                if (_news.Task.IsCompleted)
-                {
-                    _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
-                }
-
-                news = _news.Task;
             }
 
-            await news;
+            await _added.Reader.ReadAsync();
         }
     }
 
@@ -96,16 +92,15 @@ internal sealed class EventSpool(string path) : IDisposable
         _file?.Dispose();
     }
 
-    private bool IsFull(out Task drained)
+    private bool IsFull()
     {
         lock (_gate)
         {
-            drained = _drained.Task;
             return _file?.Length >= FileLimit;
         }
     }
 
-    private void Spill(RunEvent happened)
+    private void Spill(RunEvent runEvent)
     {
         _file ??= new FileStream(path, new FileStreamOptions
         {
@@ -113,22 +108,22 @@ internal sealed class EventSpool(string path) : IDisposable
             Options = FileOptions.DeleteOnClose,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
-        if (happened.Report is not null)
+        if (runEvent.Report is not null)
         {
-            _reports.Enqueue(happened);
+            _reports.Enqueue(runEvent);
         }
 
-        JsonSerializer.Serialize(_file, happened.Report is null ? happened : null);
+        JsonSerializer.Serialize(_file, runEvent.Report is null ? runEvent : null);
         _file.WriteByte((byte)'\n');
         _spooled++;
     }
 
     private RunEvent? Take()
     {
-        if (_memory.TryDequeue(out var happened))
+        if (_memory.TryDequeue(out var runEvent))
         {
-            _size -= happened.Data.Length;
-            return happened;
+            _size -= runEvent.Data.Length;
+            return runEvent;
         }
 
         if (_spooled == 0)
@@ -139,15 +134,14 @@ internal sealed class EventSpool(string path) : IDisposable
         _file!.Flush();
         _reader ??= new StreamReader(
             path, new FileStreamOptions { Access = FileAccess.Read, Share = FileShare.ReadWrite | FileShare.Delete });
-        happened = JsonSerializer.Deserialize<RunEvent>(_reader.ReadLine()!) ?? _reports.Dequeue();
+        runEvent = JsonSerializer.Deserialize<RunEvent>(_reader.ReadLine()!) ?? _reports.Dequeue();
         if (--_spooled == 0)
         {
             Dispose();
             (_reader, _file) = (null, null);
-            _drained.TrySetResult();
-            _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _drained.Writer.TryWrite(true);
         }
 
-        return happened;
+        return runEvent;
     }
 }

@@ -29,7 +29,7 @@ internal static class ExecutionModule
         builder.Services.AddSingleton<Journals>();
         builder.Services.AddSingleton<RunExecution>();
         builder.Services.AddHostedService<Worker>();
-        // What is left of a drain: the connectors' confirmation, and the links of this process.
+        // After the drain come the connectors' confirmation, and the end of the links of this process.
         builder.Services.AddOptions<HostOptions>().Configure<IOptions<ExecutionOptions>>((host, execution) =>
             host.ShutdownTimeout += TimeSpan.FromSeconds(execution.Value.DrainSeconds) + TimeSpan.FromSeconds(90));
     }

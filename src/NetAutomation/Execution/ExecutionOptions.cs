@@ -20,7 +20,7 @@ internal sealed class ExecutionOptions
     public string AnsiblePlaybook { get; set; } = "/usr/bin/ansible-playbook";
 
     /// <summary>
-    /// False runs the stock <c>ansible-playbook</c>: slower by far, and free of what <c>sandbox/warm.py</c> changes in Ansible.
+    /// False runs the stock <c>ansible-playbook</c>: slower by far, and without the changes that <c>sandbox/warm.py</c> makes in Ansible.
     /// </summary>
     public bool Warm { get; set; } = true;
 
@@ -55,8 +55,8 @@ internal sealed class ExecutionOptions
     public int IdleSeconds { get; set; } = 300;
 
     /// <summary>
-    /// How long a worker that is told to end lets its runs go on, in seconds; what is left then ends at the next task or goes back to the
-    /// queue. Whoever ends the process must wait two minutes longer.
+    /// How long a stopping worker lets its runs go on, in seconds. After that a run ends at its next task or goes back to the queue. A
+    /// supervisor must wait two minutes longer before it kills the process.
     /// </summary>
     [Range(0, 86400)]
     public int DrainSeconds { get; set; } = 60;

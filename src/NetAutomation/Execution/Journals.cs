@@ -3,27 +3,27 @@ using NetAutomation.Runs;
 
 namespace NetAutomation.Execution;
 
-/// <summary>The journal, in a scope of its own for each use: a run outlives the connections it writes over.</summary>
+/// <summary>Services that use the database, in a scope of its own for each use: a run outlives the connections it writes over.</summary>
 internal sealed class Journals(IServiceScopeFactory scopes, TimeProvider clock)
 {
-    public async Task<T> Once<TService, T>(Func<TService, Task<T>> use)
+    public async Task<T> Use<TService, T>(Func<TService, Task<T>> work)
         where TService : notnull
     {
         await using var scope = scopes.CreateAsyncScope();
-        return await use(scope.ServiceProvider.GetRequiredService<TService>());
+        return await work(scope.ServiceProvider.GetRequiredService<TService>());
     }
 
-    /// <summary>Waits for a database that is away; what is done must be harmless to repeat.</summary>
-    public Task<T> Outlast<TService, T>(Func<TService, Task<T>> use)
-        where TService : notnull => DatabaseAway.Outlast(() => Once(use), clock, CancellationToken.None);
+    /// <summary>Waits while the database is not available; the work must be harmless to repeat.</summary>
+    public Task<T> RetryUntilAvailable<TService, T>(Func<TService, Task<T>> work)
+        where TService : notnull => DatabaseOutage.Retry(() => Use(work), clock, CancellationToken.None);
 
-    public Task<bool> Outlast(Func<RunJournal, Task<bool>> use) => Outlast<RunJournal, bool>(use);
+    public Task<bool> RetryUntilAvailable(Func<RunJournal, Task<bool>> work) => RetryUntilAvailable<RunJournal, bool>(work);
 
     /// <summary>
-    /// The next run for a worker, or null. A claim is never repeated, reading what was claimed is: else a dead connection costs a lease.
+    /// The next run for a worker, or null. A claim is never repeated. Reading the claimed run is, or a dead connection would cost a lease.
     /// </summary>
     public async Task<ClaimedRun?> Claim(string worker) =>
-        await Once<RunQueue, RunClaim?>(queue => queue.Claim(worker, CancellationToken.None)) is { } claim
-            ? await Outlast<RunQueue, ClaimedRun>(queue => queue.Read(claim, CancellationToken.None))
+        await Use<RunQueue, RunClaim?>(queue => queue.Claim(worker, CancellationToken.None)) is { } claim
+            ? await RetryUntilAvailable<RunQueue, ClaimedRun>(queue => queue.Read(claim, CancellationToken.None))
             : null;
 }

@@ -20,36 +20,35 @@ internal sealed partial class RunExecution(
 {
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
-    // By then the session rows of a replica that died are no longer taken for live ones.
+    // After this time the session rows of a replica that died no longer count as live.
     private static readonly TimeSpan _longestConfirmation = TimeSpan.FromSeconds(100);
 
-    /// <param name="stop">The worker leaves: the run ends soon, and where another attempt may take it up it goes back to the queue.</param>
+    /// <param name="stop">The worker stops: the run ends soon, and goes back to the queue where another attempt may continue it.</param>
     public async Task Execute(ClaimedRun run, CancellationToken stop)
     {
-        var prepared =
-            await journals.Outlast<IServiceProvider, (BlockVersion, IReadOnlyList<DeviceLogin>, IReadOnlyDictionary<string, string>)?>(
-                services => Prepare(services, run));
-        if (!await journals.Outlast(journal => journal.Start(run, CancellationToken.None)))
+        var prepared = await journals.RetryUntilAvailable<IServiceProvider, Prepared?>(services => Prepare(services, run));
+        if (!await journals.RetryUntilAvailable(journal => journal.Start(run, CancellationToken.None)))
         {
-            Forget(prepared?.Item2 ?? []);
+            Forget(prepared?.Devices ?? []);
             return;
         }
 
-        if (prepared is not var (block, devices, platformFolders))
+        if (prepared is null)
         {
             await Finish(run, cancelled: false, DeviceCode.InternalError);
             return;
         }
 
         using var watch = new RunWatch(run, dialler, journals, clock);
-        var platformOf = devices.ToDictionary(device => device.DeviceId, device => device.Platform);
+        var platformOf = prepared.Devices.ToDictionary(device => device.DeviceId, device => device.Platform);
         using var recorder = new RunRecorder(
             run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, platformOf, metrics, clock,
             watch.Stop, log);
+        recorder.Start();
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
-        var verdict = await Work(run, block, devices, platformFolders, watch, recorder);
-        Forget(devices);
+        var verdict = await Work(run, prepared, watch, recorder);
+        Forget(prepared.Devices);
         watch.Close();
         var recorded = await recorder.Flush();
         if (!await NoStreams(run, watch) && !watch.Lost)
@@ -63,7 +62,7 @@ internal sealed partial class RunExecution(
         }
         else if (verdict.HandBack || !recorded)
         {
-            await journals.Outlast<RunQueue, string?>(queue => queue.HandBack(run, CancellationToken.None));
+            await journals.RetryUntilAvailable<RunQueue, string?>(queue => queue.HandBack(run, CancellationToken.None));
         }
         else
         {
@@ -74,14 +73,11 @@ internal sealed partial class RunExecution(
         await watching;
     }
 
-    private async Task<Verdict> Work(
-        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders,
-        RunWatch watch,
-        RunRecorder recorder)
+    private async Task<Verdict> Work(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
     {
         try
         {
-            return await WorkBatches(run, block, devices, platformFolders, watch, recorder);
+            return await WorkBatches(run, prepared, watch, recorder);
         }
         catch (Exception fault)
         {
@@ -90,17 +86,14 @@ internal sealed partial class RunExecution(
         }
     }
 
-    private async Task<Verdict> WorkBatches(
-        ClaimedRun run, BlockVersion block, IReadOnlyList<DeviceLogin> devices, IReadOnlyDictionary<string, string> platformFolders,
-        RunWatch watch,
-        RunRecorder recorder)
+    private async Task<Verdict> WorkBatches(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
         var job =
             new SandboxJob(
-                "", block.Directory, platformFolders, run.Mode == RunMode.Check, run.Input, [], run.Timeout,
+                "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, run.Input, [], run.Timeout,
                 TimeSpan.FromSeconds(options.Value.IdleSeconds));
-        foreach (var batch in devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
+        foreach (var batch in prepared.Devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
             var reason = await NotStartedReason(run, watch, left, failures, first: number == 0);
@@ -144,35 +137,18 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>Why the next batch is not started: a code; null where it is.</summary>
-    private async Task<string?> NotStartedReason(ClaimedRun run, RunWatch watch, TimeSpan left, int failures, bool first)
-    {
-        if (watch.Cancelled)
-        {
-            return DeviceCode.Cancelled;
-        }
-
-        if (watch.Stopped)
-        {
-            return DeviceCode.WorkerStopped;
-        }
-
-        if (left <= TimeSpan.Zero)
-        {
-            return DeviceCode.HardTimeout;
-        }
-
-        if (failures > (run.Rollout?.MaxFailures ?? int.MaxValue))
-        {
-            return DeviceCode.MaxFailures;
-        }
-
-        return !first && await journals.Outlast(journal => journal.OutsideWindows(run, CancellationToken.None))
-            ? DeviceCode.WindowClosed : null;
-    }
+    private async Task<string?> NotStartedReason(ClaimedRun run, RunWatch watch, TimeSpan left, int failures, bool first) =>
+        watch.Cancelled ? DeviceCode.Cancelled
+        : watch.Stopped ? DeviceCode.WorkerStopped
+        : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
+        : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? DeviceCode.MaxFailures
+        : !first && await journals.RetryUntilAvailable(journal => journal.OutsideWindows(run, CancellationToken.None))
+            ? DeviceCode.WindowClosed
+        : null;
 
     /// <summary>
-    /// Looks, in check mode, at what a lost attempt may have configured. A device found as wanted is done; one that is not is configured
-    /// once more; one that cannot be looked at stays unknown.
+    /// Checks the devices that a lost attempt may have configured. A device that is as wanted is done; another is configured again; one
+    /// that cannot be checked stays unknown.
     /// </summary>
     private async Task<IReadOnlyList<DeviceLogin>> Verify(
         ClaimedRun run, SandboxJob job, DeviceLogin[] batch, RunWatch watch, RunRecorder recorder)
@@ -210,7 +186,7 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>
-    /// One sandbox from start to end. Outcomes that leave a device open are reported by the caller, who knows what follows.
+    /// One sandbox from start to end. The caller reports the outcomes after which a device may be tried again.
     /// </summary>
     private async Task<SandboxResult> Sandboxed(
         ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
@@ -218,29 +194,26 @@ internal sealed partial class RunExecution(
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
         using var span = Spans.Start("sandbox");
-        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(Describe)] }, async (alias, cancel) =>
+        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(SandboxDevice.Of)] }, async (alias, cancel) =>
         {
             // A sandbox that was kept ready calls out of a context of its own.
             using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
             return await DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel);
         });
         watch.Attach(sandbox);
-        var looks = job.Check && run.Mode == RunMode.Apply;
+        var verifies = job.Check && run.Mode == RunMode.Apply;
         try
         {
-            await foreach (var happened in sandbox.Events)
+            await foreach (var (time, type, device, data, outcome) in sandbox.Events)
             {
-                if (happened.Outcome is null)
+                if (outcome is null)
                 {
-                    await recorder.Add(
-                        new RunEvent(
-                            happened.Time, happened.Type, happened.Device is null ? null : DeviceId.Parse(happened.Device), happened.Data));
+                    await recorder.Add(new RunEvent(time, type, device is null ? null : DeviceId.Parse(device), data));
                 }
                 else if (
-                    !looks && happened.Outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown)
-                        && !IsRefused(happened.Outcome))
+                    !verifies && outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown) && !IsRefused(outcome))
                 {
-                    await recorder.Report(Report(happened.Outcome));
+                    await recorder.Report(Report(outcome));
                 }
             }
         }
@@ -272,18 +245,13 @@ internal sealed partial class RunExecution(
         }
     }
 
-    private static SandboxDevice Describe(DeviceLogin device) => new(
-        Alias(device.DeviceId), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
-        device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
-
     private static DeviceReport Report(SandboxDeviceResult result) => new(
         DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
         result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
         [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
 
     /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
-    private async Task<(BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms)?> Prepare(
-        IServiceProvider services, ClaimedRun run)
+    private async Task<Prepared?> Prepare(IServiceProvider services, ClaimedRun run)
     {
         var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
@@ -302,7 +270,7 @@ internal sealed partial class RunExecution(
             new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
-        return (block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run));
+        return new Prepared(block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run));
     }
 
     private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db, ClaimedRun run)
@@ -320,8 +288,8 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>
-    /// True once the connectors have confirmed that no stream of the run is open. Where a link is gone that takes until its streams must
-    /// have been cut, for want of a permit or because the connector noticed.
+    /// True once the connectors have confirmed that no stream of the run is open. Where a link is lost, this takes until its streams must
+    /// have been cut: the permit has run out, or the connector has noticed the loss.
     /// </summary>
     private async Task<bool> NoStreams(ClaimedRun run, RunWatch watch)
     {
@@ -340,12 +308,17 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>The outcomes are known; only writing them can fail, and then only for as long as the database is away.</summary>
-    private Task<bool> Finish(ClaimedRun run, bool cancelled, string? rest) =>
-        journals.Outlast<RunEndings, bool>(endings => endings.Finish(run, cancelled, rest, CancellationToken.None));
+    private Task<bool> Finish(ClaimedRun run, bool cancelled, string? notStarted) =>
+        journals.RetryUntilAvailable<RunEndings, bool>(endings => endings.Finish(run, cancelled, notStarted, CancellationToken.None));
+
+    /// <summary>Content and logins for the work on a run.</summary>
+    /// <param name="Platforms">Folders by name.</param>
+    private sealed record Prepared(
+        BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms);
 
     /// <summary>How the work on the devices of a run ended.</summary>
     /// <param name="NotStarted">Why the devices that are left were not started: a code.</param>
-    /// <param name="HandBack">Another attempt takes up what is left.</param>
+    /// <param name="HandBack">Another attempt continues with the devices that are left.</param>
     private sealed record Verdict(string? NotStarted = null, bool HandBack = false);
 
     private static partial class Log

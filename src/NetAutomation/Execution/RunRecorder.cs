@@ -3,40 +3,26 @@ using NetAutomation.Runs;
 namespace NetAutomation.Execution;
 
 /// <summary>Writes a run's events and outcomes in the background, in order and once each; while the database is away they wait.</summary>
-internal sealed partial class RunRecorder : IDisposable
+/// <param name="stop">Called when nothing more can be written: the run must not go on unrecorded.</param>
+internal sealed partial class RunRecorder(
+    ClaimedRun run, string spoolPath, Journals journals, IReadOnlyDictionary<DeviceId, string> platforms, RunMetrics metrics,
+    TimeProvider clock, Action stop, ILogger log) : IDisposable
 {
-    private readonly ClaimedRun _run;
-    private readonly Journals _journals;
-    private readonly TimeProvider _clock;
-    private readonly EventSpool _spool;
-    private readonly Action _stop;
-    private readonly ILogger _log;
-    private readonly IReadOnlyDictionary<DeviceId, string> _platforms;
-    private readonly RunMetrics _metrics;
+    private readonly EventSpool _spool = new(spoolPath);
     private readonly HashSet<DeviceId> _reported = [];
     private readonly Dictionary<DeviceId, DateTimeOffset> _begun = [];
-    private readonly Task<bool> _writing;
+    private Task<bool> _writing = Task.FromResult(false);
 
-    /// <param name="stop">Called when nothing more can be written: the run must not go on unrecorded.</param>
-    public RunRecorder(
-        ClaimedRun run, string spoolPath, Journals journals, IReadOnlyDictionary<DeviceId, string> platforms, RunMetrics metrics,
-        TimeProvider clock,
-        Action stop, ILogger log)
-    {
-        (_run, _journals, _clock, _stop, _log) = (run, journals, clock, stop, log);
-        (_platforms, _metrics) = (platforms, metrics);
-        _spool = new EventSpool(spoolPath);
-        _writing = Task.Run(WriteAll);
-    }
+    public void Start() => _writing = Task.Run(WriteAll);
 
-    public Task Add(RunEvent happened)
+    public Task Add(RunEvent runEvent)
     {
-        if (happened is { Type: "device_started", Device: { } device })
+        if (runEvent is { Type: "device_started", Device: { } device })
         {
-            _begun.TryAdd(device, happened.Time);
+            _begun.TryAdd(device, runEvent.Time);
         }
 
-        return _spool.Add(happened);
+        return _spool.Add(runEvent);
     }
 
     /// <summary>A device's final outcome; the first one stands.</summary>
@@ -47,10 +33,10 @@ internal sealed partial class RunRecorder : IDisposable
             return Task.CompletedTask;
         }
 
-        var now = _clock.GetUtcNow();
+        var now = clock.GetUtcNow();
         if (_begun.TryGetValue(report.Device, out var begun))
         {
-            _metrics.Ended(_run.Block, _platforms[report.Device], report.Outcome, now - begun);
+            metrics.Ended(run.Block, platforms[report.Device], report.Outcome, now - begun);
         }
 
         return _spool.Add(RunEvent.Of(now, report));
@@ -83,18 +69,18 @@ internal sealed partial class RunRecorder : IDisposable
     {
         try
         {
-            if (await _journals.Outlast(journal => journal.Write(_run, before, batch, CancellationToken.None)))
+            if (await journals.RetryUntilAvailable(journal => journal.Write(run, before, batch, CancellationToken.None)))
             {
-                _metrics.Written(_clock.GetUtcNow() - batch[0].Time);
+                metrics.Written(clock.GetUtcNow() - batch[0].Time);
                 return true;
             }
         }
         catch (Exception fault)
         {
-            Log.WriteFailed(_log, fault, _run.Id);
+            Log.WriteFailed(log, fault, run.Id);
         }
 
-        _stop();
+        stop();
         return false;
     }
 

@@ -6,7 +6,7 @@ namespace NetAutomation.Execution;
 
 /// <summary>
 /// For as long as a run lasts: renews its lease and its permit, and stops it when it was lost, a cancel was asked for, or the worker
-/// leaves. A refused renewal kills at once; a database that cannot be reached does not, since nobody else can be given the run then.
+/// leaves. A refused renewal kills at once; a database that cannot be reached does not, since no other worker can get the run then.
 /// </summary>
 internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals journals, TimeProvider clock) : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
 
     public bool GoesOn => !Lost && !Cancelled && !Stopped;
 
-    /// <summary>What is to be stopped from now on.</summary>
+    /// <summary>The sandbox to stop from now on.</summary>
     public void Attach(SandboxRun sandbox)
     {
         lock (_gate)
@@ -42,7 +42,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
         }
     }
 
-    /// <summary>Asks whether a cancel was asked for.</summary>
+    /// <summary>Reads whether a cancel was asked for.</summary>
     public async Task LookForCancel()
     {
         if (!Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
@@ -54,7 +54,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     /// <summary>Ends the run early: the tasks under way may end, no further one starts.</summary>
     public void Stop() => End(() => Stopped = true, _grace);
 
-    /// <summary>No more permits: whatever stream should be left, its connector cuts it.</summary>
+    /// <summary>Gives no more permits: a stream that is left is cut by its connector.</summary>
     public void Close() => Volatile.Write(ref _closing, true);
 
     public Task Over() => _over.CancelAsync();
@@ -87,7 +87,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     }
 
     /// <summary>
-    /// True where the lease was renewed. The permit follows only what is not known to be lost: a worker that was frozen asks first.
+    /// True where the lease was renewed. A permit is given only while the run is not known to be lost: a frozen worker asks first.
     /// </summary>
     private async Task<bool> Renew()
     {
@@ -109,7 +109,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     {
         try
         {
-            return await journals.Once(question);
+            return await journals.Use(question);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {

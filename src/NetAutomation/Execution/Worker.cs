@@ -10,7 +10,7 @@ using NetAutomation.Web.Telemetry;
 namespace NetAutomation.Execution;
 
 /// <summary>
-/// Claims runs while it has room and executes each by itself. Told to end, it claims no more and lets its runs go on for a while. Refuses
+/// Claims runs while it has room and executes each by itself. When it stops, it claims no more and lets its runs go on for a while. Refuses
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
@@ -55,7 +55,8 @@ internal sealed partial class Worker(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         launcher.KeepReady(
-            platforms.Root, await journals.Outlast<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
+            platforms.Root,
+            await journals.RetryUntilAvailable<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {
             await _room.WaitAsync(stoppingToken);
@@ -65,7 +66,7 @@ internal sealed partial class Worker(
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
                 run = await journals.Claim(_name);
             }
-            catch (Exception fault) when (DatabaseAway.Is(fault))
+            catch (Exception fault) when (DatabaseOutage.Is(fault))
             {
                 Log.DatabaseAway(log, fault.Message);
             }

@@ -2,94 +2,43 @@ using Npgsql;
 
 namespace NetAutomation.Persistence;
 
-/// <summary>Tells other processes by LISTEN and NOTIFY, after the commit. It says only "look now" and may be lost.</summary>
-internal abstract partial class Bell(string channel, NpgsqlDataSource database, TimeProvider time, ILogger log) : BackgroundService
+/// <summary>A notification without content: "look now", for this process at once and for the others.</summary>
+internal abstract class Bell(string channel, NpgsqlDataSource database, TimeProvider clock, ILogger log)
+    : NotificationChannel(channel, database, clock, log)
 {
-    private static readonly TimeSpan _apart = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan _again = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _check = TimeSpan.FromSeconds(10);
-    private readonly SemaphoreSlim _heard = new(0, 1);
-    private readonly SemaphoreSlim _tell = new(0, 1);
-
-    /// <summary>This process waits for the bell.</summary>
-    protected virtual bool Listens => true;
-
-    /// <summary>This process rings for others.</summary>
-    protected virtual bool Speaks => true;
+    private readonly SemaphoreSlim _received = new(0, 1);
+    private readonly SemaphoreSlim _rung = new(0, 1);
 
     /// <summary>Call after the commit.</summary>
     public void Ring()
     {
         if (Listens)
         {
-            Release(_heard);
+            Release(_received);
         }
 
-        if (Speaks)
+        if (Notifies)
         {
-            Release(_tell);
+            Release(_rung);
         }
     }
 
     /// <summary>True once it rings, false after this long.</summary>
-    public Task<bool> Wait(TimeSpan longest, CancellationToken cancel) => _heard.WaitAsync(longest, cancel);
+    public Task<bool> Wait(TimeSpan longest, CancellationToken cancel) => _received.WaitAsync(longest, cancel);
 
     public override void Dispose()
     {
         base.Dispose();
-        _heard.Dispose();
-        _tell.Dispose();
+        _received.Dispose();
+        _rung.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        Listens ? Repeat(Listen, stoppingToken) : Task.CompletedTask, Speaks ? Repeat(Speak, stoppingToken) : Task.CompletedTask);
+    protected override void Receive(string payload) => Release(_received);
 
-    private async Task Repeat(Func<CancellationToken, Task> work, CancellationToken cancel)
+    protected override async Task<string[]> Next(CancellationToken cancel)
     {
-        while (!cancel.IsCancellationRequested)
-        {
-            try
-            {
-                await work(cancel);
-            }
-            catch (Exception fault) when (!cancel.IsCancellationRequested)
-            {
-                Log.Broken(log, channel, fault);
-                await Task.Delay(_again, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
-
-    private async Task Listen(CancellationToken cancel)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        connection.Notification += (_, _) => Release(_heard);
-        await using var listen = new NpgsqlCommand($"listen {channel}", connection);
-        while (!cancel.IsCancellationRequested)
-        {
-            // Repeated, since a dead connection is only noticed by using it.
-            await listen.ExecuteNonQueryAsync(cancel);
-            var listened = time.GetTimestamp();
-            while (time.GetElapsedTime(listened) < _check && await connection.WaitAsync(_check, cancel))
-            {
-                // The notification was released above.
-            }
-        }
-    }
-
-    private async Task Speak(CancellationToken cancel)
-    {
-        while (!cancel.IsCancellationRequested)
-        {
-            await _tell.WaitAsync(cancel);
-            await using var command = database.CreateCommand($"notify {channel}");
-            await command.ExecuteNonQueryAsync(cancel);
-            await Task.Delay(_apart, time, cancel);
-        }
+        await _rung.WaitAsync(cancel);
+        return [""];
     }
 
     private static void Release(SemaphoreSlim semaphore)
@@ -100,13 +49,7 @@ internal abstract partial class Bell(string channel, NpgsqlDataSource database, 
         }
         catch (SemaphoreFullException)
         {
-            // Rung already.
+            // It has rung already, and nobody has looked since.
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1001, LogLevel.Warning, "Processes cannot ring {Channel} for each other; they look now and then instead")]
-        public static partial void Broken(ILogger logger, string channel, Exception exception);
     }
 }

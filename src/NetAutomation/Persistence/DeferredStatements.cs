@@ -9,35 +9,36 @@ namespace NetAutomation.Persistence;
 internal sealed class DeferredStatements
 {
     /// <summary>
-    /// Keeps the order between what waits and what EF Core sends itself, and gives the hints of <see cref="NetAutomationDb.AfterCommit"/>.
+    /// Sends the waiting statements before those that EF Core sends itself, and gives the hints of
+    /// <see cref="NetAutomationDb.AfterCommit"/>.
     /// </summary>
     public static readonly IInterceptor Interceptor = new SendBefore();
 
-    private readonly List<(FormattableString Sql, bool ReturnsRows)> _waiting = [];
+    private readonly List<FormattableString> _waiting = [];
     private IDbContextTransaction? _transaction;
     private bool _uncertain;
 
-    public void Add(IDbContextTransaction transaction, FormattableString sql, bool returnsRows)
+    public void Add(IDbContextTransaction transaction, FormattableString sql)
     {
         if (!ReferenceEquals(_transaction, transaction))
         {
-            Drop();
+            Clear();
             _transaction = transaction;
         }
 
-        _waiting.Add((sql, returnsRows));
+        _waiting.Add(sql);
     }
 
     /// <summary>The next statement of the transaction, or its commit, has to take statements along.</summary>
-    public bool Wait(IDbContextTransaction? transaction) => (_uncertain || _waiting.Count > 0)
+    public bool IsNeeded(IDbContextTransaction? transaction) => (_uncertain || _waiting.Count > 0)
         && ReferenceEquals(_transaction, transaction);
 
-    /// <summary>Puts what waits into the batch. Until <see cref="Arrived"/>, only a rollback may follow.</summary>
-    public Sent MoveTo(NpgsqlBatch batch, IDbContextTransaction? transaction)
+    /// <summary>Moves the waiting statements into the batch. Until <see cref="Arrived"/>, only a rollback may follow.</summary>
+    public void MoveTo(NpgsqlBatch batch, IDbContextTransaction? transaction)
     {
-        if (!Wait(transaction))
+        if (!IsNeeded(transaction))
         {
-            return new(batch, 0, 0);
+            return;
         }
 
         if (_uncertain)
@@ -47,80 +48,56 @@ internal sealed class DeferredStatements
         }
 
         _uncertain = true;
-        foreach (var (sql, _) in _waiting)
+        foreach (var sql in _waiting)
         {
             batch.BatchCommands.Add(NetAutomationDb.Command(sql));
         }
 
-        var sent = new Sent(batch, _waiting.Count, _waiting.Count(each => each.ReturnsRows));
         _waiting.Clear();
-        return sent;
     }
 
     public void Arrived() => _uncertain = false;
 
-    /// <summary>After a rollback.</summary>
-    public void Drop()
+    /// <summary>Forgets the waiting statements, after a rollback.</summary>
+    public void Clear()
     {
         _waiting.Clear();
         _uncertain = false;
     }
 
-    /// <summary>The statements of a batch that had waited: its first ones.</summary>
-    /// <param name="Results">How many of them return rows.</param>
-    public readonly record struct Sent(NpgsqlBatch Batch, int Count, int Results)
-    {
-        public bool Hold(NpgsqlBatchCommand? command) => command is not null && Batch.BatchCommands.IndexOf(command) < Count;
-    }
-
     private sealed class SendBefore : DbCommandInterceptor, IDbTransactionInterceptor
     {
-        public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
             DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result,
-            CancellationToken cancellationToken = default)
-        {
-            await Db(eventData).SendDeferred(cancellationToken);
-            return result;
-        }
+            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
 
-        public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-        {
-            await Db(eventData).SendDeferred(cancellationToken);
-            return result;
-        }
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
+            After(eventData, result, cancellationToken);
 
-        public override async ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default)
-        {
-            await Db(eventData).SendDeferred(cancellationToken);
-            return result;
-        }
+        public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<object> result,
+            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
 
-        public async ValueTask<InterceptionResult> TransactionCommittingAsync(
+        public ValueTask<InterceptionResult> TransactionCommittingAsync(
             DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
-            CancellationToken cancellationToken = default)
-        {
-            await Db(eventData).SendDeferred(cancellationToken);
-            return result;
-        }
+            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
 
         public InterceptionResult TransactionCommitting(
             DbTransaction transaction, TransactionEventData eventData, InterceptionResult result) =>
-            Db(eventData) is var db && db.Deferred.Wait(db.Database.CurrentTransaction)
+            Db(eventData) is var db && db.Deferred.IsNeeded(db.Database.CurrentTransaction)
                 ? throw new InvalidOperationException("Deferred statements need an asynchronous commit.")
                 : result;
 
         public ValueTask<InterceptionResult> CreatingSavepointAsync(
             DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
-            CancellationToken cancellationToken = default) =>
-            TransactionCommittingAsync(transaction, eventData, result, cancellationToken);
+            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
 
         public ValueTask<InterceptionResult> RollingBackToSavepointAsync(
             DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
             CancellationToken cancellationToken = default)
         {
-            Db(eventData).Deferred.Drop();
+            Db(eventData).Deferred.Clear();
             return ValueTask.FromResult(result);
         }
 
@@ -131,6 +108,12 @@ internal sealed class DeferredStatements
             hints.ForEach(hint => hint());
             hints.Clear();
             return Task.CompletedTask;
+        }
+
+        private static async ValueTask<T> After<T>(DbContextEventData eventData, T result, CancellationToken cancel)
+        {
+            await Db(eventData).SendDeferred(cancel);
+            return result;
         }
 
         private static NetAutomationDb Db(DbContextEventData eventData) => (NetAutomationDb)eventData.Context!;

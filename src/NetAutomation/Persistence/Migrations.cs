@@ -16,7 +16,7 @@ internal static partial class Migrations
     private static readonly Script[] _migrations = Read("Migrations", "migration");
     private static readonly Script[] _functions = Read("Functions", "function");
 
-    /// <summary>Applies what is missing or has changed, as the owner of the schema. Returns the names applied.</summary>
+    /// <summary>Applies the scripts that are missing or have changed, as the owner of the schema. Returns their names.</summary>
     /// <exception cref="InvalidOperationException">The database cannot become what the files say.</exception>
     public static async Task<IReadOnlyList<string>> Apply(string ownerConnection, CancellationToken cancel)
     {
@@ -27,49 +27,43 @@ internal static partial class Migrations
             connection,
             """
             create schema if not exists web;
-            create table if not exists web.schema_migration (name text primary key, sha256 text not null, applied_at timestamptz not null default now());
+            create table if not exists web.schema_migration (
+              name text primary key, sha256 text not null, applied_at timestamptz not null default now());
             """,
             cancel);
         var known = await Known(connection, cancel);
-        var applied = new List<string>();
-        foreach (var migration in _migrations)
+        if (_migrations.FirstOrDefault(
+            migration => known.TryGetValue(migration.Name, out var hash) && hash != migration.Hash) is { } changed)
         {
-            if (known.TryGetValue(migration.Name, out var before))
-            {
-                if (before != migration.Hash)
-                {
-                    throw new InvalidOperationException($"The {migration.Name} changed after it was applied.");
-                }
-
-                continue;
-            }
-
-            await using var transaction = await connection.BeginTransactionAsync(cancel);
-            await Apply(connection, migration, cancel);
-            await transaction.CommitAsync(cancel);
-            applied.Add(migration.Name);
+            throw new InvalidOperationException($"The {changed.Name} changed after it was applied.");
         }
 
-        if (known.Keys.FirstOrDefault(name => IsMigration(name) && !_migrations.Any(migration => migration.Name == name)) is { } unknown)
+        if (known.Keys.FirstOrDefault(name => name.StartsWith("migration ", StringComparison.Ordinal)
+            && !_migrations.Any(migration => migration.Name == name)) is { } unknown)
         {
             throw new InvalidOperationException($"The database has {unknown}, which this version does not know.");
         }
 
-        await using (var transaction = await connection.BeginTransactionAsync(cancel))
+        Script[] migrations = [.. _migrations.Where(migration => !known.ContainsKey(migration.Name))];
+        foreach (var migration in migrations)
         {
-            // A function may call one whose file comes later.
-            await Run(connection, "set local check_function_bodies = off", cancel);
-            foreach (var function in _functions.Where(function => known.GetValueOrDefault(function.Name) != function.Hash))
-            {
-                await Apply(connection, function, cancel);
-                applied.Add(function.Name);
-            }
-
-            await CompareFunctions(connection, cancel);
-            await transaction.CommitAsync(cancel);
+            await using var own = await connection.BeginTransactionAsync(cancel);
+            await Apply(connection, migration, cancel);
+            await own.CommitAsync(cancel);
         }
 
-        return applied;
+        Script[] functions = [.. _functions.Where(function => known.GetValueOrDefault(function.Name) != function.Hash)];
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        // A function may call one whose file comes later.
+        await Run(connection, "set local check_function_bodies = off", cancel);
+        foreach (var function in functions)
+        {
+            await Apply(connection, function, cancel);
+        }
+
+        await CompareFunctions(connection, cancel);
+        await transaction.CommitAsync(cancel);
+        return [.. migrations.Concat(functions).Select(script => script.Name)];
     }
 
     /// <summary>Null where the database has exactly the schema this binary knows; else what to do about it.</summary>
@@ -79,24 +73,22 @@ internal static partial class Migrations
         var known = await Known(connection, cancel);
         foreach (var script in _migrations.Concat(_functions))
         {
-            if (!known.Remove(script.Name, out var hash))
+            if (!known.Remove(script.Name, out var hash) || hash != script.Hash)
             {
-                return $"The database lacks {script.Name}: run the migrate verb.";
-            }
-
-            if (hash != script.Hash)
-            {
-                return $"The database has another text of {script.Name} than this version: run the migrate verb.";
+                return hash is null ? $"The database lacks {script.Name}: run the migrate verb."
+                    : $"The database has another text of {script.Name} than this version: run the migrate verb.";
             }
         }
 
         return known.Keys.FirstOrDefault() is { } unknown ? $"The database has {unknown}, which this version does not know." : null;
     }
 
-    // In the schemas of the product every function has a file and one signature: what a file no longer says, a migration drops.
+    // In the schemas of the product every function has a file and one signature. A migration drops functions and signatures that go.
     private static async Task CompareFunctions(NpgsqlConnection connection, CancellationToken cancel)
     {
-        await using (var command = new NpgsqlCommand(
+        string[] names = [.. _functions.Select(function => function.Name)];
+        await using var compare = Command(
+            connection,
             """
             with known as (
               select name from web.schema_migration where name like 'function %'),
@@ -110,19 +102,13 @@ internal static partial class Migrations
             from unnest($1::text[]) wanted (name) full join present on present.name = wanted.name
             where wanted.name is null or present.signatures is distinct from 1 limit 1
             """,
-            connection))
+            [names]);
+        if (await compare.ExecuteScalarAsync(cancel) is string fault)
         {
-            command.Parameters.Add(new() { Value = _functions.Select(function => function.Name).ToArray() });
-            if (await command.ExecuteScalarAsync(cancel) is string fault)
-            {
-                throw new InvalidOperationException($"{fault}.");
-            }
+            throw new InvalidOperationException($"{fault}.");
         }
 
-        await using var forget =
-            new NpgsqlCommand("delete from web.schema_migration where name like 'function %' and name <> all ($1)", connection);
-        forget.Parameters.Add(new() { Value = _functions.Select(function => function.Name).ToArray() });
-        await forget.ExecuteNonQueryAsync(cancel);
+        await Run(connection, "delete from web.schema_migration where name like 'function %' and name <> all ($1)", cancel, [names]);
     }
 
     private static async Task Apply(NpgsqlConnection connection, Script script, CancellationToken cancel)
@@ -131,12 +117,13 @@ internal static partial class Migrations
         var sql = Include()
             .Replace(script.Sql, match => _functions.Single(function => function.Name == $"function {match.Groups["name"].Value}").Sql);
         await Run(connection, sql, cancel);
-        await using var command = new NpgsqlCommand(
-            "insert into web.schema_migration (name, sha256) values ($1, $2) on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()",
-            connection);
-        command.Parameters.Add(new() { Value = script.Name });
-        command.Parameters.Add(new() { Value = script.Hash });
-        await command.ExecuteNonQueryAsync(cancel);
+        await Run(
+            connection,
+            """
+            insert into web.schema_migration (name, sha256) values ($1, $2)
+            on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()
+            """,
+            cancel, script.Name, script.Hash);
     }
 
     private static async Task<Dictionary<string, string>> Known(NpgsqlConnection connection, CancellationToken cancel)
@@ -152,13 +139,18 @@ internal static partial class Migrations
         return known;
     }
 
-    private static async Task Run(NpgsqlConnection connection, string sql, CancellationToken cancel)
+    private static async Task Run(NpgsqlConnection connection, string sql, CancellationToken cancel, params object[] values)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = Command(connection, sql, values);
         await command.ExecuteNonQueryAsync(cancel);
     }
 
-    private static bool IsMigration(string name) => name.StartsWith("migration ", StringComparison.Ordinal);
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] values)
+    {
+        var command = new NpgsqlCommand(sql, connection);
+        command.Parameters.AddRange(Array.ConvertAll(values, value => new NpgsqlParameter { Value = value }));
+        return command;
+    }
 
     private static Script[] Read(string folder, string kind)
     {

@@ -25,88 +25,60 @@ internal class NetAutomationDb : DbContext
     /// <summary>Called before a statement is sent that EF Core does not send, so that a test can end the process there.</summary>
     public Action? Sending { get; init; }
 
-    /// <summary>What waits for the next statement.</summary>
+    /// <summary>The statements that wait for the next one.</summary>
     internal DeferredStatements Deferred { get; } = new();
 
     /// <summary>Begins a transaction that sees and writes rows of this tenant only (row-level security).</summary>
     public async Task<IDbContextTransaction> Begin(TenantId tenant, CancellationToken cancel)
     {
         var transaction = await Database.BeginTransactionAsync(cancel);
-        Deferred.Add(transaction, As(tenant), returnsRows: true);
+        Deferred.Add(transaction, As(tenant));
         return transaction;
     }
 
     /// <summary>
-    /// Sends a statement without result together with the next one, or with the commit, which saves its round trip. Where it is refused,
-    /// that one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
+    /// Sends a statement whose result nobody needs together with the next one, or with the commit, which saves its round trip. Where it is
+    /// refused, that one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
     /// </summary>
-    public void SendWithNext(FormattableString sql)
-    {
-        // Only the answer of the server says for certain that a statement returns rows; these would be read as rows of the next statement.
-        if (sql.Format.StartsWith("select", StringComparison.OrdinalIgnoreCase)
-            || sql.Format.Contains("returning", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ArgumentException("Its rows would be read as rows of the next statement.", nameof(sql));
-        }
-
-        Deferred.Add(
-            Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql,
-            returnsRows: false);
-    }
+    public void SendWithNext(FormattableString sql) => Deferred.Add(
+        Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql);
 
     /// <summary>
     /// Runs a statement; interpolated values become parameters, an interpolated statement a part of this one. Returns the number of rows.
     /// </summary>
-    public async Task<int> Execute(FormattableString sql, CancellationToken cancel = default)
-    {
-        await using var opened = await Open(cancel);
-        await using var batch = Batch(out var deferred, null, sql);
-        await Send(batch, deferred, cancel);
-        return batch.BatchCommands[^1].RecordsAffected;
-    }
+    public Task<int> Execute(FormattableString sql, CancellationToken cancel = default) => Execute([sql], cancel);
 
     /// <summary>Rows of a query as records: columns in snake case, members in Pascal case.</summary>
-    public async Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default)
-    {
-        var rows = new List<T>();
-        await foreach (var row in Stream<T>(sql, cancel))
-        {
-            rows.Add(row);
-        }
-
-        return rows;
-    }
-
-    /// <summary>Two queries, the second after the first, in one round trip.</summary>
-    /// <param name="alone">Begins no transaction: the two see rows of this tenant only, and nothing comes after them.</param>
-    public async Task<(List<TFirst> First, List<TSecond> Second)> Query<TFirst, TSecond>(
-        FormattableString first, FormattableString second, CancellationToken cancel, TenantId? alone = null)
-    {
-        await using var opened = await Open(cancel);
-        await using var batch = Batch(out var deferred, alone, first, second);
-        await using var reader = await Read(batch, deferred, cancel);
-        var rows = await All<TFirst>(reader, cancel);
-        await reader.NextResultAsync(cancel);
-        return (rows, await All<TSecond>(reader, cancel));
-    }
+    public Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default) =>
+        Send([sql], (_, reader) => All<T>(reader, cancel), cancel);
 
     /// <summary>
-    /// A query by itself that sees rows of this tenant only: one round trip, where a transaction around it makes two more.
+    /// A query in the transaction, or by itself where there is none: then it sees rows of this tenant only, in one round trip where a
+    /// transaction around it makes two more.
     /// </summary>
-    public async Task<List<T>> QueryAlone<T>(TenantId tenant, FormattableString sql, CancellationToken cancel)
-    {
-        await using var opened = await Open(cancel);
-        await using var batch = Batch(out var deferred, tenant, sql);
-        await using var reader = await Read(batch, deferred, cancel);
-        return await All<T>(reader, cancel);
-    }
+    public Task<List<T>> QueryAs<T>(TenantId tenant, FormattableString sql, CancellationToken cancel) =>
+        Send([sql], (_, reader) => All<T>(reader, cancel), cancel, tenant);
+
+    /// <summary>Two queries, the second after the first, in one round trip.</summary>
+    /// <param name="tenant">Where there is no transaction: the two see rows of this tenant only.</param>
+    public Task<(List<TFirst> First, List<TSecond> Second)> Query<TFirst, TSecond>(
+        FormattableString first, FormattableString second, CancellationToken cancel, TenantId? tenant = null) =>
+        Send(
+            [first, second],
+            async (_, reader) =>
+            {
+                var rows = await All<TFirst>(reader, cancel);
+                await reader.NextResultAsync(cancel);
+                return (rows, await All<TSecond>(reader, cancel));
+            },
+            cancel, tenant);
 
     /// <summary>Row by row, for results that do not fit into memory. The connection does nothing else meanwhile.</summary>
     public async IAsyncEnumerable<T> Stream<T>(FormattableString sql, [EnumeratorCancellation] CancellationToken cancel)
     {
         await using var opened = await Open(cancel);
-        await using var batch = Batch(out var deferred, null, sql);
-        await using var reader = await Read(batch, deferred, cancel);
+        await using var batch = Batch(out var first, null, sql);
+        await using var reader = await Read(batch, first, cancel);
         var row = Rows<T>.Of(reader);
         while (await reader.ReadAsync(cancel))
         {
@@ -118,15 +90,9 @@ internal class NetAutomationDb : DbContext
     public async Task<T?> Scalar<T>(FormattableString sql, CancellationToken cancel = default) =>
         (await Query<T>(sql, cancel)).FirstOrDefault();
 
-    /// <summary>Sends what waits for the next statement.</summary>
-    internal async Task SendDeferred(CancellationToken cancel)
-    {
-        if (Deferred.Wait(Database.CurrentTransaction))
-        {
-            await using var batch = Batch(out var deferred, null);
-            await Send(batch, deferred, cancel);
-        }
-    }
+    /// <summary>Sends the statements that wait for the next one.</summary>
+    internal Task SendDeferred(CancellationToken cancel) =>
+        Deferred.IsNeeded(Database.CurrentTransaction) ? Execute([], cancel) : Task.CompletedTask;
 
     public override Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
@@ -157,37 +123,56 @@ internal class NetAutomationDb : DbContext
         return rows;
     }
 
-    private async Task Send(NpgsqlBatch batch, DeferredStatements.Sent deferred, CancellationToken cancel)
+    /// <summary>Returns the number of rows of the last statement.</summary>
+    private Task<int> Execute(FormattableString[] statements, CancellationToken cancel)
     {
         Sending?.Invoke();
-        try
-        {
-            await batch.ExecuteNonQueryAsync(cancel);
-        }
-        catch (PostgresException fault) when (deferred.Hold(fault.BatchCommand))
-        {
-            throw new DeferredStatementException(fault);
-        }
+        return Send(
+            statements,
+            async (batch, reader) =>
+            {
+                while (await reader.NextResultAsync(cancel))
+                {
+                    // Nobody needs the rows.
+                }
 
-        Deferred.Arrived();
+                return batch.BatchCommands[^1].RecordsAffected;
+            },
+            cancel);
     }
 
-    /// <summary>The reader at the first result of the statement itself.</summary>
-    private async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, DeferredStatements.Sent deferred, CancellationToken cancel)
+    /// <summary>Sends the statements, after the deferred ones, in one round trip.</summary>
+    /// <param name="read">Reads the answer, beginning at the first result of the statements.</param>
+    /// <param name="tenant">Where there is no transaction: the statements see rows of this tenant only.</param>
+    private async Task<T> Send<T>(
+        FormattableString[] statements, Func<NpgsqlBatch, NpgsqlDataReader, Task<T>> read, CancellationToken cancel,
+        TenantId? tenant = null)
+    {
+        await using var opened = await Open(cancel);
+        await using var batch = Batch(out var first, tenant, statements);
+        await using var reader = await Read(batch, first, cancel);
+        return await read(batch, reader);
+    }
+
+    /// <summary>The reader at the first result of this command or a later one.</summary>
+    /// <param name="first">The number of the commands before it, whose rows are passed over.</param>
+    private async Task<NpgsqlDataReader> Read(NpgsqlBatch batch, int first, CancellationToken cancel)
     {
         NpgsqlDataReader? reader = null;
         try
         {
             reader = await batch.ExecuteReaderAsync(cancel);
-            for (var left = deferred.Results; left > 0; left--)
+            // The server completes a command after its last row, and Npgsql learns its type then.
+            while (first > 0 && batch.BatchCommands[first - 1].StatementType == StatementType.Unknown
+                && await reader.NextResultAsync(cancel))
             {
-                await reader.NextResultAsync(cancel);
+                // Rows of an earlier command.
             }
         }
         catch (Exception fault)
         {
             await (reader?.DisposeAsync() ?? default);
-            if (fault is PostgresException refusal && deferred.Hold(refusal.BatchCommand))
+            if (fault is PostgresException { BatchCommand: { } refused } refusal && batch.BatchCommands.IndexOf(refused) < first)
             {
                 throw new DeferredStatementException(refusal);
             }
@@ -205,25 +190,21 @@ internal class NetAutomationDb : DbContext
         return new Opened(this);
     }
 
-    private NpgsqlBatch Batch(out DeferredStatements.Sent deferred, TenantId? alone, params ReadOnlySpan<FormattableString> statements)
+    /// <param name="first">The number of commands before these statements.</param>
+    private NpgsqlBatch Batch(out int first, TenantId? tenant, params ReadOnlySpan<FormattableString> statements)
     {
         var transaction = Database.CurrentTransaction;
-        if (alone is not null && transaction is not null)
-        {
-            throw new InvalidOperationException("The transaction has a tenant already.");
-        }
-
         var batch = ((NpgsqlConnection)Database.GetDbConnection()).CreateBatch();
         batch.Timeout = Database.GetCommandTimeout() ?? batch.Timeout;
         batch.Transaction = (NpgsqlTransaction?)transaction?.GetDbTransaction();
-        deferred = Deferred.MoveTo(batch, transaction);
-        if (alone is { } tenant)
+        Deferred.MoveTo(batch, transaction);
+        if (transaction is null && tenant is { } alone)
         {
             // A batch without a transaction is one by itself.
-            batch.BatchCommands.Add(Command(As(tenant)));
-            deferred = deferred with { Results = 1 };
+            batch.BatchCommands.Add(Command(As(alone)));
         }
 
+        first = batch.BatchCommands.Count;
         foreach (var sql in statements)
         {
             batch.BatchCommands.Add(Command(sql));

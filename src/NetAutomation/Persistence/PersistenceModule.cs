@@ -22,10 +22,10 @@ internal sealed class DatabaseOptions
 
 internal static class PersistenceModule
 {
-    // Statements are few and come again: the server parses and plans each once for a connection. A reset would throw away what functions
-    // and foreign keys have planned, at every use of a connection; nothing of a session outlives its transaction here but what is taken
-    // back by hand. A fault says which statement of a batch it belongs to, for the deferred ones. A connection string may say otherwise.
-    private const string Usual =
+    // Statements are few and come again: the server parses and plans each once for a connection. A reset at every use of a connection
+    // would discard the plans of functions and foreign keys, and no setting of a session outlives its transaction unless the code takes it
+    // back. A fault names its statement in a batch, for the deferred ones. A connection string may override all this.
+    private const string Defaults =
         "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Include Failed Batched Command=true;";
 
     public static void AddPersistence(this IHostApplicationBuilder builder)
@@ -35,7 +35,7 @@ internal static class PersistenceModule
         var options = builder.Configuration.GetSection("Database").Get<DatabaseOptions>() ?? new();
         services.AddKeyedSingleton("app", (_, _) => Source(options.App));
         services.AddKeyedSingleton("system", (_, _) => Source(options.System));
-        // The options are made once, not for every request.
+        // The options are made only once, not for every request.
         services.AddDbContext<NetAutomationDb>(
             (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")),
             optionsLifetime: ServiceLifetime.Singleton);
@@ -45,7 +45,7 @@ internal static class PersistenceModule
         services.AddHostedService<SchemaCheck>();
     }
 
-    public static NpgsqlDataSource Source(string connection) => NpgsqlDataSource.Create(Usual + connection);
+    public static NpgsqlDataSource Source(string connection) => NpgsqlDataSource.Create(Defaults + connection);
 
     private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
         context.UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor)

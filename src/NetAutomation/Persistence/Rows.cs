@@ -36,14 +36,14 @@ internal static class Rows<T>
         var columns = new List<string>();
         var constructor = type.GetConstructors().MaxBy(each => each.GetParameters().Length)
             ?? throw new InvalidOperationException($"{type} has no public constructor.");
-        var made =
+        var created =
             Expression.New(constructor, Array.ConvertAll(constructor.GetParameters(), each => Field(each.Name!, each.ParameterType)));
         var members = type.GetProperties()
             .Where(each => each.SetMethod is not null && !constructor.GetParameters().Any(parameter => parameter.Name == each.Name))
             .Select(each => Expression.Bind(each, Field(each.Name, each.PropertyType))).ToList();
         return (
             [.. columns],
-            Expression.Lambda<Func<DbDataReader, int[], T>>(Expression.MemberInit(made, members), reader, ordinals).Compile());
+            Expression.Lambda<Func<DbDataReader, int[], T>>(Expression.MemberInit(created, members), reader, ordinals).Compile());
 
         Expression Field(string name, Type of)
         {
@@ -73,17 +73,20 @@ internal static class Fields
     private static Expression Value(Expression reader, Expression ordinal, Type type)
     {
         Expression Typed(Type of) => Expression.Call(reader, _typed.MakeGenericMethod(of), ordinal);
-        Expression Made(Type from) => Expression.New(type.GetConstructor([from])!, Typed(from));
+        Expression From(Type stored) => Expression.New(type.GetConstructor([stored])!, Typed(stored));
         return type switch
         {
             _ when _plain.Contains(type) => Typed(type),
             { IsEnum: true } => Expression.Call(typeof(Wire), nameof(Wire.Value), [type], Typed(typeof(string))),
-            _ when type == typeof(Money) => Made(typeof(long)),
-            _ when IsId(type) => Made(typeof(Guid)),
-            _ when type == typeof(DateTimeOffset) => Made(typeof(DateTime)),
+            _ when type == typeof(Money) => From(typeof(long)),
+            _ when IsId(type) => From(typeof(Guid)),
+            _ when type == typeof(DateTimeOffset) => From(typeof(DateTime)),
+            _ when type == typeof(JsonElement) => Expression.Call(typeof(Fields), nameof(Json), null, Typed(typeof(string))),
             _ => Expression.Convert(Expression.Call(typeof(Fields), nameof(Other), null, reader, ordinal, Expression.Constant(type)), type),
         };
     }
+
+    private static JsonElement Json(string text) => JsonElement.Parse(text);
 
     private static object Other(DbDataReader reader, int ordinal, Type type) => reader.GetValue(ordinal) switch
     {

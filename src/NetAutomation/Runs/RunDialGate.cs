@@ -6,7 +6,7 @@ namespace NetAutomation.Runs;
 
 /// <summary>
 /// Lets a stream through only while its run is running and holds the device with this fence, by the database. While the database is away,
-/// what it said of the run less than a lease ago still holds: nobody can have taken the run since. A dial that comes later waits a little.
+/// its last answer is good for as long as a lease: no other worker can have the run in that time. A later dial waits a little.
 /// </summary>
 internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider clock) : IDialGate
 {
@@ -29,7 +29,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
 
             return may;
         }
-        catch (Exception fault) when (DatabaseAway.Is(fault))
+        catch (Exception fault) when (DatabaseOutage.Is(fault))
         {
             if (_confirmed.TryGetValue(key, out var at) && clock.GetElapsedTime(at) < RunQueue.Lease)
             {
@@ -38,7 +38,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
 
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             patience.CancelAfter(_patience);
-            return await DatabaseAway.Outlast(() => Ask(dial, patience.Token), clock, patience.Token);
+            return await DatabaseOutage.Retry(() => Ask(dial, patience.Token), clock, patience.Token);
         }
     }
 
@@ -46,12 +46,14 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
-        return (await db.QueryAlone<bool>(
+        return (await db.QueryAs<bool>(
             dial.Tenant,
             $"""
-            select exists (select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
-                           where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state in {RunStates.Running} and r.fence = {dial.Fence}
-                             and h.device_id = {dial.Device.Value} and h.fence = r.fence and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
+            select exists (
+              select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
+              where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state in {RunStates.Running}
+                and r.fence = {dial.Fence} and h.device_id = {dial.Device.Value} and h.fence = r.fence
+                and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,
             cancel))[0];
     }
@@ -61,7 +63,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
         _confirmed[key] = asked;
         if (_confirmed.Count % 1000 == 0)
         {
-            foreach (var old in _confirmed.Where(known => clock.GetElapsedTime(known.Value) > RunQueue.Lease))
+            foreach (var old in _confirmed.Where(entry => clock.GetElapsedTime(entry.Value) > RunQueue.Lease))
             {
                 _confirmed.TryRemove(old);
             }

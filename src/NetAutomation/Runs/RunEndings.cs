@@ -15,46 +15,37 @@ namespace NetAutomation.Runs;
 internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSignals signals, RunMetrics metrics, TimeProvider clock)
 {
     private const string Worker = "worker";
-    private static readonly HashSet<DeviceId> _none = [];
 
-    /// <summary>The worker is through. False: the fence has moved on, or it was ended before.</summary>
-    /// <param name="rest">Why the devices without an outcome were not started: a code.</param>
-    public async Task<bool> Finish(ClaimedRun run, bool cancelled, string? rest, CancellationToken cancel)
+    /// <summary>The worker has done what it could. False: the fence has moved on, or the run was ended before.</summary>
+    /// <param name="notStarted">Why the devices without an outcome were not started: a code.</param>
+    public async Task<bool> Finish(ClaimedRun run, bool cancelled, string? notStarted, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(run.Tenant, cancel);
-        if (await Facts(run.Tenant, run.Id, $"and fence = {run.Fence} and not terminal for update of r", cancel) is not var (head, found))
+        if (await Lock(run.Tenant, run.Id, $"fence = {run.Fence} and not terminal", cancel) is not var (head, found))
         {
             return false;
         }
 
-        Conclude(run.Tenant, run.Id, null, DeviceOutcome.NotStarted, rest);
-        var devices = found.ConvertAll(
-            device => device.Outcome is null ? device with { Outcome = DeviceOutcome.NotStarted, Code = rest } : device);
-        var outcome = RunState.Unknown;
-        if (devices.Exists(device => device.Outcome == DeviceOutcome.Unknown))
+        var devices = ConcludeNotStarted(run.Tenant, run.Id, found, notStarted);
+        var failed = devices.Count(device => !device.Good);
+        var move = devices.Exists(device => device.Outcome == DeviceOutcome.Unknown) ? RunMove.LeaveUnknown
+            : failed == 0 ? RunMove.Succeed
+            : cancelled && devices.Exists(device => device.LeftByCancel) ? RunMove.FinishCancelled
+            : RunMove.Fail;
+        var moved = move == RunMove.LeaveUnknown
+            ? await move.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, "device_unknown")
+            : await move.Make(
+                db, run.Tenant, run.Id, run.Fence, Worker, cancel, charged: await Settle(run.Tenant, run.Id, head, devices, cancel),
+                failure: move == RunMove.Fail ? new RunFailure("devices_failed", $"{failed} of {devices.Count}") : null);
+        if (!moved)
         {
-            await RunMove.LeaveUnknown.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, "device_unknown");
-            await db.Execute($"select runs.release_known({run.Tenant.Value}, {run.Id.Value})", cancel);
-        }
-        else
-        {
-            var failed = devices.Count(device => !device.Good);
-            var move = failed == 0 ? RunMove.Succeed
-                : cancelled && devices.Exists(device => device.LeftByCancel) ? RunMove.FinishCancelled
-                : RunMove.Fail;
-            outcome = move.To;
-            var price = await Settle(run.Tenant, run.Id, head, devices, _none, cancel);
-            var failure = move == RunMove.Fail ? new RunFailure("devices_failed", $"{failed} of {devices.Count}") : null;
-            if (!await move.Make(db, run.Tenant, run.Id, run.Fence, Worker, cancel, charged: price, failure: failure))
-            {
-                return false;
-            }
+            return false;
         }
 
         await transaction.CommitAsync(cancel);
         signals.RingNews(run.Id);
         signals.RingWork();
-        metrics.Ended(head.Block, devices.Select(device => device.Platform), outcome, head.Ran);
+        metrics.Ended(head.Block, devices.Select(device => device.Platform), move.To, head.Ran);
         return true;
     }
 
@@ -70,7 +61,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         return ended;
     }
 
-    /// <summary>It was not started in time.</summary>
+    /// <summary>Ends a run that was not started in time.</summary>
     public Task<bool> Expire(TenantId tenant, RunId run, CancellationToken cancel) =>
         End(tenant, run, RunMove.Expire, "scheduler", new RunFailure("start_by_passed", null), cancel);
 
@@ -82,56 +73,53 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         TenantId tenant, RunId run, IReadOnlyDictionary<DeviceId, DeviceOutcome> outcomes, bool billed, string resolution, string by,
         CancellationToken cancel)
     {
-        if (!await Lock(tenant, run, RunMove.Resolve, cancel))
+        if (await Lock(tenant, run, $"state in {RunStates.In(RunMove.Resolve.From)}", cancel) is not var (head, found))
         {
             return false;
         }
 
-        foreach (var found in outcomes.GroupBy(pair => pair.Value, pair => pair.Key.Value))
+        foreach (var same in outcomes.GroupBy(pair => pair.Value, pair => pair.Key.Value))
         {
-            Conclude(tenant, run, [.. found], found.Key, "resolved");
+            Conclude(tenant, run, [.. same], same.Key, "resolved");
         }
 
-        await db.Execute(
-            $"update runs.run set resolution = {resolution}::jsonb where tenant_id = {tenant.Value} and id = {run.Value}", cancel);
-        var (head, devices) = (await Facts(tenant, run, $"", cancel))!.Value;
-        var price = await Settle(tenant, run, head, devices, billed ? _none : [.. outcomes.Keys], cancel);
-        return await RunMove.Resolve.Make(db, tenant, run, null, by, cancel, charged: price);
+        db.SendWithNext(
+            $"update runs.run set resolution = {resolution}::jsonb where tenant_id = {tenant.Value} and id = {run.Value}");
+        var devices = found.ConvertAll(device =>
+            device.Outcome == DeviceOutcome.Unknown && outcomes.TryGetValue(device.DeviceId, out var resolved)
+                ? device with { Outcome = resolved } : device);
+        return await RunMove.Resolve.Make(
+            db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel, billed ? null : outcomes));
     }
 
     /// <summary>Ends a run that no worker executes. Where a lost attempt may have configured a device, it is unknown instead.</summary>
     private async Task<bool> End(TenantId tenant, RunId run, RunMove move, string by, RunFailure? failure, CancellationToken cancel)
     {
-        if (!await Lock(tenant, run, move, cancel))
+        if (await Lock(tenant, run, $"state in {RunStates.In(move.From)}", cancel) is not var (head, found))
         {
             return false;
         }
 
-        var doubtful = await db.Query<DeviceId>(
-            $"""
-            select device_id from runs.run_device
-            where tenant_id = {tenant.Value} and run_id = {run.Value} and verify and outcome is null
-            """,
-            cancel);
-        var reason = Wire.Name(move.To);
+        var doubtful = found.FindAll(device => device.Verify && device.Outcome is null);
         if (doubtful.Count > 0)
         {
-            Conclude(tenant, run, [.. doubtful.Select(device => device.Value)], DeviceOutcome.Unknown, "worker_lost");
-            Conclude(tenant, run, null, DeviceOutcome.NotStarted, reason);
-            await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, reason);
-            await db.Execute($"select runs.release_known({tenant.Value}, {run.Value})", cancel);
-            return true;
+            Conclude(tenant, run, [.. doubtful.Select(device => device.DeviceId.Value)], DeviceOutcome.Unknown, "worker_lost");
         }
 
-        Conclude(tenant, run, null, DeviceOutcome.NotStarted, reason);
-        var (head, devices) = (await Facts(tenant, run, $"", cancel))!.Value;
-        var price = await Settle(tenant, run, head, devices, _none, cancel);
-        return await move.Make(db, tenant, run, null, by, cancel, charged: price, failure: failure);
+        var devices = ConcludeNotStarted(tenant, run, found, Wire.Name(move.To));
+        return doubtful.Count > 0
+            ? await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, Wire.Name(move.To))
+            : await move.Make(
+                db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel), failure: failure);
     }
 
-    private async Task<bool> Lock(TenantId tenant, RunId run, RunMove move, CancellationToken cancel) => (await db.Query<RunId>(
-        $"select id from runs.run where tenant_id = {tenant.Value} and id = {run.Value} and state in {RunStates.In(move.From)} for update",
-        cancel)).Count > 0;
+    /// <summary>The devices that have no outcome yet were not started.</summary>
+    private List<Device> ConcludeNotStarted(TenantId tenant, RunId run, List<Device> devices, string? code)
+    {
+        Conclude(tenant, run, null, DeviceOutcome.NotStarted, code);
+        return devices.ConvertAll(
+            device => device.Outcome is null ? device with { Outcome = DeviceOutcome.NotStarted, Code = code } : device);
+    }
 
     /// <param name="devices">Null: all without an outcome.</param>
     private void Conclude(TenantId tenant, RunId run, Guid[]? devices, DeviceOutcome outcome, string? code)
@@ -141,10 +129,11 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     }
 
     /// <summary>
-    /// What the end of a run goes by; null where the run is not so. It ran while a worker had it: not in the queue between attempts, and
-    /// not while a person was thinking.
+    /// Locks the run and reads the facts of its end; null where the run does not meet the condition. The time it ran is that with a worker:
+    /// not in the queue between attempts, and not while it was unknown.
     /// </summary>
-    private async Task<(Head Head, List<Device> Devices)?> Facts(TenantId tenant, RunId run, FormattableString so, CancellationToken cancel)
+    private async Task<(Head Head, List<Device> Devices)?> Lock(
+        TenantId tenant, RunId run, FormattableString condition, CancellationToken cancel)
     {
         var (heads, devices) = await db.Query<Head, Device>(
             $"""
@@ -155,10 +144,11 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
                   where n.tenant_id = s.tenant_id and n.run_id = s.run_id and n.seq > s.seq and n.to_state not in {RunStates.UnderWay}
                   order by n.seq limit 1) e on true
               where s.tenant_id = r.tenant_id and s.run_id = r.id and s.to_state in {RunStates.Running}) as ran
-            from runs.run r where tenant_id = {tenant.Value} and id = {run.Value} {so}
+            from runs.run r where tenant_id = {tenant.Value} and id = {run.Value} and {condition} for update of r
             """,
             $"""
-            select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash
+            select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash,
+              verify
             from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
             where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,
@@ -166,11 +156,14 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         return heads is [var head] ? (head, devices) : null;
     }
 
+    /// <param name="unbilled">Devices that cost nothing, whatever their outcome.</param>
     private async Task<Money> Settle(
-        TenantId tenant, RunId run, Head head, List<Device> devices, HashSet<DeviceId> unbilled, CancellationToken cancel)
+        TenantId tenant, RunId run, Head head, List<Device> devices, CancellationToken cancel,
+        IReadOnlyDictionary<DeviceId, DeviceOutcome>? unbilled = null)
     {
         var facts = devices.ConvertAll(device => new DeviceFact(
-            device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest, device.Good && !unbilled.Contains(device.DeviceId),
+            device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest,
+            device.Good && unbilled?.ContainsKey(device.DeviceId) != true,
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash));
         using var span = Spans.StartIn(head.TraceParent, "settle");
@@ -186,7 +179,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
 
     private sealed record Device(
         DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash,
-        string? AfterHash)
+        string? AfterHash, bool Verify)
     {
         public bool Good => Outcome?.IsGood() == true;
 

@@ -1,9 +1,9 @@
 namespace NetAutomation.Runs;
 
-/// <summary>Something that happened in a run. The journal gives it its number.</summary>
+/// <summary>An event of a run. The journal gives it its number.</summary>
 /// <param name="Type">device_started, task, output or device_outcome.</param>
-/// <param name="Data">A JSON object. That of a device_outcome is made where it is written.</param>
-/// <param name="Report">With device_outcome: the outcome it tells of, written with it.</param>
+/// <param name="Data">A JSON object. That of a device_outcome is made when it is written.</param>
+/// <param name="Report">With device_outcome: the outcome, written together with the event.</param>
 internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Device, string Data, DeviceReport? Report = null)
 {
     /// <summary>The event of a device's final outcome.</summary>
@@ -13,8 +13,8 @@ internal sealed record RunEvent(DateTimeOffset Time, string Type, DeviceId? Devi
 /// <summary>A file a block made on one device.</summary>
 internal sealed record ArtifactFile(string Name, string MediaType, byte[] Content);
 
-/// <summary>What became of one device.</summary>
-/// <param name="Changed">Null where it cannot be told, since a failed device may have changed.</param>
+/// <summary>The outcome of one device, with its details.</summary>
+/// <param name="Changed">Null where it is not known: a failed device may have changed.</param>
 /// <param name="Contacted">A stream to the device was opened.</param>
 internal sealed record DeviceReport(
     DeviceId Device, DeviceOutcome Outcome, bool? Changed, bool Contacted, string? Code, string? Message, string? ResultJson, string? Diff,

@@ -5,15 +5,15 @@ using NetAutomation.Web;
 namespace NetAutomation.Runs;
 
 /// <summary>
-/// What a worker may write about the run it holds. Every statement names the fence, so a worker that lost its run writes nothing;
-/// <see langword="false"/> tells it so.
+/// What a worker writes about the run it holds. Every statement names the fence, so a worker that lost its run writes nothing and gets
+/// <see langword="false"/>.
 /// </summary>
 internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSignals signals)
 {
     private const int LargestResult = 64 * 1024;
 
     /// <summary>
-    /// claimed → running; commit it before the first dial. Also true where it was so already: the answer to the first try was lost.
+    /// claimed → running; commit it before the first dial. Also true where it was running already: the answer to the first try was lost.
     /// </summary>
     public Task<bool> Start(ClaimedRun run, CancellationToken cancel) => InTenant(
         run,
@@ -38,24 +38,24 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
         run,
         async () => await db.Execute(
             $"""
-            update runs.run set lease_until = now() + {RunQueue.Lease} where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence}
-              and state in {RunStates.Held}
+            update runs.run set lease_until = now() + {RunQueue.Lease}
+            where tenant_id = {run.Tenant.Value} and id = {run.Id.Value} and fence = {run.Fence} and state in {RunStates.Held}
             """,
             cancel) == 1,
         cancel);
 
     /// <summary>True where a cancel was asked for.</summary>
-    public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel) => (await db.QueryAlone<bool>(
+    public async Task<bool> CancelRequested(ClaimedRun run, CancellationToken cancel) => (await db.QueryAs<bool>(
         run.Tenant,
         $"select state in {RunStates.Cancelling} as \"Value\" from runs.run where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}",
         cancel)).FirstOrDefault();
 
-    /// <summary>True where a device that is still to come is in a deny window now, or outside its allow windows.</summary>
-    public async Task<bool> OutsideWindows(ClaimedRun run, CancellationToken cancel) => (await db.QueryAlone<bool>(
+    /// <summary>True where a device without an outcome is in a deny window now, or outside its allow windows.</summary>
+    public async Task<bool> OutsideWindows(ClaimedRun run, CancellationToken cancel) => (await db.QueryAs<bool>(
         run.Tenant, $"select runs.outside_windows({run.Tenant.Value}, {run.Id.Value}, now()) as \"Value\"", cancel))[0];
 
     /// <summary>
-    /// Writes events with the next numbers, without gaps, and what they say of devices, in one transaction guarded by the fence.
+    /// Writes events with the next numbers, without gaps, and the progress of devices, in one transaction guarded by the fence.
     /// </summary>
     /// <param name="before">How many events this fence has written before; repeating a batch with the same number is harmless.</param>
     public Task<bool> Write(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel) => InTenant(
@@ -66,14 +66,14 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
             {
                 return await db.Scalar<bool>(
                     $"""
-                    select written_fence = {run.Fence} and fence = {run.Fence} and written >= {before + events.Count} as "Value" from runs.run
+                    select written_fence = {run.Fence} and fence = {run.Fence} and written >= {before + events.Count} as "Value"
+                    from runs.run
                     where tenant_id = {run.Tenant.Value} and id = {run.Id.Value}
                     """,
                     cancel);
             }
 
-            var started = events.Where(happened => happened.Type == "device_started").Select(happened => happened.Device!.Value.Value)
-                .ToArray();
+            Guid[] started = [.. events.Where(each => each.Type == "device_started").Select(each => each.Device!.Value.Value)];
             if (started.Length > 0)
             {
                 db.SendWithNext(
@@ -83,7 +83,7 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
                     """);
             }
 
-            foreach (var report in events.Select(happened => happened.Report).OfType<DeviceReport>())
+            foreach (var report in events.Select(each => each.Report).OfType<DeviceReport>())
             {
                 WriteOutcome(run, report);
             }
@@ -92,20 +92,21 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
         },
         cancel);
 
-    /// <summary>The first outcome of a device stands, and its files with it.</summary>
+    /// <summary>The first outcome of a device stands, together with its files.</summary>
     private void WriteOutcome(ClaimedRun run, DeviceReport report)
     {
         var (tenant, id, device, outcome) = (run.Tenant.Value, run.Id.Value, report.Device.Value, Wire.Name(report.Outcome));
         var result = report.ResultJson is { Length: <= LargestResult } small ? small : null;
-        FormattableString told =
+        FormattableString update =
             $"""
-            update runs.run_device set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted}, code = {report.Code},
-              message = {report.Message}, result = {result}::jsonb, diff = {report.Diff}, before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
+            update runs.run_device set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted},
+              code = {report.Code}, message = {report.Message}, result = {result}::jsonb, diff = {report.Diff},
+              before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
             where tenant_id = {tenant} and run_id = {id} and device_id = {device} and outcome is null
             """;
         if (report.Artifacts.Count == 0)
         {
-            db.SendWithNext(told);
+            db.SendWithNext(update);
             return;
         }
 
@@ -113,12 +114,12 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
         string[] types = [.. report.Artifacts.Select(file => file.MediaType)];
         byte[][] hashes = [.. report.Artifacts.Select(file => SHA256.HashData(file.Content))];
         byte[][] contents = [.. report.Artifacts.Select(file => file.Content)];
-        FormattableString first = $"{told} returning device_id";
         db.SendWithNext(
             $"""
-            with told as ({first})
+            with updated as ({update} returning device_id)
             insert into runs.artifact (tenant_id, run_id, device_id, name, media_type, size, sha256, content)
-            select {tenant}, {id}, t.device_id, n, m, octet_length(c), h, c from told t, unnest({names}, {types}, {hashes}, {contents}) as f (n, m, h, c)
+            select {tenant}, {id}, u.device_id, n, m, octet_length(c), h, c
+            from updated u, unnest({names}, {types}, {hashes}, {contents}) as f (n, m, h, c)
             on conflict do nothing
             """);
     }
@@ -126,14 +127,14 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
     private async Task<bool> AppendRows(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel)
     {
         var count = events.Count;
-        var times = events.Select(happened => happened.Time.UtcDateTime).ToArray();
-        var types = events.Select(happened => happened.Type).ToArray();
-        var devices = events.Select(happened => happened.Device?.Value).ToArray();
-        var data = events.Select(happened => happened.Data).ToArray();
-        var outcomes = events.Select(happened => happened.Report is { } report ? Wire.Name(report.Outcome) : null).ToArray();
-        var changed = events.Select(happened => happened.Report?.Changed).ToArray();
-        var codes = events.Select(happened => happened.Report?.Code).ToArray();
-        var messages = events.Select(happened => happened.Report?.Message).ToArray();
+        var times = events.Select(each => each.Time.UtcDateTime).ToArray();
+        var types = events.Select(each => each.Type).ToArray();
+        var devices = events.Select(each => each.Device?.Value).ToArray();
+        var data = events.Select(each => each.Data).ToArray();
+        var outcomes = events.Select(each => each.Report is { } report ? Wire.Name(report.Outcome) : null).ToArray();
+        var changed = events.Select(each => each.Report?.Changed).ToArray();
+        var codes = events.Select(each => each.Report?.Code).ToArray();
+        var messages = events.Select(each => each.Report?.Message).ToArray();
         return await db.Execute(
             $"""
             with head as (

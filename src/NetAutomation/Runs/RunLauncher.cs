@@ -9,8 +9,8 @@ using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Runs;
 
-/// <summary>Where a run comes from, if not from a request.</summary>
-/// <param name="Occurrence">The instant it was due, as text; with the schedule it names one run.</param>
+/// <summary>The origin of a run that is not a request of its own.</summary>
+/// <param name="Occurrence">The scheduled instant, as text; with the schedule it names one run.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
 internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
 
@@ -19,11 +19,9 @@ internal sealed class RunLauncher(
     NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit,
     EngineVersion engine, TimeProvider clock)
 {
-    /// <summary>What a plan can be refused with, besides what every request can.</summary>
+    /// <summary>Refusals of a plan, beyond those of every request.</summary>
     public static readonly ProblemType[] PlanRefusals =
         [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
-
-    private static readonly string[] _plannedMembers = ["block", "version", "mode", "targets", "input"];
 
     /// <summary>Quote, money and place in the queue, in the caller's transaction.</summary>
     /// <param name="origin">The schedule's occurrence; it starts at most one run.</param>
@@ -31,7 +29,7 @@ internal sealed class RunLauncher(
     {
         if (origin?.Schedule is not null)
         {
-            // What a schedule starts belongs to no request.
+            // A run of a schedule belongs to no request.
             Activity.Current = null;
         }
 
@@ -79,35 +77,28 @@ internal sealed class RunLauncher(
     {
         if (body.QuoteId is not null)
         {
-            bool[] given =
-                [body.Block is not null, body.Version is not null, body.Mode is not null, body.Targets is not null, body.Input is not null];
-            if (_plannedMembers.Where((_, i) => given[i]).ToList() is { Count: > 0 } extra)
+            (string Name, object? Value)[] planned =
+                [("block", body.Block), ("version", body.Version), ("mode", body.Mode), ("targets", body.Targets), ("input", body.Input)];
+            if (Array.FindAll(planned, member => member.Value is not null) is { Length: > 0 } extra)
             {
                 return new Problem(
                     Web.Problems.Refused, "The quote already says this.",
-                    [.. extra.Select(name => new ProblemError($"/{name}", "not_with_quote", "Absent where quoteId is given."))]);
+                    [.. extra.Select(member => new ProblemError($"/{member.Name}", "not_with_quote", "Absent where quoteId is given."))]);
             }
         }
 
-        if (body.StartBy <= clock.GetUtcNow())
+        return body switch
         {
-            return Web.Problems.Refused.At("/startBy", "in_the_past", "The time has passed.");
-        }
-
-        if (body.Rollout is { BatchSize: < 1 } or { MaxFailures: < 0 })
-        {
-            return Web.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0.");
-        }
-
-        if (body.Priority is < 0 or > 9)
-        {
-            return Web.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9.");
-        }
-
-        return body.Labels is { } labels
-            && (labels.Count > 20 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }))
-            ? Web.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters.")
-            : null;
+            { StartBy: { } startBy } when startBy <= clock.GetUtcNow() =>
+                Web.Problems.Refused.At("/startBy", "in_the_past", "The time has passed."),
+            { Rollout: { BatchSize: < 1 } or { MaxFailures: < 0 } } =>
+                Web.Problems.Refused.At("/rollout", "out_of_range", "batchSize is at least 1, maxFailures at least 0."),
+            { Priority: < 0 or > 9 } => Web.Problems.Refused.At("/priority", "out_of_range", "The priority is 0 to 9."),
+            { Labels: { } labels } when labels.Count > 20
+                || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }) =>
+                Web.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters."),
+            _ => null,
+        };
     }
 
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
@@ -115,15 +106,15 @@ internal sealed class RunLauncher(
             ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine), plan);
 
     /// <summary>
-    /// Plans again what the quote planned: a plan that comes out different is drift, at the price of the quote otherwise.
+    /// Plans the run of the quote again. A different plan is drift; an equal one costs what the quote says.
     /// </summary>
     private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
     {
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
         var rows = await db.Query<Row>(
             $"""
-            select block, version, digest, platforms::text as platforms, mode, effect, device_ids, input::text as input, lines::text as lines, timeout_seconds, targets::text as targets, expires_at <= now() as expired,
-              exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
+            select block, version, digest, platforms, mode, effect, device_ids, input, lines, timeout_seconds, targets,
+              expires_at <= now() as expired, exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
             """,
             cancel);
@@ -144,7 +135,7 @@ internal sealed class RunLauncher(
 
         var again = new StartRunRequest(
             quote.Block, quote.Version, Planner.Asked(quote.Effect, quote.Mode),
-            new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), JsonElement.Parse(quote.Input),
+            new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), quote.Input,
             TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
         {
@@ -179,18 +170,27 @@ internal sealed class RunLauncher(
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
         db.SendWithNext(
             $"""
-            insert into runs.run (tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode, targets, input, input_hash, labels, rollout, priority,
-                                  start_by, timeout_seconds, ceiling_micros, created_by, last_seq, schedule_id, occurrence, relaunch_of, trace_parent)
-            values ({tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest},
-                    {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
-                    {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb, {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds},
-                    {plan.Ceiling.Micros}, {caller.Key.Value}, 1, {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {Spans.Here})
+            insert into runs.run (
+              tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode,
+              targets, input, input_hash, labels, rollout, priority, start_by, timeout_seconds, ceiling_micros, created_by, last_seq,
+              schedule_id, occurrence, relaunch_of, trace_parent)
+            values (
+              {tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version},
+              {plan.Block.Digest}, {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
+              {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb,
+              {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.Key.Value}, 1,
+              {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {Spans.Here})
             """);
-        db.SendWithNext($"insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by) values ({tenant}, {run.Value}, 1, 'none', {queued}, 0, {by})");
+        db.SendWithNext(
+            $"""
+            insert into runs.run_transition (tenant_id, run_id, seq, from_state, to_state, fence, by)
+            values ({tenant}, {run.Value}, 1, 'none', {queued}, 0, {by})
+            """);
         db.SendWithNext(
             $"""
             insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
-            select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', {queued}::text) from runs.run where tenant_id = {tenant} and id = {run.Value}
+            select tenant_id, id, created_day, 1, 'state', 0, jsonb_build_object('state', {queued}::text)
+            from runs.run where tenant_id = {tenant} and id = {run.Value}
             """);
         Guid[] ids = [.. plan.Devices.Select(device => device.DeviceId.Value)];
         string[] names = [.. plan.Devices.Select(device => device.Name)];
@@ -199,13 +199,14 @@ internal sealed class RunLauncher(
         db.SendWithNext(
             $"""
             insert into runs.run_device (tenant_id, run_id, device_id, position, name, platform, site_id)
-            select {tenant}, {run.Value}, d, n, name, p, s from unnest({ids}, {names}, {systems}, {sites}) with ordinality as t (d, name, p, s, n)
+            select {tenant}, {run.Value}, d, n, name, p, s
+            from unnest({ids}, {names}, {systems}, {sites}) with ordinality as t (d, name, p, s, n)
             """);
     }
 
     private sealed record Planned(QuoteId Quote, RunPlan Plan);
 
     private sealed record Row(
-        string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, string Input,
+        string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, JsonElement Input,
         string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
 }

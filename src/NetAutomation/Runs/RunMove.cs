@@ -18,8 +18,8 @@ internal sealed record RunMove(RunState To, params RunState[] From)
     public static readonly RunMove LeaveUnknown = new(RunState.Unknown, RunState.Running, RunState.Cancelling);
     public static readonly RunMove Resolve = new(RunState.Resolved, RunState.Unknown);
 
-    /// <summary>False: the run stood elsewhere, or the fence has moved on.</summary>
-    /// <param name="fence">Null where the run is moved by somebody else than its worker.</param>
+    /// <summary>False: the run is in another state, or the fence has moved on.</summary>
+    /// <param name="fence">Null where not the worker of the run moves it.</param>
     public async Task<bool> Make(
         NetAutomationDb db, TenantId tenant, RunId run, long? fence, string by, CancellationToken cancel,
         string? reason = null, Money? charged = null, RunFailure? failure = null)

@@ -5,30 +5,28 @@ using NetAutomation.Web;
 namespace NetAutomation.Runs;
 
 /// <summary>A device of a claimed run.</summary>
-/// <param name="Verify">A lost attempt may have configured it: look before configuring it once more.</param>
+/// <param name="Verify">A lost attempt may have configured it: look at it before configuring it again.</param>
 internal sealed record ClaimedDevice(DeviceId Id, string Name, bool Verify = false);
 
-/// <summary>That a worker holds a run, and by which fence.</summary>
+/// <summary>A worker holds a run, by this fence.</summary>
 internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fence);
 
 /// <summary>A run one worker holds, proven by its fence.</summary>
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
 /// <param name="Platforms">Digests of the devices' platforms by name, as pinned.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
-/// <param name="MayGoOn">Another attempt may take it up where this one is stopped.</param>
+/// <param name="TraceParent">The trace that the run was queued in.</param>
+/// <param name="MayGoOn">Another attempt may continue where this one is stopped.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms,
     RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
-    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices)
-{
-    /// <summary>The trace that the run was queued in.</summary>
-    public string? TraceParent { get; init; }
-}
+    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices, string? TraceParent);
 
-/// <summary>Where workers get their runs. The queue is the table itself; a lost wake-up costs a poll, never a run.</summary>
+/// <summary>Where workers get their runs. The queue is a table; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+    private const int PartitionsAhead = 7;
 
     /// <summary>Claims the next run, or null where none can start now.</summary>
     public async Task<RunClaim?> Claim(string worker, CancellationToken cancel)
@@ -40,39 +38,40 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             var tried =
                 await db.Query<Claimed>(
                     $"select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()})", cancel);
-            switch (tried)
+            if (tried is [{ RunId: { } run } claim])
             {
-                case [{ RunId: { } run } claim]:
-                    return new RunClaim(new TenantId(claim.TenantId), new RunId(run), claim.Attempt!.Value, claim.Fence!.Value);
-                case [var none]:
-                    passed.Add(none.TenantId);
-                    aside += none.PutAside;
-                    break;
-                default:
-                    if (aside == 0)
-                    {
-                        return null;
-                    }
+                return new RunClaim(claim.TenantId, run, claim.Attempt!.Value, claim.Fence!.Value);
+            }
 
-                    // Each tenant was looked into once; those that only had runs to put aside may have more.
-                    passed.Clear();
-                    aside = 0;
-                    break;
+            if (tried is [var none])
+            {
+                passed.Add(none.TenantId.Value);
+                aside += none.PutAside;
+            }
+            else if (aside > 0)
+            {
+                // Each tenant was looked at once; tenants whose runs were all put aside may have more.
+                passed.Clear();
+                aside = 0;
+            }
+            else
+            {
+                return null;
             }
         }
     }
 
-    /// <summary>What the worker has claimed. Apart from the claim, since this may be repeated and that may not.</summary>
+    /// <summary>The run that a worker has claimed. Apart from the claim: reading may be repeated, claiming may not.</summary>
     public async Task<ClaimedRun> Read(RunClaim claim, CancellationToken cancel)
     {
-        var (runs, devices) = await tenantDb.Query<Row, DeviceRow>(
+        var (runs, devices) = await tenantDb.Query<Row, ClaimedDevice>(
             $"""
-            select block, version, platforms::text as platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input::text as input, timeout_seconds,
-              rollout::text as rollout, trace_parent
+            select block, version, platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input, timeout_seconds,
+              rollout, trace_parent
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
-            select device_id, name, verify from runs.run_device
+            select device_id as id, name, verify from runs.run_device
             where tenant_id = {claim.Tenant.Value} and run_id = {claim.Run.Value} and outcome is null order by position
             """,
             cancel,
@@ -81,17 +80,14 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         return new ClaimedRun(
             claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version,
             JsonSerializer.Deserialize<Dictionary<string, string>>(run.Platforms)!, run.Mode, run.Writes, run.MayGoOn,
-            JsonElement.Parse(run.Input), TimeSpan.FromSeconds(run.TimeoutSeconds),
-            run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api),
-            [.. devices.Select(device => new ClaimedDevice(new DeviceId(device.DeviceId), device.Name, device.Verify))])
-        {
-            TraceParent = run.TraceParent
-        };
+            run.Input, TimeSpan.FromSeconds(run.TimeoutSeconds),
+            run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api), devices,
+            run.TraceParent);
     }
 
-    /// <summary>Takes runs away from workers that stopped renewing; a run is never resumed by guessing.</summary>
+    /// <summary>Takes runs from workers that stopped renewing.</summary>
     /// <param name="grace">How long after the end of the lease.</param>
-    /// <param name="uptime">Nothing is taken while the database has been up for less: then nobody could renew.</param>
+    /// <param name="uptime">No run is taken while the database has been up for less: no worker could renew then.</param>
     public async Task<IReadOnlyList<(RunId Run, RunState State)>> Rescue(TimeSpan grace, TimeSpan uptime, CancellationToken cancel) =>
         [.. (await db.Query<Rescued>($"select run_id, state from runs.rescue({grace}, {uptime})", cancel))
             .Select(row => (row.RunId, row.State))];
@@ -101,8 +97,11 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         db.Scalar<string?>(
             $"select runs.lose({run.Tenant.Value}, {run.Id.Value}, {run.Fence}, 'worker', 'worker_stopped') as \"Value\"", cancel);
 
-    /// <summary>Lets runs look again whose window may have opened.</summary>
+    /// <summary>Makes runs claimable that waited for a window which may have opened.</summary>
     public Task Reopen(CancellationToken cancel) => db.Execute($"select runs.reopen()", cancel);
+
+    /// <summary>Makes the partitions of run events ahead of time.</summary>
+    public Task MakePartitions(CancellationToken cancel) => db.Execute($"select runs.make_partitions({PartitionsAhead})", cancel);
 
     /// <summary>Drops the oldest day of events that is older than so many days, if no run of it may still write. Returns the day.</summary>
     public async Task<DateOnly?> DropEvents(int days, CancellationToken cancel) =>
@@ -113,20 +112,18 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
-        [.. (await db.Query<Due>(
+        [.. (await db.Query<OverdueRun>(
             $"select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now() limit 100",
             cancel))
-            .Select(row => (new TenantId(row.TenantId), new RunId(row.Id)))];
+            .Select(row => (row.TenantId, row.Id))];
 
-    private sealed record Claimed(Guid TenantId, Guid? RunId, int? Attempt, long? Fence, int PutAside);
+    private sealed record Claimed(TenantId TenantId, RunId? RunId, int? Attempt, long? Fence, int PutAside);
 
     private sealed record Row(
-        string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, string Input, int TimeoutSeconds,
+        string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, JsonElement Input, int TimeoutSeconds,
         string? Rollout, string? TraceParent);
-
-    private sealed record DeviceRow(Guid DeviceId, string Name, bool Verify);
 
     private sealed record Rescued(RunId RunId, RunState State);
 
-    private sealed record Due(Guid TenantId, Guid Id);
+    private sealed record OverdueRun(TenantId TenantId, RunId Id);
 }

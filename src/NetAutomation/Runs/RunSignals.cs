@@ -4,7 +4,7 @@ namespace NetAutomation.Runs;
 
 /// <summary>
 /// Doorbells: work is queued, or a run has news. They ring in this process at once, and in the others through <see
-/// cref="Dispatch.RunBells"/>. They may be lost or doubled; whoever waits also polls.
+/// cref="Dispatch.RunBells"/>. They may be lost or doubled; a waiting task also polls.
 /// </summary>
 internal sealed class RunSignals(IHostApplicationLifetime life)
 {
@@ -12,53 +12,53 @@ internal sealed class RunSignals(IHostApplicationLifetime life)
     private static readonly TimeSpan _seldomPoll = TimeSpan.FromSeconds(5);
     private readonly Bell _work = new();
 
-    // A few runs share a bell, which costs a look in vain now and then, and no bookkeeping.
+    // Some runs share a bell: that needs no bookkeeping, and costs a needless look now and then.
     private readonly Bell[] _news = [.. Enumerable.Range(0, 1024).Select(_ => new Bell())];
-    private readonly ConcurrentDictionary<RunId, byte> _tellNews = new();
-    private readonly Bell _tell = new();
-    private int _tellWork;
+    private readonly ConcurrentDictionary<RunId, byte> _pendingNews = new();
+    private readonly Bell _pending = new();
+    private int _pendingWork;
 
-    /// <summary>How long to wait for news before looking anyway: shorter while other processes are not heard.</summary>
-    public TimeSpan Poll => Heard ? _seldomPoll : _oftenPoll;
+    /// <summary>How long to wait for news before looking anyway: shorter while no notifications of other processes come.</summary>
+    public TimeSpan Poll => Listening ? _seldomPoll : _oftenPoll;
 
-    /// <summary>This process ends: whoever waits is answered with what there is, and comes back to another.</summary>
+    /// <summary>This process ends: a waiting request is answered with what there is, and comes back to another process.</summary>
     public bool Leaving => life.ApplicationStopping.IsCancellationRequested;
 
-    /// <summary>Other processes are heard.</summary>
-    public bool Heard { get; set; }
+    /// <summary>Notifications of other processes come.</summary>
+    public bool Listening { get; set; }
 
-    /// <summary>Rings when there is something to tell the other processes.</summary>
-    public Task Tell => _tell.Next;
+    /// <summary>Completes when there is something to notify the other processes of.</summary>
+    public Task Pending => _pending.Next;
 
     public void RingWork()
     {
         _work.Ring();
-        Interlocked.Exchange(ref _tellWork, 1);
-        _tell.Ring();
+        Interlocked.Exchange(ref _pendingWork, 1);
+        _pending.Ring();
     }
 
     public void RingNews(RunId run)
     {
         Of(run).Ring();
-        _tellNews.TryAdd(run, 0);
-        _tell.Ring();
+        _pendingNews.TryAdd(run, 0);
+        _pending.Ring();
     }
 
     /// <summary>Take the task before reading, so that what happens between reading and waiting is not missed.</summary>
     public Task News(RunId run) => Of(run).Next;
 
-    /// <summary>The same for whoever claims.</summary>
+    /// <summary>The same for a worker that claims.</summary>
     public Task Work => _work.Next;
 
-    /// <summary>What to tell the other processes: whether there is work, and which runs have news.</summary>
-    public (bool Work, IReadOnlyList<RunId> News) Take()
+    /// <summary>What to notify the other processes of: whether there is work, and which runs have news.</summary>
+    public (bool Work, IReadOnlyList<RunId> News) TakePending()
     {
-        var work = Interlocked.Exchange(ref _tellWork, 0) == 1;
-        return (work, [.. _tellNews.Keys.Where(run => _tellNews.TryRemove(run, out _))]);
+        var work = Interlocked.Exchange(ref _pendingWork, 0) == 1;
+        return (work, [.. _pendingNews.Keys.Where(run => _pendingNews.TryRemove(run, out _))]);
     }
 
     /// <summary>Another process rang.</summary>
-    public void Hear(bool work, IEnumerable<RunId> news)
+    public void Receive(bool work, IEnumerable<RunId> news)
     {
         if (work)
         {

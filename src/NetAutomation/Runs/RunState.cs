@@ -18,7 +18,7 @@ public enum RunState
     /// <summary>A cancel was asked for; ends when no session is left on any device.</summary>
     Cancelling,
 
-    /// <summary>What happened to at least one device is not known. Never settled by guessing.</summary>
+    /// <summary>The state of at least one device is not known. Never settled by guessing.</summary>
     Unknown,
 
     /// <summary>Every device ok or changed.</summary>
@@ -68,6 +68,10 @@ public enum DeviceOutcome
 
 internal static class DeviceOutcomes
 {
+    /// <summary>Columns that count devices: one for each outcome, by its name.</summary>
+    public static readonly FormattableString Counts = FormattableStringFactory.Create(string.Join(
+        ", ", Enum.GetValues<DeviceOutcome>().Select(Wire.Name).Select(name => $"count(*) filter (where outcome = '{name}') as {name}")));
+
     /// <summary>The device is as it was wanted. Only that is billed, and not tried again.</summary>
     public static bool IsGood(this DeviceOutcome outcome) => outcome is DeviceOutcome.Ok or DeviceOutcome.Changed;
 }
@@ -82,10 +86,10 @@ internal static class RunStates
     /// <summary>A worker may be at its devices.</summary>
     public static readonly FormattableString UnderWay = In(RunState.Running, RunState.Cancelling);
 
-    /// <summary>A worker has it.</summary>
+    /// <summary>A worker holds it.</summary>
     public static readonly FormattableString Held = In(RunState.Claimed, RunState.Running, RunState.Cancelling);
 
-    /// <summary>Nobody needs to decide anything for it to end.</summary>
+    /// <summary>It goes on by itself: no person has to decide anything.</summary>
     public static readonly FormattableString Open = In(RunState.Queued, RunState.Claimed, RunState.Running, RunState.Cancelling);
 
     public static FormattableString In(params RunState[] states) =>

@@ -31,11 +31,11 @@ internal static class RunsModule
     public static void AddRunsLoops(this IHostApplicationBuilder builder)
     {
         var (often, rarely) = (TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(1));
-        var services = builder.Services.AddSingleton<RunUpkeep>();
-        services.AddLoop<RunUpkeep>("runs.make-partitions", rarely, (upkeep, cancel) => upkeep.MakePartitions(cancel));
+        var services = builder.Services.AddSingleton<RescueRuns>();
+        services.AddLoop<RunQueue>("runs.make-partitions", rarely, (queue, cancel) => queue.MakePartitions(cancel));
         services.AddLoop<RunUpkeep>("runs.drop-events", rarely, (upkeep, cancel) => upkeep.DropEvents(cancel));
-        services.AddLoop<RunUpkeep>("runs.rescue", often, (upkeep, cancel) => upkeep.Rescue(cancel));
-        services.AddLoop<RunUpkeep>("runs.reopen", often, (upkeep, cancel) => upkeep.Reopen(cancel));
+        services.AddLoop<RescueRuns>("runs.rescue", often, (rescue, cancel) => rescue.Run(cancel));
+        services.AddLoop<RunQueue>("runs.reopen", often, (queue, cancel) => queue.Reopen(cancel));
         services.AddLoop<RunUpkeep>("runs.expire", often, (upkeep, cancel) => upkeep.Expire(cancel));
         services.AddLoop<MeasureQueue>("runs.measure-queue", TimeSpan.FromSeconds(15), (queue, cancel) => queue.Run(cancel));
         services.AddLoop<RefreshWindows>("runs.refresh-windows", often, (windows, cancel) => windows.Sweep(cancel));

@@ -2,12 +2,12 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Runs;
 
-/// <summary>The runs of a tenant that leaves.</summary>
+/// <summary>Ends the runs of a tenant that leaves.</summary>
 internal sealed class TenantRuns(NetAutomationDb db, RunEndings endings, RunSignals signals)
 {
     private const int AtOnce = 200;
 
-    /// <summary>Cancels what is not over; false while something still runs.</summary>
+    /// <summary>Cancels the runs that have not ended; false while a run is left.</summary>
     public async Task<bool> Cancel(TenantId tenant, string by, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(tenant, cancel);
@@ -27,7 +27,7 @@ internal sealed class TenantRuns(NetAutomationDb db, RunEndings endings, RunSign
         return !left;
     }
 
-    /// <summary>What runs brought home from devices, such as their configuration. Receipts keep the hashes.</summary>
+    /// <summary>Deletes the files that runs made on devices, such as their configuration. Receipts keep the hashes.</summary>
     public static Task<int> DeleteArtifacts(SystemDb db, TenantId tenant, CancellationToken cancel) =>
         db.Execute($"delete from runs.artifact where tenant_id = {tenant.Value}", cancel);
 

@@ -18,13 +18,13 @@ internal sealed record MaintenanceWindow(
     public bool Covers(DeviceId device) => Devices?.Contains(device) ?? true;
 }
 
-/// <summary>The windows of a tenant, for any time to come. What a claim checks is the same, written ahead as rows.</summary>
+/// <summary>The windows of a tenant, for any time to come. A claim checks the same, from rows written ahead.</summary>
 internal sealed class WindowCalendar(IReadOnlyList<MaintenanceWindow> windows)
 {
     private const int MostSteps = 1000;
     private static readonly TimeSpan _horizon = TimeSpan.FromDays(731);
 
-    /// <summary>What keeps these devices from being worked on at this instant.</summary>
+    /// <summary>The windows that keep these devices from being worked on at this instant.</summary>
     public IEnumerable<WindowGate> Gates(IEnumerable<DeviceId> devices, DateTimeOffset at)
     {
         var open = windows.Where(window => window.OpenUntil(at) is not null).ToHashSet();

@@ -53,7 +53,11 @@ internal sealed class WindowCalendars(NetAutomationDb db, TimeProvider clock)
             $"delete from runs.window_device where tenant_id = {tenant.Value} and window_id = {row.Id} and device_id <> all ({devices})",
             cancel);
         await db.Execute(
-            $"insert into runs.window_device (tenant_id, window_id, device_id) select {tenant.Value}, {row.Id}, d from unnest({devices}) d on conflict do nothing", cancel);
+            $"""
+            insert into runs.window_device (tenant_id, window_id, device_id)
+            select {tenant.Value}, {row.Id}, d from unnest({devices}) d on conflict do nothing
+            """,
+            cancel);
     }
 
     private async Task Extend(TenantId tenant, Row row, CancellationToken cancel)

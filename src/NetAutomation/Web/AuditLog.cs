@@ -3,11 +3,11 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Web;
 
-/// <summary>Append-only record of who did what, written in the transaction of the deed. The tenant's feed is a projection of it.</summary>
+/// <summary>Append-only record of actions, written in the transaction of the action. The tenant's feed is a projection of it.</summary>
 internal sealed class AuditLog(NetAutomationDb db)
 {
     /// <param name="action">Dotted verb, for example <c>device.created</c>.</param>
-    /// <param name="subject">Id of what was acted on.</param>
+    /// <param name="subject">Id of the object of the action.</param>
     public Task Append(Caller caller, string action, string subject, object? data = null, CancellationToken cancel = default) =>
         Append(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId, action, subject, data, cancel);
 
@@ -36,16 +36,16 @@ internal sealed class AuditLog(NetAutomationDb db)
         return Task.CompletedTask;
     }
 
-    /// <summary>The same deed of the service itself to many subjects, in one statement.</summary>
+    /// <summary>The same action of the service itself on many subjects, in one statement.</summary>
     public Task Append(
-        string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> deeds,
+        string principal, string action, IReadOnlyCollection<(TenantId Tenant, string? Endpoint, string Subject)> actions,
         CancellationToken cancel)
     {
-        Guid[] ids = [.. deeds.Select(_ => Guid.CreateVersion7())];
-        Guid[] tenants = [.. deeds.Select(each => each.Tenant.Value)];
-        string?[] endpoints = [.. deeds.Select(each => each.Endpoint)];
-        string[] subjects = [.. deeds.Select(each => each.Subject)];
-        return deeds.Count == 0 ? Task.CompletedTask : db.Query<Guid>(
+        Guid[] ids = [.. actions.Select(_ => Guid.CreateVersion7())];
+        Guid[] tenants = [.. actions.Select(each => each.Tenant.Value)];
+        string?[] endpoints = [.. actions.Select(each => each.Endpoint)];
+        string[] subjects = [.. actions.Select(each => each.Subject)];
+        return actions.Count == 0 ? Task.CompletedTask : db.Query<Guid>(
             $"""
             insert into web.audit_event (id, tenant_id, principal, member, endpoint_id, action, subject, data)
             select d.id, d.tenant_id, {principal}, {principal}, d.endpoint_id, {action}, d.subject, jsonb_build_object()

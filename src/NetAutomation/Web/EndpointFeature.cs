@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace NetAutomation.Web;
 
 /// <summary>
-/// Connection feature of the listeners behind the load balancer: the VPC endpoint the connection came through. The connection outlives
-/// what was true when it was made, so the tenant is asked for again with every request.
+/// Connection feature of the listeners behind the load balancer: the VPC endpoint the connection came through. The binding may
+/// change while the connection is open, so the tenant is asked for again with every request.
 /// </summary>
 /// <param name="EndpointId">Null on a connection of the load balancer itself (PROXY LOCAL), which reaches health only.</param>
 /// <param name="CurrentTenant">The tenant the endpoint is bound to now; null where it is bound to none.</param>

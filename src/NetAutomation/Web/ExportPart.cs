@@ -9,7 +9,7 @@ namespace NetAutomation.Web;
 /// <param name="Db">Each read opens its own transaction of the tenant: a slow reader keeps none open.</param>
 internal sealed record ExportSource(NetAutomationDb Db, Caller Caller, IServiceProvider Services);
 
-/// <summary>What a module adds to a tenant's export: rows of one kind, as the API shows them.</summary>
+/// <summary>A module's part of a tenant's export: rows of one kind, as the API shows them.</summary>
 internal sealed record ExportPart(string Kind, Func<ExportSource, CancellationToken, IAsyncEnumerable<JsonElement>> Rows)
 {
     private const int PageSize = 200;

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace NetAutomation.Web;
 
 /// <summary>Answers by name, each kept for a short time. One question is asked once, however many wait for it.</summary>
-internal sealed class Recent<T>(TimeProvider time, TimeSpan fresh)
+internal sealed class Recent<T>(TimeProvider clock, TimeSpan fresh)
 {
     private const int Most = 20_000;
     private readonly ConcurrentDictionary<string, Asked> _answers = new(StringComparer.Ordinal);
@@ -12,13 +12,13 @@ internal sealed class Recent<T>(TimeProvider time, TimeSpan fresh)
     public ValueTask<T> Get(string name, Func<Task<T>> read, CancellationToken cancel)
     {
         // Taken before the read: an answer is as old as its question.
-        var now = time.GetTimestamp();
+        var now = clock.GetTimestamp();
         while (true)
         {
-            var known = _answers.GetValueOrDefault(name);
-            if (known is not null && time.GetElapsedTime(known.At, now) < fresh)
+            var cached = _answers.GetValueOrDefault(name);
+            if (cached is not null && clock.GetElapsedTime(cached.At, now) < fresh)
             {
-                return new(known.Answer.Task.WaitAsync(cancel));
+                return new(cached.Answer.Task.WaitAsync(cancel));
             }
 
             if (_answers.Count >= Most)
@@ -27,7 +27,7 @@ internal sealed class Recent<T>(TimeProvider time, TimeSpan fresh)
             }
 
             var asked = new Asked(now);
-            if (known is null ? _answers.TryAdd(name, asked) : _answers.TryUpdate(name, asked, known))
+            if (cached is null ? _answers.TryAdd(name, asked) : _answers.TryUpdate(name, asked, cached))
             {
                 return Ask(name, asked, read);
             }

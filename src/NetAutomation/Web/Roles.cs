@@ -1,9 +1,9 @@
 namespace NetAutomation.Web;
 
-/// <summary>What this process does, by the key <c>Roles</c>; everything where nothing is said.</summary>
+/// <summary>The duties of this process, by the key <c>Roles</c>; all of them where the key is missing.</summary>
 /// <param name="Api">Serves customers, connectors, operators and registration.</param>
 /// <param name="Worker">Claims runs and executes them.</param>
-/// <param name="Scheduler">Runs what happens by the clock.</param>
+/// <param name="Scheduler">Runs the loops that no request starts.</param>
 internal sealed record Roles(bool Api, bool Worker, bool Scheduler)
 {
     private static readonly string[] _known = ["api", "worker", "scheduler"];

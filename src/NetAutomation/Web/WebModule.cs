@@ -7,7 +7,7 @@ using Serilog.Formatting.Json;
 
 namespace NetAutomation.Web;
 
-/// <summary>What every module stands on: logs, problem+json, the API document, health, the route groups.</summary>
+/// <summary>The base of every module: logs, problem+json, the API document, health, the route groups.</summary>
 internal static class WebModule
 {
     // A run names up to 10,000 devices of 30 characters; its input fits beside them.
@@ -33,7 +33,7 @@ internal static class WebModule
         services.AddExceptionHandler<RequestFaults>();
         services.AddProblemDetails();
         services.AddScoped<AuditLog>();
-        // Exports alone: what is small costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
+        // Exports alone: a small answer costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
         services.AddResponseCompression(
             options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));
         services.AddApiDocument();

@@ -67,7 +67,7 @@ public sealed class ModuleRulesTests
     public void Only_listeners_and_the_worker_repeat_themselves_without_a_loop()
     {
         var types = typeof(Money).Assembly.GetTypes().Where(type => type.BaseType == typeof(BackgroundService));
-        types.Select(type => type.Name).Order(StringComparer.Ordinal).ShouldBe(["Bell", "LoopHost", "RunBells", "Worker"]);
+        types.Select(type => type.Name).Order(StringComparer.Ordinal).ShouldBe(["LoopHost", "NotificationChannel", "Worker"]);
     }
 
     private static HashSet<(string From, string To)> DirectionTable() =>

@@ -81,15 +81,23 @@ public sealed class DeferredStatementsTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Statement_with_rows_is_not_deferred()
+    public async Task Rows_of_a_deferred_statement_are_not_taken_for_those_of_the_next_one()
     {
         await using var source = PersistenceModule.Source((await postgres.Create()).Owner);
         await using var db =
             new NetAutomationDb(
                 new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(source).AddInterceptors(DeferredStatements.Interceptor).Options);
         await using var transaction = await db.Begin(TenantId.New(), default);
-        Should.Throw<ArgumentException>(() => db.SendWithNext($"select 1"));
-        Should.Throw<ArgumentException>(() => db.SendWithNext($"delete from inventory.site returning id"));
+        db.SendWithNext($"select word from (values ('first'), ('second')) as deferred (word)");
+        (await db.Query<string>($"select 'third'")).ShouldBe(["third"]);
+        db.SendWithNext($"select 1 / 1");
+        db.SendWithNext($"create temporary table empty (word text)");
+        db.SendWithNext($"insert into empty values ('gone') returning word");
+        db.SendWithNext($"delete from empty");
+        (await db.Query<string>($"select word from empty")).ShouldBeEmpty();
+        db.SendWithNext($"select 1");
+        (await db.Execute($"insert into empty values ('one'), ('two')")).ShouldBe(2);
+        db.SendWithNext($"select 1");
         Should.Throw<InvalidOperationException>(() => transaction.Commit()).Message.ShouldContain("asynchronous");
     }
 }

@@ -39,7 +39,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         await using var fixture = await RunFixture.Start(postgres, 20);
         await using var other = await ServiceHost.Start(fixture.Database, ["Roles:1=api"]);
         var (here, there) = (fixture.Host.Services.GetRequiredService<RunSignals>(), other.Services.GetRequiredService<RunSignals>());
-        await Eventually.Holds(() => here.Heard && there.Heard);
+        await Eventually.Holds(() => here.Listening && there.Listening);
         var (starts, news) = (new List<double>(), new List<double>());
         foreach (var device in fixture.Devices)
         {
@@ -85,14 +85,14 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         var signals = fixture.Host.Services.GetRequiredService<RunSignals>();
-        await Eventually.Holds(() => signals.Heard);
+        await Eventually.Holds(() => signals.Listening);
         var seldom = signals.Poll;
         var listener =
             await fixture.Scalar<int>("select pid from pg_stat_activity where datname = current_database() and query = 'listen na_runs'");
         await fixture.Sql("select pg_terminate_backend($1)", listener);
-        await Eventually.Holds(() => !signals.Heard);
+        await Eventually.Holds(() => !signals.Listening);
         signals.Poll.ShouldBeLessThan(seldom);
-        await Eventually.Holds(() => signals.Heard);
+        await Eventually.Holds(() => signals.Listening);
     }
 
     [Fact]

@@ -84,7 +84,7 @@ public sealed class LoopTests
         Loop[] twins =
             [.. Enumerable.Range(0, 2)
                 .Select(_ => new Loop("test.one", _soon, _ => Task.CompletedTask, TimeProvider.System, NullLogger.Instance))];
-        Should.Throw<InvalidOperationException>(() => new LoopRegistry(twins)).Message.ShouldContain("test.one");
+        Should.Throw<ArgumentException>(() => new LoopRegistry(twins)).Message.ShouldContain("test.one");
     }
 
     private sealed class Signal(int wanted)

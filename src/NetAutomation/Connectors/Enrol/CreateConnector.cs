@@ -48,7 +48,12 @@ internal static class CreateConnector
         var token = $"njt_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32))}";
         try
         {
-            await db.Execute($"insert into connectors.connector (tenant_id, id, site_id, name) values ({caller.Tenant.Value}, {id.Value}, {request.SiteId.Value}, {request.Name})", cancel);
+            await db.Execute(
+                $"""
+                insert into connectors.connector (tenant_id, id, site_id, name)
+                values ({caller.Tenant.Value}, {id.Value}, {request.SiteId.Value}, {request.Name})
+                """,
+                cancel);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
         {
@@ -69,7 +74,8 @@ internal static class CreateConnector
         await audit.Append(caller, "connector.created", $"{id}", new { request.Name, request.SiteId }, cancel);
         ETags.Show(http, 1);
         var (server, port) = (certificate.ServerName, options.Value.Port);
-        var command = $"netautomation-connector join --endpoint {server}:{port} --server-name {server} --ca ca.pem --token-file join-token --state /var/lib/netautomation-connector";
+        var command = $"netautomation-connector join --endpoint {server}:{port} --server-name {server} --ca ca.pem "
+            + "--token-file join-token --state /var/lib/netautomation-connector";
         return TypedResults.Created(
             $"/v1/connectors/{id}",
             new CreatedConnector(id, request.Name, request.SiteId, token, expires, server, port, certificate.CaPem, command));

@@ -14,13 +14,17 @@ internal static class RevokeConnector
         ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit, LinkHub hub, CancellationToken cancel)
     {
         var rows = await db.Query<Row>(
-            $"select state, row_version as revision from connectors.connector where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
+            $"""
+            select state, row_version from connectors.connector
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update
+            """,
+            cancel);
         if (rows is not [var row])
         {
             return Web.Problems.NotFound.With();
         }
 
-        if (ETags.Check(http, row.Revision) is { } stale)
+        if (ETags.Check(http, row.RowVersion) is { } stale)
         {
             return stale;
         }
@@ -40,5 +44,5 @@ internal static class RevokeConnector
         return TypedResults.NoContent();
     }
 
-    private sealed record Row(string State, int Revision);
+    private sealed record Row(string State, int RowVersion);
 }

@@ -37,20 +37,19 @@ internal static class ShowConnectors
         var site = siteId?.Value;
         var read = await page.Read(
             $"connectors {siteId}",
-            (below, take) => db.Query<Row>(
+            (below, take) => Rows(
+                db, caller.Tenant,
                 $"""
-                select id, name, site_id as site, state, version, created_at as created, last_seen_at as seen, row_version as revision from connectors.connector
-                where tenant_id = {caller.Tenant.Value} and ({below}::uuid is null or id < {below}) and ({site}::uuid is null or site_id = {site})
-                order by id desc limit {take}
+                and ({below}::uuid is null or id < {below}) and ({site}::uuid is null or site_id = {site}) order by id desc limit {take}
                 """,
                 cancel),
-            row => row.Id);
+            row => row.Id.Value);
         if (read.Refused(out var problem, out var rows))
         {
             return problem;
         }
 
-        var sessions = await Sessions(db, caller.Tenant, [.. rows.Items.Select(r => r.Id)], cancel);
+        var sessions = await Sessions(db, caller.Tenant, [.. rows.Items.Select(r => r.Id.Value)], cancel);
         return TypedResults.Ok(new Page<ConnectorView>([.. rows.Items.Select(r => View(r, sessions, releases))], rows.Next));
     }
 
@@ -58,40 +57,45 @@ internal static class ShowConnectors
     public static async Task<Results<Ok<ConnectorView>, Problem>> One(
         ConnectorId id, HttpContext http, Caller caller, NetAutomationDb db, ConnectorReleases releases, CancellationToken cancel)
     {
-        var rows = await db.Query<Row>(
-            $"""
-            select id, name, site_id as site, state, version, created_at as created, last_seen_at as seen, row_version as revision from connectors.connector
-            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
-            """,
-            cancel);
-        if (rows is not [var row])
+        if (await Rows(db, caller.Tenant, $"and id = {id.Value}", cancel) is not [var row])
         {
             return Web.Problems.NotFound.With();
         }
 
-        ETags.Show(http, row.Revision);
+        ETags.Show(http, row.RowVersion);
         return TypedResults.Ok(View(row, await Sessions(db, caller.Tenant, [id.Value], cancel), releases));
     }
 
-    private static ConnectorView View(Row row, ILookup<Guid, SessionRow> sessions, ConnectorReleases releases) => new(
-        new(row.Id), row.Name, new(row.Site), row.State, row.Version, releases.UpdateFor(row.Version), row.Created, row.Seen,
-        [.. sessions[row.Id].Select(s => new ConnectorSessionView(new(s.Id), s.Replica, s.Attached, s.Seen))]);
+    private static Task<List<Row>> Rows(NetAutomationDb db, TenantId tenant, FormattableString condition, CancellationToken cancel) =>
+        db.Query<Row>(
+            $"""
+            select id, name, site_id, state, version, created_at, last_seen_at, row_version
+            from connectors.connector where tenant_id = {tenant.Value} {condition}
+            """,
+            cancel);
 
-    private static async Task<ILookup<Guid, SessionRow>> Sessions(
+    private static ConnectorView View(Row row, ILookup<ConnectorId, SessionRow> sessions, ConnectorReleases releases) => new(
+        row.Id, row.Name, row.SiteId, row.State, row.Version, releases.UpdateFor(row.Version), row.CreatedAt, row.LastSeenAt,
+        [.. sessions[row.Id].Select(s => new ConnectorSessionView(s.Id, s.Replica, s.AttachedAt, s.SeenAt))]);
+
+    private static async Task<ILookup<ConnectorId, SessionRow>> Sessions(
         NetAutomationDb db, TenantId tenant, Guid[] connectors, CancellationToken cancel)
     {
         var rows = await db.Query<SessionRow>(
             $"""
-            select id, connector_id as connector, replica, attached_at as attached, seen_at as seen from connectors.connector_session
-            where tenant_id = {tenant.Value} and connector_id = any({connectors}) and state = 'attached' and seen_at > now() - interval '1 minute'
+            select id, connector_id, replica, attached_at, seen_at from connectors.connector_session
+            where tenant_id = {tenant.Value} and connector_id = any({connectors}) and state = 'attached'
+              and seen_at > now() - interval '1 minute'
             order by attached_at
             """,
             cancel);
-        return rows.ToLookup(r => r.Connector);
+        return rows.ToLookup(r => r.ConnectorId);
     }
 
     private sealed record Row(
-        Guid Id, string Name, Guid Site, string State, string? Version, DateTimeOffset Created, DateTimeOffset? Seen, int Revision);
+        ConnectorId Id, string Name, SiteId SiteId, string State, string? Version, DateTimeOffset CreatedAt, DateTimeOffset? LastSeenAt,
+        int RowVersion);
 
-    private sealed record SessionRow(Guid Id, Guid Connector, string Replica, DateTimeOffset Attached, DateTimeOffset Seen);
+    private sealed record SessionRow(
+        ConnectorSessionId Id, ConnectorId ConnectorId, string Replica, DateTimeOffset AttachedAt, DateTimeOffset SeenAt);
 }

@@ -19,6 +19,6 @@ internal sealed class LargeBlocks : MemoryPool<byte>, IMemoryPoolFactory<byte>
 
     protected override void Dispose(bool disposing)
     {
-        // It owns nothing: what was rented goes back to the shared pool.
+        // It owns nothing: rented memory goes back to the shared pool.
     }
 }

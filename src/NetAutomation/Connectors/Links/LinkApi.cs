@@ -1,18 +1,19 @@
+using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
-using NetAutomation.Connectors.Enrol;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Tunnel;
 using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Links;
 
-/// <summary>What connectors call, on their own listener.</summary>
+/// <summary>The calls of connectors, on their own listener.</summary>
 internal sealed partial class LinkApi(
-    LinkHub hub, LinkStore store, PeerIdentity self, JoinConnector join, ServerCertificate certificate, IDialGate gate,
-    ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider time, ILogger<LinkApi> log)
+    LinkHub hub, LinkStore store, PeerIdentity self, ServerCertificate certificate, IDialGate gate,
+    ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider clock, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -36,97 +37,66 @@ internal sealed partial class LinkApi(
             return;
         }
 
-        var nonce = new Nonce(Proof.RandomId(), time.GetTimestamp());
+        var nonce = new Nonce(Proof.RandomId(), clock.GetTimestamp());
         var items = http.Features.GetRequiredFeature<IConnectionItemsFeature>().Items;
         lock (items)
         {
             items[_nonceKey] = nonce;
         }
 
-        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(new Challenge(nonce.Text), TunnelJson.Default.Challenge));
+        await Answer(http, new Challenge(nonce.Text), TunnelJson.Default.Challenge);
     }
 
     private async Task Join(HttpContext http)
     {
-        if (await Admit(http) is not { } tenant)
+        if (await Admit(http) is not { } tenant || await Body(http, TunnelJson.Default.JoinRequest) is not { } request)
         {
             return;
         }
 
-        JoinRequest? request;
-        try
-        {
-            request = await JsonSerializer.DeserializeAsync(http.Request.Body, TunnelJson.Default.JoinRequest, http.RequestAborted);
-        }
-        catch (JsonException)
-        {
-            http.Response.StatusCode = StatusCodes.Status400BadRequest;
-            return;
-        }
-
-        using var key = request is null ? null : Proof.ReadPublicKey(request.PublicKey);
-        var statement = key is null ? null : Proof.OpenJoin(key, request!.Proof);
+        using var key = Proof.ReadPublicKey(request.PublicKey);
+        var statement = key is null ? null : Proof.OpenJoin(key, request.Proof);
         if (statement is null
             || statement.Audience != certificate.ServerName
-            || statement.TokenSha256 != Proof.Digest(request!.Token)
+            || statement.TokenSha256 != Proof.Digest(request.Token)
             || statement.Nonce != TakeNonce(http)?.Text
-            || await join.Bind(tenant, request, http.RequestAborted) is not { } reply)
+            || await store.Bind(tenant, request, http.RequestAborted) is not { } reply)
         {
             Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
             return;
         }
 
-        await Answer(http, JsonSerializer.SerializeToUtf8Bytes(reply, TunnelJson.Default.JoinReply));
+        await Answer(http, reply, TunnelJson.Default.JoinReply);
     }
 
-    /// <summary>How a connector stands, for its <c>doctor</c>: nothing is attached and nothing changes.</summary>
+    /// <summary>Answers the connector's <c>doctor</c>: nothing is attached and nothing changes.</summary>
     private async Task Check(HttpContext http)
     {
-        if (await Admit(http) is not { } tenant)
+        if (await Prove(http, Proof.OpenCheck, each => (each.Audience, each.Connector, each.Nonce, each.IssuedAt)) is { } proven)
         {
-            return;
+            var links = await store.CountLinks(proven.Tenant, proven.Connector, http.RequestAborted);
+            await Answer(http, new CheckReply(links, releases.Newest?.ToString(3)), TunnelJson.Default.CheckReply);
         }
-
-        var (connector, known) = await Find(http, tenant);
-        using var key = known?.Key();
-        var statement = key is null ? null : Proof.OpenCheck(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is null
-            || !MayServe(http, known!.State))
-        {
-            return;
-        }
-
-        var links = await store.CountLinks(tenant, connector, http.RequestAborted);
-        await Answer(
-            http, JsonSerializer.SerializeToUtf8Bytes(new CheckReply(links, releases.Newest?.ToString(3)), TunnelJson.Default.CheckReply));
     }
 
     private async Task Attach(HttpContext http)
     {
-        if (await Admit(http) is not { } tenant)
+        if (await Prove(http, Proof.OpenAttach, each => (each.Audience, each.Connector, each.Nonce, each.IssuedAt))
+            is not var (tenant, connector, known, statement, nonce))
         {
             return;
         }
 
-        var (connector, known) = await Find(http, tenant);
-        using var key = known?.Key();
-        var statement = key is null ? null : Proof.OpenAttach(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        if (Prove(http, connector, statement?.Audience, statement?.Connector, statement?.Nonce, statement?.IssuedAt) is not { } nonce
-            || !MayServe(http, known!.State))
-        {
-            return;
-        }
-
-        if (statement!.Generation is < 1 or long.MaxValue || statement.Instance.Length is < 1 or > 100)
+        if (statement.Generation is < 1 or long.MaxValue || statement.Instance.Length is < 1 or > 100)
         {
             Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
             return;
         }
 
         // By the database's clock, and rather too early than too late.
-        var challenged = known.Now - time.GetElapsedTime(nonce.At);
+        var challenged = known.Now - clock.GetElapsedTime(nonce.At);
         await Serve(
-            http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, statement.Generation, http, time), statement,
+            http, new LinkSession(ConnectorSessionId.New(), connector, tenant, known.SiteId, statement.Generation, http, clock), statement,
             challenged);
     }
 
@@ -162,7 +132,7 @@ internal sealed partial class LinkApi(
             Log.Attached(log, $"{link.Connector}", $"{link.Id}");
             http.Response.ContentType = "application/x-ndjson";
             await ControlLines.Write(
-                http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, time.GetUtcNow()),
+                http.Response.Body, new Hello($"{link.Id}", options.Value.Replica, TunnelProtocol.MaxTunnels, clock.GetUtcNow()),
                 http.RequestAborted);
             await link.Write(http.Response.Body, http.RequestAborted);
         }
@@ -174,42 +144,47 @@ internal sealed partial class LinkApi(
         }
     }
 
-    private async Task<(ConnectorId Id, LinkStore.KnownConnector? Known)> Find(HttpContext http, TenantId tenant)
+    /// <summary>Who proves to be which connector, with which statement; null where the answer is already given.</summary>
+    private async Task<(TenantId Tenant, ConnectorId Connector, LinkStore.KnownConnector Known, T Statement, Nonce Nonce)?> Prove<T>(
+        HttpContext http, Func<ECDsa, string, T?> open,
+        Func<T, (string Audience, string Connector, string Nonce, DateTimeOffset IssuedAt)> read)
+        where T : class
     {
-        var connector = ConnectorId.Parse(http.Request.Headers[TunnelProtocol.ConnectorHeader].ToString());
-        return (connector, await store.Find(tenant, connector, http.RequestAborted));
-    }
-
-    /// <summary>The challenge a statement answers; null where it proves nothing and the answer is already given.</summary>
-    private Nonce? Prove(HttpContext http, ConnectorId connector, string? audience, string? claimed, string? nonce, DateTimeOffset? issued)
-    {
-        var given = TakeNonce(http);
-        var reason = given is null || nonce != given.Text || audience != certificate.ServerName || claimed != $"{connector}"
-            ? RefusalReasons.Proof
-            : (time.GetUtcNow() - issued!.Value).Duration() > TunnelProtocol.ProofSkew ? RefusalReasons.Clock
-            : null;
-        if (reason is null)
+        if (await Admit(http) is not { } tenant)
         {
-            return given;
+            return null;
         }
 
-        Refuse(http, StatusCodes.Status401Unauthorized, reason);
-        return null;
+        var connector = ConnectorId.Parse(http.Request.Headers[TunnelProtocol.ConnectorHeader].ToString());
+        var known = await store.Find(tenant, connector, http.RequestAborted);
+        using var key = known?.Key();
+        var statement = key is null ? null : open(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
+        var given = TakeNonce(http);
+        if (known is null || statement is null || given is null || (read(statement) is var claim
+            && (claim.Nonce != given.Text || claim.Audience != certificate.ServerName || claim.Connector != $"{connector}")))
+        {
+            Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
+            return null;
+        }
+
+        if ((clock.GetUtcNow() - read(statement).IssuedAt).Duration() > TunnelProtocol.ProofSkew)
+        {
+            Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Clock);
+            return null;
+        }
+
+        return MayServe(http, known.State) ? (tenant, connector, known, statement, given) : null;
     }
 
     private static bool MayServe(HttpContext http, string state)
     {
-        switch (state)
+        if (state != "active")
         {
-            case "active":
-                return true;
-            case RefusalReasons.Superseded:
-                Refuse(http, StatusCodes.Status409Conflict, state);
-                return false;
-            default:
-                Refuse(http, StatusCodes.Status403Forbidden, state);
-                return false;
+            Refuse(
+                http, state == RefusalReasons.Superseded ? StatusCodes.Status409Conflict : StatusCodes.Status403Forbidden, state);
         }
+
+        return state == "active";
     }
 
     private async Task OpenTunnel(HttpContext http, string id)
@@ -244,19 +219,11 @@ internal sealed partial class LinkApi(
 
     private async Task FailDial(HttpContext http, string id)
     {
-        DialFailure? failure;
-        try
+        if (await Body(http, TunnelJson.Default.DialFailure) is { } failure)
         {
-            failure = await JsonSerializer.DeserializeAsync(http.Request.Body, TunnelJson.Default.DialFailure, http.RequestAborted);
+            http.Response.StatusCode = hub.On(http.Connection.Id)?.Fail(id, failure) == true
+                ? StatusCodes.Status204NoContent : StatusCodes.Status404NotFound;
         }
-        catch (JsonException)
-        {
-            failure = null;
-        }
-
-        http.Response.StatusCode = failure is null ? StatusCodes.Status400BadRequest
-            : hub.On(http.Connection.Id)?.Fail(id, failure) == true ? StatusCodes.Status204NoContent
-            : StatusCodes.Status404NotFound;
     }
 
     private Task ConfirmCut(HttpContext http, string id)
@@ -307,11 +274,28 @@ internal sealed partial class LinkApi(
         }
     }
 
-    private static async Task Answer(HttpContext http, byte[] json)
+    /// <summary>Null where the body cannot be read; the answer is given then.</summary>
+    private static async Task<T?> Body<T>(HttpContext http, JsonTypeInfo<T> type)
+        where T : class
     {
-        http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(json, http.RequestAborted);
+        try
+        {
+            if (await JsonSerializer.DeserializeAsync(http.Request.Body, type, http.RequestAborted) is { } body)
+            {
+                return body;
+            }
+        }
+        catch (JsonException)
+        {
+            // Answered below.
+        }
+
+        http.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return null;
     }
+
+    private static Task Answer<T>(HttpContext http, T value, JsonTypeInfo<T> type) =>
+        http.Response.WriteAsJsonAsync(value, type, "application/json", http.RequestAborted);
 
     private sealed record Nonce(string Text, long At);
 

@@ -4,12 +4,12 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>The links attached to this process.</summary>
-internal sealed class LinkHub(TimeProvider time)
+internal sealed class LinkHub(TimeProvider clock)
 {
     private const int MaxLinksPerConnector = 8;
 
     /// <summary>
-    /// By then the connector has noticed the dead link (PING 15 s + 15 s) and reset its streams, or the permit has lapsed.
+    /// After this time the connector has noticed the dead link (PING 15 s + 15 s) and reset its streams, or the permit has lapsed.
     /// </summary>
     public static readonly TimeSpan CertainAfter = TunnelProtocol.PingDelay + TunnelProtocol.PingTimeout + TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, LinkSession> _byConnection = new(StringComparer.Ordinal);
@@ -28,7 +28,7 @@ internal sealed class LinkHub(TimeProvider time)
     {
         foreach (var run in link.Runs.Keys)
         {
-            _lost[run] = time.GetUtcNow();
+            _lost[run] = clock.GetUtcNow();
         }
 
         link.Close();
@@ -67,7 +67,7 @@ internal sealed class LinkHub(TimeProvider time)
         }
 
         var confirmed = await Task.WhenAll(links.Select(l => l.Cut(null, $"{run}", fence + 1, within, cancel)));
-        return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || time.GetUtcNow() >= at + CertainAfter);
+        return confirmed.All(c => c) && (!_lost.TryGetValue(run, out var at) || clock.GetUtcNow() >= at + CertainAfter);
     }
 
     public void Cut(ConnectorId connector) => Supersede(connector, long.MaxValue);
@@ -91,11 +91,11 @@ internal sealed class LinkHub(TimeProvider time)
         }
 
         // Again and again, since a dial that was under way may have become a stream meanwhile.
-        var begun = time.GetTimestamp();
+        var begun = clock.GetTimestamp();
         while (All.SelectMany(link => link.Unfinished).ToList() is { Count: > 0 } unfinished
-            && within - time.GetElapsedTime(begun) is var left && left > TimeSpan.Zero && !cancel.IsCancellationRequested)
+            && within - clock.GetElapsedTime(begun) is var left && left > TimeSpan.Zero && !cancel.IsCancellationRequested)
         {
-            await Task.WhenAll(unfinished).WaitAsync(left, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(unfinished).WaitAsync(left, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         foreach (var link in All)
@@ -104,10 +104,10 @@ internal sealed class LinkHub(TimeProvider time)
         }
     }
 
-    /// <summary>Forgets what can matter no more.</summary>
+    /// <summary>Forgets lost links and runs whose streams are certainly closed.</summary>
     public void Sweep()
     {
-        var now = time.GetUtcNow();
+        var now = clock.GetUtcNow();
         foreach (var run in _lost.Where(l => now >= l.Value + CertainAfter).Select(l => l.Key).ToList())
         {
             _lost.TryRemove(run, out _);

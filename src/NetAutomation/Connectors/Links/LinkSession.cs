@@ -12,7 +12,7 @@ namespace NetAutomation.Connectors.Links;
     "Design", "CA1001", Justification = "A cancellation source without a timer holds nothing; who closes the link races with its end.")]
 [SuppressMessage("Design", "S2930", Justification = "The same.")]
 internal sealed class LinkSession(
-    ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, long generation, HttpContext attach, TimeProvider time)
+    ConnectorSessionId id, ConnectorId connector, TenantId tenant, SiteId site, long generation, HttpContext attach, TimeProvider clock)
 {
     private const int MaxWaiting = 4096;
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(2);
@@ -54,7 +54,7 @@ internal sealed class LinkSession(
         _dials.Values.Select(pending => (Task)pending.Answer.Task).Concat(Open.Select(stream => stream.Finished))
             .Where(task => !task.IsCompleted);
 
-    /// <summary>Runs that had a stream here of late; when the link is lost, nobody can say that those are closed.</summary>
+    /// <summary>Runs that had a stream here recently; when the link is lost, nobody can say that those streams are closed.</summary>
     public ConcurrentDictionary<RunId, DateTimeOffset> Runs { get; } = new();
 
     public int Load => _open.Count + _dials.Count;
@@ -72,7 +72,7 @@ internal sealed class LinkSession(
         }
         catch (OperationCanceledException)
         {
-            // Closed by us, or the connection is gone: the same for whoever waits.
+            // Treat our own close and a lost connection alike.
         }
         finally
         {
@@ -80,7 +80,7 @@ internal sealed class LinkSession(
         }
     }
 
-    /// <summary>A link that cannot take its messages is as good as dead, and its connector must not be left uncut.</summary>
+    /// <summary>Closes a link that cannot take its messages: its connector would otherwise keep streams that it was told to cut.</summary>
     public void Send(ControlMessage message)
     {
         if (!_outbox.Writer.TryWrite(message))
@@ -101,7 +101,7 @@ internal sealed class LinkSession(
         _dials[dialId] = pending;
         if (Draining)
         {
-            // Chosen just before. The drain does not wait for what it could not see.
+            // The link was chosen just before the drain, which does not wait for a dial that it could not see.
             _dials.TryRemove(dialId, out _);
             return DialResult.Failed(DialCodes.NotAttached);
         }
@@ -117,11 +117,11 @@ internal sealed class LinkSession(
         var wait = timeout + _grace < TunnelProtocol.DialIdLifetime ? timeout + _grace : TunnelProtocol.DialIdLifetime;
         try
         {
-            return await pending.Answer.Task.WaitAsync(wait, time, cancel);
+            return await pending.Answer.Task.WaitAsync(wait, clock, cancel);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
-            // Whoever answers first decides: a stream that won the race is handed over, or reset when nobody waits any more.
+            // The first answer decides: a stream that comes first is handed over, or reset when nobody waits any more.
             if (!pending.Answer.TrySetResult(DialResult.Failed(DialCodes.Timeout)) && (await pending.Answer.Task).Stream is { } stream)
             {
                 if (e is TimeoutException)
@@ -193,7 +193,7 @@ internal sealed class LinkSession(
         try
         {
             Send(new Cut(cutId, device, run, belowFence));
-            await confirmed.Task.WaitAsync(within, time, cancel).WaitAsync(_closed.Token);
+            await confirmed.Task.WaitAsync(within, clock, cancel).WaitAsync(_closed.Token);
             return true;
         }
         catch (Exception e) when (e is TimeoutException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
@@ -232,7 +232,7 @@ internal sealed class LinkSession(
     {
         if (dial.Run is { } run)
         {
-            Runs[run] = time.GetUtcNow();
+            Runs[run] = clock.GetUtcNow();
         }
     }
 

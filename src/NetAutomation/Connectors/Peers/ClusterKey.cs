@@ -10,7 +10,7 @@ namespace NetAutomation.Connectors.Peers;
 /// <summary>
 /// Signs calls to other replicas and opens theirs: <c>base64url(JSON).base64url(HMAC-SHA256)</c>, by the key all replicas share.
 /// </summary>
-internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider time)
+internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan _lifetime = TimeSpan.FromSeconds(30);
 
@@ -23,7 +23,7 @@ internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider tim
     public string Sign(PeerCall call)
     {
         var payload =
-            JsonSerializer.SerializeToUtf8Bytes(call with { Expires = (time.GetUtcNow() + _lifetime).ToUnixTimeMilliseconds() }, Json.Api);
+            JsonSerializer.SerializeToUtf8Bytes(call with { Expires = (clock.GetUtcNow() + _lifetime).ToUnixTimeMilliseconds() }, Json.Api);
         return $"{Base64Url.EncodeToString(payload)}.{Base64Url.EncodeToString(Mac(payload))}";
     }
 
@@ -44,7 +44,7 @@ internal sealed class ClusterKey(IOptions<PeerOptions> options, TimeProvider tim
             }
 
             var call = JsonSerializer.Deserialize<PeerCall>(payload, Json.Api);
-            var left = TimeSpan.FromMilliseconds((call?.Expires ?? 0) - time.GetUtcNow().ToUnixTimeMilliseconds());
+            var left = TimeSpan.FromMilliseconds((call?.Expires ?? 0) - clock.GetUtcNow().ToUnixTimeMilliseconds());
             return call?.Path == path && call.To == self && left > TimeSpan.Zero && left <= _lifetime + _skew ? call : null;
         }
         catch (Exception e) when (e is FormatException or JsonException)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Tunnel;
@@ -6,7 +5,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Connectors.Peers;
 
-/// <summary>What other replicas call, on the peer listener.</summary>
+/// <summary>The calls of other replicas, on the peer listener.</summary>
 internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, ClusterKey key, PeerIdentity self, ILogger<PeerApi> log)
 {
     public void Map(IEndpointRouteBuilder app)
@@ -59,7 +58,7 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
             await Task.WhenAny(device.Finished, pumps);
             if (device.IsReset)
             {
-                // After the device's end nobody reads it any more, who would see this.
+                // After the device has ended, nobody reads it any more and would see the reset.
                 caller.Abort();
             }
 
@@ -74,23 +73,19 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
 
     private static async Task Pump(TunnelStream from, TunnelStream to)
     {
-        var ended = false;
         try
         {
             await StreamPump.Copy(from, to, CancellationToken.None);
             await to.CompleteWrites();
-            ended = true;
         }
-        catch (IOException)
+        catch (Exception fault)
         {
-            // Reset on one side; below on the other as well.
-        }
-        finally
-        {
-            if (!ended)
+            // Reset on one side; now on the other as well.
+            to.Abort();
+            from.Abort();
+            if (fault is not IOException)
             {
-                to.Abort();
-                from.Abort();
+                throw;
             }
         }
     }
@@ -124,9 +119,7 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
 
         var sessions = hub.All.Where(l => l.Tenant.Value == call.Tenant).Select(l => l.Id.Value).ToList();
         var confirmed = await hub.ConfirmNoStreams(new(call.Tenant), new(run), call.Fence, call.Within, http.RequestAborted);
-        http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(
-            JsonSerializer.SerializeToUtf8Bytes(new PeerConfirmation(confirmed, sessions), Json.Api), http.RequestAborted);
+        await http.Response.WriteAsJsonAsync(new PeerConfirmation(confirmed, sessions), Json.Api, "application/json", http.RequestAborted);
     }
 
     /// <summary>Null where the answer is already given.</summary>

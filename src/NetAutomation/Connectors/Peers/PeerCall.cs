@@ -1,9 +1,12 @@
 namespace NetAutomation.Connectors.Peers;
 
 /// <summary>
-/// One call of a replica to another: all it says is in here, and all of it is signed. Good for one path of one replica, for 30 s.
+/// One call of a replica to another, complete and signed as a whole. Good for one path of one replica, for 30 s.
 /// </summary>
-internal sealed record PeerCall(string Path, string To, Guid Tenant, Guid? Run, long Fence, Guid? Device = null)
+/// <param name="Expires">Milliseconds since 1970; set when the call is signed.</param>
+internal sealed record PeerCall(
+    string Path, string To, Guid Tenant, Guid? Run, long Fence, Guid? Device = null, Guid? Site = null, string? Host = null, int Port = 0,
+    bool Exclusive = false, int WithinMs = 0, long Expires = 0)
 {
     public const string DialsPath = "/peer/v1/dials";
     public const string PermitsPath = "/peer/v1/permits";
@@ -13,30 +16,11 @@ internal sealed record PeerCall(string Path, string To, Guid Tenant, Guid? Run, 
     public const string CodeHeader = "netautomation-dial-code";
     public const string DetailHeader = "netautomation-dial-detail";
 
-    public Guid? Site { get; init; }
-
-    public string? Host { get; init; }
-
-    public int Port { get; init; }
-
-    public bool Exclusive { get; init; }
-
-    public int WithinMs { get; init; }
-
-    /// <summary>Milliseconds since 1970; set when the call is signed.</summary>
-    public long Expires { get; init; }
-
     public TimeSpan Within => TimeSpan.FromMilliseconds(Math.Clamp(WithinMs, 0, 60_000));
 
-    public static PeerCall Of(string path, string to, DeviceDial dial, TimeSpan within) =>
-        new(path, to, dial.Tenant.Value, dial.Run?.Value, dial.Fence, dial.Device.Value)
-        {
-            Site = dial.Site.Value,
-            Host = dial.Host,
-            Port = dial.Port,
-            Exclusive = dial.Exclusive,
-            WithinMs = (int)within.TotalMilliseconds,
-        };
+    public static PeerCall Of(string path, string to, DeviceDial dial, TimeSpan within) => new(
+        path, to, dial.Tenant.Value, dial.Run?.Value, dial.Fence, dial.Device.Value, dial.Site.Value, dial.Host, dial.Port, dial.Exclusive,
+        (int)within.TotalMilliseconds);
 
     /// <summary>Null where the call names no device.</summary>
     public DeviceDial? Dial() => this is { Site: { } site, Device: { } device, Host: { } host }
@@ -44,7 +28,7 @@ internal sealed record PeerCall(string Path, string To, Guid Tenant, Guid? Run, 
         : null;
 }
 
-/// <summary>What a replica says of the streams of a run.</summary>
+/// <summary>The answer of a replica about the streams of a run.</summary>
 /// <param name="Confirmed">The connectors of these sessions have said that none is open.</param>
 /// <param name="Sessions">The tenant's sessions this replica holds.</param>
 internal sealed record PeerConfirmation(bool Confirmed, IReadOnlyList<Guid> Sessions);

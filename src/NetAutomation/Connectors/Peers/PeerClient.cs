@@ -13,12 +13,12 @@ internal sealed class PeerClient : IDisposable
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(4);
     private readonly ClusterKey _key;
     private readonly ServerCertificate _certificate;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _clock;
     private readonly HttpClient _http;
 
-    public PeerClient(ClusterKey key, ServerCertificate certificate, TimeProvider time)
+    public PeerClient(ClusterKey key, ServerCertificate certificate, TimeProvider clock)
     {
-        (_key, _certificate, _time) = (key, certificate, time);
+        (_key, _certificate, _clock) = (key, certificate, clock);
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -41,7 +41,7 @@ internal sealed class PeerClient : IDisposable
     {
         var content = new PeerContent();
         HttpResponseMessage? response = null;
-        using var deadline = new CancellationTokenSource(timeout + _grace, _time);
+        using var deadline = new CancellationTokenSource(timeout + _grace, _clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
         try
         {
@@ -62,7 +62,7 @@ internal sealed class PeerClient : IDisposable
         {
             // HttpClient reports a connection that dies under a request whose body is still open in either way. Whether the call arrived
             // cannot be known, and does not matter: the stream is handed out with the answer, so no byte of the session has flowed, and
-            // the replica drops what it opened for a caller that is gone.
+            // the replica drops the stream of a caller that is gone.
             Abandon(content, response);
             return DialResult.Failed(DialCodes.NoReplica, "The process that holds the connector's link did not answer.");
         }
@@ -77,7 +77,7 @@ internal sealed class PeerClient : IDisposable
     /// <summary>A call without a stream. Null where the replica did not answer in time, or refused.</summary>
     public async Task<byte[]?> Ask(PeerCall call, TimeSpan within, CancellationToken cancel)
     {
-        using var deadline = new CancellationTokenSource(within, _time);
+        using var deadline = new CancellationTokenSource(within, _clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancel);
         try
         {

@@ -7,7 +7,7 @@ namespace NetAutomation.Connectors.Peers;
 
 /// <summary>The links that other replicas hold: found in the database, reached over their peer listeners.</summary>
 internal sealed class PeerLinks(
-    PeerClient client, LinkStore store, LinkHub hub, PeerIdentity self, IOptions<PeerOptions> options, TimeProvider time)
+    PeerClient client, LinkStore store, LinkHub hub, PeerIdentity self, IOptions<PeerOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<(RunId Run, string Url), DateTimeOffset> _used = new();
@@ -23,9 +23,9 @@ internal sealed class PeerLinks(
 
         try
         {
-            return _serving[(tenant, site)] = Others((await store.Sessions(tenant, cancel)).Where(s => s.Live && s.Site == site.Value));
+            return _serving[(tenant, site)] = Others((await store.Sessions(tenant, cancel)).Where(s => s.Live && s.Site == site));
         }
-        catch (Exception fault) when (DatabaseAway.Is(fault))
+        catch (Exception fault) when (DatabaseOutage.Is(fault))
         {
             return _serving.GetValueOrDefault((tenant, site)) ?? [];
         }
@@ -35,7 +35,7 @@ internal sealed class PeerLinks(
     {
         if (dial.Run is { } run)
         {
-            _used[(run, url)] = time.GetUtcNow();
+            _used[(run, url)] = clock.GetUtcNow();
         }
 
         return client.Dial(url, dial, timeout, cancel);
@@ -64,7 +64,7 @@ internal sealed class PeerLinks(
 
         await Task.WhenAll(urls.Select(url =>
         {
-            _used[(run, url)] = time.GetUtcNow();
+            _used[(run, url)] = clock.GetUtcNow();
             return client.Ask(new PeerCall(PeerCall.PermitsPath, url, tenant.Value, run.Value, fence), _patience, CancellationToken.None);
         }));
         Forget();
@@ -94,7 +94,7 @@ internal sealed class PeerLinks(
                 cancel)));
             foreach (var (url, answer) in urls.Zip(answers))
             {
-                var lapsed = !_used.TryGetValue((run, url), out var at) || time.GetUtcNow() >= at + LinkHub.CertainAfter;
+                var lapsed = !_used.TryGetValue((run, url), out var at) || clock.GetUtcNow() >= at + LinkHub.CertainAfter;
                 if (!(answer?.Confirmed ?? lapsed))
                 {
                     return false;
@@ -104,7 +104,7 @@ internal sealed class PeerLinks(
             }
         }
 
-        // A session that nobody answers for may still be open at its connector.
+        // A session that no replica names may still be open at its connector.
         return sessions.All(s => !s.Attached || held.Contains(s.Id));
     }
 
@@ -115,7 +115,7 @@ internal sealed class PeerLinks(
 
     private void Forget()
     {
-        foreach (var (use, at) in _used.Where(used => time.GetUtcNow() >= used.Value + (2 * LinkHub.CertainAfter)))
+        foreach (var (use, at) in _used.Where(used => clock.GetUtcNow() >= used.Value + (2 * LinkHub.CertainAfter)))
         {
             _used.TryRemove(KeyValuePair.Create(use, at));
         }

@@ -1,12 +1,14 @@
 -- Takes the next run for a worker. The tenant first: the fewest running for its weight, among those with ready runs and room; among 64 of
 -- them, where there are more. Of its ready runs, by priority and then age, those that must wait are put aside until one can start, 20 at
--- most; one call stays with one tenant, so that its locks are few and always taken in this order: fence, quota, run. Without a run: the
--- tenant looked at had none, and the caller asks again without it; no row: nobody has. Raises the tenant's fence and takes the device
--- holds in the same transaction.
+-- most; one call stays with one tenant, so that its locks are few and always taken in this order: fence, quota, run. A row
+-- without a run: this tenant had none, and the caller asks again without it. No row: no tenant has one. Raises the tenant's fence and takes
+-- the device holds in the same transaction.
 create or replace function runs.claim(p_worker text, p_lease interval, p_passed uuid[])
 returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint, put_aside int) language plpgsql as $$
 #variable_conflict use_column
-declare many int; t uuid; best uuid; q runs.queue; r record; g record; n int := 0; f bigint; seen uuid[] := '{}'; aside int := 0; look timestamptz; bars boolean;
+declare
+  many int; t uuid; best uuid; q runs.queue; r record; g record; n int := 0; f bigint; seen uuid[] := '{}'; aside int := 0;
+  look timestamptz; bars boolean;
 begin
   foreach many in array array[64, 2147483647] loop
     for t in
@@ -32,7 +34,8 @@ begin
 
   while n < 20 and exists (select from runs.tenant_quota where tenant_id = t and running < max_running) loop
     n := n + 1;
-    select * into q from runs.queue where tenant_id = t and ready and run_id <> all (seen) order by priority desc, created_at, run_id limit 1;
+    select * into q from runs.queue where tenant_id = t and ready and run_id <> all (seen)
+      order by priority desc, created_at, run_id limit 1;
     exit when not found;
     seen := seen || q.run_id;
     select effect, mode, attempt, start_by <= now() and attempt = 0 as late into r from runs.run
@@ -57,19 +60,21 @@ begin
     else
       update runs.fence_counter set value = value + 1 where tenant_id = t returning value into f;
       update runs.tenant_quota set running = running + 1, served_at = clock_timestamp() where tenant_id = t;
-      -- What a lost attempt left unknown stays held as it is.
+      -- Devices that a lost attempt left unknown stay held as they are.
       delete from runs.device_hold h using runs.run_device x
-        where h.tenant_id = t and h.run_id = q.run_id and x.tenant_id = t and x.run_id = h.run_id and x.device_id = h.device_id and x.outcome is null;
+        where h.tenant_id = t and h.run_id = q.run_id and x.tenant_id = t and x.run_id = h.run_id and x.device_id = h.device_id
+          and x.outcome is null;
       insert into runs.device_hold (tenant_id, device_id, run_id, exclusive, fence)
         select t, device_id, q.run_id, q.exclusive::int, f from runs.run_device
         where tenant_id = t and run_id = q.run_id and outcome is null order by device_id;
       if q.exclusive then
-        -- Who waited for readers here now waits for a writer.
+        -- Writers that waited for readers here now wait for a writer.
         delete from runs.waiting_writer where tenant_id = t and run_id in (
           select w.run_id from runs.device_hold h join runs.waiting_writer w on w.tenant_id = h.tenant_id and w.device_id = h.device_id
           where h.tenant_id = t and h.run_id = q.run_id);
       end if;
-      update runs.run set fence = f, attempt = r.attempt + 1, worker = p_worker, lease_until = now() + p_lease where tenant_id = t and id = q.run_id;
+      update runs.run set fence = f, attempt = r.attempt + 1, worker = p_worker, lease_until = now() + p_lease
+        where tenant_id = t and id = q.run_id;
       insert into runs.attempt (tenant_id, run_id, attempt, fence, worker) values (t, q.run_id, r.attempt + 1, f, p_worker);
       perform runs.move(t, q.run_id, f, array['queued'], 'claimed', p_worker);
       return query select t, q.run_id, r.attempt + 1, f, aside;

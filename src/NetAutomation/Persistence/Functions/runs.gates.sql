@@ -1,5 +1,5 @@
--- What holds a queued run apart from windows and its tenant's quota. A run's own holds, kept from a lost attempt, do not. /why shows what
--- a claim goes by.
+-- The obstacles of a queued run, apart from windows and its tenant's quota. A run's own holds, kept from a lost attempt, are none. Claim
+-- and GET /why read the same function, so they cannot disagree.
 create or replace function runs.gates(p_tenant uuid, p_run uuid)
 returns table (code text, device_id uuid, name text, site_id uuid, holder uuid, readers boolean) language sql stable as $$
   select 'connector_absent', d.device_id, d.name, d.site_id, null::uuid, false

@@ -1,6 +1,6 @@
 -- Takes a run from its worker; a raised fence makes sure that this worker writes nothing more. Claimed: nothing was contacted, so back to
 -- the queue. Else runs.next_attempt says whether it is tried again. Where it is not, every device without an outcome is unknown. What may
--- have been configured, and what is unknown, stays held until somebody knows better. Null: it stood elsewhere, or the fence has moved on.
+-- have been configured, and what is unknown, stays held until a person resolves it. Null: another state, or the fence has moved on.
 create or replace function runs.lose(p_tenant uuid, p_run uuid, p_fence bigint, p_by text, p_reason text) returns text
 language plpgsql as $$
 declare r runs.run; f bigint; next text;
@@ -14,7 +14,6 @@ begin
 
   if next is null then
     call runs.conclude(p_tenant, p_run, null, 'unknown', null, p_reason);
-    perform runs.release_known(p_tenant, p_run);
     return 'unknown';
   end if;
 

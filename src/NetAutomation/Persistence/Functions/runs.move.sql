@@ -1,5 +1,5 @@
--- The one way a run changes state: checks where it stands and whose fence is asked for, writes the transition and its event, and on an
--- ending releases what the run held. Null: it stood elsewhere, or the fence has moved on.
+-- The one way a run changes state: checks its state and the fence that is asked for, writes the transition and its event, and releases
+-- the devices: all on an ending; those with a known outcome where the run is unknown. Null: another state, or the fence has moved on.
 create or replace function runs.move(
   p_tenant uuid, p_run uuid, p_fence bigint, p_from text[], p_to text, p_by text, p_reason text default null,
   p_charged bigint default null, p_failure_code text default null, p_failure_detail text default null) returns bigint language plpgsql as $$
@@ -24,6 +24,8 @@ begin
     insert into runs.run_event (tenant_id, run_id, run_day, seq, type, attempt, data)
       values (p_tenant, p_run, r.created_day, r.last_seq + 2, 'output_complete', r.attempt, jsonb_build_object('finalSeq', r.last_seq + 2));
     delete from runs.device_hold where tenant_id = p_tenant and run_id = p_run;
+  elsif p_to = 'unknown' then
+    perform runs.release_known(p_tenant, p_run);
   end if;
   if r.state in ('claimed', 'running', 'cancelling') and (ends or p_to in ('queued', 'unknown')) then
     update runs.tenant_quota set running = running - 1 where tenant_id = p_tenant;

@@ -1,5 +1,5 @@
--- How the run is attempted once more where its worker loses it: 'queue', one that only reads, up to three attempts; 'verify', an idempotent
--- one, whose unfinished devices are looked at and then configured once more, by a second attempt and no third. Null: not at all.
+-- How a run is tried again after its worker lost it: 'queue' for a run that only reads, up to three attempts; 'verify' for an idempotent
+-- one, whose unfinished devices are checked and then configured again, by a second attempt and no third. Null: not at all.
 create or replace function runs.next_attempt(r runs.run) returns text language plpgsql stable as $$
 begin
   return case

@@ -6,8 +6,8 @@ begin
   return exists (
     select from runs.run_device d
     cross join lateral (
-      select count(*) filter (where w.kind = 'deny' and (o.open or w.known_until <= p_at)) as denied, count(*) filter (where w.kind = 'allow') as allows,
-        count(*) filter (where w.kind = 'allow' and o.open) as allowed
+      select count(*) filter (where w.kind = 'deny' and (o.open or w.known_until <= p_at)) as denied,
+        count(*) filter (where w.kind = 'allow') as allows, count(*) filter (where w.kind = 'allow' and o.open) as allowed
       from runs.maintenance_window w
       cross join lateral (select exists (
         select from runs.window_interval i

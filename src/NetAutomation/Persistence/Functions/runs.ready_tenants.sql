@@ -8,14 +8,16 @@ begin
     if id is null then
       exit when last;
       last := true;
-      select uuid_hash(q.tenant_id), q.tenant_id into lot, id from runs.queue q where q.ready order by uuid_hash(q.tenant_id), q.tenant_id limit 1;
+      select uuid_hash(q.tenant_id), q.tenant_id into lot, id from runs.queue q where q.ready
+        order by uuid_hash(q.tenant_id), q.tenant_id limit 1;
       exit when id is null;
     end if;
     exit when last and lot >= p_from;
     exit when n >= p_count;
     n := n + 1;
     return next id;
-    select uuid_hash(q.tenant_id), q.tenant_id into lot, id from runs.queue q where q.ready and (uuid_hash(q.tenant_id), q.tenant_id) > (lot, id)
+    select uuid_hash(q.tenant_id), q.tenant_id into lot, id from runs.queue q
+      where q.ready and (uuid_hash(q.tenant_id), q.tenant_id) > (lot, id)
       order by uuid_hash(q.tenant_id), q.tenant_id limit 1;
   end loop;
 end $$;

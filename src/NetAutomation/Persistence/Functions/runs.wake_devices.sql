@@ -1,5 +1,5 @@
--- Makes ready who comes next at these devices: the first writer, and the first readers that no waiting writer bars. Each of them that then
--- leaves the device, by a claim or to wait elsewhere, calls the next. The caller holds the quota's lock.
+-- Makes the next runs at these devices ready: the first writer, and the first readers that no waiting writer bars. Each run that then
+-- leaves the device, by a claim or to wait elsewhere, makes the next ready. The caller holds the quota's lock.
 create or replace function runs.wake_devices(p_tenant uuid, p_devices uuid[]) returns void language sql as $$
   update runs.queue q set ready = true
   from unnest(p_devices) d cross join lateral (

@@ -1,4 +1,4 @@
--- Makes ready who comes next at a site that has a connector again, in the order of the queue. The caller holds the quota's lock.
+-- Makes the next runs at a site ready that has a connector again, in the order of the queue. The caller holds the quota's lock.
 create or replace function runs.wake_site(p_tenant uuid, p_site uuid) returns void language sql as $$
   update runs.queue q set ready = true
   from (

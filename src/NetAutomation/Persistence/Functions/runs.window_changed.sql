@@ -5,4 +5,5 @@ begin
   return null;
 end $$;
 create or replace trigger changed_terms after update on runs.maintenance_window for each row
-  when ((old.kind, old.selector, old.known_until) is distinct from (new.kind, new.selector, new.known_until)) execute function runs.window_changed();
+  when ((old.kind, old.selector, old.known_until) is distinct from (new.kind, new.selector, new.known_until))
+  execute function runs.window_changed();

@@ -16,7 +16,7 @@ internal static class RegistrationPage
 {
     public static async Task<IResult> Show(
         HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
-        NewestRelease release, CancellationToken cancel)
+        ConnectorReleases releases, CancellationToken cancel)
     {
         if (await session.Tenant(http, cancel) is not { } tenant)
         {
@@ -24,7 +24,7 @@ internal static class RegistrationPage
         }
 
         var progress = await RegistrationProgress.Read(db, tenant, cancel);
-        return PageHtml.Page(StatusCodes.Status200OK, Guide.Html(tenant, progress, Facts(options, certificate, release)), progress.Step);
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Html(tenant, progress, Facts(options, certificate, releases)), progress.Step);
     }
 
     public static async Task<IResult> Status(HttpContext http, SystemDb db, BuyerSession session, CancellationToken cancel)
@@ -42,7 +42,7 @@ internal static class RegistrationPage
     /// <summary>Issues the tenant's first key and shows it this once.</summary>
     public static async Task<IResult> IssueFirstKey(
         HttpContext http, SystemDb db, BuyerSession session, IOptions<ConnectionsOptions> options, ServerCertificate certificate,
-        NewestRelease release, CancellationToken cancel)
+        ConnectorReleases releases, CancellationToken cancel)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         if (await session.Tenant(http, cancel) is not { } tenant)
@@ -67,7 +67,7 @@ internal static class RegistrationPage
         var key = await ApiKeys.Issue(db, tenant, "first key", "registration", MemberRole.Admin, cancel);
         await new AuditLog(db).Append(tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.Prefix }, cancel);
         await transaction.CommitAsync(cancel);
-        return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, progress, Facts(options, certificate, release)));
+        return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, progress, Facts(options, certificate, releases)));
     }
 
     /// <summary>Claims another AWS account; a customer without an endpoint cannot use the API for it.</summary>
@@ -114,9 +114,9 @@ internal static class RegistrationPage
         return Results.StatusCode(StatusCodes.Status303SeeOther);
     }
 
-    private static GuideFacts Facts(IOptions<ConnectionsOptions> options, ServerCertificate certificate, NewestRelease release) =>
+    private static GuideFacts Facts(IOptions<ConnectionsOptions> options, ServerCertificate certificate, ConnectorReleases releases) =>
         new(options.Value.ServiceName, options.Value.Region, certificate.ServerName, certificate.CaPem, options.Value.PrivateDns,
-            release.Version);
+            releases.Newest?.ToString(3));
 
     private static IResult NoSession() => PageHtml.Message(StatusCodes.Status400BadRequest, "Registration", PageHtml.FromMarketplace);
 }

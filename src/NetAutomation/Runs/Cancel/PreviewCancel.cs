@@ -26,7 +26,8 @@ internal static class PreviewCancel
 
         var counts = (await db.Query<Counts>(
             $"""
-            select count(*) filter (where outcome is not null) as finished, count(*) filter (where outcome is null and phase <> 'waiting') as interrupted,
+            select count(*) filter (where outcome is not null) as finished,
+              count(*) filter (where outcome is null and phase <> 'waiting') as interrupted,
               count(*) filter (where phase = 'waiting') as not_started
             from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}
             """,

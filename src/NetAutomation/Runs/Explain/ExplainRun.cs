@@ -49,7 +49,7 @@ internal static class ExplainRun
                 "writer_waiting" => $"A run that was there before waits for {row.Name} alone",
                 _ => $"{row.Name} is held by another run",
             },
-            new DeviceId(row.DeviceId), row.Holder is { } holder ? new RunId(holder) : null)).ToList();
+            row.DeviceId, row.Holder)).ToList();
         gates.AddRange(await Closed(db, caller.Tenant, id, windows, clock.GetUtcNow(), cancel));
         var room =
             await db.Query<Room>(
@@ -65,8 +65,8 @@ internal static class ExplainRun
         return TypedResults.Ok(new WhyView(run.State, gates));
     }
 
-    /// <summary>What is to be said of connectors that were locked, by device.</summary>
-    private static async Task<Dictionary<Guid, string>> Locked(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel)
+    /// <summary>A remark about connectors that were locked, by device.</summary>
+    private static async Task<Dictionary<DeviceId, string>> Locked(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel)
     {
         var rows = await db.Query<DeviceRow>(
             $"""
@@ -87,16 +87,22 @@ internal static class ExplainRun
             var unknown = await db.Query<DeviceRow>(
                 $"""
                 select device_id, name from runs.run_device
-                where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and outcome = {Wire.Name(DeviceOutcome.Unknown)} order by position limit {Most}
+                where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and outcome = {Wire.Name(DeviceOutcome.Unknown)}
+                order by position limit {Most}
                 """,
                 cancel);
             return [
                 .. unknown.Select(
                     row => new Gate(
-                        "resolution", $"What happened on {row.Name} is not known; :resolve decides it", new DeviceId(row.DeviceId), null))];
+                        "resolution", $"What happened on {row.Name} is not known; :resolve decides it", row.DeviceId, null))];
         }
 
-        return await db.Scalar<bool>($"select lease_until < now() and not terminal as \"Value\" from runs.run where tenant_id = {tenant.Value} and id = {run.Id.Value}", cancel)
+        return await db.Scalar<bool>(
+            $"""
+            select lease_until < now() and not terminal as "Value" from runs.run
+            where tenant_id = {tenant.Value} and id = {run.Id.Value}
+            """,
+            cancel)
             ? [new Gate("worker_lost", "Its worker has not been heard of; the run is taken from it within a minute", null, null)]
             : [];
     }
@@ -105,8 +111,12 @@ internal static class ExplainRun
         NetAutomationDb db, TenantId tenant, RunId id, WindowCalendars windows, DateTimeOffset now, CancellationToken cancel)
     {
         var rows = await db.Query<DeviceRow>(
-            $"select device_id, name from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} and outcome is null order by position", cancel);
-        var names = rows.ToDictionary(row => new DeviceId(row.DeviceId), row => row.Name);
+            $"""
+            select device_id, name from runs.run_device
+            where tenant_id = {tenant.Value} and run_id = {id.Value} and outcome is null order by position
+            """,
+            cancel);
+        var names = rows.ToDictionary(row => row.DeviceId, row => row.Name);
         var calendar = await windows.Load(tenant, cancel);
         var closed = calendar.Gates(names.Keys, now).Take(Most).ToList();
         var eligible = closed.Count == 0 ? null : calendar.NextOpen(names.Keys, now);
@@ -119,7 +129,7 @@ internal static class ExplainRun
 
     private sealed record Room(int Running, int MaxRunning);
 
-    private sealed record DeviceRow(Guid DeviceId, string Name);
+    private sealed record DeviceRow(DeviceId DeviceId, string Name);
 
-    private sealed record Row(string Code, Guid DeviceId, string Name, Guid? Holder);
+    private sealed record Row(string Code, DeviceId DeviceId, string Name, RunId? Holder);
 }

@@ -47,13 +47,9 @@ internal static class GetRunDevices
 
         var read = await page.Read<Row>(
             $"run-devices/{id}",
-            (below, take) => db.Query<Row>(
-                $"""
-                select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result::text as result from runs.run_device
-                where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and ({below}::uuid is null or device_id < {below}) order by device_id desc limit {take}
-                """,
-                cancel),
-            row => row.DeviceId);
+            (below, take) => Rows(
+                db, caller.Tenant, id, $"and ({below}::uuid is null or device_id < {below}) order by device_id desc limit {take}", cancel),
+            row => row.DeviceId.Value);
         return read.Refused(out var problem, out var value)
             ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));
     }
@@ -75,9 +71,13 @@ internal static class GetRunDevices
     public static async Task<Results<ContentHttpResult, Problem>> GetDiff(
         RunId id, DeviceId deviceId, NetAutomationDb db, Caller caller, CancellationToken cancel)
     {
-        var rows = await db.Query<Diff>(
-            $"select coalesce(diff, '') as text from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value}", cancel);
-        return rows is [var row] ? TypedResults.Text(row.Text, "text/plain; charset=utf-8") : Web.Problems.NotFound.With();
+        var diffs = await db.Query<string>(
+            $"""
+            select coalesce(diff, '') from runs.run_device
+            where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value}
+            """,
+            cancel);
+        return diffs is [var diff] ? TypedResults.Text(diff, "text/plain; charset=utf-8") : Web.Problems.NotFound.With();
     }
 
     /// <summary>The files a block made on a device.</summary>
@@ -108,12 +108,15 @@ internal static class GetRunDevices
     }
 
     private static async Task<Row?> Find(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
-        (await db.Query<Row>(
+        (await Rows(db, tenant, id, $"and device_id = {device.Value}", cancel)).FirstOrDefault();
+
+    private static Task<List<Row>> Rows(
+        NetAutomationDb db, TenantId tenant, RunId id, FormattableString condition, CancellationToken cancel) => db.Query<Row>(
         $"""
-        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result::text as result from runs.run_device
-        where tenant_id = {tenant.Value} and run_id = {id.Value} and device_id = {device.Value}
+        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result
+        from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} {condition}
         """,
-        cancel)).FirstOrDefault();
+        cancel);
 
     private static async Task<List<ArtifactView>> Artifacts(
         NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
@@ -125,16 +128,12 @@ internal static class GetRunDevices
             cancel);
 
     private sealed record Row(
-        Guid RunId, Guid DeviceId, string Name, string Phase, string? Outcome, bool? Changed, bool Contacted, string? Code, string? Message,
-        DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, string? Result)
+        RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code,
+        string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result)
     {
         public RunDeviceView View(IReadOnlyList<ArtifactView> artifacts, Receipt? receipt) => new(
-            new RunId(RunId), new DeviceId(DeviceId), Name, Wire.Value<DevicePhase>(Phase),
-            Outcome is null ? null : Wire.Value<DeviceOutcome>(Outcome), Changed, Contacted,
-            Code, Message, StartedAt, FinishedAt, Result is null ? null : JsonElement.Parse(Result), artifacts, receipt);
+            RunId, DeviceId, Name, Phase, Outcome, Changed, Contacted, Code, Message, StartedAt, FinishedAt, Result, artifacts, receipt);
     }
-
-    private sealed record Diff(string Text);
 
     private sealed record Content(string MediaType, byte[] Bytes, byte[] Sha256);
 }

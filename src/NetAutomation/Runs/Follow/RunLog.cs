@@ -9,7 +9,7 @@ internal static class RunLog
     public static async Task<IResult> Handle(
         RunId id, NetAutomationDb db, Caller caller, CancellationToken cancel, [Description("Only this device.")] DeviceId? deviceId = null)
     {
-        if ((await RunEvents.InTransaction(db, caller.Tenant, id, 0, cancel)).Refused(out var problem, out var page))
+        if ((await RunEvents.Read(db, caller.Tenant, id, 0, cancel)).Refused(out var problem, out var page))
         {
             return problem;
         }
@@ -19,7 +19,7 @@ internal static class RunLog
                 $"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
             .ToDictionary(row => row.DeviceId, row => row.Name);
 
-        // A log may be long and a range of it starts anywhere; a file holds it, which is gone when closed.
+        // A log may be long and a range of it starts anywhere. It goes through a file that is deleted when it is closed.
         var file = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
         {
             Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
@@ -32,11 +32,11 @@ internal static class RunLog
             {
                 foreach (var item in page.Items.Where(item => deviceId is null || item.DeviceId == deviceId))
                 {
-                    var device = item.DeviceId is { } known ? names.GetValueOrDefault(known.Value) : "-";
-                    await text.WriteLineAsync($"{item.Time.UtcDateTime:HH:mm:ss.fff} {item.Type} {device} {item.Data.GetRawText()}");
+                    var name = item.DeviceId is { } device ? names.GetValueOrDefault(device) : "-";
+                    await text.WriteLineAsync($"{item.Time.UtcDateTime:HH:mm:ss.fff} {item.Type} {name} {item.Data.GetRawText()}");
                 }
 
-                page = (await RunEvents.InTransaction(db, caller.Tenant, id, last.Seq, cancel)).Value;
+                page = (await RunEvents.Read(db, caller.Tenant, id, last.Seq, cancel)).Value;
             }
         }
         catch
@@ -49,5 +49,5 @@ internal static class RunLog
         return TypedResults.Stream(file, "text/plain; charset=utf-8", enableRangeProcessing: true);
     }
 
-    private sealed record Named(Guid DeviceId, string Name);
+    private sealed record Named(DeviceId DeviceId, string Name);
 }

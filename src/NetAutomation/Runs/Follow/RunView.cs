@@ -60,84 +60,59 @@ public sealed record RunView(
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
         (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
 
-    /// <summary>In the caller's transaction, or without one in one round trip.</summary>
     internal static async Task<List<RunView>> Read(
         NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
     {
-        FormattableString sql =
+        var rows = await db.QueryAs<Row>(
+            tenant,
             $"""
-            select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect, r.mode, r.targets::text as targets, r.input::text as input, r.quote_id,
-              r.ceiling_micros, r.charged_micros, r.failure_code, r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
-              r.finished_at, r.final_seq, r.labels::text as labels, r.priority, r.trace_id, d.total, d.pending, d.ok, d.changed, d.failed, d.unreachable, d.not_started, d.unknown
+            select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
+              r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
+              r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at, r.finished_at,
+              r.final_seq, r.labels, r.priority, r.trace_id, d.*
             from (select * from runs.run r
-                  where tenant_id = {tenant.Value} {filter.Condition()} {(below is null ? $"" : (FormattableString)$"and id < {below}")}
+                  where tenant_id = {tenant.Value} {filter.Condition()} {RunFilter.When(below, $"and id < {below}")}
                   order by id desc limit {take}) r
             cross join lateral (
-              select count(*) as total, count(*) filter (where outcome is null) as pending, count(*) filter (where outcome = 'ok') as ok,
-                count(*) filter (where outcome = 'changed') as changed, count(*) filter (where outcome = 'failed') as failed,
-                count(*) filter (where outcome = 'unreachable') as unreachable, count(*) filter (where outcome = 'not_started') as not_started,
-                count(*) filter (where outcome = 'unknown') as unknown
+              select count(*) as total, count(*) filter (where outcome is null) as pending, {DeviceOutcomes.Counts}
               from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id) d
             order by r.id desc
-            """;
-        var rows = await (db.Database.CurrentTransaction is null ? db.QueryAlone<Row>(tenant, sql, cancel) : db.Query<Row>(sql, cancel));
+            """,
+            cancel);
         return [.. rows.Select(row => row.View())];
     }
 
     private sealed record Row(
-        Guid Id, string State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
-        string? EngineVersion, string Effect, string Mode, string Targets, string Input, Guid QuoteId,
-        long CeilingMicros, long? ChargedMicros, string? FailureCode, string? FailureDetail, Guid? RelaunchOf, Guid? ScheduleId,
-        string? Occurrence, Guid CreatedBy,
-        DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, string Labels, int Priority,
-        string? TraceId, long Total, long Pending, long Ok, long Changed,
-        long Failed, long Unreachable, long NotStarted, long Unknown)
+        RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
+        string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
+        Money? Charged, string? FailureCode, string? FailureDetail, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
+        ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
+        JsonElement Labels, int Priority, string? TraceId, long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable,
+        long NotStarted, long Unknown)
     {
         public RunView View() => new(
-            new RunId(Id), Wire.Value<RunState>(State), Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion,
-            Effect, Wire.Value<RunMode>(Mode), JsonElement.Parse(Targets),
-            JsonElement.Parse(Input), new QuoteId(QuoteId), new Money(CeilingMicros),
-            ChargedMicros is { } micros ? new Money(micros) : null,
-            new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail),
-            RelaunchOf is { } run ? new RunId(run) : null, ScheduleId is { } schedule ? new ScheduleId(schedule) : null, Occurrence,
-            new ApiKeyId(CreatedBy), CreatedAt,
-            StartedAt, FinishedAt, FinalSeq, JsonElement.Parse(Labels), Priority, TraceId);
+            Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
+            QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), RelaunchOf, ScheduleId, Occurrence, CreatedBy,
+            CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
     }
 }
 
 /// <summary>Which runs of a list.</summary>
 internal sealed record RunFilter(Guid? Id, string? State, string? Block, Guid? Device, DateTimeOffset? CreatedAfter, Guid? Schedule = null)
 {
-    /// <summary>Only what is asked for: a plan that is made once must not be one for everything that could be.</summary>
-    public FormattableString Condition()
-    {
-        FormattableString all = $"";
-        if (Id is not null)
-        {
-            all = $"{all} and id = {Id}";
-        }
+    /// <summary>Without the conditions that are not asked for: each text has its own plan.</summary>
+    public FormattableString Condition() =>
+        $"""
+        {When(Id, $"and id = {Id}")} {When(State, $"and state = {State}")} {When(Block, $"and block = {Block}")}
+        {When(CreatedAfter, $"and created_at > {CreatedAfter}")} {When(Schedule, $"and schedule_id = {Schedule}")}
+        {When(
+            Device,
+            $"""
+            and exists (
+              select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {Device})
+            """)}
+        """;
 
-        if (State is not null)
-        {
-            all = $"{all} and state = {State}";
-        }
-
-        if (Block is not null)
-        {
-            all = $"{all} and block = {Block}";
-        }
-
-        if (CreatedAfter is not null)
-        {
-            all = $"{all} and created_at > {CreatedAfter}";
-        }
-
-        if (Device is not null)
-        {
-            all = $"{all} and exists (select from runs.run_device x where x.tenant_id = r.tenant_id and x.run_id = r.id and x.device_id = {Device})";
-        }
-
-        return Schedule is null ? all : $"{all} and schedule_id = {Schedule}";
-    }
+    public static FormattableString When(object? asked, FormattableString condition) => asked is null ? $"" : condition;
 }

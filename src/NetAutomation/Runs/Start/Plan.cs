@@ -9,7 +9,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
-/// <summary>What will be run, on what, for how much at most. Everything in it is pinned.</summary>
+/// <summary>A block, its devices and the highest price. Everything in it is pinned.</summary>
 internal sealed record RunPlan(
     BlockVersion Block, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices,
     JsonElement Input, string InputHash, EntitlementId Entitlement, IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
@@ -20,7 +20,7 @@ internal sealed record RunPlan(
 
     public Money Ceiling => UsageLedger.Total(Lines);
 
-    /// <summary>Hash over everything that decides what happens and what it costs.</summary>
+    /// <summary>Hash over everything that decides the effect and the price.</summary>
     public string Digest => CanonicalJson.Hash(JsonSerializer.SerializeToElement(
         new
         {

@@ -69,12 +69,14 @@ internal static class QuoteRun
         var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
         db.SendWithNext(
             $"""
-            insert into runs.quote (tenant_id, id, block, version, digest, platforms, platform_digest, engine_version, effect, mode, targets, device_ids, input, input_hash, entitlement_id, lines,
-                                    ceiling_micros, plan_digest, timeout_seconds, expires_at)
-            values ({caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
-                    {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices},
-                    {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
-                    {plan.TimeoutSeconds}, now() + {_lifetime})
+            insert into runs.quote (
+              tenant_id, id, block, version, digest, platforms, platform_digest, engine_version, effect, mode, targets, device_ids, input,
+              input_hash, entitlement_id, lines, ceiling_micros, plan_digest, timeout_seconds, expires_at)
+            values (
+              {caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
+              {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices}, {plan.Input.GetRawText()}::jsonb,
+              {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest}, {plan.TimeoutSeconds},
+              now() + {_lifetime})
             """);
         return id;
     }
@@ -82,17 +84,17 @@ internal static class QuoteRun
     private static async Task<QuoteView?> View(NetAutomationDb db, TenantId tenant, QuoteId id, CancellationToken cancel) =>
         (await db.Query<Row>(
             $"""
-            select id, block, version, digest, platform_digest, engine_version, mode, device_ids, input_hash, lines::text as lines, ceiling_micros, plan_digest, expires_at
+            select block, version, digest, platform_digest, engine_version, mode, device_ids, input_hash, lines, ceiling_micros as ceiling,
+              plan_digest, expires_at
             from runs.quote where tenant_id = {tenant.Value} and id = {id.Value}
             """,
             cancel)).Select(row => new QuoteView(
-                id, row.Block, row.Version, row.Digest, row.PlatformDigest, row.EngineVersion, Wire.Value<RunMode>(row.Mode),
+                id, row.Block, row.Version, row.Digest, row.PlatformDigest, row.EngineVersion, row.Mode,
                 [.. row.DeviceIds.Select(device => new DeviceId(device))], row.InputHash,
-                JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, new Money(row.CeilingMicros), row.PlanDigest,
+                JsonSerializer.Deserialize<List<PriceLine>>(row.Lines, Json.Api)!, row.Ceiling, row.PlanDigest,
                 row.ExpiresAt)).FirstOrDefault();
 
     private sealed record Row(
-        Guid Id, string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, string Mode, Guid[] DeviceIds,
-        string InputHash, string Lines, long CeilingMicros, string PlanDigest,
-        DateTimeOffset ExpiresAt);
+        string Block, string Version, string Digest, string? PlatformDigest, string? EngineVersion, RunMode Mode, Guid[] DeviceIds,
+        string InputHash, string Lines, Money Ceiling, string PlanDigest, DateTimeOffset ExpiresAt);
 }

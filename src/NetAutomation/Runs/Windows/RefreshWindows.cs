@@ -17,7 +17,8 @@ internal sealed class RefreshWindows(SystemDb system, NetAutomationDb db, Window
             var mine = await db.Execute(
                 $"""
                 update runs.maintenance_window set refreshed_at = now() where tenant_id = {tenant} and id in (
-                  select id from runs.maintenance_window where tenant_id = {tenant} and refreshed_at < now() - {_every} for update skip locked)
+                  select id from runs.maintenance_window
+                  where tenant_id = {tenant} and refreshed_at < now() - {_every} for update skip locked)
                 """,
                 cancel);
             if (mine > 0)

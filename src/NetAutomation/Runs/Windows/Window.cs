@@ -4,7 +4,7 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
 
-/// <summary>A window as it is stored. What SQL keeps beside it says how far <see cref="WindowCalendars"/> has written it ahead.</summary>
+/// <summary>A window as it is stored. Further columns say how far <see cref="WindowCalendars"/> has written its intervals.</summary>
 internal sealed class Window : IResource<WindowKind>
 {
     public required TenantId TenantId { get; init; }

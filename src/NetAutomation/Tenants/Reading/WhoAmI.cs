@@ -36,7 +36,7 @@ internal static class WhoAmI
             where tenant_id = {caller.Tenant.Value} and tstzrange(starts_at, ends_at) @> now() order by block, major, kind
             """,
             cancel,
-            alone: caller.Tenant);
+            tenant: caller.Tenant);
         var tenant = tenants[0];
         return TypedResults.Ok(new WhoAmIView(
             caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role, held));

@@ -20,7 +20,8 @@ internal static class ApiDocument
             {
                 Title = "NetAutomation",
                 Version = "v1",
-                Description = "Buy or rent blocks (Ansible playbooks for routers and switches) and run them on your own devices over AWS PrivateLink.",
+                Description = "Buy or rent blocks (Ansible playbooks for routers and switches) and run them on your own devices "
+                    + "over AWS PrivateLink.",
             };
             document.Servers = [];
             document.Components ??= new OpenApiComponents();
@@ -113,27 +114,21 @@ internal static class ApiDocument
         }
     }
 
-    /// <summary>What the conventions can answer to such an operation, and what it declares itself.</summary>
+    /// <summary>The refusals that follow from the conventions, and those that the operation declares.</summary>
     private static IEnumerable<ProblemType> Refusals(OpenApiOperation operation, string? verb, bool matched, IList<object> metadata)
     {
-        ProblemType[] every =
-            [Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal,
-                Problems.Unavailable];
-        ProblemType[] writing = [Problems.RoleInsufficient, Problems.TenantSuspended];
-        ProblemType[] reading = [Problems.RoleInsufficient];
-        ProblemType[] posting =
-            [Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused, Problems.BodyTooLarge];
-        ProblemType[] matching = [Problems.PreconditionRequired, Problems.PreconditionFailed];
-        ProblemType[] carrying = [Problems.BodyTooLarge, Problems.UnsupportedMediaType];
+        static ProblemType[] When(bool holds, params ProblemType[] types) => holds ? types : [];
         return [
-            .. every,
-            .. verb == "GET" ? reading : writing,
-            .. verb == "POST" ? posting : [],
-            .. matched ? matching : [],
-            .. operation.RequestBody is null ? [] : carrying,
-            .. operation.Parameters?.Any(parameter => parameter.Name == "limit") == true
-                ? [Problems.CursorMismatch] : Array.Empty<ProblemType>(),
-            .. metadata.OfType<SecretOnce>().Any() ? [Problems.SecretAlreadyShown] : Array.Empty<ProblemType>(),
+            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal,
+            Problems.Unavailable, Problems.RoleInsufficient,
+            .. When(verb != "GET", Problems.TenantSuspended),
+            .. When(
+                verb == "POST", Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused,
+                Problems.BodyTooLarge),
+            .. When(matched, Problems.PreconditionRequired, Problems.PreconditionFailed),
+            .. When(operation.RequestBody is not null, Problems.BodyTooLarge, Problems.UnsupportedMediaType),
+            .. When(operation.Parameters?.Any(parameter => parameter.Name == "limit") == true, Problems.CursorMismatch),
+            .. When(metadata.OfType<SecretOnce>().Any(), Problems.SecretAlreadyShown),
             .. metadata.OfType<Refuses>().SelectMany(refuses => refuses.Types),
         ];
     }
@@ -165,7 +160,7 @@ internal static class ApiDocument
         }
         else if (type == typeof(string) || type == typeof(DateTimeOffset))
         {
-            // Their own converters hide what they are.
+            // Their own converters hide their type.
             schema.Type =
                 JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
             schema.Format = type == typeof(string) ? null : "date-time";

@@ -36,19 +36,13 @@ internal sealed class CustomerFilter : IEndpointFilter
             return replay;
         }
 
-        var result = await next(context);
-        result = result is INestedHttpResult nested ? nested.Result : result;
-        if (result is Problem || result is IStatusCodeHttpResult { StatusCode: >= 400 })
+        var (result, isRefusal) = await RequestTransaction.Run(context, next);
+        if (!isRefusal)
         {
-            return result;
+            result = request is null ? result : await request.Store(result);
+            await transaction.CommitAsync(http.RequestAborted);
         }
 
-        if (request is not null)
-        {
-            result = await request.Store(result);
-        }
-
-        await transaction.CommitAsync(http.RequestAborted);
         return result;
     }
 

@@ -9,18 +9,10 @@ namespace NetAutomation.Web.Http;
 /// Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the stored answer commits with the effect, so there is no moment
 /// in which one exists without the other.
 /// </summary>
-internal sealed class IdempotentRequest
+internal sealed class IdempotentRequest(
+    HttpContext http, Caller caller, NetAutomationDb db, string key, byte[] fingerprint, bool secretOnce)
 {
     public const string Header = "Idempotency-Key";
-    private readonly HttpContext _http;
-    private readonly Caller _caller;
-    private readonly NetAutomationDb _db;
-    private readonly string _key;
-    private readonly byte[] _fingerprint;
-    private readonly bool _secretOnce;
-
-    private IdempotentRequest(HttpContext http, Caller caller, NetAutomationDb db, string key, byte[] fingerprint, bool secretOnce) =>
-        (_http, _caller, _db, _key, _fingerprint, _secretOnce) = (http, caller, db, key, fingerprint, secretOnce);
 
     /// <summary>The first answer, where this request is a repeat.</summary>
     public IResult? Replay { get; private set; }
@@ -29,14 +21,8 @@ internal sealed class IdempotentRequest
     public static async Task<Outcome<IdempotentRequest?>> Open(
         HttpContext http, Caller caller, NetAutomationDb db, EndpointMetadataCollection metadata)
     {
-        var required = metadata.GetMetadata<IdempotencyRequired>() is not null;
-        if (!HttpMethods.IsPost(http.Request.Method))
-        {
-            return (IdempotentRequest?)null;
-        }
-
         var key = http.Request.Headers[Header].ToString();
-        if (key.Length == 0 && !required)
+        if (!HttpMethods.IsPost(http.Request.Method) || (key.Length == 0 && metadata.GetMetadata<IdempotencyRequired>() is null))
         {
             return (IdempotentRequest?)null;
         }
@@ -50,41 +36,38 @@ internal sealed class IdempotentRequest
         return await request.Claim() is { } problem ? problem : request;
     }
 
-    /// <summary>Runs the result into a buffer, stores it, and returns what writes the buffer to the client after the commit.</summary>
+    /// <summary>Writes the result into a buffer and stores it. The returned result writes it to the client after the commit.</summary>
     public async Task<IResult> Store(object? result)
     {
-        var body = _http.Response.Body;
+        var body = http.Response.Body;
         using var buffer = new MemoryStream();
-        _http.Response.Body = buffer;
+        http.Response.Body = buffer;
         try
         {
-            await (result as IResult ?? TypedResults.Ok(result)).ExecuteAsync(_http);
+            await (result as IResult ?? TypedResults.Ok(result)).ExecuteAsync(http);
         }
         finally
         {
-            _http.Response.Body = body;
+            http.Response.Body = body;
         }
 
-        var response = _http.Response;
+        var response = http.Response;
         var answer = new StoredAnswer(
             response.StatusCode, response.ContentType, response.Headers.Location.ToString(), response.Headers.ETag.ToString(),
             buffer.ToArray());
-        var stored = _secretOnce ? SecretId(answer.Body) : answer.Body;
-        await _db.Execute(
+        var stored = secretOnce ? SecretId(answer.Body) : answer.Body;
+        await db.Execute(
             $"""
             insert into web.idempotency_key (tenant_id, principal, key, fingerprint, status, content_type, location, etag, body, secret)
-            values ({_caller.Tenant.Value}, {_caller.Key.Value}, {_key}, {_fingerprint}, {answer.Status}, {answer.ContentType}, {answer.Location},
-                    {answer.ETag}, {stored}, {_secretOnce})
+            values (
+              {caller.Tenant.Value}, {caller.Key.Value}, {key}, {fingerprint}, {answer.Status}, {answer.ContentType}, {answer.Location},
+              {answer.ETag}, {stored}, {secretOnce})
             """,
-            _http.RequestAborted);
+            http.RequestAborted);
         return answer;
     }
 
-    private static byte[] SecretId(byte[] body)
-    {
-        using var document = JsonDocument.Parse(body);
-        return Encoding.UTF8.GetBytes(document.RootElement.GetProperty("id").GetString()!);
-    }
+    private static byte[] SecretId(byte[] body) => Encoding.UTF8.GetBytes(JsonElement.Parse(body).GetProperty("id").GetString()!);
 
     private static async Task<byte[]> Fingerprint(HttpContext http)
     {
@@ -105,13 +88,13 @@ internal sealed class IdempotentRequest
 
     private async Task<Problem?> Claim()
     {
-        var cancel = _http.RequestAborted;
-        var name = $"{_caller.Tenant}/{_caller.Key}/{_key}";
-        var (locked, rows) = await _db.Query<bool, Row>(
+        var cancel = http.RequestAborted;
+        var name = $"{caller.Tenant}/{caller.Key}/{key}";
+        var (locked, rows) = await db.Query<bool, Row>(
             $"select pg_try_advisory_xact_lock(hashtextextended({name}, 0))",
             $"""
             select fingerprint, status, content_type, location, etag, body, secret from web.idempotency_key
-            where tenant_id = {_caller.Tenant.Value} and principal = {_caller.Key.Value} and key = {_key}
+            where tenant_id = {caller.Tenant.Value} and principal = {caller.Key.Value} and key = {key}
             """,
             cancel);
         if (!locked[0])
@@ -124,7 +107,7 @@ internal sealed class IdempotentRequest
             return null;
         }
 
-        if (!row.Fingerprint.AsSpan().SequenceEqual(_fingerprint))
+        if (!row.Fingerprint.AsSpan().SequenceEqual(fingerprint))
         {
             return Problems.IdempotencyReused.With();
         }
@@ -137,7 +120,7 @@ internal sealed class IdempotentRequest
             };
         }
 
-        _http.Response.Headers["Idempotency-Replayed"] = "true";
+        http.Response.Headers["Idempotency-Replayed"] = "true";
         Replay = new StoredAnswer(row.Status, row.ContentType, row.Location, row.Etag, row.Body);
         return null;
     }

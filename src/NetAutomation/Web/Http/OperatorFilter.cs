@@ -16,13 +16,12 @@ internal sealed class OperatorFilter : IEndpointFilter
 
         var db = http.RequestServices.GetRequiredService<SystemDb>();
         await using var transaction = await db.Database.BeginTransactionAsync(http.RequestAborted);
-        var result = await next(context);
-        if (result is Problem || result is IStatusCodeHttpResult { StatusCode: >= 400 })
+        var (result, refused) = await RequestTransaction.Run(context, next);
+        if (!refused)
         {
-            return result;
+            await transaction.CommitAsync(http.RequestAborted);
         }
 
-        await transaction.CommitAsync(http.RequestAborted);
         return result;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
@@ -48,11 +47,11 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
         BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
-        // U+0000 on a way that nobody looked at.
+        // U+0000 that came past the checks of the body and the URL.
         _ when exception.GetBaseException()
             is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
                 Problems.Malformed.With("A string holds U+0000."),
-        _ when Persistence.DatabaseAway.Is(exception) => Problems.Unavailable.With(),
+        _ when Persistence.DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
 
@@ -85,13 +84,8 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
             return "";
         }
 
-        var pointer = new StringBuilder();
-        foreach (var part in path[1..].Split(['.', '[', ']', '\''], StringSplitOptions.RemoveEmptyEntries))
-        {
-            pointer.Append('/').Append(Escaped(part));
-        }
-
-        return pointer.ToString();
+        var parts = path[1..].Split(['.', '[', ']', '\''], StringSplitOptions.RemoveEmptyEntries);
+        return string.Concat(parts.Select(part => $"/{Escaped(part)}"));
     }
 
     private static string Escaped(string part) =>

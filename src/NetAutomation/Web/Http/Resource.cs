@@ -14,18 +14,18 @@ internal interface IResource<TKind> : IVersioned
     string Name { get; }
 }
 
-/// <summary>What the use cases of a plain resource need besides the body.</summary>
+/// <summary>The services that the use cases of a plain resource need.</summary>
 internal readonly record struct ResourceCall(NetAutomationDb Db, Caller Caller, AuditLog Audit, HttpContext Http, CancellationToken Cancel);
 
-/// <summary>What the audit log keeps of a change.</summary>
+/// <summary>The record of a change in the audit log.</summary>
 /// <param name="Action">Where it is not <c>{name}.changed</c>.</param>
 internal sealed record Changed(object Data, string? Action = null);
 
-/// <summary>What the use cases of every plain resource have in common: its id, its version as ETag, its refusals, its audit.</summary>
+/// <summary>The common part of the use cases of plain resources: id, version as ETag, refusals, audit.</summary>
 /// <param name="name">As it starts audit actions, for example <c>device</c>.</param>
 /// <param name="path">Of the list.</param>
 /// <param name="view">A row as the API shows it.</param>
-/// <param name="inUse">The refusal where other rows still point at what was deleted.</param>
+/// <param name="inUse">The refusal where other rows still refer to the deleted one.</param>
 /// <param name="taken">Refusals by the unique constraint that is violated.</param>
 internal sealed class Resource<TKind, TRow, TView>(
     string name, string path, Func<TRow, TView> view, ProblemType? inUse, params (string Constraint, ProblemType Refusal)[] taken)
@@ -47,7 +47,7 @@ internal sealed class Resource<TKind, TRow, TView>(
     }
 
     /// <param name="among">Only these; all where null.</param>
-    /// <param name="filter">What the rows are among; the cursor is bound to it.</param>
+    /// <param name="filter">The filter of the rows; the cursor is bound to it.</param>
     public async Task<Results<Ok<Page<TView>>, Problem>> List(
         PageQuery page, NetAutomationDb db, CancellationToken cancel, IQueryable<TRow>? among = null, object? filter = null)
     {
@@ -82,7 +82,7 @@ internal sealed class Resource<TKind, TRow, TView>(
 
     /// <summary>Where nothing changes, the version stays and the audit log hears nothing.</summary>
     /// <param name="apply">Writes the change into the row, or refuses it.</param>
-    /// <param name="saved">What follows in the same transaction once the row is written, and so locked.</param>
+    /// <param name="saved">Further work in the same transaction, after the row is written and so locked.</param>
     public async Task<Results<Ok<TView>, Problem>> Change(
         ResourceCall call, Id<TKind> id, Func<TRow, Task<Outcome<Changed>>> apply, Func<TRow, Task>? saved = null)
     {

@@ -8,7 +8,7 @@ internal sealed record LoopStatus(long Runs, long Failures, DateTimeOffset? Last
 /// <summary>A duty that is repeated. A fault is logged here and stops neither this loop nor another one.</summary>
 internal sealed partial class Loop(string name, TimeSpan interval, Func<CancellationToken, Task> work, TimeProvider clock, ILogger log)
 {
-    // Of a loop without an interval, which waits in its work.
+    // Of a loop without an interval: it waits in its work.
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(30);
     private LoopStatus _status = new(0, 0, null, TimeSpan.Zero);
 
@@ -49,7 +49,7 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
         }
     }
 
-    /// <summary>Until it is cancelled; the first run is at once.</summary>
+    /// <summary>Repeats until it is cancelled; the first run is at once.</summary>
     public async Task Run(CancellationToken cancel)
     {
         try

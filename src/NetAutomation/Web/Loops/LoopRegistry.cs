@@ -5,25 +5,12 @@ namespace NetAutomation.Web.Loops;
 /// <summary>The loops of this process by their names, which are unique.</summary>
 internal sealed class LoopRegistry(IEnumerable<Loop> all)
 {
-    private readonly FrozenDictionary<string, Loop> _byName = Unique(all);
+    // Refuses a name that comes twice.
+    private readonly FrozenDictionary<string, Loop> _byName = all.ToFrozenDictionary(loop => loop.Name, StringComparer.Ordinal);
 
     public IReadOnlyCollection<Loop> All => _byName.Values;
 
     public Loop this[string name] => _byName[name];
-
-    private static FrozenDictionary<string, Loop> Unique(IEnumerable<Loop> all)
-    {
-        var loops = new Dictionary<string, Loop>(StringComparer.Ordinal);
-        foreach (var loop in all)
-        {
-            if (!loops.TryAdd(loop.Name, loop))
-            {
-                throw new InvalidOperationException($"Two loops are named {loop.Name}.");
-            }
-        }
-
-        return loops.ToFrozenDictionary(StringComparer.Ordinal);
-    }
 }
 
 /// <summary>Runs the loops that every process has for itself, each beside the others.</summary>

@@ -3,16 +3,17 @@ using Quartz;
 
 namespace NetAutomation.Web.Loops;
 
-/// <summary>How modules add their loops. What a run needs is made anew for every run, unless it is a singleton.</summary>
+/// <summary>How modules add their loops. Every run has a scope of its own.</summary>
 internal static class LoopsModule
 {
     /// <summary>A loop of every process that calls this.</summary>
-    public static void AddLoop<T>(this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
-        where T
-            : class =>
-                services.AddLoop(
-                    provider =>
-                        new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider)));
+    public static void AddLoop<T>(
+        this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work, bool oneProcess = false)
+        where T : class => services.AddLoop(provider =>
+            new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider))
+            {
+                OneProcess = oneProcess
+            });
 
     public static void AddLoop(this IServiceCollection services, Func<IServiceProvider, Loop> make) => services.AddSingleton(make);
 
@@ -21,20 +22,14 @@ internal static class LoopsModule
         this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
         where T : class
     {
-        services.AddLoop(
-            provider =>
-                new Loop(
-                    name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider))
-                {
-                    OneProcess = true
-                });
+        services.AddLoop(name, interval, work, oneProcess: true);
         services.AddQuartz(quartz => quartz.ScheduleJob<LoopJob>(
             trigger =>
                 trigger.WithIdentity(name).StartNow().WithSchedule(SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()),
             job => job.WithIdentity(name)));
     }
 
-    /// <summary>Call after the modules: what is added last is stopped first.</summary>
+    /// <summary>Call after the modules: the host stops services in the reverse order.</summary>
     public static void AddLoops(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LoopRegistry>().AddHostedService<LoopHost>();

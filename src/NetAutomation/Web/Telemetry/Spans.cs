@@ -8,7 +8,7 @@ internal static class Spans
     public const string SourceName = "NetAutomation";
     private static readonly ActivitySource _source = new(SourceName);
 
-    /// <summary>Where the trace is, as a traceparent of W3C; a new one where there is none.</summary>
+    /// <summary>The current position in the trace, as a traceparent of W3C; a new trace where there is none.</summary>
     public static string Here => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
         ? id
         : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-00";
@@ -18,7 +18,7 @@ internal static class Spans
     public static Activity? StartUnder(Activity? parent, string name, ActivityKind kind) =>
         parent is null ? Start(name, kind) : _source.StartActivity(name, kind, parent.Context);
 
-    /// <summary>Goes on with a trace that was stored. What runs in another trace is linked.</summary>
+    /// <summary>Continues a stored trace. Where another trace is current, it is linked.</summary>
     public static Activity? StartIn(string? traceParent, string name, ActivityKind kind = ActivityKind.Internal)
     {
         var here = Activity.Current;

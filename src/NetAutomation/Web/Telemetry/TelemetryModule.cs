@@ -8,7 +8,7 @@ using OpenTelemetry.Trace;
 
 namespace NetAutomation.Web.Telemetry;
 
-/// <summary>What the service shows of itself. docs/operating.md lists the instruments.</summary>
+/// <summary>Metrics and traces of the service. docs/operating.md lists the instruments.</summary>
 internal static class TelemetryModule
 {
     // The SDK reads it.
@@ -44,7 +44,7 @@ internal static class TelemetryModule
             });
         if (IsSet(configuration, Endpoint) || IsSet(configuration, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
         {
-            // The instrumentation takes the parent from the server only so, and from the request's header otherwise.
+            // Only so does the instrumentation take the parent from the server, and not from the request's header.
             Sdk.SetDefaultTextMapPropagator(new TraceContextPropagator());
             telemetry.WithTracing(traces => traces.AddSource(Spans.SourceName).AddAspNetCoreInstrumentation(Requests).AddOtlpExporter());
         }

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
 
-namespace NetAutomation.Connectors.Enrol;
+namespace NetAutomation.Connectors;
 
 /// <summary>The connector programs this service hands out.</summary>
 internal sealed partial class ConnectorReleases(IOptions<ConnectorsOptions> options)
