@@ -16,33 +16,32 @@ public enum BillingChannel
 internal static class BillingAccounts
 {
     /// <summary>
-    /// Where the customer is still metered the other way, by product code or by licence, its new payer opens with its agreement.
+    /// Sets how the tenant is billed. Where the customer is still metered by another key (product code or licence), the new payer opens
+    /// only with its agreement.
     /// </summary>
-    public static async Task Set(
+    public static Task Set(
         SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode,
-        CancellationToken cancel)
-    {
-        var name = Wire.Name(channel);
-        await db.Execute(
-            $"""
-            with payer as (
-              insert into billing.payer (tenant_id, id, product_code, license_arn, aws_account, closed_at)
-              select {tenant.Value}, {Guid.CreateVersion7()}, p, {licenseArn}, a, case when exists (
-                select from billing.payer o
-                where o.aws_account = a and o.product_code = p and (o.license_arn is null) <> ({licenseArn}::text is null) and o.closed_at is null) then now() end
-              from (values ({productCode}::text, {awsAccount}::text)) as v (p, a)
-              where p is not null and a is not null
-              on conflict (tenant_id, meter_key, aws_account) do update set product_code = excluded.product_code
-              returning id)
-            insert into billing.account (tenant_id, channel, license_arn, aws_account, product_code, payer_id)
-            values ({tenant.Value}, {name}, {licenseArn}, {awsAccount}, {productCode}, (select id from payer))
-            on conflict (tenant_id) do update set channel = excluded.channel, license_arn = excluded.license_arn, aws_account = excluded.aws_account,
-              product_code = excluded.product_code, payer_id = coalesce(excluded.payer_id, account.payer_id), updated_at = now()
-            """,
-            cancel);
-    }
+        CancellationToken cancel) => db.Execute(
+        $"""
+        with payer as (
+          insert into billing.payer (tenant_id, id, product_code, license_arn, aws_account, closed_at)
+          select {tenant.Value}, {Guid.CreateVersion7()}, p, {licenseArn}, a, case when exists (
+            select from billing.payer o
+            where o.aws_account = a and o.product_code = p and (o.license_arn is null) <> ({licenseArn}::text is null)
+              and o.closed_at is null) then now() end
+          from (values ({productCode}::text, {awsAccount}::text)) as v (p, a)
+          where p is not null and a is not null
+          on conflict (tenant_id, meter_key, aws_account) do update set product_code = excluded.product_code
+          returning id)
+        insert into billing.account (tenant_id, channel, license_arn, aws_account, product_code, payer_id)
+        values ({tenant.Value}, {Wire.Name(channel)}, {licenseArn}, {awsAccount}, {productCode}, (select id from payer))
+        on conflict (tenant_id) do update set channel = excluded.channel, license_arn = excluded.license_arn,
+          aws_account = excluded.aws_account, product_code = excluded.product_code,
+          payer_id = coalesce(excluded.payer_id, account.payer_id), updated_at = now()
+        """,
+        cancel);
 
-    /// <summary>AWS Marketplace has the agreement in force: what it said before of its end, or of the customer, is over.</summary>
+    /// <summary>AWS Marketplace has the agreement in force: an earlier end of it, or refusal of the customer, no longer counts.</summary>
     public static async Task Activate(
         SystemDb db, TenantId tenant, BillingChannel channel, string? licenseArn, string? awsAccount, string? productCode,
         CancellationToken cancel)
@@ -51,7 +50,8 @@ internal static class BillingAccounts
         await db.Execute(
             $"""
             update billing.payer set closed_at = now()
-            where aws_account = {awsAccount} and product_code = {productCode} and (license_arn is null) <> ({licenseArn}::text is null) and closed_at is null
+            where aws_account = {awsAccount} and product_code = {productCode} and (license_arn is null) <> ({licenseArn}::text is null)
+              and closed_at is null
             """,
             cancel);
         await Set(db, tenant, channel, licenseArn, awsAccount, productCode, cancel);
@@ -64,10 +64,13 @@ internal static class BillingAccounts
     }
 
     /// <summary>
-    /// From now on the tenant starts nothing that costs, by request, schedule or renewal; or may again. What was accepted goes on.
+    /// Stops the tenant from starting what costs (by request, schedule or renewal), or lets it again. What was accepted goes on.
     /// </summary>
     public static Task Stop(SystemDb db, TenantId tenant, bool stopped, CancellationToken cancel) => db.Execute(
-        $"update billing.account set stopped_at = case when {stopped} then coalesce(stopped_at, now()) end where tenant_id = {tenant.Value}", cancel);
+        $"""
+        update billing.account set stopped_at = case when {stopped} then coalesce(stopped_at, now()) end where tenant_id = {tenant.Value}
+        """,
+        cancel);
 
     /// <summary>The agreement ended: nothing more is reserved for it, and its last usage is due at once.</summary>
     public static Task Close(
@@ -78,7 +81,7 @@ internal static class BillingAccounts
         """,
         cancel);
 
-    /// <summary>What was bought by contract may have changed: AWS is asked soon.</summary>
+    /// <summary>The contract may have changed: AWS is asked for it soon.</summary>
     public static Task ReadContracts(
         SystemDb db, TenantId tenant, string? licenseArn, string awsAccount, string productCode, CancellationToken cancel) => db.Execute(
         $"""
@@ -87,7 +90,7 @@ internal static class BillingAccounts
         """,
         cancel);
 
-    /// <summary>A person says that the customer is subscribed, whatever AWS answered before: usage may come to be again.</summary>
+    /// <summary>A person says that the customer is subscribed, although AWS refused it before: it may cause usage again.</summary>
     public static Task Forgive(SystemDb db, TenantId tenant, CancellationToken cancel) =>
         db.Execute($"update billing.payer set refused_at = null where tenant_id = {tenant.Value} and refused_at is not null", cancel);
 }

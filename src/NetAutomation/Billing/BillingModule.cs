@@ -21,10 +21,9 @@ internal static class BillingModule
         services.AddOptions<BillingOptions>().BindConfiguration("Billing").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<UsageLedger>();
-        services.AddScoped<IssueInvoices>();
+        services.AddScoped<IssueInvoices>().AddScoped<CloseBooks>();
         services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>();
         services.AddInstruments<MeteringMetrics>();
-        services.AddSingleton<CloseBooks>();
         services.AddSingleton(ExportPart.Of<UsageView>(
             "usage",
             async (from, page, cancel) => (Ok<Page<UsageView>>)(await ListUsage.Handle(from.Db, from.Caller, page, cancel)).Result));

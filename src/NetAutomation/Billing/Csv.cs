@@ -1,64 +1,37 @@
-using System.Globalization;
-using System.Text;
+using CsvHelper;
 
 namespace NetAutomation.Billing;
 
 /// <summary>
-/// Lines of CSV (RFC 4180). A text that a spreadsheet would take for a formula is given an apostrophe in front; numbers are written as
-/// they are, also negative ones.
+/// Lines of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front; numbers are written as they
+/// are, also negative ones.
 /// </summary>
 internal static class Csv
 {
     public const string MediaType = "text/csv";
+    private static readonly CsvWriterOptions _options = new() { Injection = CsvInjection.Escape, InjectionCharacters = "=+-@\t\r\n" };
 
-    /// <summary>Numbers are long or Money; everything else is text. Null is an empty field.</summary>
-    public static void Line(StringBuilder to, params ReadOnlySpan<object?> fields)
+    public static CsvWriter Writer(Stream to) => CsvWriter.Create(to, _options, leaveOpen: true);
+
+    /// <summary>Writes a line; null is an empty field.</summary>
+    public static void Line(this CsvWriter csv, params ReadOnlySpan<object?> fields)
     {
-        for (var i = 0; i < fields.Length; i++)
+        foreach (var field in fields)
         {
-            if (i > 0)
+            switch (field)
             {
-                to.Append(',');
-            }
-
-            switch (fields[i])
-            {
-                case null:
-                    break;
-                case long number:
-                    to.Append(number);
-                    break;
                 case Money amount:
-                    to.Append(amount);
+                    csv.WriteField(amount.Micros * 0.000001m);
                     break;
                 case DateTimeOffset instant:
-                    to.Append(instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+                    csv.WriteField(instant.ToUniversalTime(), "yyyy-MM-dd'T'HH:mm:ss'Z'");
                     break;
-                case DateOnly day:
-                    to.Append(day.ToString("O", CultureInfo.InvariantCulture));
-                    break;
-                case var other:
-                    Text(to, other.ToString()!);
+                default:
+                    csv.WriteField(field);
                     break;
             }
         }
 
-        to.Append("\r\n");
-    }
-
-    private static void Text(StringBuilder to, string text)
-    {
-        if (text.Length > 0 && text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' or '\n')
-        {
-            text = $"'{text}";
-        }
-
-        if (text.AsSpan().IndexOfAny("\",\r\n") < 0)
-        {
-            to.Append(text);
-            return;
-        }
-
-        to.Append('"').Append(text.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
+        csv.EndRecord();
     }
 }

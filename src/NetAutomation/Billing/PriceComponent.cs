@@ -10,7 +10,7 @@ public enum PriceComponent
     Minute,
 }
 
-/// <summary>What is known of a component. No switch has a default arm: another component does not compile until it is said here.</summary>
+/// <summary>Properties of components. No switch has a default arm, so that a new component does not compile until each names it.</summary>
 internal static class PriceComponents
 {
     /// <summary>In the order in which launches and settlements lock free allowances.</summary>

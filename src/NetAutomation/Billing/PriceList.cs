@@ -11,8 +11,8 @@ internal sealed class PriceList
     private static readonly string[] _modes = [Apply, Check];
 
     /// <summary>
-    /// Makes these the prices of the block from now on; versions that say the same stay, and so does a price the staff made until it is
-    /// ended.
+    /// Makes these the prices of the block from now on. A version with the same price stays, and so does a price that the staff set, until
+    /// it is ended.
     /// </summary>
     public static async Task Publish(SystemDb db, string slug, BlockPrices prices, CancellationToken cancel)
     {
@@ -27,7 +27,7 @@ internal sealed class PriceList
             wanted[Sku(slug, mode, component)] = prices.Of(mode == Check, component);
         }
 
-        // Not the transaction's own time: it began before it waited for another publisher, whose prices may be newer.
+        // Not now(): this transaction may have waited for another publisher, whose prices are newer than its start.
         var from = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
         var open = (await db.Query<Price>(
             $"""
@@ -80,7 +80,7 @@ internal sealed class PriceList
             Offered("rental/month"), Offered("owned/once"), free.Count > 0 ? free : null);
     }
 
-    /// <summary>What a run would cost at most, one line for each component.</summary>
+    /// <summary>The most that a run can cost, one line for each component.</summary>
     /// <param name="mode"><c>apply</c> or <c>check</c>.</param>
     /// <param name="included">The block is rented or owned, so its runs cost nothing.</param>
     /// <param name="timeout">The run's hard time limit.</param>
@@ -121,7 +121,7 @@ internal sealed class PriceList
         $"""
         select distinct on (sku) id, sku, unit_micros, free_per_month, origin from billing.price_version
         where sku like {slug + "/%"} and valid @> now()
-          and scope in ('00000000-0000-0000-0000-000000000000', coalesce(nullif(current_setting('app.tenant', true), '')::uuid, '00000000-0000-0000-0000-000000000000'))
+          and (scope = '00000000-0000-0000-0000-000000000000' or scope = nullif(current_setting('app.tenant', true), '')::uuid)
         order by sku, scope desc
         """,
         cancel);

@@ -33,19 +33,7 @@ public sealed record Receipt(
     string Hash)
 {
     internal static async Task<Receipt?> Find(NetAutomationDb db, RunId run, DeviceId device, CancellationToken cancel) =>
-        (await db.Query<Row>(
-            $"""
-            select seq, block_digest, platform_digest, engine_version, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at, previous_hash, hash
-            from billing.receipt where run_id = {run.Value} and device_id = {device.Value}
-            """,
-            cancel)).Select(row => new Receipt(
-                row.Seq, row.BlockDigest, row.PlatformDigest, row.EngineVersion, row.InputHash, row.DiffHash, row.BeforeHash, row.AfterHash,
-                new Money(row.PriceMicros),
-                new PriceVersionId(row.PriceVersionId), row.SettledAt, ReceiptChain.Text(row.PreviousHash), ReceiptChain.Text(row.Hash)))
-                    .FirstOrDefault();
-
-    private sealed record Row(
-        long Seq, string BlockDigest, string? PlatformDigest, string? EngineVersion, string InputHash, string? DiffHash, string? BeforeHash,
-        string? AfterHash, long PriceMicros, Guid PriceVersionId,
-        DateTimeOffset SettledAt, byte[] PreviousHash, byte[] Hash);
+        (await db.Query<Receipt>(
+            $"select {ReceiptChain.Columns} from billing.receipt where run_id = {run.Value} and device_id = {device.Value}",
+            cancel)).FirstOrDefault();
 }

@@ -9,7 +9,7 @@ namespace NetAutomation.Billing;
 /// <param name="Device">The device.</param>
 /// <param name="Outcome">Wire name of the outcome.</param>
 /// <param name="PlatformDigest">Digest of what was known of its platform.</param>
-/// <param name="Billable">It is as wanted, and nobody said that it costs nothing.</param>
+/// <param name="Billable">The device is as wanted, and no person declared it free.</param>
 /// <param name="DiffHash">SHA-256 of the diff, where there is one.</param>
 /// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
 /// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>
@@ -65,8 +65,8 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
         Guid[] prices = [.. holds.Select(hold => hold.Line.PriceVersionId.Value)];
         db.SendWithNext(
             $"""
-            insert into billing.reservation (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency,
-                                             price_version_id, channel)
+            insert into billing.reservation (
+              tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency, price_version_id, channel)
             select {tenant.Value}, i, {run.Value}, c, q, f, u, a, {Money.Currency}, p, {channel}
             from unnest({ids}, {components}, {quantities}, {free}, {units}, {amounts}, {prices}) as h (i, c, q, f, u, a, p)
             """);
@@ -97,8 +97,10 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
             var charge = Guid.CreateVersion7();
             await db.Execute(
                 $"""
-                insert into billing.charge (tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-                values ({tenant.Value}, {charge}, {purchase.Value}, {sku}, {description}, {quantity}, {amount.Micros}, {Money.Currency}, {price.Value}, {channel})
+                insert into billing.charge (
+                  tenant_id, id, purchase_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
+                values ({tenant.Value}, {charge}, {purchase.Value}, {sku}, {description}, {quantity}, {amount.Micros}, {Money.Currency},
+                  {price.Value}, {channel})
                 """,
                 cancel);
             await InvoiceDraft.Add(db, tenant, charge, channel, amount, cancel);
@@ -110,13 +112,14 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
     public static Money Total(IReadOnlyList<PriceLine> lines) => lines.Aggregate(Money.Zero, (sum, line) => sum + line.Amount);
 
     /// <summary>
-    /// Who collects; refused where there is nobody, where the tenant is stopped, or the tenant is too late with an invoice.
+    /// The channel that collects; refused where there is none, where the tenant is stopped, and where an invoice is overdue for too long.
     /// </summary>
     private async Task<Outcome<string>> Channel(TenantId tenant, CancellationToken cancel)
     {
         var rows = await db.Query<Account>(
             $"""
-            select a.channel, a.stopped_at is not null as stopped, a.channel = 'marketplace' and (p.closed_at is not null or p.refused_at is not null) as shut, o.owed, o.due_at, o.number
+            select a.channel, a.stopped_at is not null as stopped, o.owed, o.due_at, o.number,
+              a.channel = 'marketplace' and (p.closed_at is not null or p.refused_at is not null) as shut
             from billing.account a
               left join billing.payer p on p.tenant_id = a.tenant_id and p.id = a.payer_id
               left join lateral billing.overdue(a.tenant_id, now() - make_interval(days => {options.Value.OverdueDays})) o on true
@@ -132,14 +135,14 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
                 new Problem(
                     Problems.PaymentOverdue, $"Invoice {late.Number} was due on {late.DueAt:yyyy-MM-dd}. Runs that are accepted go on.")
                 {
-                    Members =
-                    new Dictionary<string, object?>(
-                        StringComparer.Ordinal)
-                    { ["owed"] = late.Owed, ["invoice"] = late.Number, ["dueAt"] = late.DueAt },
+                    Members = new Dictionary<string, object?>(StringComparer.Ordinal)
+                    {
+                        ["owed"] = late.Owed, ["invoice"] = late.Number, ["dueAt"] = late.DueAt,
+                    },
                 },
             _ => Problems.NotBillable.With(),
         };
     }
 
-    private sealed record Account(string Channel, bool Stopped, bool Shut, Money? Owed, DateTimeOffset? DueAt, string? Number);
+    private sealed record Account(string Channel, bool Stopped, Money? Owed, DateTimeOffset? DueAt, string? Number, bool Shut);
 }

@@ -4,7 +4,7 @@ using NetAutomation.Billing.Metering;
 namespace NetAutomation.Billing;
 
 /// <summary>
-/// What settles at AWS Marketplace is reported there. Each method may be called at any time, by any number of processes
+/// Reports to AWS Marketplace the usage that settles there. Each method may be called at any time, by any number of processes
 /// (Billing/README.md).
 /// </summary>
 internal sealed class UsageReporting(SealUsage seal, SendUsage send, WatchUsage watch)
@@ -13,7 +13,7 @@ internal sealed class UsageReporting(SealUsage seal, SendUsage send, WatchUsage 
     public Task Seal(CancellationToken cancel) => seal.Run(closedOnly: false, cancel);
 
     /// <summary>
-    /// Sends what is frozen, then freezes and sends what is due, an ended agreement's first. One step that fails stops no other.
+    /// Sends sealed records, then seals and sends what is due, ended agreements first. A step that fails stops no other.
     /// </summary>
     public async Task Report(CancellationToken cancel)
     {

@@ -297,8 +297,11 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
     }
 
     /// <summary>Runs the scheduler's hourly job.</summary>
-    private static Task Hour(BooksFixture books) =>
-        books.Fixture.Host.Services.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
+    private static async Task Hour(BooksFixture books)
+    {
+        await using var scope = books.Fixture.Host.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<CloseBooks>().Run(CancellationToken.None);
+    }
 
     private async Task<string[]> Parked(NpgsqlConnection connection)
     {

@@ -6,17 +6,17 @@ using NetAutomation.Web;
 namespace NetAutomation.Billing.Invoices;
 
 /// <summary>
-/// Checks tenants, one transaction each, and issues for those whose books add up. Runs every hour for what is due; a draft that follows a
-/// void invoice waits for a person, as a person voided it.
+/// Checks tenants, one transaction each, and issues for those whose books add up. Runs every hour for drafts that are
+/// due; one that replaces a void invoice waits for a person, since a person voided that invoice.
 /// </summary>
 internal sealed partial class CloseBooks(
-    IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
+    SystemDb db, IssueInvoices issue, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
 {
     private const int Shown = 200;
 
     public async Task Run(CancellationToken cancel)
     {
-        foreach (var tenant in await Tenants($"select tenant_id from billing.account order by 1", cancel))
+        foreach (var tenant in await db.Query<TenantId>($"select tenant_id from billing.account order by 1", cancel))
         {
             await Try(tenant, null, due: true, "scheduler", cancel);
         }
@@ -26,9 +26,8 @@ internal sealed partial class CloseBooks(
     public async Task<Closed> Month(DateOnly month, string by, CancellationToken cancel)
     {
         var all = new Closed([], []);
-        foreach (
-            var tenant in await Tenants(
-                $"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
+        foreach (var tenant in await db.Query<TenantId>(
+            $"select distinct tenant_id from billing.invoice where state = 'draft' and lower(period) = {month} order by 1", cancel))
         {
             var one = await Try(tenant, month, due: false, by, cancel);
             all = new Closed([.. all.Issued, .. one.Issued], [.. all.Findings, .. one.Findings]);
@@ -39,11 +38,9 @@ internal sealed partial class CloseBooks(
 
     /// <param name="invoice">Only this one.</param>
     /// <param name="month">Only of this month.</param>
-    /// <param name="due">Only what is due by itself: after the grace period, and never issued before.</param>
+    /// <param name="due">Only drafts whose grace period is over and whose month was never issued before.</param>
     public async Task<Closed> Close(TenantId tenant, InvoiceId? invoice, DateOnly? month, bool due, string by, CancellationToken cancel)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var (db, issue) = (scope.ServiceProvider.GetRequiredService<SystemDb>(), scope.ServiceProvider.GetRequiredService<IssueInvoices>());
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         var issued = new List<InvoiceHead>();
         var findings = new List<FindingView>();
@@ -54,8 +51,10 @@ internal sealed partial class CloseBooks(
                 select id from billing.invoice
                 where tenant_id = {tenant.Value} and state = 'draft' and (upper(period)::timestamp at time zone 'UTC') <= now()
                   and ({invoice?.Value}::uuid is null or id = {invoice?.Value}) and ({month}::date is null or lower(period) = {month})
-                  and (not {due} or (revision = 1 and (upper(period)::timestamp at time zone 'UTC') <= now() - make_interval(hours => {options.Value.GraceHours})))
-                  and (kind = 'statement' or exists (select from billing.invoice_line l where l.tenant_id = invoice.tenant_id and l.invoice_id = invoice.id))
+                  and (not {due} or (revision = 1
+                    and (upper(period)::timestamp at time zone 'UTC') <= now() - make_interval(hours => {options.Value.GraceHours})))
+                  and (kind = 'statement' or exists (
+                    select from billing.invoice_line l where l.tenant_id = invoice.tenant_id and l.invoice_id = invoice.id))
                 order by period, kind
                 """,
                 cancel))
@@ -72,7 +71,7 @@ internal sealed partial class CloseBooks(
         return new Closed(issued, findings);
     }
 
-    /// <summary>Whatever goes wrong with one tenant, the others go on.</summary>
+    /// <summary>A fault of one tenant stops no other.</summary>
     private async Task<Closed> Try(TenantId tenant, DateOnly? month, bool due, string by, CancellationToken cancel)
     {
         try
@@ -95,21 +94,15 @@ internal sealed partial class CloseBooks(
         }
     }
 
-    private async Task<List<TenantId>> Tenants(FormattableString sql, CancellationToken cancel)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<TenantId>(sql, cancel);
-    }
-
-    /// <summary>What was issued, and why nothing was.</summary>
+    /// <summary>The invoices that were issued, and the findings that prevented others.</summary>
     internal sealed record Closed(IReadOnlyList<InvoiceHead> Issued, IReadOnlyList<FindingView> Findings)
     {
         public Problem Refusal() => new(Problems.NotReconciled, $"{Findings.Count} findings; see GET /operator/v1/reconciliation.")
         {
-            Members =
-                new Dictionary<string, object?>(
-                    StringComparer.Ordinal)
-                { ["findings"] = Findings, ["issued"] = Issued.Select(head => head.Id).ToList() },
+            Members = new Dictionary<string, object?>(StringComparer.Ordinal)
+            {
+                ["findings"] = Findings, ["issued"] = Issued.Select(head => head.Id).ToList(),
+            },
         };
     }
 

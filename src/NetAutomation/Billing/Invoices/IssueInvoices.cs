@@ -8,7 +8,7 @@ namespace NetAutomation.Billing.Invoices;
 
 /// <summary>
 /// Issues and voids, in the caller's transaction. The number is the next one of the tenant and the document names the hash of the one
-/// before it; both are keys, so that of two who try at once the second finds nothing to do.
+/// before it; both are keys, so that the second of two attempts at once finds nothing to do.
 /// </summary>
 internal sealed class IssueInvoices(SystemDb db, IOptions<BillingOptions> options)
 {
@@ -16,19 +16,19 @@ internal sealed class IssueInvoices(SystemDb db, IOptions<BillingOptions> option
     /// <param name="by">Who issues, as in the audit.</param>
     public async Task<InvoiceHead?> Issue(TenantId tenant, InvoiceId id, string by, CancellationToken cancel)
     {
-        // One at a time: invoices, credit notes and their numbers.
+        // One issuer at a time, so that the numbers of invoices and credit notes have no gaps.
         await db.Execute($"select from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
-        // Lines that are being written come first, and later ones find the month closed.
+        // Wait for charges that are being written; later ones see the month closed.
         await db.Execute($"select from billing.invoice where tenant_id = {tenant.Value} and id = {id.Value} for update", cancel);
-        if (await InvoiceHead.Find(db, tenant, id.Value, "draft", null, null, 1, cancel) is not [var head])
+        if (await InvoiceHead.Find(db, null, 1, cancel, id, tenant, "draft") is not [var head])
         {
             return null;
         }
 
         var next = (await db.Query<Place>(
             $"""
-            select n.seq, n.at, billing.document_number(case when {head.Kind} = 'invoice' then 'INV' else 'STM' end, n.at, n.seq) as number, n.previous,
-              r.seq as receipts, r.hash as receipts_hash
+            select n.seq, n.at, billing.document_number(case when {head.Kind} = 'invoice' then 'INV' else 'STM' end, n.at, n.seq) as number,
+              n.previous, r.seq as receipts, r.hash as receipts_hash
             from (select coalesce(max(i.seq), 0) + 1 as seq, date_trunc('milliseconds', now()) as at,
                     coalesce((array_agg(i.document_sha256 order by i.seq desc))[1], decode(repeat('00', 32), 'hex')) as previous
                   from billing.invoice i where i.tenant_id = {tenant.Value} and i.kind = {head.Kind} and i.seq is not null) n
@@ -48,14 +48,15 @@ internal sealed class IssueInvoices(SystemDb db, IOptions<BillingOptions> option
         var text = System.Text.Encoding.UTF8.GetString(bytes);
         await db.Execute(
             $"""
-            update billing.invoice set state = 'issued', seq = {next.Seq}, issued_at = {next.At}, due_at = {due}, exact_micros = {document.Exact.Micros},
-              rounding_micros = {document.Rounding.Micros}, total_micros = {document.Total.Micros}, document = {text}, document_sha256 = {SHA256.HashData(bytes)},
+            update billing.invoice set state = 'issued', seq = {next.Seq}, issued_at = {next.At}, due_at = {due},
+              exact_micros = {document.Exact.Micros}, rounding_micros = {document.Rounding.Micros},
+              total_micros = {document.Total.Micros}, document = {text}, document_sha256 = {SHA256.HashData(bytes)},
               previous_sha256 = {next.Previous}
             where tenant_id = {tenant.Value} and id = {id.Value} and state = 'draft'
             """,
             cancel);
         await Audit(tenant, by, "invoice.issued", id, new { document.Number, document.Total }, cancel);
-        return (await InvoiceHead.Find(db, tenant, id.Value, null, null, null, 1, cancel))[0];
+        return await InvoiceHead.Find(db, id, cancel);
     }
 
     /// <summary>Voids an issued invoice. Its charges stand on a new draft of the same month in the same instant.</summary>
@@ -83,7 +84,8 @@ internal sealed class IssueInvoices(SystemDb db, IOptions<BillingOptions> option
         await db.Execute(
             $"""
             insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
-            select tenant_id, charge_id, {next}, currency, amount_micros from billing.invoice_line where tenant_id = {tenant} and invoice_id = {id}
+            select tenant_id, charge_id, {next}, currency, amount_micros from billing.invoice_line
+            where tenant_id = {tenant} and invoice_id = {id}
             """,
             cancel);
         await Audit(head.TenantId, by, "invoice.voided", head.Id, new { reason, replacedBy = new InvoiceId(next) }, cancel);

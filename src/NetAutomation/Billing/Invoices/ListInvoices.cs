@@ -94,51 +94,57 @@ public sealed record InvoiceLineView(
 internal static class ListInvoices
 {
     /// <summary>Months, newest first.</summary>
-    public static async Task<Results<Ok<Page<InvoiceView>>, Problem>> Handle(
-        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, IOptions<BillingOptions> options, CancellationToken cancel)
-    {
-        var read = await page.Read(
-            "invoices", (below, take) => InvoiceHead.Find(db, caller.Tenant, null, null, null, below, take, cancel), head => head.Id.Value);
-        if (read.Refused(out var problem, out var heads))
-        {
-            return problem;
-        }
-
-        var views = new List<InvoiceView>();
-        foreach (var head in heads.Items)
-        {
-            views.Add((await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)).View(head));
-        }
-
-        return TypedResults.Ok(new Page<InvoiceView>(views, heads.Next));
-    }
+    public static Task<Results<Ok<Page<InvoiceView>>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        Show(
+            db, page, "invoices", (below, take) => InvoiceHead.Find(db, below, take, cancel, tenant: caller.Tenant), options,
+            (head, document) => document.View(head), cancel);
 
     /// <summary>One month.</summary>
     public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(
-        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document)
+        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, options, cancel) is (var head, var document)
             ? TypedResults.Ok(document.View(head)) : Web.Problems.NotFound.With();
 
     /// <summary>The month as a page to print. It loads nothing from elsewhere.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
-        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (var head, var document)
+        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
+        await Read(id, db, options, cancel) is (var head, var document)
             ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
 
     /// <summary>The lines of the month as CSV, closed by rounding and total.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetCsv(
-        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, caller, options, cancel) is (_, var document)
+        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, options, cancel) is (_, var document)
             ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Web.Problems.NotFound.With();
 
     /// <summary>The frozen bytes whose SHA-256 is the invoice's hash; a draft has none.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetDocument(
-        InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [{ Document: { } frozen }]
+        InvoiceId id, NetAutomationDb db, CancellationToken cancel) =>
+        await InvoiceHead.Find(db, id, cancel) is { Document: { } frozen }
             ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Web.Problems.NotFound.With();
 
-    private static async Task<(InvoiceHead Head, InvoiceDocument Document)?> Read(
-        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, caller.Tenant, id.Value, null, null, null, 1, cancel) is [var head]
+    /// <summary>A page of invoices, each with its document.</summary>
+    internal static async Task<Results<Ok<Page<T>>, Problem>> Show<T>(
+        NetAutomationDb db, PageQuery page, string filters, Func<Guid?, int, Task<List<InvoiceHead>>> find,
+        IOptions<BillingOptions> options, Func<InvoiceHead, InvoiceDocument, T> view, CancellationToken cancel)
+    {
+        if ((await page.Read(filters, find, head => head.Id.Value)).Refused(out var problem, out var heads))
+        {
+            return problem;
+        }
+
+        var views = new List<T>();
+        foreach (var head in heads.Items)
+        {
+            views.Add(view(head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)));
+        }
+
+        return TypedResults.Ok(new Page<T>(views, heads.Next));
+    }
+
+    internal static async Task<(InvoiceHead Head, InvoiceDocument Document)?> Read(
+        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await InvoiceHead.Find(db, id, cancel) is { } head
             ? (head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : null;
 }

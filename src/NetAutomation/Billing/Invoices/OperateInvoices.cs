@@ -35,45 +35,28 @@ internal static class OperateInvoices
         CancellationToken cancel,
         [Description("Only of this tenant.")] TenantId? tenantId = null,
         [Description("draft, issued or void.")] string? state = null,
-        [Description("Only this month, yyyy-mm.")] string? month = null)
-    {
-        if (month is not null && Month(month) is null)
-        {
-            return Problems.BadMonth("/month");
-        }
-
-        var read = await page.Read(
-            $"invoices?{tenantId}&{state}&{month}",
-            (below, take) => InvoiceHead.Find(db, tenantId, null, state, Month(month), below, take, cancel), head => head.Id.Value);
-        if (read.Refused(out var problem, out var heads))
-        {
-            return problem;
-        }
-
-        var views = new List<TenantInvoiceView>();
-        foreach (var head in heads.Items)
-        {
-            views.Add(await View(db, head, options, cancel));
-        }
-
-        return TypedResults.Ok(new Page<TenantInvoiceView>(views, heads.Next));
-    }
+        [Description("Only this month, yyyy-mm.")] string? month = null) =>
+        month is not null && Month(month) is null
+            ? Problems.BadMonth("/month")
+            : await ListInvoices.Show(
+                db, page, $"invoices?{tenantId}&{state}&{month}",
+                (below, take) => InvoiceHead.Find(db, below, take, cancel, tenant: tenantId, state: state, month: Month(month)), options,
+                View, cancel);
 
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Get(
         InvoiceId id, SystemDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
-            ? TypedResults.Ok(await View(db, head, options, cancel)) : Web.Problems.NotFound.With();
+        await ListInvoices.Read(id, db, options, cancel) is (var head, var document)
+            ? TypedResults.Ok(View(head, document)) : Web.Problems.NotFound.With();
 
-    public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
+    public static Task<Results<ContentHttpResult, Problem>> GetHtml(
         InvoiceId id, SystemDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is [var head]
-            ? InvoicePage.Show(http, head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : Web.Problems.NotFound.With();
+        ListInvoices.GetHtml(id, db, options, http, cancel);
 
     /// <summary>Issues a month that is over, without waiting for the grace period. Issued already: shows it.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Issue(
         InvoiceId id, SystemDb db, CloseBooks books, OperatorCaller caller, IOptions<BillingOptions> options, CancellationToken cancel)
     {
-        if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
+        if (await InvoiceHead.Find(db, id, cancel) is not { } head)
         {
             return Web.Problems.NotFound.With();
         }
@@ -85,13 +68,13 @@ internal static class OperateInvoices
 
         if (head.State == InvoiceState.Draft)
         {
-            var closed = await books.Close(head.TenantId, id, null, due: false, $"operator:{caller.Name}", cancel);
+            var closed = await books.Close(head.TenantId, id, null, due: false, caller.Principal, cancel);
             if (closed.Findings.Count > 0)
             {
                 return closed.Refusal();
             }
 
-            if (closed.Issued.Count == 0 && await InvoiceHead.Find(db, null, id.Value, "draft", null, null, 1, cancel) is [_])
+            if (closed.Issued.Count == 0 && await InvoiceHead.Find(db, id, cancel) is { State: InvoiceState.Draft })
             {
                 return Problems.InvoiceFixed.With("It has no lines.");
             }
@@ -109,12 +92,12 @@ internal static class OperateInvoices
             return Web.Problems.NotFound.With();
         }
 
-        if (!await db.Scalar<bool>($"select {month.AddMonths(1)}::date <= (now() at time zone 'UTC')::date as \"Value\"", cancel))
+        if (!await db.Scalar<bool>($"select {month.AddMonths(1)}::date <= (now() at time zone 'UTC')::date", cancel))
         {
             return Problems.InvoiceFixed.With("The month is not over.");
         }
 
-        var closed = await books.Month(month, $"operator:{caller.Name}", cancel);
+        var closed = await books.Month(month, caller.Principal, cancel);
         return closed.Findings.Count > 0
             ? closed.Refusal() : TypedResults.Ok(new ClosedPeriodView(period, [.. closed.Issued.Select(head => head.Id)]));
     }
@@ -129,12 +112,8 @@ internal static class OperateInvoices
             return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
         }
 
-        if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
-        {
-            return Web.Problems.NotFound.With();
-        }
-
-        if (head.State != InvoiceState.Void && await issue.Void(head, request.Reason, $"operator:{caller.Name}", cancel) is { } refused)
+        if (await InvoiceHead.Find(db, id, cancel) is { State: not InvoiceState.Void } head
+            && await issue.Void(head, request.Reason, caller.Principal, cancel) is { } refused)
         {
             return refused;
         }
@@ -158,35 +137,39 @@ internal static class OperateInvoices
         }
 
         await db.Execute($"select from billing.invoice where id = {id.Value} for no key update", cancel);
-        if (await InvoiceHead.Find(db, null, id.Value, null, null, null, 1, cancel) is not [var head])
+        if (await ListInvoices.Read(id, db, options, cancel) is not (var head, var document))
         {
             return Web.Problems.NotFound.With();
         }
 
-        var known = await db.Scalar<long?>(
-            $"select amount_micros as \"Value\" from billing.payment where tenant_id = {head.TenantId.Value} and invoice_id = {id.Value} and reference = {request.Reference}", cancel);
-        if (known == request.Amount.Micros)
+        var tenant = head.TenantId.Value;
+        var known = await db.Scalar<Money?>(
+            $"""
+            select amount_micros from billing.payment
+            where tenant_id = {tenant} and invoice_id = {id.Value} and reference = {request.Reference}
+            """,
+            cancel);
+        if (known == request.Amount)
         {
-            return TypedResults.Ok(await View(db, head, options, cancel));
+            return TypedResults.Ok(View(head, document));
         }
 
-        var document = await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel);
         if (known is not null || head.State != InvoiceState.Issued || head.Kind != "invoice" || head.Paid + request.Amount > document.Total)
         {
             return Problems.InvoiceFixed.With(
                 known is not null
                     ? "This reference was recorded with another amount."
-                        : "A payment is for an issued invoice, and not above what is owed.");
+                    : "A payment is for an issued invoice, and not above what is owed.");
         }
 
         await db.Execute(
             $"""
             insert into billing.payment (tenant_id, id, invoice_id, amount_micros, currency, reference, recorded_by)
-            values ({head.TenantId.Value}, {Guid.CreateVersion7()}, {id.Value}, {request.Amount.Micros}, {Money.Currency}, {request.Reference}, {caller.Name})
+            values ({tenant}, {Guid.CreateVersion7()}, {id.Value}, {request.Amount.Micros}, {Money.Currency}, {request.Reference},
+              {caller.Name})
             """,
             cancel);
-        await new AuditLog(db)
-            .Append(head.TenantId, $"operator:{caller.Name}", caller.Name, null, "invoice.paid", $"{id}", request, cancel);
+        await new AuditLog(db).Append(caller, head.TenantId, "invoice.paid", $"{id}", request, cancel);
         return await Get(id, db, options, cancel);
     }
 
@@ -195,7 +178,5 @@ internal static class OperateInvoices
         DateOnly.TryParseExact($"{text}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
             && day.Year < 9999 ? day : null;
 
-    internal static async Task<TenantInvoiceView> View(
-        SystemDb db, InvoiceHead head, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        new(head.TenantId, (await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)).View(head));
+    private static TenantInvoiceView View(InvoiceHead head, InvoiceDocument document) => new(head.TenantId, document.View(head));
 }

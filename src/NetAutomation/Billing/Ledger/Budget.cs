@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -13,15 +14,20 @@ public sealed record BudgetBody(Money? Monthly);
 /// <param name="Monthly">The ceiling; null for none.</param>
 /// <param name="Charged">Charged this month.</param>
 /// <param name="Reserved">Held by runs that are not finished.</param>
-public sealed record BudgetView(Money? Monthly, Money Charged, Money Reserved);
+public sealed record BudgetView(Money? Monthly, Money Charged, Money Reserved)
+{
+    /// <summary>Shown as the ETag.</summary>
+    [JsonIgnore]
+    public int Version { get; init; }
+}
 
 internal static class Budget
 {
     /// <summary>The monthly ceiling, and how much of it is used.</summary>
     public static async Task<Ok<BudgetView>> GetBudget(NetAutomationDb db, Caller caller, HttpContext http)
     {
-        var (view, version) = await Read(db, caller.Tenant, http.RequestAborted);
-        ETags.Show(http, version);
+        var view = await Read(db, caller.Tenant, http.RequestAborted);
+        ETags.Show(http, view.Version);
         return TypedResults.Ok(view);
     }
 
@@ -30,8 +36,7 @@ internal static class Budget
         BudgetBody body, NetAutomationDb db, Caller caller, AuditLog audit, HttpContext http)
     {
         await Lock(db, caller.Tenant, http.RequestAborted);
-        var (_, version) = await Read(db, caller.Tenant, http.RequestAborted);
-        if (ETags.Check(http, version) is { } stale)
+        if (ETags.Check(http, (await Read(db, caller.Tenant, http.RequestAborted)).Version) is { } stale)
         {
             return stale;
         }
@@ -48,9 +53,7 @@ internal static class Budget
             """,
             http.RequestAborted);
         await audit.Append(caller, "budget.set", caller.Tenant.ToString(), body, http.RequestAborted);
-        var (view, now) = await Read(db, caller.Tenant, http.RequestAborted);
-        ETags.Show(http, now);
-        return TypedResults.Ok(view);
+        return await GetBudget(db, caller, http);
     }
 
     /// <summary>
@@ -63,7 +66,7 @@ internal static class Budget
             return null;
         }
 
-        var (view, _) = await Read(db, tenant, cancel);
+        var view = await Read(db, tenant, cancel);
         if (view.Charged + view.Reserved + more <= ceiling)
         {
             return null;
@@ -79,27 +82,20 @@ internal static class Budget
     }
 
     /// <summary>The ceiling, held against changes and other spending; null where there is none.</summary>
-    private static async Task<Money?> Lock(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
-        await db.Scalar<long?>(
-            $"select monthly_micros from billing.budget where tenant_id = {tenant.Value} for update", cancel) is { } micros
-                ? new Money(micros) : null;
+    private static Task<Money?> Lock(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
+        db.Scalar<Money?>($"select monthly_micros from billing.budget where tenant_id = {tenant.Value} for update", cancel);
 
-    private static async Task<(BudgetView View, int Version)> Read(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
-    {
-        var row = (await db.Query<Row>(
+    private static async Task<BudgetView> Read(NetAutomationDb db, TenantId tenant, CancellationToken cancel) =>
+        (await db.Query<BudgetView>(
             $"""
-            select b.monthly_micros, coalesce(b.version, 1) as version,
+            select b.monthly_micros as monthly, coalesce(b.version, 1) as version,
               (select coalesce(sum(c.amount_micros), 0)::bigint from billing.charge c
-               where c.tenant_id = {tenant.Value} and c.occurred_at >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') as charged,
-              (select coalesce(sum(r.amount_micros), 0)::bigint from runs.run o join billing.reservation r on r.tenant_id = o.tenant_id and r.run_id = o.id
+               where c.tenant_id = {tenant.Value}
+                 and c.occurred_at >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') as charged,
+              (select coalesce(sum(r.amount_micros), 0)::bigint
+               from runs.run o join billing.reservation r on r.tenant_id = o.tenant_id and r.run_id = o.id
                where o.tenant_id = {tenant.Value} and not o.terminal) as reserved
             from (select 1) one left join billing.budget b on b.tenant_id = {tenant.Value}
             """,
             cancel))[0];
-        return (
-            new BudgetView(row.MonthlyMicros is { } micros ? new Money(micros) : null, new Money(row.Charged), new Money(row.Reserved)),
-            row.Version);
-    }
-
-    private sealed record Row(long? MonthlyMicros, int Version, long Charged, long Reserved);
 }

@@ -3,13 +3,13 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Billing.Ledger;
 
 /// <summary>
-/// The free part of each month. A reservation takes what is left of it before any money; what its run does not use is given back by the
-/// settlement. The rows of the allowance are written by triggers alone, which refuse to grant more than there is.
+/// The free part of each month. A reservation takes the rest of it before any money, and the settlement gives back the part that the run
+/// did not use. Only triggers write the rows of the allowance, and they refuse to grant more than there is.
 /// </summary>
 internal static class FreeAllowance
 {
     /// <summary>
-    /// Lines with their free quantity and what is left to pay for. Locks the allowance until the caller's transaction ends.
+    /// Lines with their free quantity and the amount that is left to pay. Locks the allowance until the caller's transaction ends.
     /// </summary>
     public static async Task<IReadOnlyList<Hold>> Take(
         NetAutomationDb db, TenantId tenant, IReadOnlyList<PriceLine> lines, CancellationToken cancel)
@@ -31,13 +31,13 @@ internal static class FreeAllowance
         var (_, taken) = await db.Query<int, long>(
             $"select 1 from pg_advisory_xact_lock(hashtextextended({name}, 0))",
             $"""
-            select coalesce(sum(held + used), 0)::bigint as "Value" from billing.free_allowance
+            select coalesce(sum(held + used), 0)::bigint from billing.free_allowance
             where tenant_id = {tenant.Value} and sku = {line.Sku} and month = date_trunc('month', now() at time zone 'UTC')::date
             """,
             cancel);
         return Math.Max(0, line.FreePerMonth - taken[0]);
     }
 
-    /// <summary>What one line holds.</summary>
+    /// <summary>The free quantity and the money that one line holds.</summary>
     public sealed record Hold(PriceLine Line, long Free, Money Amount);
 }

@@ -49,15 +49,19 @@ internal static class InvoiceDraft
             $"""
             insert into billing.invoice (tenant_id, id, kind, currency, period)
             select distinct on (m) {tenant.Value}, id, {kind}, {Money.Currency}, daterange(m, (m + interval '1 month')::date)
-            from (select n.id, date_trunc('month', case when {late} then clock_timestamp() else c.occurred_at end at time zone 'UTC')::date
-                  from unnest({charges}, {ids}) as n (charge, id) join billing.charge c on c.tenant_id = {tenant.Value} and c.id = n.charge) as month (id, m)
+            from (
+              select n.id, date_trunc('month', case when {late} then clock_timestamp() else c.occurred_at end at time zone 'UTC')::date
+              from unnest({charges}, {ids}) as n (charge, id)
+                join billing.charge c on c.tenant_id = {tenant.Value} and c.id = n.charge) as month (id, m)
             on conflict do nothing
             """);
         if (!direct)
         {
             return (await db.Query<Guid>(
                 $"""
-                select c.id as "Value" from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id and i.period @> (c.occurred_at at time zone 'UTC')::date
+                select c.id
+                from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id
+                  and i.period @> (c.occurred_at at time zone 'UTC')::date
                 where c.tenant_id = {tenant.Value} and c.id = any ({charges}) and i.kind = {kind} and i.state = 'draft' for share of i
                 """,
                 cancel)).Count == charges.Length;
@@ -66,7 +70,8 @@ internal static class InvoiceDraft
         return await db.Execute(
             $"""
             insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
-            select i.tenant_id, c.id, i.id, i.currency, c.amount_micros from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id
+            select i.tenant_id, c.id, i.id, i.currency, c.amount_micros
+            from billing.charge c join billing.invoice i on i.tenant_id = c.tenant_id
               and i.period @> (case when {late} then clock_timestamp() else c.occurred_at end at time zone 'UTC')::date
             where c.tenant_id = {tenant.Value} and c.id = any ({charges}) and i.kind = {kind} and i.state = 'draft' for share of i
             """,

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using NetAutomation.Billing.Receipts;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -7,7 +5,7 @@ using NetAutomation.Web;
 namespace NetAutomation.Billing.Ledger;
 
 /// <summary>
-/// Writes the settlement of one run. Its rows have natural keys, so a second attempt is refused by the database, not by memory.
+/// Writes the settlement of one run. Its rows have natural keys, so that the database refuses a second attempt.
 /// </summary>
 internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFacts facts)
 {
@@ -53,7 +51,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         return new Part(reservation, quantity, free, amount, amount > Money.Zero ? Guid.CreateVersion7() : null);
     }
 
-    // What is reserved is read where it is written, so that no number takes a way of its own.
+    // SQL copies the numbers of the reservation itself; only what the run came to is passed.
     private void WriteSettlements(List<Part> parts)
     {
         Guid[] reservations = [.. parts.Select(part => part.Reservation.Id)];
@@ -64,11 +62,13 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         Guid?[] charges = [.. parts.Select(part => part.Charge)];
         db.SendWithNext(
             $"""
-            insert into billing.settlement (tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free, unit_micros,
-                                            reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
-            select r.tenant_id, r.id, r.run_id, r.component, p.kind, p.quantity, p.free, r.quantity, r.free_quantity, r.unit_micros,
-                   r.amount_micros, p.amount, r.currency, r.price_version_id, r.channel, p.charge
-            from unnest({reservations}, {kinds}, {quantities}, {free}, {amounts}, {charges}) with ordinality as p (id, kind, quantity, free, amount, charge, n)
+            insert into billing.settlement (
+              tenant_id, reservation_id, run_id, component, kind, quantity, free_quantity, reserved_quantity, reserved_free,
+              unit_micros, reserved_micros, amount_micros, currency, price_version_id, channel, charge_id)
+            select r.tenant_id, r.id, r.run_id, r.component, p.kind, p.quantity, p.free, r.quantity, r.free_quantity,
+              r.unit_micros, r.amount_micros, p.amount, r.currency, r.price_version_id, r.channel, p.charge
+            from unnest({reservations}, {kinds}, {quantities}, {free}, {amounts}, {charges})
+              with ordinality as p (id, kind, quantity, free, amount, charge, n)
               join billing.reservation r on r.tenant_id = {tenant.Value} and r.id = p.id
             order by p.n
             """);
@@ -85,9 +85,11 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         long[] amounts = [.. parts.Select(part => part.Amount.Micros)];
         db.SendWithNext(
             $"""
-            insert into billing.charge (tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
+            insert into billing.charge (
+              tenant_id, id, reservation_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
             select r.tenant_id, p.charge, r.id, p.sku, p.description, p.quantity, p.amount, r.currency, r.price_version_id, r.channel
-            from unnest({charges}, {reservations}, {skus}, {descriptions}, {quantities}, {amounts}) with ordinality as p (charge, id, sku, description, quantity, amount, n)
+            from unnest({charges}, {reservations}, {skus}, {descriptions}, {quantities}, {amounts})
+              with ordinality as p (charge, id, sku, description, quantity, amount, n)
               join billing.reservation r on r.tenant_id = {tenant.Value} and r.id = p.id
             order by p.n
             """);
@@ -102,7 +104,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
         string[] meters = [.. used.Select(each => each.Meter)];
         Guid?[] ids = [.. used.Select(each => each.Device)];
         long[] quantities = [.. used.Select(each => each.Quantity)];
-        Guid[] events = [.. meters.Zip(ids, EventId)];
+        Guid[] events = [.. used.Select(each => FactId.Of($"{facts.Run.Value:n}/{each.Meter}/{each.Device:n}"))];
         db.SendWithNext(
             $"""
             insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block)
@@ -111,19 +113,7 @@ internal sealed class RunSettlement(NetAutomationDb db, TenantId tenant, RunFact
             """);
     }
 
-    /// <summary>
-    /// The same fact always has the same id (RFC 9562 UUIDv8 over run, meter and device), whoever reports it and however often.
-    /// </summary>
-    private Guid EventId(string meter, Guid? device)
-    {
-        Span<byte> hash = stackalloc byte[32];
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{facts.Run.Value:n}/{meter}/{device:n}"), hash);
-        hash[6] = (byte)((hash[6] & 0x0f) | 0x80);
-        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
-        return new Guid(hash[..16], bigEndian: true);
-    }
-
-    /// <summary>What one reservation came to.</summary>
+    /// <summary>The outcome of one reservation.</summary>
     private sealed record Part(Reserved Reservation, long Quantity, long Free, Money Amount, Guid? Charge);
 }
 

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace NetAutomation.Billing.Metering;
 
-/// <summary>Counts what became of records, and shows how long usage waits.</summary>
+/// <summary>Counts the answers to records, and shows how long usage waits.</summary>
 internal sealed class MeteringMetrics
 {
     public const string MeterName = "NetAutomation.Metering";

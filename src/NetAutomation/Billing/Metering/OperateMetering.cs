@@ -35,10 +35,8 @@ public enum MeteringState
 /// <param name="ReportedAt">When AWS took it.</param>
 public sealed record MeteringRecordView(
     MeteringRecordId Id, TenantId TenantId, string ProductCode, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour,
-    long Quantity,
-    Money Amount, Money CarryIn, Money Sum, Money CarryOut, MeteringState State, long Attempts, bool MayBeHeld, string? ErrorCode,
-    string? AwsRecordId,
-    DateTimeOffset SealedAt, DateTimeOffset? ReportedAt);
+    long Quantity, Money Amount, Money CarryIn, Money Sum, Money CarryOut, MeteringState State, long Attempts, bool MayBeHeld,
+    string? ErrorCode, string? AwsRecordId, DateTimeOffset SealedAt, DateTimeOffset? ReportedAt);
 
 /// <summary>How reporting stands.</summary>
 /// <param name="Level">ok, warning or error.</param>
@@ -67,26 +65,22 @@ internal static class OperateMetering
             return Web.Problems.Refused.At("/state", "unknown_state", "A state is sealed, accepted, parked or carried.");
         }
 
-        var read =
-            await page.Read(
-                $"metering-records?{state}", (below, take) => Find(db, null, state, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
+        return await page.Answer(
+            $"metering-records?{state}", (below, take) => Find(db, cancel, state: state, below: below, take: take), view => view.Id.Value);
     }
 
     public static async Task<Results<Ok<MeteringRecordView>, Problem>> Get(MeteringRecordId id, SystemDb db, CancellationToken cancel) =>
-        await Find(db, id.Value, null, null, 1, cancel) is [var record] ? TypedResults.Ok(record) : Web.Problems.NotFound.With();
+        await Find(db, cancel, id) is [var record] ? TypedResults.Ok(record) : Web.Problems.NotFound.With();
 
-    public static async Task<Ok<MeteringView>> Summary(SystemDb db, CancellationToken cancel)
-    {
-        var row = (await db.Query<Counts>(
-            $"""
-            select w.level, (select count(*) from billing.metering_backlog) as unsealed,
-              (select count(*) from billing.metering_record where state = 'sealed') as sealed, (select count(*) from billing.metering_record where state = 'parked') as parked
-            from billing.metering_watch w
-            """,
-            cancel))[0];
-        return TypedResults.Ok(new MeteringView(row.Level, await WatchUsage.Oldest(db, cancel), row.Unsealed, row.Sealed, row.Parked));
-    }
+    public static async Task<Ok<MeteringView>> Summary(SystemDb db, CancellationToken cancel) =>
+        TypedResults.Ok((await db.Query<MeteringView>(
+        $"""
+        select w.level, {WatchUsage.Oldest} as oldest_unreported, (select count(*) from billing.metering_backlog) as unsealed,
+          (select count(*) from billing.metering_record where state = 'sealed') as sealed,
+          (select count(*) from billing.metering_record where state = 'parked') as parked
+        from billing.metering_watch w
+        """,
+        cancel))[0]);
 
     /// <summary>Only for what AWS certainly does not hold: every attempt was refused, or confirmed to be absent.</summary>
     public static async Task<Results<Ok<MeteringRecordView>, Problem>> Carry(
@@ -120,7 +114,7 @@ internal static class OperateMetering
             return problem;
         }
 
-        if (request.AwsRecordId is { } told && (string.IsNullOrWhiteSpace(told) || told.Length > 200))
+        if (request.AwsRecordId is { } named && (string.IsNullOrWhiteSpace(named) || named.Length > 200))
         {
             return Web.Problems.Refused.At(
                 "/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
@@ -134,11 +128,12 @@ internal static class OperateMetering
                 where tenant_id = {record.TenantId.Value} and id = {id.Value}
                 """,
                 cancel);
-            // As where AWS says so itself: it takes the customer's usage.
+            // A record that AWS holds shows that it takes the customer's usage.
             await db.Execute(
                 $"""
                 update billing.payer p set refused_at = null from billing.metering_record r
-                where r.tenant_id = {record.TenantId.Value} and r.id = {id.Value} and p.tenant_id = r.tenant_id and p.id = r.payer_id and p.refused_at is not null
+                where r.tenant_id = {record.TenantId.Value} and r.id = {id.Value}
+                  and p.tenant_id = r.tenant_id and p.id = r.payer_id and p.refused_at is not null
                 """,
                 cancel);
         }
@@ -147,7 +142,8 @@ internal static class OperateMetering
             await db.Execute(
                 $"""
                 update billing.metering_attempt set outcome = 'absent', ended_at = clock_timestamp()
-                where tenant_id = {record.TenantId.Value} and record_id = {id.Value} and coalesce(outcome, 'unknown') in ('unknown', 'duplicate')
+                where tenant_id = {record.TenantId.Value} and record_id = {id.Value}
+                  and coalesce(outcome, 'unknown') in ('unknown', 'duplicate')
                 """,
                 cancel);
         }
@@ -164,7 +160,7 @@ internal static class OperateMetering
         }
 
         await db.Execute($"select from billing.metering_record where id = {id.Value} for no key update", cancel);
-        return await Find(db, id.Value, null, null, 1, cancel) is not [var record] ? Web.Problems.NotFound.With()
+        return await Find(db, cancel, id) is not [var record] ? Web.Problems.NotFound.With()
             : record.State == MeteringState.Parked ? record
             : Web.Problems.Conflict.With($"The record is {Wire.Name(record.State)}, not parked.");
     }
@@ -172,24 +168,24 @@ internal static class OperateMetering
     private static async Task<Results<Ok<MeteringRecordView>, Problem>> Done(
         SystemDb db, OperatorCaller caller, MeteringRecordView record, string action, object data, CancellationToken cancel)
     {
-        await new AuditLog(db).Append(record.TenantId, $"operator:{caller.Name}", caller.Name, null, action, $"{record.Id}", data, cancel);
-        return TypedResults.Ok((await Find(db, record.Id.Value, null, null, 1, cancel))[0]);
+        await new AuditLog(db).Append(caller, record.TenantId, action, $"{record.Id}", data, cancel);
+        return TypedResults.Ok((await Find(db, cancel, record.Id))[0]);
     }
 
     private static Task<List<MeteringRecordView>> Find(
-        SystemDb db, Guid? id, string? state, Guid? below, int take, CancellationToken cancel) => db.Query<MeteringRecordView>(
+        SystemDb db, CancellationToken cancel, MeteringRecordId? id = null, string? state = null, Guid? below = null, int take = 1) =>
+        db.Query<MeteringRecordView>(
         $"""
-        select r.id, r.tenant_id, p.product_code, p.license_arn, r.aws_account as account, r.dimension, r.hour, r.quantity, r.reported_micros as amount,
-               r.carry_in_micros as carry_in, r.sum_micros as sum, r.carry_out_micros as carry_out, r.state, a.attempts, a.may_be_held, r.error_code, r.aws_record_id,
-               r.sealed_at, r.reported_at
+        select r.id, r.tenant_id, p.product_code, p.license_arn, r.aws_account as account, r.dimension, r.hour, r.quantity,
+          r.reported_micros as amount, r.carry_in_micros as carry_in, r.sum_micros as sum, r.carry_out_micros as carry_out, r.state,
+          a.attempts, a.unsure > 0 and r.state <> 'accepted' as may_be_held, r.error_code, r.aws_record_id, r.sealed_at, r.reported_at
         from billing.metering_record r join billing.payer p on p.tenant_id = r.tenant_id and p.id = r.payer_id
         cross join lateral (
-          select count(*) as attempts, count(*) filter (where coalesce(outcome, 'unknown') in ('unknown', 'duplicate')) > 0 and r.state <> 'accepted' as may_be_held
+          select count(*) as attempts, count(*) filter (where coalesce(outcome, 'unknown') in ('unknown', 'duplicate')) as unsure
           from billing.metering_attempt a where a.tenant_id = r.tenant_id and a.record_id = r.id) a
-        where ({id}::uuid is null or r.id = {id}) and ({state}::text is null or r.state = {state}) and ({below}::uuid is null or r.id < {below})
+        where ({id?.Value}::uuid is null or r.id = {id?.Value}) and ({state}::text is null or r.state = {state})
+          and ({below}::uuid is null or r.id < {below})
         order by r.id desc limit {take}
         """,
         cancel);
-
-    private sealed record Counts(string Level, long Unsealed, long Sealed, long Parked);
 }

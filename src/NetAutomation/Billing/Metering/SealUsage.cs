@@ -11,10 +11,10 @@ namespace NetAutomation.Billing.Metering;
 internal sealed partial class SealUsage(
     SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, TimeProvider clock, ILogger<SealUsage> log)
 {
-    /// <summary>More would not be sealed within the time of a statement. What is left joins the record of the next hour.</summary>
+    /// <summary>More charges would exceed the time limit of a statement. The rest joins the record of the next hour.</summary>
     private const int MostCharges = 20_000;
 
-    /// <summary>Seals what is due; a payer that fails does not hold up the others. False where nothing was sealed.</summary>
+    /// <summary>Seals what is due; a fault of one payer stops no other. False where nothing was sealed.</summary>
     /// <param name="closedOnly">Only payers whose agreement ended, which wait for no hour.</param>
     public async Task<bool> Run(bool closedOnly, CancellationToken cancel)
     {
@@ -35,21 +35,26 @@ internal sealed partial class SealUsage(
               and not exists (
                 select from billing.metering_record r
                 where r.meter_key = p.meter_key and r.aws_account = p.aws_account and r.dimension = {dimension} and r.hour >= h.newest)
-              and (exists (select from billing.metering_backlog b where b.tenant_id = p.tenant_id and b.payer_id = p.id and b.occurred_hour <= h.newest)
-                   or exists (select from billing.metering_carry c where c.tenant_id = p.tenant_id and c.payer_id = p.id and c.into_record_id is null)
-                   or ({heartbeat} and p.closed_at is null and exists (
-                     select from billing.account a where a.tenant_id = p.tenant_id and a.payer_id = p.id and a.channel = 'marketplace')))
+              and (exists (
+                  select from billing.metering_backlog b
+                  where b.tenant_id = p.tenant_id and b.payer_id = p.id and b.occurred_hour <= h.newest)
+                or exists (
+                  select from billing.metering_carry c
+                  where c.tenant_id = p.tenant_id and c.payer_id = p.id and c.into_record_id is null)
+                or ({heartbeat} and p.closed_at is null and exists (
+                  select from billing.account a
+                  where a.tenant_id = p.tenant_id and a.payer_id = p.id and a.channel = 'marketplace')))
             """,
             cancel);
-        var some = false;
+        var sealedAny = false;
         foreach (var payer in payers)
         {
             try
             {
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-                var written = await Seal(new TenantId(payer.TenantId), payer.Id, cancel);
+                var written = await Seal(payer.TenantId, payer.Id, cancel);
                 await transaction.CommitAsync(cancel);
-                some |= written;
+                sealedAny |= written;
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
@@ -57,7 +62,7 @@ internal sealed partial class SealUsage(
             }
         }
 
-        return some;
+        return sealedAny;
     }
 
     /// <summary>Seals this payer's record in the caller's transaction; false where none is due.</summary>
@@ -65,7 +70,10 @@ internal sealed partial class SealUsage(
     {
         // Not FOR UPDATE, which would wait for every transaction that has just opened an account on the payer.
         var key = (await db.Query<Payer>(
-            $"select meter_key, aws_account, closed_at is not null as closed from billing.payer where tenant_id = {tenant.Value} and id = {payer} for no key update",
+            $"""
+            select meter_key, aws_account, closed_at is not null as closed from billing.payer
+            where tenant_id = {tenant.Value} and id = {payer} for no key update
+            """,
             cancel))[0];
         var hour = Newest(key.Closed);
         if (await Last(tenant, payer, key, hour, cancel) is not { } last)
@@ -110,17 +118,19 @@ internal sealed partial class SealUsage(
         var id = Guid.CreateVersion7();
         await db.Execute(
             $"""
-            insert into billing.metering_record (tenant_id, id, payer_id, meter_key, aws_account, dimension, hour, seq, previous_hour, unit_micros, sum_micros,
-                                                 carry_in_micros, carry_out_micros, quantity, allocations)
-            values ({tenant.Value}, {id}, {payer}, {key.MeterKey}, {key.AwsAccount}, {product.Value.Dimension}, {hour}, {last.Seq + 1}, {last.Hour}, {unit}, {sum},
-                    {last.Carry}, {due - (quantity * unit)}, {quantity}, {Shares.Json(quantity, blocks)})
+            insert into billing.metering_record (
+              tenant_id, id, payer_id, meter_key, aws_account, dimension, hour, seq, previous_hour, unit_micros, sum_micros,
+              carry_in_micros, carry_out_micros, quantity, allocations)
+            values ({tenant.Value}, {id}, {payer}, {key.MeterKey}, {key.AwsAccount}, {product.Value.Dimension}, {hour}, {last.Seq + 1},
+              {last.Hour}, {unit}, {sum}, {last.Carry}, {due - (quantity * unit)}, {quantity}, {Shares.Json(quantity, blocks)})
             """,
             cancel);
         var ids = charges.Select(charge => charge.Id).ToArray();
         await db.Execute(
             $"""
             insert into billing.metering_allocation (tenant_id, charge_id, record_id, currency, amount_micros)
-            select c.tenant_id, c.id, {id}, c.currency, c.amount_micros from billing.charge c where c.tenant_id = {tenant.Value} and c.id = any ({ids})
+            select c.tenant_id, c.id, {id}, c.currency, c.amount_micros from billing.charge c
+            where c.tenant_id = {tenant.Value} and c.id = any ({ids})
             """,
             cancel);
         await db.Execute(
@@ -144,7 +154,8 @@ internal sealed partial class SealUsage(
             cancel);
         var ends = await db.Query<Link>(
             $"""
-            select seq, hour, carry_out_micros as carry from billing.metering_record where tenant_id = {tenant.Value} and payer_id = {payer} order by seq desc limit 1
+            select seq, hour, carry_out_micros as carry from billing.metering_record
+            where tenant_id = {tenant.Value} and payer_id = {payer} order by seq desc limit 1
             """,
             cancel);
         var last = ends is [var end] ? end : new Link(0, null, 0);
@@ -160,7 +171,7 @@ internal sealed partial class SealUsage(
 
     private static DateTimeOffset Hour(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
 
-    private sealed record Due(Guid TenantId, Guid Id);
+    private sealed record Due(TenantId TenantId, Guid Id);
 
     private sealed record Payer(string MeterKey, string AwsAccount, bool Closed);
 

@@ -46,7 +46,7 @@ internal static class Shares
             shares.Select(share => new Allocation(share.Units, [new Tag(Key, share.Block)])));
     }
 
-    /// <summary>What was written by <see cref="Json"/>, in micros.</summary>
+    /// <summary>Reads the text that <see cref="Json"/> wrote, in micros.</summary>
     public static IEnumerable<(string Block, long Micros)> Read(string? json, long unitMicros) =>
         json is null
             ? [] : JsonSerializer.Deserialize<Allocation[]>(json)!.Select(

@@ -4,11 +4,19 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Billing.Metering;
 
-/// <summary>Says once when usage has waited too long to be reported, and once when it no longer does.</summary>
+/// <summary>Logs once when usage has waited too long to be reported, and once when it no longer does.</summary>
 internal sealed partial class WatchUsage(
     SystemDb db, IOptions<MarketplaceOptions> product, IOptions<MeteringOptions> options, MeteringMetrics metrics, TimeProvider clock,
     ILogger<WatchUsage> log)
 {
+    /// <summary>SQL: the end of the oldest hour that is not reported to AWS; null where all are.</summary>
+    public static readonly FormattableString Oldest =
+        $"""
+        least(
+          (select min(hour) from billing.metering_record where state = 'sealed'),
+          (select min(occurred_hour) from billing.metering_backlog)) + interval '1 hour'
+        """;
+
     public async Task Run(CancellationToken cancel)
     {
         if (product.Value.Dimension.Length == 0)
@@ -16,8 +24,8 @@ internal sealed partial class WatchUsage(
             return;
         }
 
-        var oldest = await Oldest(db, cancel);
-        var waiting = oldest is { } ended && clock.GetUtcNow() > ended ? clock.GetUtcNow() - ended : TimeSpan.Zero;
+        var ended = await db.Scalar<DateTimeOffset?>($"select {Oldest}", cancel);
+        var waiting = ended < clock.GetUtcNow() ? clock.GetUtcNow() - ended.Value : TimeSpan.Zero;
         metrics.Waiting(waiting);
         var level = waiting >= options.Value.WarnAfter * 2 ? "error" : waiting >= options.Value.WarnAfter ? "warning" : "ok";
         if (await db.Execute(
@@ -39,13 +47,6 @@ internal sealed partial class WatchUsage(
                 break;
         }
     }
-
-    /// <summary>The end of the oldest hour that AWS has not been told of; null where there is none.</summary>
-    public static Task<DateTimeOffset?> Oldest(SystemDb db, CancellationToken cancel) => db.Scalar<DateTimeOffset?>(
-        $"""
-        select least((select min(hour) from billing.metering_record where state = 'sealed'), (select min(occurred_hour) from billing.metering_backlog)) + interval '1 hour'
-        """,
-        cancel);
 
     private static partial class Log
     {

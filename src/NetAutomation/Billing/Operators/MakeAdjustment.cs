@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
@@ -42,8 +40,7 @@ public sealed record MakeAdjustmentRequest(
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record AdjustmentView(
     AdjustmentId Id, TenantId TenantId, Correction Kind, string Document, string Reason, Money Amount, BillingChannel Channel,
-    ChargeId? Reverses, ChargeId ChargeId,
-    string? CreditNote, string? Credits, string ApprovedBy, DateTimeOffset CreatedAt);
+    ChargeId? Reverses, ChargeId ChargeId, string? CreditNote, string? Credits, string ApprovedBy, DateTimeOffset CreatedAt);
 
 internal static class MakeAdjustment
 {
@@ -55,17 +52,16 @@ internal static class MakeAdjustment
             return new Problem(Web.Problems.Refused, "The correction cannot be made.", faults);
         }
 
-        // Holds off other corrections and invoices of the tenant: their numbers have no gaps, and sums are of what is there.
+        // One correction or issue of the tenant at a time, so that numbers have no gaps and sums miss nothing.
         var tenant = request.TenantId;
-        var channel =
-            await db.Scalar<string>(
-                $"select channel as \"Value\" from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
+        var channel = await db.Scalar<string>(
+            $"select channel from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
         if (channel is null)
         {
             return Web.Problems.Refused.At("/tenantId", "unknown_tenant", "No such tenant has a billing account.");
         }
 
-        if (await ListAdjustments.Find(db, tenant, null, request.Document, null, 1, cancel) is [var known])
+        if (await ListAdjustments.Find(db, cancel, tenant, document: request.Document) is [var known])
         {
             return Same(known, request) ? TypedResults.Ok(known) : Problems.DocumentUsed.With();
         }
@@ -84,7 +80,7 @@ internal static class MakeAdjustment
         try
         {
             var id = await Write(db, request, channel, target, caller, cancel);
-            return TypedResults.Created((string?)null, (await ListAdjustments.Find(db, tenant, id.Value, null, null, 1, cancel))[0]);
+            return TypedResults.Created((string?)null, (await ListAdjustments.Find(db, cancel, tenant, id))[0]);
         }
         catch (PostgresException fault) when (fault.ConstraintName == "adjustment_bound")
         {
@@ -115,7 +111,10 @@ internal static class MakeAdjustment
         if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero
             || request.Amount > Money.Most)
         {
-            faults.Add(new ProblemError("/amount", "out_of_range", $"A credit or debit has an amount above zero and up to {Money.Most} {Money.Currency}; a reversal takes that of its charge."));
+            faults.Add(new ProblemError(
+                "/amount", "out_of_range",
+                $"A credit or debit has an amount above zero and up to {Money.Most} {Money.Currency}; "
+                + "a reversal takes that of its charge."));
         }
 
         return faults;
@@ -129,9 +128,11 @@ internal static class MakeAdjustment
     private static async Task<Charge?> Target(SystemDb db, TenantId tenant, ChargeId charge, CancellationToken cancel) =>
         (await db.Query<Charge>(
         $"""
-        select c.id, c.sku, c.description, c.quantity, c.amount_micros as amount, c.price_version_id, c.channel, s.run_id, s.component, i.id as invoice_id,
+        select c.id, c.sku, c.description, c.quantity, c.amount_micros as amount, c.price_version_id, c.channel, s.run_id, s.component,
+          i.id as invoice_id,
           exists (select from billing.adjustment a where a.tenant_id = c.tenant_id and a.reverses = c.id) as reversed
-        from billing.charge c left join billing.settlement s on s.tenant_id = c.tenant_id and s.reservation_id = c.reservation_id
+        from billing.charge c
+          left join billing.settlement s on s.tenant_id = c.tenant_id and s.reservation_id = c.reservation_id
           left join billing.invoice_line l on l.tenant_id = c.tenant_id and l.charge_id = c.id and l.live
           left join billing.invoice i on i.tenant_id = l.tenant_id and i.id = l.invoice_id and i.state = 'issued'
         where c.tenant_id = {tenant.Value} and c.id = {charge.Value}
@@ -144,23 +145,28 @@ internal static class MakeAdjustment
         var (tenant, id, charge, kind) = (request.TenantId.Value, AdjustmentId.New(), Guid.CreateVersion7(), Wire.Name(request.Kind));
         var amount = target is not null
             ? Money.Zero - target.Amount : request.Kind == Correction.Debit ? request.Amount!.Value : Money.Zero - request.Amount!.Value;
-        // A month of Marketplace is no document of ours, and what is billed there credits no invoice.
+        // AWS Marketplace issues the documents of its months: a correction that is billed there credits no invoice of ours.
         var credits = channel == "direct" ? target?.InvoiceId : null;
         await db.Execute(
             $"""
-            insert into billing.adjustment (tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, credits, credit_note, reason,
-                                            approved_by, charge_id)
-            values ({tenant}, {id.Value}, {kind}, {request.Document}, {amount.Micros}, {Money.Currency}, {channel}, {target?.Id}, {target?.Channel}, {credits},
-                    (select coalesce(max(credit_note), 0) + 1 from billing.adjustment where tenant_id = {tenant} having {credits}::uuid is not null),
-                    {request.Reason}, {caller.Name}, {charge})
+            insert into billing.adjustment (
+              tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, credits, credit_note,
+              reason, approved_by, charge_id)
+            values ({tenant}, {id.Value}, {kind}, {request.Document}, {amount.Micros}, {Money.Currency}, {channel}, {target?.Id},
+              {target?.Channel}, {credits},
+              (select coalesce(max(credit_note), 0) + 1 from billing.adjustment
+               where tenant_id = {tenant} having {credits}::uuid is not null),
+              {request.Reason}, {caller.Name}, {charge})
             """,
             cancel);
         var (sku, description) = target is null
             ? (kind, request.Reason) : (target.Sku, $"Reversal of {target.Description}: {request.Reason}");
         await db.Execute(
             $"""
-            insert into billing.charge (tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-            values ({tenant}, {charge}, {id.Value}, {sku}, {description}, {-target?.Quantity ?? 1}, {amount.Micros}, {Money.Currency}, {target?.PriceVersionId}, {channel})
+            insert into billing.charge (
+              tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
+            values ({tenant}, {charge}, {id.Value}, {sku}, {description}, {-target?.Quantity ?? 1}, {amount.Micros}, {Money.Currency},
+              {target?.PriceVersionId}, {channel})
             """,
             cancel);
         await InvoiceDraft.Add(db, request.TenantId, charge, channel, amount, cancel, beside: target?.Id);
@@ -169,16 +175,19 @@ internal static class MakeAdjustment
             await TakeBackUsage(db, tenant, run, target.Component!, cancel);
         }
 
-        await new AuditLog(db)
-            .Append(request.TenantId, $"operator:{caller.Name}", caller.Name, null, $"adjustment.{kind}", $"{id}", request, cancel);
+        await new AuditLog(db).Append(caller, request.TenantId, $"adjustment.{kind}", $"{id}", request, cancel);
         return id;
     }
 
     private static async Task TakeBackUsage(SystemDb db, Guid tenant, Guid run, string meter, CancellationToken cancel)
     {
         var events = await db.Query<Guid>(
-            $"select event_id from billing.usage_event where tenant_id = {tenant} and run_id = {run} and meter = {meter} and reverses is null", cancel);
-        Guid[] taken = [.. events], ids = [.. events.Select(Reversal)];
+            $"""
+            select event_id from billing.usage_event
+            where tenant_id = {tenant} and run_id = {run} and meter = {meter} and reverses is null
+            """,
+            cancel);
+        Guid[] taken = [.. events], ids = [.. events.Select(id => FactId.Of($"{id:n}/reversal"))];
         await db.Execute(
             $"""
             insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block, reverses)
@@ -188,17 +197,7 @@ internal static class MakeAdjustment
             cancel);
     }
 
-    /// <summary>The reversal of a fact always has the same id too (RFC 9562 UUIDv8).</summary>
-    private static Guid Reversal(Guid fact)
-    {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{fact:n}/reversal"));
-        hash[6] = (byte)((hash[6] & 0x0f) | 0x80);
-        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
-        return new Guid(hash.AsSpan(0, 16), bigEndian: true);
-    }
-
     private sealed record Charge(
         Guid Id, string Sku, string Description, long Quantity, Money Amount, Guid? PriceVersionId, string Channel, Guid? RunId,
-        string? Component, Guid? InvoiceId,
-        bool Reversed);
+        string? Component, Guid? InvoiceId, bool Reversed);
 }

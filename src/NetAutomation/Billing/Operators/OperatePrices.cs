@@ -37,15 +37,12 @@ internal static class OperatePrices
     private static readonly TimeSpan _furthest = TimeSpan.FromDays(400);
     private static readonly string[] _offers = ["rental/month", "owned/once"];
 
-    public static async Task<Results<Ok<Page<PriceView>>, Problem>> List(
+    public static Task<Results<Ok<Page<PriceView>>, Problem>> List(
         SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, [Description("Only this price.")] string? sku = null,
-        [Description("Only of this tenant.")] TenantId? tenantId = null)
-    {
-        var read =
-            await page.Read(
-                $"prices?{sku}&{tenantId}", (below, take) => Find(db, null, sku, tenantId, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
-    }
+        [Description("Only of this tenant.")] TenantId? tenantId = null) =>
+        page.Answer(
+            $"prices?{sku}&{tenantId}", (below, take) => Find(db, cancel, sku: sku, tenant: tenantId, below: below, take: take),
+            view => view.Id.Value);
 
     /// <summary>Ends the open version of the price and begins a new one, at the same instant.</summary>
     public static async Task<Results<Created<PriceView>, Problem>> Set(
@@ -78,18 +75,19 @@ internal static class OperatePrices
         await db.Execute(
             $"""
             insert into billing.price_version (id, sku, scope, currency, unit_micros, free_per_month, origin, valid)
-            values ({id.Value}, {request.Sku}, {scope}, {Money.Currency}, {request.UnitPrice.Micros}, {request.FreePerMonth}, 'operator', tstzrange({start}, null))
+            values ({id.Value}, {request.Sku}, {scope}, {Money.Currency}, {request.UnitPrice.Micros}, {request.FreePerMonth}, 'operator',
+              tstzrange({start}, null))
             """,
             cancel);
-        await Audit(db, caller, scope, "price.set", id, request, cancel);
-        return TypedResults.Created((string?)null, (await Find(db, id.Value, null, null, null, 1, cancel))[0]);
+        await new AuditLog(db).Append(caller, new TenantId(scope), "price.set", $"{id}", request, cancel);
+        return TypedResults.Created((string?)null, (await Find(db, cancel, id))[0]);
     }
 
     /// <summary>Ends an agreed price, or an offer to rent or buy. The general price of a run can only be followed by another.</summary>
     public static async Task<Results<Ok<PriceView>, Problem>> End(
         PriceVersionId id, EndPriceRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
-        if (await Find(db, id.Value, null, null, null, 1, cancel) is not [var price])
+        if (await Find(db, cancel, id) is not [var price])
         {
             return Web.Problems.NotFound.With();
         }
@@ -99,7 +97,8 @@ internal static class OperatePrices
             return Web.Problems.Conflict.With("A run always has a general price; set another one instead.");
         }
 
-        var (at, open) = await Boundary(db, price.Sku, price.TenantId?.Value ?? Guid.Empty, request.At, cancel);
+        var scope = price.TenantId?.Value ?? Guid.Empty;
+        var (at, open) = await Boundary(db, price.Sku, scope, request.At, cancel);
         if (at is not { } end)
         {
             return Web.Problems.Refused.At("/at", "in_the_past", "A price ends now or later.");
@@ -111,8 +110,8 @@ internal static class OperatePrices
         }
 
         await db.Execute($"update billing.price_version set valid = tstzrange(lower(valid), {end}) where id = {id.Value}", cancel);
-        await Audit(db, caller, price.TenantId?.Value ?? Guid.Empty, "price.ended", id, request, cancel);
-        return TypedResults.Ok((await Find(db, id.Value, null, null, null, 1, cancel))[0]);
+        await new AuditLog(db).Append(caller, new TenantId(scope), "price.ended", $"{id}", request, cancel);
+        return TypedResults.Ok((await Find(db, cancel, id))[0]);
     }
 
     private static async Task<List<ProblemError>> Faults(SetPriceRequest request, SystemDb db, CancellationToken cancel)
@@ -121,7 +120,7 @@ internal static class OperatePrices
         if (!await db.Scalar<bool>(
             $"""
             select exists (select from billing.price_version where sku = {request.Sku} and sku not like '%/included') or
-              exists (select from catalog.block where {request.Sku} in (slug || '/rental/month', slug || '/owned/once')) as "Value"
+              exists (select from catalog.block where {request.Sku} in (slug || '/rental/month', slug || '/owned/once'))
             """,
             cancel))
         {
@@ -148,7 +147,7 @@ internal static class OperatePrices
         }
 
         if (request.TenantId is { } tenant
-            && !await db.Scalar<bool>($"select exists (select from billing.account where tenant_id = {tenant.Value}) as \"Value\"", cancel))
+            && !await db.Scalar<bool>($"select exists (select from billing.account where tenant_id = {tenant.Value})", cancel))
         {
             faults.Add(new ProblemError("/tenantId", "unknown_tenant", "No such tenant has a billing account."));
         }
@@ -164,32 +163,22 @@ internal static class OperatePrices
     {
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({$"price/{sku}/{scope}"}, 0))", cancel);
         var now = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
-        var open = (await Find(db, null, sku, scope == Guid.Empty ? null : new TenantId(scope), null, int.MaxValue, cancel))
-            .SingleOrDefault(price => price.ValidTo is null && (price.TenantId?.Value ?? Guid.Empty) == scope);
+        TenantId? tenant = scope == Guid.Empty ? null : new TenantId(scope);
+        var open = (await Find(db, cancel, sku: sku, tenant: tenant, take: int.MaxValue))
+            .SingleOrDefault(price => price.ValidTo is null && price.TenantId == tenant);
         return (asked < now ? null : asked ?? now, open);
     }
 
-    private static Task Audit(
-        SystemDb db, OperatorCaller caller, Guid scope, string action, PriceVersionId id, object data, CancellationToken cancel) =>
-        new AuditLog(db).Append(new TenantId(scope), $"operator:{caller.Name}", caller.Name, null, action, $"{id}", data, cancel);
-
-    private static async Task<List<PriceView>> Find(
-        SystemDb db, Guid? id, string? sku, TenantId? tenant, Guid? below, int take, CancellationToken cancel) =>
-        [.. (await db.Query<Row>(
-            $"""
-            select id, sku, nullif(scope, '00000000-0000-0000-0000-000000000000') as scope, unit_micros, free_per_month, origin,
-              lower(valid) as valid_from, upper(valid) as valid_to
-            from billing.price_version
-            where ({id}::uuid is null or id = {id}) and ({sku}::text is null or sku = {sku}) and ({tenant?.Value}::uuid is null or scope = {tenant?.Value})
-              and ({below}::uuid is null or id < {below})
-            order by id desc limit {take}
-            """,
-            cancel)).Select(row => new PriceView(
-                new PriceVersionId(row.Id), row.Sku, row.Scope is { } scope ? new TenantId(scope) : null, new Money(row.UnitMicros),
-                row.FreePerMonth, row.Origin,
-                row.ValidFrom, row.ValidTo))];
-
-    private sealed record Row(
-        Guid Id, string Sku, Guid? Scope, long UnitMicros, long FreePerMonth, string Origin, DateTimeOffset ValidFrom,
-        DateTimeOffset? ValidTo);
+    private static Task<List<PriceView>> Find(
+        SystemDb db, CancellationToken cancel, PriceVersionId? id = null, string? sku = null, TenantId? tenant = null, Guid? below = null,
+        int take = 1) => db.Query<PriceView>(
+        $"""
+        select id, sku, nullif(scope, '00000000-0000-0000-0000-000000000000') as tenant_id, unit_micros as unit_price, free_per_month,
+          origin, lower(valid) as valid_from, upper(valid) as valid_to
+        from billing.price_version
+        where ({id?.Value}::uuid is null or id = {id?.Value}) and ({sku}::text is null or sku = {sku})
+          and ({tenant?.Value}::uuid is null or scope = {tenant?.Value}) and ({below}::uuid is null or id < {below})
+        order by id desc limit {take}
+        """,
+        cancel);
 }

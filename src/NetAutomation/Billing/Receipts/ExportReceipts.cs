@@ -41,30 +41,28 @@ internal static class ExportReceipts
     private static async IAsyncEnumerable<byte[]> Lines(
         NetAutomationDb db, TenantId tenant, long after, [EnumeratorCancellation] CancellationToken cancel)
     {
-        List<ReceiptChain.Row> rows;
+        List<ReceiptChain.Canonical> receipts;
         do
         {
-            rows = await Read(db, tenant, after, cancel);
-            foreach (var row in rows)
+            receipts = await Read(db, tenant, after, cancel);
+            foreach (var receipt in receipts)
             {
                 yield return [
-                    .. ReceiptChain.Bytes(row).AsSpan()[..^1],
-                    .. Encoding.ASCII.GetBytes($",\"hash\":\"{ReceiptChain.Text(row.Hash)}\"}}")];
-                after = row.Seq;
+                    .. ReceiptChain.Bytes(receipt).AsSpan()[..^1], .. Encoding.ASCII.GetBytes($",\"hash\":\"{receipt.Hash}\"}}")];
+                after = receipt.Seq;
             }
         }
-        while (rows.Count == Chunk);
+        while (receipts.Count == Chunk);
     }
 
     // A transaction for each chunk: a slow reader keeps none open.
-    private static async Task<List<ReceiptChain.Row>> Read(NetAutomationDb db, TenantId tenant, long after, CancellationToken cancel)
+    private static async Task<List<ReceiptChain.Canonical>> Read(
+        NetAutomationDb db, TenantId tenant, long after, CancellationToken cancel)
     {
         await using var transaction = await db.Begin(tenant, cancel);
-        return await db.Query<ReceiptChain.Row>(
+        return await db.Query<ReceiptChain.Canonical>(
             $"""
-            select seq, run_id, device_id, outcome, block_digest, platform_digest, engine_version, input_hash, diff_hash, before_hash, after_hash, price_micros, price_version_id, settled_at,
-              previous_hash, hash
-            from billing.receipt where tenant_id = {tenant.Value} and seq > {after} order by seq limit {Chunk}
+            select {ReceiptChain.Columns} from billing.receipt where tenant_id = {tenant.Value} and seq > {after} order by seq limit {Chunk}
             """,
             cancel);
     }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Net;
-using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
@@ -48,37 +45,34 @@ internal static class OperateReconciliation
     public static async Task<ContentHttpResult> GetHtml(SystemDb db, HttpContext http, CancellationToken cancel)
     {
         var view = await Read(db, cancel);
-        var page = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Reconciliation</title></head><body><h1>Reconciliation</h1>");
-        page.Append(
-            CultureInfo.InvariantCulture,
-            $"<p>{view.Tenants} tenants, {view.Parked} parked. Checked between {Text($"{view.OldestCheckAt:u}")} and {Text($"{view.NewestCheckAt:u}")}.</p>");
-        page.Append("<table border=\"1\"><tr><th>Check</th><th>Meaning</th><th>Findings</th></tr>");
-        foreach (var check in view.Checks)
-        {
-            page.Append(
-                CultureInfo.InvariantCulture,
-                $"<tr><td>{Text(check.Name)}</td><td>{Text(check.Meaning)}</td><td>{check.Findings}</td></tr>");
-        }
-
-        page.Append("</table><h2>Findings</h2><table border=\"1\"><tr><th>Tenant</th><th>Check</th><th>Subject</th><th>Detail</th><th>Since</th></tr>");
-        foreach (var finding in view.Findings)
-        {
-            page.Append(
-                CultureInfo.InvariantCulture,
-                $"<tr><td>{finding.TenantId}</td><td>{Text(finding.Check)}</td><td>{Text(finding.Subject)}</td><td>{Text(finding.Detail)}</td><td>{finding.FoundAt:u}</td></tr>");
-        }
-
-        http.Response.Headers.CacheControl = "no-store";
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-        http.Response.Headers.XContentTypeOptions = "nosniff";
-        return TypedResults.Text(page.Append("</table></body></html>").ToString(), "text/html", Encoding.UTF8);
+        var checks = view.Checks.Select(check =>
+            $"""
+            <tr><td>{Html.Text(check.Name)}</td><td>{Html.Text(check.Meaning)}</td><td>{check.Findings}</td></tr>
+            """);
+        var findings = view.Findings.Select(finding =>
+            $"""
+            <tr><td>{finding.TenantId}</td><td>{Html.Text(finding.Check)}</td><td>{Html.Text(finding.Subject)}</td>
+            <td>{Html.Text(finding.Detail)}</td><td>{finding.FoundAt:u}</td></tr>
+            """);
+        return Html.Page(
+            http, "Reconciliation", "",
+            $"""
+            <p>{view.Tenants} tenants, {view.Parked} parked. Checked between {view.OldestCheckAt:u} and {view.NewestCheckAt:u}.</p>
+            <table border="1"><tr><th>Check</th><th>Meaning</th><th>Findings</th></tr>
+            {string.Concat(checks)}
+            </table><h2>Findings</h2>
+            <table border="1"><tr><th>Tenant</th><th>Check</th><th>Subject</th><th>Detail</th><th>Since</th></tr>
+            {string.Concat(findings)}
+            </table>
+            """);
     }
 
     private static async Task<ReconciliationView> Read(SystemDb db, CancellationToken cancel)
     {
         var sums = (await db.Query<Sums>(
             $"""
-            select count(*) as tenants, count(parked_at) as parked, case when count(checked_at) = count(*) then min(checked_at) end as oldest, max(checked_at) as newest
+            select count(*) as tenants, count(parked_at) as parked, max(checked_at) as newest,
+              case when count(checked_at) = count(*) then min(checked_at) end as oldest
             from billing.account
             """,
             cancel))[0];
@@ -89,8 +83,6 @@ internal static class OperateReconciliation
             [.. Reconciliation.Checks.Select(check => new CheckView(check.Key, check.Value, found.GetValueOrDefault(check.Key)))],
             await Reconciliation.Findings(db, null, Shown, cancel));
     }
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
 
     private sealed record Sums(long Tenants, long Parked, DateTimeOffset? Oldest, DateTimeOffset? Newest);
 

@@ -52,9 +52,12 @@ internal static class Reconciliation
         {
             return await db.Scalar<long>(
                 $"""
-                select billing.check_books({tenant.Value}, case when not {fully} then least(now() - make_interval(days => {Days}),
-                  (select min(lower(period)) - 2 from billing.invoice where tenant_id = {tenant.Value} and state = 'draft')) else 'epoch' end,
-                  make_interval(hours => {graceHours})) as "Value"
+                select billing.check_books(
+                  {tenant.Value},
+                  case when {fully} then 'epoch' else least(
+                    now() - make_interval(days => {Days}),
+                    (select min(lower(period)) - 2 from billing.invoice where tenant_id = {tenant.Value} and state = 'draft')) end,
+                  make_interval(hours => {graceHours}))
                 """,
                 cancel) == 0;
         }
@@ -68,7 +71,8 @@ internal static class Reconciliation
         [.. (await db.Query<FindingView>(
             $"""
             select tenant_id, check_name as "check", subject, detail, found_at from billing.finding
-            where ({tenant?.Value}::uuid is null or tenant_id = {tenant?.Value}) order by found_at desc, tenant_id, check_name, subject limit {limit}
+            where {tenant?.Value}::uuid is null or tenant_id = {tenant?.Value}
+            order by found_at desc, tenant_id, check_name, subject limit {limit}
             """,
             cancel)).Select(finding => finding with { Subject = Subject(finding.Subject) })];
 

@@ -1,5 +1,5 @@
 using System.ComponentModel;
-using System.Text;
+using CsvHelper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Invoices;
@@ -15,19 +15,16 @@ namespace NetAutomation.Billing.Usage;
 internal static class FocusExport
 {
     private const string Product = "NetAutomation";
-    private const int Chunk = 64 * 1024;
 
     // The columns that the specification makes mandatory, then the others, each in alphabetical order, then ours.
     private static readonly string[] _columns =
     [
         "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
-        "ChargeCategory", "ChargeClass",
-        "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost",
-        "PricingQuantity", "PricingUnit",
-        "ProviderName", "PublisherName", "ServiceCategory", "ServiceName",
+        "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost",
+        "InvoiceIssuerName", "ListCost", "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName", "ServiceCategory",
+        "ServiceName",
         "ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory",
-        "ResourceId", "ResourceName",
-        "ResourceType", "SkuId", "SkuMeter", "SkuPriceId", "SubAccountId", "SubAccountName", "Tags",
+        "ResourceId", "ResourceName", "ResourceType", "SkuId", "SkuMeter", "SkuPriceId", "SubAccountId", "SubAccountName", "Tags",
         "x_ChargeId", "x_CreditNote", "x_Credits", "x_RunId",
     ];
 
@@ -42,11 +39,9 @@ internal static class FocusExport
             return Problems.BadMonth("/month");
         }
 
-        var name =
-            (await db.Scalar<string>($"select name as \"Value\" from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))!;
+        var name = (await db.Scalar<string>($"select name from onboarding.tenant where tenant_id = {caller.Tenant.Value}", cancel))!;
         var context = new Context(caller.Tenant, name, options.Value.Issuer.Split('\n')[0].Trim(), first);
-        // The month may be long, and its reader slow: a file holds it, which is gone when closed, and the transaction ends before the first
-        // byte.
+        // A month may be long and its reader slow. A temporary file holds it, so that the transaction ends before the first byte is sent.
         var file = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
         {
             Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
@@ -54,18 +49,12 @@ internal static class FocusExport
         });
         try
         {
-            var text = new StringBuilder();
-            Csv.Line(text, _columns);
+            await using var csv = Csv.Writer(file);
+            csv.Line(_columns);
             await foreach (var row in Read(db, caller.Tenant, first, cancel))
             {
-                Write(text, context, row);
-                if (text.Length > Chunk)
-                {
-                    await Flush(text, file, cancel);
-                }
+                Write(csv, context, row);
             }
-
-            await Flush(text, file, cancel);
         }
         catch
         {
@@ -77,13 +66,7 @@ internal static class FocusExport
         return TypedResults.Stream(file, Csv.MediaType, $"focus-{month}.csv");
     }
 
-    private static async Task Flush(StringBuilder text, FileStream file, CancellationToken cancel)
-    {
-        await file.WriteAsync(Encoding.UTF8.GetBytes(text.ToString()), cancel);
-        text.Clear();
-    }
-
-    private static void Write(StringBuilder text, Context context, Row row)
+    private static void Write(CsvWriter csv, Context context, Row row)
     {
         var priced = row.PriceVersionId is not null;
         var part = row.Sku?[(row.Sku.LastIndexOf('/') + 1)..] ?? "";
@@ -98,25 +81,23 @@ internal static class FocusExport
             _ => "Adjustment",
         };
         var consumed = category == "Usage" && row.Credits is null;
-        Csv.Line(
-            text,
+        csv.Line(
             row.Amount, context.Tenant, context.Name, Money.Currency, context.Month.AddMonths(1), context.Month, category,
-            row.Credits is null ? null : "Correction",
-            row.Description, row.EndsAt, row.StartsAt, row.Amount, row.Amount, row.Marketplace ? "AWS Marketplace" : context.Issuer,
-            row.ListPrice is { } list ? list * row.Quantity : row.Amount, priced ? row.Quantity : null, unit,
-            Product, Product, "Networking", Product,
+            row.Credits is null ? null : "Correction", row.Description, row.EndsAt, row.StartsAt, row.Amount, row.Amount,
+            row.Marketplace ? "AWS Marketplace" : context.Issuer, row.ListPrice is { } list ? list * row.Quantity : row.Amount,
+            priced ? row.Quantity : null, unit, Product, Product, "Networking", Product,
             category switch { "Usage" => "Usage-Based", "Purchase" when row.Rental == true => "Recurring", _ => "One-Time" },
             consumed ? row.Quantity : null, consumed ? unit : null, row.UnitPrice, row.Invoice, row.ListPrice, priced ? "Standard" : null,
             row.DeviceId, row.DeviceName, row.DeviceId is null ? null : "Device", row.Sku, row.Component, row.PriceVersionId, null, null,
-            row.Tags,
-            row.ChargeId, row.CreditNote, row.Credits, row.RunId);
+            row.Tags, row.ChargeId, row.CreditNote, row.Credits, row.RunId);
     }
 
     private static IAsyncEnumerable<Row> Read(NetAutomationDb db, TenantId tenant, DateOnly month, CancellationToken cancel) =>
         db.Stream<Row>(
         $"""
         with months as (
-          select * from billing.invoice where tenant_id = {tenant.Value} and kind = 'invoice' and state <> 'void' and lower(period) = {month}),
+          select * from billing.invoice
+          where tenant_id = {tenant.Value} and kind = 'invoice' and state <> 'void' and lower(period) = {month}),
         own as (
           select c.*, m.number from months m
             join billing.invoice_line l on l.tenant_id = m.tenant_id and l.invoice_id = m.id and l.live
@@ -125,9 +106,10 @@ internal static class FocusExport
           select c.*, null from billing.charge c
           where c.tenant_id = {tenant.Value} and c.channel = 'marketplace' and c.occurred_at >= ({month}::timestamp at time zone 'UTC')
             and c.occurred_at < ({month.AddMonths(1)}::timestamp at time zone 'UTC'))
-        select o.id as charge_id, o.sku, o.description, o.channel = 'marketplace' as marketplace, t.quantity, t.amount_micros as amount, o.price_version_id,
-          p.unit_micros as unit_price, coalesce(g.unit_micros, p.unit_micros) as list_price, t.component, t.run_id, t.device_id, d.name as device_name,
-          e.kind = 'rental' as rental, a.kind as adjustment, a.credit_note_number as credit_note, i.number as credits, o.number as invoice,
+        select o.id as charge_id, o.sku, o.description, o.channel = 'marketplace' as marketplace, t.quantity, t.amount_micros as amount,
+          o.price_version_id, p.unit_micros as unit_price, coalesce(g.unit_micros, p.unit_micros) as list_price,
+          t.component, t.run_id, t.device_id, d.name as device_name, e.kind = 'rental' as rental,
+          a.kind as adjustment, a.credit_note_number as credit_note, i.number as credits, o.number as invoice,
           case when e.kind = 'rental' then e.starts_at else o.occurred_hour end as starts_at,
           case when e.kind = 'rental' then e.ends_at else o.occurred_hour + interval '1 hour' end as ends_at,
           case when r.id is not null then (r.labels || jsonb_build_object('netautomation:block', r.block))::text
@@ -135,8 +117,8 @@ internal static class FocusExport
         from own o
           join billing.charge_part t on t.tenant_id = o.tenant_id and t.charge_id = o.id
           left join billing.price_version p on p.id = o.price_version_id
-          left join billing.price_version g on p.scope <> '00000000-0000-0000-0000-000000000000' and g.sku = p.sku and g.currency = p.currency
-            and g.scope = '00000000-0000-0000-0000-000000000000' and g.valid @> o.occurred_at
+          left join billing.price_version g on p.scope <> '00000000-0000-0000-0000-000000000000'
+            and g.sku = p.sku and g.currency = p.currency and g.scope = '00000000-0000-0000-0000-000000000000' and g.valid @> o.occurred_at
           left join billing.adjustment a on a.tenant_id = o.tenant_id and a.id = o.adjustment_id
           left join billing.charge b on b.tenant_id = a.tenant_id and b.id = a.reverses
           left join billing.invoice i on i.tenant_id = a.tenant_id and i.id = a.credits
@@ -144,7 +126,8 @@ internal static class FocusExport
           left join runs.run r on r.tenant_id = o.tenant_id and r.id = t.run_id
           left join runs.run_device d on d.tenant_id = o.tenant_id and d.run_id = t.run_id and d.device_id = t.device_id
         union all
-        select null, null, 'Lines rounded to cents', false, 1, m.rounding_micros, null, null, null, null, null, null, null, null, null, null, null, m.number,
+        select null, null, 'Lines rounded to cents', false, 1, m.rounding_micros,
+          null, null, null, null, null, null, null, null, null, null, null, m.number,
           lower(m.period)::timestamp at time zone 'UTC', upper(m.period)::timestamp at time zone 'UTC', null
         from months m where m.state = 'issued' and m.rounding_micros <> 0
         order by charge_id nulls last, device_id
@@ -157,9 +140,8 @@ internal static class FocusExport
     }
 
     private sealed record Row(
-        ChargeId? ChargeId, string? Sku, string Description, bool Marketplace, long Quantity, Money Amount, PriceVersionId? PriceVersionId,
-        Money? UnitPrice,
-        Money? ListPrice, string? Component, RunId? RunId, DeviceId? DeviceId, string? DeviceName, bool? Rental, string? Adjustment,
-        string? CreditNote, string? Credits,
-        string? Invoice, DateTimeOffset StartsAt, DateTimeOffset EndsAt, string? Tags);
+        ChargeId? ChargeId, string? Sku, string Description, bool Marketplace, long Quantity, Money Amount,
+        PriceVersionId? PriceVersionId, Money? UnitPrice, Money? ListPrice, string? Component, RunId? RunId, DeviceId? DeviceId,
+        string? DeviceName, bool? Rental, string? Adjustment, string? CreditNote, string? Credits, string? Invoice,
+        DateTimeOffset StartsAt, DateTimeOffset EndsAt, string? Tags);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -11,7 +12,12 @@ namespace NetAutomation.Billing.Usage;
 /// <param name="Devices">Billable devices.</param>
 /// <param name="Minutes">Started minutes.</param>
 /// <param name="Cost">What runs were charged, corrections included; not purchases and rentals.</param>
-public sealed record UsageGroupView(DateOnly? Day, string? Block, DeviceId? DeviceId, long Runs, long Devices, long Minutes, Money Cost);
+public sealed record UsageGroupView(DateOnly? Day, string? Block, DeviceId? DeviceId, long Runs, long Devices, long Minutes, Money Cost)
+{
+    /// <summary>By which the cursor names the group.</summary>
+    [JsonIgnore]
+    public Guid Id { get; init; }
+}
 
 internal static class GroupUsage
 {
@@ -39,9 +45,9 @@ internal static class GroupUsage
         var (byBlock, byDevice, byDay) =
             (keys.Contains("block", StringComparer.Ordinal), keys.Contains("device", StringComparer.Ordinal),
                 keys.Contains("day", StringComparer.Ordinal));
-        var read = await page.Read(
+        return await page.Read(
             $"usage?{block}&{groupBy}&{from:O}&{to:O}",
-            (below, take) => db.Query<Row>(
+            (below, take) => db.Query<UsageGroupView>(
                 $"""
                 with facts as (
                   select u.block, u.device_id, u.occurred_at, u.meter, u.quantity, 0::bigint as amount
@@ -51,13 +57,15 @@ internal static class GroupUsage
                   from billing.charge_part p join runs.run r on r.tenant_id = p.tenant_id and r.id = p.run_id
                   where p.tenant_id = {tenant.Value} and p.occurred_at >= {first} and p.occurred_at < {last}),
                 keyed as (
-                  select case when {byDay} then (occurred_at at time zone 'UTC')::date end as day, case when {byBlock} then block end as block,
-                    case when {byDevice} then device_id end as device_id, meter, quantity, amount
+                  select case when {byDay} then (occurred_at at time zone 'UTC')::date end as day,
+                    case when {byBlock} then block end as block, case when {byDevice} then device_id end as device_id,
+                    meter, quantity, amount
                   from facts where {block}::text is null or block = {block}),
                 groups as (
                   select day, block, device_id, coalesce(sum(quantity) filter (where meter = 'run'), 0)::bigint as runs,
-                    coalesce(sum(quantity) filter (where meter = 'device'), 0)::bigint as devices, coalesce(sum(quantity) filter (where meter = 'minute'), 0)::bigint as minutes,
-                    sum(amount)::bigint as cost, (coalesce(day, 'epoch'), coalesce(block, ''), coalesce(device_id::text, '')) as place,
+                    coalesce(sum(quantity) filter (where meter = 'device'), 0)::bigint as devices,
+                    coalesce(sum(quantity) filter (where meter = 'minute'), 0)::bigint as minutes, sum(amount)::bigint as cost,
+                    (coalesce(day, 'epoch'), coalesce(block, ''), coalesce(device_id::text, '')) as place,
                     md5(format('%s/%s/%s', day, block, device_id))::uuid as id
                   from keyed group by day, block, device_id)
                 select id, day, block, device_id, runs, devices, minutes, cost from groups
@@ -65,12 +73,6 @@ internal static class GroupUsage
                 order by place desc limit {take}
                 """,
                 cancel),
-            row => row.Id);
-        return read.Refused(out var problem, out var rows) ? problem
-            : new Page<UsageGroupView>(
-                [.. rows.Items.Select(
-                    row => new UsageGroupView(row.Day, row.Block, row.DeviceId, row.Runs, row.Devices, row.Minutes, row.Cost))], rows.Next);
+            group => group.Id);
     }
-
-    private sealed record Row(Guid Id, DateOnly? Day, string? Block, DeviceId? DeviceId, long Runs, long Devices, long Minutes, Money Cost);
 }

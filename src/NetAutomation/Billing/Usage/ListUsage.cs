@@ -37,15 +37,17 @@ internal static class ListUsage
                 .Refused(out var refused, out var groups) ? refused : TypedResults.Ok(groups);
         }
 
-        // Events of one transaction share a time, so the key is time-ordered by the run and then by the event.
+        // Events of one transaction share a time. They are ordered by run, which follows time, and then by event.
         var read = await page.Read<UsageView>(
             $"usage?{block}&{from:O}&{to:O}",
             (below, take) => db.Query<UsageView>(
                 $"""
                 select event_id, run_id, meter, device_id, quantity, block, occurred_at from billing.usage_event u
                 where tenant_id = {caller.Tenant.Value} and ({block}::text is null or block = {block})
-                  and ({from?.UtcDateTime}::timestamptz is null or occurred_at >= {from?.UtcDateTime}) and ({to?.UtcDateTime}::timestamptz is null or occurred_at < {to?.UtcDateTime})
-                  and ({below}::uuid is null or (run_id, event_id) < (select run_id, event_id from billing.usage_event b where b.tenant_id = u.tenant_id and b.event_id = {below}))
+                  and ({from?.UtcDateTime}::timestamptz is null or occurred_at >= {from?.UtcDateTime})
+                  and ({to?.UtcDateTime}::timestamptz is null or occurred_at < {to?.UtcDateTime})
+                  and ({below}::uuid is null or (run_id, event_id) < (
+                    select run_id, event_id from billing.usage_event b where b.tenant_id = u.tenant_id and b.event_id = {below}))
                 order by run_id desc, event_id desc limit {take}
                 """,
                 cancel),
