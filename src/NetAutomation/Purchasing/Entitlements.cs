@@ -15,9 +15,9 @@ public enum PurchaseKind
 }
 
 /// <summary>A right to run one major version of a block.</summary>
-/// <param name="Included">Runs cost nothing: the block is rented, owned or under contract.</param>
 internal sealed record Right(EntitlementId Id, int Major, PurchaseKind Kind)
 {
+    /// <summary>Runs cost nothing: the block is rented, owned or under contract.</summary>
     public bool Included => Kind != PurchaseKind.PayPerUse;
 }
 
@@ -27,7 +27,7 @@ internal static class Entitlements
     /// <param name="major">Null: the newest major version held.</param>
     public static async Task<Outcome<Right>> Find(NetAutomationDb db, TenantId tenant, string block, int? major, CancellationToken cancel)
     {
-        var rights = await db.Query<Row>(
+        var rights = await db.Query<Right>(
             $"""
             select id, major, kind from purchasing.entitlement
             where tenant_id = {tenant.Value} and block = {block} and ({major}::int is null or major = {major})
@@ -35,9 +35,6 @@ internal static class Entitlements
             order by major desc, case kind when 'owned' then 0 when 'contract' then 1 when 'rental' then 2 else 3 end limit 1
             """,
             cancel);
-        return rights is [var row] ? new Right(new EntitlementId(row.Id), row.Major, Wire.Value<PurchaseKind>(row.Kind))
-            : Problems.NoEntitlement.With($"Buy or rent {block} with POST /v1/purchases first.");
+        return rights is [var right] ? right : Problems.NoEntitlement.With($"Buy or rent {block} with POST /v1/purchases first.");
     }
-
-    private sealed record Row(Guid Id, int Major, string Kind);
 }

@@ -123,7 +123,11 @@ public sealed class RentalTests(PostgresServer postgres)
         where id = $1
         """, EntitlementId.Parse(right).Value);
 
-    private static Task Renew(RunFixture fixture) => ActivatorUtilities.CreateInstance<RenewRentals>(fixture.Host.Services).Run(default);
+    private static async Task Renew(RunFixture fixture)
+    {
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        await ActivatorUtilities.CreateInstance<RenewRentals>(scope.ServiceProvider).Run(default);
+    }
 
     private static async Task<List<JsonNode>> Rights(RunFixture fixture) =>
         [.. (await RunFixture.Get(fixture.Client, "/v1/entitlements"))["items"]!.AsArray().Select(item => item!)

@@ -32,7 +32,8 @@ public sealed class SuspensionTests(PostgresServer postgres)
             update purchasing.entitlement set starts_at = starts_at - interval '2 months', ends_at = now() + interval '10 minutes'
             where kind = 'rental'
             """);
-        var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(fixture.Host.Services);
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        var renewals = ActivatorUtilities.CreateInstance<RenewRentals>(scope.ServiceProvider);
         await renewals.Run(default);
         (await RunFixture.Get(fixture.Client, $"/v1/entitlements/{rental["entitlementId"]}"))["renewalRefused"]!.GetValue<string>()
             .ShouldBe("tenant_suspended");

@@ -79,17 +79,18 @@ internal static class BuyBlock
         }
 
         var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
-        var view = new PurchaseView(PurchaseId.New(), body.Block, version.Major, body.Kind, body.Months, price, EntitlementId.New(), now);
-        await Write(db, caller, view, body, offer?.Id, cancel);
-        if (offer is { } charged
-            && await ledger.ChargePurchase(
-                caller.Tenant, view.Id, $"{body.Block}/{part}", $"{body.Block}: {part}", charged.Id, quantity, price, cancel) is
-            {
-            } refused)
+        var order = new Order(
+            body.Block, version.Major, body.Kind, body.Months, price, offer?.Id, caller.Key, now,
+            body.Months is { } months ? now.AddMonths(months) : null, body.AutoRenew);
+        await order.Write(db, caller.Tenant, cancel);
+        var refused = offer is not { } charged ? null : await ledger.ChargePurchase(
+            caller.Tenant, order.Id, $"{body.Block}/{part}", $"{body.Block}: {part}", charged.Id, quantity, price, cancel);
+        if (refused is not null)
         {
             return refused;
         }
 
+        var view = new PurchaseView(order.Id, order.Block, order.Major, order.Kind, order.Months, price, order.EntitlementId, now);
         await audit.Append(caller, "purchase.created", view.Id.ToString(), view, cancel);
         return TypedResults.Created($"/v1/purchases/{view.Id}", view);
     }
@@ -100,32 +101,13 @@ internal static class BuyBlock
 
     private static async Task<bool> Held(NetAutomationDb db, TenantId tenant, BuyBlockRequest body, int major, CancellationToken cancel)
     {
-        var kind = Wire.Name(body.Kind);
         await Lock(db, tenant, body.Block, cancel);
         return await db.Scalar<bool>(
             $"""
-            select exists (select from purchasing.entitlement where tenant_id = {tenant.Value} and block = {body.Block} and major = {major} and kind = {kind}
-                           and tstzrange(starts_at, ends_at) && tstzrange(now(), null)) as "Value"
-            """,
-            cancel);
-    }
-
-    private static async Task Write(
-        NetAutomationDb db, Caller caller, PurchaseView view, BuyBlockRequest body, PriceVersionId? price, CancellationToken cancel)
-    {
-        var kind = Wire.Name(view.Kind);
-        var ends = view.Months is { } months ? view.CreatedAt.AddMonths(months) : (DateTimeOffset?)null;
-        await db.Execute(
-            $"""
-            insert into purchasing.purchase (tenant_id, id, block, major, kind, months, price_micros, currency, price_version_id, created_by, created_at)
-            values ({caller.Tenant.Value}, {view.Id.Value}, {view.Block}, {view.Major}, {kind}, {view.Months}, {view.Price.Micros}, {Money.Currency},
-                    {price?.Value}, {caller.Key.Value}, {view.CreatedAt})
-            """,
-            cancel);
-        await db.Execute(
-            $"""
-            insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew)
-            values ({caller.Tenant.Value}, {view.EntitlementId.Value}, {view.Id.Value}, {view.Block}, {view.Major}, {kind}, {view.CreatedAt}, {ends}, {body.AutoRenew})
+            select exists (
+              select from purchasing.entitlement
+              where tenant_id = {tenant.Value} and block = {body.Block} and major = {major} and kind = {Wire.Name(body.Kind)}
+                and tstzrange(starts_at, ends_at) && tstzrange(now(), null))
             """,
             cancel);
     }

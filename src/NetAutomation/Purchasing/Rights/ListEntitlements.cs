@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -25,7 +26,12 @@ public enum EntitlementState
 /// <param name="RenewalRefused">Why the last try to renew was refused: a problem code, such as <c>budget_exceeded</c>.</param>
 public sealed record EntitlementView(
     EntitlementId Id, PurchaseId PurchaseId, string Block, int Major, PurchaseKind Kind, EntitlementState State, DateTimeOffset StartsAt,
-    DateTimeOffset? EndsAt, bool AutoRenew, string? RenewalRefused);
+    DateTimeOffset? EndsAt, bool AutoRenew, string? RenewalRefused)
+{
+    /// <summary>Shown as the ETag.</summary>
+    [JsonIgnore]
+    public int Version { get; init; }
+}
 
 /// <summary>A change to a right.</summary>
 /// <param name="AutoRenew">False ends a rental at its term.</param>
@@ -34,25 +40,21 @@ public sealed record ChangeEntitlementRequest(bool AutoRenew);
 internal static class ListEntitlements
 {
     /// <summary>Rights, newest first.</summary>
-    public static async Task<Results<Ok<Page<EntitlementView>>, Problem>> Handle(
-        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
-    {
-        var read = await page.Read<Row>("entitlements", (below, take) => Read(db, caller.Tenant, null, below, take, cancel), row => row.Id);
-        return read.Refused(out var problem, out var value)
-            ? problem : TypedResults.Ok(new Page<EntitlementView>([.. value.Items.Select(View)], value.Next));
-    }
+    public static Task<Results<Ok<Page<EntitlementView>>, Problem>> Handle(
+        NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel) =>
+        page.Answer("entitlements", (below, take) => Read(db, caller.Tenant, null, below, take, cancel), right => right.Id.Value);
 
     /// <summary>One right.</summary>
     public static async Task<Results<Ok<EntitlementView>, Problem>> GetEntitlement(
         EntitlementId id, NetAutomationDb db, Caller caller, HttpContext http)
     {
-        if (await Read(db, caller.Tenant, id.Value, null, 1, http.RequestAborted) is not [var row])
+        if (await Read(db, caller.Tenant, id, null, 1, http.RequestAborted) is not [var right])
         {
             return Web.Problems.NotFound.With();
         }
 
-        ETags.Show(http, row.Version);
-        return TypedResults.Ok(View(row));
+        ETags.Show(http, right.Version);
+        return TypedResults.Ok(right);
     }
 
     /// <summary>Ends a rental at its term, or lets it renew again.</summary>
@@ -62,42 +64,41 @@ internal static class ListEntitlements
         var cancel = http.RequestAborted;
         await db.Execute(
             $"select 1 from purchasing.entitlement where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update", cancel);
-        if (await Read(db, caller.Tenant, id.Value, null, 1, cancel) is not [var row])
+        if (await Read(db, caller.Tenant, id, null, 1, cancel) is not [var right])
         {
             return Web.Problems.NotFound.With();
         }
 
-        if (ETags.Check(http, row.Version) is { } stale)
+        if (ETags.Check(http, right.Version) is { } stale)
         {
             return stale;
         }
 
-        if (body.AutoRenew && row.Kind != "rental")
+        if (body.AutoRenew && right.Kind != PurchaseKind.Rental)
         {
             return Web.Problems.Refused.At("/autoRenew", "auto_renew", "Only a rental renews.");
         }
 
         await db.Execute(
-            $"update purchasing.entitlement set auto_renew = {body.AutoRenew}, version = version + 1 where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+            $"""
+            update purchasing.entitlement set auto_renew = {body.AutoRenew}, version = version + 1
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            """,
+            cancel);
         await audit.Append(caller, "entitlement.changed", id.ToString(), body, cancel);
-        ETags.Show(http, row.Version + 1);
-        return TypedResults.Ok(View(row) with { AutoRenew = body.AutoRenew });
+        ETags.Show(http, right.Version + 1);
+        return TypedResults.Ok(right with { AutoRenew = body.AutoRenew });
     }
 
-    private static Task<List<Row>> Read(NetAutomationDb db, TenantId tenant, Guid? id, Guid? below, int take, CancellationToken cancel) =>
-        db.Query<Row>(
+    private static Task<List<EntitlementView>> Read(
+        NetAutomationDb db, TenantId tenant, EntitlementId? id, Guid? below, int take, CancellationToken cancel) =>
+        db.Query<EntitlementView>(
         $"""
-        select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, renewal_refused, version, tstzrange(starts_at, ends_at) @> now() as active
+        select id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, renewal_refused, version,
+          case when tstzrange(starts_at, ends_at) @> now() then 'active' else 'ended' end as state
         from purchasing.entitlement
-        where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) and ({below}::uuid is null or id < {below}) order by id desc limit {take}
+        where tenant_id = {tenant.Value} and ({id?.Value}::uuid is null or id = {id?.Value}) and ({below}::uuid is null or id < {below})
+        order by id desc limit {take}
         """,
         cancel);
-
-    private static EntitlementView View(Row row) => new(
-        new EntitlementId(row.Id), new PurchaseId(row.PurchaseId), row.Block, row.Major, Wire.Value<PurchaseKind>(row.Kind),
-        row.Active ? EntitlementState.Active : EntitlementState.Ended, row.StartsAt, row.EndsAt, row.AutoRenew, row.RenewalRefused);
-
-    private sealed record Row(
-        Guid Id, Guid PurchaseId, string Block, int Major, string Kind, DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew,
-        string? RenewalRefused, int Version, bool Active);
 }

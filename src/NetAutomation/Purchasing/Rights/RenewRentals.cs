@@ -11,13 +11,21 @@ namespace NetAutomation.Purchasing.Rights;
 /// where the old one ends. One order per right by its key, however often and on however many processes this runs. A refusal (budget,
 /// payment, offer withdrawn) is noted on the right and tried again until a day after its end.
 /// </summary>
-internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<RenewRentals> log)
+internal sealed partial class RenewRentals(SystemDb system, IServiceScopeFactory scopes, ILogger<RenewRentals> log)
 {
     private const string Unrenewed = "unrenewed";
 
     public async Task Run(CancellationToken cancel)
     {
-        foreach (var due in await Due(cancel))
+        var rentals = await system.Query<DueRow>(
+            $"""
+            select tenant_id, id, block from purchasing.entitlement e
+            where auto_renew and ends_at between now() - interval '1 day' and now() + interval '1 hour'
+              and not exists (select from purchasing.purchase p where p.tenant_id = e.tenant_id and p.renewal_of = e.id)
+            order by ends_at
+            """,
+            cancel);
+        foreach (var due in rentals)
         {
             try
             {
@@ -26,37 +34,26 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                // One that fails holds up no other; it is tried again.
-                Log.Failed(log, new EntitlementId(due.Id), fault);
+                // One that fails stops no other; it is tried again.
+                Log.Failed(log, due.Id, fault);
             }
         }
     }
 
-    private async Task<List<DueRow>> Due(CancellationToken cancel)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<SystemDb>().Query<DueRow>(
-            $"""
-            select tenant_id, id, block from purchasing.entitlement e
-            where auto_renew and ends_at between now() - interval '1 day' and now() + interval '1 hour'
-              and not exists (select from purchasing.purchase p where p.tenant_id = e.tenant_id and p.renewal_of = e.id)
-            order by ends_at
-            """,
-            cancel);
-    }
-
     private static async Task Renew(IServiceProvider services, DueRow due, CancellationToken cancel)
     {
-        var (tenant, id) = (new TenantId(due.TenantId), new EntitlementId(due.Id));
+        var (tenant, id, block) = due;
         var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(tenant, cancel);
-        await BuyBlock.Lock(db, tenant, due.Block, cancel);
+        await BuyBlock.Lock(db, tenant, block, cancel);
         var rows = await db.Query<Row>(
             $"""
             select e.block, e.major, e.renewal_refused, greatest(e.ends_at, now()) as starts_at, p.months, p.created_by,
               case when e.ends_at >= now() then coalesce(e.anchor_at, e.starts_at) end as anchor_at,
-              exists (select from purchasing.entitlement o where o.tenant_id = e.tenant_id and o.block = e.block and o.major = e.major and o.kind = e.kind
-                      and o.id <> e.id and coalesce(o.ends_at, 'infinity') > greatest(e.ends_at, now())) as rented_again
+              exists (
+                select from purchasing.entitlement o
+                where o.tenant_id = e.tenant_id and o.block = e.block and o.major = e.major and o.kind = e.kind
+                  and o.id <> e.id and coalesce(o.ends_at, 'infinity') > greatest(e.ends_at, now())) as rented_again
             from purchasing.entitlement e join purchasing.purchase p on p.tenant_id = e.tenant_id and p.id = e.purchase_id
             where e.tenant_id = {tenant.Value} and e.id = {id.Value} and e.auto_renew
               and not exists (select from purchasing.purchase r where r.tenant_id = e.tenant_id and r.renewal_of = e.id)
@@ -71,14 +68,18 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
         if (rental.RentedAgain)
         {
             await db.Execute(
-                $"update purchasing.entitlement set auto_renew = false, version = version + 1 where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
+                $"""
+                update purchasing.entitlement set auto_renew = false, version = version + 1
+                where tenant_id = {tenant.Value} and id = {id.Value}
+                """,
+                cancel);
             await transaction.CommitAsync(cancel);
             return;
         }
 
         await transaction.CreateSavepointAsync(Unrenewed, cancel);
         var audit = new AuditLog(db);
-        if (await Order(services, tenant, id, rental, cancel) is { } refused)
+        if (await NextTerm(services, tenant, id, rental, cancel) is { } refused)
         {
             await transaction.RollbackToSavepointAsync(Unrenewed, cancel);
             var code = refused.Type.Code;
@@ -88,7 +89,11 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
             }
 
             await db.Execute(
-                $"update purchasing.entitlement set renewal_refused = {code}, version = version + 1 where tenant_id = {tenant.Value} and id = {id.Value}", cancel);
+                $"""
+                update purchasing.entitlement set renewal_refused = {code}, version = version + 1
+                where tenant_id = {tenant.Value} and id = {id.Value}
+                """,
+                cancel);
             await audit.Append(
                 tenant, "rentals", "rentals", null, "entitlement.renewal_refused", $"{id}", new { code, refused.Detail }, cancel);
         }
@@ -101,7 +106,7 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
         await transaction.CommitAsync(cancel);
     }
 
-    private static async Task<Problem?> Order(
+    private static async Task<Problem?> NextTerm(
         IServiceProvider services, TenantId tenant, EntitlementId id, Row rental, CancellationToken cancel)
     {
         var db = services.GetRequiredService<NetAutomationDb>();
@@ -116,30 +121,19 @@ internal sealed partial class RenewRentals(IServiceScopeFactory scopes, ILogger<
             return Problems.NotOffered.With();
         }
 
-        var (purchase, price) = (PurchaseId.New(), offer.Unit * rental.Months);
-        await db.Execute(
-            $"""
-            insert into purchasing.purchase (tenant_id, id, block, major, kind, months, price_micros, currency, price_version_id, created_by, renewal_of)
-            values ({tenant.Value}, {purchase.Value}, {rental.Block}, {rental.Major}, 'rental', {rental.Months}, {price.Micros}, {Money.Currency}, {offer.Id.Value},
-                    {rental.CreatedBy}, {id.Value})
-            """,
-            cancel);
-        await db.Execute(
-            $"""
-            insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at, ends_at, auto_renew, anchor_at)
-            values ({tenant.Value}, {EntitlementId.New().Value}, {purchase.Value}, {rental.Block}, {rental.Major}, 'rental', {rental.StartsAt},
-                    {rental.EndsAt}, true, {rental.Anchor})
-            """,
-            cancel);
+        var order = new Order(
+            rental.Block, rental.Major, PurchaseKind.Rental, rental.Months, offer.Unit * rental.Months, offer.Id, rental.CreatedBy,
+            rental.StartsAt, rental.EndsAt, AutoRenew: true, rental.Anchor, RenewalOf: id);
+        await order.Write(db, tenant, cancel);
         return await services.GetRequiredService<UsageLedger>().ChargePurchase(
-            tenant, purchase, $"{rental.Block}/rental/month", $"{rental.Block}: rental/month, renewal", offer.Id, rental.Months, price,
-            cancel);
+            tenant, order.Id, $"{rental.Block}/rental/month", $"{rental.Block}: rental/month, renewal", offer.Id, rental.Months,
+            order.Price, cancel);
     }
 
-    private sealed record DueRow(Guid TenantId, Guid Id, string Block);
+    private sealed record DueRow(TenantId TenantId, EntitlementId Id, string Block);
 
     private sealed record Row(
-        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, Guid CreatedBy, DateTimeOffset? AnchorAt,
+        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, ApiKeyId CreatedBy, DateTimeOffset? AnchorAt,
         bool RentedAgain)
     {
         /// <summary>From where terms are counted; a renewal that comes late begins anew.</summary>

@@ -1,38 +1,40 @@
 using Microsoft.Extensions.Options;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
+using NetAutomation.Purchasing.Buy;
 using NetAutomation.Web;
 
 namespace NetAutomation.Purchasing.Rights;
 
 /// <summary>
-/// Makes the rights of contracts what AWS Marketplace lists: hourly, and soon after a licence changed. Where AWS cannot be asked all stays
-/// as it is. Any number of processes may do it at once.
+/// Makes the rights by contract those that AWS Marketplace lists: hourly, and soon after a licence changed. Where AWS does not answer,
+/// they stay as they are. Any number of processes may do it at once.
 /// </summary>
 internal sealed partial class SyncContracts(
     SystemDb db, Contracts contracts, IOptions<MarketplaceOptions> product, ILogger<SyncContracts> log)
 {
     public async Task Run(CancellationToken cancel)
     {
-        // Without a mapping nothing is a right any more; there is nothing to ask AWS for.
+        // Without a mapping no contract is a right any more, and AWS need not be asked.
         var any = product.Value.Contracts.Count > 0;
-        var tenants = await db.Query<Guid>(
+        var tenants = await db.Query<TenantId>(
             $"""
             select distinct p.tenant_id from billing.payer p
             where (p.contracts_at is null or p.contracts_at < now() - interval '1 hour')
               and (({any} and p.closed_at is null) or exists (
-                select from purchasing.entitlement e where e.tenant_id = p.tenant_id and e.kind = 'contract' and tstzrange(e.starts_at, e.ends_at) @> now()))
+                select from purchasing.entitlement e
+                where e.tenant_id = p.tenant_id and e.kind = 'contract' and tstzrange(e.starts_at, e.ends_at) @> now()))
             """,
             cancel);
         foreach (var tenant in tenants)
         {
             try
             {
-                await Sync(new TenantId(tenant), cancel);
+                await Sync(tenant, cancel);
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                Log.Failed(log, new TenantId(tenant), fault);
+                Log.Failed(log, tenant, fault);
             }
         }
     }
@@ -40,12 +42,13 @@ internal sealed partial class SyncContracts(
     private async Task Sync(TenantId tenant, CancellationToken cancel)
     {
         var asked = await db.Scalar<DateTimeOffset>($"select clock_timestamp()", cancel);
-        // Shows below that no licence changed while AWS was asked. Where this process dies or AWS does not answer, it is due again in half
-        // a minute.
+        // A licence that changes while AWS is asked clears the mark. If this process dies or AWS does not answer, the tenant is due again
+        // in half a minute.
         var mark = asked - TimeSpan.FromMinutes(59.5);
         var payers = await db.Query<Payer>(
             $"""
-            update billing.payer set contracts_at = {mark} where tenant_id = {tenant.Value} returning product_code, license_arn, aws_account, closed_at is not null as closed
+            update billing.payer set contracts_at = {mark} where tenant_id = {tenant.Value}
+            returning product_code, license_arn, aws_account, closed_at is not null as closed
             """,
             cancel);
         var listed = new Dictionary<ContractBlock, DateTimeOffset?>();
@@ -63,10 +66,9 @@ internal sealed partial class SyncContracts(
 
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         // In the order in which an agreement is activated: payer, account.
-        var marks =
-            await db.Query<Mark>(
-                $"select contracts_at from billing.payer where tenant_id = {tenant.Value} order by id for no key update", cancel);
-        if (marks.Exists(each => each.ContractsAt != mark))
+        var marks = await db.Query<DateTimeOffset?>(
+            $"select contracts_at from billing.payer where tenant_id = {tenant.Value} order by id for no key update", cancel);
+        if (marks.Exists(each => each != mark))
         {
             return;
         }
@@ -91,7 +93,7 @@ internal sealed partial class SyncContracts(
             }
         }
 
-        foreach (var right in rights.Where(each => !listed.ContainsKey(new ContractBlock { Block = each.Block, Major = each.Major })))
+        foreach (var right in rights.Where(each => !listed.ContainsKey(new ContractBlock(each.Block, each.Major))))
         {
             await Change(tenant, right, asked, "entitlement.ended", cancel);
         }
@@ -118,20 +120,11 @@ internal sealed partial class SyncContracts(
 
     private async Task Grant(TenantId tenant, ContractBlock block, DateTimeOffset? until, CancellationToken cancel)
     {
-        var (purchase, right) = (PurchaseId.New(), EntitlementId.New());
-        await db.Execute(
-            $"""
-            insert into purchasing.purchase (tenant_id, id, block, major, kind, price_micros, currency, created_by)
-            values ({tenant.Value}, {purchase.Value}, {block.Block}, {block.Major}, 'contract', 0, {Money.Currency}, {Guid.Empty})
-            """,
-            cancel);
-        await db.Execute(
-            $"""
-            insert into purchasing.entitlement (tenant_id, id, purchase_id, block, major, kind, starts_at, ends_at)
-            values ({tenant.Value}, {right.Value}, {purchase.Value}, {block.Block}, {block.Major}, 'contract', now(), {until})
-            """,
-            cancel);
-        await Audit(tenant, "entitlement.granted", right, until, cancel);
+        var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
+        var order = new Order(
+            block.Block, block.Major, PurchaseKind.Contract, null, Money.Zero, null, new ApiKeyId(Guid.Empty), now, until);
+        await order.Write(db, tenant, cancel);
+        await Audit(tenant, "entitlement.granted", order.EntitlementId, until, cancel);
     }
 
     private async Task Change(TenantId tenant, Row right, DateTimeOffset? until, string action, CancellationToken cancel)
@@ -139,11 +132,12 @@ internal sealed partial class SyncContracts(
         // A right that was granted a moment ago does not end before it began.
         await db.Execute(
             $"""
-            update purchasing.entitlement set ends_at = case when {until}::timestamptz is not null then greatest(starts_at, {until}) end, version = version + 1
-            where tenant_id = {tenant.Value} and id = {right.Id}
+            update purchasing.entitlement set version = version + 1,
+              ends_at = case when {until}::timestamptz is not null then greatest(starts_at, {until}) end
+            where tenant_id = {tenant.Value} and id = {right.Id.Value}
             """,
             cancel);
-        await Audit(tenant, action, new EntitlementId(right.Id), until, cancel);
+        await Audit(tenant, action, right.Id, until, cancel);
     }
 
     private Task Audit(TenantId tenant, string action, EntitlementId right, DateTimeOffset? until, CancellationToken cancel) =>
@@ -151,9 +145,7 @@ internal sealed partial class SyncContracts(
 
     private sealed record Payer(string ProductCode, string? LicenseArn, string AwsAccount, bool Closed);
 
-    private sealed record Mark(DateTimeOffset? ContractsAt);
-
-    private sealed record Row(Guid Id, string Block, int Major, DateTimeOffset? EndsAt);
+    private sealed record Row(EntitlementId Id, string Block, int Major, DateTimeOffset? EndsAt);
 
     private static partial class Log
     {
