@@ -57,21 +57,8 @@ internal sealed class DeviceAccess(TenantKeys keys)
     private static DeviceLogin Login(Device device, string username, byte[] plain)
     {
         var secrets = LoginSecrets.Unpack(plain);
-        return new DeviceLogin
-        {
-            DeviceId = device.Id,
-            Name = device.Name,
-            SiteId = device.SiteId,
-            Address = device.Address,
-            Port = device.Port,
-            Platform = device.Platform,
-            Username = username,
-            Password = secrets.Password,
-            PrivateKey = secrets.PrivateKey,
-            Passphrase = secrets.Passphrase,
-            Enable = secrets.Enable,
-            HostKeySha256 = device.HostKeySha256,
-            HostKey = device.HostKey,
-        };
+        return new DeviceLogin(
+            device.Id, device.Name, device.SiteId, device.Address, device.Port, device.Platform, username, secrets.Password,
+            secrets.PrivateKey, secrets.Passphrase, secrets.Enable, HostKeySha256: device.HostKeySha256, HostKey: device.HostKey);
     }
 }

@@ -19,7 +19,6 @@ internal static class InventoryModule
         var services = builder.Services;
         services.AddOptions<InventoryOptions>().BindConfiguration("Inventory").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<LocalRootKey>();
-        services.AddSingleton<ISecretKeyProvider>(provider => provider.GetRequiredService<LocalRootKey>());
         services.AddHostedService(provider => provider.GetRequiredService<LocalRootKey>());
         services.AddSingleton<TenantKeys>();
         services.AddSingleton<DeviceAccess>();
@@ -75,12 +74,10 @@ internal static class InventoryModule
                 operation.RequestBody = new OpenApiRequestBody
                 {
                     Required = true,
-                    Content =
-                        new Dictionary<string, OpenApiMediaType>(
-                            StringComparer.Ordinal)
-                        {
-                            [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } }
-                        },
+                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                    {
+                        [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } },
+                    },
                 };
                 return Task.CompletedTask;
             });

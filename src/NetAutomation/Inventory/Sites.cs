@@ -4,7 +4,7 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Inventory;
 
-/// <summary>What other modules may ask about sites.</summary>
+/// <summary>Sites, for other modules.</summary>
 internal static class Sites
 {
     public static Task<bool> Exists(NetAutomationDb db, SiteId site, CancellationToken cancel = default) =>

@@ -31,9 +31,9 @@ internal static class TargetResolver
         if (targets.Selector is not null)
         {
             at = "/targets/selector";
-            if (Selector.Read(targets.Selector, out var fault) is not { } selector)
+            if (Selector.Read(targets.Selector, at).Refused(out var problem, out var selector))
             {
-                return Web.Problems.Refused.At(at, "selector", fault!);
+                return problem;
             }
 
             query = db.Set<Device>().FromSql(selector.Query()).AsNoTracking();
@@ -56,10 +56,10 @@ internal static class TargetResolver
 
     /// <summary>Every device a selector selects now, none included.</summary>
     public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
-        Selector.Read(selector, out var fault) is { } read
-            ? (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel))
-                .Select(id => id.Value).ToArray()
-            : Web.Problems.Refused.At("/selector", "selector", fault!);
+        Selector.Read(selector, "/selector").Refused(out var problem, out var read)
+            ? problem
+            : (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel))
+                .Select(id => id.Value).ToArray();
 
     private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
     {

@@ -6,12 +6,17 @@ namespace NetAutomation.Inventory;
 internal static class TenantSecrets
 {
     /// <summary>
-    /// Destroys the tenant's keys and what they sealed: what a backup still holds of the secrets cannot be opened without a backup of the
-    /// keys. Answers how many secrets there were.
+    /// Destroys the tenant's keys and the secrets that they sealed: secrets in a backup cannot be opened without a backup of the keys.
+    /// Returns how many secrets there were.
     /// </summary>
     public static async Task<int> Destroy(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {
         await db.Execute($"update inventory.tenant_key set wrapped = '' where tenant_id = {tenant.Value}", cancel);
-        return await db.Execute($"update inventory.credential set ct = '', wrapped_dek = '', nonce = decode('000000000000000000000000', 'hex') where tenant_id = {tenant.Value}", cancel);
+        return await db.Execute(
+            $"""
+            update inventory.credential set ct = '', wrapped_dek = '', nonce = decode('000000000000000000000000', 'hex')
+            where tenant_id = {tenant.Value}
+            """,
+            cancel);
     }
 }

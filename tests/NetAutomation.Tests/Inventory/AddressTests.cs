@@ -12,7 +12,7 @@ public sealed class AddressTests
     [InlineData("Router-1.Example.NET", "router-1.example.net")]
     [InlineData("r1", "r1")]
     public void Device_address_has_one_spelling(string text, string canonical) =>
-        Addresses.Canonical(text, false, out _).ShouldBe(canonical);
+        Addresses.Canonical(text, false).ShouldBe((canonical, null));
 
     [Theory]
     [InlineData("")]
@@ -51,14 +51,15 @@ public sealed class AddressTests
     [InlineData("user@host")]
     public void An_address_that_no_device_can_have_is_refused(string text)
     {
-        Addresses.Canonical(text, false, out var reason).ShouldBeNull();
+        var (address, reason) = Addresses.Canonical(text, false);
+        address.ShouldBeNull();
         reason.ShouldNotBeNull();
     }
 
     [Fact]
     public void Loopback_is_a_choice_and_metadata_is_not()
     {
-        Addresses.Canonical("127.0.0.2", true, out _).ShouldBe("127.0.0.2");
-        Addresses.Canonical("169.254.169.254", true, out _).ShouldBeNull();
+        Addresses.Canonical("127.0.0.2", true).Address.ShouldBe("127.0.0.2");
+        Addresses.Canonical("169.254.169.254", true).Address.ShouldBeNull();
     }
 }

@@ -89,14 +89,11 @@ public sealed class SealTests
             File.GetUnixFileMode(Path.Combine(directory, "root.key")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
             var (tenant, key) = (TenantId.New(), RandomNumberGenerator.GetBytes(32));
-            var wrapped = await providers[0].Wrap(tenant, 1, key, CancellationToken.None);
-            (await providers[7].Unwrap(tenant, 1, wrapped, CancellationToken.None)).ShouldBe(key);
-            await Should.ThrowAsync<CryptographicException>(
-                async () => await providers[0].Unwrap(TenantId.New(), 1, wrapped, CancellationToken.None));
-            await Should.ThrowAsync<CryptographicException>(
-                async () => await providers[0].Unwrap(tenant, 2, wrapped, CancellationToken.None));
-            (await Should.ThrowAsync<CryptographicException>(
-                async () => await Provider($"{directory}2").Unwrap(tenant, 1, wrapped, CancellationToken.None)))
+            var wrapped = providers[0].Wrap(tenant, 1, key);
+            providers[7].Unwrap(tenant, 1, wrapped).ShouldBe(key);
+            Should.Throw<CryptographicException>(() => providers[0].Unwrap(TenantId.New(), 1, wrapped));
+            Should.Throw<CryptographicException>(() => providers[0].Unwrap(tenant, 2, wrapped));
+            Should.Throw<CryptographicException>(() => Provider($"{directory}2").Unwrap(tenant, 1, wrapped))
                 .Message.ShouldContain("another root key");
 
             File.SetUnixFileMode(Path.Combine(directory, "root.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
@@ -125,11 +122,8 @@ public sealed class SealTests
         Should.Throw<CryptographicException>(() => second.Open(_key));
     }
 
-    private static Credential Row(TenantId tenant) => new()
-    {
-        TenantId = tenant, Id = CredentialId.New(), Name = "a", Username = "a", Kind = LoginKind.Password,
-        CreatedAt = DateTimeOffset.UnixEpoch,
-    };
+    private static Credential Row(TenantId tenant) =>
+        new(tenant, CredentialId.New(), LoginKind.Password, DateTimeOffset.UnixEpoch) { Name = "a", Username = "a" };
 
     private static LocalRootKey Provider(string directory) => new(Options.Create(new InventoryOptions { KeyDirectory = directory }));
 }

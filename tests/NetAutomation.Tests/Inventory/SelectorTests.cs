@@ -19,7 +19,7 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("a=,b")]
     [InlineData("in in (in,notin)")]
     [InlineData("a\tnotin\n(x)")]
-    public void Grammar_of_kubernetes_is_read(string text) => Selector.Read(text, out _).ShouldNotBeNull();
+    public void Grammar_of_kubernetes_is_read(string text) => Selector.Read(text, "").Problem.ShouldBeNull();
 
     [Theory]
     [InlineData("")]
@@ -49,18 +49,14 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("a/b/c=1")]
     [InlineData("/b=1")]
     [InlineData("A.B/c=1")]
-    public void An_invalid_selector_is_refused(string text)
-    {
-        Selector.Read(text, out var fault).ShouldBeNull();
-        fault.ShouldNotBeNull();
-    }
+    public void An_invalid_selector_is_refused(string text) => Selector.Read(text, "").Problem.ShouldNotBeNull();
 
     [Fact]
     public void Bounds_are_held()
     {
-        Selector.Read($"a={new string('x', 64)}", out _).ShouldBeNull();
-        Selector.Read($"a={new string('x', 63)}", out _).ShouldNotBeNull();
-        Selector.Read(string.Join(',', Enumerable.Repeat("a=1", 2000)), out _).ShouldBeNull();
+        Selector.Read($"a={new string('x', 64)}", "").Problem.ShouldNotBeNull();
+        Selector.Read($"a={new string('x', 63)}", "").Problem.ShouldBeNull();
+        Selector.Read(string.Join(',', Enumerable.Repeat("a=1", 2000)), "").Problem.ShouldNotBeNull();
     }
 
     [Fact]

@@ -18,14 +18,9 @@ internal static class CreateCredential
             return new Problem(Web.Problems.Refused, errors: faults);
         }
 
-        var credential = new Credential
+        var credential = new Credential(call.Caller.Tenant, CredentialId.New(), body.Kind, clock.GetUtcNow())
         {
-            TenantId = call.Caller.Tenant,
-            Id = CredentialId.New(),
-            Name = body.Name,
-            Username = body.Username,
-            Kind = body.Kind,
-            CreatedAt = clock.GetUtcNow(),
+            Name = body.Name, Username = body.Username,
         };
         using (var key = await keys.Current(call.Db, call.Caller.Tenant, call.Cancel))
         {

@@ -7,7 +7,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
-/// <summary>Everything one device must fulfil before it is written, save what only the database can decide.</summary>
+/// <summary>Checks one device before it is written, except for the rules that only the database can decide.</summary>
 internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions> options)
 {
     public async Task<Outcome<DeviceFacts>> Check(DeviceFacts facts, CancellationToken cancel)

@@ -4,59 +4,28 @@ using NetAutomation.Web.Http;
 namespace NetAutomation.Inventory.KeepDevices;
 
 /// <summary>A router or switch.</summary>
-public sealed record DeviceResource
+/// <param name="Id">The device.</param>
+/// <param name="Name">Unique in the tenant.</param>
+/// <param name="SiteId">The network it is in.</param>
+/// <param name="Address">IP address or host name, as the site's connectors reach it.</param>
+/// <param name="Port">SSH port.</param>
+/// <param name="Platform">Its operating system.</param>
+/// <param name="CredentialId">The login.</param>
+/// <param name="HostKeySha256">Pinned SSH host key; null until it is given or first seen.</param>
+/// <param name="Labels">For selectors.</param>
+/// <param name="Enabled">False: runs that name it are refused.</param>
+/// <param name="CreatedAt">When it was added.</param>
+public sealed record DeviceResource(
+    DeviceId Id, string Name, SiteId SiteId, string Address, int Port, string Platform, CredentialId CredentialId, string? HostKeySha256,
+    IReadOnlyDictionary<string, string> Labels, bool Enabled, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<DeviceKind, Device, DeviceResource> Rows = new(
         "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken),
         ("device_address", Problems.DeviceAddressTaken));
 
-    /// <summary>The device.</summary>
-    public required DeviceId Id { get; init; }
-
-    /// <summary>Unique in the tenant.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>The network it is in.</summary>
-    public required SiteId SiteId { get; init; }
-
-    /// <summary>IP address or host name, as the site's connectors reach it.</summary>
-    public required string Address { get; init; }
-
-    /// <summary>SSH port.</summary>
-    public required int Port { get; init; }
-
-    /// <summary>Its operating system.</summary>
-    public required string Platform { get; init; }
-
-    /// <summary>The login.</summary>
-    public required CredentialId CredentialId { get; init; }
-
-    /// <summary>Pinned SSH host key; null until it is given or first seen.</summary>
-    public required string? HostKeySha256 { get; init; }
-
-    /// <summary>For selectors.</summary>
-    public required IReadOnlyDictionary<string, string> Labels { get; init; }
-
-    /// <summary>False: runs that name it are refused.</summary>
-    public required bool Enabled { get; init; }
-
-    /// <summary>When it was added.</summary>
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    internal static DeviceResource Of(Device row) => new()
-    {
-        Id = row.Id,
-        Name = row.Name,
-        SiteId = row.SiteId,
-        Address = row.Address,
-        Port = row.Port,
-        Platform = row.Platform,
-        CredentialId = row.CredentialId,
-        HostKeySha256 = row.HostKeySha256,
-        Labels = row.Labels,
-        Enabled = row.Enabled,
-        CreatedAt = row.CreatedAt,
-    };
+    internal static DeviceResource Of(Device row) => new(
+        row.Id, Name: row.Name, row.SiteId, Address: row.Address, row.Port, Platform: row.Platform, row.CredentialId, row.HostKeySha256,
+        row.Labels, row.Enabled, row.CreatedAt);
 }
 
 /// <summary>A new device.</summary>

@@ -20,7 +20,7 @@ public sealed record DeviceImportReply(bool DryRun, int Created, int Updated, in
 /// Upserts devices by name from CSV (RFC 4180), all or nothing. Columns: name, site, address, port, platform, credential, hostKeySha256,
 /// labels (<c>key=value;key=value</c>), enabled. An absent column or an empty cell leaves a device's value as it is.
 /// </summary>
-internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOptions> options, Caller caller, TimeProvider time)
+internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOptions> options, Caller caller, TimeProvider clock)
 {
     public const string MediaType = "text/csv";
     private readonly List<ProblemError> _faults = [];
@@ -77,7 +77,7 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             var (facts, faults) = row.Over(device, sites, credentials).Check(row.At, options.Value.AllowLoopback, platforms);
             _faults.AddRange(row.Faults);
             _faults.AddRange(faults.Where(fault => row.Faults.TrueForAll(other => other.Pointer != fault.Pointer)));
-            device ??= new Device(caller.Tenant, facts, time.GetUtcNow());
+            device ??= new Device(caller.Tenant, facts, clock.GetUtcNow());
             if (!known.TryAdd(row.Name, device) && _rows.TryGetValue(device.Id, out var first))
             {
                 _faults.Add(

@@ -4,7 +4,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
-/// <summary>A CSV file of devices as it was sent; what the cells mean is decided row by row.</summary>
+/// <summary>A CSV file of devices as it was sent; each row interprets its own cells.</summary>
 internal sealed record ImportFile(IReadOnlyList<ImportRow> Rows)
 {
     private const int MostRows = 10_000;

@@ -22,9 +22,9 @@ internal static class ReadDevices
         var devices = db.Set<Device>().AsQueryable();
         if (filter.Selector is not null)
         {
-            if (Selector.Read(filter.Selector, out var fault) is not { } selector)
+            if (Selector.Read(filter.Selector, "/selector").Refused(out var problem, out var selector))
             {
-                return Web.Problems.Refused.At("/selector", "selector", fault!);
+                return problem;
             }
 
             devices = db.Set<Device>().FromSql(selector.Query());

@@ -17,7 +17,7 @@ internal static class CreateSite
             return new Problem(Web.Problems.Refused, errors: faults);
         }
 
-        var site = new Site { TenantId = call.Caller.Tenant, Id = SiteId.New(), Name = body.Name, CreatedAt = clock.GetUtcNow() };
+        var site = new Site(call.Caller.Tenant, SiteId.New(), clock.GetUtcNow()) { Name = body.Name };
         return await SiteResource.Rows.Create(call, site, new { site.Name });
     }
 }

@@ -4,17 +4,12 @@ using NetAutomation.Web.Http;
 namespace NetAutomation.Inventory.Model;
 
 /// <summary>The secret stands here sealed only; its text lives in <see cref="LoginSecrets"/> for as long as it is used.</summary>
-internal sealed class Credential : IResource<CredentialKind>
+internal sealed record Credential(TenantId TenantId, CredentialId Id, LoginKind Kind, DateTimeOffset CreatedAt)
+    : IResource<CredentialKind>
 {
-    public required TenantId TenantId { get; init; }
-
-    public required CredentialId Id { get; init; }
-
     public required string Name { get; set; }
 
     public required string Username { get; set; }
-
-    public required LoginKind Kind { get; init; }
 
     public string Fingerprint { get; private set; } = "";
 
@@ -31,8 +26,6 @@ internal sealed class Credential : IResource<CredentialKind>
     public int TenantKeyVersion { get; private set; }
 
     public string Alg { get; private set; } = "";
-
-    public required DateTimeOffset CreatedAt { get; init; }
 
     public DateTimeOffset RotatedAt { get; private set; }
 

@@ -28,7 +28,7 @@ internal sealed record Device : DeviceFacts, IResource<DeviceKind>
 
     public DateTimeOffset CreatedAt { get; private init; }
 
-    /// <summary>Every member of the facts, by its name; false where the device already is so.</summary>
+    /// <summary>Copies every member of the facts by its name; false where none differs.</summary>
     public static bool Become(EntityEntry<Device> row, DeviceFacts facts)
     {
         row.CurrentValues.SetValues(facts);

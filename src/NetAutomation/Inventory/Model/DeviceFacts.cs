@@ -5,8 +5,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Inventory.Model;
 
 /// <summary>
-/// What a tenant says about a device, whichever way it comes in. All members are required, so that a request, an import or an answer that
-/// leaves one out does not compile.
+/// The facts that a tenant gives about a device, by request or import. All members are required, so that code that leaves one out does not
+/// compile.
 /// </summary>
 internal partial record DeviceFacts
 {
@@ -29,7 +29,7 @@ internal partial record DeviceFacts
 
     public required bool Enabled { get; init; }
 
-    // Ansible's own words for hosts and groups.
+    // Names that Ansible reserves for hosts and groups.
     private static readonly HashSet<string> _reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
     /// <summary>The address in its one canonical form, and every fault; pointers start with <paramref name="at"/>.</summary>
@@ -38,10 +38,13 @@ internal partial record DeviceFacts
         var faults = new List<ProblemError>();
         if (!DeviceName().IsMatch(Name) || _reserved.Contains(Name))
         {
-            faults.Add(new ProblemError($"{at}/name", "pattern", "1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit; not all, ungrouped or localhost."));
+            faults.Add(new ProblemError(
+                $"{at}/name", "pattern",
+                "1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit; "
+                + "not all, ungrouped or localhost."));
         }
 
-        var address = Addresses.Canonical(Address, allowLoopback, out var reason);
+        var (address, reason) = Addresses.Canonical(Address, allowLoopback);
         if (address is null)
         {
             faults.Add(new ProblemError($"{at}/address", "address", reason!));

@@ -1,10 +1,3 @@
 namespace NetAutomation.Inventory.Model;
 
-internal sealed class TenantKeyRow
-{
-    public required TenantId TenantId { get; init; }
-
-    public required int Version { get; init; }
-
-    public required byte[] Wrapped { get; init; }
-}
+internal sealed record TenantKeyRow(TenantId TenantId, int Version, byte[] Wrapped);

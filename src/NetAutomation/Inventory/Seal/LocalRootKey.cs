@@ -8,7 +8,7 @@ namespace NetAutomation.Inventory.Seal;
 /// A root key in a file that only the service's user can read. Wrapped keys start with the root key's fingerprint, so that a lost or
 /// exchanged file is named as the cause.
 /// </summary>
-internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecretKeyProvider, IHostedService
+internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : IHostedService
 {
     private const int FingerprintBytes = 8;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -22,22 +22,24 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public ValueTask<byte[]> Wrap(TenantId tenant, int version, ReadOnlyMemory<byte> key, CancellationToken cancel)
+    /// <summary>Wraps a tenant's key of 256 bits.</summary>
+    public byte[] Wrap(TenantId tenant, int version, ReadOnlySpan<byte> key)
     {
-        var (nonce, ct) = AeadBox.Seal(_key.Value, key.Span, Context(tenant, version));
-        return ValueTask.FromResult<byte[]>([.. Fingerprint(), .. nonce, .. ct]);
+        var (nonce, ct) = AeadBox.Seal(_key.Value, key, Context(tenant, version));
+        return [.. Fingerprint(), .. nonce, .. ct];
     }
 
-    public ValueTask<byte[]> Unwrap(TenantId tenant, int version, ReadOnlyMemory<byte> wrapped, CancellationToken cancel)
+    /// <summary>The caller zeroes the answer.</summary>
+    /// <exception cref="CryptographicException">Not wrapped by this root key for this tenant and version.</exception>
+    public byte[] Unwrap(TenantId tenant, int version, ReadOnlySpan<byte> wrapped)
     {
-        if (wrapped.Length < FingerprintBytes + AeadBox.NonceBytes || !wrapped.Span[..FingerprintBytes].SequenceEqual(Fingerprint()))
+        if (wrapped.Length < FingerprintBytes + AeadBox.NonceBytes || !wrapped[..FingerprintBytes].SequenceEqual(Fingerprint()))
         {
             throw new CryptographicException("The tenant's key was wrapped by another root key than the one in Inventory:KeyDirectory.");
         }
 
-        var box = wrapped.Span[FingerprintBytes..];
-        return ValueTask.FromResult(
-            AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version)));
+        var box = wrapped[FingerprintBytes..];
+        return AeadBox.Open(_key.Value, box[..AeadBox.NonceBytes], box[AeadBox.NonceBytes..], Context(tenant, version));
     }
 
     private static byte[] Context(TenantId tenant, int version) => Encoding.UTF8.GetBytes($"tenant-key|{tenant}|{version}");
@@ -80,7 +82,7 @@ internal sealed class LocalRootKey(IOptions<InventoryOptions> options) : ISecret
         }
         catch (IOException) when (File.Exists(path))
         {
-            // Another process was first.
+            // Another process created the file first; its key is used.
         }
     }
 }

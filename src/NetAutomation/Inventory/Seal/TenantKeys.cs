@@ -6,7 +6,7 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Inventory.Seal;
 
 /// <summary>Makes and unwraps the keys of tenants, in the tenant's own transaction.</summary>
-internal sealed class TenantKeys(ISecretKeyProvider provider)
+internal sealed class TenantKeys(LocalRootKey root)
 {
     /// <summary>The newest key; the first use makes it.</summary>
     public async Task<TenantKey> Current(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
@@ -15,22 +15,24 @@ internal sealed class TenantKeys(ISecretKeyProvider provider)
         if (newest is null)
         {
             var key = RandomNumberGenerator.GetBytes(AeadBox.KeyBytes);
-            var wrapped = await provider.Wrap(tenant, 1, key, cancel);
+            var wrapped = root.Wrap(tenant, 1, key);
             CryptographicOperations.ZeroMemory(key);
             await db.Execute(
-                $"insert into inventory.tenant_key (tenant_id, version, wrapped) values ({tenant.Value}, 1, {wrapped}) on conflict do nothing", cancel);
+                $"""
+                insert into inventory.tenant_key (tenant_id, version, wrapped) values ({tenant.Value}, 1, {wrapped}) on conflict do nothing
+                """,
+                cancel);
             newest = await Newest(db, cancel);
         }
 
-        return await Unwrap(newest!, cancel);
+        return Unwrap(newest!);
     }
 
     public async Task<TenantKey> Get(NetAutomationDb db, int version, CancellationToken cancel) =>
-        await Unwrap(await db.Set<TenantKeyRow>().AsNoTracking().SingleAsync(row => row.Version == version, cancel), cancel);
+        Unwrap(await db.Set<TenantKeyRow>().AsNoTracking().SingleAsync(row => row.Version == version, cancel));
 
     private static Task<TenantKeyRow?> Newest(NetAutomationDb db, CancellationToken cancel) =>
         db.Set<TenantKeyRow>().AsNoTracking().OrderByDescending(row => row.Version).FirstOrDefaultAsync(cancel);
 
-    private async Task<TenantKey> Unwrap(TenantKeyRow row, CancellationToken cancel) =>
-        new(row.Version, await provider.Unwrap(row.TenantId, row.Version, row.Wrapped, cancel));
+    private TenantKey Unwrap(TenantKeyRow row) => new(row.Version, root.Unwrap(row.TenantId, row.Version, row.Wrapped));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NetAutomation.Inventory.Rules;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Select;
 
@@ -19,19 +20,14 @@ internal sealed class Selector
         FormattableStringFactory.Create($"select * from inventory.device where {string.Join(" and ", _conditions)}", [.. _parameters]);
 
     /// <summary>
-    /// Null, and the reason, where the text is not a selector. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.
+    /// The selector, or the refusal where the text is none. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.
     /// </summary>
-    public static Selector? Read(string text, out string? fault)
+    /// <param name="pointer">To the text in the request.</param>
+    public static Outcome<Selector> Read(string text, string pointer)
     {
-        fault = text.Length > Longest ? $"A selector is at most {Longest} characters." : null;
-        if (fault is not null)
-        {
-            return null;
-        }
-
         var selector = new Selector();
-        fault = selector.Parse(new SelectorText(text));
-        return fault is null ? selector : null;
+        var fault = text.Length > Longest ? $"A selector is at most {Longest} characters." : selector.Parse(new SelectorText(text));
+        return fault is null ? selector : Web.Problems.Refused.At(pointer, "selector", fault);
     }
 
     private string? Parse(SelectorText text)
