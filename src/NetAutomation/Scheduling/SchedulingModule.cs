@@ -10,7 +10,7 @@ namespace NetAutomation.Scheduling;
 internal static class SchedulingModule
 {
     public static void AddScheduling(this IHostApplicationBuilder builder) =>
-        builder.Services.AddSingleton<FireDue>().AddScoped<NoteOccurrences>().AddScoped<StartOccurrence>()
+        builder.Services.AddScoped<NoteOccurrences>().AddScoped<StartOccurrence>()
             .AddSingleton(ExportPart.Of("schedule", (from, page, cancel) => ReadSchedules.List(page, from.Db, cancel)));
 
     /// <summary>The scheduler role's part.</summary>

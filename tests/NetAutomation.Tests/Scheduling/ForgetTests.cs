@@ -21,7 +21,8 @@ public sealed class ForgetTests(PostgresServer postgres)
             insert into scheduling.occurrence (tenant_id, schedule_id, at, state, found_at)
             select $1, $2, now() - make_interval(days => d), 'skipped', now() - make_interval(days => d) from unnest(array[399, 401]) d
             """, tenant, schedule.Value);
-        await ActivatorUtilities.CreateInstance<Forget>(fixture.Host.Services).Run(default);
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        await ActivatorUtilities.CreateInstance<Forget>(scope.ServiceProvider).Run(default);
         (await fixture.Scalar<string>("select string_agg(key, ' ') from web.idempotency_key where key like 'a-key%'"))
             .ShouldBe("a-key-of-the-past-29");
         (await fixture.Scalar<long>("select count(*) from scheduling.occurrence")).ShouldBe(1);

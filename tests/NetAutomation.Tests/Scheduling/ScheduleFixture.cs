@@ -45,7 +45,11 @@ internal static class ScheduleFixture
         return schedule;
     }
 
-    public static Task Fire(this ServiceHost host) => host.Services.GetRequiredService<FireDue>().Run(default);
+    public static async Task Fire(this ServiceHost host)
+    {
+        await using var scope = host.Services.CreateAsyncScope();
+        await ActivatorUtilities.CreateInstance<FireDue>(scope.ServiceProvider).Run(default);
+    }
 
     /// <summary>Cancels the run that a fire started, so that the next may start. Null: it started none.</summary>
     public static async Task<DateTimeOffset?> CancelFiredRun(this RunFixture fixture)

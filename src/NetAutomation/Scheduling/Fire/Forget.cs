@@ -2,16 +2,14 @@ using NetAutomation.Persistence;
 
 namespace NetAutomation.Scheduling.Fire;
 
-/// <summary>Deletes idempotency keys and occurrences that have served their time.</summary>
-internal sealed class Forget(IServiceScopeFactory scopes)
+/// <summary>Deletes old idempotency keys and occurrences.</summary>
+internal sealed class Forget(SystemDb db)
 {
     private const int Batch = 10_000;
 
-    /// <summary>Idempotency keys are kept 30 days, occurrences of schedules 400. In batches, so that no statement is long.</summary>
+    /// <summary>Idempotency keys are kept 30 days, occurrences of schedules 400. In batches, so that no statement runs for long.</summary>
     public async Task Run(CancellationToken cancel)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await Repeat(() => db.Execute(
             $"""
             delete from web.idempotency_key where (tenant_id, principal, key) in (
@@ -21,7 +19,8 @@ internal sealed class Forget(IServiceScopeFactory scopes)
         await Repeat(() => db.Execute(
             $"""
             delete from scheduling.occurrence where (tenant_id, schedule_id, at) in (
-              select tenant_id, schedule_id, at from scheduling.occurrence where found_at < now() - interval '400 days' and state <> 'due' limit {Batch})
+              select tenant_id, schedule_id, at from scheduling.occurrence
+              where found_at < now() - interval '400 days' and state <> 'due' limit {Batch})
             """,
             cancel));
     }

@@ -4,13 +4,13 @@ using NetAutomation.Scheduling.Keep;
 
 namespace NetAutomation.Scheduling.Fire;
 
-/// <summary>Writes down the occurrences of a schedule that have come, and moves it on to its next.</summary>
+/// <summary>Writes down the occurrences of a schedule whose time has come, and moves the schedule on to its next one.</summary>
 internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
 {
     private const int MostNoted = 100;
     private const int MostWaiting = 10;
 
-    // A tick is seconds; what is found later than this was missed.
+    // The loop runs every few seconds: an occurrence that is found later than this was missed.
     private static readonly TimeSpan _missed = TimeSpan.FromMinutes(1);
 
     public async Task Handle(TenantId tenant, ScheduleId id, CancellationToken cancel)
@@ -19,7 +19,8 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
         var now = clock.GetUtcNow();
         var due = await db.Scalar<DateTimeOffset?>(
             $"""
-            select next_at from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled and next_at <= {now} for update skip locked
+            select next_at from scheduling.schedule
+            where tenant_id = {tenant.Value} and id = {id.Value} and enabled and next_at <= {now} for update skip locked
             """,
             cancel);
         if (due is not { } first)
@@ -28,26 +29,18 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
         }
 
         var schedule = await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel);
-        var come = new Queue<DateTimeOffset>();
-        foreach (var at in schedule.Times.After(first.AddTicks(-1)).TakeWhile(at => at <= now))
-        {
-            come.Enqueue(at);
-            if (come.Count > MostNoted)
-            {
-                come.Dequeue();
-            }
-        }
-
+        var passed = schedule.Times.After(first.AddTicks(-1)).TakeWhile(at => at <= now).TakeLast(MostNoted).ToList();
         var waiting = await db.Scalar<long>(
             $"select count(*) from scheduling.occurrence where tenant_id = {tenant.Value} and schedule_id = {id.Value} and state = 'due'",
             cancel);
-        var codes = Codes([.. come], now, schedule.Misfire, waiting);
-        var times = come.Select(at => at.UtcDateTime).ToArray();
+        var codes = Codes(passed, now, schedule.Misfire, waiting);
+        var times = passed.Select(at => at.UtcDateTime).ToArray();
         DateTimeOffset? next = schedule.Times.After(now).Select(at => (DateTimeOffset?)at).FirstOrDefault();
         await db.Execute(
             $"""
             insert into scheduling.occurrence (tenant_id, schedule_id, at, state, code, eligible_at)
-            select {tenant.Value}, {id.Value}, t, case when c = '' then 'due' else 'skipped' end, nullif(c, ''), case when c <> '' then {next}::timestamptz end
+            select {tenant.Value}, {id.Value}, t, case when c = '' then 'due' else 'skipped' end, nullif(c, ''),
+              case when c <> '' then {next}::timestamptz end
             from unnest({times}, {codes}) as o (t, c)
             on conflict do nothing
             """,
@@ -57,12 +50,12 @@ internal sealed class NoteOccurrences(NetAutomationDb db, TimeProvider clock)
     }
 
     /// <summary>For each occurrence why it is skipped; empty where it is due.</summary>
-    private static string[] Codes(IReadOnlyList<DateTimeOffset> come, DateTimeOffset now, MisfirePolicy misfire, long waiting)
+    private static string[] Codes(List<DateTimeOffset> passed, DateTimeOffset now, MisfirePolicy misfire, long waiting)
     {
-        var codes = new string[come.Count];
+        var codes = new string[passed.Count];
         for (var i = 0; i < codes.Length; i++)
         {
-            var missed = now - come[i] > _missed && !(misfire == MisfirePolicy.Once && i == codes.Length - 1);
+            var missed = now - passed[i] > _missed && !(misfire == MisfirePolicy.Once && i == codes.Length - 1);
             codes[i] = missed ? "misfire" : waiting++ < MostWaiting ? "" : "queue_full";
         }
 

@@ -7,7 +7,7 @@ using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Scheduling.Fire;
 
-/// <summary>Starts the run of a schedule's first due occurrence, or says why not; both in one transaction with the run.</summary>
+/// <summary>Starts the run of a schedule's first due occurrence, or records why it does not start, in one transaction.</summary>
 internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, WindowCalendars windows, AuditLog audit, TimeProvider clock)
 {
     private const string Unstarted = "unstarted";
@@ -16,7 +16,11 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     {
         await using var transaction = await db.Begin(tenant, cancel);
         var rows = await db.Query<Head>(
-            $"select overlap, created_by, member, next_at from scheduling.schedule where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked", cancel);
+            $"""
+            select overlap, created_by, member, next_at from scheduling.schedule
+            where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked
+            """,
+            cancel);
         if (rows is not [var head] || await First(tenant, id, cancel) is not { } at)
         {
             return;
@@ -24,7 +28,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
 
         if (await Running(tenant, id, cancel))
         {
-            if (head.Overlap == "queue")
+            if (head.Overlap == OverlapPolicy.Queue)
             {
                 return;
             }
@@ -35,7 +39,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         }
 
         var request = (await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel)).Run;
-        var caller = new Caller(tenant, new ApiKeyId(head.CreatedBy), head.Member, MemberRole.Operator, "", false);
+        var caller = new Caller(tenant, head.CreatedBy, head.Member, MemberRole.Operator, "", false);
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try
         {
@@ -54,7 +58,11 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         {
             await transaction.RollbackToSavepointAsync(Unstarted, cancel);
             var run = await db.Scalar<Guid>(
-                $"select id from runs.run where tenant_id = {tenant.Value} and schedule_id = {id.Value} and occurrence = {Recurrence.Name(at)}", cancel);
+                $"""
+                select id from runs.run
+                where tenant_id = {tenant.Value} and schedule_id = {id.Value} and occurrence = {Recurrence.Name(at)}
+                """,
+                cancel);
             await Close(tenant, id, at, "started", null, run, cancel);
         }
 
@@ -71,12 +79,9 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     /// <summary>The window its run has to wait for.</summary>
     private async Task<Blocked?> Closed(TenantId tenant, RunId run, CancellationToken cancel)
     {
-        var devices =
-            await db.Query<DeviceRow>(
-                $"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position",
-                cancel);
-        return Blocked.By(
-            await windows.Load(tenant, cancel), [.. devices.Select(device => new DeviceId(device.DeviceId))], clock.GetUtcNow());
+        var devices = await db.Query<DeviceId>(
+            $"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position", cancel);
+        return Blocked.By(await windows.Load(tenant, cancel), devices, clock.GetUtcNow());
     }
 
     private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, Head head, CancellationToken cancel)
@@ -89,14 +94,13 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
 
     private Task<int> Close(
         TenantId tenant, ScheduleId id, DateTimeOffset at, string state, Blocked? blocked, Guid? run, CancellationToken cancel) =>
-            db.Execute(
+        db.Execute(
         $"""
-        update scheduling.occurrence set state = {state}, code = {blocked?.Code}, detail = {blocked?.Detail}, eligible_at = {blocked?.EligibleAt}, run_id = {run}
+        update scheduling.occurrence
+        set state = {state}, code = {blocked?.Code}, detail = {blocked?.Detail}, eligible_at = {blocked?.EligibleAt}, run_id = {run}
         where tenant_id = {tenant.Value} and schedule_id = {id.Value} and at = {at}
         """,
         cancel);
 
-    private sealed record Head(string Overlap, Guid CreatedBy, string Member, DateTimeOffset? NextAt);
-
-    private sealed record DeviceRow(Guid DeviceId);
+    private sealed record Head(OverlapPolicy Overlap, ApiKeyId CreatedBy, string Member, DateTimeOffset? NextAt);
 }

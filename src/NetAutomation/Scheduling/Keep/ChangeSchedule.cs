@@ -17,8 +17,7 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Enabled">False: it starts nothing, what waits included.</param>
 public sealed record ChangeScheduleRequest(
     string? Name = null, string? TimeZone = null, StartRunRequest? Run = null, string? Cron = null, string? Rrule = null,
-    MisfirePolicy? Misfire = null,
-    OverlapPolicy? Overlap = null, bool? Enabled = null);
+    MisfirePolicy? Misfire = null, OverlapPolicy? Overlap = null, bool? Enabled = null);
 
 internal static class ChangeSchedule
 {
@@ -46,7 +45,8 @@ internal static class ChangeSchedule
                 return unstartable;
             }
 
-            schedule.Become(wanted, anchor, next);
+            call.Db.Entry(schedule).CurrentValues.SetValues(wanted);
+            (schedule.Anchor, schedule.NextAt) = (anchor, wanted.Enabled ? next : null);
             return new Changed(wanted);
         },
         async schedule =>

@@ -15,10 +15,9 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
-public sealed record ScheduleRequest(
+public record ScheduleRequest(
     string Name, string TimeZone, StartRunRequest Run, string? Cron = null, string? Rrule = null,
-    MisfirePolicy Misfire = MisfirePolicy.Skip,
-    OverlapPolicy Overlap = OverlapPolicy.Skip, bool Enabled = true);
+    MisfirePolicy Misfire = MisfirePolicy.Skip, OverlapPolicy Overlap = OverlapPolicy.Skip, bool Enabled = true);
 
 internal static class CreateSchedule
 {
@@ -37,15 +36,13 @@ internal static class CreateSchedule
             return unstartable;
         }
 
-        var schedule = new Schedule
+        var caller = call.Caller;
+        var schedule = new Schedule(
+            caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, body.TimeZone, body.Run)
         {
-            TenantId = call.Caller.Tenant,
-            Id = ScheduleId.New(),
-            CreatedBy = call.Caller.Key,
-            Member = call.Caller.Member,
-            CreatedAt = clock.GetUtcNow(),
+            Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
+            NextAt = body.Enabled ? next : null,
         };
-        schedule.Become(body, anchor, next);
         return await ScheduleView.Rows.Create(call, schedule, body);
     }
 

@@ -37,15 +37,15 @@ internal static class ReadSchedules
 
         var rows = await db.Query<Row>(
             $"""
-            select at, state, code, detail, eligible_at, run_id from scheduling.occurrence where tenant_id = {caller.Tenant.Value} and schedule_id = {id.Value}
-            order by at desc limit {Shown}
+            select at, state, code, detail, eligible_at, run_id from scheduling.occurrence
+            where tenant_id = {caller.Tenant.Value} and schedule_id = {id.Value} order by at desc limit {Shown}
             """,
             cancel);
         return TypedResults.Ok(new Page<OccurrenceView>(
             [.. rows.Select(row => new OccurrenceView(
-                row.At, row.State, row.Code is null ? null : new Blocked(row.Code, row.Detail, row.EligibleAt),
-                row.RunId is { } run ? new RunId(run) : null))], null));
+                row.At, row.State, row.Code is null ? null : new Blocked(row.Code, row.Detail, row.EligibleAt), row.RunId))],
+            null));
     }
 
-    private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, DateTimeOffset? EligibleAt, Guid? RunId);
+    private sealed record Row(DateTimeOffset At, string State, string? Code, string? Detail, DateTimeOffset? EligibleAt, RunId? RunId);
 }

@@ -9,49 +9,20 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
-/// <summary>A schedule as it is stored.</summary>
-internal sealed class Schedule : IResource<ScheduleKind>
+/// <summary>A row: what the tenant asked for, and what the service adds to it.</summary>
+/// <param name="CreatedBy">The key in whose name its runs start.</param>
+internal sealed record Schedule(
+    TenantId TenantId, ScheduleId Id, ApiKeyId CreatedBy, string Member, DateTimeOffset CreatedAt, string Name, string TimeZone,
+    StartRunRequest Run) : ScheduleRequest(Name, TimeZone, Run), IResource<ScheduleKind>
 {
-    public required TenantId TenantId { get; init; }
+    public required DateTime Anchor { get; set; }
 
-    public required ScheduleId Id { get; init; }
-
-    public string Name { get; private set; } = "";
-
-    public string? Cron { get; private set; }
-
-    public string? Rrule { get; private set; }
-
-    public DateTime Anchor { get; private set; }
-
-    public string TimeZone { get; private set; } = "";
-
-    public StartRunRequest Run { get; private set; } = null!;
-
-    public MisfirePolicy Misfire { get; private set; }
-
-    public OverlapPolicy Overlap { get; private set; }
-
-    public bool Enabled { get; private set; }
-
-    public DateTimeOffset? NextAt { get; private set; }
-
-    /// <summary>In whose name its runs start.</summary>
-    public required ApiKeyId CreatedBy { get; init; }
-
-    public required string Member { get; init; }
+    /// <summary>The next occurrence; null where disabled or over.</summary>
+    public required DateTimeOffset? NextAt { get; set; }
 
     public int Version { get; set; } = 1;
 
-    public required DateTimeOffset CreatedAt { get; init; }
-
     public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone, Anchor);
-
-    public void Become(ScheduleRequest wanted, DateTime anchor, DateTimeOffset next)
-    {
-        (Name, Run, Misfire, Overlap, Enabled) = (wanted.Name, wanted.Run, wanted.Misfire, wanted.Overlap, wanted.Enabled);
-        (Cron, Rrule, Anchor, TimeZone, NextAt) = (wanted.Cron, wanted.Rrule, anchor, wanted.TimeZone, wanted.Enabled ? next : null);
-    }
 
     internal sealed class Table : IEntityTypeConfiguration<Schedule>
     {

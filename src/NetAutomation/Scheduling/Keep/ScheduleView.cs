@@ -37,8 +37,7 @@ public enum OverlapPolicy
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record ScheduleView(
     ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire,
-    OverlapPolicy Overlap, bool Enabled,
-    DateTimeOffset? NextAt, DateTimeOffset CreatedAt)
+    OverlapPolicy Overlap, bool Enabled, DateTimeOffset? NextAt, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<ScheduleKind, Schedule, ScheduleView> Rows = new(
         "schedule", "/v1/schedules",
