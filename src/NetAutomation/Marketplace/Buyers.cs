@@ -9,7 +9,7 @@ namespace NetAutomation.Marketplace;
 /// <param name="CustomerIdentifier">How the notices of such products name the buyer; null for others.</param>
 internal sealed record Buyer(string Account, string ProductCode, string? LicenseArn, string? CustomerIdentifier = null);
 
-/// <summary>What became of a token.</summary>
+/// <summary>Result of resolving a token.</summary>
 internal enum TokenState
 {
     Valid,

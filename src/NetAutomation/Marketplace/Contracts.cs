@@ -7,7 +7,7 @@ namespace NetAutomation.Marketplace;
 /// <param name="Until">Null: until AWS no longer lists it.</param>
 internal sealed record ContractDimension(string Name, DateTimeOffset? Until);
 
-/// <summary>What customers bought by contract (AWS Marketplace Entitlement API, GetEntitlements).</summary>
+/// <summary>Contracts of customers (AWS Marketplace Entitlement API, GetEntitlements).</summary>
 internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlements, TimeProvider clock)
 {
     private const int MostPages = 100;
@@ -45,7 +45,7 @@ internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlement
             request.NextToken = next;
         }
 
-        throw new InvalidOperationException("The entitlements of one customer have no end.");
+        throw new InvalidOperationException("The entitlements of one customer do not end after 100 pages.");
     }
 
     private static bool IsHeld(Entitlement each) =>

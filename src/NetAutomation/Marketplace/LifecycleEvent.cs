@@ -3,16 +3,16 @@ using System.Text.Json;
 
 namespace NetAutomation.Marketplace;
 
-/// <summary>What a notice says about an agreement. Of two of the same time the greater one counts as the later.</summary>
+/// <summary>Effect of a notice on an agreement. Of two notices of the same time, the greater value counts as the later.</summary>
 internal enum LifecycleKind
 {
-    /// <summary>Nothing that changes it.</summary>
+    /// <summary>None.</summary>
     Other,
 
-    /// <summary>What was bought may be another.</summary>
+    /// <summary>The agreement may now cover something else.</summary>
     Amended,
 
-    /// <summary>A subscription did not come about.</summary>
+    /// <summary>The subscription failed.</summary>
     Failed,
 
     Confirmed,
@@ -34,32 +34,23 @@ internal enum LifecycleKind
 /// <param name="Id">The sender's id: a redelivery has the same one.</param>
 /// <param name="Name">The sender's name for the kind.</param>
 /// <param name="At">
-/// When it happened: of EventBridge its time, of SNS the time it was published. A raw SNS message has neither, so the time at which the
-/// queue took it is all there is, and the order in which SNS delivered is taken for the order in which things happened.
+/// Time of the event: EventBridge sends it, SNS the time of publication. A raw SNS message has neither, so the time at which the queue
+/// received it is used, and the order of delivery counts as the order of the events.
 /// </param>
-internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At, string Body)
+/// <param name="Body">The message as it came.</param>
+/// <param name="Status">The state that the agreement changed to; null where the event does not say.</param>
+internal sealed record LifecycleEvent(
+    string Id, string Name, DateTimeOffset At, string Body, string? LicenseArn = null, string? AgreementId = null, string? Account = null,
+    string? CustomerIdentifier = null, string? ProductCode = null, string? Status = null)
 {
-    /// <summary>Of our own making: AWS was asked for the contract of a customer, and lists one.</summary>
+    /// <summary>An event that this service makes: AWS was asked for the contract of a customer, and lists one.</summary>
     public const string Listed = "GetEntitlements: listed";
 
-    /// <summary>AWS was asked, and lists none any more.</summary>
+    /// <summary>The same, where AWS lists none any more.</summary>
     public const string NotListed = "GetEntitlements: none";
 
     // An SNS message in a queue that holds an EventBridge event that holds nothing more.
     private const int MostEnvelopes = 2;
-
-    public string? LicenseArn { get; init; }
-
-    public string? AgreementId { get; init; }
-
-    public string? Account { get; init; }
-
-    public string? CustomerIdentifier { get; init; }
-
-    public string? ProductCode { get; init; }
-
-    /// <summary>What the agreement went over to; null where the event does not say.</summary>
-    public string? Status { get; init; }
 
     /// <summary>An action that is not known is <see cref="LifecycleKind.Other"/>: kept, and without effect.</summary>
     public static LifecycleKind KindOf(string name, string? status)
@@ -74,7 +65,7 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
             _ when Is("License Updated") => LifecycleKind.Confirmed,
             _ when Is("License Deprovisioned") => LifecycleKind.Ended,
             _ when Is("Purchase Agreement Amended") => LifecycleKind.Amended,
-            // Also sent where another agreement takes the place of this one: then the subscription goes on.
+            // Also sent where another agreement replaces this one: then the subscription continues.
             _ when Is("Purchase Agreement Ended")
                 && status?.ToUpperInvariant() is not ("RENEWED" or "REPLACED") => LifecycleKind.AgreementEnded,
             _ => LifecycleKind.Other,
@@ -83,8 +74,8 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
         bool Is(string start) => name.StartsWith(start, StringComparison.Ordinal);
     }
 
-    /// <summary>Tells the shapes of a message apart; what is none of them is kept as it came, under the queue's id.</summary>
-    /// <param name="sentAt">When the queue took the message.</param>
+    /// <summary>Reads a message of any known shape; another one is kept as it came, under the queue's id.</summary>
+    /// <param name="sentAt">When the queue received the message.</param>
     public static LifecycleEvent Read(string messageId, string body, DateTimeOffset sentAt) =>
         Open(messageId, body, sentAt, body, MostEnvelopes);
 
@@ -106,24 +97,22 @@ internal sealed record LifecycleEvent(string Id, string Name, DateTimeOffset At,
 
     private static LifecycleEvent? Bridged(JsonElement root, string body, DateTimeOffset at) =>
         Text(root, "detail-type") is { } name && Text(root, "id") is { } id && root.TryGetProperty("detail", out var detail)
-            ? new LifecycleEvent(id, name, Time(Text(root, "time")) ?? at, body)
-            {
-                LicenseArn = Text(detail, "license", "arn"),
-                AgreementId = Text(detail, "agreement", "id"),
-                Account = Text(detail, "acceptor", "accountId"),
-                ProductCode = Text(detail, "product", "code"),
-                Status = Text(detail, "agreement", "status"),
-            }
+            ? new LifecycleEvent(
+                id, name, Time(Text(root, "time")) ?? at, body,
+                LicenseArn: Text(detail, "license", "arn"),
+                AgreementId: Text(detail, "agreement", "id"),
+                Account: Text(detail, "acceptor", "accountId"),
+                ProductCode: Text(detail, "product", "code"),
+                Status: Text(detail, "agreement", "status"))
             : null;
 
     private static LifecycleEvent? Noticed(JsonElement root, string id, string body, DateTimeOffset at) =>
         Member(root, "action") is { } action
-        ? new LifecycleEvent(id, action, at, body)
-        {
-            CustomerIdentifier = Member(root, "customeridentifier"),
-            Account = Member(root, "customerawsaccountid"),
-            ProductCode = Member(root, "productcode"),
-        }
+        ? new LifecycleEvent(
+            id, action, at, body,
+            CustomerIdentifier: Member(root, "customeridentifier"),
+            Account: Member(root, "customerawsaccountid"),
+            ProductCode: Member(root, "productcode"))
         : null;
 
     private static DateTimeOffset? Time(string? text) =>

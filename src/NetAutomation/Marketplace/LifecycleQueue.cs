@@ -6,12 +6,12 @@ using Microsoft.Extensions.Options;
 namespace NetAutomation.Marketplace;
 
 /// <summary>
-/// The queue of notices. A message is deleted only after it was taken, so one that fails comes again, and holds up no other.
+/// The queue of notices. A message is deleted only after it was processed, so one that fails is delivered again and delays no other.
 /// </summary>
-internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider time)
+internal sealed class LifecycleQueue(IServiceProvider services, IOptions<MarketplaceOptions> options, TimeProvider clock)
 {
-    /// <summary>Waits up to 20 seconds for messages and hands each to <paramref name="take"/>.</summary>
-    public async Task Receive(Func<LifecycleEvent, Task> take, CancellationToken cancel)
+    /// <summary>Waits up to 20 seconds for messages and hands each to <paramref name="process"/>.</summary>
+    public async Task Receive(Func<LifecycleEvent, Task> process, CancellationToken cancel)
     {
         var queue = services.GetRequiredService<IAmazonSQS>();
         var url = options.Value.QueueUrl;
@@ -27,7 +27,7 @@ internal sealed class LifecycleQueue(IServiceProvider services, IOptions<Marketp
         {
             try
             {
-                await take(LifecycleEvent.Read(message.MessageId!, message.Body ?? "", SentAt(message)));
+                await process(LifecycleEvent.Read(message.MessageId!, message.Body ?? "", SentAt(message)));
                 await queue.DeleteMessageAsync(new DeleteMessageRequest { QueueUrl = url, ReceiptHandle = message.ReceiptHandle }, cancel);
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
@@ -38,7 +38,7 @@ internal sealed class LifecycleQueue(IServiceProvider services, IOptions<Marketp
 
         if (faults.Count > 0)
         {
-            throw new AggregateException($"{faults.Count} messages could not be taken.", faults);
+            throw new AggregateException($"{faults.Count} messages could not be processed.", faults);
         }
     }
 
@@ -47,5 +47,5 @@ internal sealed class LifecycleQueue(IServiceProvider services, IOptions<Marketp
             message.Attributes?.GetValueOrDefault(MessageSystemAttributeName.SentTimestamp.Value), NumberStyles.None,
             CultureInfo.InvariantCulture, out var milliseconds)
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
-            : time.GetUtcNow();
+            : clock.GetUtcNow();
 }

@@ -11,7 +11,7 @@ namespace NetAutomation.Marketplace;
 internal sealed record UsageReport(
     Guid Id, string? LicenseArn, string Account, string Dimension, DateTimeOffset Hour, int Quantity, string? Allocations);
 
-/// <summary>What is known of a report after it was sent.</summary>
+/// <summary>State of a report after it was sent.</summary>
 internal enum UsageVerdict
 {
     /// <summary>AWS has it.</summary>
@@ -28,7 +28,7 @@ internal enum UsageVerdict
     /// <summary>The whole request was refused; AWS has none of it.</summary>
     Refused,
 
-    /// <summary>No answer, or none that says: AWS may have it.</summary>
+    /// <summary>No clear answer: AWS may have it.</summary>
     Unknown,
 }
 
@@ -38,7 +38,7 @@ internal sealed record UsageAnswer(UsageVerdict Verdict, string? RecordId = null
 /// <param name="BadRecord">The request was refused because of at least one of its reports.</param>
 internal sealed record UsageReply(IReadOnlyList<UsageAnswer> Answers, bool BadRecord);
 
-/// <summary>Reports usage (AWS Marketplace Metering API, BatchMeterUsage). Decides nothing: it says what AWS said.</summary>
+/// <summary>Reports usage (AWS Marketplace Metering API, BatchMeterUsage). Decides nothing: it returns the answers of AWS.</summary>
 internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonAWSMarketplaceMetering metering)
 {
     /// <summary>Key of the client, which sends once per call.</summary>
@@ -49,13 +49,12 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
-    // Of these AWS says that one record of the request is at fault, not which. The product code is the request's: where it is wrong, all
-    // wait.
+    // AWS answers these where one record of the request is at fault, but does not say which. A wrong product code is none of them: it
+    // belongs to the request, so all records wait.
     private static readonly HashSet<string> _faultsOfARecord = new(StringComparer.Ordinal)
     {
         "TimestampOutOfBoundsException", "InvalidLicenseException", "InvalidUsageDimensionException", "InvalidTagException",
-        "InvalidUsageAllocationsException",
-        "InvalidCustomerIdentifierException", "ValidationException",
+        "InvalidUsageAllocationsException", "InvalidCustomerIdentifierException", "ValidationException",
     };
 
     /// <param name="productCode">Null for a product with concurrent agreements, where the licence of each report says it.</param>
@@ -94,7 +93,7 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
 
     private static UsageAnswer[] All(IReadOnlyList<UsageReport> batch, UsageAnswer answer) => [.. batch.Select(_ => answer)];
 
-    /// <summary>By what AWS repeats of each record, not by place; a report that is not mentioned stays unknown.</summary>
+    /// <summary>Matched by the fields that AWS repeats, not by position; a report that is not mentioned stays unknown.</summary>
     private static UsageAnswer[] Match(IReadOnlyList<UsageReport> batch, BatchMeterUsageResponse answer)
     {
         var answers = All(batch, new(UsageVerdict.Unknown, Code: "NoResult"));
