@@ -2,7 +2,8 @@
 -- a month, and is never read again. The lock holds off an issue that would not see the charge.
 create or replace function billing.charge_month() returns trigger language plpgsql as $$
 begin
-  if (select state from billing.invoice where tenant_id = new.tenant_id and kind = 'statement' and period @> (new.occurred_at at time zone 'UTC')::date
+  if (select state from billing.invoice
+      where tenant_id = new.tenant_id and kind = 'statement' and period @> (new.occurred_at at time zone 'UTC')::date
       for share) = 'issued' then
     new.occurred_at := clock_timestamp();
   end if;

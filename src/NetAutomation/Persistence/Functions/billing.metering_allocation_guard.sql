@@ -1,13 +1,13 @@
 -- A record is filled in the transaction that makes it, with charges of its payer up to its hour; so its sum cannot be wrong afterwards.
 create or replace function billing.metering_allocation_guard() returns trigger language plpgsql as $$
 begin
-  if exists (
-    select from added a
-    join billing.charge c on c.tenant_id = a.tenant_id and c.id = a.charge_id
-    left join billing.metering_record r on r.tenant_id = a.tenant_id and r.id = a.record_id and r.xmin = pg_current_xact_id()::xid
-    where r.id is null or c.payer_id <> r.payer_id or c.occurred_hour > r.hour) then
-    perform billing.metering_refuse('a charge joins a new record of its payer, of its hour or later');
-  end if;
+  perform billing.refuse_if(
+    exists (
+      select from added a
+        join billing.charge c on c.tenant_id = a.tenant_id and c.id = a.charge_id
+        left join billing.metering_record r on r.tenant_id = a.tenant_id and r.id = a.record_id and r.xmin = pg_current_xact_id()::xid
+      where r.id is null or c.payer_id <> r.payer_id or c.occurred_hour > r.hour),
+    'a charge joins a new record of its payer, of its hour or later');
   return null;
 end $$;
 create or replace trigger guard after insert on billing.metering_allocation referencing new table as added

@@ -1,6 +1,7 @@
--- What a tenant owes on invoices that were due before this time. A credit note lowers the issued invoice that its charge stands on, at once,
--- and not the invoice that carries it; each is rounded as the lines are. Credit balances count at once.
-create or replace function billing.overdue(p_tenant uuid, p_before timestamptz) returns table (owed bigint, due_at timestamptz, number text) language sql stable as $$
+-- What a tenant owes on invoices that were due before this time. A credit note lowers at once the issued invoice that its charge stands on,
+-- not the invoice that carries it; each is rounded as the lines are. Credit balances count at once.
+create or replace function billing.overdue(p_tenant uuid, p_before timestamptz)
+returns table (owed bigint, due_at timestamptz, number text) language sql stable as $$
   with note as (
     select i.id as of_invoice, l.invoice_id as on_invoice, a.credits, c.sku, coalesce(c.price_version_id, c.id) as price, a.amount_micros
     from billing.adjustment a
@@ -18,7 +19,8 @@ create or replace function billing.overdue(p_tenant uuid, p_before timestamptz) 
       - coalesce((select sum(p.amount_micros) from billing.payment p where p.tenant_id = n.tenant_id and p.invoice_id = n.id), 0) as micros
     from billing.invoice n left join (select invoice_id, sum(micros) as micros from moved group by 1) m on m.invoice_id = n.id
     where n.tenant_id = p_tenant and n.kind = 'invoice' and n.state = 'issued')
-  select sum(d.micros)::bigint, min(d.due_at) filter (where d.micros > 0), (array_agg(d.number order by d.due_at, d.seq) filter (where d.micros > 0))[1]
+  select sum(d.micros)::bigint, min(d.due_at) filter (where d.micros > 0),
+    (array_agg(d.number order by d.due_at, d.seq) filter (where d.micros > 0))[1]
   from debt d where d.due_at < p_before or d.micros < 0
   having sum(d.micros) > 0
 $$;

@@ -1,5 +1,6 @@
 -- Holds a table to one tenant per transaction, for its owner too. The sub-select is evaluated once, so indexes still serve.
-create or replace procedure web.tenant_table(target regclass, app text, system text) language plpgsql as $$
+create or replace procedure web.tenant_table(target regclass, app text, system text, append_only boolean default false)
+language plpgsql as $$
 begin
   execute format('alter table %s enable row level security', target);
   execute format('alter table %s force row level security', target);
@@ -9,4 +10,5 @@ begin
   execute format('create policy system on %s to na_system using (true) with check (true)', target);
   if app <> '' then execute format('grant %s on %s to na_app', app, target); end if;
   if system <> '' then execute format('grant %s on %s to na_system', system, target); end if;
+  if append_only then call web.append_only(target); end if;
 end $$;

@@ -3,7 +3,7 @@ create schema billing;
 grant usage on schema billing to na_app, na_system;
 \ir ../Functions/billing.document_number.sql
 
--- Whom usage is metered to: a licence of a product with concurrent agreements, else the product itself, and the buyer's account.
+-- The customer whose usage AWS meters: the licence of a product with concurrent agreements, otherwise the product; and the buyer's account.
 create table billing.payer (
   tenant_id uuid not null references onboarding.tenant (tenant_id),
   id uuid not null,
@@ -12,11 +12,11 @@ create table billing.payer (
   aws_account text not null check (aws_account ~ '^[0-9]{12}$'),
   meter_key text not null generated always as (coalesce(license_arn, product_code)) stored,
   opened_at timestamptz not null default now(),
-  -- The agreement ended: what is still to come is reported without waiting for the hour to close.
+  -- The agreement ended: its last usage is reported without waiting for the end of the hour.
   closed_at timestamptz,
   -- AWS answered CustomerNotSubscribed.
   refused_at timestamptz,
-  -- When AWS was last asked what the payer bought; null: to be asked soon.
+  -- When AWS was last asked for the payer's contracts; null: to be asked soon.
   contracts_at timestamptz,
   primary key (tenant_id, id),
   unique (tenant_id, meter_key, aws_account),
@@ -69,6 +69,14 @@ create table billing.price_version (
 create index on billing.price_version (sku text_pattern_ops);
 grant select on billing.price_version to na_app, na_system;
 grant insert, update (valid) on billing.price_version to na_system;
+-- A price is only ever ended, never edited; past prices stay as they were. A range that was already ended stays so, and none that is in
+-- force is ended in the past.
+create trigger change before update on billing.price_version for each row
+  when (to_jsonb(new) - 'valid' is distinct from to_jsonb(old) - 'valid' or lower(new.valid) is distinct from lower(old.valid)
+    or not upper_inf(old.valid) or upper_inf(new.valid) or upper(new.valid) < now())
+  execute function web.refuse_change('a price version is immutable; it can only be ended, and not in the past');
+create trigger remove before delete on billing.price_version for each row
+  execute function web.refuse_change('a price version is immutable; it can only be ended, and not in the past');
 
 create table billing.reservation (
   tenant_id uuid not null references billing.account (tenant_id),
@@ -91,8 +99,7 @@ create table billing.reservation (
   foreign key (price_version_id, currency) references billing.price_version (id, currency),
   foreign key (price_version_id, currency, unit_micros) references billing.price_version (id, currency, unit_micros)
 );
-call web.tenant_table('billing.reservation', 'select, insert', 'select');
-call web.append_only('billing.reservation');
+call web.tenant_table('billing.reservation', 'select, insert', 'select', append_only => true);
 
 -- Exactly one source: a settled reservation, a purchase or an adjustment.
 create table billing.charge (
@@ -126,8 +133,7 @@ create table billing.charge (
   foreign key (price_version_id, currency) references billing.price_version (id, currency)
 );
 create index on billing.charge (tenant_id, occurred_at);
-call web.tenant_table('billing.charge', 'select, insert', 'select, insert');
-call web.append_only('billing.charge');
+call web.tenant_table('billing.charge', 'select, insert', 'select, insert', append_only => true);
 
 -- Every number of a settlement is either copied from its reservation or checked against it.
 create table billing.settlement (
@@ -156,14 +162,14 @@ create table billing.settlement (
   check (free_quantity = least(quantity, reserved_free)),
   check (amount_micros = (quantity - free_quantity) * unit_micros),
   constraint settlement_reservation foreign key
-    (tenant_id, reservation_id, run_id, component, reserved_quantity, reserved_free, unit_micros, reserved_micros, currency, price_version_id, channel)
+    (tenant_id, reservation_id, run_id, component, reserved_quantity, reserved_free, unit_micros, reserved_micros, currency,
+     price_version_id, channel)
     references billing.reservation
     (tenant_id, id, run_id, component, quantity, free_quantity, unit_micros, amount_micros, currency, price_version_id, channel),
   foreign key (tenant_id, charge_id, reservation_id, amount_micros, currency, channel)
     references billing.charge (tenant_id, id, reservation_id, amount_micros, currency, channel) deferrable initially deferred
 );
-call web.tenant_table('billing.settlement', 'select, insert', 'select');
-call web.append_only('billing.settlement');
+call web.tenant_table('billing.settlement', 'select, insert', 'select', append_only => true);
 
 -- A charge of a run exists only through the settlement that made it.
 alter table billing.charge add foreign key (tenant_id, reservation_id) references billing.settlement (tenant_id, reservation_id)
@@ -181,6 +187,10 @@ create table billing.free_allowance (
   check (held + used <= granted)
 );
 call web.tenant_table('billing.free_allowance', 'select, insert, update', 'select');
+create trigger change before insert or update on billing.free_allowance for each row when (pg_trigger_depth() = 0)
+  execute function web.refuse_change('the free allowance follows reservations and settlements');
+create trigger remove before delete on billing.free_allowance for each row
+  execute function web.refuse_change('the free allowance follows reservations and settlements');
 
 create table billing.usage_event (
   tenant_id uuid not null,
@@ -204,8 +214,7 @@ create unique index usage_event_meaning on billing.usage_event
   (tenant_id, run_id, meter, coalesce(device_id, '00000000-0000-0000-0000-000000000000')) where reverses is null;
 create index usage_event_page on billing.usage_event (tenant_id, run_id, event_id);
 create index on billing.usage_event (tenant_id, occurred_at);
-call web.tenant_table('billing.usage_event', 'select, insert', 'select, insert');
-call web.append_only('billing.usage_event');
+call web.tenant_table('billing.usage_event', 'select, insert', 'select, insert', append_only => true);
 
 -- Charges that no record holds yet: written with the charge, deleted with its allocation, and in no other way.
 create table billing.metering_backlog (
@@ -216,11 +225,15 @@ create table billing.metering_backlog (
   primary key (tenant_id, payer_id, occurred_hour, charge_id)
 );
 call web.tenant_table('billing.metering_backlog', 'insert', 'select, insert, delete');
+create trigger write before insert on billing.metering_backlog for each row when (pg_trigger_depth() = 0)
+  execute function web.refuse_change('the backlog is written with the charge');
+create trigger change before update on billing.metering_backlog for each row
+  execute function web.refuse_change('the backlog is not changed');
 -- The oldest hour that waits, over all payers.
 create index on billing.metering_backlog (occurred_hour);
 
--- One sealed number per payer, dimension and hour. Records of a payer are a chain: what is less than a unit, or below zero, goes from each
--- to the next, so nothing is lost to rounding and credits consume later usage.
+-- One sealed number per payer, dimension and hour. The records of a payer are a chain: each carries what is less than a unit, or below
+-- zero, to the next, so that rounding loses nothing and credits consume later usage.
 create table billing.metering_record (
   tenant_id uuid not null,
   id uuid not null,
@@ -243,7 +256,7 @@ create table billing.metering_record (
   state text not null default 'sealed' check (state in ('sealed', 'accepted', 'parked', 'carried')),
   aws_record_id text,
   error_code text,
-  -- When it may be sent next; while a process sends it, when that process is given up.
+  -- Earliest next attempt; while a process sends it, the time at which that process is presumed dead.
   due_at timestamptz not null default now(),
   sealed_at timestamptz not null default now(),
   reported_at timestamptz,
@@ -266,7 +279,8 @@ create table billing.metering_record (
 );
 create index on billing.metering_record (hour) where state = 'sealed';
 create index on billing.metering_record (id);
-call web.tenant_table('billing.metering_record', 'select', 'select, insert, update (state, aws_record_id, error_code, due_at, reported_at)');
+call web.tenant_table(
+  'billing.metering_record', 'select', 'select, insert, update (state, aws_record_id, error_code, due_at, reported_at)');
 
 create table billing.metering_allocation (
   tenant_id uuid not null,
@@ -276,15 +290,15 @@ create table billing.metering_allocation (
   currency char(3) not null,
   amount_micros bigint not null,
   primary key (tenant_id, charge_id),
-  foreign key (tenant_id, charge_id, channel, currency, amount_micros) references billing.charge (tenant_id, id, channel, currency, amount_micros),
+  foreign key (tenant_id, charge_id, channel, currency, amount_micros)
+    references billing.charge (tenant_id, id, channel, currency, amount_micros),
   foreign key (tenant_id, record_id) references billing.metering_record (tenant_id, id)
 );
 create index on billing.metering_allocation (tenant_id, record_id);
-call web.tenant_table('billing.metering_allocation', 'select', 'select, insert');
-call web.append_only('billing.metering_allocation');
+call web.tenant_table('billing.metering_allocation', 'select', 'select, insert', append_only => true);
 
--- Written and committed before each call. An outcome of null or unknown means that AWS may hold the record; duplicate, that it holds one of
--- this hour; absent, that a person made sure it does not hold this one.
+-- Written and committed before each call. The outcomes null and unknown mean that AWS may hold the record; duplicate, that it holds a
+-- record of this hour; absent, that a person made sure that it does not hold this one.
 create table billing.metering_attempt (
   tenant_id uuid not null,
   record_id uuid not null,
@@ -299,7 +313,7 @@ create table billing.metering_attempt (
 );
 call web.tenant_table('billing.metering_attempt', 'select', 'select, insert, update (outcome, code, ended_at)');
 
--- What a parked record could not report becomes part of a later one's sum, once.
+-- The amount that a parked record could not report, added once to the sum of a later record.
 create table billing.metering_carry (
   tenant_id uuid not null,
   record_id uuid not null,
@@ -316,7 +330,7 @@ create table billing.metering_carry (
 create index on billing.metering_carry (tenant_id, into_record_id);
 call web.tenant_table('billing.metering_carry', 'select', 'select, insert, update (into_record_id)');
 
--- How long usage has waited to be reported, as it was last said; so that any number of processes say it once.
+-- The level that was last logged for usage that waits to be reported, so that all processes together log a change once.
 create table billing.metering_watch (
   one boolean primary key default true check (one),
   level text not null default 'ok' check (level in ('ok', 'warning', 'error')),
@@ -378,7 +392,10 @@ create table billing.invoice (
 create index invoice_due on billing.invoice (tenant_id, due_at) where state = 'issued' and kind = 'invoice';
 create index invoice_draft on billing.invoice (upper(period)) where state = 'draft';
 -- FOR SHARE needs UPDATE on one column of the invoice; the guard lets the application role change none.
-call web.tenant_table('billing.invoice', 'select, insert (tenant_id, id, kind, currency, period), update (state)', 'select, insert, update');
+call web.tenant_table(
+  'billing.invoice', 'select, insert (tenant_id, id, kind, currency, period), update (state)', 'select, insert, update');
+create trigger begin before insert on billing.invoice for each row when (new.state <> 'draft')
+  execute function web.refuse_change('an invoice begins as a draft');
 
 -- A charge stands on one live invoice at a time. Voiding an invoice releases its lines through the foreign key, and nothing else does.
 create table billing.invoice_line (
@@ -391,13 +408,20 @@ create table billing.invoice_line (
   amount_micros bigint not null,
   live boolean not null default true,
   primary key (tenant_id, charge_id, invoice_id),
-  foreign key (tenant_id, charge_id, channel, currency, amount_micros) references billing.charge (tenant_id, id, channel, currency, amount_micros),
-  foreign key (tenant_id, invoice_id, kind, currency, live) references billing.invoice (tenant_id, id, kind, currency, live) on update cascade
+  foreign key (tenant_id, charge_id, channel, currency, amount_micros)
+    references billing.charge (tenant_id, id, channel, currency, amount_micros),
+  foreign key (tenant_id, invoice_id, kind, currency, live)
+    references billing.invoice (tenant_id, id, kind, currency, live) on update cascade
 );
 create unique index invoice_line_once on billing.invoice_line (tenant_id, charge_id) where live;
 create index on billing.invoice_line (tenant_id, invoice_id);
 call web.tenant_table('billing.invoice_line', 'select, insert', 'select, insert');
 create trigger append_only_truncate before truncate on billing.invoice_line for each statement execute function web.refuse_change();
+create trigger change before update on billing.invoice_line for each row
+  when (new.live or not old.live or to_jsonb(new) - 'live' is distinct from to_jsonb(old) - 'live')
+  execute function web.refuse_change('a line is only ever released, by voiding its invoice');
+create trigger remove before delete on billing.invoice_line for each row
+  execute function web.refuse_change('a line is only ever released, by voiding its invoice');
 
 create table billing.payment (
   tenant_id uuid not null,
@@ -412,8 +436,7 @@ create table billing.payment (
   unique (tenant_id, invoice_id, reference),
   foreign key (tenant_id, invoice_id) references billing.invoice (tenant_id, id)
 );
-call web.tenant_table('billing.payment', 'select', 'select, insert');
-call web.append_only('billing.payment');
+call web.tenant_table('billing.payment', 'select', 'select, insert', append_only => true);
 
 -- A correction: the exact opposite of one charge, or an amount. It makes exactly one charge, and that charge exists only through it.
 create table billing.adjustment (
@@ -445,17 +468,17 @@ create table billing.adjustment (
   check (num_nonnulls(reverses, reverses_channel) = case kind when 'reversal' then 2 else 0 end),
   check (num_nonnulls(credits, credit_note) in (0, 2)),
   check (credits is null or kind = 'reversal'),
-  foreign key (tenant_id, reverses, reverses_channel, currency, reversed_micros) references billing.charge (tenant_id, id, channel, currency, amount_micros),
-  foreign key (tenant_id, charge_id, channel, currency, amount_micros) references billing.charge (tenant_id, id, channel, currency, amount_micros)
-    deferrable initially deferred,
+  foreign key (tenant_id, reverses, reverses_channel, currency, reversed_micros)
+    references billing.charge (tenant_id, id, channel, currency, amount_micros),
+  foreign key (tenant_id, charge_id, channel, currency, amount_micros)
+    references billing.charge (tenant_id, id, channel, currency, amount_micros) deferrable initially deferred,
   foreign key (tenant_id, credits) references billing.invoice (tenant_id, id),
   foreign key (tenant_id, credit_note_before) references billing.adjustment (tenant_id, credit_note)
 );
 create index on billing.adjustment (id);
 alter table billing.charge add foreign key (tenant_id, adjustment_id, id, amount_micros, currency, channel)
   references billing.adjustment (tenant_id, id, charge_id, amount_micros, currency, channel);
-call web.tenant_table('billing.adjustment', 'select', 'select, insert');
-call web.append_only('billing.adjustment');
+call web.tenant_table('billing.adjustment', 'select', 'select, insert', append_only => true);
 
 create table billing.receipt_head (
   tenant_id uuid primary key,
@@ -486,8 +509,7 @@ create table billing.receipt (
   unique (tenant_id, run_id, device_id),
   unique (tenant_id, hash)
 );
-call web.tenant_table('billing.receipt', 'select, insert', 'select');
-call web.append_only('billing.receipt');
+call web.tenant_table('billing.receipt', 'select, insert', 'select', append_only => true);
 
 create table billing.budget (
   tenant_id uuid primary key,
@@ -508,8 +530,8 @@ create table billing.finding (
 );
 call web.tenant_table('billing.finding', '', 'select, insert, delete');
 
--- The charges of runs, taken apart by device where the receipts of the run add up to the charge, and what takes them back likewise. What
--- the receipts add up to is asked once for a charge, not once for each of its devices.
+-- The charges of runs and their reversals, split by device where the receipts of the run add up to the charge. The sum of the receipts is
+-- computed once for a charge, not once for each of its devices.
 create view billing.charge_part with (security_invoker = true) as
 select c.tenant_id, c.id as charge_id, c.occurred_at, s.run_id, s.component, d.device_id,
   case when d.device_id is null then c.quantity else sign(c.quantity)::bigint end as quantity,
@@ -521,5 +543,6 @@ from billing.charge c
   left join lateral (
     select sum(t.price_micros) as amount from billing.receipt t
     where s.component = 'device' and t.tenant_id = c.tenant_id and t.run_id = s.run_id offset 0) t on true
-  left join billing.receipt d on d.tenant_id = c.tenant_id and d.run_id = s.run_id and d.price_micros > 0 and t.amount = abs(c.amount_micros);
+  left join billing.receipt d
+    on d.tenant_id = c.tenant_id and d.run_id = s.run_id and d.price_micros > 0 and t.amount = abs(c.amount_micros);
 grant select on billing.charge_part to na_app, na_system;

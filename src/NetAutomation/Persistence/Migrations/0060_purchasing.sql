@@ -23,8 +23,7 @@ create table purchasing.purchase (
   check (renewal_of is null or kind = 'rental'),
   check (kind <> 'contract' or price_micros = 0)
 );
-call web.tenant_table('purchasing.purchase', 'select, insert', 'select, insert');
-call web.append_only('purchasing.purchase');
+call web.tenant_table('purchasing.purchase', 'select, insert', 'select, insert', append_only => true);
 
 create table purchasing.entitlement (
   tenant_id uuid not null,

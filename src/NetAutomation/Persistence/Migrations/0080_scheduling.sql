@@ -26,7 +26,7 @@ create table scheduling.schedule (
 create index schedule_due on scheduling.schedule (next_at) where enabled;
 call web.tenant_table('scheduling.schedule', 'select, insert, update, delete', 'select, update (enabled, version)');
 
--- The key is what makes an occurrence happen once, whoever finds it due and however often.
+-- The primary key lets an occurrence happen once, no matter how many processes find it due and how often.
 create table scheduling.occurrence (
   tenant_id uuid not null,
   schedule_id uuid not null,
@@ -35,7 +35,7 @@ create table scheduling.occurrence (
   code text,
   detail text,
   run_id uuid,
-  -- Beside why an occurrence was blocked: when its run may start, or for one that started none the next occurrence.
+  -- Of a blocked occurrence: when its run may start; of one that started none: the next occurrence.
   eligible_at timestamptz,
   found_at timestamptz not null default now(),
   primary key (tenant_id, schedule_id, at),
