@@ -3,18 +3,10 @@ using NetAutomation.Billing.Metering;
 
 namespace NetAutomation.Billing;
 
-/// <summary>
-/// Reports to AWS Marketplace the usage that settles there. Each method may be called at any time, by any number of processes
-/// (Billing/README.md).
-/// </summary>
+/// <summary>Reports to AWS Marketplace the usage that settles there. Any number of processes may do it at any time.</summary>
 internal sealed class UsageReporting(SealUsage seal, SendUsage send, WatchUsage watch)
 {
-    /// <summary>Freezes the hours that have closed.</summary>
-    public Task Seal(CancellationToken cancel) => seal.Run(closedOnly: false, cancel);
-
-    /// <summary>
-    /// Sends sealed records, then seals and sends what is due, ended agreements first. A step that fails stops no other.
-    /// </summary>
+    /// <summary>Sends sealed records, then seals and sends what is due, ended agreements first. A step that fails stops no other.</summary>
     public async Task Report(CancellationToken cancel)
     {
         Exception? first = null;

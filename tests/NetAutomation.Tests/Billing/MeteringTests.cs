@@ -391,7 +391,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
 
         // The usage is sealed with the last closed hour, but AWS refuses it.
         await fixture.Fault(customer, "throttle");
-        await one.All.Seal(default);
+        await one.Seal.Run(closedOnly: false, default);
         await one.Send.Run(default);
         clock.AdjustTime(start.AddHours(6).AddMinutes(1));
         await Look();
@@ -418,7 +418,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         var customer = await fixture.Subscribe();
         await fixture.Charge(customer, 10_000, MeteringFixture.Start());
         await using var reporter = fixture.Reporter(TimeProvider.System, dimension: "");
-        await reporter.All.Seal(default);
+        await reporter.Seal.Run(closedOnly: false, default);
         (await fixture.Records(customer, MeteringFixture.Start())).ShouldBeEmpty();
     }
 
@@ -430,7 +430,7 @@ public sealed class MeteringWatchTests(PostgresServer postgres)
         await fixture.Charge(mine, 10_000, MeteringFixture.Start());
         await fixture.Charge(other, 20_000, MeteringFixture.Start());
         await using var reporter = fixture.Reporter(TimeProvider.System);
-        await reporter.All.Seal(default);
+        await reporter.Seal.Run(closedOnly: false, default);
         await reporter.All.Report(default);
         (await fixture.SimulatorRecords(mine)).ShouldHaveSingleItem().Quantity.ShouldBe(1);
         (await fixture.SimulatorRecords(other)).ShouldHaveSingleItem().Quantity.ShouldBe(2);

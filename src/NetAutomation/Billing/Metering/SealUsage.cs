@@ -27,7 +27,7 @@ internal sealed partial class SealUsage(
         // The same hours as below, so that a payer with nothing to seal is not locked.
         var heartbeat = options.Value.Heartbeat && !closedOnly;
         var (open, closed) = (Newest(closed: false), Newest(closed: true));
-        var payers = await db.Query<Due>(
+        var payers = await db.Query<DuePayer>(
             $"""
             select p.tenant_id, p.id from billing.payer p
             cross join lateral (select case when p.closed_at is null then {open} else {closed} end as newest) h
@@ -106,7 +106,7 @@ internal sealed partial class SealUsage(
     }
 
     private async Task Write(
-        TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, Link last, List<Charge> charges, List<Carried> carried,
+        TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, Tail last, List<Charge> charges, List<Carried> carried,
         CancellationToken cancel)
     {
         var unit = product.Value.UnitMicros;
@@ -143,7 +143,7 @@ internal sealed partial class SealUsage(
     }
 
     /// <summary>The end of the payer's chain; null where this hour, or a later one, is sealed already.</summary>
-    private async Task<Link?> Last(TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, CancellationToken cancel)
+    private async Task<Tail?> Last(TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, CancellationToken cancel)
     {
         // The key of AWS is the buyer's: one who registered again may be another tenant here.
         var taken = await db.Scalar<bool>(
@@ -152,13 +152,13 @@ internal sealed partial class SealUsage(
                            and dimension = {product.Value.Dimension} and hour = {hour})
             """,
             cancel);
-        var ends = await db.Query<Link>(
+        var ends = await db.Query<Tail>(
             $"""
             select seq, hour, carry_out_micros as carry from billing.metering_record
             where tenant_id = {tenant.Value} and payer_id = {payer} order by seq desc limit 1
             """,
             cancel);
-        var last = ends is [var end] ? end : new Link(0, null, 0);
+        var last = ends is [var end] ? end : new Tail(0, null, 0);
         return taken || last.Hour >= hour ? null : last;
     }
 
@@ -171,11 +171,11 @@ internal sealed partial class SealUsage(
 
     private static DateTimeOffset Hour(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
 
-    private sealed record Due(TenantId TenantId, Guid Id);
+    private sealed record DuePayer(TenantId TenantId, Guid Id);
 
     private sealed record Payer(string MeterKey, string AwsAccount, bool Closed);
 
-    private sealed record Link(long Seq, DateTimeOffset? Hour, long Carry);
+    private sealed record Tail(long Seq, DateTimeOffset? Hour, long Carry);
 
     private sealed record Charge(Guid Id, string Block, long AmountMicros);
 
