@@ -1,4 +1,3 @@
-using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
