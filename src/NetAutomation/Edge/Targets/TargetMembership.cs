@@ -1,4 +1,3 @@
-using Amazon.ElasticLoadBalancingV2.Model;
 using Microsoft.Extensions.Options;
 using NetAutomation.Web;
 
