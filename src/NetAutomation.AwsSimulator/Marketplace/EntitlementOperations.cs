@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using NetAutomation.AwsSimulator.State;
 using NetAutomation.AwsSimulator.Wire;
 
 namespace NetAutomation.AwsSimulator.Marketplace;
