@@ -52,13 +52,6 @@ internal class NetAutomationDb : DbContext
     public Task<List<T>> Query<T>(FormattableString sql, CancellationToken cancel = default) =>
         Send([sql], (_, reader) => All<T>(reader, cancel), cancel);
 
-    /// <summary>
-    /// A query in the transaction, or by itself where there is none: then it sees rows of this tenant only, in one round trip where a
-    /// transaction around it makes two more.
-    /// </summary>
-    public Task<List<T>> QueryAs<T>(TenantId tenant, FormattableString sql, CancellationToken cancel) =>
-        Send([sql], (_, reader) => All<T>(reader, cancel), cancel, tenant);
-
     /// <summary>Two queries, the second after the first, in one round trip.</summary>
     /// <param name="tenant">Where there is no transaction: the two see rows of this tenant only.</param>
     public Task<(List<TFirst> First, List<TSecond> Second)> Query<TFirst, TSecond>(
@@ -72,6 +65,13 @@ internal class NetAutomationDb : DbContext
                 return (rows, await All<TSecond>(reader, cancel));
             },
             cancel, tenant);
+
+    /// <summary>
+    /// A query in the transaction, or by itself where there is none: then it sees rows of this tenant only, in one round trip where a
+    /// transaction around it makes two more.
+    /// </summary>
+    public Task<List<T>> QueryAs<T>(TenantId tenant, FormattableString sql, CancellationToken cancel) =>
+        Send([sql], (_, reader) => All<T>(reader, cancel), cancel, tenant);
 
     /// <summary>Row by row, for results that do not fit into memory. The connection does nothing else meanwhile.</summary>
     public async IAsyncEnumerable<T> Stream<T>(FormattableString sql, [EnumeratorCancellation] CancellationToken cancel)

@@ -54,8 +54,14 @@ public sealed class PlatformRulesTests
     {
         var folder = ContentFolder.Read($"{_root}/src/Platforms/{name}");
         var manifest = PlatformManifest.Read(folder);
-        var seen = JsonNode.Parse(await Engine($"import json, platforms; d = '{_root}/src/Platforms/{name}'; platforms.words(d); "
-            + "p = platforms.read(d); print(json.dumps({'platform': p, 'known': p['connection'] in platforms.CONNECTIONS, 'modules': platforms.modules(d)}))"))!;
+        var seen = JsonNode.Parse(await Engine(
+            $$"""
+            import json, platforms
+            d = '{{_root}}/src/Platforms/{{name}}'
+            platforms.words(d)
+            p = platforms.read(d)
+            print(json.dumps({'platform': p, 'known': p['connection'] in platforms.CONNECTIONS, 'modules': platforms.modules(d)}))
+            """))!;
 
         JsonNode.DeepEquals(seen["platform"], folder.Yaml("platform.yaml").Root)
             .ShouldBeTrue("the service and the engine read the file alike");
@@ -64,7 +70,11 @@ public sealed class PlatformRulesTests
         Directory.GetFiles($"{_root}/src/Blocks", $"{name}.yml", SearchOption.AllDirectories)
             .ShouldNotBeEmpty("at least one block runs on it");
         Assert.SkipUnless(File.Exists("/usr/bin/ansible-playbook"), "needs Ansible");
-        await Engine($"import importlib, ansible.cli.playbook, ansible.plugins.loader; [importlib.import_module(m) for m in {seen["modules"]!.ToJsonString()}]");
+        await Engine(
+            $"""
+            import importlib, ansible.cli.playbook, ansible.plugins.loader
+            [importlib.import_module(m) for m in {seen["modules"]!.ToJsonString()}]
+            """);
     }
 
     private static async Task<string> Engine(string code)
@@ -72,7 +82,7 @@ public sealed class PlatformRulesTests
         using var process =
             Process.Start(
                 new ProcessStartInfo(
-                    "/usr/bin/python3", ["-B", "-c", $"import sys; sys.path.insert(0, '{_root}/src/Ansible/engine'); {code}"])
+                    "/usr/bin/python3", ["-B", "-c", $"import sys; sys.path.insert(0, '{_root}/src/Ansible/engine')\n{code}"])
                 {
                     RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
                 })!;

@@ -172,7 +172,7 @@ public sealed class RunEndingTests(PostgresServer postgres)
         {
             var id = device!["deviceId"]!.GetValue<string>();
             var last = outcomeEvents.Last(item => item!["deviceId"]!.GetValue<string>() == id)!["data"]!;
-            last["outcome"]!.GetValue<string>().ShouldBe(device!["outcome"]!.GetValue<string>());
+            last["outcome"]!.GetValue<string>().ShouldBe(device["outcome"]!.GetValue<string>());
             $"{last["changed"]} {last["code"]}".ShouldBe($"{device["changed"]} {device["code"]}");
         }
     }

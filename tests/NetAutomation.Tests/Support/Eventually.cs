@@ -37,7 +37,8 @@ internal static class Eventually
     public static async Task<bool> Within(TimeSpan limit, Func<Task<bool>> condition)
     {
         var begun = Stopwatch.GetTimestamp();
-        for (var pause = TimeSpan.FromMilliseconds(10); !await condition(); pause = pause * 2 < _longest ? pause * 2 : _longest)
+        var pause = TimeSpan.FromMilliseconds(10);
+        while (!await condition())
         {
             if (Stopwatch.GetElapsedTime(begun) > limit)
             {
@@ -45,6 +46,7 @@ internal static class Eventually
             }
 
             await Task.Delay(pause);
+            pause = pause * 2 < _longest ? pause * 2 : _longest;
         }
 
         return true;

@@ -57,7 +57,8 @@ create table quartz.qrtz_simple_triggers (
   repeat_interval bigint not null,
   times_triggered bigint not null,
   primary key (sched_name,trigger_name,trigger_group),
-  foreign key (sched_name,trigger_name,trigger_group) references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
+  foreign key (sched_name,trigger_name,trigger_group)
+    references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
 );
 create table quartz.qrtz_cron_triggers (
   sched_name text not null,
@@ -66,7 +67,8 @@ create table quartz.qrtz_cron_triggers (
   cron_expression text not null,
   time_zone_id text,
   primary key (sched_name,trigger_name,trigger_group),
-  foreign key (sched_name,trigger_name,trigger_group) references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
+  foreign key (sched_name,trigger_name,trigger_group)
+    references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
 );
 create table quartz.qrtz_simprop_triggers (
   sched_name text not null,
@@ -85,7 +87,8 @@ create table quartz.qrtz_simprop_triggers (
   bool_prop_2 bool null,
   time_zone_id text null,
   primary key (sched_name,trigger_name,trigger_group),
-  foreign key (sched_name,trigger_name,trigger_group) references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
+  foreign key (sched_name,trigger_name,trigger_group)
+    references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
 );
 create table quartz.qrtz_blob_triggers (
   sched_name text not null,
@@ -93,7 +96,8 @@ create table quartz.qrtz_blob_triggers (
   trigger_group text not null,
   blob_data bytea null,
   primary key (sched_name,trigger_name,trigger_group),
-  foreign key (sched_name,trigger_name,trigger_group) references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
+  foreign key (sched_name,trigger_name,trigger_group)
+    references quartz.qrtz_triggers (sched_name,trigger_name,trigger_group) on delete cascade
 );
 create table quartz.qrtz_calendars (
   sched_name text not null,
