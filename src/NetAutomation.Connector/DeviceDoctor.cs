@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Connector;
 
@@ -26,8 +27,7 @@ internal static class DeviceDoctor
                     + "reach it");
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(_patience);
+        using var timeout = cancel.Within(_patience);
         using var socket = new Socket(device.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {

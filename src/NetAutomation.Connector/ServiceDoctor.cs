@@ -49,8 +49,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             return [literal];
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(_patience);
+        using var timeout = cancel.Within(_patience);
         try
         {
             var addresses = await Dns.GetHostAddressesAsync(state.Endpoint, timeout.Token);
@@ -74,8 +73,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         {
             var target = new IPEndPoint(address, state.Port);
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            timeout.CancelAfter(_patience);
+            using var timeout = cancel.Within(_patience);
             try
             {
                 await socket.ConnectAsync(target, timeout.Token);
@@ -140,8 +138,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
         }
 
         await using var tls = new SslStream(new NetworkStream(socket));
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(_patience);
+        using var timeout = cancel.Within(_patience);
         try
         {
             await tls.AuthenticateAsClientAsync(
@@ -203,8 +200,7 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
 
     private async Task Ask(CancellationToken cancel)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        timeout.CancelAfter(2 * _patience);
+        using var timeout = cancel.Within(2 * _patience);
         try
         {
             using var service = new ServiceClient(state);

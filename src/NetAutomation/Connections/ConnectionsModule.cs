@@ -43,7 +43,8 @@ internal static class ConnectionsModule
                     "connections.reconcile", options.PendingInterval, loop.Run, provider.GetRequiredService<TimeProvider>(),
                     LoopsModule.Log(provider))
                 {
-                    Wait = loop.Wait, FirstPause = options.PendingInterval * 2, LongestPause = options.PendingInterval * 32,
+                    Turn = provider.GetRequiredService<Leadership>().Wait, Wait = loop.Wait, FirstPause = options.PendingInterval * 2,
+                    LongestPause = options.PendingInterval * 32,
                 };
             });
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace NetAutomation.Content;
 
@@ -28,6 +29,20 @@ internal static class ContentManifest
                     "; ", faults.Select(
                         fault => folder.Fault(path, yaml.LineOf(fault.Pointer), $"{fault.Pointer}: {fault.Reason}").Message)))
             : manifest;
+    }
+
+    /// <summary>The text is a regular expression.</summary>
+    public static bool IsPattern(string text)
+    {
+        try
+        {
+            _ = new Regex(text, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 
     // System.Text.Json writes paths as $.prices.apply or $['a b'][0].

@@ -1,6 +1,7 @@
 using Amazon.AWSMarketplaceMetering;
 using Amazon.AWSMarketplaceMetering.Model;
 using Microsoft.Extensions.Options;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Marketplace;
 
@@ -30,8 +31,7 @@ internal sealed class Buyers(IAmazonAWSMarketplaceMetering metering, IOptions<Ma
     /// <summary>The token proves who buys, not that the agreement is active.</summary>
     public async Task<(TokenState State, Buyer? Buyer)> Resolve(string token, CancellationToken cancel)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(_patience);
+        using var deadline = cancel.Within(_patience);
         try
         {
             var buyer = await metering.ResolveCustomerAsync(new ResolveCustomerRequest { RegistrationToken = token }, deadline.Token);

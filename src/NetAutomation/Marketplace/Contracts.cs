@@ -1,5 +1,6 @@
 using Amazon.MarketplaceEntitlementService;
 using Amazon.MarketplaceEntitlementService.Model;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Marketplace;
 
@@ -18,8 +19,7 @@ internal sealed class Contracts(IAmazonMarketplaceEntitlementService entitlement
     public async Task<IReadOnlyList<ContractDimension>> Read(
         string productCode, string? licenseArn, string account, CancellationToken cancel)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(_patience);
+        using var deadline = cancel.Within(_patience);
         var request = new GetEntitlementsRequest
         {
             ProductCode = productCode,

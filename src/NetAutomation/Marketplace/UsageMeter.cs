@@ -2,6 +2,7 @@ using System.Text.Json;
 using Amazon.AWSMarketplaceMetering;
 using Amazon.AWSMarketplaceMetering.Model;
 using Amazon.Runtime;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Marketplace;
 
@@ -61,8 +62,7 @@ internal sealed class UsageMeter([FromKeyedServices(UsageMeter.Client)] IAmazonA
     /// <param name="batch">At most 25 of one product.</param>
     public async Task<UsageReply> Report(string? productCode, IReadOnlyList<UsageReport> batch, CancellationToken cancel)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(_patience);
+        using var deadline = cancel.Within(_patience);
         try
         {
             var request = new BatchMeterUsageRequest { ProductCode = productCode, UsageRecords = [.. batch.Select(Record)] };

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using NetAutomation.Connectors;
 using NetAutomation.Persistence;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Runs;
 
@@ -36,8 +37,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
                 return true;
             }
 
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            patience.CancelAfter(_patience);
+            using var patience = cancel.Within(_patience);
             return await DatabaseOutage.Retry(() => Ask(dial, patience.Token), clock, patience.Token);
         }
     }

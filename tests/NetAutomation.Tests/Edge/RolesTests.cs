@@ -28,7 +28,7 @@ public sealed class RolesTests(PostgresServer postgres)
             "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.measure-queue",
             "runs.refresh-windows", "runs.reopen", "runs.rescue",
             "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused",
-            "tenants.sweep-events",
+            "tenants.sweep-events", "web.lead",
         ]);
     }
 

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace NetAutomation.Tests.Fleet;
 
-/// <summary>Schedulers as processes, with Quartz as it is in production.</summary>
+/// <summary>Schedulers as processes, of which one leads.</summary>
 [Collection("fleet")]
 public sealed class LostSchedulerTests(PostgresServer postgres)
 {

@@ -74,12 +74,12 @@ public sealed class MigrationsTests(PostgresServer postgres)
     public async Task Schema_that_lags_or_is_ahead_is_refused()
     {
         await using var schema = await Schema.Of(postgres);
-        await schema.Run("update web.schema_migration set name = 'migration 9999_later' where name = 'migration 0090_quartz'");
-        (await schema.Mismatch()).ShouldBe("The database lacks migration 0090_quartz: run the migrate verb.");
+        await schema.Run("update web.schema_migration set name = 'migration 9999_later' where name = 'migration 0080_scheduling'");
+        (await schema.Mismatch()).ShouldBe("The database lacks migration 0080_scheduling: run the migrate verb.");
         await schema.Run(
             """
             insert into web.schema_migration
-            select 'migration 0090_quartz', sha256 from web.schema_migration where name = 'migration 9999_later'
+            select 'migration 0080_scheduling', sha256 from web.schema_migration where name = 'migration 9999_later'
             """);
         (await schema.Mismatch()).ShouldBe("The database has migration 9999_later, which this version does not know.");
         (await Should.ThrowAsync<InvalidOperationException>(schema.Apply)).Message.ShouldContain("9999_later");

@@ -126,20 +126,14 @@ public sealed class FireDueTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Two_clustered_processes_fire_on_their_own_and_once()
+    public async Task Two_processes_fire_on_their_own_and_once()
     {
         var database = await postgres.Create();
         await using var fixture = await RunFixture.Start(database, 1, upkeep: true);
         await using var second = await ServiceHost.Start(database);
         await fixture.CreateDueSchedule();
-        await Eventually.Holds(
-            async () => await fixture.Scalar<long>("select count(*) from runs.run") > 0
-                && await fixture.Scalar<long>("select count(*) from quartz.qrtz_scheduler_state") == 2,
-            "a fired schedule and both schedulers");
-
+        await Eventually.Holds(async () => await fixture.Scalar<long>("select count(*) from runs.run") > 0);
         await Task.WhenAll(fixture.Host.Fire(), second.Fire());
         (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
-        (await fixture.Scalar<long>("select count(*) - count(distinct job_name) from quartz.qrtz_triggers"))
-            .ShouldBe(0, "each job has one trigger for all processes");
     }
 }

@@ -13,7 +13,6 @@ using NetAutomation.Persistence;
 using NetAutomation.Tenants;
 using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Web;
-using Npgsql;
 
 namespace NetAutomation.Tests.Support;
 
@@ -30,9 +29,8 @@ public sealed class ServiceHost : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-    private readonly string _system;
 
-    private ServiceHost(WebApplication app, DirectoryInfo folder, string system) => (_app, _folder, _system) = (app, folder, system);
+    private ServiceHost(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
 
     public IServiceProvider Services => _app.Services;
 
@@ -62,7 +60,7 @@ public sealed class ServiceHost : IAsyncDisposable
         ];
         var app = Service.Build([.. own.Concat(settings ?? []).Select(setting => $"--{setting}")], configure);
         await app.StartAsync();
-        return new ServiceHost(app, folder, database.System);
+        return new ServiceHost(app, folder);
     }
 
     internal IPEndPoint Address(Listener listener) => _app.Services.GetRequiredService<EdgeAddresses>().Of(listener);
@@ -160,12 +158,6 @@ public sealed class ServiceHost : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
-        // Quartz opens its connections by connection string, in a pool that outlives the host and its database.
-        await using (var quartz = new NpgsqlConnection(_system))
-        {
-            NpgsqlConnection.ClearPool(quartz);
-        }
-
         _folder.Delete(recursive: true);
     }
 

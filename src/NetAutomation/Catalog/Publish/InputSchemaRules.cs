@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using NetAutomation.Content;
 
 namespace NetAutomation.Catalog.Publish;
 
@@ -142,23 +143,8 @@ internal sealed partial class InputSchemaRules
 
     private static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String;
 
-    private static bool IsPattern(string pattern)
-    {
-        if (!pattern.StartsWith('^') || !pattern.EndsWith('$') || Wide().IsMatch(pattern))
-        {
-            return false;
-        }
-
-        try
-        {
-            _ = new Regex(pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
-            return true;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
+    private static bool IsPattern(string pattern) =>
+        pattern.StartsWith('^') && pattern.EndsWith('$') && !Wide().IsMatch(pattern) && ContentManifest.IsPattern(pattern);
 
     [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9_]{0,63}\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PropertyName();

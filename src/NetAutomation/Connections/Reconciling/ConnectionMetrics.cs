@@ -34,9 +34,6 @@ internal sealed class ConnectionMetrics(IMeterFactory meters)
     private readonly Gauge<double> _oldest = meters.Create(MeterName).CreateGauge<double>(
         "netautomation.connections.oldest_undecided", "s", "For how long the oldest connection has waited for a decision.");
 
-    private readonly Gauge<double> _locked = meters.Create(MeterName).CreateGauge<double>(
-        "netautomation.connections.lock_wait", "s", "For how long another process has kept this one from reconciling.");
-
     public void Round(bool succeeded, TimeSpan took)
     {
         _rounds.Add(1, new KeyValuePair<string, object?>("outcome", succeeded ? "done" : "failed"));
@@ -52,9 +49,6 @@ internal sealed class ConnectionMetrics(IMeterFactory meters)
     public void Throttled(string code) => _throttled.Add(1, new KeyValuePair<string, object?>("code", code));
 
     public void Unbound(int count) => _unbound.Add(count);
-
-    /// <summary>For how long this process has been kept from reconciling by another one that holds the lock.</summary>
-    public void Locked(TimeSpan waited) => _locked.Record(waited.TotalSeconds);
 
     /// <param name="pending">Connections that are not settled.</param>
     /// <param name="oldest">For how long the oldest of those waits that nobody accepted or rejected yet.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Amazon.EC2;
 using Amazon.EC2.Model;
 using Amazon.Runtime;
@@ -38,39 +39,36 @@ internal sealed class EndpointServiceApi(
     /// <summary>All connections of the service, page by page.</summary>
     /// <param name="unreadable">Receives the endpoints that lack an owner or a time, which identify a connection.</param>
     public async IAsyncEnumerable<List<Observed>> Connections(
-        List<string> unreadable, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+        List<string> unreadable, [EnumeratorCancellation] CancellationToken cancel)
     {
-        string? next = null;
-        do
+        await foreach (var page in Pages(
+            next => ec2.DescribeVpcEndpointConnectionsAsync(
+                new DescribeVpcEndpointConnectionsRequest
+                {
+                    MaxResults = PageSize,
+                    NextToken = next,
+                    Filters = [new Filter { Name = "service-id", Values = [ServiceId] }],
+                },
+                cancel),
+            page => page.NextToken, cancel))
         {
-            var request = new DescribeVpcEndpointConnectionsRequest
-            {
-                MaxResults = PageSize,
-                NextToken = next,
-                Filters = [new Filter { Name = "service-id", Values = [ServiceId] }],
-            };
-            var page = await Patiently(() => ec2.DescribeVpcEndpointConnectionsAsync(request, cancel), cancel);
             var ours = (page.VpcEndpointConnections ?? []).Where(each => each.ServiceId == ServiceId).ToLookup(IsReadable);
             unreadable.AddRange(ours[false].Select(each => each.VpcEndpointId ?? ""));
             yield return [.. ours[true].Select(Read)];
-            next = page.NextToken;
         }
-        while (!string.IsNullOrEmpty(next));
     }
 
     public async Task<HashSet<string>> Principals(CancellationToken cancel)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
-        string? next = null;
-        do
+        await foreach (var page in Pages(
+            next => ec2.DescribeVpcEndpointServicePermissionsAsync(
+                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next }, cancel),
+            page => page.NextToken, cancel))
         {
-            var request =
-                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next };
-            var page = await Patiently(() => ec2.DescribeVpcEndpointServicePermissionsAsync(request, cancel), cancel);
             found.UnionWith((page.AllowedPrincipals ?? []).Select(each => each.Principal!));
-            next = page.NextToken;
         }
-        while (!string.IsNullOrEmpty(next));
+
         return found;
     }
 
@@ -138,6 +136,19 @@ internal sealed class EndpointServiceApi(
         }
 
         return faults;
+    }
+
+    private async IAsyncEnumerable<T> Pages<T>(
+        Func<string?, Task<T>> ask, Func<T, string?> nextToken, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        string? next = null;
+        do
+        {
+            var page = await Patiently(() => ask(next), cancel);
+            yield return page;
+            next = nextToken(page);
+        }
+        while (!string.IsNullOrEmpty(next));
     }
 
     private async Task<T> Patiently<T>(Func<Task<T>> call, CancellationToken cancel)

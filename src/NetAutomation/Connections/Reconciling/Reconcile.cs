@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connections.Policy;
 using NetAutomation.Persistence;
+using NetAutomation.Tunnel;
 using NetAutomation.Web;
 
 namespace NetAutomation.Connections.Reconciling;
@@ -92,8 +93,7 @@ internal sealed partial class Reconcile(
     /// <summary>Runs a step that may fail alone: the round goes on to the other steps, and counts as failed.</summary>
     private async Task Attempt(TimeSpan longest, Func<CancellationToken, Task> step, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(longest);
+        using var limit = cancel.Within(longest);
         try
         {
             await step(limit.Token);

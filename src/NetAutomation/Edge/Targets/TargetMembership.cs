@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using NetAutomation.Tunnel;
 using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Targets;
@@ -55,11 +56,9 @@ internal sealed partial class TargetMembership(
         life.StopApplication();
         await _stop.CancelAsync();
         await _registering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        using var farewell = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        farewell.CancelAfter(Farewell);
+        using var farewell = cancellationToken.Within(Farewell);
         await Task.WhenAll(_own.Select(own => Deregister(own, farewell.Token)));
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(TimeSpan.FromSeconds(options.Value.DrainSeconds));
+        using var patience = cancellationToken.Within(TimeSpan.FromSeconds(options.Value.DrainSeconds));
         await Task.WhenAll(
             _own.Select(own => Drain(own, patience.Token))
                 .Append(_own.Count == 0 ? Task.CompletedTask : Task.Delay(_propagation, clock, patience.Token)))

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -75,8 +76,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             mode = "probe", devices = Describe([device], ImmutableDictionary<string, string>.Empty, link),
             timeoutSeconds = Math.Max(1, timeout.TotalSeconds - 2),
         }));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(timeout);
+        using var limit = cancel.Within(timeout);
         await using var kill = limit.Token.Register(process.Kill);
         ProbeResult? result = null;
         await foreach (var bytes in process.Lines())

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -105,8 +106,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
 
     private async Task<(Entry Entry, bool Key)?> Handshake(NetworkStream inside)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
-        limit.CancelAfter(_handshakeTimeout);
+        using var limit = _closed.Token.Within(_handshakeTimeout);
         var buffer = new byte[32];
         var length = 0;
         // Byte by byte: the bytes after the line belong to the device.
@@ -127,8 +127,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
 
     private async Task<Stream?> DialDevice(Entry entry)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
-        limit.CancelAfter(_dialTimeout);
+        using var limit = _closed.Token.Within(_dialTimeout);
         var started = clock.GetTimestamp();
         try
         {

@@ -9,7 +9,6 @@ alter role na_app set idle_in_transaction_session_timeout = '30s';
 alter role na_system set idle_in_transaction_session_timeout = '60s';
 
 create extension if not exists btree_gist;
-grant usage on schema web to na_app, na_system;
 grant select on web.schema_migration to na_app, na_system;
 
 \ir ../Functions/web.tenant_table.sql

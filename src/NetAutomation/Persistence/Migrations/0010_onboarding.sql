@@ -1,6 +1,5 @@
 -- Tenants, their AWS accounts, agreements and keys, and the endpoint connections with the decisions about them.
 create schema onboarding;
-grant usage on schema onboarding to na_app, na_system;
 
 create table onboarding.tenant (
   tenant_id uuid primary key,

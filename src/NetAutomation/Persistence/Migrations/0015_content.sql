@@ -1,6 +1,5 @@
 -- The files of published folders, blocks and platforms alike, named by the digest over all files of the folder.
 create schema content;
-grant usage on schema content to na_app, na_system;
 
 create table content.file (
   digest text not null check (digest ~ '^sha256:[0-9a-f]{64}$'),

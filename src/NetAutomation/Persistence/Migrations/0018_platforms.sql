@@ -1,6 +1,5 @@
 -- Platforms of devices. They belong to the provider, as blocks do.
 create schema platforms;
-grant usage on schema platforms to na_app, na_system;
 
 create table platforms.platform_version (
   name text not null check (name ~ '^[a-z][a-z0-9]{1,30}$'),

@@ -1,6 +1,5 @@
 -- Blocks. They belong to the provider, so every tenant reads these tables and none writes them.
 create schema catalog;
-grant usage on schema catalog to na_app, na_system;
 
 create table catalog.block (
   slug text primary key check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),

@@ -1,6 +1,5 @@
 -- What a tenant's blocks run on, and the sealed secrets to get in.
 create schema inventory;
-grant usage on schema inventory to na_app, na_system;
 
 create table inventory.site (
   tenant_id uuid not null,

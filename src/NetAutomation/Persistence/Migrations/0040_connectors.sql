@@ -1,6 +1,5 @@
 -- Connectors, their one-time join tokens and their sessions.
 create schema connectors;
-grant usage on schema connectors to na_app, na_system;
 
 create table connectors.connector (
   tenant_id uuid not null,

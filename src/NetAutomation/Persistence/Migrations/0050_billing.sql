@@ -1,6 +1,5 @@
 -- The ledger. Amounts are integers of micro-units. What must never happen is refused here, not only in code.
 create schema billing;
-grant usage on schema billing to na_app, na_system;
 \ir ../Functions/billing.document_number.sql
 
 -- The customer whose usage AWS meters: the licence of a product with concurrent agreements, otherwise the product; and the buyer's account.

@@ -1,7 +1,6 @@
 -- Orders and the rights they grant. Rights bought at AWS Marketplace by contract are AWS's to grant and to end, and nothing is charged for
 -- them here.
 create schema purchasing;
-grant usage on schema purchasing to na_app, na_system;
 
 create table purchasing.purchase (
   tenant_id uuid not null,

@@ -1,6 +1,5 @@
 -- The promise: a run, its states, its devices, its events.
 create schema runs;
-grant usage on schema runs to na_app, na_system;
 
 create table runs.run_state (
   state text primary key,

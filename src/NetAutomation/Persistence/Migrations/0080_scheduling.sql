@@ -1,6 +1,5 @@
 -- Schedules and their occurrences.
 create schema scheduling;
-grant usage on schema scheduling to na_app, na_system;
 
 create table scheduling.schedule (
   tenant_id uuid not null references onboarding.tenant (tenant_id),

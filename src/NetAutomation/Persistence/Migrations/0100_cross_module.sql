@@ -1,3 +1,7 @@
+-- Both roles use every schema. What they may do there is said with each table.
+grant usage on schema web, onboarding, content, platforms, catalog, inventory, connectors, billing, purchasing, runs, scheduling
+  to na_app, na_system;
+
 -- Foreign keys to tables of modules that are made later. Always with the tenant, so no row can point across.
 alter table billing.charge add foreign key (tenant_id, purchase_id)
   references purchasing.purchase (tenant_id, id) deferrable initially deferred;

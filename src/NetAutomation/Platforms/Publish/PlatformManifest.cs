@@ -78,29 +78,16 @@ internal sealed record PlatformManifest(
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
         };
-        foreach (var (pointer, _) in patterns.Where(pattern => pattern.Texts.Any(text => !IsPattern(text))))
+        foreach (var (pointer, _) in patterns.Where(pattern => pattern.Texts.Any(text => !ContentManifest.IsPattern(text))))
         {
             yield return (pointer, "a regular expression");
         }
     }
 
     private static bool Matches(string text, string pattern) => Regex.IsMatch(text, pattern, RegexOptions.None, TimeSpan.FromSeconds(1));
-
-    private static bool IsPattern(string text)
-    {
-        try
-        {
-            _ = new Regex(text, RegexOptions.None, TimeSpan.FromSeconds(1));
-            return true;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
 }
 
-/// <summary>The ways to a device.</summary>
+/// <summary>How the engine connects to a device.</summary>
 internal enum Connection
 {
     NetworkCli,

@@ -23,10 +23,8 @@ internal static class GetRuns
         }
 
         var filter = new RunFilter(null, state, block, deviceId?.Value, createdAfter?.ToUniversalTime(), scheduleId?.Value);
-        var read =
-            await page.Read<RunView>(
-                filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
-        return read.Refused(out var problem, out var value) ? problem : TypedResults.Ok(value);
+        return await page.Answer<RunView>(
+            filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
     }
 
     /// <summary>One run; with <c>wait</c>, the answer comes when it is final or the time is over.</summary>

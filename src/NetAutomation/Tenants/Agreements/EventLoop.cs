@@ -2,6 +2,7 @@ using NetAutomation.Billing;
 using NetAutomation.Connections;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
+using NetAutomation.Tunnel;
 
 namespace NetAutomation.Tenants.Agreements;
 
@@ -41,8 +42,7 @@ internal sealed partial class EventLoop(LifecycleQueue queue, IServiceScopeFacto
     /// <summary>AWS takes the last usage of an agreement for a short time only. If this fails, the hourly report tries again.</summary>
     private async Task Flush(IServiceProvider services, CancellationToken cancel)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(_flush);
+        using var deadline = cancel.Within(_flush);
         try
         {
             await services.GetRequiredService<UsageReporting>().Report(deadline.Token);

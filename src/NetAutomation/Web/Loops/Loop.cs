@@ -18,8 +18,8 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
     /// <summary>Between two runs.</summary>
     public TimeSpan Interval => interval;
 
-    /// <summary>One process of all runs it at a time, by Quartz; the others run in every process that has them.</summary>
-    public bool OneProcess { get; init; }
+    /// <summary>Waits until this process may run it; null where every process runs it.</summary>
+    public Func<CancellationToken, Task>? Turn { get; init; }
 
     /// <summary>Waits for the next run after one that succeeded; otherwise the interval.</summary>
     public Func<CancellationToken, Task>? Wait { get; init; }
@@ -57,6 +57,7 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
             var failures = 0;
             while (!cancel.IsCancellationRequested)
             {
+                await (Turn?.Invoke(cancel) ?? Task.CompletedTask);
                 failures = await RunOnce(cancel) ? 0 : failures + 1;
                 await (failures > 0
                     ? Task.Delay(Pause(failures), clock, cancel) : Wait?.Invoke(cancel) ?? Task.Delay(interval, clock, cancel));

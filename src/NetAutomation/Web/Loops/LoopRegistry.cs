@@ -13,10 +13,9 @@ internal sealed class LoopRegistry(IEnumerable<Loop> all)
     public Loop this[string name] => _byName[name];
 }
 
-/// <summary>Runs the loops that every process has for itself, each beside the others.</summary>
+/// <summary>Runs the loops, each beside the others.</summary>
 internal sealed class LoopHost(LoopRegistry loops) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(
-            loops.All.Where(loop => !loop.OneProcess).Select(loop => Task.Run(() => loop.Run(stoppingToken), CancellationToken.None)));
+        Task.WhenAll(loops.All.Select(loop => Task.Run(() => loop.Run(stoppingToken), CancellationToken.None)));
 }

@@ -1,5 +1,4 @@
 using NetAutomation.Web.Telemetry;
-using Quartz;
 
 namespace NetAutomation.Web.Loops;
 
@@ -7,56 +6,36 @@ namespace NetAutomation.Web.Loops;
 internal static class LoopsModule
 {
     /// <summary>A loop of every process that calls this.</summary>
-    public static void AddLoop<T>(
-        this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work, bool oneProcess = false)
-        where T : class => services.AddLoop(provider =>
-            new Loop(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider))
-            {
-                OneProcess = oneProcess
-            });
+    public static void AddLoop<T>(this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
+        where T : class => services.AddLoop(provider => provider.Loop(name, interval, work));
 
     public static void AddLoop(this IServiceCollection services, Func<IServiceProvider, Loop> make) => services.AddSingleton(make);
 
-    /// <summary>A loop that one process of all runs at a time: another takes over where that one ends.</summary>
+    /// <summary>A loop of the process that leads (<see cref="Leadership"/>).</summary>
     public static void AddOneProcessLoop<T>(
         this IServiceCollection services, string name, TimeSpan interval, Func<T, CancellationToken, Task> work)
-        where T : class
-    {
-        services.AddLoop(name, interval, work, oneProcess: true);
-        services.AddQuartz(quartz => quartz.ScheduleJob<LoopJob>(
-            trigger =>
-                trigger.WithIdentity(name).StartNow().WithSchedule(SimpleScheduleBuilder.Create().WithInterval(interval).RepeatForever()),
-            job => job.WithIdentity(name)));
-    }
+        where T : class =>
+        services.AddLoop(provider => provider.Loop(name, interval, work, provider.GetRequiredService<Leadership>().Wait));
 
     /// <summary>Call after the modules: the host stops services in the reverse order.</summary>
     public static void AddLoops(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LoopRegistry>().AddHostedService<LoopHost>();
         builder.Services.AddInstruments<LoopMetrics>();
-        if (!Roles.Of(builder.Configuration).Scheduler)
+        if (Roles.Of(builder.Configuration).Scheduler)
         {
-            return;
+            builder.Services.AddSingleton<Leadership>();
+            builder.Services.AddLoop<Leadership>("web.lead", Leadership.Interval, (leadership, cancel) => leadership.Renew(cancel));
         }
-
-        // Its tables are of a migration.
-        var database = builder.Configuration["Database:System"] ?? "";
-        builder.Services.AddQuartz(quartz =>
-        {
-            quartz.ConfigureScheduler(scheduler => scheduler.InstanceName = "netautomation");
-            quartz.UsePersistentStore(store =>
-            {
-                store.UsePostgres(database);
-                store.ConfigureStore(options => options.TablePrefix = "quartz.qrtz_");
-                store.UseSystemTextJsonSerializer();
-                // Gives each process an id of its own, unless one is set.
-                store.UseClustering();
-            });
-        });
-        builder.Services.AddQuartzHostedService(options => options.WaitForJobsToComplete = true);
     }
 
     public static ILogger Log(IServiceProvider provider) => provider.GetRequiredService<ILogger<Loop>>();
+
+    private static Loop Loop<T>(
+        this IServiceProvider provider, string name, TimeSpan interval, Func<T, CancellationToken, Task> work,
+        Func<CancellationToken, Task>? turn = null)
+        where T : class =>
+        new(name, interval, provider.Scoped(work), provider.GetRequiredService<TimeProvider>(), Log(provider)) { Turn = turn };
 
     private static Func<CancellationToken, Task> Scoped<T>(this IServiceProvider provider, Func<T, CancellationToken, Task> work)
         where T : class => async cancel =>
@@ -64,11 +43,4 @@ internal static class LoopsModule
         await using var scope = provider.GetRequiredService<IServiceScopeFactory>().CreateAsyncScope();
         await work(ActivatorUtilities.GetServiceOrCreateInstance<T>(scope.ServiceProvider), cancel);
     };
-
-    [DisallowConcurrentExecution]
-    private sealed class LoopJob(LoopRegistry loops) : IJob
-    {
-        public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default) =>
-            await loops[context.JobDetail.Key.Name].RunOnce(cancellationToken);
-    }
 }
