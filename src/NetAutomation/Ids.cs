@@ -13,8 +13,7 @@ public interface IIdKind
 }
 
 /// <summary>
-/// A UUIDv7 shown as prefix + 26 lower-case Crockford base32 characters. Text that is not such an id parses to <see cref="None"/>,
-/// which names nothing: a malformed id is answered exactly like one that does not exist.
+/// A prefix and 26 lower-case Crockford base32 characters of a UUIDv7. A malformed id is answered like one that does not exist.
 /// </summary>
 [JsonConverter(typeof(IdJsonConverterFactory))]
 public readonly record struct Id<TKind>(Guid Value) : IParsable<Id<TKind>>, IComparable<Id<TKind>>

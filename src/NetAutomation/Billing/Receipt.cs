@@ -6,7 +6,7 @@ namespace NetAutomation.Billing;
 /// <summary>Proof of what was done to one device and what it cost.</summary>
 /// <param name="Seq">Place in the tenant's chain.</param>
 /// <param name="BlockDigest">Digest of the block version that ran.</param>
-/// <param name="PlatformDigest">Digest of what was known of the device's platform.</param>
+/// <param name="PlatformDigest">Digest of the platform version that was used.</param>
 /// <param name="EngineVersion">Version of the engine that ran it; null where none did.</param>
 /// <param name="InputHash">SHA-256 of the input.</param>
 /// <param name="DiffHash">SHA-256 of the diff.</param>

@@ -58,7 +58,7 @@ internal static class BlockInput
                     var pointer = $"{at}/{Escape(name)}";
                     if (!names.Add(name))
                     {
-                        faults.Add(new ProblemError(pointer, "duplicate", "The member stands twice."));
+                        faults.Add(new ProblemError(pointer, "duplicate", "The member is given twice."));
                     }
 
                     CheckString(name, pointer, faults);

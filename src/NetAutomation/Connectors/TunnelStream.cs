@@ -63,7 +63,7 @@ internal abstract class TunnelStream(DeviceDial dial) : Stream
         }
         finally
         {
-            // Not before the reset: a request that returns first ends its stream as if all had been said.
+            // Not before the reset: a request that returns first ends its stream as if it were complete.
             _finished.TrySetResult();
         }
     }
@@ -144,7 +144,7 @@ internal abstract class TunnelStream(DeviceDial dial) : Stream
         base.Dispose(disposing);
     }
 
-    // Kestrel discards writes to a stream that was reset without a word.
+    // Kestrel silently discards writes to a stream that was reset.
     private void ThrowIfReset()
     {
         if ((_ended & WasReset) != 0 || IsLost)

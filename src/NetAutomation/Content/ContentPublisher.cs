@@ -43,7 +43,7 @@ internal sealed partial class ContentPublisher(
 
     private static partial class Log
     {
-        [LoggerMessage(401, LogLevel.Warning, "{Setting} is not set: this process publishes nothing of this kind")]
+        [LoggerMessage(401, LogLevel.Warning, "{Setting} is not set: this process publishes none of its folders")]
         public static partial void NoDirectory(ILogger logger, string setting);
 
         [LoggerMessage(402, LogLevel.Error, "A folder of {Setting} is not published; the versions published before stay in use: {Refusal}")]

@@ -329,7 +329,7 @@ internal sealed partial class RunExecution(
         [LoggerMessage(804, LogLevel.Warning, "Run {Run}: {Fault}")]
         public static partial void Fault(ILogger logger, RunId run, string fault);
 
-        [LoggerMessage(806, LogLevel.Error, "Run {Run} broke off")]
+        [LoggerMessage(806, LogLevel.Error, "Run {Run} ended by an unexpected error")]
         public static partial void Broken(ILogger logger, Exception exception, RunId run);
 
         [LoggerMessage(805, LogLevel.Warning, "Run {Run}: the connectors did not confirm that no stream is open")]

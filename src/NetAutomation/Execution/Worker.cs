@@ -119,7 +119,7 @@ internal sealed partial class Worker(
         [LoggerMessage(802, LogLevel.Error, "Executing run {Run} failed")]
         public static partial void RunFailed(ILogger logger, Exception exception, RunId run);
 
-        [LoggerMessage(808, LogLevel.Information, "The worker leaves: {Runs} runs may go on for {Seconds} s")]
+        [LoggerMessage(808, LogLevel.Information, "The worker stops: {Runs} runs may go on for {Seconds} s")]
         public static partial void Draining(ILogger logger, int runs, int seconds);
     }
 }

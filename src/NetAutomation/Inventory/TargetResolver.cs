@@ -81,7 +81,7 @@ internal static class TargetResolver
                 faults.Add(new ProblemError($"/targets/deviceIds/{i}", code, code switch
                 {
                     "unknown_device" => "There is no such device.",
-                    "duplicate" => "The device stands twice.",
+                    "duplicate" => "The device is given twice.",
                     _ => $"{device!.Target.Name} is disabled.",
                 }));
             }

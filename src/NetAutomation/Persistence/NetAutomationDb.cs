@@ -37,8 +37,8 @@ internal class NetAutomationDb : DbContext
     }
 
     /// <summary>
-    /// Sends a statement whose result nobody needs together with the next one, or with the commit, which saves its round trip. Where it is
-    /// refused, that one throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
+    /// Sends a statement whose result nobody needs together with the next one, or with the commit, which saves its round trip. Where the
+    /// server refuses it, the next statement throws a <see cref="DeferredStatementException"/>. A rollback before that drops it.
     /// </summary>
     public void SendWithNext(FormattableString sql) => Deferred.Add(
         Database.CurrentTransaction ?? throw new InvalidOperationException("There is no transaction to send it in."), sql);
@@ -240,6 +240,6 @@ internal class NetAutomationDb : DbContext
 
 /// <summary>
 /// The context under the <c>na_system</c> role, for work that belongs to no tenant yet or to all: look-up of keys and endpoints, claim,
-/// reaper, reconcile, retention, the operator API. A test lists the classes that may use it.
+/// rescue, reconcile, retention, the operator API. docs/architecture.md lists the folders that may use it.
 /// </summary>
 internal sealed class SystemDb(DbContextOptions<SystemDb> options) : NetAutomationDb(options);

@@ -83,7 +83,7 @@ internal sealed class RunLauncher(
             {
                 return new Problem(
                     Web.Problems.Refused, "The quote already says this.",
-                    [.. extra.Select(member => new ProblemError($"/{member.Name}", "not_with_quote", "Absent where quoteId is given."))]);
+                    [.. extra.Select(member => new ProblemError($"/{member.Name}", "not_with_quote", "Not together with quoteId."))]);
             }
         }
 

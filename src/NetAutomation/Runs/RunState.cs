@@ -3,7 +3,7 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
 
-/// <summary>Where a run stands. Legal moves are rows of <c>runs.legal_transition</c>; Runs/README.md draws them.</summary>
+/// <summary>Where a run stands; docs/runs.md draws the states.</summary>
 public enum RunState
 {
     /// <summary>Accepted, money held. Leaves by a claim, a cancel, or when startBy passes.</summary>

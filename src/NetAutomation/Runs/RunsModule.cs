@@ -50,8 +50,10 @@ internal static class RunsModule
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
-        group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns").WithMetadata(new IdempotencyRequired());
-        group.MapPost("/runs/{id}:relaunch", RelaunchRun.Handle).WithName("RelaunchRun").WithMetadata(new IdempotencyRequired());
+        group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns")
+            .WithMetadata(new IdempotencyRequired(), new Refuses(starting));
+        group.MapPost("/runs/{id}:relaunch", RelaunchRun.Handle).WithName("RelaunchRun")
+            .WithMetadata(new IdempotencyRequired(), new Refuses([.. starting, Problems.RunNotFinished]));
         group.MapGet("/runs", GetRuns.ListRuns).WithName("ListRuns").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}", GetRuns.GetRun).WithName("GetRun").WithMetadata(new OwnTransaction());
         group.MapGet("/runs/{id}/devices", GetRunDevices.ListRunDevices).WithName("ListRunDevices");

@@ -11,7 +11,7 @@ internal sealed class Recent<T>(TimeProvider clock, TimeSpan fresh)
     /// <summary>A caller that comes while the same question is being asked waits for its answer.</summary>
     public ValueTask<T> Get(string name, Func<Task<T>> read, CancellationToken cancel)
     {
-        // Taken before the read: an answer is as old as its question.
+        // Taken before the read, since the answer may be as old as that.
         var now = clock.GetTimestamp();
         while (true)
         {

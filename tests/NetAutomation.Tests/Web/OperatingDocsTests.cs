@@ -2,11 +2,12 @@ using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web.Loops;
 using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Tests.Web;
 
-/// <summary>docs/operating.md lists exactly the instruments that the service publishes.</summary>
+/// <summary>docs/operating.md lists exactly the instruments that the service publishes and the loops that it runs.</summary>
 public sealed partial class OperatingDocsTests(PostgresServer postgres)
 {
     [Fact]
@@ -33,6 +34,22 @@ public sealed partial class OperatingDocsTests(PostgresServer postgres)
         published.Count.ShouldBeGreaterThan(20);
     }
 
+    [Fact]
+    public async Task Every_loop_is_listed()
+    {
+        await using var host = await ServiceHost.Start(
+            await postgres.Create(),
+            [
+                "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
+                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m",
+                "Marketplace:ProductCodes:0=pc",
+            ]);
+        var loops = host.Services.GetRequiredService<LoopRegistry>().All;
+        File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/operating.md")).Select(line => LoopRow().Match(line))
+            .Where(row => row.Success).Select(row => (row.Groups["name"].Value, row.Groups["where"].Value == "one scheduler"))
+            .ShouldBe(loops.Select(loop => (loop.Name, loop.Turn is not null)), ignoreOrder: true);
+    }
+
     private static string Kind(Instrument instrument) =>
         instrument.GetType().Name.Split('`')[0].Replace("Observable", "", StringComparison.Ordinal);
 
@@ -43,4 +60,7 @@ public sealed partial class OperatingDocsTests(PostgresServer postgres)
         @"^\| `(?<name>[a-z_.]+)` \| (?<kind>\w+) \| `(?<unit>[^`]+)` \| [^|]* \| (?<meaning>[^|]+) \|$", RegexOptions.ExplicitCapture,
         1000)]
     private static partial Regex Row();
+
+    [GeneratedRegex(@"^\| `(?<name>[a-z.-]+)` \| (?<where>api|schedulers|one scheduler) \|", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex LoopRow();
 }

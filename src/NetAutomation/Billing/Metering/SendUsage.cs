@@ -36,7 +36,7 @@ internal sealed partial class SendUsage(
 
     /// <summary>
     /// Sends one batch of records of a product that were due at <paramref name="dueBefore"/>; null where none was, false where AWS decided
-    /// on none of it: while it is silent, each batch would take the whole patience of a call.
+    /// on none of it: while it is silent, each batch would wait for the full time limit.
     /// </summary>
     public async Task<bool?> Send(string productCode, bool licensed, DateTimeOffset dueBefore, CancellationToken cancel)
     {

@@ -105,7 +105,7 @@ internal static class MakeAdjustment
 
         if ((request.Kind == Correction.Reversal) != (request.ChargeId is not null))
         {
-            faults.Add(new ProblemError("/chargeId", "not_allowed", "A reversal names a charge; nothing else does."));
+            faults.Add(new ProblemError("/chargeId", "not_allowed", "A reversal needs a chargeId; other corrections have none."));
         }
 
         if ((request.Kind == Correction.Reversal) != (request.Amount is null) || request.Amount <= Money.Zero

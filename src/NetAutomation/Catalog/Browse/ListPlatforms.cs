@@ -6,7 +6,7 @@ using NetAutomation.Platforms;
 
 namespace NetAutomation.Catalog.Browse;
 
-/// <summary>What a device can run, to be served.</summary>
+/// <summary>A platform that devices may have.</summary>
 /// <param name="Platform">Name to use in devices.</param>
 /// <param name="Title">For a person.</param>
 /// <param name="Connection">How such a device is reached.</param>

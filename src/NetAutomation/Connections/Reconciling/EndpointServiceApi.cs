@@ -63,7 +63,8 @@ internal sealed class EndpointServiceApi(
         var found = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var page in Pages(
             next => ec2.DescribeVpcEndpointServicePermissionsAsync(
-                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next }, cancel),
+                new DescribeVpcEndpointServicePermissionsRequest { ServiceId = ServiceId, MaxResults = PageSize, NextToken = next },
+                cancel),
             page => page.NextToken, cancel))
         {
             found.UnionWith((page.AllowedPrincipals ?? []).Select(each => each.Principal!));

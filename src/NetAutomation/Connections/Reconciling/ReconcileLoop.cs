@@ -5,7 +5,8 @@ namespace NetAutomation.Connections.Reconciling;
 
 /// <summary>Runs rounds: often while a connection is pending, rarely otherwise.</summary>
 internal sealed class ReconcileLoop(
-    IServiceScopeFactory scopes, ReconcileSignal signal, IOptions<ConnectionsOptions> options, ConnectionMetrics metrics, TimeProvider clock)
+    IServiceScopeFactory scopes, ReconcileSignal signal, IOptions<ConnectionsOptions> options, ConnectionMetrics metrics,
+    TimeProvider clock)
 {
     private static readonly TimeSpan _longestRound = TimeSpan.FromMinutes(5);
     private TimeSpan _pause;

@@ -84,12 +84,12 @@ internal static class CredentialRules
         {
             if (needed)
             {
-                faults.Add(new ProblemError(at, "required", "The kind needs it."));
+                faults.Add(new ProblemError(at, "required", "Credentials of this kind need it."));
             }
         }
         else if (!allowed)
         {
-            faults.Add(new ProblemError(at, "not_of_kind", "The kind does not have it."));
+            faults.Add(new ProblemError(at, "not_of_kind", "Credentials of this kind have no such member."));
         }
         else if (at == "/privateKey" ? !IsPrivateKey(secret.Utf8()) : !IsPassword(secret.Utf8()))
         {

@@ -1,4 +1,4 @@
--- Tenants with ready runs in the order of their lots, from this place on and round to it again.
+-- Tenants with ready runs in the order of a hash of their ids, from p_from on and around to it again.
 create or replace function runs.ready_tenants(p_from int, p_count int) returns setof uuid language plpgsql stable as $$
 declare lot int; id uuid; n int := 0; last boolean := false;
 begin

@@ -8,7 +8,7 @@ begin
   return null;
 end $$;
 
--- Rows that fall with their window are the foreign key's work, done as the tables' owner; the window's own trigger speaks for them.
+-- The cascade deletes rows of a window as the tables' owner; the window's own trigger reports them.
 create or replace trigger changed after delete on runs.maintenance_window referencing old table as changed
   for each statement execute function runs.windows_changed();
 create or replace trigger intervals_added after insert on runs.window_interval referencing new table as changed

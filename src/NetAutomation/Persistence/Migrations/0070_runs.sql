@@ -1,4 +1,4 @@
--- The promise: a run, its states, its devices, its events.
+-- Runs, their states, devices and events.
 create schema runs;
 
 create table runs.run_state (

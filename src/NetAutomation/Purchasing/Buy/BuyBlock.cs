@@ -43,7 +43,7 @@ internal static class BuyBlock
 
         if ((body.Kind == PurchaseKind.Rental) != body.Months is not null || body.Months is < 1 or > 36)
         {
-            return Web.Problems.Refused.At("/months", "months", "A rental takes 1 to 36 months; nothing else takes any.");
+            return Web.Problems.Refused.At("/months", "months", "A rental needs months, 1 to 36; other kinds have none.");
         }
 
         if (body.AutoRenew && body.Kind != PurchaseKind.Rental)

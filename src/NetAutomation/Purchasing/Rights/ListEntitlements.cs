@@ -18,7 +18,7 @@ public enum EntitlementState
 /// <param name="PurchaseId">The order that granted it.</param>
 /// <param name="Block">Slug of the block.</param>
 /// <param name="Major">Major version covered.</param>
-/// <param name="Kind">pay_per_use, rental or owned.</param>
+/// <param name="Kind">pay_per_use, rental, owned or contract.</param>
 /// <param name="State">Whether it is in force.</param>
 /// <param name="StartsAt">From when.</param>
 /// <param name="EndsAt">Until when; null for good.</param>

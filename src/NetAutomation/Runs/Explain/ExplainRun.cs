@@ -23,7 +23,9 @@ internal static class ExplainRun
 {
     private const int Most = 200;
 
-    /// <summary>Every gate that holds a queued run, and what a run that was lost waits for. Shows what a claim goes by.</summary>
+    /// <summary>
+    /// Every gate that holds a queued run, and what a lost run waits for. The same conditions decide whether a worker may start the run.
+    /// </summary>
     public static async Task<Results<Ok<WhyView>, Problem>> Handle(
         RunId id, NetAutomationDb db, Caller caller, WindowCalendars windows, TimeProvider clock, CancellationToken cancel)
     {
@@ -46,7 +48,7 @@ internal static class ExplainRun
             row.Code switch
             {
                 "connector_absent" => $"{row.Name} is on a site without a connected connector{locked.GetValueOrDefault(row.DeviceId)}",
-                "writer_waiting" => $"A run that was there before waits for {row.Name} alone",
+                "writer_waiting" => $"An earlier run waits for exclusive use of {row.Name}",
                 _ => $"{row.Name} is held by another run",
             },
             row.DeviceId, row.Holder)).ToList();
@@ -94,7 +96,8 @@ internal static class ExplainRun
             return [
                 .. unknown.Select(
                     row => new Gate(
-                        "resolution", $"What happened on {row.Name} is not known; :resolve decides it", row.DeviceId, null))];
+                        "resolution", $"What happened on {row.Name} is not known; decide it with POST /v1/runs/{run.Id}:resolve",
+                        row.DeviceId, null))];
         }
 
         return await db.Scalar<bool>(

@@ -36,7 +36,7 @@ public sealed record RunDeviceView(
 
 internal static class GetRunDevices
 {
-    /// <summary>The devices of a run in target order reversed, newest page first.</summary>
+    /// <summary>The devices of a run by their ids, newest device first.</summary>
     public static async Task<Results<Ok<Page<RunDeviceView>>, Problem>> ListRunDevices(
         RunId id, NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
     {

@@ -24,8 +24,7 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Version">Pinned version.</param>
 /// <param name="Digest">Digest of that version: the older name of <c>blockDigest</c>.</param>
 /// <param name="BlockDigest">Digest of that version.</param>
-/// <param name="PlatformDigest">Digest of what is known of the devices' platform, as pinned; with several platforms, one over them
-/// all.</param>
+/// <param name="PlatformDigest">Digest of the pinned version of the devices' platform; with several platforms, one over them all.</param>
 /// <param name="EngineVersion">Version of the engine that took it last; null before.</param>
 /// <param name="Effect">What the block may do.</param>
 /// <param name="Mode">check or apply.</param>
@@ -38,7 +37,7 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Failure">Why it failed.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="ScheduleId">The schedule that started it.</param>
-/// <param name="Occurrence">Which occurrence of it.</param>
+/// <param name="Occurrence">The schedule's occurrence that started the run.</param>
 /// <param name="CreatedBy">The API key that started it.</param>
 /// <param name="CreatedAt">When it was accepted.</param>
 /// <param name="StartedAt">When it began to run.</param>

@@ -57,7 +57,7 @@ internal static class CreateWindow
 
         if (!starts.After(clock.GetUtcNow()).Any())
         {
-            return Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
+            return Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "The rule has no future occurrence.");
         }
 
         return body.Selector is null ? null : (await TargetResolver.Matching(db, body.Selector, cancel)).Problem;

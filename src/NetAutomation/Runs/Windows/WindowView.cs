@@ -4,7 +4,7 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
 
-/// <summary>What a window says.</summary>
+/// <summary>Whether runs may start inside the window.</summary>
 public enum WindowRule
 {
     /// <summary>Runs may start inside only.</summary>

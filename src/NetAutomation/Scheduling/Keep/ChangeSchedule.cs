@@ -14,7 +14,7 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Rrule">An RRULE (RFC 5545).</param>
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
-/// <param name="Enabled">False: it starts nothing, what waits included.</param>
+/// <param name="Enabled">False: it starts no run, not even for occurrences that wait.</param>
 public sealed record ChangeScheduleRequest(
     string? Name = null, string? TimeZone = null, StartRunRequest? Run = null, string? Cron = null, string? Rrule = null,
     MisfirePolicy? Misfire = null, OverlapPolicy? Overlap = null, bool? Enabled = null);

@@ -61,7 +61,7 @@ internal static class CreateSchedule
 
         return times.After(clock.GetUtcNow()).Select(at => (DateTimeOffset?)at).FirstOrDefault() is { } first
             ? first
-            : Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "It never comes.");
+            : Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "The rule has no future occurrence.");
     }
 
     /// <summary>Why the run could not start now, with pointers below <c>/run</c>.</summary>
@@ -70,7 +70,7 @@ internal static class CreateSchedule
         if (run.QuoteId is not null || run.StartBy is not null)
         {
             return Web.Problems.Refused.At(
-                run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "It would hold for one occurrence only.");
+                run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "Not in a schedule: it fits a single run only.");
         }
 
         return (await launcher.Plan(caller, run, cancel)).Problem is { } problem

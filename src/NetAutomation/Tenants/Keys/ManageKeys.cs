@@ -57,7 +57,7 @@ internal static class ManageKeys
 
         if (request.ExpiresAt <= clock.GetUtcNow())
         {
-            return Web.Problems.Refused.At("/expiresAt", "out_of_range", "A time to come.");
+            return Web.Problems.Refused.At("/expiresAt", "out_of_range", "The time must be in the future.");
         }
 
         var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel, request.ExpiresAt);

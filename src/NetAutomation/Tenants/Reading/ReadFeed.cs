@@ -73,7 +73,7 @@ internal static class ReadFeed
         using var place = wait > 0 ? _waiting.AttemptAcquire(caller.Tenant) : null;
         if (place is { IsAcquired: false })
         {
-            return new Problem(Web.Problems.TooManyRequests, $"{MostWaiting} readers of the tenant wait already.")
+            return new Problem(Web.Problems.TooManyRequests, $"At most {MostWaiting} requests of a tenant may wait at once.")
             {
                 RetryAfter = TimeSpan.FromSeconds(wait)
             };

@@ -44,7 +44,7 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
             var at = part.IndexOf('=', StringComparison.Ordinal);
             if (at < 1 || at == part.Length - 1 || !_parts.TryAdd(part[..at], part[(at + 1)..]))
             {
-                return Refuse<RecurrenceRule>($"'{part}' is not NAME=value, or stands twice.");
+                return Refuse<RecurrenceRule>($"'{part}' is not NAME=value, or is given twice.");
             }
         }
 

@@ -160,7 +160,7 @@ internal static class ApiDocument
         }
         else if (type == typeof(string) || type == typeof(DateTimeOffset))
         {
-            // Their own converters hide their type.
+            // A converter of ours hides the JSON type of both.
             schema.Type =
                 JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
             schema.Format = type == typeof(string) ? null : "date-time";

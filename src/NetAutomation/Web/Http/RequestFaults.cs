@@ -72,7 +72,7 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
     // which tell a customer nothing.
     private static string Plain(string message) =>
         message.Contains("could not be mapped", StringComparison.Ordinal) ? "There is no such member."
-        : message.Contains("Duplicate property", StringComparison.Ordinal) ? "The member stands twice."
+        : message.Contains("Duplicate property", StringComparison.Ordinal) ? "The member is given twice."
         : message.Contains("could not be converted", StringComparison.Ordinal)
             || message.Contains("NetAutomation.", StringComparison.Ordinal) ? "The value is not of the member's type."
         : message.IndexOf(" Path:", StringComparison.Ordinal) is > 0 and var end ? message[..end] : message;

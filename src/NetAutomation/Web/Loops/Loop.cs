@@ -8,7 +8,7 @@ internal sealed record LoopStatus(long Runs, long Failures, DateTimeOffset? Last
 /// <summary>A duty that is repeated. A fault is logged here and stops neither this loop nor another one.</summary>
 internal sealed partial class Loop(string name, TimeSpan interval, Func<CancellationToken, Task> work, TimeProvider clock, ILogger log)
 {
-    // Of a loop without an interval: it waits in its work.
+    // The longest pause after failures of a loop without an interval, which waits in its work.
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(30);
     private LoopStatus _status = new(0, 0, null, TimeSpan.Zero);
 

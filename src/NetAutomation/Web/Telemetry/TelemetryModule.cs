@@ -11,7 +11,7 @@ namespace NetAutomation.Web.Telemetry;
 /// <summary>Metrics and traces of the service. docs/operating.md lists the instruments.</summary>
 internal static class TelemetryModule
 {
-    // The SDK reads it.
+    // The OpenTelemetry SDK reads this variable.
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     /// <summary>Every meter that is exported.</summary>

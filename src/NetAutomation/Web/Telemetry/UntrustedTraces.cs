@@ -9,7 +9,7 @@ internal sealed class UntrustedTraces : DistributedContextPropagator
 
     public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter)
     {
-        // Only servers use it.
+        // Only servers use this class, and they inject nothing.
     }
 
     public override void ExtractTraceIdAndState(
