@@ -33,10 +33,9 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             }
         }
 
-        var wrong = _at;
         foreach (var step in Steps.Where(s => !_said.Contains(s)))
         {
-            Say(step, "skipped", null, $"needs the step {wrong}");
+            Say(step, "skipped", null, $"needs the step {_at}");
         }
     }
 
@@ -255,15 +254,9 @@ internal sealed class ServiceDoctor(ConnectorState state, ECDsa key, TimeProvide
             return false;
         }
 
-        if (off.Duration() > _noticeable)
-        {
-            Say(step, "warning", "clock-drifts", $"this host's clock is {words}: set it, for example with NTP");
-        }
-        else
-        {
-            Say(step, "ok", null, "agrees with the service's");
-        }
-
+        var drifts = off.Duration() > _noticeable;
+        Say(step, drifts ? "warning" : "ok", drifts ? "clock-drifts" : null,
+            drifts ? $"this host's clock is {words}: set it, for example with NTP" : "agrees with the service's");
         return true;
     }
 

@@ -104,9 +104,24 @@ internal sealed class DeferredStatements
         public Task TransactionCommittedAsync(
             DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
         {
-            var hints = Db(eventData).AfterCommit;
-            hints.ForEach(hint => hint());
-            hints.Clear();
+            var hints = Db(eventData).AfterCommit.ToList();
+            Db(eventData).AfterCommit.Clear();
+            try
+            {
+                hints.ForEach(hint => hint());
+            }
+            catch (ObjectDisposedException)
+            {
+                // The process stops. A commit that succeeded must not look as if it had failed.
+            }
+
+            return Task.CompletedTask;
+        }
+
+        public Task TransactionRolledBackAsync(
+            DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            Db(eventData).AfterCommit.Clear();
             return Task.CompletedTask;
         }
 

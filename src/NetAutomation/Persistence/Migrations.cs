@@ -22,7 +22,7 @@ internal static partial class Migrations
     {
         await using var source = NpgsqlDataSource.Create(ownerConnection);
         await using var connection = await source.OpenConnectionAsync(cancel);
-        await Run(connection, $"select pg_advisory_lock({AdvisoryLocks.Migrate})", cancel);
+        await Run(connection, $"select pg_advisory_lock({(long)AdvisoryLock.Migrate})", cancel);
         await Run(
             connection,
             """

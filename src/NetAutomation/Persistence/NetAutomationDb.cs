@@ -9,6 +9,8 @@ namespace NetAutomation.Persistence;
 /// <summary>The one context of the service. It has no sets: each module reaches its own entities, which no other module can name.</summary>
 internal class NetAutomationDb : DbContext
 {
+    private TenantId? _tenant;
+
     public NetAutomationDb(DbContextOptions<NetAutomationDb> options)
         : base(options)
     {
@@ -33,6 +35,7 @@ internal class NetAutomationDb : DbContext
     {
         var transaction = await Database.BeginTransactionAsync(cancel);
         Deferred.Add(transaction, As(tenant));
+        _tenant = tenant;
         return transaction;
     }
 
@@ -202,6 +205,10 @@ internal class NetAutomationDb : DbContext
         {
             // A batch without a transaction is one by itself.
             batch.BatchCommands.Add(Command(As(alone)));
+        }
+        else if (tenant is { } asked && _tenant is { } other && asked != other)
+        {
+            throw new InvalidOperationException("The transaction is another tenant's.");
         }
 
         first = batch.BatchCommands.Count;

@@ -24,16 +24,17 @@ public sealed class LoopTests
             }, TimeProvider.System, NullLogger.Instance) { FirstPause = _soon },
             new Loop("test.working", _soon, _ => Task.FromResult(working.Count()), TimeProvider.System, NullLogger.Instance),
         ]);
+        Loop Named(string name) => loops.All.Single(loop => loop.Name == name);
         using var host = new LoopHost(loops);
         await host.StartAsync(CancellationToken.None);
 
         await Task.WhenAll(failing.Reached, working.Reached).WaitAsync(_patience);
-        loops["test.failing"].Status.LastSuccess.ShouldBeNull();
+        Named("test.failing").Status.LastSuccess.ShouldBeNull();
         mended = true;
-        await Eventually.Holds(() => loops["test.failing"].Status.LastSuccess is not null);
+        await Eventually.Holds(() => Named("test.failing").Status.LastSuccess is not null);
         await host.StopAsync(CancellationToken.None);
-        loops["test.failing"].Status.Failures.ShouldBeGreaterThanOrEqualTo(3);
-        loops["test.working"].Status.Failures.ShouldBe(0);
+        Named("test.failing").Status.Failures.ShouldBeGreaterThanOrEqualTo(3);
+        Named("test.working").Status.Failures.ShouldBe(0);
     }
 
     [Fact]

@@ -10,7 +10,8 @@ namespace NetAutomation.Billing.Invoices;
 /// due; one that replaces a void invoice waits for a person, since a person voided that invoice.
 /// </summary>
 internal sealed partial class CloseBooks(
-    SystemDb db, IssueInvoices issue, IOptions<BillingOptions> options, TimeProvider clock, ILogger<CloseBooks> log)
+    SystemDb db, IssueInvoices issue, IServiceScopeFactory scopes, IOptions<BillingOptions> options, TimeProvider clock,
+    ILogger<CloseBooks> log)
 {
     private const int Shown = 200;
 
@@ -76,7 +77,8 @@ internal sealed partial class CloseBooks(
     {
         try
         {
-            var closed = await Close(tenant, null, month, due, by, cancel);
+            await using var scope = scopes.CreateAsyncScope();
+            var closed = await scope.ServiceProvider.GetRequiredService<CloseBooks>().Close(tenant, null, month, due, by, cancel);
             if (closed.Findings.Count > 0)
             {
                 Log.Parked(

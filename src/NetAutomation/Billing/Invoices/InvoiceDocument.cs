@@ -120,8 +120,9 @@ internal sealed record InvoiceHead(
     string? VoidReason)
 {
     /// <summary>One invoice; where the caller is a tenant, row-level security shows it no other's.</summary>
-    public static async Task<InvoiceHead?> Find(NetAutomationDb db, InvoiceId id, CancellationToken cancel) =>
-        (await Find(db, null, 1, cancel, id)).FirstOrDefault();
+    public static async Task<InvoiceHead?> Find(
+        NetAutomationDb db, InvoiceId id, CancellationToken cancel, TenantId? tenant = null) =>
+        (await Find(db, null, 1, cancel, id, tenant)).FirstOrDefault();
 
     /// <summary>Newest first.</summary>
     public static Task<List<InvoiceHead>> Find(

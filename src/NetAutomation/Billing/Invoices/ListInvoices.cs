@@ -102,26 +102,26 @@ internal static class ListInvoices
 
     /// <summary>One month.</summary>
     public static async Task<Results<Ok<InvoiceView>, Problem>> GetInvoice(
-        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, options, cancel) is (var head, var document)
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, options, cancel, caller.Tenant) is (var head, var document)
             ? TypedResults.Ok(document.View(head)) : Web.Problems.NotFound.With();
 
     /// <summary>The month as a page to print. It loads nothing from elsewhere.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
-        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        await Read(id, db, options, cancel) is (var head, var document)
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
+        await Read(id, db, options, cancel, caller.Tenant) is (var head, var document)
             ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
 
     /// <summary>The lines of the month as CSV, closed by rounding and total.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetCsv(
-        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await Read(id, db, options, cancel) is (_, var document)
+        InvoiceId id, NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, CancellationToken cancel) =>
+        await Read(id, db, options, cancel, caller.Tenant) is (_, var document)
             ? TypedResults.Text(InvoiceCsv.Of(document), Csv.MediaType, Encoding.UTF8) : Web.Problems.NotFound.With();
 
     /// <summary>The frozen bytes whose SHA-256 is the invoice's hash; a draft has none.</summary>
     public static async Task<Results<ContentHttpResult, Problem>> GetDocument(
-        InvoiceId id, NetAutomationDb db, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, id, cancel) is { Document: { } frozen }
+        InvoiceId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
+        await InvoiceHead.Find(db, id, cancel, caller.Tenant) is { Document: { } frozen }
             ? TypedResults.Text(frozen, "application/json", Encoding.UTF8) : Web.Problems.NotFound.With();
 
     /// <summary>A page of invoices, each with its document.</summary>
@@ -144,7 +144,7 @@ internal static class ListInvoices
     }
 
     internal static async Task<(InvoiceHead Head, InvoiceDocument Document)?> Read(
-        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel) =>
-        await InvoiceHead.Find(db, id, cancel) is { } head
+        InvoiceId id, NetAutomationDb db, IOptions<BillingOptions> options, CancellationToken cancel, TenantId? tenant = null) =>
+        await InvoiceHead.Find(db, id, cancel, tenant) is { } head
             ? (head, await InvoiceDocument.Of(db, head, options.Value.Issuer, cancel)) : null;
 }

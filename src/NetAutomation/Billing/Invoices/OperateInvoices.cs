@@ -48,9 +48,10 @@ internal static class OperateInvoices
         await ListInvoices.Read(id, db, options, cancel) is (var head, var document)
             ? TypedResults.Ok(View(head, document)) : Web.Problems.NotFound.With();
 
-    public static Task<Results<ContentHttpResult, Problem>> GetHtml(
+    public static async Task<Results<ContentHttpResult, Problem>> GetHtml(
         InvoiceId id, SystemDb db, IOptions<BillingOptions> options, HttpContext http, CancellationToken cancel) =>
-        ListInvoices.GetHtml(id, db, options, http, cancel);
+        await ListInvoices.Read(id, db, options, cancel) is (var head, var document)
+            ? InvoicePage.Show(http, head, document) : Web.Problems.NotFound.With();
 
     /// <summary>Issues a month that is over, without waiting for the grace period. Issued already: shows it.</summary>
     public static async Task<Results<Ok<TenantInvoiceView>, Problem>> Issue(

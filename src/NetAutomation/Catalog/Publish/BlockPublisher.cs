@@ -20,7 +20,7 @@ internal static class BlockPublisher
     /// </summary>
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
-        await db.Execute($"select pg_advisory_xact_lock({AdvisoryLocks.PublishBlocks})", cancel);
+        await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
         return await ContentFolder.Each(directory, async content =>
         {

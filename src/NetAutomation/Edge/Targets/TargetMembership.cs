@@ -101,8 +101,7 @@ internal sealed partial class TargetMembership(
 
     private async Task Check(Listener listener, string arn, CancellationToken cancel)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(options.Value.StartSeconds), clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
+        using var patience = cancel.Within(TimeSpan.FromSeconds(options.Value.StartSeconds));
         var last = "no answer";
         var isChecked = await Repeat(
             async stop =>
@@ -119,7 +118,7 @@ internal sealed partial class TargetMembership(
                 last = fault.Message;
                 Log.Waiting(log, listener, last);
             },
-            either.Token);
+            patience.Token);
         cancel.ThrowIfCancellationRequested();
         if (!isChecked)
         {

@@ -1,5 +1,5 @@
--- Checks one tenant's books; stops its invoicing where they have findings, and resumes it where they have none. What was not fully checked for a day, or is parked, is checked from its beginning.
--- Returns the number of findings.
+-- Checks one tenant's books; stops its invoicing where they have findings, and resumes it where they have none. Books that were not fully
+-- checked for a day, or that have findings, are checked from their beginning. Returns the number of findings.
 create or replace function billing.check_books(p_tenant uuid, p_since timestamptz, p_grace interval) returns bigint language plpgsql as $$
 declare a billing.account; since timestamptz := p_since; checks text[]; hits bigint;
 begin

@@ -15,7 +15,7 @@ internal static class PlatformPublisher
     /// </summary>
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
-        await db.Execute($"select pg_advisory_xact_lock({AdvisoryLocks.PublishPlatforms})", cancel);
+        await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishPlatforms})", cancel);
         return await ContentFolder.Each(directory, folder => Publish(db, folder, PlatformManifest.Read(folder), cancel));
     }
 

@@ -26,7 +26,7 @@ internal sealed class Leadership([FromKeyedServices("system")] NpgsqlDataSource 
         try
         {
             await using var ask = new NpgsqlCommand(
-                _session is not null ? "select true" : $"select pg_try_advisory_lock({AdvisoryLocks.Lead})", session);
+                _session is not null ? "select true" : $"select pg_try_advisory_lock({(long)AdvisoryLock.Lead})", session);
             leads = await ask.ExecuteScalarAsync(cancel) is true;
             if (leads && _session is null)
             {

@@ -2,15 +2,11 @@ using System.Collections.Frozen;
 
 namespace NetAutomation.Web.Loops;
 
-/// <summary>The loops of this process by their names, which are unique.</summary>
+/// <summary>The loops of this process; their names are unique.</summary>
 internal sealed class LoopRegistry(IEnumerable<Loop> all)
 {
-    // Refuses a name that comes twice.
-    private readonly FrozenDictionary<string, Loop> _byName = all.ToFrozenDictionary(loop => loop.Name, StringComparer.Ordinal);
-
-    public IReadOnlyCollection<Loop> All => _byName.Values;
-
-    public Loop this[string name] => _byName[name];
+    // The dictionary refuses a name that comes twice.
+    public IReadOnlyCollection<Loop> All { get; } = all.ToFrozenDictionary(loop => loop.Name, StringComparer.Ordinal).Values;
 }
 
 /// <summary>Runs the loops, each beside the others.</summary>
