@@ -63,9 +63,9 @@ internal sealed partial class Loop(string name, TimeSpan interval, Func<Cancella
                     ? Task.Delay(Pause(failures), clock, cancel) : Wait?.Invoke(cancel) ?? Task.Delay(interval, clock, cancel));
             }
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        catch (Exception) when (cancel.IsCancellationRequested)
         {
-            // Stopping.
+            // Stopping: what fails now, fails because of it.
         }
     }
 
