@@ -10,7 +10,7 @@ namespace NetAutomation;
 public readonly record struct Money(long Micros) : IComparable<Money>
 {
     public const string Currency = "USD";
-    private const long Unit = 1_000_000;
+    internal const long Unit = 1_000_000;
 
     /// <summary>The smallest amount that is paid.</summary>
     public static readonly Money Cent = new(Unit / 100);

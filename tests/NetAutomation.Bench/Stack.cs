@@ -170,19 +170,9 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
         return response.IsSuccessStatusCode ? JsonElement.Parse(text) : throw new InvalidOperationException($"{path}: {text}");
     }
 
-    public async Task Sql(string sql, params object[] values)
-    {
-        await using var command = Database.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        await command.ExecuteNonQueryAsync();
-    }
+    public Task Sql(string sql, params object[] values) => Database.Execute(sql, values);
 
-    public async Task<T> Value<T>(string sql, params object[] values)
-    {
-        await using var command = Database.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
+    public Task<T> Value<T>(string sql, params object[] values) => Database.Value<T>(sql, values);
 
     public async ValueTask DisposeAsync()
     {

@@ -21,7 +21,7 @@ internal static class Csv
             switch (field)
             {
                 case Money amount:
-                    csv.WriteField(amount.Micros * 0.000001m);
+                    csv.WriteField(amount.Micros * (1m / Money.Unit));
                     break;
                 case DateTimeOffset instant:
                     csv.WriteField(instant.ToUniversalTime(), "yyyy-MM-dd'T'HH:mm:ss'Z'");

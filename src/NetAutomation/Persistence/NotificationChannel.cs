@@ -47,9 +47,9 @@ internal abstract partial class NotificationChannel(string channel, NpgsqlDataSo
                 Log.Broken(log, channel, fault);
                 await Task.Delay(_pause, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
-                // Stopping.
+                // Stopping: what fails now, fails because of it.
             }
         }
     }

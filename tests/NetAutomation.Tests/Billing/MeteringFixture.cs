@@ -192,19 +192,9 @@ internal sealed class MeteringFixture : IAsyncDisposable
         return records;
     }
 
-    public async Task Sql(string sql, params object[] values)
-    {
-        await using var command = Owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        await command.ExecuteNonQueryAsync();
-    }
+    public Task Sql(string sql, params object[] values) => Owner.Execute(sql, values);
 
-    public async Task<T> Value<T>(string sql, params object[] values)
-    {
-        await using var command = Owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
+    public Task<T> Value<T>(string sql, params object[] values) => Owner.Value<T>(sql, values);
 
     public async ValueTask DisposeAsync()
     {

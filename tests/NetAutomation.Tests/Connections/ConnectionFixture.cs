@@ -155,19 +155,9 @@ internal sealed class ConnectionFixture : IAsyncDisposable
         return bound;
     }
 
-    public async Task Sql(string sql, params object[] values)
-    {
-        await using var command = Owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        await command.ExecuteNonQueryAsync();
-    }
+    public Task Sql(string sql, params object[] values) => Owner.Execute(sql, values);
 
-    public async Task<T> Value<T>(string sql, params object[] values)
-    {
-        await using var command = Owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        return await command.ExecuteScalarAsync() is T value ? value : default!;
-    }
+    public Task<T> Value<T>(string sql, params object[] values) => Owner.Value<T>(sql, values);
 
     public SystemDb Db(KillSwitch? kill = null)
     {

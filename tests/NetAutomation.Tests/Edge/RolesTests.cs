@@ -60,13 +60,7 @@ public sealed class RolesTests(PostgresServer postgres)
     [Fact]
     public async Task Loops_that_follow_aws_are_there_where_it_is_configured()
     {
-        await using var host = await ServiceHost.Start(
-            await postgres.Create(),
-            [
-                "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
-                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m",
-                "Marketplace:ProductCodes:0=pc",
-            ]);
+        await using var host = await ServiceHost.Start(await postgres.Create(), ServiceHost.FollowingAws);
         new[] { "connections.notifications", "connections.reconcile", "tenants.events" }.ShouldBeSubsetOf(Loops(host));
     }
 

@@ -150,13 +150,7 @@ internal sealed class RunFixture : IAsyncDisposable
     public async Task Sql(string sql, params object[] values)
     {
         await using var source = NpgsqlDataSource.Create(Database.Owner);
-        await using var command = source.CreateCommand(sql);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-
-        await command.ExecuteNonQueryAsync();
+        await source.Execute(sql, values);
     }
 
     public async Task<T> Scalar<T>(string sql)

@@ -29,8 +29,15 @@ public sealed class ServiceHost : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-
     private ServiceHost(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
+
+    /// <summary>Settings with which the scheduler follows an AWS that does not answer.</summary>
+    internal static string[] FollowingAws { get; } =
+    [
+        "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
+        "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m",
+        "Marketplace:ProductCodes:0=pc",
+    ];
 
     public IServiceProvider Services => _app.Services;
 

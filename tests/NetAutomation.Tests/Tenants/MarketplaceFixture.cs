@@ -155,19 +155,9 @@ internal sealed partial class MarketplaceFixture : IAsyncDisposable
             SimulatedCloud.Provider, "ec2", $"Action=DescribeVpcEndpointServicePermissions&ServiceId={SimulatedCloud.ServiceId}")).Body,
             "principal");
 
-    public async Task<T> Value<T>(string sql, params object[] values)
-    {
-        await using var command = _owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
+    public Task<T> Value<T>(string sql, params object[] values) => _owner.Value<T>(sql, values);
 
-    public async Task Sql(string sql, params object[] values)
-    {
-        await using var command = _owner.CreateCommand(sql);
-        Array.ForEach(values, value => command.Parameters.Add(new() { Value = value }));
-        await command.ExecuteNonQueryAsync();
-    }
+    public Task Sql(string sql, params object[] values) => _owner.Execute(sql, values);
 
     /// <summary>GetCallerIdentity as an AWS SDK signs it with these credentials (Signature Version 4, query parameters).</summary>
     public string Presign(string account, string challenge, string header = "x-netautomation-challenge", string? secret = null)

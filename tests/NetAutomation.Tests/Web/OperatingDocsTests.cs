@@ -37,13 +37,7 @@ public sealed partial class OperatingDocsTests(PostgresServer postgres)
     [Fact]
     public async Task Every_loop_is_listed()
     {
-        await using var host = await ServiceHost.Start(
-            await postgres.Create(),
-            [
-                "Onboarding:ServiceId=vpce-svc-0", "Onboarding:ServiceName=com.amazonaws.vpce.us-east-1.vpce-svc-0",
-                "Onboarding:NotificationQueueUrl=http://127.0.0.1:1/n", "Marketplace:QueueUrl=http://127.0.0.1:1/m",
-                "Marketplace:ProductCodes:0=pc",
-            ]);
+        await using var host = await ServiceHost.Start(await postgres.Create(), ServiceHost.FollowingAws);
         var loops = host.Services.GetRequiredService<LoopRegistry>().All;
         File.ReadLines(Path.Combine(PostgresServer.RepositoryRoot(), "docs/operating.md")).Select(line => LoopRow().Match(line))
             .Where(row => row.Success).Select(row => (row.Groups["name"].Value, row.Groups["where"].Value == "one scheduler"))
