@@ -145,7 +145,7 @@ internal sealed partial class SealUsage(
     /// <summary>The end of the payer's chain; null where this hour, or a later one, is sealed already.</summary>
     private async Task<Tail?> Last(TenantId tenant, Guid payer, Payer key, DateTimeOffset hour, CancellationToken cancel)
     {
-        // AWS knows a record by its buyer. A buyer who registered again is another tenant here, with the same key.
+        // AWS knows a record by its buyer. A buyer who registered again may be another tenant here, with the same key.
         var taken = await db.Scalar<bool>(
             $"""
             select exists (select from billing.metering_record where meter_key = {key.MeterKey} and aws_account = {key.AwsAccount}
