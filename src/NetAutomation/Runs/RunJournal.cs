@@ -131,10 +131,7 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
         var types = events.Select(each => each.Type).ToArray();
         var devices = events.Select(each => each.Device?.Value).ToArray();
         var data = events.Select(each => each.Data).ToArray();
-        var outcomes = events.Select(each => each.Report is { } report ? Wire.Name(report.Outcome) : null).ToArray();
-        var changed = events.Select(each => each.Report?.Changed).ToArray();
-        var codes = events.Select(each => each.Report?.Code).ToArray();
-        var messages = events.Select(each => each.Report?.Message).ToArray();
+        var (content, join) = Outcomes(events);
         return await db.Execute(
             $"""
             with head as (
@@ -144,11 +141,32 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
               returning tenant_id, id, created_day, attempt, last_seq)
             insert into runs.run_event (tenant_id, run_id, run_day, seq, time, type, attempt, device_id, data)
             select h.tenant_id, h.id, h.created_day, h.last_seq - {count} + n, t, y, h.attempt, d,
-              case when o is null then j::jsonb else runs.outcome_event(o, c, k, m) end
-            from head h, unnest({times}, {types}, {devices}, {data}, {outcomes}, {changed}, {codes}, {messages})
-              with ordinality as e (t, y, d, j, o, c, k, m, n)
+              {content}
+            from head h, unnest({times}, {types}, {devices}, {data}) with ordinality as e (t, y, d, j, n) {join}
             """,
             cancel) == count;
+    }
+
+    /// <summary>
+    /// The data of a row, and the join that they need. Most batches hold no outcome, and every row pays for each value that is sent.
+    /// </summary>
+    private static (FormattableString Data, FormattableString Join) Outcomes(IReadOnlyList<RunEvent> events)
+    {
+        var reports = events.Index().Where(each => each.Item.Report is not null)
+            .Select(each => (Place: each.Index + 1L, Report: each.Item.Report!)).ToList();
+        if (reports.Count == 0)
+        {
+            return ($"j::jsonb", $"");
+        }
+
+        long[] places = [.. reports.Select(each => each.Place)];
+        string[] outcomes = [.. reports.Select(each => Wire.Name(each.Report.Outcome))];
+        bool?[] changed = [.. reports.Select(each => each.Report.Changed)];
+        string?[] codes = [.. reports.Select(each => each.Report.Code)];
+        string?[] messages = [.. reports.Select(each => each.Report.Message)];
+        return (
+            $"case when o is null then j::jsonb else runs.outcome_event(o, c, k, m) end",
+            $"left join unnest({places}, {outcomes}, {changed}, {codes}, {messages}) as r (place, o, c, k, m) on place = n");
     }
 
     private async Task<bool> InTenant(ClaimedRun run, Func<Task<bool>> write, CancellationToken cancel)
