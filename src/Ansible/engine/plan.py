@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines to configure on a device: the block's templates compared with the device's own text."""
+"""What to configure on a device: the block's templates compared with the device's own text, section by section and object by object."""
 import functools
 import ipaddress
 import re
@@ -8,6 +8,8 @@ import jinja2
 import jinja2.sandbox
 
 import platforms
+import tree
+from tree import Line
 
 
 def one_line(value):
@@ -19,72 +21,216 @@ def one_line(value):
 
 
 def canonical_prefix(value):
-    """10.9.1.1/16 -> 10.9.0.0/16, the form in which a device shows the prefix."""
+    """10.9.1.1/16 -> 10.9.0.0/16, and 2001:DB8::/32 -> 2001:db8::/32: the form in which a device shows the prefix."""
     return str(ipaddress.ip_network(value, strict=False))
 
 
-WORDS = {"canonical_prefix": canonical_prefix, "one_line": one_line}
+def canonical_address(value):
+    """2001:DB8:0::1 -> 2001:db8::1, the form in which a device shows the address (RFC 5952)."""
+    return str(ipaddress.ip_address(value))
 
 
-def sections(text, grammar):
-    """Each line of a configuration with its parent lines, by indentation: [((parent, ...), line)]."""
-    found, above = [], []
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare or bare.startswith(grammar["comment"]):
-            continue
-        depth = len(line) - len(line.lstrip())
-        while above and above[-1][0] >= depth:
-            above.pop()
-        found.append((tuple(parent for _, parent in above), bare))
-        above.append((depth, bare))
-    return found
+def pattern(value):
+    """The value as a part of a regular expression that matches it alone."""
+    return re.escape(str(value))
+
+
+WORDS = {"canonical_address": canonical_address, "canonical_prefix": canonical_prefix, "one_line": one_line, "pattern": pattern}
+
+
+class Refused(Exception):
+    """The device must be left alone."""
 
 
 def plan(running, part, block_input, directory):
-    """part: the block's file for this platform; directory: the platform's. Answers the lines to send, those of them that change the
-    device, and the reason for refusing the device, if any."""
-    grammar = platforms.read(directory)["grammar"]
-    render = functools.partial(_render, directory=directory, values={"input": block_input})
-    shown = sections(running, grammar)
-    present = set(shown)
-    missing = [(path, line) for path, line in _leaves(render(part.get("wanted", "")), grammar) if (path, line) not in present]
-    extra = [(path, line) for path, line in _leaves(render(part.get("unwanted", "")), grammar) if (path, line) in present]
-    changes = [(path, grammar["negation"] + line) for path, line in extra] + missing
-    indent = grammar["indent"]
-    return {"lines": _commands(changes, indent), "configured": [_indented(path, line, indent) for path, line in changes],
-            "refused": _refusal(part, shown, render)}
+    """part: the block's file for this platform; directory: the platform's. Answers, as a dict:
+    lines, what to type; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
+    those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
+    be has no lines."""
+    try:
+        change = _change(running, part, block_input, directory)
+        change.check()
+    except Refused as reason:
+        return {"lines": [], "configured": [], "diff": "", "undo": [], "refused": str(reason)}
+    grammar, typed = change.grammar, change.typed()
+    mask = functools.partial(platforms.masked, directory)
+    return {"lines": grammar.commands(typed), "configured": [mask(grammar.indented(*line)) for line in typed],
+            "diff": change.diff(mask), "undo": list(map(mask, grammar.commands(change.undo()))), "refused": None}
 
 
-def _refusal(part, shown, render):
-    for rule in part.get("refuse", []):
-        pattern = re.compile(render(rule["line"]))
-        if any(not path and pattern.fullmatch(line) for path, line in shown):
-            return rule["because"]
-    return None
+def result(change, verdict):
+    """What the block hands over: its plan, and by what it was verified, which is left out where nothing was."""
+    return {"configured": change["configured"], "undo": change["undo"],
+            **({"verified": verdict["verified"]} if "verified" in verdict else {})}
 
 
-def _leaves(text, grammar):
-    """The lines that a template asks for, each once. A line with others below it only names their section."""
-    lines = sections(text, grammar)
-    parents = {(*path[:depth], path[depth]) for path, _ in lines for depth in range(len(path))}
-    return list(dict.fromkeys((path, line) for path, line in lines if (*path, line) not in parents))
+def unverified(before, after, part, block_input, directory):
+    """What is wrong with the configuration after a change; None where it is as wanted, and everything else as it was."""
+    try:
+        left = _change(after, part, block_input, directory)
+        if left.added or left.removed:
+            return f"the device does not show what was configured:\n{left.diff(functools.partial(platforms.masked, directory))}"
+        made = _change(before, part, block_input, directory)
+    except Refused as reason:
+        return str(reason)
+    stand = set(made.grammar.lines(after)[0])
+    gone = [made.grammar.indented(*line) for line in made.before.lines if line not in stand and line not in made.removed]
+    return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
 
 
-def _commands(changes, indent):
-    lines, place = [], ()
-    for path, line in changes:
-        if path != place:
-            # A section that is not inside the one before is entered from the top.
-            below = path[:len(place)] == place
-            lines += [_indented(path[:depth], path[depth], indent) for depth in range(len(place) if below else 0, len(path))]
+def intent(part, block_input, directory):
+    """(wanted, unwanted): the lines of the block's templates."""
+    grammar = tree.grammar(directory)
+    return [grammar.leaves(_render(part.get(name, ""), directory, {"input": block_input})) for name in ("wanted", "unwanted")]
+
+
+def _change(running, part, block_input, directory):
+    grammar = tree.grammar(directory)
+    shown, lost = grammar.lines(running)
+    _refuse(part, shown, block_input, directory)
+    for line in lost:
+        if grammar.unreadable(line):
+            raise Refused(f"the device shows a line in no section: {line}")
+    wanted, unwanted = intent(part, block_input, directory)
+    change = Change(tree.Tree(grammar, shown))
+    for line in wanted:
+        change.want(line)
+    for line in unwanted:
+        change.drop(line)
+    return change
+
+
+class Change:
+    """The lines to add to a configuration and to take from it."""
+
+    def __init__(self, before):
+        self.before, self.grammar = before, before.grammar
+        self.added, self.removed = [], {}  # removed: line -> the command that removes it, None where an added line replaces it
+        self._slots = {}
+
+    def want(self, line):
+        """The line must be there, in place of others that the device cannot have beside it."""
+        part = self.grammar.owned(line)
+        if part is None:
+            if line not in self.before.present:
+                self.added.append(line)
+            return
+        slot = part.slot(line)
+        if self._slots.setdefault(slot, line) != line and slot:
+            raise Refused(f"two lines are wanted where the device has one: {self._slots[slot].text} and {line.text}")
+        others = self._others(line, part, slot)
+        if line not in self.before.present and not self._inherits(line, part):
+            self.added.append(line)
+        elif part.kind.whole:
+            # The line stands already, so nothing replaces the others.
+            others = [(other, self.grammar.negated(other.text)) for other, _ in others]
+        self.removed.update(others)
+
+    def drop(self, line):
+        """The object of the line must not be there, whatever its other attributes; a line of no object, just as it is."""
+        part = self.grammar.owned(line)
+        if part is None:
+            if line in self.before.present:
+                self.removed[line] = self.grammar.negated(line.text)
+            return
+        self._readable(part)
+        for other in self.before.objects.get(part.object, []):
+            remove = part.kind.remove
+            self.removed[other] = remove.format(**part.groups) if remove else self.grammar.negated(other.text)
+
+    def check(self):
+        """Refuses what the device cannot hold: an attribute that it keeps once for several lines."""
+        kept = [(line, part) for line, part in self.before.parts.items() if line not in self.removed]
+        added = [(line, part) for line in self.added if (part := self.grammar.owned(line))]
+        first = {}
+        for line, part in kept + added:
+            for attribute, by in part.kind.shared.items():
+                place = (part.kind.name, part.home, attribute, *(part.groups[name] for name in by))
+                other, value = first.setdefault(place, (line, part.groups[attribute]))
+                if value != part.groups[attribute]:
+                    raise Refused(f"the device keeps one {attribute} for '{other.text}' and '{line.text}'; they cannot differ in it")
+
+    def typed(self):
+        """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""
+        done, typed = set(), list(self.added)
+        for line, command in self.removed.items():
+            if command is None:
+                continue
+            part = self.before.parts.get(line)
+            place = Line(part.home if part and part.kind.remove else line.path, command)
+            if place not in done:
+                done.add(place)
+                typed.append(place)
+        return typed
+
+    def diff(self, mask):
+        """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
+        sections = {}
+        for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
+            sections.setdefault(line.path, []).append(sign + mask(self.grammar.indented(*line)))
+        text, place = [], ()
+        for path in sorted(sections, key=self.before.order(sections)):
+            for depth in range(len(path)):
+                if path[:depth + 1] != place[:depth + 1]:
+                    sign = " " if path[:depth + 1] in self.before.sections else "+"
+                    text.append(sign + self.grammar.indented(path[:depth], path[depth]))
             place = path
-        lines.append(_indented(path, line, indent))
-    return lines
+            text += sections[path]
+        return "\n".join(text)
+
+    def undo(self):
+        """What to do to have the configuration before again."""
+        back = list(self.removed)
+        slots = {part.slot(line) for line, part in self.before.parts.items() if line in self.removed} - {None}
+        gone = set()
+        for line in reversed(self.added):
+            part = self.grammar.owned(line)
+            if part and part.slot(line) in slots:
+                continue  # the line before replaces it
+            if part and part.kind.remove and part.object not in self.before.objects:
+                if part.object in gone:
+                    continue
+                gone.add(part.object)
+                back.append(Line(part.home, part.kind.remove.format(**part.groups)))
+            else:
+                back.append(Line(line.path, self.grammar.negated(line.text)))
+        for path in sorted(self._sections(), key=len, reverse=True):
+            if self.grammar.removable(path[-1]):
+                back.append(Line(path[:-1], self.grammar.negated(path[-1])))
+        return back
+
+    def _others(self, line, part, slot):
+        """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""
+        self._readable(part)
+        same = self.before.objects.get(part.object, []) if part.kind.whole else self.before.slots.get(slot, [])
+        return [(other, None if self.before.parts[other].slot(other) == slot else self.grammar.negated(other.text))
+                for other in same if other != line]
+
+    def _inherits(self, line, part):
+        given = self.before.inherited(line, part)
+        if given is None:
+            return False
+        if given[0] != part.groups["value"]:
+            raise Refused(f"'{line.text}' is wanted, and {given[1]} gives it {part.groups['setting']} {given[0]}")
+        return True
+
+    def _readable(self, part):
+        """A line that may be about the same object but cannot be read must not be taken for another one."""
+        for line in self.before.unread:
+            if part.kind.begins.match(line.text) and part.groups[part.kind.key[0]] in line.text.split():
+                raise Refused(f"the device shows a line that cannot be read: {line.text}")
+
+    def _sections(self):
+        """Sections that the change makes."""
+        return dict.fromkeys(
+            line.path[:depth + 1] for line in self.added for depth in range(len(line.path)) if line.path[:depth + 1] not in self.before.sections)
 
 
-def _indented(path, line, indent):
-    return " " * (indent * len(path)) + line
+def _refuse(part, shown, block_input, directory):
+    for rule in part.get("refuse", []):
+        expression = re.compile(_render(rule["line"], directory, {"input": block_input}))
+        if any(not line.path and expression.fullmatch(line.text) for line in shown):
+            raise Refused(rule["because"])
 
 
 def _render(template, directory, values):

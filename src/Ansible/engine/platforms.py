@@ -34,15 +34,38 @@ def read(directory):
 
 
 @functools.lru_cache(maxsize=None)
-def words(directory):
-    """The platform's own filters: the functions of its lines.py."""
-    path = os.path.join(directory, "lines.py")
+def _code(directory, name):
+    """What a Python file of the platform offers: its functions without a leading underscore, by name."""
+    path = os.path.join(directory, name + ".py")
     if not os.path.exists(path):
         return {}
-    spec = importlib.util.spec_from_file_location("netautomation_lines", path)
+    spec = importlib.util.spec_from_file_location("netautomation_" + name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {name: word for name, word in vars(module).items() if callable(word) and not name.startswith("_")}
+    return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+
+
+def words(directory):
+    """The platform's own filters: the functions of its lines.py."""
+    return _code(directory, "lines")
+
+
+def masked(directory, line):
+    """A line of the platform's configuration without the secret in it."""
+    for pattern in _secrets(directory):
+        if match := pattern.search(line):
+            return line[:match.start(1)] + "***" + line[match.end(1):]
+    return line
+
+
+@functools.lru_cache(maxsize=None)
+def _secrets(directory):
+    return [re.compile(pattern) for pattern in read(directory).get("secrets", [])]
+
+
+def effect(directory):
+    """The function of the platform's effect.py that looks for what a configuration does; None where the platform has none."""
+    return _code(directory, "effect").get("effect")
 
 
 def _network_cli(platform):

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Filters for blocks and for the engine's playbooks."""
-import os
-import sys
-
 from ansible.utils.unsafe_proxy import wrap_var
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
-import plan as planning  # noqa: E402
-import platforms  # noqa: E402
+import plan as planning
+import platforms
 
 
 def plan(running, part, block_input, directory):
@@ -15,6 +11,10 @@ def plan(running, part, block_input, directory):
     return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
 
 
+def result(change, verdict):
+    return wrap_var(planning.result(change, verdict))
+
+
 class FilterModule:
     def filters(self):
-        return {**planning.WORDS, "plan": plan}
+        return {**planning.WORDS, "plan": plan, "result": result}

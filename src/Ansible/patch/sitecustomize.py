@@ -3,7 +3,11 @@
 reports an answer without text, so a backup would be "None" and an existing route would seem absent; writing into an ended session is an
 "Internal error". Here both become a lost connection."""
 import importlib.machinery
+import os
+import sys
 
+# Where our actions and filters find the engine.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
 _execute = importlib.machinery.SourceFileLoader.exec_module
 
 

@@ -24,9 +24,10 @@ AHEAD = (
     "ansible.plugins.action.normal", "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail",
     "ansible.modules.setup", "ansible.cli.scripts.ansible_connection_cli_stub", "jinja2.nodes", "paramiko", "yaml",
     "ansible_collections.ansible.netcommon.plugins.connection.network_cli", "ansible_collections.ansible.netcommon.plugins.action.network",
-    "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.action.cli_config",
-    "ansible_collections.ansible.netcommon.plugins.modules.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_config",
+    "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_command",
 )
+# The engine's own actions.
+ACTIONS = ("configure", "verify")
 # Tasks that touch no device.
 LOCAL = {
     "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",
@@ -55,6 +56,8 @@ def load(patch, modules):
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
     loader.strategy_loader.get("free", class_only=True)
+    for name in ACTIONS:
+        loader.action_loader.get(name, class_only=True)
     for plugins in (loader.become_loader, loader.cache_loader, loader.callback_loader, loader.connection_loader,
                     loader.inventory_loader, loader.vars_loader):
         list(plugins.all(class_only=True))

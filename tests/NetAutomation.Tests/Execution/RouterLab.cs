@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -8,12 +10,20 @@ using NetAutomation.Execution.Sandbox;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>Three real FRR routers from deploy/local/lab, dialled from inside their own VPC namespace.</summary>
-public sealed class RouterLab : IAsyncLifetime
+/// <summary>Real FRR routers from deploy/local/lab, dialled from inside their own VPC namespace.</summary>
+public class RouterLab : IAsyncLifetime
 {
+    private readonly int _count;
     private readonly string _vpc = "t" + Guid.NewGuid().ToString("N")[..8];
     private readonly string _state = Directory.CreateTempSubdirectory("na-lab").FullName;
     private readonly Dictionary<string, JsonElement> _routers = new(StringComparer.Ordinal);
+
+    public RouterLab()
+        : this(3)
+    {
+    }
+
+    protected RouterLab(int count) => _count = count;
 
     public static bool Possible => Environment.IsPrivilegedProcess && File.Exists("/usr/lib/frr/bgpd") && File.Exists("/usr/sbin/sshd")
         && File.Exists("/usr/bin/bwrap") && File.Exists("/usr/bin/ansible-playbook");
@@ -34,7 +44,7 @@ public sealed class RouterLab : IAsyncLifetime
         for (var attempt = 0; attempt < 5 && up.Code != 0; attempt++)
         {
             await Lab("down");
-            up = await Lab("up", "--routers", "3", "--index", (100 + (Environment.ProcessId + attempt) % 150).ToString());
+            up = await Lab("up", "--routers", _count.ToString(CultureInfo.InvariantCulture), "--index", (100 + (Environment.ProcessId + attempt) % 150).ToString());
         }
 
         up.Code.ShouldBe(0, up.Output);
@@ -61,7 +71,22 @@ public sealed class RouterLab : IAsyncLifetime
         Directory.Delete(_state, recursive: true);
     }
 
+    public IReadOnlyList<string> Names => [.. _routers.Keys.Order(StringComparer.Ordinal)];
+
     public async Task<string> RunningConfig(string router) => (await Lab("running-config", router)).Output;
+
+    /// <summary>Types lines into a router's configuration, past those that it refuses.</summary>
+    public Task Configure(string router, IEnumerable<string> lines) => Vtysh(router, [], string.Join('
+', ["configure terminal", .. lines, "end", ""]));
+
+    /// <summary>The running configurations of these routers.</summary>
+    public async Task<Dictionary<string, string>> Texts(IEnumerable<string> routers)
+    {
+        var texts = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
+        await Parallel.ForEachAsync(
+            routers, async (router, _) => texts[router] = await Vtysh(router, ["-c", "show running-config"], ""));
+        return new(texts, StringComparer.Ordinal);
+    }
 
     internal SandboxDevice Device(string router, string? password = null, string? hostKey = null) => new(
         router, "frr", 22, Username, password ?? Password, null, null, hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(),
@@ -94,17 +119,32 @@ public sealed class RouterLab : IAsyncLifetime
         return connected.Task.WaitAsync(cancel);
     }
 
-    private async Task<(int Code, string Output)> Lab(string verb, params string[] rest)
+    private async Task<string> Vtysh(string router, string[] arguments, string input)
     {
-        var start = new ProcessStartInfo(Path.Combine(SandboxFixture.RepositoryRoot, "deploy/local/lab"), [verb, "--vpc", _vpc, .. rest])
+        var home = $"/run/na-lab/{_vpc}/{router}";
+        var (code, output) = await Run("/usr/bin/vtysh", ["--vty_socket", $"{home}/vty", "--config_dir", $"{home}/etc", .. arguments], input);
+        code.ShouldBe(0, output);
+        return output;
+    }
+
+    private Task<(int Code, string Output)> Lab(string verb, params string[] rest) =>
+        Run(Path.Combine(SandboxFixture.RepositoryRoot, "deploy/local/lab"), [verb, "--vpc", _vpc, .. rest], "");
+
+    private async Task<(int Code, string Output)> Run(string program, string[] arguments, string input)
+    {
+        var start = new ProcessStartInfo(program, arguments)
         {
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
         start.Environment["NETAUTOMATION_LOCAL"] = _state;
+        start.Environment["VTYSH_PAGER"] = "cat";
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, process.ExitCode == 0 ? output : output + await error);

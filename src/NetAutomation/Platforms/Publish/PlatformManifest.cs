@@ -68,9 +68,9 @@ internal sealed record PlatformManifest(
             yield return ("/logins", "at least one");
         }
 
-        if (Grammar.Indent is < 0 or > 8 || Grammar.Comment.Length == 0 || Grammar.Negation.Length == 0)
+        foreach (var fault in Grammar.Faults())
         {
-            yield return ("/grammar", "an indent of 0 to 8, a comment and a negation");
+            yield return fault;
         }
 
         var patterns = new (string Pointer, IEnumerable<string> Texts)[]
@@ -111,10 +111,79 @@ internal enum PlatformGuard
 }
 
 /// <summary>Commands of the engine.</summary>
-internal sealed record PlatformCommands(string Running, string Version, string? Startup = null, string? Save = null);
+internal sealed record PlatformCommands(
+    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null);
 
-/// <summary>How its configuration is written.</summary>
-internal sealed record PlatformGrammar(int Indent, string Comment, string Negation);
+/// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
+internal sealed record PlatformGrammar(
+    int Indent, string Comment, string Negation, string Leave = "exit", string? Ends = null, string[]? Sections = null,
+    PlatformObject[]? Objects = null)
+{
+    public IEnumerable<(string Pointer, string Reason)> Faults()
+    {
+        if (Indent is < 0 or > 8 || Comment.Length == 0 || Negation.Length == 0 || Leave.Length == 0)
+        {
+            yield return ("/grammar", "an indent of 0 to 8, a comment, a negation and a word to leave a section");
+        }
+
+        if (Ends is not null && !PlatformObject.IsPattern(Ends))
+        {
+            yield return ("/grammar/ends", "a regular expression");
+        }
+
+        if (!(Sections ?? []).All(PlatformObject.IsPattern))
+        {
+            yield return ("/grammar/sections", "regular expressions");
+        }
+
+        foreach (var (index, each) in (Objects ?? []).Index())
+        {
+            foreach (var (pointer, reason) in each.Faults())
+            {
+                yield return ($"/grammar/objects/{index}{pointer}", reason);
+            }
+        }
+    }
+}
+
+/// <summary>A kind of object in a configuration: a line of its own, or the lines that name it.</summary>
+/// <param name="Within">The sections that hold such objects, each as the patterns of its headers; an empty list for the top.</param>
+/// <param name="Begins">How every line of the kind begins, whether the rest can be read or not.</param>
+/// <param name="Line">The whole line; its named groups are its attributes.</param>
+/// <param name="Key">Groups that tell two objects apart; the first is the one that people name it by.</param>
+/// <param name="One">Groups by which a device has one line at most: a new one takes the place of the old one.</param>
+/// <param name="Whole">The wanted line is all there is of the object: other lines with its key go.</param>
+/// <param name="Below">Lines in sections below belong to the object, too.</param>
+/// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
+/// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
+/// <param name="Inherits">Settings that an object takes from another one that it names.</param>
+internal sealed record PlatformObject(
+    string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
+    string? Remove = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null)
+{
+    /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
+    public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
+
+    public IEnumerable<(string Pointer, string Reason)> Faults()
+    {
+        foreach (var (pointer, texts) in new[] { ("/within", Within.SelectMany(path => path)), ("/begins", [Begins]), ("/line", [Line]) })
+        {
+            if (!texts.All(IsPattern))
+            {
+                yield return (pointer, "a regular expression");
+            }
+        }
+
+        string[] used = [.. Key, .. One, .. (Shared ?? []).SelectMany(each => each.Value.Append(each.Key))];
+        if (Key.Length == 0 || used.Any(name => !Line.Contains($"(?P<{name}>", StringComparison.Ordinal)))
+        {
+            yield return ("", "key, one and shared name groups of line");
+        }
+    }
+}
+
+/// <param name="By">The setting whose value names the other object.</param>
+internal sealed record PlatformInheritance(string By, string[] Settings);
 
 /// <summary>How its terminal differs from what the collection's plugin expects.</summary>
 internal sealed record PlatformTerminal(

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A device's configuration as lines in their sections, and what of it belongs to one object, by the platform's grammar."""
+import collections
+import functools
+import re
+
+Line = collections.namedtuple("Line", "path text")  # path: the headers of the sections it is in, from the outside
+
+
+class Grammar:
+    """How a platform writes its configuration: the member "grammar" of its platform.yaml, explained in docs/platforms.md."""
+
+    def __init__(self, data):
+        self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
+        self.leave = data.get("leave", "exit")
+        self._ends = re.compile(data["ends"]) if "ends" in data else None
+        self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
+        self.kinds = [Kind(each) for each in data.get("objects", [])]
+
+    def lines(self, text):
+        """(lines, those that stand in no section though they are indented)."""
+        found, lost, above = [], [], []
+        for line in text.splitlines():
+            bare = line.strip(" \t\r")
+            if not bare or bare.startswith(self.comment) or self._ends and self._ends.fullmatch(bare):
+                continue
+            depth = len(line) - len(line.lstrip(" \t"))
+            while above and above[-1][0] >= depth:
+                above.pop()
+            if depth and not above:
+                lost.append(bare)
+                continue
+            found.append(Line(tuple(header for _, header in above), bare))
+            above.append((depth, bare))
+        return found, lost
+
+    def leaves(self, text):
+        """The lines that a template asks for, each once. A line with others below it only names their section."""
+        lines, _ = self.lines(text)
+        headers = {line.path[:depth + 1] for line in lines for depth in range(len(line.path))}
+        return list(dict.fromkeys(line for line in lines if (*line.path, line.text) not in headers))
+
+    def negated(self, text):
+        return text[len(self.negation):] if text.startswith(self.negation) else self.negation + text
+
+    def removable(self, header):
+        """A section that stays when it is empty, and that a negation of its header removes."""
+        return any(pattern.fullmatch(header) for pattern in self._sections)
+
+    def commands(self, lines):
+        """The lines as they are typed, each section entered once as long as its lines follow each other."""
+        typed, place = [], ()
+        for path, text in lines:
+            shared = 0
+            while shared < min(len(place), len(path)) and place[shared] == path[shared]:
+                shared += 1
+            # A line may mean something else in a section than outside, so each section is left before the next line outside is typed.
+            typed += [self.indented(place[:depth + 1], self.leave) for depth in reversed(range(shared, len(place)))]
+            typed += [self.indented(path[:depth], path[depth]) for depth in range(shared, len(path))]
+            typed.append(self.indented(path, text))
+            place = path
+        return typed
+
+    def indented(self, path, text):
+        return " " * (self.indent * len(path)) + text
+
+    def owned(self, line):
+        """The object that a line is a part of: (kind, its groups), or None."""
+        for kind in self.kinds:
+            if groups := kind.groups(line):
+                return Part(kind, kind.home(line.path), groups)
+        return None
+
+    def unreadable(self, text):
+        """A line about a kind of object that is not written in any way known of it."""
+        return any(kind.begins.match(text) for kind in self.kinds)
+
+
+class Kind:
+    """A kind of object in a configuration, such as a static route: one line, or several lines that name it."""
+
+    def __init__(self, data):
+        self.name, self.whole, self.below, self.remove = data["name"], data.get("whole", False), data.get("below", False), data.get("remove")
+        self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
+        self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
+        self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
+        self.inherits = data.get("inherits")
+
+    def home(self, path):
+        """The section that holds the object whose line stands at this path; None where no such object can be."""
+        for headers in self._within:
+            home = path[:len(headers)]
+            if (self.below or len(path) == len(home)) and len(home) == len(headers) and all(map(re.Pattern.fullmatch, headers, home)):
+                return home
+        return None
+
+    def groups(self, line):
+        if self.home(line.path) is None or not self.begins.match(line.text):
+            return None
+        match = self._line.fullmatch(line.text)
+        return match and match.groupdict()
+
+
+class Part(collections.namedtuple("Part", "kind home groups")):
+    """A line as a part of an object."""
+
+    @property
+    def object(self):
+        return self.kind.name, self.home, tuple(self.groups[name] for name in self.kind.key)
+
+    def slot(self, line):
+        """What the device has one line for at most; None where it takes any number of them."""
+        values = tuple(self.groups[name] for name in self.kind.one)
+        return None if self.groups.get("setting", "") is None else (self.kind.name, line.path, values)
+
+
+class Tree:
+    """The lines of a configuration, found by their object and by what the device has one line for."""
+
+    def __init__(self, grammar, lines):
+        self.grammar, self.lines = grammar, lines
+        self.present = set(lines)
+        self.sections = {line.path + (line.text,) for line in lines} | {
+            line.path[:depth + 1] for line in lines for depth in range(len(line.path))}
+        self.parts, self.objects, self.slots, self.unread = {}, {}, {}, []
+        for line in lines:
+            part = grammar.owned(line)
+            if part is None and grammar.unreadable(line.text):
+                self.unread.append(line)
+            elif part:
+                self.parts[line] = part
+                self.objects.setdefault(part.object, []).append(line)
+                if slot := part.slot(line):
+                    self.slots.setdefault(slot, []).append(line)
+
+    def order(self, paths):
+        """The key that sorts these sections as a text has them: each one after that it is in, and beside others as they came."""
+        ranks = {}
+        for path in paths:
+            for depth in range(len(path) + 1):
+                ranks.setdefault(path[:depth], len(ranks))
+        return lambda path: [ranks[path[:depth]] for depth in range(len(path) + 1)]
+
+    def inherited(self, line, part):
+        """(the line that another object gives this one in the same place, that object's name), or None."""
+        rule = part.kind.inherits
+        if not rule or part.groups.get("setting") not in rule["settings"]:
+            return None
+        for own in self.objects.get(part.object, []):
+            giver = self.parts[own].groups
+            if giver.get("setting") != rule["by"] or not giver.get("value"):
+                continue
+            there = part.kind.name, part.home, (giver["value"],)
+            for other in self.objects.get(there, []):
+                groups = self.parts[other].groups
+                if groups["setting"] == part.groups["setting"] and other.path == line.path:
+                    return groups["value"], giver["value"]
+        return None
+
+
+@functools.lru_cache(maxsize=None)
+def grammar(directory):
+    import platforms
+    return Grammar(platforms.read(directory)["grammar"])

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where FRR shows what its configuration does: its routing table and the neighbours of its BGP, both in the default VRF."""
+import json
+import re
+
+_ROUTE = re.compile(r"(ip|ipv6) route (\S+) (\S+)")
+_NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
+
+
+def effect(wanted, unwanted, ask):
+    """(seen, wrong): whether all that is wanted shows, and what shows although it is unwanted or otherwise than wanted. A route whose next
+    hop cannot be reached does not show, nor does what is in another VRF."""
+    answers = {}
+
+    def asked(command):
+        if command not in answers:
+            text = ask(command)
+            answers[command] = json.loads(text) if text.startswith("{") else {}
+        return answers[command]
+
+    seen = [_shows(line, asked) for line in wanted]
+    wrong = [line.text for line, shows in zip(wanted, seen) if shows == "otherwise"]
+    wrong += [f"no {line.text}" for line in unwanted if _shows(line, asked)]
+    return all(shows is True for shows in seen) and all(_place(line) for line in unwanted), wrong
+
+
+def _place(line):
+    """route or neighbor where the device can be asked about the line, else None."""
+    if not line.path and _ROUTE.match(line.text):
+        return "route"
+    if line.path and re.fullmatch("router bgp [0-9]+", line.path[0]) and _NEIGHBOR.match(line.text):
+        return "neighbor"
+    return None
+
+
+def _shows(line, asked):
+    """True, False, or "otherwise" where the device shows the same thing with another value."""
+    place = _place(line)
+    if place == "route":
+        family, prefix, hop = _ROUTE.match(line.text).groups()
+        routes = asked(f"show {family} route static json").get(prefix, [])
+        return any(hop in (way.get("ip"), way.get("interfaceName")) for route in routes for way in route.get("nexthops", []))
+    if place == "neighbor":
+        address, number = _NEIGHBOR.match(line.text).groups()
+        families = asked("show bgp summary json").values()
+        peers = [family["peers"][address] for family in families if isinstance(family, dict) and address in family.get("peers", {})]
+        if number and any(peer.get("remoteAs") != int(number) for peer in peers):
+            return "otherwise"
+        return bool(peers)
+    return False
