@@ -74,7 +74,9 @@ def unverified(before, after, part, block_input, directory):
     except Refused as reason:
         return str(reason)
     stand = set(made.grammar.lines(after)[0])
-    gone = [made.grammar.indented(*line) for line in made.before.lines if line not in stand and line not in made.removed]
+    # A device need not show a section that the change has emptied.
+    kept = made.before.without(made.removed)
+    gone = [made.grammar.indented(*line) for line in kept if line not in stand]
     return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
 
 
@@ -182,16 +184,15 @@ class Change:
         """What to do to have the configuration before again."""
         back = list(self.removed)
         slots = {part.slot(line) for line, part in self.before.parts.items() if line in self.removed} - {None}
-        gone = set()
+        done = set()
         for line in reversed(self.added):
             part = self.grammar.owned(line)
-            if part and part.slot(line) in slots:
+            if part and (part.slot(line) in slots or part.object in done):
                 continue  # the line before replaces it
-            if part and part.kind.remove and part.object not in self.before.objects:
-                if part.object in gone:
-                    continue
-                gone.add(part.object)
-                back.append(Line(part.home, part.kind.remove.format(**part.groups)))
+            lines = self.before.objects.get(part.object, []) if part else []
+            if part and part.kind.remove and (not lines or part.groups["setting"] in part.kind.vital):
+                done.add(part.object)
+                back = [other for other in back if other not in lines] + [Line(part.home, part.kind.remove.format(**part.groups)), *lines]
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):

@@ -84,7 +84,7 @@ class Kind:
         self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
-        self.inherits = data.get("inherits")
+        self.vital, self.inherits = data.get("vital", []), data.get("inherits")
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -140,6 +140,12 @@ class Tree:
             for depth in range(len(path) + 1):
                 ranks.setdefault(path[:depth], len(ranks))
         return lambda path: [ranks[path[:depth]] for depth in range(len(path) + 1)]
+
+    def without(self, removed):
+        """The lines that are left without these, and without the headers of sections of which nothing is left."""
+        left = [line for line in self.lines if line not in removed]
+        were, are = ({line.path[:depth] for line in lines for depth in range(1, len(line.path) + 1)} for lines in (self.lines, left))
+        return [line for line in left if (*line.path, line.text) not in were - are]
 
     def inherited(self, line, part):
         """(the line that another object gives this one in the same place, that object's name), or None."""

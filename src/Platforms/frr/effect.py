@@ -3,7 +3,7 @@
 import json
 import re
 
-_ROUTE = re.compile(r"(ip|ipv6) route (\S+) (\S+)")
+_ROUTE = re.compile(r"(ip|ipv6) route (\S+) (\S+)(?: (?!tag )([^0-9 ]\S*))?(?: tag ([0-9]+))?(?: ([0-9]+))?")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
 
 
@@ -37,9 +37,11 @@ def _shows(line, asked):
     """True, False, or "otherwise" where the device shows the same thing with another value."""
     place = _place(line)
     if place == "route":
-        family, prefix, hop = _ROUTE.match(line.text).groups()
-        routes = asked(f"show {family} route static json").get(prefix, [])
-        return any(hop in (way.get("ip"), way.get("interfaceName")) for route in routes for way in route.get("nexthops", []))
+        family, prefix, hop, interface, tag, distance = _ROUTE.match(line.text).groups()
+        for route in asked(f"show {family} route static json").get(prefix, []):
+            if any(_leads(way, hop, interface) for way in route["nexthops"]):
+                return (route["distance"], route.get("tag", 0)) == (int(distance or 1), int(tag or 0)) or "otherwise"
+        return False
     if place == "neighbor":
         address, number = _NEIGHBOR.match(line.text).groups()
         families = asked("show bgp summary json").values()
@@ -48,3 +50,10 @@ def _shows(line, asked):
             return "otherwise"
         return bool(peers)
     return False
+
+
+def _leads(way, hop, interface):
+    """A hop is an address or, where the route has none, an interface."""
+    if "ip" not in way:
+        return way.get("interfaceName") == hop
+    return way["ip"] == hop and interface in (None, way.get("interfaceName"))

@@ -155,11 +155,12 @@ internal sealed record PlatformGrammar(
 /// <param name="Whole">The wanted line is all there is of the object: other lines with its key go.</param>
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
+/// <param name="Vital">Settings whose negation removes the whole object.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
-    string? Remove = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null)
+    string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
