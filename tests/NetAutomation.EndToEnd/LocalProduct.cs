@@ -51,6 +51,14 @@ public sealed class LocalProduct : IAsyncDisposable
         return output.Split('\n', StringSplitOptions.TrimEntries);
     }
 
+    /// <summary>Types lines into a router, as an engineer did before the service came.</summary>
+    public async Task Configure(Customer customer, string router, params string[] lines)
+    {
+        var (code, output) = await Run(
+            TimeSpan.FromSeconds(30), "deploy/local/lab", ["configure", "--vpc", customer.Vpc, router, "--", .. lines]);
+        code.ShouldBe(0, output);
+    }
+
     /// <summary>The control API of the simulated AWS.</summary>
     public async Task<JsonNode> Simulator(string path)
     {
@@ -90,7 +98,7 @@ public sealed class LocalProduct : IAsyncDisposable
         _customers = [.. Enumerable.Range(1, 2).Select(number => new Customer(_state, number))];
         foreach (var customer in _customers)
         {
-            foreach (var block in (string[])["static-routes", "config-backup"])
+            foreach (var block in (string[])["static-routes", "bgp-neighbors", "config-backup"])
             {
                 await customer.Post("/v1/purchases", new JsonObject { ["block"] = block, ["kind"] = "pay_per_use" });
             }

@@ -53,7 +53,9 @@ def _shows(line, asked):
 
 
 def _leads(way, hop, interface):
-    """A hop is an address or, where the route has none, an interface."""
+    """A hop is an address or, where the route has none, an interface. What a hop is reached by in its turn is no hop of the route."""
+    if way.get("resolver"):
+        return False
     if "ip" not in way:
         return way.get("interfaceName") == hop
     return way["ip"] == hop and interface in (None, way.get("interfaceName"))
