@@ -51,11 +51,15 @@ def plan(running, part, block_input, directory):
         change = _change(running, part, block_input, directory)
         change.check()
     except Refused as reason:
-        return {"lines": [], "configured": [], "diff": "", "undo": [], "refused": str(reason)}
+        return refused(str(reason))
     grammar, typed = change.grammar, change.typed()
     mask = functools.partial(platforms.masked, directory)
     return {"lines": grammar.commands(typed), "configured": [mask(grammar.indented(*line)) for line in typed],
             "diff": change.diff(mask), "undo": list(map(mask, grammar.commands(change.undo()))), "refused": None}
+
+
+def refused(reason):
+    return {"lines": [], "configured": [], "diff": "", "undo": [], "refused": reason}
 
 
 def result(change, verdict):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Filters for blocks and for the engine's playbooks."""
+import sys
+import traceback
+
 from ansible.utils.unsafe_proxy import wrap_var
 
 import plan as planning
@@ -8,7 +11,12 @@ import platforms
 
 def plan(running, part, block_input, directory):
     """The lines to configure, by the block's file for the platform. Device text and input stay text, never templates."""
-    return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
+    try:
+        return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
+    except Exception as fault:
+        # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
+        print(f"plan of {part}: {type(fault).__name__} at {traceback.extract_tb(fault.__traceback__)[-1]}", file=sys.stderr)
+        return wrap_var(planning.refused("the block has a fault on this platform; the device was only read"))
 
 
 def result(change, verdict):

@@ -115,7 +115,7 @@ public class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixt
         result.Fault.ShouldBeNull();
         // The line before the refused one stays, because FRR has no transactions; the next apply completes it.
         repaired.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, repaired.Devices[0].Message);
-        repaired.Devices[0].Diff.ShouldBe("ip route 10.6.0.0/16 192.0.2.1\n");
+        repaired.Devices[0].Diff.ShouldBe("+ip route 10.6.0.0/16 192.0.2.1\n");
     }
 
     [Fact]

@@ -43,6 +43,8 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
               running: show running-config
               version: show version
               save: copy running-config startup-config
+              configure: configure terminal
+              end: end
             grammar: { indent: 1, comment: "!", negation: "no " }
             guard: hard
             """);
