@@ -53,9 +53,8 @@ def plan(running, part, block_input, directory):
     except Refused as reason:
         return refused(str(reason))
     grammar, typed = change.grammar, change.typed()
-    mask = functools.partial(platforms.masked, directory)
-    return {"lines": grammar.commands(typed), "configured": [mask(grammar.indented(*line)) for line in typed],
-            "diff": change.diff(mask), "undo": list(map(mask, grammar.commands(change.undo()))), "refused": None}
+    return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
+            "diff": change.diff(), "undo": list(map(grammar.masked, grammar.commands(change.undo()))), "refused": None}
 
 
 def refused(reason):
@@ -73,14 +72,14 @@ def unverified(before, after, part, block_input, directory):
     try:
         left = _change(after, part, block_input, directory)
         if left.added or left.removed:
-            return f"the device does not show what was configured:\n{left.diff(functools.partial(platforms.masked, directory))}"
+            return f"the device does not show what was configured:\n{left.diff()}"
         made = _change(before, part, block_input, directory)
     except Refused as reason:
         return str(reason)
     stand = set(made.grammar.lines(after)[0])
     # A device need not show a section that the change has emptied.
     kept = made.before.without(made.removed)
-    gone = [made.grammar.indented(*line) for line in kept if line not in stand]
+    gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand]
     return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
 
 
@@ -96,7 +95,7 @@ def _change(running, part, block_input, directory):
     _refuse(part, shown, block_input, directory)
     for line in lost:
         if grammar.unreadable(line):
-            raise Refused(f"the device shows a line in no section: {line}")
+            raise Refused(f"the device shows a line in no section: {grammar.masked(line)}")
     wanted, unwanted = intent(part, block_input, directory)
     change = Change(tree.Tree(grammar, shown))
     for line in wanted:
@@ -112,7 +111,7 @@ class Change:
     def __init__(self, before):
         self.before, self.grammar = before, before.grammar
         self.added, self.removed = [], {}  # removed: line -> the command that removes it, None where an added line replaces it
-        self._slots = {}
+        self._places = {}
 
     def want(self, line):
         """The line must be there, in place of others that the device cannot have beside it."""
@@ -122,14 +121,14 @@ class Change:
                 self.added.append(line)
             return
         slot = part.slot(line)
-        if self._slots.setdefault(slot, line) != line and slot:
-            raise Refused(f"two lines are wanted where the device has one: {self._slots[slot].text} and {line.text}")
+        place = part.object if part.kind.whole else slot
+        if place and self._places.setdefault(place, line) != line:
+            raise Refused(f"two lines are wanted where the device has one: {self._shown(self._places[place])} and {self._shown(line)}")
         others = self._others(line, part, slot)
         if line not in self.before.present and not self._inherits(line, part):
             self.added.append(line)
-        elif part.kind.whole:
-            # The line stands already, so nothing replaces the others.
-            others = [(other, self.grammar.negated(other.text)) for other, _ in others]
+        else:
+            others = [(other, self.grammar.negated(other.text)) for other, _ in others]  # nothing replaces them
         self.removed.update(others)
 
     def drop(self, line):
@@ -154,7 +153,8 @@ class Change:
                 place = (part.kind.name, part.home, attribute, *(part.groups[name] for name in by))
                 other, value = first.setdefault(place, (line, part.groups[attribute]))
                 if value != part.groups[attribute]:
-                    raise Refused(f"the device keeps one {attribute} for '{other.text}' and '{line.text}'; they cannot differ in it")
+                    raise Refused(
+                        f"the device keeps one {attribute} for '{self._shown(other)}' and '{self._shown(line)}'; they cannot differ in it")
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""
@@ -169,11 +169,11 @@ class Change:
                 typed.append(place)
         return typed
 
-    def diff(self, mask):
+    def diff(self):
         """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
         sections = {}
         for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
-            sections.setdefault(line.path, []).append(sign + mask(self.grammar.indented(*line)))
+            sections.setdefault(line.path, []).append(sign + self._shown(line))
         text, place = [], ()
         for path in sorted(sections, key=self.before.order(sections)):
             for depth in range(len(path)):
@@ -194,7 +194,7 @@ class Change:
             if part and (part.slot(line) in slots or part.object in done):
                 continue  # the line before replaces it
             lines = self.before.objects.get(part.object, []) if part else []
-            if part and part.kind.remove and (not lines or part.groups["setting"] in part.kind.vital):
+            if part and part.kind.remove and (not lines or part.groups.get("setting") in part.kind.vital):
                 done.add(part.object)
                 back = [other for other in back if other not in lines] + [Line(part.home, part.kind.remove.format(**part.groups)), *lines]
             else:
@@ -203,6 +203,9 @@ class Change:
             if self.grammar.removable(path[-1]):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         return back
+
+    def _shown(self, line):
+        return self.grammar.masked(self.grammar.indented(*line))
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""
@@ -216,19 +219,19 @@ class Change:
         if given is None:
             return False
         if given[0] != part.groups["value"]:
-            raise Refused(f"'{line.text}' is wanted, and {given[1]} gives it {part.groups['setting']} {given[0]}")
+            raise Refused(f"'{self._shown(line)}' is wanted, and {given[1]} gives it {part.groups['setting']} {given[0]}")
         return True
 
     def _readable(self, part):
         """A line that may be about the same object but cannot be read must not be taken for another one."""
         for line in self.before.unread:
             if part.kind.begins.match(line.text) and part.groups[part.kind.key[0]] in line.text.split():
-                raise Refused(f"the device shows a line that cannot be read: {line.text}")
+                raise Refused(f"the device shows a line that cannot be read: {self._shown(line)}")
 
     def _sections(self):
         """Sections that the change makes."""
-        return dict.fromkeys(
-            line.path[:depth + 1] for line in self.added for depth in range(len(line.path)) if line.path[:depth + 1] not in self.before.sections)
+        paths = dict.fromkeys(line.path[:depth + 1] for line in self.added for depth in range(len(line.path)))
+        return [path for path in paths if path not in self.before.sections]
 
 
 def _refuse(part, shown, block_input, directory):

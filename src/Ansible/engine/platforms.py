@@ -50,19 +50,6 @@ def words(directory):
     return _code(directory, "lines")
 
 
-def masked(directory, line):
-    """A line of the platform's configuration without the secret in it."""
-    for pattern in _secrets(directory):
-        if match := pattern.search(line):
-            return line[:match.start(1)] + "***" + line[match.end(1):]
-    return line
-
-
-@functools.lru_cache(maxsize=None)
-def _secrets(directory):
-    return [re.compile(pattern) for pattern in read(directory).get("secrets", [])]
-
-
 def effect(directory):
     """The function of the platform's effect.py that looks for what a configuration does; None where the platform has none."""
     return _code(directory, "effect").get("effect")

@@ -4,13 +4,17 @@ import collections
 import functools
 import re
 
+import platforms
+
 Line = collections.namedtuple("Line", "path text")  # path: the headers of the sections it is in, from the outside
 
 
 class Grammar:
-    """How a platform writes its configuration: the member "grammar" of its platform.yaml, explained in docs/platforms.md."""
+    """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, explained in docs/platforms.md."""
 
-    def __init__(self, data):
+    def __init__(self, platform):
+        data = platform["grammar"]
+        self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
         self.leave = data.get("leave", "exit")
         self._ends = re.compile(data["ends"]) if "ends" in data else None
@@ -63,6 +67,13 @@ class Grammar:
 
     def indented(self, path, text):
         return " " * (self.indent * len(path)) + text
+
+    def masked(self, text):
+        """A line without the secret in it."""
+        for pattern in self._secrets:
+            if match := pattern.search(text):
+                return f"{text[:match.start(1)]}***{text[match.end(1):]}"
+        return text
 
     def owned(self, line):
         """The object that a line is a part of: (kind, its groups), or None."""
@@ -166,5 +177,4 @@ class Tree:
 
 @functools.lru_cache(maxsize=None)
 def grammar(directory):
-    import platforms
-    return Grammar(platforms.read(directory)["grammar"])
+    return Grammar(platforms.read(directory))
