@@ -18,7 +18,8 @@ public sealed class FoundOnRoutersTests(LocalProduct product)
         var (run, device) = await Run(customer, "static-routes", Routes("absent", "10.31.0.0/16", "10.32.0.0/16", "10.33.0.0/16"));
 
         Customer.Text(device, "outcome").ShouldBe("changed", $"{run} {device}");
-        (await product.RunningConfig(customer, Router)).ShouldNotContain(line => line.StartsWith("ip route 10.3", StringComparison.Ordinal));
+        (await product.RunningConfig(customer, Router))
+            .ShouldNotContain(line => line.StartsWith("ip route 10.3", StringComparison.Ordinal));
         Strings(device["result"]!["undo"]).ShouldBe(
             ["ip route 10.31.0.0/16 10.66.0.1 tag 100", "ip route 10.32.0.0/16 10.66.0.1 200", "ip route 10.33.0.0/16 10.66.0.1 eth0"]);
         Customer.Text(device["result"]!, "verified").ShouldBe("effect");
@@ -67,7 +68,8 @@ public sealed class FoundOnRoutersTests(LocalProduct product)
     {
         var customer = await product.Customer(2);
         await product.Configure(
-            customer, Router, "router bgp 65001", "neighbor PG peer-group", "neighbor PG remote-as 65020", "neighbor 192.0.2.20 peer-group PG");
+            customer, Router, "router bgp 65001", "neighbor PG peer-group", "neighbor PG remote-as 65020",
+            "neighbor 192.0.2.20 peer-group PG");
 
         var (same, there) = await Run(customer, "bgp-neighbors", Neighbors(("192.0.2.20", 65020)));
         var (_, other) = await Run(customer, "bgp-neighbors", Neighbors(("192.0.2.20", 65021)));

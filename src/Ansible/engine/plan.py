@@ -144,7 +144,7 @@ class Change:
             self.removed[other] = remove.format(**part.groups) if remove else self.grammar.negated(other.text)
 
     def check(self):
-        """Refuses what the device cannot hold: an attribute that it keeps once for several lines."""
+        """Refuses what the device cannot have: another value of an attribute that it keeps once for several lines."""
         kept = [(line, part) for line, part in self.before.parts.items() if line not in self.removed]
         added = [(line, part) for line in self.added if (part := self.grammar.owned(line))]
         first = {}
@@ -154,7 +154,7 @@ class Change:
                 other, value = first.setdefault(place, (line, part.groups[attribute]))
                 if value != part.groups[attribute]:
                     raise Refused(
-                        f"the device keeps one {attribute} for '{self._shown(other)}' and '{self._shown(line)}'; they cannot differ in it")
+                        f"the device cannot have '{self._shown(line)}' beside '{self._shown(other)}': they differ in {attribute}")
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""

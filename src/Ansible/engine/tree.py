@@ -91,7 +91,8 @@ class Kind:
     """A kind of object in a configuration, such as a static route: one line, or several lines that name it."""
 
     def __init__(self, data):
-        self.name, self.whole, self.below, self.remove = data["name"], data.get("whole", False), data.get("below", False), data.get("remove")
+        self.name, self.remove = data["name"], data.get("remove")
+        self.whole, self.below = data.get("whole", False), data.get("below", False)
         self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})

@@ -7,7 +7,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>
 /// Random configurations of real routers and random intents: an apply brings what was asked for and nothing else, a second one changes
-/// nothing, and the undo brings the text before again. NETAUTOMATION_CHANGES is how many cases (100), NETAUTOMATION_SEED the first seed.
+/// nothing, and the undo brings back the text before. NETAUTOMATION_CHANGES is the number of cases (100), NETAUTOMATION_SEED their seed.
 /// </summary>
 [Trait("Requires", "root-lab")]
 public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixture fixture, ITestOutputHelper output)
@@ -27,35 +27,36 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
     public async Task A_change_brings_the_intent_and_nothing_else_and_its_undo_the_text_before()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var cases = Number("NETAUTOMATION_CHANGES", 100);
-        var seed = Number("NETAUTOMATION_SEED", Random.Shared.Next());
-        var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        var faults = new List<string>();
+        var (cases, seed) = (Number("NETAUTOMATION_CHANGES", 100), Number("NETAUTOMATION_SEED", Random.Shared.Next()));
+        var (kinds, outcomes, faults) = (new List<string>(), new List<DeviceOutcome>(), new List<string>());
         for (var first = 0; first < cases; first += Routers)
         {
             var intent = new RandomRouter(new Random(unchecked(seed + first))).Intent();
-            var routers = lab.Names.Take(Math.Min(Routers, cases - first)).ToList();
-            var configurations = routers.ToDictionary(
-                name => name,
-                name => new RandomRouter(new Random(unchecked((seed * 31) + first + int.Parse(name[1..], CultureInfo.InvariantCulture)))).Configuration(intent));
-            foreach (var (kind, fault) in await Play(intent, configurations))
+            var configurations = lab.Names.Take(cases - first).Select((name, index) => (
+                    Name: name, Lines: new RandomRouter(new Random(unchecked((31 * seed) + first + index))).Configuration(intent)))
+                .ToDictionary(router => router.Name, router => router.Lines);
+            foreach (var played in await Play(intent, configurations))
             {
-                counts[kind] = counts.GetValueOrDefault(kind) + 1;
-                faults.AddRange(fault is null ? [] : [$"seed {seed}, from case {first}: {fault}"]);
+                kinds.Add(Kind(intent, new RouterText(played.Before)));
+                outcomes.Add(played.Apply.Outcome);
+                if (Fault(intent, played) is { } fault)
+                {
+                    faults.Add($"seed {seed}, from case {first}: {fault}\n{JsonSerializer.Serialize(intent.Input)}\n{played}");
+                }
             }
         }
 
-        output.WriteLine($"seed {seed}, {cases} cases: {string.Join(", ", counts.Select(count => $"{count.Value} {count.Key}"))}");
+        output.WriteLine($"seed {seed}, {cases} cases: {Counts(kinds)}; {Counts(outcomes)}");
         faults.ShouldBeEmpty();
-        counts.Where(count => count.Key.StartsWith("begun", StringComparison.Ordinal)).Sum(count => count.Value)
-            .ShouldBeGreaterThanOrEqualTo(cases / 2);
+        kinds.Count.ShouldBe(cases);
+        kinds.Count(kind => kind != "begun without it").ShouldBeGreaterThanOrEqualTo(cases / 2);
+        outcomes.Distinct().ShouldBe([DeviceOutcome.Changed, DeviceOutcome.Ok, DeviceOutcome.Failed], ignoreOrder: true);
     }
 
-    private async Task<IEnumerable<(string Kind, string? Fault)>> Play(
-        Intent intent, IReadOnlyDictionary<string, IReadOnlyList<string>> configurations)
+    private async Task<List<Played>> Play(Intent intent, Dictionary<string, IReadOnlyList<string>> configurations)
     {
         var left = await lab.Texts(configurations.Keys);
-        await Task.WhenAll(configurations.Select(each => lab.Configure(each.Key, [.. Cleared(left[each.Key]), .. each.Value])));
+        await Task.WhenAll(configurations.Select(router => lab.Configure(router.Key, [.. Cleared(left[router.Key]), .. router.Value])));
         var before = await lab.Texts(configurations.Keys);
         var apply = await Run(intent.Block, intent.Input, configurations.Keys);
         var after = await lab.Texts(configurations.Keys);
@@ -63,88 +64,88 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
         var still = await lab.Texts(configurations.Keys);
         var undo = apply.Where(device => device.Value.Outcome == DeviceOutcome.Changed)
             .ToDictionary(device => device.Key, device => device.Value.Result!.Value.GetProperty("undo"));
-        var undone = undo.Count == 0 ? [] : await Run(fixture.Block(PutBack), new { undo }, undo.Keys);
-        var back = await lab.Texts(undo.Keys);
-
-        return configurations.Keys.Select(router => (
-            Kind(intent, new RouterText(before[router])) + ", " + apply[router].Outcome,
-            Fault(router) is { } fault
-                ? $"{fault}\n{JsonSerializer.Serialize(intent.Input)}\n{apply[router]}\n{before[router]}\n---\n{after[router]}" : null)).ToList();
-
-        string? Fault(string router)
+        if (undo.Count > 0)
         {
-            var (device, old, shown) = (apply[router], new RouterText(before[router]), new RouterText(after[router]));
-            if (device.Outcome == DeviceOutcome.Failed && device.Message!.StartsWith("Refuse ", StringComparison.Ordinal))
-            {
-                return before[router] == after[router] ? null : "refused, and changed";
-            }
-
-            return device.Outcome is not (DeviceOutcome.Ok or DeviceOutcome.Changed) ? device.Message
-                : device.Outcome == DeviceOutcome.Ok != (before[router] == after[router]) ? $"{device.Outcome} is untrue"
-                : intent.Missing(shown) is { } missing ? $"missing: {missing}"
-                : Beside(intent, old, shown) is { Length: > 0 } beside ? $"changed beside: {beside}"
-                : again[router].Outcome != DeviceOutcome.Ok || still[router] != after[router] ? $"a second apply: {again[router]}"
-                : device.Outcome == DeviceOutcome.Changed && back[router] != before[router] ? $"undone: {undone[router].Message}\n{back[router]}"
-                : null;
+            await Run(fixture.Block(PutBack), new { undo }, undo.Keys);
         }
+
+        var back = await lab.Texts(configurations.Keys);
+        return [.. configurations.Keys.Select(
+            name => new Played(apply[name], again[name], before[name], after[name], still[name], back[name]))];
+    }
+
+    private static string? Fault(Intent intent, Played played)
+    {
+        var (apply, again, before, after, still, back) = played;
+        if (apply is { Outcome: DeviceOutcome.Failed, Message: { } message } && message.StartsWith("Refuse ", StringComparison.Ordinal))
+        {
+            return before == after ? null : "refused, and yet changed";
+        }
+
+        var beside = Beside(intent, new RouterText(before), new RouterText(after));
+        return apply.Outcome is not (DeviceOutcome.Ok or DeviceOutcome.Changed) ? apply.Message
+            : (apply.Outcome == DeviceOutcome.Ok) != (before == after) ? $"{apply.Outcome} is untrue"
+            : intent.Missing(new RouterText(after)) is { } missing ? $"missing: {missing}"
+            : beside.Count > 0 ? $"changed beside: {string.Join(", ", beside)}"
+            : again.Outcome != DeviceOutcome.Ok || still != after ? "a second apply changed it"
+            : back != before ? "the undo did not bring it back"
+            : null;
     }
 
     private static string Kind(Intent intent, RouterText before) =>
-        before.About(intent).Any() ? "begun with a part of it or other attributes"
-        : before.All.Any(line => intent.Resembles(line[(line.LastIndexOf(" / ", StringComparison.Ordinal) + 3)..])) ? "begun in another section"
-        : "without it";
+        before.Lines.Any(intent.Concerns) ? "begun with a part or with other attributes"
+        : before.Lines.Any(line => intent.Resembles(line.Text)) ? "begun with it in another section"
+        : "begun without it";
 
-    /// <summary>What differs besides the intent's own objects. A section that came with one of them is none of it.</summary>
-    private static string Beside(Intent intent, RouterText before, RouterText after)
+    /// <summary>Lines that differ and are not the intent's: neither of its objects nor a header of a section with one of them.</summary>
+    private static List<RouterLine> Beside(Intent intent, RouterText before, RouterText after)
     {
-        var (old, now) = (before.All.Except(before.About(intent)).ToList(), after.All.Except(after.About(intent)).ToList());
-        var headers = after.About(intent).Select(line => line[..line.LastIndexOf(" / ", StringComparison.Ordinal)]).ToHashSet(StringComparer.Ordinal);
-        return string.Join(
-            "\n", old.Except(now).Select(line => "-" + line).Concat(now.Except(old).Where(line => !headers.Any(
-                header => $" / {header}".EndsWith(line, StringComparison.Ordinal) || header.StartsWith(line, StringComparison.Ordinal)
-                    || $" / {header}".StartsWith(line, StringComparison.Ordinal))).Select(line => "+" + line)));
+        var sections = before.Lines.Concat(after.Lines).Where(intent.Concerns).Select(line => line.Section).Distinct().ToList();
+        return [.. before.Lines.Except(after.Lines).Concat(after.Lines.Except(before.Lines)).Where(line => !intent.Concerns(line)
+            && !sections.Any(section => $"{section} / ".StartsWith(Path(line), StringComparison.Ordinal)))];
+
+        static string Path(RouterLine header) => header.Section.Length == 0 ? $"{header.Text} / " : $"{header.Section} / {header.Text} / ";
     }
 
+    /// <summary>What takes a router's routes, BGP and VRFs away.</summary>
     private static IEnumerable<string> Cleared(string text)
     {
-        var top = text.Split('\n');
-        var section = "";
-        foreach (var line in top.Where(line => line.StartsWith("router bgp ", StringComparison.Ordinal)).OrderByDescending(line => line.Length))
-        {
-            yield return $"no {line}";
-        }
-
-        foreach (var line in top)
-        {
-            section = line.StartsWith(' ') ? section : line;
-            if (line.TrimStart().StartsWith("ip route ", StringComparison.Ordinal) || line.TrimStart().StartsWith("ipv6 route ", StringComparison.Ordinal))
-            {
-                foreach (var typed in line.StartsWith(' ') ? [section, $"no{line}", "exit"] : new[] { $"no {line}" })
-                {
-                    yield return typed;
-                }
-            }
-        }
-
-        foreach (var line in top.Where(line => line.StartsWith("vrf ", StringComparison.Ordinal)))
-        {
-            yield return $"no {line}";
-        }
+        var lines = new RouterText(text).Lines;
+        // The default instance goes last: FRR keeps it as long as there are others.
+        var instances = lines.Where(line => line.Text.StartsWith("router bgp ", StringComparison.Ordinal))
+            .OrderByDescending(line => line.Text.Length);
+        var routes = lines.Where(line => line.Text.StartsWith("ip route ", StringComparison.Ordinal)
+            || line.Text.StartsWith("ipv6 route ", StringComparison.Ordinal));
+        var vrfs = lines.Where(line => line.Text.StartsWith("vrf ", StringComparison.Ordinal));
+        return
+        [
+            .. instances.Select(line => $"no {line.Text}"),
+            .. routes.SelectMany(
+                line => line.Section.Length == 0 ? [$"no {line.Text}"] : new[] { line.Section, $"no {line.Text}", "exit" }),
+            .. vrfs.Select(line => $"no {line.Text}"),
+        ];
     }
 
     private async Task<Dictionary<string, SandboxDeviceResult>> Run(string block, object input, IEnumerable<string> routers)
     {
-        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
-            new SandboxJob(
-                "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, Check: false,
-                JsonSerializer.SerializeToElement(input), [.. routers.Select(router => lab.Device(router))], TimeSpan.FromMinutes(3),
-                TimeSpan.FromMinutes(1)),
-            lab.Dial));
+        var job = new SandboxJob(
+            "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, Check: false,
+            JsonSerializer.SerializeToElement(input), [.. routers.Select(router => lab.Device(router))], TimeSpan.FromMinutes(3),
+            TimeSpan.FromMinutes(1));
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(job, lab.Dial));
+        result.Fault.ShouldBeNull();
         return result.Devices.ToDictionary(device => device.Name);
     }
 
+    private static string Counts<T>(IEnumerable<T> values) =>
+        string.Join(", ", values.CountBy(value => $"{value}").OrderBy(count => count.Key).Select(count => $"{count.Value} {count.Key}"));
+
     private static int Number(string name, int otherwise) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    /// <summary>One case: what the runs said, and what the router showed before and after each.</summary>
+    private sealed record Played(
+        SandboxDeviceResult Apply, SandboxDeviceResult Again, string Before, string After, string Still, string Back);
 
     /// <summary>Twenty routers.</summary>
     public sealed class Lab() : RouterLab(Routers);

@@ -99,7 +99,8 @@ internal sealed class RandomRouter(Random random)
         {
             lines.Add($"address-family {family} unicast");
             lines.AddRange(Some(present, 40).Select(address => (Chance(50) ? "" : "no ") + $"neighbor {address} activate"));
-            lines.AddRange(Some(present, 20).Select(address => $"neighbor {address} {Any("next-hop-self", "soft-reconfiguration inbound")}"));
+            lines.AddRange(
+                Some(present, 20).Select(address => $"neighbor {address} {Any("next-hop-self", "soft-reconfiguration inbound")}"));
             lines.Add("exit-address-family");
         }
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -44,7 +43,7 @@ public class RouterLab : IAsyncLifetime
         for (var attempt = 0; attempt < 5 && up.Code != 0; attempt++)
         {
             await Lab("down");
-            up = await Lab("up", "--routers", _count.ToString(CultureInfo.InvariantCulture), "--index", (100 + (Environment.ProcessId + attempt) % 150).ToString());
+            up = await Lab("up", "--routers", $"{_count}", "--index", $"{100 + ((Environment.ProcessId + attempt) % 150)}");
         }
 
         up.Code.ShouldBe(0, up.Output);
@@ -122,7 +121,8 @@ public class RouterLab : IAsyncLifetime
     private async Task<string> Vtysh(string router, string[] arguments, string input)
     {
         var home = $"/run/na-lab/{_vpc}/{router}";
-        var (code, output) = await Run("/usr/bin/vtysh", ["--vty_socket", $"{home}/vty", "--config_dir", $"{home}/etc", .. arguments], input);
+        var (code, output) =
+            await Run("/usr/bin/vtysh", ["--vty_socket", $"{home}/vty", "--config_dir", $"{home}/etc", .. arguments], input);
         code.ShouldBe(0, output);
         return output;
     }

@@ -2,38 +2,34 @@ using System.Globalization;
 
 namespace NetAutomation.Tests.Execution;
 
+/// <param name="Section">The headers of its sections, from the outside, with " / " between.</param>
+internal readonly record struct RouterLine(string Section, string Text);
+
 /// <summary>What FRR shows as its configuration, read without the product's engine, to judge it.</summary>
 internal sealed class RouterText
 {
-    private readonly List<(string Section, string Line)> _lines = [];
+    private static readonly string[] _noLines = ["!", "end", "exit", "Building ", "Current "];
 
     public RouterText(string text)
     {
-        var above = new List<(int Depth, string Line)>();
-        foreach (var line in text.Split('\n').Select(line => line.TrimEnd('\r', ' ')))
+        var above = new List<(int Depth, string Text)>();
+        foreach (var line in text.Split('\n').Select(line => line.TrimEnd()))
         {
             var bare = line.TrimStart(' ');
-            if (bare.Length == 0 || bare[0] == '!' || bare is "end" || bare.StartsWith("exit", StringComparison.Ordinal)
-                || bare.StartsWith("Building ", StringComparison.Ordinal) || bare.StartsWith("Current ", StringComparison.Ordinal))
-            {
-                continue;
-            }
-
             var depth = line.Length - bare.Length;
-            above.RemoveAll(each => each.Depth >= depth);
-            _lines.Add((string.Join(" / ", above.Select(each => each.Line)), bare));
-            above.Add((depth, bare));
+            if (bare.Length > 0 && !_noLines.Any(start => bare.StartsWith(start, StringComparison.Ordinal)))
+            {
+                above.RemoveAll(each => each.Depth >= depth);
+                Lines.Add(new(string.Join(" / ", above.Select(each => each.Text)), bare));
+                above.Add((depth, bare));
+            }
         }
     }
 
-    public IEnumerable<string> All => _lines.Select(each => $"{each.Section} / {each.Line}");
+    public List<RouterLine> Lines { get; } = [];
 
     /// <summary>The lines of one section, without those of sections below.</summary>
-    public IEnumerable<string> In(string section) => _lines.Where(each => each.Section == section).Select(each => each.Line);
-
-    /// <summary>The lines that are about a route or neighbour of this intent, each with its section.</summary>
-    public IEnumerable<string> About(Intent intent) =>
-        _lines.Where(each => intent.Concerns(each.Section, each.Line)).Select(each => $"{each.Section} / {each.Line}");
+    public IEnumerable<string> In(string section) => Lines.Where(line => line.Section == section).Select(line => line.Text);
 }
 
 /// <summary>What a block was asked for, and whether a router's text shows it.</summary>
@@ -44,7 +40,7 @@ internal abstract record Intent(bool Present)
     public abstract object Input { get; }
 
     /// <summary>The line belongs to an object that the intent names.</summary>
-    public abstract bool Concerns(string section, string line);
+    public abstract bool Concerns(RouterLine line);
 
     /// <summary>A line like one of an object that the intent names, in whatever section.</summary>
     public abstract bool Resembles(string line);
@@ -59,8 +55,7 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
 
     public override object Input => new { state = Present ? "present" : "absent", routes = Routes.Select(route => route.Json()) };
 
-    public override bool Concerns(string section, string line) =>
-        Routes.Any(route => route.Section == section && route.Owns(line));
+    public override bool Concerns(RouterLine line) => Routes.Any(route => route.Section == line.Section && route.Owns(line.Text));
 
     public override bool Resembles(string line) => Routes.Any(route => route.Owns(line));
 
@@ -84,8 +79,8 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
         public string Section => Vrf is null ? "" : $"vrf {Vrf}";
 
         /// <summary>The route as FRR shows it, up to its attributes.</summary>
-        public string Key => string.Join(' ', new[] { Prefix.Contains(':') ? "ipv6 route" : "ip route", Prefix, NextHop, IsKey ? Interface : null }
-            .OfType<string>());
+        public string Key => string.Join(
+            ' ', new[] { Prefix.Contains(':') ? "ipv6 route" : "ip route", Prefix, NextHop, IsKey ? Interface : null }.OfType<string>());
 
         public string Line => string.Join(' ', new[]
         {
@@ -105,19 +100,21 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
     }
 }
 
-internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadOnlyList<NeighborIntent.Neighbor> Neighbors) : Intent(Present)
+internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadOnlyList<NeighborIntent.Neighbor> Neighbors)
+    : Intent(Present)
 {
     public override string Block => "bgp-neighbors";
 
     public override object Input => new (string Name, object? Value)[]
     {
-        ("state", Present ? "present" : "absent"), ("asn", Asn), ("vrf", Vrf), ("neighbors", Neighbors.Select(each => each.Json(Present))),
+        ("state", Present ? "present" : "absent"), ("asn", Asn), ("vrf", Vrf),
+        ("neighbors", Neighbors.Select(each => each.Json(Present))),
     }.Where(member => member.Value is not null).ToDictionary(member => member.Name, member => member.Value!);
 
     private string Section => $"router bgp {Asn}{(Vrf is null ? "" : " vrf " + Vrf)}";
 
-    public override bool Concerns(string section, string line) =>
-        (section == Section || section.StartsWith(Section + " / ", StringComparison.Ordinal)) && Resembles(line);
+    public override bool Concerns(RouterLine line) =>
+        (line.Section == Section || line.Section.StartsWith(Section + " / ", StringComparison.Ordinal)) && Resembles(line.Text);
 
     public override bool Resembles(string line) => Neighbors.Any(neighbor => neighbor.Owns(line));
 
@@ -126,12 +123,11 @@ internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadO
         var shown = text.In(Section).ToHashSet(StringComparer.Ordinal);
         foreach (var neighbor in Neighbors)
         {
-            var lines = text.About(this with { Neighbors = [neighbor] }).ToList();
-            string[] wanted = Present ? [.. neighbor.Lines(shown)] : [];
-            var all = wanted.All(shown.Contains)
-                && (!Present || !neighbor.Address.Contains(':')
+            var lines = text.Lines.Where((this with { Neighbors = [neighbor] }).Concerns).ToList();
+            var there = neighbor.Lines(shown).All(shown.Contains)
+                && (!neighbor.Address.Contains(':')
                     || text.In($"{Section} / address-family ipv6 unicast").Contains($"neighbor {neighbor.Address} activate"));
-            if (Present ? !all : lines.Count > 0)
+            if (Present ? !there : lines.Count > 0)
             {
                 return $"{Section} / {neighbor}: {string.Join(", ", lines)}";
             }
@@ -143,13 +139,16 @@ internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadO
     internal sealed record Neighbor(string Address, int RemoteAs, string? Description)
     {
         public bool Owns(string line) =>
-            line.StartsWith($"neighbor {Address} ", StringComparison.Ordinal) || line.StartsWith($"no neighbor {Address} ", StringComparison.Ordinal);
+            line.StartsWith($"neighbor {Address} ", StringComparison.Ordinal)
+            || line.StartsWith($"no neighbor {Address} ", StringComparison.Ordinal);
 
         /// <summary>The lines that show the neighbour, given those of its peer group.</summary>
         public IEnumerable<string> Lines(IReadOnlySet<string> shown)
         {
-            var group = shown.FirstOrDefault(line => line.StartsWith($"neighbor {Address} peer-group ", StringComparison.Ordinal))?.Split(' ')[3];
-            yield return $"neighbor {(group is not null && shown.Contains($"neighbor {group} remote-as {RemoteAs}") ? group : Address)} remote-as {RemoteAs}";
+            var member = $"neighbor {Address} peer-group ";
+            var group = shown.FirstOrDefault(line => line.StartsWith(member, StringComparison.Ordinal))?[member.Length..];
+            var given = $"neighbor {group} remote-as {RemoteAs}";
+            yield return shown.Contains(given) ? given : $"neighbor {Address} remote-as {RemoteAs}";
             if (Description is not null)
             {
                 yield return $"neighbor {Address} description {Description}";
