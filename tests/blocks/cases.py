@@ -4,8 +4,8 @@
   tests/blocks/cases.py [--blocks DIR] [--platforms DIR] [BLOCK]
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
-for each platform the configuration before, the lines to send, and the configuration after, for which no line is left to send; or the reason
-why the device is refused.
+for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is left to
+send; or the reason why the device is refused.
 """
 import argparse
 import json
@@ -25,8 +25,9 @@ def faults(part, case, platform, given):
         return f"refused: {planned['refused']}"
     if "refused" in case:
         return None
-    if planned["lines"] != case["plan"]:
-        return f"the plan is {planned['lines']}"
+    for expected, name in (("plan", "lines"), ("undo", "undo")):
+        if planned[name] != case[expected]:
+            return f"the {expected} is {planned[name]}"
     left = plan.plan(case["after"], part, given, str(platform))["lines"]
     return f"left to do afterwards: {left}" if left else None
 
