@@ -16,6 +16,7 @@ global using PaymentId = NetAutomation.Id<NetAutomation.PaymentKind>;
 global using PriceVersionId = NetAutomation.Id<NetAutomation.PriceVersionKind>;
 global using PurchaseId = NetAutomation.Id<NetAutomation.PurchaseKind>;
 global using QuoteId = NetAutomation.Id<NetAutomation.QuoteKind>;
+global using ReversalId = NetAutomation.Id<NetAutomation.ReversalKind>;
 global using RunId = NetAutomation.Id<NetAutomation.RunKind>;
 global using ScheduleId = NetAutomation.Id<NetAutomation.ScheduleKind>;
 global using SiteId = NetAutomation.Id<NetAutomation.SiteKind>;

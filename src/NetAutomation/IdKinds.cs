@@ -96,6 +96,12 @@ public sealed class PaymentKind : IIdKind
     public static string Prefix => "pay_";
 }
 
+/// <summary>Identifies a reversal of a block version's runs.</summary>
+public sealed class ReversalKind : IIdKind
+{
+    public static string Prefix => "rev_";
+}
+
 /// <summary>Identifies a metering record.</summary>
 public sealed class MeteringRecordKind : IIdKind
 {

@@ -20,7 +20,7 @@ internal static class BillingModule
         var services = builder.Services;
         services.AddOptions<BillingOptions>().BindConfiguration("Billing").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<MeteringOptions>().BindConfiguration("Metering").ValidateDataAnnotations().ValidateOnStart();
-        services.AddScoped<UsageLedger>();
+        services.AddScoped<UsageLedger>().AddScoped<ReverseRuns>();
         services.AddScoped<IssueInvoices>().AddScoped<CloseBooks>();
         services.AddScoped<UsageReporting>().AddScoped<SealUsage>().AddScoped<SendUsage>().AddScoped<WatchUsage>();
         services.AddInstruments<MeteringMetrics>();
@@ -65,6 +65,9 @@ internal static class BillingModule
         staff.MapGet("/charges", ListAdjustments.Charges);
         staff.MapGet("/adjustments", ListAdjustments.Handle);
         staff.MapPost("/adjustments", MakeAdjustment.Handle);
+        staff.MapGet("/reversals", OperateReversals.List);
+        staff.MapPost("/reversals", OperateReversals.Make).WithMetadata(new OwnTransaction());
+        staff.MapGet("/reversals/{id}", OperateReversals.Get);
         staff.MapGet("/invoices", OperateInvoices.List);
         staff.MapGet("/invoices/{id}", OperateInvoices.Get);
         staff.MapGet("/invoices/{id}/html", OperateInvoices.GetHtml);

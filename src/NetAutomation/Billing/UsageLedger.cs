@@ -103,7 +103,7 @@ internal sealed class UsageLedger(NetAutomationDb db, IOptions<BillingOptions> o
                   {price.Value}, {channel})
                 """,
                 cancel);
-            await InvoiceDraft.Add(db, tenant, charge, channel, amount, cancel);
+            await InvoiceDraft.Add(db, tenant, [charge], channel, cancel);
         }
 
         return null;

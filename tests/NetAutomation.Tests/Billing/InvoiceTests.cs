@@ -234,7 +234,7 @@ public sealed class InvoiceTests(PostgresServer postgres)
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
         await using (var transaction = await db.Database.BeginTransactionAsync())
         {
-            await InvoiceDraft.Add(db, books.Fixture.Tenant.Id, charge, "direct", new Money(1_000_000), default);
+            await InvoiceDraft.Add(db, books.Fixture.Tenant.Id, [charge], "direct", default);
             await transaction.CommitAsync();
         }
 

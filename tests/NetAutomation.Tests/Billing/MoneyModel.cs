@@ -79,6 +79,7 @@ internal sealed class MoneyModel
                 ? 0 : line.Component switch { "run" => 1, "device" => billable, _ => Math.Min(minutes, line.Quantity) };
             var free = Math.Min(quantity, line.FreeHeld);
             _freeTaken[line.Sku] -= line.FreeHeld - free;
+            run.FreeUsed[line.Component] = free;
             if ((quantity - free) * line.Unit is > 0 and var amount)
             {
                 Charges.Add(($"{id}/{line.Component}", amount));
@@ -136,10 +137,49 @@ internal sealed class MoneyModel
 
         if (source.Split('/') is [var run, var component])
         {
-            Usage -= component == "device" ? Runs[run].Billable : 1;
+            TakeBack(run, component);
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Reverses what the runs of a block cost, in the order of runs and components, up to the first charge that would have the credits
+    /// exceed the charges. Returns what was given back, and whether that was all.
+    /// </summary>
+    public (long Amount, bool All) ReverseRuns(string block)
+    {
+        var before = Charged;
+        foreach (var (id, run) in Runs.Where(each => each.Value.Billable > 0).OrderBy(each => each.Key, StringComparer.Ordinal))
+        {
+            foreach (var line in run.Lines.Where(each => each.Sku.StartsWith($"{block}/", StringComparison.Ordinal))
+                .OrderBy(each => each.Component, StringComparer.Ordinal))
+            {
+                var source = $"{id}/{line.Component}";
+                if (!Charges.Exists(charge => charge.Source == source))
+                {
+                    // It cost nothing. Where it used free units they are free again, and its usage is taken back.
+                    if (run.FreeUsed[line.Component] > 0)
+                    {
+                        TakeBack(id, line.Component);
+                    }
+                }
+                else if (!Charges.Exists(charge => charge.Source == $"reversal of {source}") && !Reverse(source))
+                {
+                    return (before - Charged, false);
+                }
+            }
+        }
+
+        return (before - Charged, true);
+    }
+
+    private void TakeBack(string id, string component)
+    {
+        var run = Runs[id];
+        Usage -= component == "device" ? run.Billable : 1;
+        _freeTaken[run.Lines.Single(line => line.Component == component).Sku] -= run.FreeUsed[component];
+        run.FreeUsed[component] = 0;
     }
 
     /// <summary>Returns false if the credits would exceed the charges.</summary>
@@ -168,6 +208,9 @@ internal sealed class MoneyModel
         public Line[] Lines => lines;
 
         public string[] Devices => devices;
+
+        /// <summary>Free units that it used of each component, until they are given back.</summary>
+        public Dictionary<string, long> FreeUsed { get; } = [];
 
         public bool Ended { get; set; }
 

@@ -159,7 +159,8 @@ internal sealed class TenantHistory
         < 64 => Cancel(),
         < 79 => Settle(crash: false),
         < 88 => Settle(crash: true),
-        < 93 => Reverse(),
+        < 92 => Reverse(),
+        < 93 => ReverseRuns(),
         < 95 => Adjust(),
         < 97 => CloseHour(),
         < 99 => Report(),
@@ -357,6 +358,27 @@ internal sealed class TenantHistory
             .Must(allowed ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity);
         (await _fixture.Host.Operator().Call("POST", "/operator/v1/adjustments", body))
             .Must(allowed ? HttpStatusCode.OK : HttpStatusCode.UnprocessableEntity);
+    }
+
+    private async Task ReverseRuns()
+    {
+        var block = _blocks[_random.Next(2)];
+        _steps.Add($"reverse runs of {block}");
+        var version = (await RunFixture.Get(Client, $"/v1/blocks/{block}"))["versions"]![0]!["version"]!.GetValue<string>();
+        var now = DateTimeOffset.UtcNow;
+        var body =
+            new
+            {
+                block, version, from = now.AddDays(-1), to = now.AddDays(1), reason = "found wrong", dryRun = false,
+                tenantId = _tenant.Id.ToString()
+            };
+        var (amount, all) = _model.ReverseRuns(block);
+        foreach (var status in (HttpStatusCode[])[HttpStatusCode.Created, HttpStatusCode.OK])
+        {
+            var made = (await _fixture.Host.Operator().Call("POST", "/operator/v1/reversals", body)).Must(status).Json;
+            made.GetProperty("reversal").Micros("amount").ShouldBe(-amount, made.GetRawText());
+            (made.GetProperty("refused").GetArrayLength() == 0).ShouldBe(all, made.GetRawText());
+        }
     }
 
     private async Task Adjust()

@@ -7,37 +7,41 @@ namespace NetAutomation.Billing.Ledger;
 /// </summary>
 internal static class InvoiceDraft
 {
-    /// <param name="beside">A charge that this one corrects: while its invoice is a draft, both stand there and net out.</param>
+    /// <param name="charges">Charges of one time.</param>
+    /// <param name="beside">What each of them corrects: while the invoice of that is a draft, both stand there and net out.</param>
     public static async Task Add(
-        NetAutomationDb db, TenantId tenant, Guid charge, string channel, Money amount, CancellationToken cancel, Guid? beside = null)
+        NetAutomationDb db, TenantId tenant, Guid[] charges, string channel, CancellationToken cancel, Guid?[]? beside = null)
     {
-        if (channel == "direct" && beside is not null && await db.Execute(
-            $"""
-            insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
-            select i.tenant_id, {charge}, i.id, i.currency, {amount.Micros}
-            from billing.invoice_line b join billing.invoice i on i.tenant_id = b.tenant_id and i.id = b.invoice_id
-            where b.tenant_id = {tenant.Value} and b.charge_id = {beside} and b.live and i.state = 'draft' for share of i
-            """,
-            cancel) == 1)
+        var direct = channel == "direct";
+        if (direct && beside is not null)
         {
-            return;
+            charges = [.. charges.Except(await Join(db, tenant, charges, beside, cancel))];
         }
 
-        await Add(db, tenant, [charge], channel, cancel);
-    }
-
-    /// <summary>The same for charges of one time, none of which corrects another.</summary>
-    public static async Task Add(NetAutomationDb db, TenantId tenant, Guid[] charges, string channel, CancellationToken cancel)
-    {
         // Where the month was issued after this transaction began, a line goes to the month of the clock. A Marketplace charge has that
         // month already (trigger charge_month).
-        var direct = channel == "direct";
-        if (!await Open(db, tenant, charges, direct, late: false, cancel)
+        if (charges.Length > 0
+            && !await Open(db, tenant, charges, direct, late: false, cancel)
             && !(direct && await Open(db, tenant, charges, direct, late: true, cancel)))
         {
             throw new InvalidOperationException("The month of this charge is closed.");
         }
     }
+
+    /// <summary>The charges that stand beside what they correct.</summary>
+    private static Task<List<Guid>> Join(
+        NetAutomationDb db, TenantId tenant, Guid[] charges, Guid?[] beside, CancellationToken cancel) => db.Query<Guid>(
+        $"""
+        insert into billing.invoice_line (tenant_id, charge_id, invoice_id, currency, amount_micros)
+        select i.tenant_id, c.id, i.id, i.currency, c.amount_micros
+        from unnest({charges}, {beside}) as n (charge, beside)
+          join billing.charge c on c.tenant_id = {tenant.Value} and c.id = n.charge
+          join billing.invoice_line b on b.tenant_id = c.tenant_id and b.charge_id = n.beside and b.live
+          join billing.invoice i on i.tenant_id = b.tenant_id and i.id = b.invoice_id
+        where i.state = 'draft' for share of i
+        returning charge_id
+        """,
+        cancel);
 
     /// <summary>False where the month is closed. The share lock holds off its issue until the charges can be seen.</summary>
     private static async Task<bool> Open(

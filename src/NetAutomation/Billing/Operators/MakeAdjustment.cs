@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Billing.Ledger;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 using Npgsql;
@@ -52,10 +51,8 @@ internal static class MakeAdjustment
             return new Problem(Web.Problems.Refused, "The correction cannot be made.", faults);
         }
 
-        // One correction or issue of the tenant at a time, so that numbers have no gaps and sums miss nothing.
         var tenant = request.TenantId;
-        var channel = await db.Scalar<string>(
-            $"select channel from billing.account where tenant_id = {tenant.Value} for no key update", cancel);
+        var channel = await Corrections.Lock(db, tenant, cancel);
         if (channel is null)
         {
             return Web.Problems.Refused.At("/tenantId", "unknown_tenant", "No such tenant has a billing account.");
@@ -66,7 +63,8 @@ internal static class MakeAdjustment
             return Same(known, request) ? TypedResults.Ok(known) : Problems.DocumentUsed.With();
         }
 
-        var target = request.ChargeId is { } charge ? await Target(db, tenant, charge, cancel) : null;
+        var target = request.ChargeId is { } charge
+            ? (await Corrections.Find(db, tenant, [charge.Value], cancel)).SingleOrDefault() : null;
         if (request.Kind == Correction.Reversal && (target is null || target.Amount <= Money.Zero))
         {
             return Web.Problems.Refused.At("/chargeId", "unknown_charge", "The tenant has no such charge, or it is itself a credit.");
@@ -125,79 +123,18 @@ internal static class MakeAdjustment
         && (request.Kind == Correction.Reversal
             ? known.Reverses == request.ChargeId : Math.Abs(known.Amount.Micros) == request.Amount!.Value.Micros);
 
-    private static async Task<Charge?> Target(SystemDb db, TenantId tenant, ChargeId charge, CancellationToken cancel) =>
-        (await db.Query<Charge>(
-        $"""
-        select c.id, c.sku, c.description, c.quantity, c.amount_micros as amount, c.price_version_id, c.channel, s.run_id, s.component,
-          i.id as invoice_id,
-          exists (select from billing.adjustment a where a.tenant_id = c.tenant_id and a.reverses = c.id) as reversed
-        from billing.charge c
-          left join billing.settlement s on s.tenant_id = c.tenant_id and s.reservation_id = c.reservation_id
-          left join billing.invoice_line l on l.tenant_id = c.tenant_id and l.charge_id = c.id and l.live
-          left join billing.invoice i on i.tenant_id = l.tenant_id and i.id = l.invoice_id and i.state = 'issued'
-        where c.tenant_id = {tenant.Value} and c.id = {charge.Value}
-        """,
-        cancel)).SingleOrDefault();
-
     private static async Task<AdjustmentId> Write(
-        SystemDb db, MakeAdjustmentRequest request, string channel, Charge? target, OperatorCaller caller, CancellationToken cancel)
+        SystemDb db, MakeAdjustmentRequest request, string channel, Charged? target, OperatorCaller caller, CancellationToken cancel)
     {
-        var (tenant, id, charge, kind) = (request.TenantId.Value, AdjustmentId.New(), Guid.CreateVersion7(), Wire.Name(request.Kind));
-        var amount = target is not null
-            ? Money.Zero - target.Amount : request.Kind == Correction.Debit ? request.Amount!.Value : Money.Zero - request.Amount!.Value;
-        // AWS Marketplace issues the documents of its months: a correction that is billed there credits no invoice of ours.
-        var credits = channel == "direct" ? target?.InvoiceId : null;
-        await db.Execute(
-            $"""
-            insert into billing.adjustment (
-              tenant_id, id, kind, document, amount_micros, currency, channel, reverses, reverses_channel, credits, credit_note,
-              reason, approved_by, charge_id)
-            values ({tenant}, {id.Value}, {kind}, {request.Document}, {amount.Micros}, {Money.Currency}, {channel}, {target?.Id},
-              {target?.Channel}, {credits},
-              (select coalesce(max(credit_note), 0) + 1 from billing.adjustment
-               where tenant_id = {tenant} having {credits}::uuid is not null),
-              {request.Reason}, {caller.Name}, {charge})
-            """,
-            cancel);
-        var (sku, description) = target is null
-            ? (kind, request.Reason) : (target.Sku, $"Reversal of {target.Description}: {request.Reason}");
-        await db.Execute(
-            $"""
-            insert into billing.charge (
-              tenant_id, id, adjustment_id, sku, description, quantity, amount_micros, currency, price_version_id, channel)
-            values ({tenant}, {charge}, {id.Value}, {sku}, {description}, {-target?.Quantity ?? 1}, {amount.Micros}, {Money.Currency},
-              {target?.PriceVersionId}, {channel})
-            """,
-            cancel);
-        await InvoiceDraft.Add(db, request.TenantId, charge, channel, amount, cancel, beside: target?.Id);
-        if (target?.RunId is { } run)
-        {
-            await TakeBackUsage(db, tenant, run, target.Component!, cancel);
-        }
-
-        await new AuditLog(db).Append(caller, request.TenantId, $"adjustment.{kind}", $"{id}", request, cancel);
+        var id = AdjustmentId.New();
+        var correction = target is not null
+            ? target.Reversal(id, request.Document)
+            : new NewCorrection(
+                id, request.Kind, request.Document,
+                request.Kind == Correction.Debit ? request.Amount!.Value : Money.Zero - request.Amount!.Value, null);
+        Settled[] taken = target is { ReservationId: { } reservation, RunId: { } run } ? [new(reservation, run, target.Component!)] : [];
+        await Corrections.Write(db, request.TenantId, channel, request.Reason, caller.Name, [correction], taken, cancel);
+        await new AuditLog(db).Append(caller, request.TenantId, $"adjustment.{Wire.Name(request.Kind)}", $"{id}", request, cancel);
         return id;
     }
-
-    private static async Task TakeBackUsage(SystemDb db, Guid tenant, Guid run, string meter, CancellationToken cancel)
-    {
-        var events = await db.Query<Guid>(
-            $"""
-            select event_id from billing.usage_event
-            where tenant_id = {tenant} and run_id = {run} and meter = {meter} and reverses is null
-            """,
-            cancel);
-        Guid[] taken = [.. events], ids = [.. events.Select(id => FactId.Of($"{id:n}/reversal"))];
-        await db.Execute(
-            $"""
-            insert into billing.usage_event (tenant_id, source, event_id, run_id, meter, device_id, quantity, block, reverses)
-            select e.tenant_id, 'adjustments', n.id, e.run_id, e.meter, e.device_id, -e.quantity, e.block, e.event_id
-            from unnest({taken}, {ids}) as n (event, id) join billing.usage_event e on e.tenant_id = {tenant} and e.event_id = n.event
-            """,
-            cancel);
-    }
-
-    private sealed record Charge(
-        Guid Id, string Sku, string Description, long Quantity, Money Amount, Guid? PriceVersionId, string Channel, Guid? RunId,
-        string? Component, Guid? InvoiceId, bool Reversed);
 }
