@@ -18,6 +18,9 @@ public static class DialCodes
     public const string NoReplica = "no-replica";
     public const string ConnectorAbsent = "connector_absent";
 
+    /// <summary>A run that writes has the device, so nothing outside it is let through.</summary>
+    public const string Held = "held";
+
     /// <summary>Codes the connector may send; anything else is read as <see cref="Io"/>.</summary>
     public static bool IsFromConnector(string code) =>
         code is NotAllowed or Fenced or Refused or Unreachable or Dns or Timeout or Busy or ShuttingDown or Io;

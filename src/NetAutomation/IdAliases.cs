@@ -8,6 +8,7 @@ global using ConnectorId = NetAutomation.Id<NetAutomation.ConnectorKind>;
 global using ConnectorSessionId = NetAutomation.Id<NetAutomation.ConnectorSessionKind>;
 global using CredentialId = NetAutomation.Id<NetAutomation.CredentialKind>;
 global using DeviceId = NetAutomation.Id<NetAutomation.DeviceKind>;
+global using DeviceTestId = NetAutomation.Id<NetAutomation.DeviceTestKind>;
 global using EndpointConnectionId = NetAutomation.Id<NetAutomation.EndpointConnectionKind>;
 global using EntitlementId = NetAutomation.Id<NetAutomation.EntitlementKind>;
 global using InvoiceId = NetAutomation.Id<NetAutomation.InvoiceKind>;

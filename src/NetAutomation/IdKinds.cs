@@ -24,6 +24,12 @@ public sealed class DeviceKind : IIdKind
     public static string Prefix => "dev_";
 }
 
+/// <summary>Identifies a test of several devices.</summary>
+public sealed class DeviceTestKind : IIdKind
+{
+    public static string Prefix => "tst_";
+}
+
 /// <summary>Identifies a secret used to log in to devices.</summary>
 public sealed class CredentialKind : IIdKind
 {

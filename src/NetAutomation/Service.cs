@@ -54,6 +54,7 @@ internal static class Service
             builder.AddConnectionsLoops();
             builder.AddTenantsLoops();
             builder.AddRunsLoops();
+            builder.AddExecutionLoops();
             builder.AddPurchasingLoops();
             builder.AddBillingLoops();
             builder.AddSchedulingLoops();

@@ -319,28 +319,36 @@ def obey():
     os._exit(1)
 
 
-# --- one probe ---
+# --- probes ---
 
 def probe(job):
+    import paramiko  # noqa: F401  # imported once, not by each thread
+    with concurrent.futures.ThreadPoolExecutor(len(job["devices"])) as pool:
+        list(pool.map(lambda device: put("probe", device=device["name"], **look(device, job["timeoutSeconds"])), job["devices"]))
+
+
+def look(device, timeout):
+    """How far a login to the device comes; no fault of one device touches another."""
     import paramiko
-    device = job["devices"][0]
     try:
-        transport, line, matches = verified(device, job["timeoutSeconds"])
+        transport, line, matches = verified(device, timeout)
     except Unreachable as fault:
-        return put("probe", stage="tcp", code="connect_timeout", text=str(fault))
+        return {"stage": "tcp", "code": "connect_timeout", "text": str(fault)}
+    except Exception as fault:
+        return {"stage": "ssh", "code": "internal_error", "text": type(fault).__name__, "hostKey": None, "hostKeySha256": None}
     found = {"hostKey": line, "hostKeySha256": fingerprint(base64.b64decode(line.split()[1])) if line else None}
     if not matches:
-        return put("probe", stage="ssh", code="host_key_mismatch", text="", **found)
+        return {"stage": "ssh", "code": "host_key_mismatch", "text": "", **found}
     try:
         if device.get("privateKey"):
             transport.auth_publickey(device["username"], private_key(device["privateKey"]))
         else:
             transport.auth_password(device["username"], device.get("password") or "")
-        put("probe", stage="auth", code=None, text="", **found)
+        return {"stage": "auth", "code": None, "text": "", **found}
     except paramiko.AuthenticationException:
-        put("probe", stage="auth", code="auth_failed", text="the device refused the credential", **found)
+        return {"stage": "auth", "code": "auth_failed", "text": "the device refused the credential", **found}
     except Exception as fault:
-        put("probe", stage="auth", code="connection_closed", text=type(fault).__name__, **found)
+        return {"stage": "auth", "code": "connection_closed", "text": type(fault).__name__, **found}
     finally:
         transport.close()
 

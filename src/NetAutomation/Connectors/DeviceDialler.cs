@@ -12,6 +12,23 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
     /// <summary>Opens a stream over any live link of the site; another link is tried only while the device was not contacted.</summary>
     public async Task<DialResult> Dial(DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
     {
+        if (dial.Run is not null)
+        {
+            return await DialAnywhere(dial, timeout, cancel);
+        }
+
+        if (await gate.FenceOutsideRuns(dial.Tenant, dial.Device, cancel) is not { } fence)
+        {
+            return Refused(dial);
+        }
+
+        var result = await DialAnywhere(dial with { Fence = fence }, timeout, cancel);
+        // Only a run that has come meanwhile has a higher fence.
+        return result.Code == DialCodes.Fenced ? Refused(dial) : result;
+    }
+
+    private async Task<DialResult> DialAnywhere(DeviceDial dial, TimeSpan timeout, CancellationToken cancel)
+    {
         var replicas = await peers.Serving(dial.Tenant, dial.Site, cancel);
         if (replicas.Count > 0 && dial.Exclusive && await MayDial(dial, cancel))
         {
@@ -40,7 +57,7 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
         {
             if (!await MayDial(dial, cancel))
             {
-                return DialResult.Failed(DialCodes.Fenced, "The run does not hold this device.");
+                return Refused(dial);
             }
 
             if (dial.Exclusive)
@@ -103,6 +120,11 @@ internal sealed class DeviceDialler(LinkHub hub, PeerLinks peers, IDialGate gate
         }
     }
 
+    private static DialResult Refused(DeviceDial dial) => dial.Run is null
+        ? DialResult.Failed(DialCodes.Held, "A run holds this device.")
+        : DialResult.Failed(DialCodes.Fenced, "The run does not hold this device.");
+
+    // Outside a run nothing raises a fence.
     private async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) =>
-        dial.Run is null ? dial is { Exclusive: false, Fence: 0 } : await gate.MayDial(dial, cancel);
+        dial is { Run: not null } or { Exclusive: false } && await gate.MayDial(dial, cancel);
 }

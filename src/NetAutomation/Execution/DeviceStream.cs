@@ -15,12 +15,17 @@ internal static class DeviceStream
     private static readonly TimeSpan _reattaching = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>A device of a run; while its connector changes from one replica to another the dial waits.</summary>
-    public static async Task<Stream?> Open(
-        DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel)
+    /// <summary>A device of a run.</summary>
+    public static Task<Stream?> Open(
+        DeviceDialler dialler, ClaimedRun run, DeviceLogin device, TimeProvider clock, CancellationToken cancel) =>
+        Open(
+            dialler,
+            new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive),
+            clock, cancel);
+
+    /// <summary>While the device's connector changes from one replica to another, or is busy, the dial waits.</summary>
+    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, TimeProvider clock, CancellationToken cancel)
     {
-        var dial =
-            new DeviceDial(run.Tenant, device.SiteId, device.DeviceId, device.Address, device.Port, run.Id, run.Fence, run.Exclusive);
         var started = clock.GetTimestamp();
         while (true)
         {
@@ -34,9 +39,6 @@ internal static class DeviceStream
         }
     }
 
-    public static async Task<Stream?> Open(DeviceDialler dialler, DeviceDial dial, CancellationToken cancel) =>
-        Opened(await dialler.Dial(dial, _timeout, cancel));
-
     private static TunnelStream Opened(DialResult result) => result.Stream
         ?? throw new DialRefusedException(Code(result.Code!), result.Detail ?? result.Code!);
 
@@ -44,6 +46,7 @@ internal static class DeviceStream
     {
         DialCodes.NotAllowed => DeviceCode.NotAllowed,
         DialCodes.Fenced => DeviceCode.StaleFence,
+        DialCodes.Held => DeviceCode.DeviceInUse,
         DialCodes.Timeout => DeviceCode.ConnectTimeout,
         DialCodes.Refused => DeviceCode.ConnectRefused,
         DialCodes.Unreachable or DialCodes.Dns => DeviceCode.Unreachable,

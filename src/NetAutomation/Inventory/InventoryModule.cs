@@ -65,6 +65,8 @@ internal static class InventoryModule
         devices.MapGet("/{id}", ReadDevices.Show).WithName("ShowDevice");
         devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
         devices.MapDelete("/{id}", ChangeDevice.Delete).WithName("DeleteDevice").WithMetadata(new Refuses(Problems.DeviceInUse));
+        devices.MapPost("/{id}:pin", PinDevice.Handle).WithName(nameof(PinDevice))
+            .WithMetadata(new OptionalMatch(), new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
             .WithMetadata(
                 new RequestSizeLimitAttribute(LargestImport), taken,

@@ -13,8 +13,13 @@ internal static class TargetResolver
     private const int Most = 10_000;
     private const int Shown = 20;
 
-    /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>.</summary>
-    public static async Task<Outcome<TargetDevice[]>> Resolve(NetAutomationDb db, Targets targets, CancellationToken cancel = default)
+    /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>. A disabled device is refused.</summary>
+    public static Task<Outcome<TargetDevice[]>> Resolve(NetAutomationDb db, Targets targets, CancellationToken cancel = default) =>
+        Resolve(db, targets, disabledToo: false, cancel);
+
+    /// <summary>The same, and disabled devices where they are wanted.</summary>
+    public static async Task<Outcome<TargetDevice[]>> Resolve(
+        NetAutomationDb db, Targets targets, bool disabledToo, CancellationToken cancel)
     {
         if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1
             || targets.All == false)
@@ -24,7 +29,7 @@ internal static class TargetResolver
 
         if (targets.DeviceIds is { } ids)
         {
-            return await ById(db, ids, cancel);
+            return await ById(db, ids, disabledToo, cancel);
         }
 
         var (query, at) = (db.Set<Device>().AsNoTracking(), "/targets/all");
@@ -47,12 +52,17 @@ internal static class TargetResolver
                 : Web.Problems.Refused.At(at, "too_many", $"At most {Most} devices.");
         }
 
-        var disabled = found.Where(device => !device.Enabled).Select(device => device.Target.Name).ToList();
-        return disabled.Count > 0
+        var disabled = found.Where(device => !device.Enabled).Select(device => device.Name).ToList();
+        return disabled.Count > 0 && !disabledToo
             ? Web.Problems.Refused.At(
                 at, "device_disabled", $"Disabled: {string.Join(", ", disabled.Take(Shown))}{(disabled.Count > Shown ? ", …" : "")}.")
-            : found.Select(device => device.Target).ToArray();
+            : found.ToArray();
     }
+
+    /// <summary>Those of the devices that there are, in no order.</summary>
+    public static async Task<IReadOnlyList<TargetDevice>> Find(
+        NetAutomationDb db, IReadOnlyCollection<DeviceId> ids, CancellationToken cancel) =>
+        await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found).ToListAsync(cancel);
 
     /// <summary>Every device a selector selects now, none included.</summary>
     public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
@@ -61,39 +71,37 @@ internal static class TargetResolver
             : (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel))
                 .Select(id => id.Value).ToArray();
 
-    private static async Task<Outcome<TargetDevice[]>> ById(NetAutomationDb db, IReadOnlyList<DeviceId> ids, CancellationToken cancel)
+    private static async Task<Outcome<TargetDevice[]>> ById(
+        NetAutomationDb db, IReadOnlyList<DeviceId> ids, bool disabledToo, CancellationToken cancel)
     {
         if (ids.Count is 0 or > Most)
         {
             return Web.Problems.Refused.At("/targets/deviceIds", ids.Count == 0 ? "no_targets" : "too_many", $"1 to {Most} devices.");
         }
 
-        var found = await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found)
-            .ToDictionaryAsync(device => device.Target.DeviceId, cancel);
+        var found = (await Find(db, ids, cancel)).ToDictionary(device => device.DeviceId);
         var faults = new List<ProblemError>();
         var seen = new HashSet<DeviceId>();
         for (var i = 0; i < ids.Count; i++)
         {
             var code = !found.TryGetValue(ids[i], out var device)
-                ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled ? null : "device_disabled";
+                ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled || disabledToo ? null : "device_disabled";
             if (code is not null)
             {
                 faults.Add(new ProblemError($"/targets/deviceIds/{i}", code, code switch
                 {
                     "unknown_device" => "There is no such device.",
                     "duplicate" => "The device is given twice.",
-                    _ => $"{device!.Target.Name} is disabled.",
+                    _ => $"{device!.Name} is disabled.",
                 }));
             }
         }
 
         return faults.Count > 0
             ? new Problem(Web.Problems.Refused, "Some targets cannot be used.", faults)
-            : found.Values.Select(device => device.Target).OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
+            : found.Values.OrderBy(device => device.Name, StringComparer.Ordinal).ToArray();
     }
 
-    private static readonly Expression<Func<Device, Found>> _found = device => new Found(
-        new TargetDevice(device.Id, device.Name, device.SiteId, device.Platform, device.HostKeySha256 != null), device.Enabled);
-
-    private sealed record Found(TargetDevice Target, bool Enabled);
+    private static readonly Expression<Func<Device, TargetDevice>> _found = device => new TargetDevice(
+        device.Id, device.Name, device.SiteId, device.Platform, device.HostKeySha256 != null, device.Enabled);
 }

@@ -7,4 +7,5 @@ internal enum AdvisoryLock : long
     PublishBlocks,
     PublishPlatforms,
     Lead,
+    LeaseDeviceTests,
 }

@@ -8,6 +8,7 @@ namespace NetAutomation.Runs;
 /// <summary>
 /// Lets a stream through only while its run is running and holds the device with this fence, by the database. While the database is away,
 /// its last answer is good for as long as a lease: no other worker can have the run in that time. A later dial waits a little.
+/// Outside a run, a stream is let through while no run that writes holds the device, with a fence below that of every run to come.
 /// </summary>
 internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider clock) : IDialGate
 {
@@ -18,11 +19,16 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
 
     public async Task<bool> MayDial(DeviceDial dial, CancellationToken cancel)
     {
+        if (dial.Run is not { } run)
+        {
+            return await FenceOutsideRuns(dial.Tenant, dial.Device, cancel) is { } highest && dial.Fence <= highest;
+        }
+
         var asked = clock.GetTimestamp();
-        var key = (dial.Run!.Value, dial.Fence, dial.Exclusive);
+        var key = (run, dial.Fence, dial.Exclusive);
         try
         {
-            var may = await Ask(dial, cancel);
+            var may = await Ask(dial, run, cancel);
             if (may)
             {
                 Remember(key, asked);
@@ -38,24 +44,40 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             }
 
             using var patience = cancel.Within(_patience);
-            return await DatabaseOutage.Retry(() => Ask(dial, patience.Token), clock, patience.Token);
+            return await DatabaseOutage.Retry(() => Ask(dial, run, patience.Token), clock, patience.Token);
         }
     }
 
-    private async Task<bool> Ask(DeviceDial dial, CancellationToken cancel)
+    public async Task<long?> FenceOutsideRuns(TenantId tenant, DeviceId device, CancellationToken cancel)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
-        return (await db.QueryAs<bool>(
+        // One statement sees the hold and the fence of a claim, or neither.
+        var fences = await Query<long>(
+            tenant,
+            $"""
+            select coalesce((select value from runs.fence_counter where tenant_id = {tenant.Value}), 0)
+            where not exists (
+              select from runs.device_hold where tenant_id = {tenant.Value} and device_id = {device.Value} and exclusive = 1)
+            """,
+            cancel);
+        return fences is [var fence] ? fence : null;
+    }
+
+    private async Task<bool> Ask(DeviceDial dial, RunId run, CancellationToken cancel) =>
+        (await Query<bool>(
             dial.Tenant,
             $"""
             select exists (
               select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
-              where r.tenant_id = {dial.Tenant.Value} and r.id = {dial.Run!.Value.Value} and r.state in {RunStates.Running}
+              where r.tenant_id = {dial.Tenant.Value} and r.id = {run.Value} and r.state in {RunStates.Running}
                 and r.fence = {dial.Fence} and h.device_id = {dial.Device.Value} and h.fence = r.fence
                 and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,
             cancel))[0];
+
+    private async Task<List<T>> Query<T>(TenantId tenant, FormattableString sql, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<NetAutomationDb>().QueryAs<T>(tenant, sql, cancel);
     }
 
     private void Remember((RunId, long, bool) key, long asked)

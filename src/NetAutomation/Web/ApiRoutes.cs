@@ -42,5 +42,8 @@ internal sealed record RequiredRole(MemberRole Role);
 /// <summary>The resource carries no ETag: it can only be revoked, and a second time changes nothing.</summary>
 internal sealed record Unconditional;
 
+/// <summary>The operation changes a resource whatever it is like: If-Match may be left out, and is held to where it is given.</summary>
+internal sealed record OptionalMatch;
+
 /// <summary>Refusals of this operation beyond those that the conventions bring; the API document lists them.</summary>
 internal sealed record Refuses(params ProblemType[] Types);

@@ -16,6 +16,7 @@ internal static class Problems
     public static readonly ProblemType IdempotencyInFlight =
         new("idempotency_in_flight", 409, "A request with this Idempotency-Key is being processed");
     public static readonly ProblemType SecretAlreadyShown = new("secret_already_shown", 409, "The secret was shown once and is not stored");
+    public static readonly ProblemType LimitReached = new("limit_reached", 409, "The tenant has as many of these as it may have");
     public static readonly ProblemType PreconditionFailed = new("precondition_failed", 412, "The resource changed since it was read");
     public static readonly ProblemType BodyTooLarge = new("body_too_large", 413, "The body is too large");
     public static readonly ProblemType UnsupportedMediaType = new("unsupported_media_type", 415, "The body must be application/json");

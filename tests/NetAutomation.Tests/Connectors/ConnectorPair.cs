@@ -252,11 +252,18 @@ internal sealed class ConnectorPair : IAsyncDisposable
 /// <summary>Permits every dial and records the requests.</summary>
 internal sealed class TestGate : IDialGate
 {
+    /// <summary>Runs hold their devices.</summary>
     public bool Open { get; set; } = true;
+
+    /// <summary>Outside runs; null: a run holds every device.</summary>
+    public long? Fence { get; set; } = 0;
 
     public long Seen { get; private set; }
 
-    public Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) => Task.FromResult(Open);
+    public Task<bool> MayDial(DeviceDial dial, CancellationToken cancel) =>
+        Task.FromResult(dial.Run is null ? dial.Fence <= Fence : Open);
+
+    public Task<long?> FenceOutsideRuns(TenantId tenant, DeviceId device, CancellationToken cancel) => Task.FromResult(Fence);
 
     public Task FenceSeen(TenantId tenant, long fence, CancellationToken cancel)
     {

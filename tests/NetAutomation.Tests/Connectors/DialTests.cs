@@ -71,8 +71,45 @@ public sealed class DialTests(PostgresServer postgres)
         await pair.Attach(device.Allowed);
         pair.Gate.Open = false;
         (await pair.Code(pair.Dial(device, RunId.New(), 5, exclusive: true))).ShouldBe(DialCodes.Fenced);
-        (await pair.Code(pair.Dial(device, run: null, fence: 5, exclusive: true))).ShouldBe(DialCodes.Fenced);
+        (await pair.Code(pair.Dial(device, run: null, fence: 5, exclusive: true))).ShouldBe(DialCodes.Held);
         (await pair.Code(pair.Dial(device))).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Dial_outside_a_run_takes_the_highest_fence_and_ends_when_a_run_comes()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        using var device = new TestDevice();
+        await pair.Attach(device.Allowed);
+        var id = DeviceId.New();
+        await using (await pair.Open(pair.Dial(device, RunId.New(), 5, exclusive: true, id)))
+        {
+            using var written = await device.Accept();
+        }
+
+        (await pair.Code(pair.Dial(device, id: id))).ShouldBe(DialCodes.Held, "a fence that is too low means that a run has come");
+        pair.Gate.Fence = 5;
+        await using var outside = await pair.Open(pair.Dial(device, id: id));
+        using var socket = await device.Accept();
+        await using var writer = await pair.Open(pair.Dial(device, RunId.New(), 6, exclusive: true, id));
+        await Should.ThrowAsync<IOException>(async () => await outside.ReadExactlyAsync(new byte[1]));
+        (await pair.Code(pair.Dial(device, id: id))).ShouldBe(DialCodes.Held);
+        pair.Gate.Fence = null;
+        (await pair.Code(pair.Dial(device))).ShouldBe(DialCodes.Held);
+    }
+
+    [Fact]
+    public async Task Dial_outside_a_run_raises_no_fence_and_cuts_no_stream()
+    {
+        await using var pair = await ConnectorPair.Start(postgres);
+        using var device = new TestDevice();
+        var connector = await pair.Attach(device.Allowed);
+        var id = DeviceId.New();
+        await using var reader = await pair.Open(pair.Dial(device, RunId.New(), 5, exclusive: false, id));
+        pair.Gate.Fence = 9;
+        await using var outside = await pair.Open(pair.Dial(device, id: id));
+        await using var other = await pair.Open(pair.Dial(device, RunId.New(), 5, exclusive: false, id));
+        connector.Tunnels.Count.ShouldBe(3);
     }
 
     [Fact]

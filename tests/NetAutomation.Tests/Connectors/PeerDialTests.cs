@@ -55,7 +55,19 @@ public sealed class PeerDialTests(PostgresServer postgres)
         await fixture.A.Attach(fixture.Device.Allowed);
         fixture.A.Gate.Open = false;
         (await fixture.Code(fixture.A.Dial(fixture.Device, RunId.New(), 5))).ShouldBe(DialCodes.Fenced);
-        (await fixture.Code(fixture.A.Dial(fixture.Device, run: null, fence: 5, exclusive: true))).ShouldBe(DialCodes.Fenced);
+        (await fixture.Code(fixture.A.Dial(fixture.Device, run: null, fence: 5, exclusive: true))).ShouldBe(DialCodes.Held);
+    }
+
+    [Fact]
+    public async Task Dial_outside_a_run_keeps_its_fence_on_the_way_to_the_owner_of_the_link()
+    {
+        await using var fixture = await PeerFixture.Start(postgres);
+        await fixture.A.Attach(fixture.Device.Allowed);
+        var id = DeviceId.New();
+        await (await fixture.Open(fixture.A.Dial(fixture.Device, RunId.New(), 5, exclusive: true, id))).DisposeAsync();
+        (await fixture.Code(fixture.A.Dial(fixture.Device, id: id))).ShouldBe(DialCodes.Held);
+        fixture.A.Gate.Fence = 5;
+        await using var stream = await fixture.Open(fixture.A.Dial(fixture.Device, id: id));
     }
 
     [Fact]

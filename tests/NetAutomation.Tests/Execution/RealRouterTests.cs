@@ -153,18 +153,20 @@ public class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixt
     }
 
     [Fact]
-    public async Task A_probe_pins_a_key_then_holds_to_it()
+    public async Task Probes_pin_a_key_or_hold_to_it_each_by_itself()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
         var device = lab.Device("r001");
 
-        var first = await fixture.Launcher.Probe(device with { HostKeySha256 = null }, lab.Dial, TimeSpan.FromSeconds(20));
-        var wrong =
-            await fixture.Launcher.Probe(
-                device with { HostKeySha256 = "SHA256:" + new string('A', 43) }, lab.Dial, TimeSpan.FromSeconds(20));
-        var refused = await fixture.Launcher.Probe(device with { Password = "wrong-password-1" }, lab.Dial, TimeSpan.FromSeconds(20));
-        var dead = await fixture.Launcher.Probe(device, (_, _) => Task.FromResult<Stream?>(null), TimeSpan.FromSeconds(20));
+        var probes = await fixture.Launcher.Probe(
+            [
+                device with { HostKeySha256 = null }, lab.Device("r002") with { HostKeySha256 = "SHA256:" + new string('A', 43) },
+                lab.Device("r003", password: "wrong-password-1"), device with { Name = "dead" },
+            ],
+            (name, cancel) => name == "dead" ? Task.FromResult<Stream?>(null) : lab.Dial(name, cancel), TimeSpan.FromSeconds(20));
 
+        probes.Select(probe => probe.Name).ShouldBe(["r001", "r002", "r003", "dead"]);
+        var (first, wrong, refused, dead) = (probes[0], probes[1], probes[2], probes[3]);
         first.ShouldSatisfyAllConditions(
             () => first.Reachable.ShouldBeTrue(first.ToString()),
             () => first.Stage.ShouldBe("auth"),

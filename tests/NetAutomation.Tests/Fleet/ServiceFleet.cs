@@ -220,12 +220,15 @@ internal sealed class ServiceFleet : IAsyncDisposable
             $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys",
             "Inventory:AllowLoopback=true",
             $"Catalog:ContentDirectory={Path.GetDirectoryName(_fixture.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
-            $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks", .. settings,
+            $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks",
+            $"Execution:AnsibleDirectory={_fixture.Options.AnsibleDirectory}",
+            .. _fixture.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), .. settings,
         ];
         Host = await ServiceHost.Start(
             Database,
             [.. _shared, "Connectors:Listener=", "Connectors:Replica=test", "Peer:Url=https://127.0.0.1:0",
-                "Edge:Listeners:Peer=127.0.0.1:0", scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
+                "Edge:Listeners:Peer=127.0.0.1:0", $"Execution:WorkDirectory={_fixture.Options.WorkDirectory}/test",
+                scheduler ? "Roles:1=scheduler" : "Roles:1=api"]);
         Tenant = await Host.CreateTenant();
         Routers = await Routers.Start(Path.Combine(_folder.FullName, "routers"), devices, _answers);
         Site = (await RunFixture.Post(Client, "/v1/sites", new { name = "ams" }, null, 201))["id"]!.GetValue<string>();
@@ -289,8 +292,6 @@ internal sealed class ServiceFleet : IAsyncDisposable
             "Edge:Listeners:Operator=127.0.0.1:0", "Edge:Listeners:Registration=127.0.0.1:0", $"Edge:Listeners:Peer=127.0.0.1:{ports.Peer}",
             $"Peer:Url=https://127.0.0.1:{ports.Peer}",
             $"Connectors:Listener=127.0.0.1:{ports.Connector}", $"Connectors:Replica={name}",
-            $"Execution:AnsibleDirectory={_fixture.Options.AnsibleDirectory}",
-            .. _fixture.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(),
             "Serilog:MinimumLevel:Default=Warning", .. settings,
         ];
         if (_processes.Remove(name, out var before))

@@ -246,6 +246,36 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
             .ShouldBeNull();
     }
 
+    [Fact]
+    public async Task Pin_is_set_by_an_operator_and_audited()
+    {
+        var (mine, other) = (await Inventories.Create(shared), await Inventories.Create(shared));
+        var device = await mine.Add("r1", "10.0.0.1");
+        var path = $"{device.Location}:pin";
+        var (one, two) = (new { hostKeySha256 = $"SHA256:{new string('A', 43)}" }, new { hostKeySha256 = $"SHA256:{new string('B', 43)}" });
+        var viewer = await shared.Host.CreateKey(mine.Tenant, MemberRole.Viewer);
+        var keyOperator = await shared.Host.CreateKey(mine.Tenant, MemberRole.Operator);
+        (await viewer.Call("POST", path, one)).Must(HttpStatusCode.Forbidden);
+        (await other.Client.Call("POST", path, one)).Must(HttpStatusCode.NotFound);
+        (await keyOperator.Call("POST", path, new { hostKeySha256 = "" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/hostKeySha256 pattern"]);
+        (await keyOperator.Call("POST", path, new { })).Must(HttpStatusCode.BadRequest);
+
+        var pinned = (await keyOperator.Call("POST", path, one)).Must(HttpStatusCode.OK);
+        pinned.Json.GetProperty("hostKeySha256").GetString().ShouldBe(one.hostKeySha256);
+        (await mine.Client.Call("GET", device.Location!)).ETag.ShouldBe(pinned.ETag);
+        (await keyOperator.Call("POST", path, two, device.ETag)).Must(HttpStatusCode.PreconditionFailed);
+        (await keyOperator.Call("POST", path, two, pinned.ETag)).Must(HttpStatusCode.OK)
+            .Json.GetProperty("hostKeySha256").GetString().ShouldBe(two.hostKeySha256);
+        (await keyOperator.Call("POST", path, two)).Must(HttpStatusCode.OK);
+
+        var deeds = (await mine.Client.Call("GET", "/v1/audit")).Json.GetProperty("items").EnumerateArray()
+            .Where(deed => deed.GetProperty("action").GetString() == "device.pinned").ToList();
+        deeds.Select(deed => deed.GetProperty("data").GetProperty("hostKeySha256").GetString())
+            .ShouldBe([two.hostKeySha256, one.hostKeySha256], "a pin that changes nothing is no deed");
+        deeds.ShouldAllBe(deed => deed.GetProperty("subject").GetString() == device.Id);
+    }
+
     private static async Task<IReadOnlyList<string>> Names(Inventories mine, string query) =>
         [.. (await mine.Client.Call("GET", $"/v1/devices{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
             .Select(item => item.GetProperty("name").GetString()!)];

@@ -32,6 +32,8 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
             + "/targets/deviceIds/3 duplicate,/targets/deviceIds/4 unknown_device");
         (await Resolve(mine, new Targets(Selector: "a=1"))).ShouldBe("/targets/selector device_disabled");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all device_disabled");
+        (await mine.In(db => TargetResolver.Resolve(db, new Targets([off, first]), disabledToo: true, default)))
+            .Value.Select(device => device.Enabled).ShouldBe([true, false]);
         (await Resolve(mine, new Targets(Selector: "a=2"))).ShouldBe("/targets/selector no_targets");
         (await Resolve(mine, new Targets([]))).ShouldBe("/targets/deviceIds no_targets");
         (await Resolve(mine, new Targets([.. Enumerable.Range(0, 10_001).Select(_ => DeviceId.New())])))

@@ -127,6 +127,48 @@ public sealed class RunLifeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Outside_a_run_a_device_is_dialled_below_the_fence_of_every_later_run_and_never_beside_a_writer()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var gate = fixture.Host.Services.GetRequiredService<IDialGate>();
+        var (tenant, device) = (fixture.Tenant.Id, fixture.Devices[0]);
+        (await gate.FenceOutsideRuns(tenant, device, default)).ShouldBe(0L, "no run has been claimed");
+
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await gate.FenceOutsideRuns(tenant, device, default)).ShouldBeNull("the run writes");
+        var dial = DeviceDial.OutsideRuns(tenant, SiteId.New(), device, "10.66.0.2", 22);
+        (await gate.MayDial(dial, default)).ShouldBeFalse();
+        await fixture.Work(run);
+
+        var fence = await gate.FenceOutsideRuns(tenant, device, default);
+        fence.ShouldBe(run.Fence, "the connector has seen this one");
+        (await gate.MayDial(dial with { Fence = fence!.Value }, default)).ShouldBeTrue();
+        (await gate.MayDial(dial with { Fence = fence.Value + 1 }, default)).ShouldBeFalse("no later run would cut it");
+        await fixture.StartRun();
+        var next = (await fixture.Claim())!;
+        next.Fence.ShouldBeGreaterThan(fence.Value);
+        await fixture.Work(next);
+        await gate.FenceSeen(tenant, 1000, default);
+        (await gate.FenceOutsideRuns(tenant, device, default)).ShouldBe(1000L, "a connector knows more than a restored database");
+    }
+
+    [Fact]
+    public async Task A_run_that_checks_shares_its_devices_with_dials_outside_runs()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun(
+            new
+            {
+                block = "static-routes", mode = "check", targets = new { all = true },
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
+            });
+        var run = (await fixture.Claim())!;
+        var gate = fixture.Host.Services.GetRequiredService<IDialGate>();
+        (await gate.FenceOutsideRuns(fixture.Tenant.Id, run.Devices[0].Id, default)).ShouldBe(run.Fence);
+    }
+
+    [Fact]
     public async Task A_running_run_asked_to_cancel_ends_cancelled_where_a_device_was_left()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);

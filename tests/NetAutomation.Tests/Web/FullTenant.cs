@@ -31,10 +31,15 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         await fixture.Post(
             tenant.Client, "/v1/windows", new { name = "day", kind = "allow", cron = "0 0 * * *", duration = "PT23H", timeZone = "UTC" });
 
+        var test = await fixture.Post(tenant.Client, "/v1/devices:test", new { targets = new { all = true } });
+
         var ids =
             new Dictionary<string, string>(
                 StringComparer.Ordinal)
-            { ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account };
+            {
+                ["/v1/quotes"] = quote["id"]!.GetValue<string>(), ["/v1/aws-accounts"] = tenant.Account,
+                ["/v1/device-tests"] = test["id"]!.GetValue<string>(),
+            };
         foreach (
             var list in operations.Where(
                 each => each is { Verb: "GET", PathParameters: [] } && each.QueryParameters.Contains("limit", StringComparer.Ordinal)))

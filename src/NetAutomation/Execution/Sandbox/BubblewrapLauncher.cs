@@ -62,10 +62,11 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return run;
     }
 
-    public async Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
+    public async Task<IReadOnlyList<ProbeResult>> Probe(
+        IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
     {
         using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
-        await using var link = new SandboxLink(place.SocketPath, [device], dial, clock);
+        await using var link = new SandboxLink(place.SocketPath, devices, dial, clock);
         link.Listen();
         var start =
             BubblewrapCommand.Build(
@@ -73,23 +74,25 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
         await process.Give(Line(new
         {
-            mode = "probe", devices = Describe([device], ImmutableDictionary<string, string>.Empty, link),
+            mode = "probe", devices = Describe(devices, ImmutableDictionary<string, string>.Empty, link),
             timeoutSeconds = Math.Max(1, timeout.TotalSeconds - 2),
         }));
         using var limit = cancel.Within(timeout);
         await using var kill = limit.Token.Register(process.Kill);
-        ProbeResult? result = null;
+        var results = new Dictionary<string, ProbeResult>(StringComparer.Ordinal);
         await foreach (var bytes in process.Lines())
         {
             if (bytes is not null && JsonSerializer.Deserialize<JsonElement>(bytes) is var message
                 && message.GetProperty("event").ValueEquals("probe"))
             {
-                result = Read(message, link, device.Name);
+                var name = message.GetProperty("device").GetString()!;
+                results[name] = Read(message, link, name);
             }
         }
 
         cancel.ThrowIfCancellationRequested();
-        return result ?? Silent(link, device.Name, limit.IsCancellationRequested);
+        return [.. devices.Select(
+            device => results.GetValueOrDefault(device.Name) ?? Silent(link, device.Name, limit.IsCancellationRequested))];
     }
 
     private Spare? Take(string id, string content)
@@ -141,13 +144,18 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         var stage = message.GetProperty("stage").GetString()!;
         var code = message.GetProperty("code").GetString();
         return stage == "tcp" ? Silent(link, device, timedOut: true) : new ProbeResult(
-            code is null, stage, code, Rtt(link, device), message.GetProperty("hostKeySha256").GetString(),
+            device, code is null, stage, code, Rtt(link, device), message.GetProperty("hostKeySha256").GetString(),
             message.GetProperty("hostKey").GetString());
     }
 
-    private static ProbeResult Silent(SandboxLink link, string device, bool timedOut) => link.Contacted(device)
-        ? new ProbeResult(false, "ssh", timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError, Rtt(link, device), null, null)
-        : new ProbeResult(false, "tcp", link.Refusal(device)?.Code ?? DeviceCode.ConnectTimeout, null, null, null);
+    /// <param name="timedOut">False: the sandbox ended without a word.</param>
+    private static ProbeResult Silent(SandboxLink link, string device, bool timedOut)
+    {
+        var code = timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError;
+        return link.Contacted(device)
+            ? new ProbeResult(device, false, "ssh", code, Rtt(link, device), null, null)
+            : new ProbeResult(device, false, "tcp", link.Refusal(device)?.Code ?? code, null, null, null);
+    }
 
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took
         ? (int)Math.Ceiling(took.TotalMilliseconds) : null;

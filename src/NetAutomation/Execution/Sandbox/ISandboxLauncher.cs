@@ -16,6 +16,10 @@ internal interface ISandboxLauncher
     /// <param name="platforms">Folders in it of platforms that jobs may have.</param>
     void KeepReady(string content, IReadOnlyList<string> platforms);
 
-    /// <summary>Connects once; sends the credential only if the host key matches the pin, or there is no pin yet.</summary>
-    Task<ProbeResult> Probe(SandboxDevice device, Dial dial, TimeSpan timeout, CancellationToken cancel = default);
+    /// <summary>
+    /// Connects to each device once; sends its credential only if the host key matches the pin, or there is no pin yet. One result for each
+    /// device, in their order.
+    /// </summary>
+    Task<IReadOnlyList<ProbeResult>> Probe(
+        IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel = default);
 }

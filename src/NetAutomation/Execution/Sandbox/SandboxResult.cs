@@ -14,6 +14,9 @@ internal static class DeviceCode
     public const string ConnectTimeout = "connect_timeout";
     public const string ConnectionClosed = "connection_closed";
     public const string ConnectorAbsent = "connector_absent";
+    public const string DeviceDeleted = "device_deleted";
+    public const string DeviceDisabled = "device_disabled";
+    public const string DeviceInUse = "device_in_use";
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
     public const string IdleTimeout = "idle_timeout";
@@ -54,9 +57,11 @@ internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices,
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
 internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
 
+/// <param name="Name">The device.</param>
 /// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
-internal sealed record ProbeResult(bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey);
+internal sealed record ProbeResult(
+    string Name, bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey);
 
 /// <summary>Thrown by a dial that knows why it was refused; the code becomes the device's code.</summary>
 internal sealed class DialRefusedException(string code, string message) : Exception(message)

@@ -70,7 +70,7 @@ public sealed record CreateDeviceRequest(
 /// <param name="Port">SSH port.</param>
 /// <param name="Platform">Its operating system.</param>
 /// <param name="CredentialId">The login.</param>
-/// <param name="HostKeySha256">SSH host key in OpenSSH's form; the empty string forgets the pin, so that the next key seen is
+/// <param name="HostKeySha256">SSH host key in OpenSSH's form; the empty string forgets the pin, so that the next key a test sees is
 /// pinned.</param>
 /// <param name="Labels">Replaces all labels.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>

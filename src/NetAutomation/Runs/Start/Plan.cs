@@ -135,6 +135,6 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
                 device =>
                     new ProblemError(
                         "/targets", "host_key_not_pinned",
-                        $"{device.Name} has no pinned host key: POST /v1/devices/{device.DeviceId}:test first, or give hostKeySha256.")),
+                        $"{device.Name} has no pinned host key: test it first (POST /v1/devices:test), or give hostKeySha256.")),
     ];
 }

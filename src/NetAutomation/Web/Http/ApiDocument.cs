@@ -76,13 +76,13 @@ internal static class ApiDocument
         }
 
         var matched = context.Description.HttpMethod is "PATCH" or "PUT" or "DELETE" && !metadata.OfType<Unconditional>().Any();
-        if (matched)
+        if (matched || metadata.OfType<OptionalMatch>().Any())
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
                 Name = "If-Match",
                 In = ParameterLocation.Header,
-                Required = true,
+                Required = matched,
                 Description = "The resource's ETag.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String },
             });
@@ -125,7 +125,8 @@ internal static class ApiDocument
             .. When(
                 verb == "POST", Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused,
                 Problems.BodyTooLarge),
-            .. When(matched, Problems.PreconditionRequired, Problems.PreconditionFailed),
+            .. When(matched, Problems.PreconditionRequired),
+            .. When(matched || metadata.OfType<OptionalMatch>().Any(), Problems.PreconditionFailed),
             .. When(operation.RequestBody is not null, Problems.BodyTooLarge, Problems.UnsupportedMediaType),
             .. When(operation.Parameters?.Any(parameter => parameter.Name == "limit") == true, Problems.CursorMismatch),
             .. When(metadata.OfType<SecretOnce>().Any(), Problems.SecretAlreadyShown),
