@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using NetAutomation.Catalog.Schema;
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Catalog;
@@ -11,6 +14,7 @@ internal static class BlockInput
 {
     private const int Largest = 256 * 1024;
     private static readonly ConcurrentDictionary<string, InputSchema> _compiled = new(StringComparer.Ordinal);
+    private static readonly TimeSpan _longestMatch = TimeSpan.FromSeconds(1);
     private static readonly string[] _templates = ["{{", "{%", "{#"];
 
     /// <summary>Every fault, each with its JSON pointer below <c>/input</c>; empty where the input may run.</summary>
@@ -31,11 +35,68 @@ internal static class BlockInput
         CheckText(input, "/input", faults);
         if (faults.Count == 0)
         {
-            faults.AddRange(_compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema)).Faults(input));
+            faults.AddRange(SchemaOf(version).Faults(input));
         }
 
         return [.. faults.DistinctBy(fault => (fault.Pointer, fault.Code))];
     }
+
+    /// <summary>The credentials that a valid input names as secrets, each once.</summary>
+    public static IReadOnlyList<CredentialId> Secrets(BlockVersion version, JsonElement input) =>
+        [.. SchemaOf(version).Formatted(input).Where(each => each.Format == Formats.Secret)
+            .Select(each => Formats.Credential(each.Value)!.Value).Distinct()];
+
+    /// <summary>A valid input with something else in place of each secret.</summary>
+    public static JsonElement WithSecrets(BlockVersion version, JsonElement input, Func<CredentialId, JsonNode?> secret) =>
+        SchemaOf(version).WithSecrets(input, secret);
+
+    /// <summary>The hash of a valid input, which covers the versions of its secrets.</summary>
+    public static string Hash(BlockVersion version, JsonElement input, IReadOnlyDictionary<CredentialId, int> secrets) =>
+        CanonicalJson.Hash(secrets.Count == 0 ? input : WithSecrets(
+            version, input, id => new JsonObject { ["credentialId"] = $"{id}", ["version"] = secrets[id] }));
+
+    /// <summary>
+    /// Every part of a valid input that cannot be put on these platforms: text that a command line would act on, and secrets that are not
+    /// there.
+    /// </summary>
+    /// <param name="secret">The text of a credential; null where it is none of a secret.</param>
+    public static IReadOnlyList<ProblemError> Unusable(
+        BlockVersion version, JsonElement input, Func<CredentialId, string?> secret, IReadOnlyCollection<PlatformVersion> platforms)
+    {
+        var faults = new List<ProblemError>();
+        foreach (var (pointer, format, value) in SchemaOf(version).Formatted(input))
+        {
+            if (format != Formats.Secret)
+            {
+                faults.AddRange(Reserved(pointer, format, value.ToString(), platforms));
+            }
+            else if (secret(Formats.Credential(value)!.Value) is { } text)
+            {
+                CheckString(text, pointer, faults);
+                faults.AddRange(Reserved(pointer, format, text, platforms));
+            }
+            else
+            {
+                faults.Add(new ProblemError(
+                    $"{pointer}/credentialId", "unknown_credential", "There is no such credential of the kind secret."));
+            }
+        }
+
+        return faults;
+    }
+
+    private static InputSchema SchemaOf(BlockVersion version) =>
+        _compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema));
+
+    private static IEnumerable<ProblemError> Reserved(
+        string pointer, string format, string text, IReadOnlyCollection<PlatformVersion> platforms) =>
+        from platform in platforms
+        let found = platform.Reserved.TryGetProperty(format, out var pattern)
+            ? Regex.Match(text, pattern.GetString()!, PlatformVersion.ReservedPattern, _longestMatch) : Match.Empty
+        where found.Success
+        select new ProblemError(pointer, "reserved", format == Formats.Secret
+            ? $"The command line of {platform.Name} does not take this secret as it is."
+            : $"The command line of {platform.Name} takes \"{found.Value}\" for itself.");
 
     /// <summary>
     /// Finds strings that a template engine or a terminal would act on. Every string is later marked unsafe for Jinja, but that mark has

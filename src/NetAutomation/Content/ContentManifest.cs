@@ -32,14 +32,17 @@ internal static class ContentManifest
     }
 
     /// <summary>The text is a regular expression.</summary>
-    public static bool IsPattern(string text)
+    public static bool IsPattern(string text) => IsPattern(text, RegexOptions.CultureInvariant);
+
+    /// <summary>The text is a regular expression that can be read with these options.</summary>
+    public static bool IsPattern(string text, RegexOptions options)
     {
         try
         {
-            _ = new Regex(text, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+            _ = new Regex(text, options, TimeSpan.FromSeconds(1));
             return true;
         }
-        catch (ArgumentException)
+        catch (Exception fault) when (fault is ArgumentException or NotSupportedException)
         {
             return false;
         }

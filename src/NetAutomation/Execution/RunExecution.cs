@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
 using NetAutomation.Catalog;
 using NetAutomation.Connectors;
@@ -26,7 +28,8 @@ internal sealed partial class RunExecution(
     /// <param name="stop">The worker stops: the run ends soon, and goes back to the queue where another attempt may continue it.</param>
     public async Task Execute(ClaimedRun run, CancellationToken stop)
     {
-        var prepared = await journals.RetryUntilAvailable<IServiceProvider, Prepared?>(services => Prepare(services, run));
+        var (prepared, impossible) =
+            await journals.RetryUntilAvailable<IServiceProvider, (Prepared?, string?)>(services => Prepare(services, run));
         if (!await journals.RetryUntilAvailable(journal => journal.Start(run, CancellationToken.None)))
         {
             Forget(prepared?.Devices ?? []);
@@ -35,7 +38,7 @@ internal sealed partial class RunExecution(
 
         if (prepared is null)
         {
-            await Finish(run, cancelled: false, DeviceCode.InternalError);
+            await Finish(run, cancelled: false, impossible);
             return;
         }
 
@@ -91,8 +94,8 @@ internal sealed partial class RunExecution(
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
         var job =
             new SandboxJob(
-                "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, run.Input, [], run.Timeout,
-                TimeSpan.FromSeconds(options.Value.IdleSeconds));
+                "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, prepared.Input, [], run.Timeout,
+                TimeSpan.FromSeconds(options.Value.IdleSeconds), prepared.Secrets);
         foreach (var batch in prepared.Devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -250,27 +253,41 @@ internal sealed partial class RunExecution(
         result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
         [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
 
-    /// <summary>Null where the run can no longer start: its block was withdrawn, or a device was deleted or lost its pinned key.</summary>
-    private async Task<Prepared?> Prepare(IServiceProvider services, ClaimedRun run)
+    /// <summary>
+    /// A code in place of the work where the run can no longer start: its block was withdrawn, a device was deleted or lost its pinned key,
+    /// or a secret is not the one that was planned.
+    /// </summary>
+    private async Task<(Prepared? Prepared, string? Impossible)> Prepare(IServiceProvider services, ClaimedRun run)
     {
-        var db = services.GetRequiredService<NetAutomationDb>();
+        var (db, access) = (services.GetRequiredService<NetAutomationDb>(), services.GetRequiredService<DeviceAccess>());
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
-        var devices = await services.GetRequiredService<DeviceAccess>()
-            .Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
         if ((await services.GetRequiredService<BlockCatalog>().Find(db, run.Block, run.Version)).Refused(out var problem, out var block)
             || devices.Count < run.Devices.Count
             || devices.Any(device => device.HostKeySha256 is null))
         {
             Log.Fault(log, run.Id, problem?.Type.Title ?? "A device was deleted, or its host key is no longer pinned.");
-            return null;
+            return (null, DeviceCode.InternalError);
+        }
+
+        var secrets = await access.OpenSecrets(db, [.. run.Secrets.Keys], CancellationToken.None);
+        if (run.Secrets.Any(planned => secrets.GetValueOrDefault(planned.Key)?.Version != planned.Value))
+        {
+            Forget(devices);
+            return (null, DeviceCode.SecretRotated);
         }
 
         await services.GetRequiredService<AuditLog>().Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(),
-            new { run.Attempt, run.Fence, devices = devices.Count }, CancellationToken.None);
+            new { run.Attempt, run.Fence, devices = devices.Count, secrets = run.Secrets }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
-        return new Prepared(block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run));
+        var texts = secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Reveal());
+        var input = texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
+        return (
+            new Prepared(
+                block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run), input, [.. texts.Values]),
+            null);
     }
 
     private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db, ClaimedRun run)
@@ -313,8 +330,10 @@ internal sealed partial class RunExecution(
 
     /// <summary>Content and logins for the work on a run.</summary>
     /// <param name="Platforms">Folders by name.</param>
+    /// <param name="Input">With the texts of its secrets.</param>
     private sealed record Prepared(
-        BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms);
+        BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms, JsonElement Input,
+        IReadOnlyList<string> Secrets);
 
     /// <summary>How the work on the devices of a run ended.</summary>
     /// <param name="NotStarted">Why the devices that are left were not started: a code.</param>

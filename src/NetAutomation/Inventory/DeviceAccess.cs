@@ -1,12 +1,14 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Persistence;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory;
 
-/// <summary>The only way to a device's secrets: for the worker that runs on it, within the tenant's transaction.</summary>
+/// <summary>The only way to open secrets, within the tenant's transaction.</summary>
 internal sealed class DeviceAccess(TenantKeys keys)
 {
     /// <summary>Addresses and open secrets of these devices; a device that was deleted meanwhile is missing from the answer.</summary>
@@ -18,19 +20,38 @@ internal sealed class DeviceAccess(TenantKeys keys)
         var used = rows.Select(device => device.CredentialId).Distinct().ToList();
         var credentials = await db.Set<Credential>().AsNoTracking().Where(credential => used.Contains(credential.Id)).ToListAsync(cancel);
         var logins = new List<DeviceLogin>(rows.Count);
-        foreach (var group in credentials.GroupBy(credential => credential.TenantKeyVersion))
+        await foreach (var (credential, plain) in Opened(db, credentials, cancel))
         {
-            using var key = await keys.Get(db, group.Key, cancel);
-            foreach (var credential in group)
-            {
-                var plain = credential.Open(key);
-                logins.AddRange(
-                    rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential.Username, plain)));
-                CryptographicOperations.ZeroMemory(plain);
-            }
+            logins.AddRange(
+                rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential.Username, plain)));
         }
 
         return logins;
+    }
+
+    /// <summary>
+    /// The open texts of these credentials, with their versions; one that is no secret for blocks is missing from the answer. None of them
+    /// is deleted before the transaction ends.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<CredentialId, BlockSecret>> OpenSecrets(
+        NetAutomationDb db, IReadOnlyCollection<CredentialId> ids, CancellationToken cancel = default)
+    {
+        var secrets = new Dictionary<CredentialId, BlockSecret>();
+        if (ids.Count == 0)
+        {
+            return secrets;
+        }
+
+        var (wanted, kind) = (ids.Select(id => id.Value).ToArray(), Wire.Name(LoginKind.Secret));
+        var rows = await db.Set<Credential>()
+            .FromSql($"select * from inventory.credential where id = any ({wanted}) and kind = {kind} order by id for key share")
+            .AsNoTracking().ToListAsync(cancel);
+        await foreach (var (credential, plain) in Opened(db, rows, cancel))
+        {
+            secrets[credential.Id] = new BlockSecret(credential.SecretVersion, LoginSecrets.Unpack(plain).Password!);
+        }
+
+        return secrets;
     }
 
     /// <summary>Pins the key that a device showed first. False where another key is pinned.</summary>
@@ -52,6 +73,22 @@ internal sealed class DeviceAccess(TenantKeys keys)
             where id = {device.Value} and (host_key_sha256 is null or host_key_sha256 = {sha256})
             """,
             cancel) == 1;
+    }
+
+    /// <summary>Each credential with its plain bytes, which are zeroed before the next one.</summary>
+    private async IAsyncEnumerable<(Credential Credential, byte[] Plain)> Opened(
+        NetAutomationDb db, List<Credential> credentials, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        foreach (var group in credentials.GroupBy(credential => credential.TenantKeyVersion))
+        {
+            using var key = await keys.Get(db, group.Key, cancel);
+            foreach (var credential in group)
+            {
+                var plain = credential.Open(key);
+                yield return (credential, plain);
+                CryptographicOperations.ZeroMemory(plain);
+            }
+        }
     }
 
     private static DeviceLogin Login(Device device, string username, byte[] plain)

@@ -11,4 +11,7 @@ public enum LoginKind
 
     /// <summary>A login password and the one for the privileged mode.</summary>
     Enable,
+
+    /// <summary>No login: one text, such as a key between routers, that blocks put on devices. It is given as the password.</summary>
+    Secret,
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms.Publish;
@@ -9,7 +8,7 @@ namespace NetAutomation.Platforms;
 internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
 {
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(5);
-    private (long At, Dictionary<string, string> Digests)? _newest;
+    private (long At, Dictionary<string, PlatformVersion> Versions)? _newest;
 
     /// <summary>The directory that holds every unpacked folder.</summary>
     public string Root => files.Root;
@@ -18,7 +17,8 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) =>
         await db.Query<PlatformVersion>(
         $"""
-        select distinct on (name) name, digest, title, connection, port, logins, guard from platforms.platform_version
+        select distinct on (name) name, digest, title, connection, port, logins, guard, reserved
+        from platforms.platform_version
         order by name, major desc, minor desc, patch desc
         """,
         cancel);
@@ -40,18 +40,18 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     }
 
     /// <summary>
-    /// The digests of these platforms' newest versions by name. One that was published a few seconds ago may not be among them yet.
+    /// The newest versions of these platforms, in order of name. One that was published a few seconds ago may not be among them yet.
     /// </summary>
-    public async Task<IReadOnlyDictionary<string, string>> Pin(NetAutomationDb db, IEnumerable<string> names, CancellationToken cancel)
+    public async Task<IReadOnlyList<PlatformVersion>> Pin(NetAutomationDb db, IEnumerable<string> names, CancellationToken cancel)
     {
-        if (_newest is not var (at, digests) || clock.GetElapsedTime(at) > _fresh)
+        if (_newest is not var (at, versions) || clock.GetElapsedTime(at) > _fresh)
         {
-            digests = (await All(db, cancel)).ToDictionary(platform => platform.Name, platform => platform.Digest, StringComparer.Ordinal);
-            _newest = (clock.GetTimestamp(), digests);
+            versions = (await All(db, cancel)).ToDictionary(platform => platform.Name, StringComparer.Ordinal);
+            _newest = (clock.GetTimestamp(), versions);
         }
 
-        return names.Distinct(StringComparer.Ordinal).Where(digests.ContainsKey)
-            .ToImmutableSortedDictionary(name => name, name => digests[name], StringComparer.Ordinal);
+        return [.. names.Distinct(StringComparer.Ordinal).Where(versions.ContainsKey).Order(StringComparer.Ordinal)
+            .Select(name => versions[name])];
     }
 
     /// <summary>The directories of the newest versions.</summary>

@@ -113,7 +113,7 @@ internal sealed class RunLauncher(
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
         var rows = await db.Query<Row>(
             $"""
-            select block, version, digest, platforms, mode, effect, device_ids, input, lines, timeout_seconds, targets,
+            select block, version, digest, platforms, mode, effect, device_ids, input, secrets, lines, timeout_seconds, targets,
               expires_at <= now() as expired, exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
             """,
@@ -148,6 +148,12 @@ internal sealed class RunLauncher(
             || plan.TimeoutSeconds > quote.TimeoutSeconds)
         {
             return Problems.QuoteDrift.With();
+        }
+
+        var secrets = JsonSerializer.Deserialize<Dictionary<CredentialId, int>>(quote.Secrets, Json.Api)!;
+        if (!secrets.ToHashSet().SetEquals(plan.Secrets))
+        {
+            return Problems.QuoteDrift.With("A secret of the input was rotated.");
         }
 
         var lines = JsonSerializer.Deserialize<List<PriceLine>>(quote.Lines, Json.Api)!;
@@ -208,5 +214,5 @@ internal sealed class RunLauncher(
 
     private sealed record Row(
         string Block, string Version, string Digest, string Platforms, RunMode Mode, string Effect, Guid[] DeviceIds, JsonElement Input,
-        string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
+        string Secrets, string Lines, int TimeoutSeconds, string Targets, bool Expired, bool Used);
 }

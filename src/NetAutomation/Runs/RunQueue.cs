@@ -15,12 +15,14 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <param name="Fence">Grows with every claim of the tenant; a connector refuses older ones.</param>
 /// <param name="Platforms">Digests of the devices' platforms by name, as pinned.</param>
 /// <param name="Exclusive">The run writes, so it holds its devices alone.</param>
+/// <param name="Secrets">Versions of the secrets in the input, as planned.</param>
 /// <param name="TraceParent">The trace that the run was queued in.</param>
 /// <param name="MayGoOn">Another attempt may continue where this one is stopped.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms,
     RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
-    TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices, string? TraceParent);
+    IReadOnlyDictionary<CredentialId, int> Secrets, TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices,
+    string? TraceParent);
 
 /// <summary>Where workers get their runs. The queue is a table; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -67,7 +69,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         var (runs, devices) = await tenantDb.Query<Row, ClaimedDevice>(
             $"""
             select block, version, platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input, timeout_seconds,
-              rollout, trace_parent
+              rollout, trace_parent,
+              (select secrets from runs.quote q where q.tenant_id = r.tenant_id and q.id = r.quote_id) as secrets
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
@@ -80,7 +83,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         return new ClaimedRun(
             claim.Tenant, claim.Run, claim.Attempt, claim.Fence, run.Block, run.Version,
             JsonSerializer.Deserialize<Dictionary<string, string>>(run.Platforms)!, run.Mode, run.Writes, run.MayGoOn,
-            run.Input, TimeSpan.FromSeconds(run.TimeoutSeconds),
+            run.Input, JsonSerializer.Deserialize<Dictionary<CredentialId, int>>(run.Secrets, Json.Api)!,
+            TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api), devices,
             run.TraceParent);
     }
@@ -121,7 +125,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Row(
         string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, JsonElement Input, int TimeoutSeconds,
-        string? Rollout, string? TraceParent);
+        string? Rollout, string? TraceParent, string Secrets);
 
     private sealed record Rescued(RunId RunId, RunState State);
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using NetAutomation.Catalog.Publish;
+using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
 using NetAutomation.Platforms.Publish;
 using NetAutomation.Tests.Support;
@@ -76,6 +77,15 @@ public sealed class ManifestTests
     [InlineData("""{"minProperties":1}""")]
     [InlineData("""{"additionalProperties":true}""")]
     [InlineData("""{"properties":{"a":{"type":"string","format":"uri"}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"string","format":"asn"}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"object","additionalProperties":false,"format":"ipv4"}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"object","format":"secret","properties":{"b":{"type":"string"}}}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"array","uniqueBy":["b"],"items":{"type":"string"}}}}""")]
+    [InlineData("""{"properties":{"a":{"type":"string"}},"requiredAny":["a","b"]}""")]
+    [InlineData("""{"properties":{"a":{"type":"string"}},"requiredAny":[]}""")]
+    [InlineData("""{"properties":{"a":{"type":"string"}},"requiredUnlessAbsent":["a"]}""")]
+    [InlineData("""{"properties":{"a":{"type":"string"},"b":{"type":"string","format":"ip"}},"sameFamily":["a","b"]}""")]
+    [InlineData("""{"linkLocalNeeds":"a"}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"[0-9]+"}}}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"^\\d+$"}}}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"^(a$"}}}""")]
@@ -180,6 +190,9 @@ public sealed class ManifestTests
     [InlineData("indent: 1", "indent: 9", 12)]
     [InlineData("guard: soft", "guard: soft\nsecret: x", 14)]
     [InlineData("guard: soft", "guard: [", 14)]
+    [InlineData("guard: soft", "guard: soft\nreserved: { banner: x }", 14)]
+    [InlineData("guard: soft", "guard: soft\nreserved: { vrf: '(' }", 14)]
+    [InlineData("guard: soft", "guard: soft\nreserved: { vrf: 'a(?=b)' }", 14)]
     public void Broken_platform_is_refused_with_file_and_line(string good, string bad, int line)
     {
         const string manifest = """
@@ -204,6 +217,10 @@ public sealed class ManifestTests
             () => PlatformManifest.Read(Folder("abc", ("platform.yaml", manifest.Replace(good, bad)), ("README.md", ""))))
             .Message.ShouldStartWith($"abc/platform.yaml:{line}: ");
     }
+
+    [Fact]
+    public void Text_that_a_platform_reserves_is_of_formats_that_inputs_have() =>
+        PlatformManifest.Reservable.ShouldBeSubsetOf(Formats.Names);
 
     private static ContentFolder Folder(string name, params (string Path, string Text)[] files)
     {

@@ -48,6 +48,26 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
         answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe([fault]);
     }
 
+    [Fact]
+    public async Task Secret_for_blocks_has_no_login_name_and_is_no_login()
+    {
+        var mine = await Inventories.Create(shared);
+        var secret = (await mine.Client.Call("POST", "/v1/credentials", new { name = "md5", kind = "secret", password = "one" }))
+            .Must(HttpStatusCode.Created);
+        (await mine.Client.Call("PATCH", secret.Location!, new { password = "two" }, secret.ETag)).Must(HttpStatusCode.OK);
+
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind = "secret", password = "p" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/username not_of_kind"]);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", kind = "secret" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/password required"]);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", kind = "password", password = "p" }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/username required"]);
+        (await mine.Client.Call(
+            "POST", "/v1/devices",
+            new { name = "r1", siteId = mine.Site, address = "10.0.0.1", platform = "frr", credentialId = secret.Id }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/credentialId unknown_credential"]);
+    }
+
     [Theory]
     [InlineData("-oProxyCommand=x")]
     [InlineData("a b")]

@@ -30,6 +30,17 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
         await fixture.Post(
             tenant.Client, "/v1/credentials",
             new { name = "canary-2", username = "u", kind = "enable", password = rotated, enablePassword = enable });
+        var value = Canary();
+        var secret = await fixture.Post(tenant.Client, "/v1/credentials", new { name = "canary-3", kind = "secret", password = value });
+        await fixture.Post(tenant.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "pay_per_use" });
+        var neighbor = new { address = "10.66.0.9", remoteAs = 65002, password = new { credentialId = $"{secret["id"]}" } };
+        await fixture.StartRun(
+            new
+            {
+                block = "bgp-neighbors", mode = "apply", targets = new { all = true },
+                input = new { asn = 65001, neighbors = new[] { neighbor } },
+            },
+            tenant.Client);
         var refusals = new List<JsonNode>
         {
             await RunFixture.Post(
@@ -52,7 +63,8 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
         var join =
             (await fixture.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))[
                 "joinToken"]!.GetValue<string>();
-        string[] secrets = [password, rotated, refused, enable, apiKey, apiKey[^20..], join, tenant.Tenant.Key, tenant.Tenant.Key[^20..]];
+        string[] secrets =
+            [value, password, rotated, refused, enable, apiKey, apiKey[^20..], join, tenant.Tenant.Key, tenant.Tenant.Key[^20..]];
 
         using var client = fixture.Host.Customer(tenant.Tenant.EndpointId, apiKey);
         var answers = refusals.ConvertAll(refusal => refusal.ToJsonString());

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
 
 namespace NetAutomation.Catalog.Publish;
@@ -14,9 +15,10 @@ internal sealed partial class InputSchemaRules
 
     private static readonly HashSet<string> _types =
         new(StringComparer.Ordinal) { "object", "array", "string", "integer", "number", "boolean", "null" };
-    private static readonly HashSet<string> _formats = new(StringComparer.Ordinal) { "ipv4", "ipv6", "hostname", "date-time" };
     private static readonly Rule _count = new("a count", value =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count >= 0);
+    private static readonly Rule _names = new(
+        "a list of names", value => IsList(value) && value.GetArrayLength() > 0 && value.EnumerateArray().All(IsText));
     private static readonly Rule _number = new("a number", value => value.ValueKind == JsonValueKind.Number);
 
     private static readonly Dictionary<string, Rule> _keywords = new(StringComparer.Ordinal)
@@ -31,13 +33,15 @@ internal sealed partial class InputSchemaRules
         ["items"] = new("a schema", value => value.ValueKind == JsonValueKind.Object),
         ["uniqueItems"] = new("a boolean", value => value.ValueKind is JsonValueKind.True or JsonValueKind.False),
         ["format"] = new(
-            $"one of {string.Join(", ", _formats)}", value => IsText(value) && _formats.Contains(value.GetString()!)),
+            $"one of {string.Join(", ", Formats.Names)}", value => IsText(value) && Formats.Names.Contains(value.GetString()!)),
         ["pattern"] = new(
             "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII",
             value => IsText(value) && IsPattern(value.GetString()!)),
         ["minItems"] = _count, ["maxItems"] = _count, ["minLength"] = _count, ["maxLength"] = _count,
         ["minimum"] = _number, ["maximum"] = _number, ["exclusiveMinimum"] = _number, ["exclusiveMaximum"] = _number,
         ["multipleOf"] = _number,
+        [Relations.UniqueBy] = _names, [Relations.RequiredAny] = _names, [Relations.RequiredUnlessAbsent] = _names,
+        [Relations.SameFamily] = _names, [Relations.LinkLocalNeeds] = new("a name", IsText),
     };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
@@ -50,6 +54,7 @@ internal sealed partial class InputSchemaRules
     };
 
     private readonly List<(string Pointer, string Reason)> _faults = [];
+    private bool _needsState;
 
     /// <summary>Every reason to refuse the schema, each with its place; empty where the schema may be published.</summary>
     public static IReadOnlyList<(string Pointer, string Reason)> Faults(JsonElement schema, string at)
@@ -60,6 +65,10 @@ internal sealed partial class InputSchemaRules
             || type.ValueKind != JsonValueKind.String || type.GetString() != "object")
         {
             rules._faults.Add((at, "it describes an object"));
+        }
+        else if (rules._needsState && !HasAbsent(schema))
+        {
+            rules._faults.Add((at, $"{Relations.RequiredUnlessAbsent} needs a member state that may be absent"));
         }
 
         return rules._faults;
@@ -84,7 +93,9 @@ internal sealed partial class InputSchemaRules
             _faults.Add((at, "a type is needed"));
         }
 
-        if (types.Contains("object")
+        CheckFormat(schema, types, at);
+        CheckRelations(schema, at);
+        if (types.Contains("object") && Format(schema) != Formats.Secret
             && !(schema.TryGetProperty("additionalProperties", out var more) && more.ValueKind == JsonValueKind.False))
         {
             _faults.Add((at, "an object needs additionalProperties: false"));
@@ -95,6 +106,50 @@ internal sealed partial class InputSchemaRules
             _faults.Add((at, "an array needs items"));
         }
     }
+
+    private void CheckFormat(JsonElement schema, List<string> types, string at)
+    {
+        if (Format(schema) is { } format && Formats.Names.Contains(format)
+            && types.Exists(type => type != Formats.TypeOf(format) && type != "null"))
+        {
+            _faults.Add(($"{at}/format", $"{format} is for the type {Formats.TypeOf(format)}"));
+        }
+
+        if (Format(schema) == Formats.Secret && schema.TryGetProperty("properties", out _))
+        {
+            _faults.Add(($"{at}/properties", "a secret has no members of the block's own"));
+        }
+    }
+
+    /// <summary>A check between members that are not there would never be made.</summary>
+    private void CheckRelations(JsonElement schema, string at)
+    {
+        foreach (var keyword in schema.EnumerateObject().Where(member => Relations.Keywords.Contains(member.Name)))
+        {
+            _needsState |= keyword.Name == Relations.RequiredUnlessAbsent;
+            var owner = keyword.Name != Relations.UniqueBy ? schema : schema.TryGetProperty("items", out var items) ? items : default;
+            if (_keywords[keyword.Name].Holds(keyword.Value)
+                && !Array.TrueForAll(Relations.Members(keyword.Value), name => IsMember(owner, name, keyword.Name)))
+            {
+                _faults.Add(($"{at}/{keyword.Name}", keyword.Name == Relations.SameFamily
+                    ? "names members that are addresses or prefixes" : "names members"));
+            }
+        }
+    }
+
+    private static bool HasAbsent(JsonElement schema) =>
+        schema.TryGetProperty("properties", out var members) && members.ValueKind == JsonValueKind.Object
+        && members.TryGetProperty("state", out var state) && state.ValueKind == JsonValueKind.Object
+        && state.TryGetProperty("enum", out var values) && Names(values).Contains("absent");
+
+    private static bool IsMember(JsonElement owner, string name, string keyword) =>
+        owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty("properties", out var members)
+        && members.ValueKind == JsonValueKind.Object && members.TryGetProperty(name, out var member)
+        && (keyword != Relations.SameFamily || (Format(member) is { } format && Formats.HasFamily(format)));
+
+    private static string? Format(JsonElement schema) =>
+        schema.ValueKind == JsonValueKind.Object && schema.TryGetProperty("format", out var format) && IsText(format)
+            ? format.GetString() : null;
 
     private void Check(string keyword, JsonElement value, string at)
     {

@@ -2,6 +2,7 @@ extern alias schema;
 
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using NetAutomation.Web;
 using schema::Json.More;
@@ -14,7 +15,7 @@ namespace NetAutomation.Catalog.Schema;
 internal sealed class InputSchema
 {
     private static readonly TimeSpan _longestMatch = TimeSpan.FromSeconds(1);
-    private static readonly EvaluationOptions _options = new() { OutputFormat = OutputFormat.List, RequireFormatValidation = true };
+    private static readonly EvaluationOptions _options = new() { OutputFormat = OutputFormat.List };
 
     private static readonly Dictionary<string, (string Code, string Detail)> _faults = new(StringComparer.Ordinal)
     {
@@ -22,8 +23,8 @@ internal sealed class InputSchema
         ["required"] = ("required", "The member is missing."),
         ["type"] = ("type", "Must be of type {0}."),
         ["enum"] = ("enum", "Must be one of {0}."),
-        ["pattern"] = ("pattern", "Must match {0}"),
-        ["format"] = ("format", "Must be of format {0}."),
+        ["pattern"] = ("pattern", "The text is not of the form that the block takes."),
+        ["format"] = ("format", "{0}"),
         ["minLength"] = ("min_length", "At least {0} characters."),
         ["maxLength"] = ("max_length", "At most {0} characters."),
         ["minimum"] = ("minimum", "At least {0}."),
@@ -41,7 +42,9 @@ internal sealed class InputSchema
         PropertiesKeyword.Instance, PatternPropertiesKeyword.Instance, AdditionalPropertiesKeyword.Instance,
         PrefixItemsKeyword.Instance, ItemsKeyword.Instance,
         TitleKeyword.Instance, DescriptionKeyword.Instance, DefaultKeyword.Instance, ExamplesKeyword.Instance,
-        new Keyword(RequiredKeyword.Instance), new Keyword(EnumKeyword.Instance), new Keyword(FormatKeyword.Instance),
+        new Keyword(RequiredKeyword.Instance), new Keyword(EnumKeyword.Instance), new Own("format", Format),
+        new Own(Relations.UniqueBy), new Own(Relations.RequiredAny), new Own(Relations.RequiredUnlessAbsent),
+        new Own(Relations.SameFamily), new Own(Relations.LinkLocalNeeds),
         new Keyword(MinimumKeyword.Instance), new Keyword(ExclusiveMinimumKeyword.Instance), new Keyword(MultipleOfKeyword.Instance),
         new Keyword(MaximumKeyword.Instance), new Keyword(ExclusiveMaximumKeyword.Instance),
         new Keyword(MinItemsKeyword.Instance), new Keyword(MaxItemsKeyword.Instance),
@@ -52,8 +55,9 @@ internal sealed class InputSchema
     { AllowUnknownKeywords = false };
 
     private readonly JsonSchema _schema;
+    private readonly JsonElement _text;
 
-    private InputSchema(JsonSchema schema) => _schema = schema;
+    private InputSchema(JsonSchema schema, JsonElement text) => (_schema, _text) = (schema, text);
 
     /// <exception cref="FormatException">The schema cannot be read.</exception>
     public static InputSchema Read(string schema)
@@ -61,7 +65,7 @@ internal sealed class InputSchema
         try
         {
             var options = new BuildOptions { Dialect = _dialect, SchemaRegistry = new SchemaRegistry() };
-            return new InputSchema(JsonSchema.FromText(schema, options));
+            return new InputSchema(JsonSchema.FromText(schema, options), JsonElement.Parse(schema));
         }
         catch (Exception fault) when (fault is JsonSchemaException or JsonException)
         {
@@ -77,14 +81,37 @@ internal sealed class InputSchema
         {
             results = _schema.Evaluate(input, _options);
         }
-        catch (RegexMatchTimeoutException fault)
+        catch (RegexMatchTimeoutException)
         {
-            return [new ProblemError("/input", "pattern", $"A text takes too long to be matched with {fault.Pattern}")];
+            return [new ProblemError("/input", "pattern", "A text takes too long to be checked.")];
         }
 
         return (results.Details ?? []).Append(results)
-            .SelectMany(place => (place.Errors ?? []).SelectMany(error => Faults(input, place, error.Key, error.Value)));
+            .SelectMany(place => (place.Errors ?? []).SelectMany(error => Faults(input, place, error.Key, error.Value)))
+            .Concat(Relations.Faults(_text, input));
     }
+
+    /// <summary>The values of the input that have a format, each with its JSON pointer below <c>/input</c>.</summary>
+    public IEnumerable<(string Pointer, string Format, JsonElement Value)> Formatted(JsonElement input) =>
+        from place in Place.All(_text, input)
+        let format = place.Format
+        where format is not null && place.Value.ValueKind != JsonValueKind.Null
+        select (place.Pointer, format!, place.Value);
+
+    /// <summary>The input with something else in place of each secret.</summary>
+    public JsonElement WithSecrets(JsonElement input, Func<CredentialId, JsonNode?> secret) =>
+        JsonSerializer.SerializeToElement(WithSecrets(_text, input, secret));
+
+    private static JsonNode? WithSecrets(JsonElement schema, JsonElement value, Func<CredentialId, JsonNode?> secret) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object when new Place("", schema, value).Format == Formats.Secret => secret(Formats.Credential(value)!.Value),
+            JsonValueKind.Object => new JsonObject(value.EnumerateObject().Select(member => KeyValuePair.Create(
+                member.Name, WithSecrets(schema.GetProperty("properties").GetProperty(member.Name), member.Value, secret)))),
+            JsonValueKind.Array => new JsonArray(
+                [.. value.EnumerateArray().Select(item => WithSecrets(schema.GetProperty("items"), item, secret))]),
+            _ => JsonNode.Parse(value.GetRawText()),
+        };
 
     private static IEnumerable<ProblemError> Faults(JsonElement input, EvaluationResults place, string keyword, string error)
     {
@@ -105,6 +132,13 @@ internal sealed class InputSchema
 
         var text = value.ValueKind == JsonValueKind.Array ? string.Join(", ", value.EnumerateArray()) : $"{value}";
         return [new ProblemError(pointer, code, string.Format(CultureInfo.InvariantCulture, detail, text))];
+    }
+
+    private static Func<JsonElement, string?> Format(JsonElement name)
+    {
+        var format = name.GetString()!;
+        return Formats.Names.Contains(format)
+            ? (JsonElement value) => Formats.Fault(format, value) : throw new JsonSchemaException($"There is no format {format}.");
     }
 
     /// <summary>The package takes 4.0 for an integer, which Ansible would read as a float.</summary>
@@ -159,6 +193,28 @@ internal sealed class InputSchema
                 ? new KeywordEvaluation { Keyword = Name, IsValid = holds(context.Instance) }
                 : handler.Evaluate(keyword, context);
             return result.IsValid ? result : result with { Error = keyword.RawValue.GetRawText() };
+        }
+    }
+
+    /// <summary>
+    /// A keyword whose meaning is ours: <c>format</c>, with an error in plain words, and those that only <see cref="Relations"/> reads.
+    /// </summary>
+    private sealed class Own(string name, Func<JsonElement, Func<JsonElement, string?>>? check = null) : IKeywordHandler
+    {
+        public string Name => name;
+
+        public object? ValidateKeywordValue(JsonElement value) => check?.Invoke(value);
+
+        public void BuildSubschemas(KeywordData keyword, BuildContext context)
+        {
+            // None of these keywords holds a schema.
+        }
+
+        public KeywordEvaluation Evaluate(KeywordData keyword, EvaluationContext context)
+        {
+            var result = new KeywordEvaluation { Keyword = Name, IsValid = true };
+            return (keyword.Value as Func<JsonElement, string?>)?.Invoke(context.Instance) is { } fault
+                ? result with { IsValid = false, Error = JsonSerializer.Serialize(fault) } : result;
         }
     }
 }

@@ -6,6 +6,7 @@ namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>One block on some devices, as a launcher takes it.</summary>
 /// <param name="Platforms">The folders of the devices' platforms, beside the block's. A device of another platform fails by itself.</param>
+/// <param name="Secrets">Texts in the input that nobody may see.</param>
 internal sealed record SandboxJob(
     string Id,
     string BlockDirectory,
@@ -14,7 +15,8 @@ internal sealed record SandboxJob(
     JsonElement Input,
     IReadOnlyList<SandboxDevice> Devices,
     TimeSpan HardTimeout,
-    TimeSpan IdleTimeout);
+    TimeSpan IdleTimeout,
+    IReadOnlyList<string>? Secrets = null);
 
 /// <summary>A device under an opaque alias; only the dial knows its real address.</summary>
 /// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>

@@ -24,6 +24,7 @@ internal static class DeviceCode
     public const string MaxFailures = "max_failures";
     public const string NotAllowed = "not_allowed";
     public const string NotVerified = "not_verified";
+    public const string SecretRotated = "secret_rotated";
     public const string StaleFence = "stale_fence";
     public const string TaskFailed = "task_failed";
     public const string UnknownPlatform = "unknown_platform";

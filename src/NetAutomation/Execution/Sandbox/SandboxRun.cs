@@ -14,7 +14,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
     private static readonly TimeSpan _readerPatience = TimeSpan.FromSeconds(5);
     private readonly Channel<SandboxEvent> _events =
         Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
-    private readonly Scrubber _scrubber = new(job.Devices.SelectMany(device => device.Secrets));
+    private readonly Scrubber _scrubber = new(job.Devices.SelectMany(device => device.Secrets).Concat(job.Secrets ?? []));
     private readonly Dictionary<string, DeviceProgress> _devices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);

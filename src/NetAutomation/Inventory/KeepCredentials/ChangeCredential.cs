@@ -7,7 +7,7 @@ namespace NetAutomation.Inventory.KeepCredentials;
 
 internal static class ChangeCredential
 {
-    /// <summary>Renames a login or rotates its secrets; runs that start later use the new ones.</summary>
+    /// <summary>Renames a credential or rotates its secrets; runs that start later use the new ones.</summary>
     internal static async Task<Results<Ok<CredentialResource>, Problem>> Patch(
         CredentialId id, ChangeCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
@@ -33,7 +33,7 @@ internal static class ChangeCredential
         });
     }
 
-    /// <summary>Removes a login that no device uses.</summary>
+    /// <summary>Removes a credential that no device, schedule or open run uses.</summary>
     internal static Task<Results<NoContent, Problem>> Delete(CredentialId id, [AsParameters] ResourceCall call) =>
         CredentialResource.Rows.Delete(call, id);
 }

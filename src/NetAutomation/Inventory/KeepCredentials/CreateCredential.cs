@@ -8,7 +8,7 @@ namespace NetAutomation.Inventory.KeepCredentials;
 
 internal static class CreateCredential
 {
-    /// <summary>Adds a login. The secrets are sealed at once and cannot be read back.</summary>
+    /// <summary>Adds a login or a secret. The secrets are sealed at once and cannot be read back.</summary>
     internal static async Task<Results<Created<CredentialResource>, Problem>> Handle(
         CreateCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
@@ -20,7 +20,7 @@ internal static class CreateCredential
 
         var credential = new Credential(call.Caller.Tenant, CredentialId.New(), body.Kind, clock.GetUtcNow())
         {
-            Name = body.Name, Username = body.Username,
+            Name = body.Name, Username = body.Username ?? "",
         };
         using (var key = await keys.Current(call.Db, call.Caller.Tenant, call.Cancel))
         {

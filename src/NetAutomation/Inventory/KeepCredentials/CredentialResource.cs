@@ -6,10 +6,10 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Inventory.KeepCredentials;
 
-/// <summary>A login to devices. The secret itself is never shown again.</summary>
+/// <summary>A login to devices, or a secret that blocks put on them. The secret itself is never shown again.</summary>
 /// <param name="Id">The credential.</param>
 /// <param name="Name">Unique in the tenant.</param>
-/// <param name="Username">Login name.</param>
+/// <param name="Username">Login name; empty where it is no login.</param>
 /// <param name="Kind">Which secrets it holds.</param>
 /// <param name="Fingerprint">Keyed hash of the secrets (HMAC under the tenant's own key): the same for the same secrets, and of no use to
 /// anyone else.</param>
@@ -26,16 +26,17 @@ public sealed record CredentialResource(
 
 /// <summary>
 /// A new credential. Kind <c>password</c> takes a password, <c>ssh_key</c> a private key, <c>enable</c> a password and an enable password.
+/// Kind <c>secret</c> is no login: it takes a password, which blocks put on devices, and no user name.
 /// </summary>
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
-/// <param name="Username">Login name.</param>
 /// <param name="Kind">Which secrets it holds.</param>
-/// <param name="Password">Login password.</param>
+/// <param name="Username">Login name; needed unless the kind is <c>secret</c>.</param>
+/// <param name="Password">Login password, or the secret.</param>
 /// <param name="PrivateKey">SSH private key, PEM or OpenSSH.</param>
 /// <param name="Passphrase">Opens the private key.</param>
 /// <param name="EnablePassword">Password of the privileged mode.</param>
 public sealed record CreateCredentialRequest(
-    string Name, string Username, LoginKind Kind, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null,
+    string Name, LoginKind Kind, string? Username = null, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null,
     Secret? EnablePassword = null)
 {
     internal LoginSecrets Secrets() => new(Password, PrivateKey, Passphrase, EnablePassword);
@@ -63,12 +64,12 @@ internal static class CredentialRules
     private const int LongestPassword = 1024;
     private const int LongestKey = 16 * 1024;
 
-    public static List<ProblemError> Faults(string name, string username, LoginKind kind, LoginSecrets? secrets)
+    public static List<ProblemError> Faults(string name, string? username, LoginKind kind, LoginSecrets? secrets)
     {
-        List<ProblemError> faults = [.. Names.Faults(name, "/name"), .. Names.UsernameFaults(username, "/username")];
+        List<ProblemError> faults = [.. Names.Faults(name, "/name"), .. UsernameFaults(username, kind)];
         if (secrets is not null)
         {
-            Check(faults, "/password", secrets.Password, needed: kind is LoginKind.Password or LoginKind.Enable,
+            Check(faults, "/password", secrets.Password, needed: kind != LoginKind.SshKey,
                 allowed: kind != LoginKind.SshKey);
             Check(faults, "/privateKey", secrets.PrivateKey, needed: kind == LoginKind.SshKey, allowed: kind == LoginKind.SshKey);
             Check(faults, "/passphrase", secrets.Passphrase, needed: false, allowed: kind == LoginKind.SshKey);
@@ -77,6 +78,14 @@ internal static class CredentialRules
 
         return faults;
     }
+
+    private static IEnumerable<ProblemError> UsernameFaults(string? username, LoginKind kind) => (username, kind) switch
+    {
+        (null or "", LoginKind.Secret) => [],
+        (_, LoginKind.Secret) => [new ProblemError("/username", "not_of_kind", "Credentials of this kind have no such member.")],
+        (null, _) => [new ProblemError("/username", "required", "Credentials of this kind need it.")],
+        ({ } given, _) => Names.UsernameFaults(given, "/username"),
+    };
 
     private static void Check(List<ProblemError> faults, string at, Secret? secret, bool needed, bool allowed)
     {

@@ -18,9 +18,9 @@ internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions>
             faults.Add(new ProblemError("/siteId", "unknown_site", "There is no such site."));
         }
 
-        if (!await db.Set<Credential>().AnyAsync(row => row.Id == facts.CredentialId, cancel))
+        if (!await db.Set<Credential>().AnyAsync(row => row.Id == facts.CredentialId && row.Kind != LoginKind.Secret, cancel))
         {
-            faults.Add(new ProblemError("/credentialId", "unknown_credential", "There is no such credential."));
+            faults.Add(new ProblemError("/credentialId", "unknown_credential", "There is no such credential that is a login."));
         }
 
         return faults.Count > 0 ? new Problem(Web.Problems.Refused, errors: faults) : canonical;

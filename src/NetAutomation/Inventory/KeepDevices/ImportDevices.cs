@@ -67,7 +67,8 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
             .ToDictionaryAsync(device => device.Name, StringComparer.Ordinal, cancel);
         var sites = await db.Set<Site>().AsNoTracking()
             .ToDictionaryAsync(site => site.Name, site => site.Id, StringComparer.Ordinal, cancel);
-        var credentials = await db.Set<Credential>().AsNoTracking().Select(row => new { row.Name, row.Id })
+        var credentials = await db.Set<Credential>().AsNoTracking().Where(row => row.Kind != LoginKind.Secret)
+            .Select(row => new { row.Name, row.Id })
             .ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
         var (created, updated) = (0, 0);

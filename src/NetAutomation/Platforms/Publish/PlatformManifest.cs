@@ -21,8 +21,12 @@ internal sealed record PlatformManifest(
     string? Complete = null,
     string[]? Volatile = null,
     string[]? Secrets = null,
+    Dictionary<string, string>? Reserved = null,
     PlatformTerminal? Terminal = null)
 {
+    /// <summary>The formats of an input whose values are text of a customer's choice.</summary>
+    public static readonly string[] Reservable = ["description", "hostname", "interface", "secret", "vrf"];
+
     private const string File = "platform.yaml";
 
     private static readonly JsonSerializerOptions _json = new()
@@ -81,6 +85,18 @@ internal sealed record PlatformManifest(
         foreach (var (pointer, _) in patterns.Where(pattern => pattern.Texts.Any(text => !ContentManifest.IsPattern(text))))
         {
             yield return (pointer, "a regular expression");
+        }
+
+        foreach (var (format, text) in Reserved ?? [])
+        {
+            if (!Reservable.Contains(format, StringComparer.Ordinal))
+            {
+                yield return ($"/reserved/{format}", $"one of {string.Join(", ", Reservable)}");
+            }
+            else if (!ContentManifest.IsPattern(text, PlatformVersion.ReservedPattern))
+            {
+                yield return ($"/reserved/{format}", "a regular expression that looks neither ahead nor behind");
+            }
         }
     }
 

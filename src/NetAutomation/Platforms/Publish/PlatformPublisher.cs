@@ -1,3 +1,4 @@
+using System.Text.Json;
 using NetAutomation.Content;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -32,12 +33,14 @@ internal static class PlatformPublisher
 
         var number = SemanticVersion.Read(manifest.Version)!.Value;
         string[] logins = [.. manifest.Logins.Select(Wire.Name)];
+        var reserved = JsonSerializer.Serialize(manifest.Reserved ?? []);
         await PublishedFiles.Store(db, folder, cancel);
         await db.Execute(
             $"""
-            insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard)
+            insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard,
+                                                    reserved)
             values ({manifest.Name}, {manifest.Version}, {number.Major}, {number.Minor}, {number.Patch}, {folder.Digest}, {manifest.Title},
-                    {Wire.Name(manifest.Connection)}, {manifest.Port}, {logins}, {Wire.Name(manifest.Guard)})
+                    {Wire.Name(manifest.Connection)}, {manifest.Port}, {logins}, {Wire.Name(manifest.Guard)}, {reserved}::jsonb)
             """,
             cancel);
     }

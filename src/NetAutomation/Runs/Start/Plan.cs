@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
@@ -10,9 +11,11 @@ using NetAutomation.Web;
 namespace NetAutomation.Runs.Start;
 
 /// <summary>A block, its devices and the highest price. Everything in it is pinned.</summary>
+/// <param name="Secrets">The versions of the secrets in the input by the ids of their credentials.</param>
 internal sealed record RunPlan(
     BlockVersion Block, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices,
-    JsonElement Input, string InputHash, EntitlementId Entitlement, IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
+    JsonElement Input, IReadOnlyDictionary<CredentialId, int> Secrets, string InputHash, EntitlementId Entitlement,
+    IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
 {
     /// <summary>The digest of the devices' platform; where they have several, one over all of them, by name.</summary>
     public string PlatformDigest => Platforms.Count == 1
@@ -30,7 +33,7 @@ internal sealed record RunPlan(
 }
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
-internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms)
+internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access)
 {
     private const int UsualTimeout = 600;
     private static readonly JsonElement _emptyInput = JsonElement.Parse("{}");
@@ -83,14 +86,33 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
+        var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
+        if ((await Secrets(block, input, pinned, cancel)).Refused(out var unusable, out var secrets))
+        {
+            return unusable;
+        }
+
         var lines =
             await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
-        var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
-        return new RunPlan(block, pinned, mode, body.Targets!, devices, input, CanonicalJson.Hash(input), right.Id, lines, timeout);
+        var digests = pinned.ToImmutableSortedDictionary(platform => platform.Name, platform => platform.Digest, StringComparer.Ordinal);
+        return new RunPlan(
+            block, digests, mode, body.Targets!, devices, input, secrets, BlockInput.Hash(block, input, secrets), right.Id, lines, timeout);
     }
 
     /// <summary>The mode as a request gives it: none for a block that only reads.</summary>
     public static RunMode? Asked(string effect, RunMode mode) => effect == Wire.Name(Effect.Read) ? null : mode;
+
+    /// <summary>The versions of the input's secrets, or what of the input cannot be put on these platforms.</summary>
+    private async Task<Outcome<Dictionary<CredentialId, int>>> Secrets(
+        BlockVersion block, JsonElement input, IReadOnlyList<PlatformVersion> pinned, CancellationToken cancel)
+    {
+        var secrets = await access.OpenSecrets(db, BlockInput.Secrets(block, input), cancel);
+        var texts = secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Reveal());
+        var faults = BlockInput.Unusable(block, input, id => texts.GetValueOrDefault(id), pinned);
+        return faults.Count > 0
+            ? new Problem(Web.Problems.Refused, "The input cannot be put on these devices.", faults)
+            : secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Version);
+    }
 
     private static Problem? Missing(StartRunRequest body)
     {

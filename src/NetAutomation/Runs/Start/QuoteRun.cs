@@ -66,16 +66,18 @@ internal static class QuoteRun
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
         var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
+        var secrets = JsonSerializer.Serialize(plan.Secrets, Json.Api);
         var devices = plan.Devices.Select(device => device.DeviceId.Value).ToArray();
         db.SendWithNext(
             $"""
             insert into runs.quote (
               tenant_id, id, block, version, digest, platforms, platform_digest, engine_version, effect, mode, targets, device_ids, input,
-              input_hash, entitlement_id, lines, ceiling_micros, plan_digest, timeout_seconds, expires_at)
+              secrets, input_hash, entitlement_id, lines, ceiling_micros, plan_digest, timeout_seconds, expires_at)
             values (
               {caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
               {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices}, {plan.Input.GetRawText()}::jsonb,
-              {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest}, {plan.TimeoutSeconds},
+              {secrets}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
+              {plan.TimeoutSeconds},
               now() + {_lifetime})
             """);
         return id;
