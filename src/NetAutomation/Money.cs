@@ -70,6 +70,11 @@ public readonly record struct Money(long Micros) : IComparable<Money>
             {
                 var name = reader.GetString();
                 reader.Read();
+                if (name == "amount" ? amount is not null : name == "currency" && currency is not null)
+                {
+                    throw new UnreadableValueException("The member is given twice.", $"/{name}");
+                }
+
                 if (name == "amount" && reader.TokenType == JsonTokenType.String)
                 {
                     amount = reader.GetString();

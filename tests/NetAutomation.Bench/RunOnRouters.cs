@@ -143,7 +143,7 @@ internal sealed class RunOnRouters : IDisposable
             throw new InvalidOperationException($"The run did not do its work: {run}");
         }
 
-        var first = (await _product.Get($"/v1/runs/{id}/events?after=0&limit=50")).GetProperty("items").EnumerateArray()
+        var first = (await _product.Get($"/v1/runs/{id}/events?after=0")).GetProperty("items").EnumerateArray()
             .First(runEvent => runEvent.GetProperty("type").GetString() == "device_started").GetProperty("time").GetDateTimeOffset();
         return (seconds, (first - posted).TotalSeconds);
     }

@@ -35,7 +35,7 @@ internal static class BlockInput
         CheckText(input, "/input", faults);
         if (faults.Count == 0)
         {
-            faults.AddRange(SchemaOf(version).Faults(input));
+            faults.AddRange(SchemaOf(version).Faults(CanonicalJson.Normal(input)));
         }
 
         return [.. faults.DistinctBy(fault => (fault.Pointer, fault.Code))];
@@ -116,7 +116,7 @@ internal static class BlockInput
                         continue;
                     }
 
-                    var pointer = $"{at}/{Escape(name)}";
+                    var pointer = $"{at}/{JsonPointer.Escape(name)}";
                     if (!names.Add(name))
                     {
                         faults.Add(new ProblemError(pointer, "duplicate", "The member is given twice."));
@@ -187,7 +187,4 @@ internal static class BlockInput
             faults.Add(new ProblemError(at, "control_character", "Control, formatting and line characters are refused."));
         }
     }
-
-    private static string Escape(string name) =>
-        name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 }

@@ -68,20 +68,6 @@ internal static class InventoryModule
         devices.MapPost("/{id}:pin", PinDevice.Handle).WithName(nameof(PinDevice))
             .WithMetadata(new OptionalMatch(), new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(
-                new RequestSizeLimitAttribute(LargestImport), taken,
-                new Refuses(Web.Problems.BodyTooLarge, Web.Problems.UnsupportedMediaType))
-            .AddOpenApiOperationTransformer((operation, _, _) =>
-            {
-                operation.RequestBody = new OpenApiRequestBody
-                {
-                    Required = true,
-                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
-                    {
-                        [ImportDevices.MediaType] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } },
-                    },
-                };
-                return Task.CompletedTask;
-            });
+            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), new Takes(ImportDevices.MediaType), taken);
     }
 }

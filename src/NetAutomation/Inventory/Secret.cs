@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NetAutomation.Web;
 
 namespace NetAutomation.Inventory;
 
@@ -37,11 +38,11 @@ public sealed class Secret : IDisposable
             try
             {
                 var text = buffer.AsSpan(0, reader.CopyString(buffer));
-                return text.Contains((byte)0) ? throw new JsonException("A string holds U+0000.") : new Secret(text.ToArray());
+                return text.Contains((byte)0) ? throw new UnreadableValueException("A string holds U+0000.") : new Secret(text.ToArray());
             }
-            catch (InvalidOperationException fault)
+            catch (InvalidOperationException)
             {
-                throw new JsonException("A string is not Unicode text.", fault);
+                throw new UnreadableValueException("A string is not Unicode text.");
             }
             finally
             {

@@ -30,6 +30,9 @@ internal sealed record OwnTransaction;
 /// <summary>The POST costs money or touches a device, so the Idempotency-Key header is required.</summary>
 internal sealed record IdempotencyRequired;
 
+/// <summary>The body is of this media type, not JSON.</summary>
+internal sealed record Takes(string MediaType);
+
 /// <summary>The answer holds a secret that is never stored: a repeat gets 409 and the id instead.</summary>
 internal sealed record SecretOnce;
 

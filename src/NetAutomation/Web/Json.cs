@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Collections;
+using System.Numerics;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -13,9 +16,19 @@ internal sealed class RefusedValueException(string code, string message) : JsonE
     public string Code { get; } = code;
 }
 
+/// <summary>A value that cannot be read, answered 400 with this message.</summary>
+/// <param name="within">Pointer from the value that was being read to the one that is meant.</param>
+internal sealed class UnreadableValueException(string message, string within = "") : JsonException(message)
+{
+    public string Within { get; } = within;
+}
+
 /// <summary>How the API reads and writes JSON.</summary>
 internal static class Json
 {
+    /// <summary>So many levels may be nested.</summary>
+    public const int Deepest = 32;
+
     public static JsonSerializerOptions Api { get; } = Configure(new JsonSerializerOptions());
 
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
@@ -28,11 +41,14 @@ internal static class Json
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
         options.AllowDuplicateProperties = false;
-        options.MaxDepth = 32;
+        options.MaxDepth = Deepest;
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
         options.Converters.Add(new InstantConverter());
         options.Converters.Add(new TextConverter());
+        options.Converters.Add(new ElementConverter());
+        options.Converters.Add(new WholeNumberConverter<int>());
+        options.Converters.Add(new WholeNumberConverter<long>());
         options.TypeInfoResolver = (options.TypeInfoResolver ?? new DefaultJsonTypeInfoResolver()).WithAddedModifier(RefuseNullElements);
         return options;
     }
@@ -47,7 +63,7 @@ internal static class Json
             {
                 if ((value is IDictionary pairs ? pairs.Values : (IEnumerable)value).Cast<object?>().Contains(null))
                 {
-                    throw new JsonException("None of the values may be null.");
+                    throw new UnreadableValueException("None of the values may be null.");
                 }
             };
         }
@@ -89,7 +105,75 @@ internal static class Json
         private static string Text(ref Utf8JsonReader reader)
         {
             var text = reader.GetString()!;
-            return text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException("A string holds U+0000.") : text;
+            return text.Contains('\0', StringComparison.Ordinal) ? throw new UnreadableValueException("A string holds U+0000.") : text;
+        }
+    }
+
+    /// <summary>An integer is a number by its value, as in JSON Schema: 1.0 and 1e2 are integers.</summary>
+    private sealed class WholeNumberConverter<T> : JsonConverter<T>
+        where T : struct, IBinaryInteger<T>
+    {
+        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            if (reader.TokenType != JsonTokenType.Number)
+            {
+                throw new JsonException();
+            }
+
+            if (!reader.TryGetInt64(out var value)
+                && !CanonicalJson.IsWhole(
+                    Encoding.ASCII.GetString(reader.HasValueSequence ? reader.ValueSequence.ToArray() : reader.ValueSpan), out value))
+            {
+                throw new JsonException();
+            }
+
+            var number = T.CreateTruncating(value);
+            return long.CreateTruncating(number) == value ? number : throw new JsonException();
+        }
+
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue(long.CreateTruncating(value));
+    }
+
+    /// <summary>Any JSON. The framework's own converter says of a member that is given twice inside it only that there is one.</summary>
+    private sealed class ElementConverter : JsonConverter<JsonElement>
+    {
+        public override JsonElement Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var value = JsonElement.ParseValue(ref reader);
+            return Duplicate(value, "") is { } pointer ? throw new UnreadableValueException("The member is given twice.", pointer) : value;
+        }
+
+        public override void Write(Utf8JsonWriter writer, JsonElement value, JsonSerializerOptions options) => value.WriteTo(writer);
+
+        private static string? Duplicate(JsonElement value, string at)
+        {
+            if (value.ValueKind == JsonValueKind.Array)
+            {
+                return value.EnumerateArray().Select((item, index) => Duplicate(item, $"{at}/{index}"))
+                    .FirstOrDefault(found => found is not null);
+            }
+
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            return value.ValueKind != JsonValueKind.Object ? null : value.EnumerateObject()
+                .Select(member => (Name: Name(member), member.Value))
+                .Where(member => member.Name is not null)
+                .Select(member => names.Add(member.Name!)
+                    ? Duplicate(member.Value, $"{at}/{JsonPointer.Escape(member.Name!)}") : $"{at}/{JsonPointer.Escape(member.Name!)}")
+                .FirstOrDefault(found => found is not null);
+        }
+
+        /// <summary>Null where it is not Unicode text, which is refused where the value is used.</summary>
+        private static string? Name(JsonProperty member)
+        {
+            try
+            {
+                return member.Name;
+            }
+            catch (InvalidOperationException)
+            {
+                return null;
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ public sealed class Problem(ProblemType type, string? detail = null, IReadOnlyLi
         var body = new ProblemBody(
             $"/problems/{Type.Code}", Type.Title, Type.Status, Detail, Activity(httpContext), Errors)
         { Members = Members?.ToDictionary() };
-        return response.WriteAsJsonAsync(body, Json.Api, "application/problem+json", httpContext.RequestAborted);
+        // Without a token it ends in silence where the client has left; the handler of an exception must not throw another one.
+        return response.WriteAsJsonAsync(body, Json.Api, "application/problem+json", CancellationToken.None);
     }
 
     private static string Activity(HttpContext context) => System.Diagnostics.Activity.Current?.TraceId.ToString()

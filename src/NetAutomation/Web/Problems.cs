@@ -19,7 +19,8 @@ internal static class Problems
     public static readonly ProblemType LimitReached = new("limit_reached", 409, "The tenant has as many of these as it may have");
     public static readonly ProblemType PreconditionFailed = new("precondition_failed", 412, "The resource changed since it was read");
     public static readonly ProblemType BodyTooLarge = new("body_too_large", 413, "The body is too large");
-    public static readonly ProblemType UnsupportedMediaType = new("unsupported_media_type", 415, "The body must be application/json");
+    public static readonly ProblemType UnsupportedMediaType =
+        new("unsupported_media_type", 415, "The operation does not take a body of this media type");
     public static readonly ProblemType RangeNotSatisfiable =
         new("range_not_satisfiable", 416, "The resource does not have the bytes of this range");
     public static readonly ProblemType Refused = new("validation_failed", 422, "The request can be read but is refused");

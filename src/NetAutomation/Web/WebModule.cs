@@ -30,6 +30,7 @@ internal static class WebModule
         services.AddHttpContextAccessor();
         services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddSingleton<RequestForms>();
         services.AddExceptionHandler<RequestFaults>();
         services.AddProblemDetails();
         services.AddScoped<AuditLog>();
@@ -42,6 +43,7 @@ internal static class WebModule
     /// <summary>Middleware in front of every route. Call before anything is mapped.</summary>
     public static void UseWeb(this WebApplication app)
     {
+        app.Use(HeadRequests.Answer);
         app.UseResponseCompression();
         app.UseExceptionHandler();
         app.UseStatusCodePages(
@@ -53,6 +55,11 @@ internal static class WebModule
             {
                 // The framework says "empty, of the file's type", which would keep the problem out.
                 (response.ContentLength, response.ContentType) = (null, null);
+            }
+            else if (context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false, Headers: var headers })
+            {
+                // Routes name GET alone, and HeadRequests adds HEAD to it.
+                headers.Allow = headers.Allow.ToString().Replace("GET", "GET, HEAD", StringComparison.Ordinal);
             }
         });
         app.Use(RequestLog.Write);
@@ -92,6 +99,7 @@ internal static class WebModule
     /// <summary>The route groups; modules map their use cases on them.</summary>
     public static ApiRoutes MapApi(this WebApplication app)
     {
+        app.Use(app.Services.GetRequiredService<RequestForms>().Check);
         var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer), new RequestSizeLimitAttribute(LargestBody))
             .AddEndpointFilter<CustomerFilter>();
         var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator))
@@ -105,7 +113,7 @@ internal static class WebModule
     }
 
     // Routing by media type would answer 404 where a route with a body shares its place with one without, such as {id}:resolve and
-    // {id}:cancel. Without it the binding answers 415.
+    // {id}:cancel. Without it RequestForms answers 415.
     private static void TakeAnyMediaType(EndpointBuilder endpoint)
     {
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())

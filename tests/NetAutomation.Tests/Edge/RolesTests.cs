@@ -20,6 +20,14 @@ public sealed class RolesTests(PostgresServer postgres)
         using var client = host.ClientOf(Listener.Peer, [], null);
         (await client.GetStringAsync("/healthz/live")).ShouldBe("live");
         (await client.GetStringAsync("/healthz/ready")).ShouldBe("ready");
+        foreach (var path in new[] { "/healthz/live", "/healthz/ready", "/metrics" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, path);
+            using var head = await client.SendAsync(request);
+            head.StatusCode.ShouldBe(HttpStatusCode.OK, path);
+            (await head.Content.ReadAsByteArrayAsync()).ShouldBeEmpty(path);
+        }
+
         using var denied = await client.GetAsync("/v1/me");
         denied.StatusCode.ShouldBe(HttpStatusCode.NotFound);
         Loops(host).ShouldBe(

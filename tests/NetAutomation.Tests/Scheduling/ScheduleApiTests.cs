@@ -65,6 +65,38 @@ public sealed class ScheduleApiTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_rule_brings_its_time_zone_and_must_not_contradict_another()
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        const string rule = "DTSTART;TZID=America/New_York:20270104T020000 RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO";
+        var run = fixture.Apply("10.9.0.0/16");
+        var created = (await fixture.Client.Call("POST", "/v1/schedules", new { name = "from awx", rrule = rule, run }))
+            .Must(HttpStatusCode.Created);
+        var path = $"/v1/schedules/{created.Id}";
+        foreach (var shown in new[] { created, await fixture.Client.Call("GET", path) })
+        {
+            shown.Json.GetProperty("rrule").GetString().ShouldBe(rule);
+            shown.Json.GetProperty("timeZone").GetString().ShouldBe("America/New_York");
+            ScheduleFixture.Instant(shown.Json.GetProperty("nextAt").GetString()!).UtcDateTime.TimeOfDay.Hours.ShouldBeOneOf(6, 7);
+        }
+
+        var moved = (await fixture.Client.Call("PATCH", path, new { timeZone = "Europe/Berlin" }, created.ETag))
+            .Must(HttpStatusCode.UnprocessableEntity);
+        moved.Faults.ShouldBe(["/rrule rrule"]);
+        moved.Text.ShouldContain("America/New_York");
+        moved.Text.ShouldContain("Europe/Berlin");
+        (await fixture.Client.Call("PATCH", path, new { timeZone = "Europe/Berlin", cron = "@daily" }, created.ETag))
+            .Must(HttpStatusCode.OK).Json.GetProperty("cron").GetString().ShouldBe("@daily");
+
+        (await fixture.Client.Call("POST", "/v1/schedules", new { name = "nowhere", cron = "0 1 * * *", run }))
+            .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/timeZone required"]);
+        (await fixture.Client.Call("POST", "/v1/windows", new { name = "nowhere", kind = "deny", cron = "0 1 * * *", duration = "PT1H" }))
+            .Must(HttpStatusCode.BadRequest).Faults.ShouldBe(["/timeZone required"]);
+        (await fixture.Client.Call("POST", "/v1/windows", new { name = "from awx", kind = "deny", rrule = rule, duration = "PT1H" }))
+            .Must(HttpStatusCode.Created).Json.GetProperty("timeZone").GetString().ShouldBe("America/New_York");
+    }
+
+    [Fact]
     public async Task A_preview_shows_the_next_occurrences_and_what_blocks_them()
     {
         await using var fixture = await ScheduleFixture.Start(postgres);

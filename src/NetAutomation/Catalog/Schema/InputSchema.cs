@@ -141,7 +141,7 @@ internal sealed class InputSchema
             ? (JsonElement value) => Formats.Fault(format, value) : throw new JsonSchemaException($"There is no format {format}.");
     }
 
-    /// <summary>The package takes 4.0 for an integer, which Ansible would read as a float.</summary>
+    /// <summary>An integer has 64 bits, however it is written; the package takes larger ones.</summary>
     private static Predicate<JsonElement> Type(JsonElement type)
     {
         JsonElement[] listed = type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray()] : [type];
@@ -149,7 +149,7 @@ internal sealed class InputSchema
         return value => value.ValueKind switch
         {
             JsonValueKind.Number => types.Contains("number")
-                || (types.Contains("integer") && value.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') < 0),
+                || (types.Contains("integer") && CanonicalJson.IsWhole(value.GetRawText(), out _)),
             JsonValueKind.True or JsonValueKind.False => types.Contains("boolean"),
             var kind => types.Contains($"{kind}"),
         };

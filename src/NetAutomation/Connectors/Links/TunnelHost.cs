@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using NetAutomation.Tunnel;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Connectors.Links;
 
@@ -47,6 +48,7 @@ internal abstract class TunnelHost(ILoggerFactory loggers) : IHostedService
         // After Kestrel's own, which would come before it.
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         _app = builder.Build();
+        _app.Use(HeadRequests.Answer);
         _app.UseRouting();
         map(_app);
         await _app.StartAsync(cancel);

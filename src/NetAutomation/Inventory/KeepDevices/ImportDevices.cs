@@ -35,11 +35,6 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         AuditLog audit,
         CancellationToken cancel)
     {
-        if (request.ContentType?.Split(';')[0].Trim() != MediaType)
-        {
-            return Web.Problems.UnsupportedMediaType.With($"The body must be {MediaType}.");
-        }
-
         var read = await ImportFile.Read(request.Body, cancel);
         if (read.Refused(out var problem, out var file))
         {

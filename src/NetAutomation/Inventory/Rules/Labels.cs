@@ -30,7 +30,7 @@ internal static partial class Labels
 
         foreach (var (key, value) in labels)
         {
-            var pointer = $"{at}/{key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            var pointer = $"{at}/{JsonPointer.Escape(key)}";
             if (!IsKey(key))
             {
                 yield return new ProblemError(

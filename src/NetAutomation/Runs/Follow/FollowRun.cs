@@ -52,7 +52,8 @@ internal static class FollowRun
             return problem;
         }
 
-        if (!http.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase))
+        if (!http.Request.GetTypedHeaders().Accept.Any(
+            type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0))
         {
             return TypedResults.Ok(page);
         }

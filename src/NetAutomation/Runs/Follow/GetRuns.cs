@@ -7,8 +7,6 @@ namespace NetAutomation.Runs.Follow;
 
 internal static class GetRuns
 {
-    private const int LongestWait = 60;
-
     /// <summary>Runs, newest first.</summary>
     public static async Task<Results<Ok<Page<RunView>>, Problem>> ListRuns(
         NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel,
@@ -29,15 +27,15 @@ internal static class GetRuns
 
     /// <summary>One run; with <c>wait</c>, the answer comes when it is final or the time is over.</summary>
     public static async Task<Results<Ok<RunView>, Problem>> GetRun(
-        RunId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, CancellationToken cancel,
-        [Description("Seconds to wait for the end, up to 60.")] int wait = 0)
+        RunId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, [AsParameters] WaitQuery query,
+        CancellationToken cancel)
     {
-        if (wait is < 0 or > LongestWait)
+        if (query.Read().Refused(out var refused, out var wait))
         {
-            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+            return refused;
         }
 
-        var until = clock.GetUtcNow().AddSeconds(wait);
+        var until = clock.GetUtcNow() + wait;
         while (true)
         {
             var news = signals.News(id);

@@ -70,6 +70,8 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return new Problem(Web.Problems.Refused, "The input does not fit the block's schema.", faults);
         }
 
+        // What runs, is hashed and is shown again has 4 for 4.0, which Ansible would take for a float.
+        input = CanonicalJson.Normal(input);
         if ((await TargetResolver.Resolve(db, body.Targets!, cancel)).Refused(out var untargetable, out var devices))
         {
             return untargetable;

@@ -10,8 +10,8 @@ namespace NetAutomation.Runs.Windows;
 /// <param name="Kind">allow or deny.</param>
 /// <param name="Duration">ISO 8601, PT1M to P7D.</param>
 /// <param name="TimeZone">IANA time zone.</param>
-/// <param name="Cron">Start times as five cron fields.</param>
-/// <param name="Rrule">Start times as an RRULE (RFC 5545).</param>
+/// <param name="Cron">Start times as five cron fields, or a name for them.</param>
+/// <param name="Rrule">Start times as an RRULE (RFC 5545), with DTSTART and EXDATE if wanted.</param>
 /// <param name="Selector">Label selector; empty: all devices.</param>
 public sealed record ChangeWindowRequest(
     string? Name = null, WindowRule? Kind = null, string? Duration = null, string? TimeZone = null, string? Cron = null,
@@ -32,7 +32,7 @@ internal static class ChangeWindow
                 body.Name ?? window.Name, body.Kind ?? window.Kind, body.Duration ?? window.Duration, body.TimeZone ?? window.TimeZone,
                 body.Cron ?? (body.Rrule is null ? window.Cron : null), body.Rrule ?? (body.Cron is null ? window.Rrule : null),
                 body.Selector == "" ? null : body.Selector ?? window.Selector);
-            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : window.Anchor;
+            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : window.Anchor;
             if (await CreateWindow.Refusal(call.Db, wanted, anchor, clock, call.Cancel) is { } refused)
             {
                 return refused;

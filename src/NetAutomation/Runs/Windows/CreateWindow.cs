@@ -11,12 +11,14 @@ namespace NetAutomation.Runs.Windows;
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
 /// <param name="Kind">allow or deny.</param>
 /// <param name="Duration">ISO 8601, PT1M to P7D.</param>
-/// <param name="TimeZone">IANA time zone.</param>
-/// <param name="Cron">Start times as five cron fields; or rrule.</param>
-/// <param name="Rrule">Start times as an RRULE (RFC 5545), a DTSTART line before it if wanted; or cron.</param>
+/// <param name="TimeZone">IANA time zone; where omitted, the one in which the rule's DTSTART stands.</param>
+/// <param name="Cron">Start times as five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly; or rrule.</param>
+/// <param name="Rrule">Start times as an RRULE (RFC 5545), with DTSTART and EXDATE if wanted, on lines or separated by blanks; or
+/// cron.</param>
 /// <param name="Selector">Label selector of the devices it applies to; all where omitted.</param>
 public sealed record WindowRequest(
-    string Name, WindowRule Kind, string Duration, string TimeZone, string? Cron = null, string? Rrule = null, string? Selector = null);
+    string Name, WindowRule Kind, string Duration, string? TimeZone = null, string? Cron = null, string? Rrule = null,
+    string? Selector = null);
 
 internal static class CreateWindow
 {
@@ -26,7 +28,13 @@ internal static class CreateWindow
     public static async Task<Results<Created<WindowView>, Problem>> Handle(
         WindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock)
     {
-        var anchor = Recurrence.Anchor(body.TimeZone, clock.GetUtcNow()) ?? default;
+        if (Recurrence.Zone(body.TimeZone, body.Rrule).Refused(out var zoneless, out var zone))
+        {
+            return zoneless;
+        }
+
+        body = body with { TimeZone = zone };
+        var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
         if (await Refusal(call.Db, body, anchor, clock, call.Cancel) is { } refused)
         {
             return refused;
@@ -37,6 +45,7 @@ internal static class CreateWindow
         return await WindowView.Rows.Create(call, window, body, _ => windows.Rewrite(window.TenantId, window.Id, call.Cancel));
     }
 
+    /// <summary>What is wrong with a window whose zone is known; null where nothing is.</summary>
     public static async Task<Problem?> Refusal(
         NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)
     {
@@ -50,7 +59,7 @@ internal static class CreateWindow
             return Web.Problems.Refused.At("/duration", "duration", "An ISO 8601 duration in days, hours and minutes, from PT1M to P7D.");
         }
 
-        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone, anchor)).Refused(out var problem, out var starts))
+        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor)).Refused(out var problem, out var starts))
         {
             return problem;
         }

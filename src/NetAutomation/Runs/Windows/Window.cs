@@ -36,7 +36,7 @@ internal sealed class Window : IResource<WindowKind>
     public void Become(WindowRequest wanted, DateTime anchor)
     {
         (Name, Kind, Minutes, Selector) = (wanted.Name, wanted.Kind, WindowView.Minutes(wanted.Duration)!.Value, wanted.Selector);
-        (Cron, Rrule, Anchor, TimeZone) = (wanted.Cron, wanted.Rrule, anchor, wanted.TimeZone);
+        (Cron, Rrule, Anchor, TimeZone) = (wanted.Cron, wanted.Rrule, anchor, wanted.TimeZone!);
     }
 
     internal sealed class Table : IEntityTypeConfiguration<Window>

@@ -18,8 +18,8 @@ public enum WindowRule
 /// <param name="Id">The window.</param>
 /// <param name="Name">Unique in the tenant.</param>
 /// <param name="Kind">allow or deny.</param>
-/// <param name="Cron">When it starts: five cron fields.</param>
-/// <param name="Rrule">When it starts: an RRULE (RFC 5545).</param>
+/// <param name="Cron">When it starts, as it was given.</param>
+/// <param name="Rrule">When it starts, as it was given.</param>
 /// <param name="Duration">How long it lasts, for example PT4H; elapsed time, also on the days clocks change.</param>
 /// <param name="TimeZone">IANA time zone of the local times.</param>
 /// <param name="Selector">The devices it applies to; null: all.</param>

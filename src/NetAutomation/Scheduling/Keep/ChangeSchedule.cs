@@ -10,8 +10,8 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
 /// <param name="TimeZone">IANA time zone.</param>
 /// <param name="Run">The whole new run.</param>
-/// <param name="Cron">Five cron fields.</param>
-/// <param name="Rrule">An RRULE (RFC 5545).</param>
+/// <param name="Cron">Five cron fields, or a name for them.</param>
+/// <param name="Rrule">An RRULE (RFC 5545), with DTSTART and EXDATE if wanted.</param>
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts no run, not even for occurrences that wait.</param>
@@ -31,10 +31,10 @@ internal static class ChangeSchedule
         {
             var retimed = body.Cron is not null || body.Rrule is not null || body.TimeZone is not null;
             var wanted = new ScheduleRequest(
-                body.Name ?? schedule.Name, body.TimeZone ?? schedule.TimeZone, body.Run ?? schedule.Run,
+                body.Name ?? schedule.Name, body.Run ?? schedule.Run, body.TimeZone ?? schedule.TimeZone,
                 body.Cron ?? (body.Rrule is null ? schedule.Cron : null), body.Rrule ?? (body.Cron is null ? schedule.Rrule : null),
                 body.Misfire ?? schedule.Misfire, body.Overlap ?? schedule.Overlap, body.Enabled ?? schedule.Enabled);
-            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone, clock.GetUtcNow()) ?? default : schedule.Anchor;
+            var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : schedule.Anchor;
             if (CreateSchedule.Times(wanted, anchor, clock).Refused(out var refused, out var next))
             {
                 return refused;

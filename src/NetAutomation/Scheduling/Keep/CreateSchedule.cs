@@ -8,15 +8,15 @@ namespace NetAutomation.Scheduling.Keep;
 
 /// <summary>A schedule to make.</summary>
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
-/// <param name="TimeZone">IANA time zone.</param>
 /// <param name="Run">As for POST /v1/runs, without quoteId and startBy.</param>
-/// <param name="Cron">Five cron fields; or rrule.</param>
-/// <param name="Rrule">An RRULE (RFC 5545), a DTSTART line before it if wanted; or cron.</param>
+/// <param name="TimeZone">IANA time zone; where omitted, the one in which the rule's DTSTART stands.</param>
+/// <param name="Cron">Five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly; or rrule.</param>
+/// <param name="Rrule">An RRULE (RFC 5545), with DTSTART and EXDATE if wanted, on lines or separated by blanks; or cron.</param>
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
 public record ScheduleRequest(
-    string Name, string TimeZone, StartRunRequest Run, string? Cron = null, string? Rrule = null,
+    string Name, StartRunRequest Run, string? TimeZone = null, string? Cron = null, string? Rrule = null,
     MisfirePolicy Misfire = MisfirePolicy.Skip, OverlapPolicy Overlap = OverlapPolicy.Skip, bool Enabled = true);
 
 internal static class CreateSchedule
@@ -25,8 +25,14 @@ internal static class CreateSchedule
     public static async Task<Results<Created<ScheduleView>, Problem>> Handle(
         ScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock)
     {
-        var anchor = Recurrence.Anchor(body.TimeZone, clock.GetUtcNow()) ?? default;
-        if (Times(body, anchor, clock).Refused(out var refused, out var next))
+        if (Recurrence.Zone(body.TimeZone, body.Rrule).Refused(out var refused, out var zone))
+        {
+            return refused;
+        }
+
+        body = body with { TimeZone = zone };
+        var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
+        if (Times(body, anchor, clock).Refused(out refused, out var next))
         {
             return refused;
         }
@@ -38,7 +44,7 @@ internal static class CreateSchedule
 
         var caller = call.Caller;
         var schedule = new Schedule(
-            caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, body.TimeZone, body.Run)
+            caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
             NextAt = body.Enabled ? next : null,
@@ -46,7 +52,7 @@ internal static class CreateSchedule
         return await ScheduleView.Rows.Create(call, schedule, body);
     }
 
-    /// <summary>The first occurrence to come, or what is wrong with the name or the times.</summary>
+    /// <summary>The first occurrence to come, or what is wrong with the name or the times. The zone is known by now.</summary>
     public static Outcome<DateTimeOffset> Times(ScheduleRequest body, DateTime anchor, TimeProvider clock)
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
@@ -54,7 +60,7 @@ internal static class CreateSchedule
             return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
         }
 
-        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone, anchor)).Refused(out var problem, out var times))
+        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor)).Refused(out var problem, out var times))
         {
             return problem;
         }

@@ -13,7 +13,7 @@ namespace NetAutomation.Scheduling.Keep;
 /// <param name="CreatedBy">The key in whose name its runs start.</param>
 internal sealed record Schedule(
     TenantId TenantId, ScheduleId Id, ApiKeyId CreatedBy, string Member, DateTimeOffset CreatedAt, string Name, string TimeZone,
-    StartRunRequest Run) : ScheduleRequest(Name, TimeZone, Run), IResource<ScheduleKind>
+    StartRunRequest Run) : ScheduleRequest(Name, Run, TimeZone), IResource<ScheduleKind>
 {
     public required DateTime Anchor { get; set; }
 
@@ -22,7 +22,7 @@ internal sealed record Schedule(
 
     public int Version { get; set; } = 1;
 
-    public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone, Anchor);
+    public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone!, Anchor);
 
     internal sealed class Table : IEntityTypeConfiguration<Schedule>
     {

@@ -26,9 +26,9 @@ public enum OverlapPolicy
 /// <summary>Starts a run at every occurrence.</summary>
 /// <param name="Id">The schedule.</param>
 /// <param name="Name">Unique in the tenant.</param>
-/// <param name="Cron">Five cron fields.</param>
-/// <param name="Rrule">An RRULE (RFC 5545).</param>
-/// <param name="TimeZone">IANA time zone of the local times.</param>
+/// <param name="Cron">As it was given.</param>
+/// <param name="Rrule">As it was given.</param>
+/// <param name="TimeZone">IANA time zone of the local times; every local time comes once, also on the days clocks change.</param>
 /// <param name="Run">What is run; its targets are resolved at each occurrence.</param>
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
@@ -42,6 +42,7 @@ public sealed record ScheduleView(
     internal static readonly Resource<ScheduleKind, Schedule, ScheduleView> Rows = new(
         "schedule", "/v1/schedules",
         row => new(
-            row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt, row.CreatedAt),
+            row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone!, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt,
+            row.CreatedAt),
         null, ("schedule_name", Problems.ScheduleNameTaken));
 }

@@ -33,7 +33,6 @@ public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
 /// </summary>
 internal static class ReadFeed
 {
-    private const int LongestWait = 60;
     private const int Most = 200;
     private const int MostWaiting = 10;
     private const string Now = "now";
@@ -47,16 +46,15 @@ internal static class ReadFeed
     /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
     public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
         NetAutomationDb db, Caller caller, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http,
-        CancellationToken cancel,
+        [AsParameters] WaitQuery query, CancellationToken cancel,
         [Description(
             "Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after =
                 null,
-        [Description("Seconds to wait for an event, up to 60.")] int wait = 0,
         [Description("Events in an answer, 1 to 200.")] int limit = Most)
     {
-        if (wait is < 0 or > LongestWait)
+        if (query.Read().Refused(out var refused, out var wait))
         {
-            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+            return refused;
         }
 
         if (limit is < 1 or > Most)
@@ -70,16 +68,16 @@ internal static class ReadFeed
             return Web.Problems.CursorMismatch.With();
         }
 
-        using var place = wait > 0 ? _waiting.AttemptAcquire(caller.Tenant) : null;
+        using var place = wait > TimeSpan.Zero ? _waiting.AttemptAcquire(caller.Tenant) : null;
         if (place is { IsAcquired: false })
         {
             return new Problem(Web.Problems.TooManyRequests, $"At most {MostWaiting} requests of a tenant may wait at once.")
             {
-                RetryAfter = TimeSpan.FromSeconds(wait)
+                RetryAfter = wait
             };
         }
 
-        var until = clock.GetUtcNow().AddSeconds(wait);
+        var until = clock.GetUtcNow() + wait;
         var pause = _look;
         while (true)
         {

@@ -5,8 +5,8 @@ using Cronos;
 namespace NetAutomation.Web.Calendar;
 
 /// <summary>
-/// Five cron fields: minute, hour, day of month, month, day of week. Where both day fields are limited, either is enough (POSIX crontab);
-/// Cronos asks for both, so each of them is then an expression of its own.
+/// Five cron fields: minute, hour, day of month, month, day of week, or a name for them such as @daily. Where both day fields are limited,
+/// either is enough (POSIX crontab); Cronos asks for both, so each of them is then an expression of its own.
 /// </summary>
 internal sealed partial class CronRule(CronExpression[] expressions) : ILocalTimes
 {
@@ -17,13 +17,22 @@ internal sealed partial class CronRule(CronExpression[] expressions) : ILocalTim
         .Concat(DateTimeFormatInfo.InvariantInfo.AbbreviatedMonthNames.Take(12).Index().Select(month => (month.Index + 1, month.Item)))
         .ToDictionary(name => name.Item2, name => name.Item1, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Null, and the reason, where the text is not five fields.</summary>
+    private static readonly Dictionary<string, string> _macros = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["@yearly"] = "0 0 1 1 *", ["@annually"] = "0 0 1 1 *", ["@monthly"] = "0 0 1 * *", ["@weekly"] = "0 0 * * 0",
+        ["@daily"] = "0 0 * * *", ["@midnight"] = "0 0 * * *", ["@hourly"] = "0 * * * *",
+    };
+
+    /// <summary>Null, and the reason, where the text is neither five fields nor a name for them.</summary>
     public static CronRule? Read(string text, out string fault)
     {
-        var fields = text.Length <= 256 ? text.Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
+        var fields = text.Length <= 256 ? (_macros.GetValueOrDefault(text.Trim()) ?? text).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            : [];
         if (fields.Length != _fields.Length)
         {
-            fault = "Five fields are needed: minute, hour, day of month, month, day of week.";
+            fault = text.StartsWith('@') ? "The names are @hourly, @daily, @weekly, @monthly and @yearly; or five fields."
+                : text.Contains("TZ=", StringComparison.Ordinal) ? "The time zone stands in timeZone, not before the five fields."
+                : "Five fields are needed: minute, hour, day of month, month, day of week. None is for seconds or years.";
             return null;
         }
 

@@ -17,8 +17,16 @@ internal sealed record RecurrenceText(string? Cron, string? Rrule, string TimeZo
 /// <summary>
 /// Instants of a cron or RRULE expression in an IANA time zone. Every local time fires once, on the days clocks change too.
 /// </summary>
-internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffset until)
+internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffset until, Exclusions? excluded = null)
 {
+    /// <summary>The zone that is asked for, else the one in which the rule's DTSTART stands.</summary>
+    public static Outcome<string> Zone(string? timeZone, string? rrule) =>
+        (timeZone ?? (rrule is null ? null : RecurrenceRuleText.Zone(rrule))) is { } zone
+            ? zone
+            : new Problem(
+                Problems.Malformed, "A required member is missing.",
+                [new ProblemError("/timeZone", "required", "An IANA time zone is required, here or as TZID of the rule's DTSTART.")]);
+
     /// <summary>The local time of an instant, to the minute: the anchor of a rule made now. Null where the zone is unknown.</summary>
     public static DateTime? Anchor(string timeZone, DateTimeOffset now) => ZoneClock.Find(timeZone)?.Local(now) is { } local
         ? new DateTime(local.Ticks - (local.Ticks % TimeSpan.TicksPerMinute), DateTimeKind.Unspecified)
@@ -29,7 +37,8 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
     {
         if (ZoneClock.Find(text.TimeZone) is not { } zone)
         {
-            return Problems.Refused.At("/timeZone", "unknown_time_zone", "An IANA time zone is needed, for example Europe/Amsterdam.");
+            return Problems.Refused.At(
+                "/timeZone", "unknown_time_zone", $"'{text.TimeZone}' is not an IANA time zone, for example Europe/Amsterdam.");
         }
 
         if (text.Cron is null == text.Rrule is null)
@@ -48,7 +57,8 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
             return Problems.Refused.At("/rrule", "rrule", wrong);
         }
 
-        return new Recurrence(rule, zone, rule.UntilLocal is { } local ? zone.Instant(local) : rule.UntilUtc ?? DateTimeOffset.MaxValue);
+        var until = rule.UntilLocal is { } local ? zone.Instant(local) : rule.UntilUtc ?? DateTimeOffset.MaxValue;
+        return new Recurrence(rule, zone, until, rule.Excluded);
     }
 
     /// <summary>Reads a stored text, which could be read when it was stored.</summary>
@@ -68,7 +78,7 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
                 yield break;
             }
 
-            if (next > last)
+            if (next > last && excluded?.Hold(local, next) != true)
             {
                 yield return last = next;
             }

@@ -3,21 +3,30 @@ namespace NetAutomation.Web.Calendar;
 /// <summary>How often a rule repeats.</summary>
 internal enum Frequency
 {
+    Hourly,
     Daily,
     Weekly,
     Monthly,
     Yearly,
 }
 
+/// <summary>Occurrences that a rule leaves out: instants, and whole days of local time.</summary>
+internal sealed record Exclusions(IReadOnlySet<DateTimeOffset> Times, IReadOnlySet<DateOnly> Days)
+{
+    public bool Hold(DateTime local, DateTimeOffset instant) => Times.Contains(instant) || Days.Contains(DateOnly.FromDateTime(local));
+}
+
 /// <summary>
-/// An RRULE (RFC 5545, 3.3.10) with FREQ from DAILY to YEARLY, INTERVAL, COUNT, UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYHOUR, BYMINUTE and
-/// BYSETPOS. Each period's days are filtered, so limiting and expanding parts are one thing here. Weeks start on Monday.
+/// An RRULE (RFC 5545, 3.3.10) with FREQ from HOURLY to YEARLY, INTERVAL, COUNT, UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYHOUR, BYMINUTE,
+/// BYSETPOS and WKST. Each period's days are filtered, so limiting and expanding parts are one thing here. Hours are those of local time.
 /// </summary>
 /// <param name="Anchor">Where the rule starts to count.</param>
 /// <param name="Days">Weekdays; an ordinal of 0 is every such day of the period.</param>
+/// <param name="Excluded">Left out of what the rule yields; COUNT counts them all the same.</param>
 internal sealed record RecurrenceRule(
     DateTime Anchor, Frequency Frequency, int Interval, int? Count, DateTime? UntilLocal, DateTimeOffset? UntilUtc, int[] Months,
-    int[] MonthDays, (int Ordinal, DayOfWeek Day)[] Days, int[] Hours, int[] Minutes, int[] Positions) : ILocalTimes
+    int[] MonthDays, (int Ordinal, DayOfWeek Day)[] Days, int[] Hours, int[] Minutes, int[] Positions,
+    DayOfWeek WeekStart, Exclusions Excluded) : ILocalTimes
 {
     private const int Years = 30;
 
@@ -57,6 +66,7 @@ internal sealed record RecurrenceRule(
 
         var passed = Frequency switch
         {
+            Frequency.Hourly => (int)(local - start).TotalHours,
             Frequency.Daily => (local.Date - start).Days,
             Frequency.Weekly => (local.Date - start).Days / 7,
             Frequency.Monthly => ((local.Year - start.Year) * 12) + local.Month - start.Month,
@@ -67,14 +77,16 @@ internal sealed record RecurrenceRule(
 
     private DateTime Start(DateTime time) => Frequency switch
     {
+        Frequency.Hourly => time.Date.AddHours(time.Hour),
         Frequency.Daily => time.Date,
-        Frequency.Weekly => time.Date.AddDays(-(((int)time.DayOfWeek + 6) % 7)),
+        Frequency.Weekly => time.Date.AddDays(-(((int)time.DayOfWeek - (int)WeekStart + 7) % 7)),
         Frequency.Monthly => time.Date.AddDays(1 - time.Day),
         _ => time.Date.AddDays(1 - time.DayOfYear),
     };
 
     private DateTime Next(DateTime start, int periods) => Frequency switch
     {
+        Frequency.Hourly => start.AddHours(periods),
         Frequency.Daily => start.AddDays(periods),
         Frequency.Weekly => start.AddDays(7 * periods),
         Frequency.Monthly => start.AddMonths(periods),
@@ -83,9 +95,12 @@ internal sealed record RecurrenceRule(
 
     private IEnumerable<DateTime> Period(DateTime start)
     {
-        var (hours, minutes) = (Hours.Length > 0 ? Hours : [Anchor.Hour], Minutes.Length > 0 ? Minutes : [Anchor.Minute]);
+        var hourly = Frequency == Frequency.Hourly;
+        int[] hours = !hourly ? Hours.Length > 0 ? Hours : [Anchor.Hour]
+            : Hours.Length == 0 || Hours.Contains(start.Hour) ? [start.Hour] : [];
+        int[] minutes = Minutes.Length > 0 ? Minutes : [Anchor.Minute];
         var times = new List<DateTime>();
-        for (var (day, end) = (start, Next(start, 1)); day < end; day = day.AddDays(1))
+        for (var (day, end) = (start.Date, hourly ? start.Date.AddDays(1) : Next(start, 1)); day < end; day = day.AddDays(1))
         {
             if (Falls(day))
             {

@@ -7,6 +7,7 @@ namespace NetAutomation.Web.Calendar;
 internal sealed class ZoneClock(TimeZoneInfo zone)
 {
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
+    private readonly TimeZoneInfo _zone = zone;
 
     /// <summary>Null where there is no such IANA zone.</summary>
     public static ZoneClock? Find(string id) =>
@@ -16,16 +17,20 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
             ? new ZoneClock(found)
             : null;
 
+    /// <summary>The names mean one zone: they are equal, or aliases such as US/Eastern.</summary>
+    public static bool AreSame(string id, string other) =>
+        id == other || (Find(id) is { } one && Find(other) is { } two && one._zone.HasSameRules(two._zone));
+
     public DateTime Local(DateTimeOffset instant) =>
-        DateTime.SpecifyKind(instant.UtcDateTime + zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
+        DateTime.SpecifyKind(instant.UtcDateTime + _zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
 
     public DateTimeOffset Instant(DateTime local)
     {
         var utc = DateTime.SpecifyKind(local, DateTimeKind.Utc);
-        var (before, after) = (zone.GetUtcOffset(utc - _day), zone.GetUtcOffset(utc + _day));
+        var (before, after) = (_zone.GetUtcOffset(utc - _day), _zone.GetUtcOffset(utc + _day));
         foreach (var offset in (ReadOnlySpan<TimeSpan>)[before, after])
         {
-            if (zone.GetUtcOffset(utc - offset) == offset)
+            if (_zone.GetUtcOffset(utc - offset) == offset)
             {
                 return new DateTimeOffset(utc - offset);
             }
@@ -40,7 +45,7 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
         while (last - first > 1)
         {
             var middle = first + ((last - first) / 2);
-            (first, last) = zone.GetUtcOffset(low.AddSeconds(middle)) == before ? (middle, last) : (first, middle);
+            (first, last) = _zone.GetUtcOffset(low.AddSeconds(middle)) == before ? (middle, last) : (first, middle);
         }
 
         return new DateTimeOffset(low.AddSeconds(last));

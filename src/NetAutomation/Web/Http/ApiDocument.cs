@@ -44,7 +44,7 @@ internal static class ApiDocument
 
     public static void MapApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new AnyListener());
+        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new AnyListener());
         app.UseSwaggerUI(options =>
         {
             options.SwaggerEndpoint("/openapi/v1.json", "NetAutomation v1");
@@ -63,6 +63,18 @@ internal static class ApiDocument
     private static async Task Describe(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)
     {
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        if (metadata.OfType<Takes>().FirstOrDefault() is { MediaType: var taken })
+        {
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Required = true,
+                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                {
+                    [taken] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } },
+                },
+            };
+        }
+
         if (metadata.OfType<IdempotencyRequired>().Any() || context.Description.HttpMethod == "POST")
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
@@ -70,7 +82,8 @@ internal static class ApiDocument
                 Name = Http.IdempotentRequest.Header,
                 In = ParameterLocation.Header,
                 Required = metadata.OfType<IdempotencyRequired>().Any(),
-                Description = "16-255 printable characters. The same key and body give the first answer again; kept 30 days.",
+                Description = "16-255 printable characters; quotation marks around them make no difference. The same key and body give the "
+                    + "first answer again; kept 30 days.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 16, MaxLength = 255 },
             });
         }
@@ -93,6 +106,11 @@ internal static class ApiDocument
                 .Where(parameter => parameter.In == ParameterLocation.Query))
         {
             parameter.Name = System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
+            if (parameter.Schema is OpenApiSchema { Type: { } type } schema)
+            {
+                // What a query leaves out is not null in it.
+                schema.Type = type & ~JsonSchemaType.Null;
+            }
         }
 
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemBody), null, cancel);
@@ -159,9 +177,14 @@ internal static class ApiDocument
         {
             schema.Type = JsonSchemaType.String | nullable;
         }
+        else if (type == typeof(int) || type == typeof(long))
+        {
+            // A converter of ours hides the JSON type, here and below.
+            schema.Type = JsonSchemaType.Integer | nullable;
+            schema.Format = type == typeof(int) ? "int32" : "int64";
+        }
         else if (type == typeof(string) || type == typeof(DateTimeOffset))
         {
-            // A converter of ours hides the JSON type of both.
             schema.Type =
                 JsonSchemaType.String | nullable | (context.JsonPropertyInfo is { IsSetNullable: true } ? JsonSchemaType.Null : default);
             schema.Format = type == typeof(string) ? null : "date-time";

@@ -48,7 +48,7 @@ internal sealed class CustomerFilter : IEndpointFilter
 
     private static Problem? Forbidden(HttpContext http, Caller caller, EndpointMetadataCollection metadata)
     {
-        var read = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
+        var read = HttpMethods.IsGet(http.Request.Method);
         var required = metadata.GetMetadata<RequiredRole>()?.Role ?? (read ? MemberRole.Viewer : MemberRole.Operator);
         if (caller.Role < required)
         {

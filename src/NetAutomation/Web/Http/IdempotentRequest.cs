@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Primitives;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Web.Http;
@@ -9,7 +11,7 @@ namespace NetAutomation.Web.Http;
 /// Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the stored answer commits with the effect, so there is no moment
 /// in which one exists without the other.
 /// </summary>
-internal sealed class IdempotentRequest(
+internal sealed partial class IdempotentRequest(
     HttpContext http, Caller caller, NetAutomationDb db, string key, byte[] fingerprint, bool secretOnce)
 {
     public const string Header = "Idempotency-Key";
@@ -21,15 +23,16 @@ internal sealed class IdempotentRequest(
     public static async Task<Outcome<IdempotentRequest?>> Open(
         HttpContext http, Caller caller, NetAutomationDb db, EndpointMetadataCollection metadata)
     {
-        var key = http.Request.Headers[Header].ToString();
-        if (!HttpMethods.IsPost(http.Request.Method) || (key.Length == 0 && metadata.GetMetadata<IdempotencyRequired>() is null))
+        var given = http.Request.Headers[Header];
+        if (!HttpMethods.IsPost(http.Request.Method)
+            || (StringValues.IsNullOrEmpty(given) && metadata.GetMetadata<IdempotencyRequired>() is null))
         {
             return (IdempotentRequest?)null;
         }
 
-        if (key.Length is < 16 or > 255 || key.Any(c => c is < ' ' or > '~'))
+        if (Key(given).Refused(out var unclear, out var key))
         {
-            return Problems.IdempotencyKeyMissing.With();
+            return unclear;
         }
 
         var request = new IdempotentRequest(http, caller, db, key, await Fingerprint(http), metadata.GetMetadata<SecretOnce>() is not null);
@@ -66,6 +69,41 @@ internal sealed class IdempotentRequest(
             http.RequestAborted);
         return answer;
     }
+
+    /// <summary>
+    /// The key within its quotation marks, which the draft asks for, or without any. What may be two keys is refused: lines of one header
+    /// are joined by a comma on their way (RFC 9110, section 5.3), and the joined text would be a key that no other request has.
+    /// </summary>
+    private static Outcome<string> Key(StringValues given)
+    {
+        if (given.Count > 1)
+        {
+            return Problems.Malformed.With($"{Header} is given twice.");
+        }
+
+        var key = given.ToString();
+        if (key.StartsWith('"'))
+        {
+            if (!Quoted().IsMatch(key))
+            {
+                return Problems.Malformed.With($"An {Header} that begins with a quotation mark is one quoted string (RFC 9651).");
+            }
+
+            key = Escape().Replace(key[1..^1], "${sign}");
+        }
+        else if (key.Contains(',', StringComparison.Ordinal))
+        {
+            return Problems.Malformed.With($"An {Header} with a comma may be two keys; it is one in quotation marks.");
+        }
+
+        return key.Length is < 16 or > 255 || key.Any(c => c is < ' ' or > '~') ? Problems.IdempotencyKeyMissing.With() : key;
+    }
+
+    [GeneratedRegex("""^"([ !#-\[\]-~]|\\["\\])*"\z""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex("""\\(?<sign>["\\])""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Escape();
 
     private static byte[] SecretId(byte[] body) => Encoding.UTF8.GetBytes(JsonElement.Parse(body).GetProperty("id").GetString()!);
 

@@ -5,7 +5,7 @@ using Npgsql;
 namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
-internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExceptionHandler
+internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestFaults> log) : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -16,10 +16,11 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
             return true;
         }
 
-        var problem = Of(exception);
+        var problem = Of(exception, httpContext);
         if (problem.Type.Status >= 500)
         {
-            Log.Failed(log, exception, httpContext.Request.Method, httpContext.GetEndpoint()?.DisplayName);
+            var endpoint = httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+            Log.Failed(log, exception, httpContext.Request.Method, endpoint?.DisplayName);
         }
 
         await problem.ExecuteAsync(httpContext);
@@ -39,14 +40,17 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         _ => Problems.Malformed.With(),
     };
 
-    private static Problem Of(Exception exception) => exception switch
+    private Problem Of(Exception exception, HttpContext context) => exception switch
     {
         BadHttpRequestException { InnerException: RefusedValueException refused } =>
-            Problems.Refused.At(Pointer(refused.Path), refused.Code, refused.Message),
+            Problems.Refused.At(JsonPointer.Of(refused.Path), refused.Code, refused.Message),
         BadHttpRequestException { InnerException: JsonException json } => Unreadable(json),
         BadHttpRequestException { StatusCode: 413 } => Problems.BodyTooLarge.With(),
         BadHttpRequestException { StatusCode: 415 } => Problems.UnsupportedMediaType.With(),
-        BadHttpRequestException bad => Problems.Malformed.With(bad.Message),
+        // The server's own: the body ends early, comes too slowly or is not framed as HTTP says.
+        BadHttpRequestException server when server.GetType() != typeof(BadHttpRequestException) =>
+            Problems.Malformed.With("The body could not be received to its end."),
+        BadHttpRequestException bad => forms.Unbound(bad, context),
         // U+0000 that came past the checks of the body and the URL.
         _ when exception.GetBaseException()
             is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
@@ -55,43 +59,38 @@ internal sealed partial class RequestFaults(ILogger<RequestFaults> log) : IExcep
         _ => Problems.Internal.With(),
     };
 
+    /// <summary>
+    /// The text is ours, whatever the fault is: the messages of System.Text.Json name .NET types and the options of its reader. They tell
+    /// kinds of faults apart, and the names of missing members stand nowhere else.
+    /// </summary>
     private static Problem Unreadable(JsonException json)
     {
-        var (at, message) = (Pointer(json.Path), json.Message);
+        var (at, message) = (JsonPointer.Of(json.Path), json.Message);
+        if (json is UnreadableValueException own)
+        {
+            return Problems.Malformed.At($"{at}{own.Within}", "unreadable", own.Message);
+        }
+
         if (message.IndexOf(Missing, StringComparison.Ordinal) is > 0 and var names)
         {
-            var errors = Quoted(message[names..]).Select(name => new ProblemError($"{at}/{name}", "required", "The member is required."));
+            var missing = message[names..].Split('\'').Where((_, part) => part % 2 == 1);
+            var errors = missing.Select(
+                name => new ProblemError($"{at}/{JsonPointer.Escape(name)}", "required", "The member is required."));
             return new Problem(Problems.Malformed, "A required member is missing.", [.. errors]);
         }
 
-        var twice = message.StartsWith("Duplicate property '", StringComparison.Ordinal);
-        return Problems.Malformed.At(twice ? $"{at}/{Escaped(Quoted(message).First())}" : at, "unreadable", Plain(message));
-    }
-
-    // System.Text.Json ends its messages with "Path: $.x | LineNumber…", which the pointer says in the API's own way, and names .NET types,
-    // which tell a customer nothing.
-    private static string Plain(string message) =>
-        message.Contains("could not be mapped", StringComparison.Ordinal) ? "There is no such member."
-        : message.Contains("Duplicate property", StringComparison.Ordinal) ? "The member is given twice."
-        : message.Contains("could not be converted", StringComparison.Ordinal)
-            || message.Contains("NetAutomation.", StringComparison.Ordinal) ? "The value is not of the member's type."
-        : message.IndexOf(" Path:", StringComparison.Ordinal) is > 0 and var end ? message[..end] : message;
-
-    private static string Pointer(string? path)
-    {
-        if (string.IsNullOrEmpty(path) || path == "$")
+        return Problems.Malformed.At(at, "unreadable", json switch
         {
-            return "";
-        }
-
-        var parts = path[1..].Split(['.', '[', ']', '\''], StringSplitOptions.RemoveEmptyEntries);
-        return string.Concat(parts.Select(part => $"/{Escaped(part)}"));
+            // Only the reader's faults, those of the syntax, are wrapped in another of the same kind.
+            { InnerException: JsonException } =>
+                $"From line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1} on, the body is not JSON, or more than "
+                + $"{Json.Deepest} levels deep.",
+            _ when message.StartsWith("Duplicate propert", StringComparison.Ordinal) => "The member is given twice.",
+            _ when message.Contains("could not be mapped", StringComparison.Ordinal) => "There is no such member.",
+            _ when at.Length == 0 => "The body is not a JSON object of this operation.",
+            _ => "The value is not of the member's type.",
+        });
     }
-
-    private static string Escaped(string part) =>
-        part.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
-
-    private static IEnumerable<string> Quoted(string message) => message.Split('\'').Where((_, part) => part % 2 == 1);
 
     private static partial class Log
     {

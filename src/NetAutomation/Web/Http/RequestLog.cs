@@ -12,8 +12,8 @@ internal static partial class RequestLog
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("NetAutomation.Request");
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
         Log.Served(
-            logger, context.Request.Method, route, context.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds,
-            context.Features.Get<ListenerFeature>()?.Listener.ToString());
+            logger, HeadRequests.Is(context) ? HttpMethods.Head : context.Request.Method, route, context.Response.StatusCode,
+            Stopwatch.GetElapsedTime(started).TotalMilliseconds, context.Features.Get<ListenerFeature>()?.Listener.ToString());
     }
 
     private static partial class Log

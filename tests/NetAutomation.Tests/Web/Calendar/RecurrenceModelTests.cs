@@ -95,7 +95,7 @@ public sealed class RecurrenceModelTests
 
     private static Dictionary<string, string> Parts(Random random)
     {
-        var freq = random.GetItems(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"], 1)[0];
+        var freq = random.GetItems(["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"], 1)[0];
         var parts = new Dictionary<string, string> { ["FREQ"] = freq, ["INTERVAL"] = $"{random.Next(1, 4)}" };
         Maybe("BYMONTH", () => $"{random.Next(1, 13)}");
         if (freq != "WEEKLY")
@@ -108,7 +108,12 @@ public sealed class RecurrenceModelTests
                 + _days[random.Next(7)]);
         Maybe("BYHOUR", () => $"{random.Next(24)}");
         Maybe("BYMINUTE", () => $"{30 * random.Next(2)}");
-        if (parts.Count > 2 && random.Next(4) == 0)
+        if (random.Next(2) == 0)
+        {
+            parts["WKST"] = _days[random.Next(7)];
+        }
+
+        if (parts.Keys.Count(name => name.StartsWith("BY", StringComparison.Ordinal)) > 0 && random.Next(4) == 0)
         {
             parts["BYSETPOS"] = $"{random.Next(1, 4)},{-random.Next(1, 4)}";
         }
@@ -146,16 +151,18 @@ public sealed class RecurrenceModelTests
 
         int PeriodsSince(DateTime time) => freq switch
         {
+            "HOURLY" => (int)(time.Date.AddHours(time.Hour) - anchor.Date.AddHours(anchor.Hour)).TotalHours,
             "DAILY" => (time.Date - anchor.Date).Days,
-            "WEEKLY" => (Monday(time) - Monday(anchor)).Days / 7,
+            "WEEKLY" => (WeekStart(time) - WeekStart(anchor)).Days / 7,
             "MONTHLY" => (time.Year * 12) + time.Month - (anchor.Year * 12) - anchor.Month,
             _ => time.Year - anchor.Year,
         };
 
-        static DateTime Monday(DateTime time)
+        DateTime WeekStart(DateTime time)
         {
+            var first = (DayOfWeek)Array.IndexOf(_days, parts.GetValueOrDefault("WKST", "MO"));
             var day = time.Date;
-            while (day.DayOfWeek != DayOfWeek.Monday)
+            while (day.DayOfWeek != first)
             {
                 day = day.AddDays(-1);
             }
@@ -203,7 +210,7 @@ public sealed class RecurrenceModelTests
                 return false;
             }
 
-            return (Has("BYHOUR") ? In("BYHOUR", time.Hour) : time.Hour == anchor.Hour)
+            return (Has("BYHOUR") ? In("BYHOUR", time.Hour) : freq == "HOURLY" || time.Hour == anchor.Hour)
                 && (Has("BYMINUTE") ? In("BYMINUTE", time.Minute) : time.Minute == anchor.Minute);
         }
 
