@@ -7,7 +7,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>
 /// Random configurations of real routers and random intents: an apply brings what was asked for and nothing else, a second one changes
-/// nothing, and the undo brings back the text before. NETAUTOMATION_CHANGES is the number of cases (100), NETAUTOMATION_SEED their seed.
+/// nothing, and the undo brings back the text before. NETAUTOMATION_CHANGE_CASES is the number of cases (100), NETAUTOMATION_CHANGE_SEED their seed.
 /// </summary>
 [Trait("Requires", "root-lab")]
 public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixture fixture, ITestOutputHelper output)
@@ -27,7 +27,7 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
     public async Task A_change_brings_the_intent_and_nothing_else_and_its_undo_the_text_before()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var (cases, seed) = (Number("NETAUTOMATION_CHANGES", 100), Number("NETAUTOMATION_SEED", Random.Shared.Next()));
+        var (cases, seed) = (Number("NETAUTOMATION_CHANGE_CASES", 100), Number("NETAUTOMATION_CHANGE_SEED", Random.Shared.Next()));
         var (kinds, outcomes, faults) = (new List<string>(), new List<DeviceOutcome>(), new List<string>());
         for (var first = 0; first < cases; first += Routers)
         {
