@@ -22,7 +22,7 @@ RUN version=$(dotnet msbuild src/NetAutomation.Connector -getProperty:Version) \
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-paramiko python3-seccomp tini util-linux \
+    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-asyncssh python3-paramiko python3-seccomp tini util-linux \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 netautomation \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netautomation \

@@ -10,16 +10,25 @@ options: {}
 import base64
 import difflib
 import fcntl
+import hashlib
 import json
 import os
+import re
 import signal
+import sys
 
 from ansible.parsing.ajson import AnsibleJSONEncoder
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.strategy import StrategyBase
 
-# Far above the limits of the service, so that the service's own cut, made after masking secrets, takes effect first.
-TEXT, DIFF, RESULT, ARTIFACT, PIECE = 64 << 10, 384 << 10, 64 << 10, 8 << 20, 96 << 10
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
+import text as device_text  # noqa: E402
+
+# Far above the limits of the service, so that the service's own cut, made after masking secrets, takes effect first. The service does not
+# read a line beyond LINE.
+TEXT, DIFF, PIECE, LINE = 64 << 10, 384 << 10, 96 << 10, 1000 << 10
+# Whoever knows why a device fails puts the code before the text, or beside it into the task's result.
+CODE = re.compile(r"\[netautomation:([a-z_]+)\] ?")
 
 
 def _soft_stop():
@@ -31,7 +40,10 @@ def _soft_stop():
 
 
 def _cut(text, limit):
-    return text if len(text) <= limit else text[:limit] + f"\n[cut: {len(text) - limit} more characters]"
+    """The text, or so much of its beginning as is shorter than the limit in JSON."""
+    size = len(json.dumps(text))
+    kept = len(text) if size <= limit else limit * len(text) // size
+    return text if kept == len(text) else text[:kept] + f"\n[cut: {len(text) - kept} more characters]"
 
 
 def _diff(diffs):
@@ -50,6 +62,15 @@ def _diff(diffs):
     return "\n".join(part for part in parts if part)
 
 
+def _visible(value):
+    """The value with valid text everywhere: device text may hold bytes that are not UTF-8."""
+    if isinstance(value, str):
+        return device_text.visible(value)
+    if isinstance(value, dict):
+        return {_visible(name): _visible(item) for name, item in value.items()}
+    return [_visible(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def _is_include(task):
     """Including the block's tasks is no task of the block, and is reported only if it fails."""
     return task.action.rsplit(".", 1)[-1] == "include_tasks"
@@ -65,38 +86,50 @@ class CallbackModule(CallbackBase):
         os.set_inheritable(self._fd, False)
         # Several processes may share a run, and a line longer than PIPE_BUF is not written in one piece.
         self._lock = open(os.path.expanduser("~/events.lock"), "w")
+        self._artifacts = {}
         _soft_stop()
 
     def _put(self, event, **members):
-        line = json.dumps({"event": event, **members}, cls=AnsibleJSONEncoder, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(
+            {"event": event, **_visible(members)}, cls=AnsibleJSONEncoder, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        if len(line) > LINE:
+            raise ValueError(f"a message of {len(line)} bytes")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         while line:
             line = line[os.write(self._fd, line):]
         fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _tell(self, status, result, **members):
+        """Ansible passes over a fault in here. What could not be told is told to be lost, for the device is not done without it."""
+        try:
+            self._result(status, result, **members)
+        except Exception as fault:
+            self._put("lost", device=result._host.get_name(), text=f"{type(fault).__name__}: {fault}"[:300])
 
     def _result(self, status, result, **members):
         host, task, values = result._host.get_name(), result._task, result._result
         hidden = task.no_log is True or "censored" in values
         text = ""
         if status in ("failed", "unreachable", "retry") or task.action.rsplit(".", 1)[-1] == "debug":
+            # Never a module's output: it may hold what a device showed.
             text = "the output is hidden" if hidden else "\n".join(
-                str(values[key]) for key in ("msg", "stderr", "module_stderr", "module_stdout") if values.get(key))
+                str(values[key]) for key in ("msg", "stderr", "module_stderr") if values.get(key))
+        code = values.get("netautomation_code") or next(iter(CODE.findall(text)), None)
         self._put("task", device=host, task=_cut(task.get_name().strip(), 200), status=status, changed=bool(values.get("changed")),
-                  text=_cut(text, TEXT), diff="" if hidden else _cut(_diff(values.get("diff")), DIFF), **members)
+                  code=code, text=_cut(CODE.sub("", text), TEXT), diff="" if hidden else _cut(_diff(values.get("diff")), DIFF), **members)
         if not hidden and status == "ok" and task.action.rsplit(".", 1)[-1] == "set_fact":
             self._handed_over(host, values.get("ansible_facts") or {})
 
     def _handed_over(self, host, facts):
-        """A block hands over its results in block_artifacts and block_result; block_result comes last and means done."""
+        """A block hands over its results in block_artifacts and block_result; block_result comes last and means done. With it goes what
+        was handed over before, so that nothing can be missing unseen."""
         for name, text in (facts.get("block_artifacts") or {}).items():
-            data = str(text).encode()[:ARTIFACT]
+            data = str(text).encode("utf-8", "surrogateescape")
+            self._artifacts.setdefault(host, {})[str(name)] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for at in range(0, max(len(data), 1), PIECE):
-                self._put("artifact", device=host, name=str(name)[:100], data=base64.b64encode(data[at:at + PIECE]).decode())
+                self._put("artifact", device=host, name=str(name), first=at == 0, data=base64.b64encode(data[at:at + PIECE]).decode())
         if "block_result" in facts:
-            result = facts["block_result"]
-            if len(json.dumps(result, cls=AnsibleJSONEncoder)) > RESULT:
-                result = {"truncated": True}
-            self._put("result", device=host, result=result)
+            self._put("result", device=host, result=facts["block_result"], artifacts=self._artifacts.get(host, {}))
 
     def v2_playbook_on_play_start(self, play):
         self._put("play")
@@ -108,19 +141,19 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result):
         if not _is_include(result._task):
-            self._result("ok", result)
+            self._tell("ok", result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._result("failed", result, ignored=bool(ignore_errors))
+        self._tell("failed", result, ignored=bool(ignore_errors))
 
     def v2_runner_on_unreachable(self, result):
-        self._result("unreachable", result)
+        self._tell("unreachable", result)
 
     def v2_runner_on_skipped(self, result):
-        self._result("skipped", result)
+        self._tell("skipped", result)
 
     def v2_runner_retry(self, result):
-        self._result("retry", result)
+        self._tell("retry", result)
 
     def v2_playbook_on_stats(self, stats):
         self._put("stats", devices={host: stats.summarize(host) for host in stats.processed})

@@ -55,12 +55,16 @@ def effect(directory):
     return _code(directory, "effect").get("effect")
 
 
+def first_question(pattern, answer):
+    """Variables for what a device asks before its first prompt. Lists, since an empty text would not count as an answer."""
+    return {"ansible_terminal_initial_prompt": [pattern], "ansible_terminal_initial_answer": [answer or ""]} if pattern else {}
+
+
 def _network_cli(platform):
     terminal = platform.get("terminal") or {}
     options = {
         "ansible_terminal_stdout_re": [{"pattern": pattern} for pattern in terminal.get("prompts", [])],
-        "ansible_terminal_initial_prompt": terminal.get("question"),
-        "ansible_terminal_initial_answer": terminal.get("answer"),
+        **first_question(terminal.get("question"), terminal.get("answer")),
         "ansible_command_timeout": terminal.get("commandSeconds"),
     }
     return {

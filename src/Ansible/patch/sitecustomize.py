@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Imported by every Python of a run before anything else. When a session ends during a command, ansible.netcommon's network_cli
-reports an answer without text, so a backup would be "None" and an existing route would seem absent; writing into an ended session is an
-"Internal error". Here both become a lost connection."""
+"""Imported by every Python of a run before anything else. Puts our own code in place of parts of ansible.netcommon's network_cli."""
 import importlib.machinery
 import os
 import sys
 
-# Where our actions and filters find the engine.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
+_here = os.path.dirname(os.path.abspath(__file__))
+# Where our actions and filters find the engine, and this file its neighbours.
+sys.path[:0] = [os.path.join(os.path.dirname(_here), "engine"), _here]
 _execute = importlib.machinery.SourceFileLoader.exec_module
 
 
@@ -18,22 +17,10 @@ def _exec_module(loader, module):
 
 
 def guard(module):
-    connection, lost = module.Connection, module.AnsibleConnectionFailure
-    receive, send = connection.receive, connection.send
-
-    def checked_receive(self, *args, **options):
-        answer = receive(self, *args, **options)
-        if answer is None:
-            raise lost("Server connection dropped")
-        return answer
-
-    def checked_send(self, *args, **options):
-        try:
-            return send(self, *args, **options)
-        except OSError as fault:
-            raise lost("Socket is closed") from fault
-
-    connection.receive, connection.send = checked_receive, checked_send
+    import login
+    import session
+    session.guard(module)
+    login.guard(module)
 
 
 importlib.machinery.SourceFileLoader.exec_module = _exec_module

@@ -3,10 +3,7 @@
 """The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
 JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
 the modules of these platforms before it reads the job, so that a sandbox can wait for one."""
-import base64
 import concurrent.futures
-import hashlib
-import io
 import json
 import os
 import signal
@@ -15,20 +12,22 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine")
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), ENGINE]
+import link  # noqa: E402
 import platforms  # noqa: E402
 
 warm = None
 if sys.argv[1:2] == ["--warm"]:
     import warm
 
-LINK, PORT, HOME = "/run/link/sock", 2222, "/home/run"
+HOME = "/home/run"
 # Devices of one process, and the bits of ansible-playbook's exit code that report failed and unreachable devices.
 SHARE, DEVICE_FAULTS = 25, 14
-KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
-             ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
+# Seconds for a look at a host key and for a login, where neither the device nor its platform says otherwise.
+LOOK, LOGIN = 15, 30
 _events = os.dup(1)
 _ansible, _stopped = None, []
 _lock = threading.Lock()
@@ -55,33 +54,23 @@ def _pump(source, target):
         pass
 
 
-def dial(link, where):
-    link.connect(LINK)
-    link.sendall(f"{where}\n".encode())
-    if link.recv(1) != b"+":
-        raise OSError("refused")
-
-
 def _forward(client):
-    address, port = client.getsockname()
-    link = socket.socket(socket.AF_UNIX)
     try:
-        dial(link, f"{address} {port}")
+        stream = link.dial(client.getsockname()[0])
     except OSError:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset: the dialler sees it at once
         client.close()
-        link.close()
         return
-    back = threading.Thread(target=_pump, args=(link, client), daemon=True)
+    back = threading.Thread(target=_pump, args=(stream, client), daemon=True)
     back.start()
-    _pump(client, link)
+    _pump(client, stream)
     back.join()
     client.close()
-    link.close()
+    stream.close()
 
 
 def listen():
-    server = socket.create_server(("0.0.0.0", PORT), backlog=512)
+    server = socket.create_server(("0.0.0.0", link.PORT), backlog=512)
 
     def accept():
         while True:
@@ -92,76 +81,27 @@ def listen():
 
 # --- host keys: always checked before anything secret is sent ---
 
-class Unreachable(Exception):
-    pass
-
-
-def fingerprint(blob):
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-
-
-def open_transport(device, types, timeout):
-    import paramiko
-    connection = None
-    try:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(timeout)
-        dial(connection, f"{device['address']} {PORT} key")
-        transport = paramiko.Transport(connection)
-        transport.banner_timeout = transport.handshake_timeout = timeout
-        known = transport.get_security_options().key_types
-        transport.get_security_options().key_types = [name for name in types if name in known]
-        transport.start_client(timeout=timeout)
-        # A silent device ends that wait without an error; this line fails when there is no key to compare.
-        transport.get_remote_server_key()
-        return transport
-    except paramiko.ssh_exception.IncompatiblePeer:
-        connection.close()
-        return None
-    except Exception as fault:
-        if connection:
-            connection.close()
-        raise Unreachable(f"no SSH server answered: {type(fault).__name__}") from None
-
-
-def verified(device, timeout):
-    """(transport, key line, matches): tries the kinds of key a device may have until one has the pinned fingerprint."""
-    pin, last = device.get("hostKeySha256"), (None, None, False)
-    for types in KEY_TYPES if pin else (sum(KEY_TYPES, ()),):
-        transport = open_transport(device, types, timeout)
-        if transport is None:
-            continue
-        key = transport.get_remote_server_key()
-        line = f"{key.get_name()} {key.get_base64()}"
-        if not pin or fingerprint(key.asbytes()) == pin:
-            return transport, line, True
-        transport.close()
-        last = (None, line, False)
-    return last
-
-
 def admit(device):
-    """The known_hosts line of a device, or None after saying why it is left out."""
-    name = device["name"]
+    """True once the pinned key is known as a whole; false after saying why the device is left out."""
+    import ssh
+    name, line = device["name"], device.get("hostKey")
     try:
-        line = device.get("hostKey")
         if line:
             line = " ".join(line.split()[:2])
-            matches = fingerprint(base64.b64decode(line.split()[1])) == device["hostKeySha256"]
+            if ssh.fingerprint(line) != device["hostKeySha256"]:
+                raise ssh.Fault("host_key_mismatch", "the device showed another host key than the pinned one")
         else:
-            transport, line, matches = verified(device, 15)
-            if transport:
-                transport.close()
-        if matches:
-            put("host_key", device=name, hostKey=line)
-            return f"[{device['address']}]:{PORT} {line}\n"
-        put("excluded", device=name, code="host_key_mismatch", text="the device showed another host key than the pinned one"
-            if line else "the device has no host key of a supported kind")
-    except Unreachable as fault:
-        put("excluded", device=name, code="connect_timeout", text=str(fault))
+            session = ssh.connect(device, time.monotonic() + (device["options"].get("connectSeconds") or LOOK), "key")
+            session.close()
+            line = session.key
+        put("host_key", device=name, hostKey=line)
+        device["hostKey"] = line
+        return True
+    except ssh.Fault as fault:
+        put("excluded", device=name, code=fault.code, text=str(fault))
     except Exception as fault:
         put("excluded", device=name, code="host_key_mismatch", text=f"the host key could not be read: {type(fault).__name__}")
-    return None
+    return False
 
 
 # --- one run ---
@@ -177,16 +117,19 @@ def unsafe(text):
     return {"__ansible_unsafe": text}
 
 
-def variables(device):
-    """Ansible's variables of one device, besides those of its platform."""
-    values = {"ansible_host": device["address"], "ansible_port": PORT, "ansible_user": unsafe(device["username"])}
-    if device.get("password") is not None:
-        values["ansible_password"] = unsafe(device["password"])
-    if device.get("privateKey"):
-        values["ansible_ssh_private_key_file"] = private(f"{HOME}/keys/{device['name']}", device["privateKey"].strip() + "\n")
-    if device.get("enablePassword") is not None:
-        values |= {"ansible_become": True, "ansible_become_method": "ansible.netcommon.enable",
-                   "ansible_become_password": unsafe(device["enablePassword"])}
+def variables(device, terminal):
+    """Ansible's variables of one device, besides those of its platform. What the login needs stands in a file of its own."""
+    options = device["options"]
+    login = {**device, "prompt": options.get("prompt"),
+             "connectSeconds": options.get("connectSeconds") or terminal.get("loginSeconds") or LOGIN}
+    private(f"{HOME}/login/{device['address']}", json.dumps(login))
+    values = {"ansible_host": device["address"], "ansible_port": link.PORT, "ansible_user": unsafe(device["username"])}
+    if options.get("commandSeconds"):
+        values["ansible_command_timeout"] = options["commandSeconds"]
+    if options.get("firstQuestion"):
+        values |= platforms.first_question(unsafe(options["firstQuestion"]), unsafe(options.get("firstAnswer") or ""))
+    if device.get("enable"):
+        values |= {"ansible_become": True, "ansible_become_method": "ansible.netcommon.enable"}
     return values
 
 
@@ -217,7 +160,7 @@ def inventory(job, devices):
             if directory not in known:
                 known[directory] = (f"platform_{len(known)}", *plays(job["block"], directory))
             group, play, shared = known[directory]
-            hosts[name] = variables(device)
+            hosts[name] = variables(device, platforms.read(directory).get("terminal") or {})
         except Unknown as fault:
             put("excluded", device=name, code="unknown_platform", text=str(fault))
         except Exception as fault:
@@ -230,11 +173,10 @@ def inventory(job, devices):
 
 def run(job):
     with concurrent.futures.ThreadPoolExecutor(min(len(job["devices"]), 32)) as pool:
-        lines = list(pool.map(admit, job["devices"]))
-    devices = [device for device, line in zip(job["devices"], lines) if line]
+        admitted = list(pool.map(admit, job["devices"]))
+    devices = [device for device, good in zip(job["devices"], admitted) if good]
     if not devices or _stopped:
         return 0
-    private(f"{HOME}/.ssh/known_hosts", "".join(line for line in lines if line))
     known, playbooks = inventory(job, devices)
     playable = list(known["all"]["hosts"])
     if not playable:
@@ -322,45 +264,27 @@ def obey():
 # --- probes ---
 
 def probe(job):
-    import paramiko  # noqa: F401  # imported once, not by each thread
+    import ssh  # once, not by each thread
+    until = time.monotonic() + job["timeoutSeconds"]
     with concurrent.futures.ThreadPoolExecutor(len(job["devices"])) as pool:
-        list(pool.map(lambda device: put("probe", device=device["name"], **look(device, job["timeoutSeconds"])), job["devices"]))
+        list(pool.map(lambda device: put("probe", device=device["name"], **look(ssh, device, until)), job["devices"]))
 
 
-def look(device, timeout):
+def look(ssh, device, until):
     """How far a login to the device comes; no fault of one device touches another."""
-    import paramiko
+    code, text, key, session = None, "", None, None
     try:
-        transport, line, matches = verified(device, timeout)
-    except Unreachable as fault:
-        return {"stage": "tcp", "code": "connect_timeout", "text": str(fault)}
+        session = ssh.connect(device, until)
+        key = session.key
+        session.authenticate(device, until)
+    except ssh.Fault as fault:
+        code, text, key = fault.code, str(fault), fault.key or key
     except Exception as fault:
-        return {"stage": "ssh", "code": "internal_error", "text": type(fault).__name__, "hostKey": None, "hostKeySha256": None}
-    found = {"hostKey": line, "hostKeySha256": fingerprint(base64.b64decode(line.split()[1])) if line else None}
-    if not matches:
-        return {"stage": "ssh", "code": "host_key_mismatch", "text": "", **found}
-    try:
-        if device.get("privateKey"):
-            transport.auth_publickey(device["username"], private_key(device["privateKey"]))
-        else:
-            transport.auth_password(device["username"], device.get("password") or "")
-        return {"stage": "auth", "code": None, "text": "", **found}
-    except paramiko.AuthenticationException:
-        return {"stage": "auth", "code": "auth_failed", "text": "the device refused the credential", **found}
-    except Exception as fault:
-        return {"stage": "auth", "code": "connection_closed", "text": type(fault).__name__, **found}
-    finally:
-        transport.close()
-
-
-def private_key(text):
-    import paramiko
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
-        except Exception:
-            continue
-    raise paramiko.AuthenticationException("the private key could not be read")
+        code, text = "connection_closed", f"The device ended the login ({type(fault).__name__})."
+    stage = "auth" if session else "tcp" if code == "connect_timeout" else "ssh"
+    if session:
+        session.close()
+    return {"stage": stage, "code": code, "text": text, "hostKey": key, "hostKeySha256": ssh.fingerprint(key) if key else None}
 
 
 def main():

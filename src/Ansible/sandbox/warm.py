@@ -27,7 +27,7 @@ AHEAD = (
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_command",
 )
 # The engine's own actions.
-ACTIONS = ("configure", "verify")
+ACTIONS = ("configure", "read_configuration", "verify")
 # Tasks that touch no device.
 LOCAL = {
     "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",
@@ -51,7 +51,6 @@ def load(patch, modules):
             print(f"not loaded ahead: {name}: {fault}", file=sys.stderr)
     network_cli = sys.modules["ansible_collections.ansible.netcommon.plugins.connection.network_cli"]
     guard.guard(network_cli)
-    _answer_at_once(network_cli.Connection)
     from ansible.plugins import loader
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
@@ -176,28 +175,6 @@ def _wait_for_results():
     base.StrategyBase._execute_meta = execute_meta
     base.deque = Results
     base.time = free.time = Time()
-
-
-def _answer_at_once(connection):
-    """After every prompt network_cli waits for more text, since an answer may contain text that looks like a prompt. No wait is needed
-    where the answer is the command's echo and then exactly a prompt that an earlier wait has confirmed."""
-    receive, find = connection.receive, connection._find_prompt
-
-    def timed_receive(self, command=None, *args, **options):
-        self.asked, self.confirmed = command, getattr(self, "confirmed", set())
-        answer = receive(self, command, *args, **options)
-        if self._matched_prompt:
-            self.confirmed.add(self._last_recv_window.rpartition(b"\n")[2])
-        return answer
-
-    def find_prompt(self, window):
-        found = find(self, window)
-        echo, _, prompt = window.rpartition(b"\n")
-        if found and self.asked and echo.strip() == self.asked.strip() and prompt in self.confirmed:
-            self._buffer_read_timeout = 0.0
-        return found
-
-    connection.receive, connection._find_prompt = timed_receive, find_prompt
 
 
 def _leave_at_once():

@@ -49,7 +49,8 @@ internal sealed class ExecutionOptions
         ?? (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Concurrency / DeviceMemory, 10, 100);
 
     /// <summary>
-    /// How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped.
+    /// How long a run may go without an event and without a byte from or to any device, in seconds, before it is stopped. Longer where a
+    /// device's own limit for a command is longer.
     /// </summary>
     [Range(10, 86400)]
     public int IdleSeconds { get; set; } = 300;

@@ -95,7 +95,7 @@ internal sealed partial class RunExecution(
         var job =
             new SandboxJob(
                 "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, prepared.Input, [], run.Timeout,
-                TimeSpan.FromSeconds(options.Value.IdleSeconds), prepared.Secrets);
+                LongestSilence(prepared.Devices), prepared.Secrets);
         foreach (var batch in prepared.Devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -138,6 +138,11 @@ internal sealed partial class RunExecution(
 
         return new Verdict();
     }
+
+    /// <summary>No shorter than a command of one of these devices may take.</summary>
+    private TimeSpan LongestSilence(IReadOnlyList<DeviceLogin> devices) => TimeSpan.FromSeconds(
+        devices.Max(device => device.Options.CommandSeconds) is { } longest
+            ? Math.Max(options.Value.IdleSeconds, longest + 60) : options.Value.IdleSeconds);
 
     /// <summary>Why the next batch is not started: a code; null where it is.</summary>
     private async Task<string?> NotStartedReason(ClaimedRun run, RunWatch watch, TimeSpan left, int failures, bool first) =>

@@ -23,7 +23,7 @@ internal sealed class DeviceAccess(TenantKeys keys)
         await foreach (var (credential, plain) in Opened(db, credentials, cancel))
         {
             logins.AddRange(
-                rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential.Username, plain)));
+                rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential, plain)));
         }
 
         return logins;
@@ -91,11 +91,13 @@ internal sealed class DeviceAccess(TenantKeys keys)
         }
     }
 
-    private static DeviceLogin Login(Device device, string username, byte[] plain)
+    private static DeviceLogin Login(Device device, Credential credential, byte[] plain)
     {
         var secrets = LoginSecrets.Unpack(plain);
         return new DeviceLogin(
-            device.Id, device.Name, device.SiteId, device.Address, device.Port, device.Platform, username, secrets.Password,
-            secrets.PrivateKey, secrets.Passphrase, secrets.Enable, HostKeySha256: device.HostKeySha256, HostKey: device.HostKey);
+            device.Id, device.Name, device.SiteId, device.Address, device.Port, device.Platform, device.ConnectionOptions,
+            credential.Username, secrets.Password, secrets.PrivateKey, secrets.Passphrase, secrets.Enable, secrets.Answers,
+            Enables: credential.Kind == LoginKind.Enable, credential.EnableLevel, HostKeySha256: device.HostKeySha256,
+            HostKey: device.HostKey);
     }
 }

@@ -9,7 +9,9 @@ public enum LoginKind
     /// <summary>An SSH private key, with or without a passphrase.</summary>
     SshKey,
 
-    /// <summary>A login password and the one for the privileged mode.</summary>
+    /// <summary>
+    /// A login, by password or key, that then enters the privileged mode, with the mode's password where the device asks for one.
+    /// </summary>
     Enable,
 
     /// <summary>No login: one text, such as a key between routers, that blocks put on devices. It is given as the password.</summary>

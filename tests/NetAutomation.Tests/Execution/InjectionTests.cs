@@ -23,7 +23,7 @@ public sealed class InjectionTests(SandboxFixture fixture) : IClassFixture<Sandb
             - ansible.builtin.debug: { var: block_input }
             - ansible.builtin.set_fact: { kept: "{{ block_input.texts | map('trim') | list }}", one: "x {{ joined }} y" }
             - ansible.builtin.debug: { msg: "{{ kept }} {{ one }} {{ built }} {{ hostvars[inventory_hostname].kept }}" }
-            - ansible.builtin.debug: { msg: "{{ hostvars[inventory_hostname].one | upper }} {{ ansible_user }} {{ ansible_password }}" }
+            - ansible.builtin.debug: { msg: "{{ hostvars[inventory_hostname].one | upper }} {{ ansible_user }}" }
             - ansible.builtin.copy: { content: "{{ one }}\n{{ built | join('\n') }}", dest: /tmp/copied, mode: "0600" }
             - ansible.builtin.debug: { msg: hit }
               when: block_input.texts | select('equalto', one) | list | length > 0 or one == block_input.texts[0]

@@ -8,7 +8,7 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>Real Ansible in a real sandbox against real FRR routers.</summary>
 [Trait("Requires", "root-lab")]
-public class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixture<RouterLab>, IClassFixture<SandboxFixture>
+public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IClassFixture<RouterLab>, IClassFixture<SandboxFixture>
 {
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"},{"prefix":"10.8.1.7/24","nextHop":"192.0.2.1","distance":20}]}""";

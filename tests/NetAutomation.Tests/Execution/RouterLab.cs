@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -75,8 +76,38 @@ public class RouterLab : IAsyncLifetime
     public async Task<string> RunningConfig(string router) => (await Lab("running-config", router)).Output;
 
     /// <summary>Types lines into a router's configuration, past those that it refuses.</summary>
-    public Task Configure(string router, IEnumerable<string> lines) => Vtysh(router, [], string.Join('
-', ["configure terminal", .. lines, "end", ""]));
+    public Task Configure(string router, IEnumerable<string> lines) => Vtysh(router, [], string.Join('\n', ["configure terminal", .. lines, "end", ""]));
+
+    /// <summary>The same with lines that are not UTF-8.</summary>
+    public async Task Configure(string router, byte[] lines)
+    {
+        var path = Path.Combine(_state, router + ".conf");
+        await File.WriteAllBytesAsync(path, lines);
+        await Vtysh(router, ["-f", path], "");
+    }
+
+    /// <summary>Puts another program in place of a router's shell, or other surroundings around it, by its sshd's configuration.</summary>
+    public async Task Reshape(string router, string text, string replacement)
+    {
+        var home = $"/run/na-lab/{_vpc}/{router}";
+        var config = await File.ReadAllTextAsync($"{home}/sshd_config");
+        config.ShouldContain(text);
+        await File.WriteAllTextAsync($"{home}/sshd_config", config.Replace(text, replacement, StringComparison.Ordinal));
+        var pid = (await File.ReadAllTextAsync($"{home}/sshd.pid")).Trim();
+        // It writes the file again when it listens again.
+        File.Delete($"{home}/sshd.pid");
+        (await Run("/bin/kill", ["-HUP", pid], "")).Code.ShouldBe(0);
+        await Eventually.Holds(() => File.Exists($"{home}/sshd.pid"), "sshd has begun again");
+    }
+
+    /// <summary>Where a program of the tests lies that a router's login may run.</summary>
+    public string Program(string name)
+    {
+        var path = $"/run/na-lab/{_vpc}/{name}";
+        File.Copy(Path.Combine(SandboxFixture.RepositoryRoot, "tests/devices", name), path, overwrite: true);
+        File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+        return path;
+    }
 
     /// <summary>The running configurations of these routers.</summary>
     public async Task<Dictionary<string, string>> Texts(IEnumerable<string> routers)

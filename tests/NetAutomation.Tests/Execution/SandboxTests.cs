@@ -201,6 +201,65 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     }
 
     [Fact]
+    public async Task What_a_block_hands_over_arrives_byte_for_byte_or_the_device_fails()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block("""
+            - ansible.builtin.set_fact: { block_result: "{{ 'x' * 70000 }}" }
+              when: inventory_hostname == 'large-result'
+            - ansible.builtin.set_fact: { block_artifacts: { a: "{{ 'x' * 9000000 }}" }, block_result: done }
+              when: inventory_hostname == 'large-artifact'
+            - ansible.builtin.set_fact: { block_artifacts: "{{ dict(names | zip(names)) }}", block_result: done }
+              vars: { names: "{{ range(17) | map('string') | list }}" }
+              when: inventory_hostname == 'many-artifacts'
+            - ansible.builtin.set_fact: { block_result: done }
+              no_log: true
+              when: inventory_hostname == 'hidden'
+            - ansible.builtin.set_fact:
+                block_artifacts: { a: "{{ 'WvxyaWNoAA==' | b64decode }}" }
+                block_result: { said: "{{ 'WvxyaWNo' | b64decode }}" }
+              when: inventory_hostname == 'octets'
+            - ansible.builtin.fail: { msg: "{{ 'WvxyaWNo' | b64decode }}" }
+              when: inventory_hostname == 'failing'
+            """);
+        SandboxDevice[] devices =
+        [
+            .. new[] { "large-result", "large-artifact", "many-artifacts", "hidden", "octets", "failing", "silent" }.Select(
+                name => new SandboxDevice(name, "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)),
+        ];
+
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
+            new SandboxJob(
+                _id, block, fixture.Platforms, false, SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
+            (_, _) => Task.FromResult<Stream?>(null)));
+
+        var by = result.Devices.ToDictionary(device => device.Name);
+        by["octets"].Outcome.ShouldBe(DeviceOutcome.Ok, by["octets"].Message);
+        by["octets"].Artifacts.Single().Content.ShouldBe([(byte)'Z', 0xFC, .. "rich\0"u8]);
+        by["octets"].Result!.Value.GetProperty("said").GetString().ShouldBe("Z\uEFFCrich");
+        (by["failing"].Code, by["failing"].Message).ShouldBe((DeviceCode.TaskFailed, "Z\uEFFCrich"));
+        foreach (var name in new[] { "large-result", "large-artifact", "many-artifacts", "hidden", "silent" })
+        {
+            (by[name].Outcome, by[name].Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError), name);
+            by[name].Message.ShouldNotBeNullOrEmpty(name);
+            by[name].Artifacts.ShouldBeEmpty(name);
+            by[name].Result.ShouldBeNull(name);
+        }
+    }
+
+    [Fact]
+    public async Task A_code_from_inside_reaches_the_device_and_is_no_part_of_the_text()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block("- ansible.builtin.fail: { msg: '[netautomation:pager] The device waits.' }\n");
+
+        var (result, events) = await SandboxFixture.Finish(Start(block, SandboxFixture.Json("{}")));
+
+        (result.Devices[0].Code, result.Devices[0].Message).ShouldBe((DeviceCode.Pager, "The device waits."));
+        JsonSerializer.Serialize(events).ShouldNotContain("[netautomation:");
+    }
+
+    [Fact]
     public async Task Block_whose_part_cannot_be_read_fails_the_device_and_contacts_nobody()
     {
         await SkipUnlessPossible();

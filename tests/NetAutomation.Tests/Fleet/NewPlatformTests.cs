@@ -25,10 +25,7 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
     [Fact]
     public async Task Platform_made_as_a_folder_is_offered_and_runs_a_block_beside_the_others()
     {
-        foreach (var kind in new[] { "Platforms", "Blocks" })
-        {
-            Copy($"{PostgresServer.RepositoryRoot()}/src/{kind}", $"{_content.FullName}/{kind}");
-        }
+        Copy($"{PostgresServer.RepositoryRoot()}/src", _content.FullName, "Platforms", "Blocks");
 
         Write("Platforms/acme/README.md", "# Acme\n");
         Write("Platforms/acme/platform.yaml", """
@@ -93,10 +90,11 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
         File.WriteAllText($"{_content.FullName}/{path}", text);
     }
 
-    private static void Copy(string from, string to)
+    /// <summary>Copies these folders.</summary>
+    internal static void Copy(string from, string to, params string[] folders)
     {
         foreach (
-            var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
+            var file in folders.SelectMany(folder => Directory.GetFiles(Path.Combine(from, folder), "*", SearchOption.AllDirectories))
                 .Where(file => !file.Contains("__pycache__", StringComparison.Ordinal)))
         {
             var copy = Path.Combine(to, Path.GetRelativePath(from, file));

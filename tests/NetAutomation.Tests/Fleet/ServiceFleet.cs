@@ -25,6 +25,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
     private readonly TcpListener _silent = new(IPAddress.Parse(Routers.Address(250)), 0);
     private string[] _shared = [];
     private IReadOnlyDictionary<string, string>? _answers;
+    private IReadOnlyList<string> _reach = [];
     private string _content = $"{PostgresServer.RepositoryRoot()}/src";
 
     private ServiceFleet(TestDatabase database) => Database = database;
@@ -54,12 +55,13 @@ internal sealed class ServiceFleet : IAsyncDisposable
     /// </summary>
     /// <param name="content">A directory with Platforms and Blocks, in place of the repository's.</param>
     /// <param name="answers">Answers of the routers to further commands.</param>
+    /// <param name="reach">Further lines of the connector's allow-list.</param>
     public static async Task<ServiceFleet> Start(
         PostgresServer postgres, int devices, bool scheduler = true, string? content = null,
-        IReadOnlyDictionary<string, string>? answers = null,
+        IReadOnlyDictionary<string, string>? answers = null, IReadOnlyList<string>? reach = null,
         params string[] settings)
     {
-        var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers };
+        var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers, _reach = reach ?? [] };
         fleet._content = content ?? fleet._content;
         try
         {
@@ -262,7 +264,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
         // The allow-list accepts loopback only as single addresses.
         await File.WriteAllLinesAsync(
             list, [.. Enumerable.Range(1, devices).Select(n => $"{Routers.Address(n)}/32 {Routers.Port}"),
-                $"{Silent.Address}/32 {Silent.Port}"]);
+                $"{Silent.Address}/32 {Silent.Port}", .. _reach]);
         var join = new ServiceProcess(
             ServiceProcess.ProgramPath("netautomation-connector"),
             ["join", "--endpoint", $"nowhere.invalid:{Endpoint.Address.Port}", "--address", "127.0.0.1", "--server-name",

@@ -18,7 +18,7 @@ public sealed class TraceTests(PostgresServer postgres)
     {
         await using var collector = new SpanCollector();
         await using var fleet = await ServiceFleet.Start(
-            postgres, 1, scheduler: true, content: null, answers: null, $"Telemetry:OtlpEndpoint={collector.Address}",
+            postgres, 1, scheduler: true, content: null, answers: null, reach: null, $"Telemetry:OtlpEndpoint={collector.Address}",
             "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY=200");
         await fleet.StartWorker("worker");

@@ -11,6 +11,16 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
 {
     private const string Key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
 
+    // The beginnings of keys that ssh-keygen and openssl have encrypted.
+    private const string EncryptedKey =
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDxYq\n"
+        + "-----END OPENSSH PRIVATE KEY-----\n";
+
+    private const string EncryptedPem =
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+
+    private const string EncryptedPkcs8 = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+
     [Fact]
     public async Task Secret_is_never_shown_and_rotation_changes_the_fingerprint()
     {
@@ -36,7 +46,12 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     [InlineData("ssh_key", null, null, null, null, "/privateKey required")]
     [InlineData("ssh_key", null, "ssh-ed25519 AAAA", null, null, "/privateKey pattern")]
     [InlineData("ssh_key", "x", Key, null, null, "/password not_of_kind")]
-    [InlineData("enable", "x", null, null, null, "/enablePassword required")]
+    [InlineData("ssh_key", null, EncryptedKey, null, null, "/passphrase required")]
+    [InlineData("ssh_key", null, EncryptedPem, null, null, "/passphrase required")]
+    [InlineData("ssh_key", null, EncryptedPkcs8, null, null, "/passphrase required")]
+    [InlineData("ssh_key", null, Key, null, "x", "/enablePassword not_of_kind")]
+    [InlineData("enable", null, null, null, "x", "/password required")]
+    [InlineData("enable", "x", null, "y", null, "/passphrase not_of_kind")]
     [InlineData("password", "x", null, "y", null, "/passphrase not_of_kind")]
     public async Task Secrets_must_fit_the_kind(
         string kind, string? password, string? privateKey, string? passphrase, string? enablePassword, string fault)
@@ -69,6 +84,33 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     }
 
     [Theory]
+    [InlineData("enable", 0, "out_of_range")]
+    [InlineData("enable", 16, "out_of_range")]
+    [InlineData("password", 7, "not_of_kind")]
+    public async Task Privilege_level_that_no_login_of_the_kind_can_have_is_refused(string kind, int enableLevel, string fault)
+    {
+        var mine = await Inventories.Create(shared);
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind, password = "x", enableLevel }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe([$"/enableLevel {fault}"]);
+    }
+
+    [Fact]
+    public async Task Answers_of_a_login_are_checked_each()
+    {
+        var mine = await Inventories.Create(shared);
+        object[] answers =
+        [
+            new { pattern = "^Token: ?$", answer = "1234" }, new { pattern = "(a+)+$", answer = "1234" },
+            new { pattern = "Pin", answer = "" },
+        ];
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind = "password", password = "x", answers }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/answers/1/pattern pattern", "/answers/2/answer pattern"]);
+        answers = [.. Enumerable.Range(0, 9).Select(i => new { pattern = $"{i}", answer = "a" })];
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind = "password", password = "x", answers }))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/answers max_items"]);
+    }
+
+    [Theory]
     [InlineData("-oProxyCommand=x")]
     [InlineData("a b")]
     [InlineData("")]
@@ -90,7 +132,12 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
                     .Must(HttpStatusCode.Created).Id;
         var enable =
             (await mine.Client.Call(
-                "POST", "/v1/credentials", new { name = "e", username = "ena", kind = "enable", password = "p1", enablePassword = "p2" }))
+                "POST", "/v1/credentials",
+                new
+                {
+                    name = "e", username = "ena", kind = "enable", password = "p1", enablePassword = "p2", enableLevel = 7,
+                    answers = new[] { new { pattern = "^Token", answer = "t1" }, new { pattern = "é", answer = "t2" } },
+                }))
                     .Must(HttpStatusCode.Created).Id;
         var ids = new List<DeviceId>();
         foreach (var (name, credential) in new[] { ("a", mine.Credential), ("b", key), ("c", enable), ("d", mine.Credential) })
@@ -107,7 +154,9 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
         logins.Count.ShouldBe(4);
         (logins["a"].Username, logins["a"].Password!.Reveal(), logins["a"].PrivateKey).ShouldBe(("admin", "s3cret", null));
         (logins["b"].PrivateKey!.Reveal(), logins["b"].Passphrase!.Reveal(), logins["b"].Password).ShouldBe((Key, "p", null));
-        (logins["c"].Password!.Reveal(), logins["c"].Enable!.Reveal()).ShouldBe(("p1", "p2"));
+        (logins["c"].Password!.Reveal(), logins["c"].Enable!.Reveal(), logins["c"].EnableLevel).ShouldBe(("p1", "p2", 7));
+        logins["c"].Answers.Select(each => (each.Pattern, each.Answer.Reveal())).ShouldBe([("^Token", "t1"), ("é", "t2")]);
+        logins.Values.Count(login => login.Enables).ShouldBe(1);
         (logins["c"].Address, logins["c"].Port, logins["c"].Platform, logins["c"].SiteId)
             .ShouldBe(("c.example", 22, "frr", SiteId.Parse(mine.Site)));
         logins["a"].Dispose();

@@ -276,6 +276,58 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         deeds.ShouldAllBe(deed => deed.GetProperty("subject").GetString() == device.Id);
     }
 
+    [Theory]
+    [InlineData("^sw1\\* #$")]
+    [InlineData("^[\\w.-]+@[a-z0-9-]{1,30}:~\\$ ?$")]
+    [InlineData("^swé.{1,2}#$")]
+    public async Task Prompt_of_a_device_is_kept_as_it_was_given(string prompt)
+    {
+        var mine = await Inventories.Create(shared);
+        var device = (await mine.Add("r1", "10.0.0.1")).Location!;
+        (await mine.Client.Call("PATCH", device, new { connectionOptions = new { prompt } }, "*")).Must(HttpStatusCode.OK);
+        (await mine.Client.Call("GET", device)).Json.GetProperty("connectionOptions").GetProperty("prompt").GetString().ShouldBe(prompt);
+        (await mine.Client.Call("PATCH", device, new { connectionOptions = new { } }, "*")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("connectionOptions").GetProperty("prompt").GetString().ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("sw1#")]
+    [InlineData("^sw1#")]
+    [InlineData("^$")]
+    [InlineData("^(a+)+$")]
+    [InlineData("^a|b$")]
+    [InlineData("^a*b*c*d*$")]
+    [InlineData("^a?b?c?d?$")]
+    [InlineData("^a{1,9}b{1,9}c{1,9}d{1,9}$")]
+    [InlineData("^a+?$")]
+    [InlineData("^\\1$")]
+    [InlineData("^[z-a]$")]
+    [InlineData("^a{5,2}$")]
+    [InlineData("^\\x41$")]
+    [InlineData("^[a[b]$")]
+    [InlineData("^a\nb$")]
+    public async Task Prompt_that_is_no_plain_pattern_of_a_line_is_refused(string prompt)
+    {
+        var mine = await Inventories.Create(shared);
+        var device = (await mine.Add("r1", "10.0.0.1")).Location!;
+        (await mine.Client.Call("PATCH", device, new { connectionOptions = new { prompt } }, "*"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/connectionOptions/prompt pattern"]);
+    }
+
+    [Fact]
+    public async Task Every_fault_of_connection_options_is_reported_with_its_pointer()
+    {
+        var mine = await Inventories.Create(shared);
+        var device = (await mine.Add("r1", "10.0.0.1")).Location!;
+        var connectionOptions = new { connectSeconds = 121, commandSeconds = 4, prompt = new string('a', 200), firstAnswer = "a\nb" };
+        (await mine.Client.Call("PATCH", device, new { connectionOptions }, "*")).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(
+            [
+                "/connectionOptions/connectSeconds out_of_range", "/connectionOptions/commandSeconds out_of_range",
+                "/connectionOptions/prompt pattern", "/connectionOptions/firstQuestion required", "/connectionOptions/firstAnswer pattern",
+            ],
+            ignoreOrder: true);
+    }
+
     private static async Task<IReadOnlyList<string>> Names(Inventories mine, string query) =>
         [.. (await mine.Client.Call("GET", $"/v1/devices{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
             .Select(item => item.GetProperty("name").GetString()!)];

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using NetAutomation.Inventory;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Tests.Support;
 
@@ -44,19 +45,32 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         {
             ["siteId"] = "fra", ["address"] = "10.0.0.9", ["port"] = "2022", ["credentialId"] = "other",
             ["hostKeySha256"] = $"SHA256:{new string('A', 43)}",
-            ["labels"] = "role=edge", ["enabled"] = "false",
+            ["labels"] = "role=edge", ["enabled"] = "false", ["connectSeconds"] = "40", ["commandSeconds"] = "90", ["prompt"] = "^sw1#$",
+            ["firstQuestion"] = @"\[y/n\]", ["firstAnswer"] = "n",
         };
-        foreach (
-            var fact in typeof(DeviceFacts).GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name))
-                .Except(["name", "platform"]))
+        foreach (var (type, within) in new[] { (typeof(DeviceFacts), ""), (typeof(ConnectionOptions), "connectionOptions") })
         {
-            var before = (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText();
-            Counts(await Import(mine, $"name,{Column(fact)}\r\nr1,{cells[fact]}\r\n")).ShouldBe((false, 0, 1, 0), fact);
-            (await mine.Client.Call("GET", device)).Json.GetProperty(fact).GetRawText().ShouldNotBe(before, fact);
+            foreach (
+                var fact in type.GetProperties().Select(each => JsonNamingPolicy.CamelCase.ConvertName(each.Name))
+                    .Except(["name", "platform", "connectionOptions"]))
+            {
+                var before = await Shown(within, fact);
+                Counts(await Import(mine, $"name,{Column(fact)}\r\nr1,{cells[fact]}\r\n")).ShouldBe((false, 0, 1, 0), fact);
+                (await Shown(within, fact)).ShouldNotBe(before, fact);
+            }
         }
+
+        (await Import(mine, "name,connectSeconds,prompt\r\nr1,4,(a+)+\r\n"))
+            .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/connectSeconds out_of_range", "/rows/2/prompt pattern"]);
 
         (await Import(mine, "name,platform\r\nr1,none\r\n"))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/rows/2/platform unknown_platform"]);
+
+        async Task<string> Shown(string within, string fact)
+        {
+            var json = (await mine.Client.Call("GET", device)).Json;
+            return (within.Length > 0 ? json.GetProperty(within) : json).GetProperty(fact).GetRawText();
+        }
 
         static string Column(string fact) => fact.EndsWith("Id", StringComparison.Ordinal) ? fact[..^2] : fact;
     }

@@ -46,13 +46,13 @@ public sealed class SealTests
     [Fact]
     public void Same_secret_never_seals_to_the_same_bytes_but_has_the_same_fingerprint()
     {
-        using var secrets = new LoginSecrets(new Secret("one"u8.ToArray()), null, null, new Secret("two"u8.ToArray()));
+        using var secrets = new LoginSecrets(new Secret("one"u8.ToArray()), null, null, new Secret("two"u8.ToArray()), []);
         var (first, mark) = secrets.Seal(_key, "a");
         var (second, again) = secrets.Seal(_key, "b");
         second.Ct.ShouldNotBe(first.Ct);
         second.WrappedDek.ShouldNotBe(first.WrappedDek);
         again.ShouldBe(mark);
-        using var other = new LoginSecrets(new Secret("onetwo"u8.ToArray()), null, null, new Secret([]));
+        using var other = new LoginSecrets(new Secret("onetwo"u8.ToArray()), null, null, new Secret([]), []);
         other.Seal(_key, "a").Fingerprint.ShouldNotBe(mark);
         using var key = new TenantKey(1, RandomNumberGenerator.GetBytes(32));
         secrets.Seal(key, "a").Fingerprint.ShouldNotBe(mark);
@@ -67,7 +67,7 @@ public sealed class SealTests
     {
         var secret = JsonSerializer.Deserialize<Secret>("\"p\\u0040ss \\ud83d\\ude00\"")!;
         secret.Reveal().ShouldBe("p@ss 😀");
-        $"{new LoginSecrets(secret, secret, null, null)}".ShouldNotContain("p@ss");
+        $"{new LoginSecrets(secret, secret, null, null, [])}".ShouldNotContain("p@ss");
         Should.Throw<NotSupportedException>(() => JsonSerializer.Serialize(secret));
         Should.Throw<JsonException>(() => JsonSerializer.Deserialize<Secret>("\"\\ud800\""));
         Should.Throw<JsonException>(() => JsonSerializer.Deserialize<Secret>("\"a\\u0000\""));
@@ -108,7 +108,7 @@ public sealed class SealTests
     [Fact]
     public void Ciphertext_moved_to_another_credential_does_not_open()
     {
-        using var secrets = new LoginSecrets(new Secret("one"u8.ToArray()), null, null, null);
+        using var secrets = new LoginSecrets(new Secret("one"u8.ToArray()), null, null, null, []);
         var tenant = TenantId.New();
         var (first, second) = (Row(tenant), Row(tenant));
         first.Replace(secrets, _key, DateTimeOffset.UnixEpoch);

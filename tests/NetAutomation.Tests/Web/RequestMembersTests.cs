@@ -46,6 +46,11 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 ["enablePassword"] =
                     new("""{"password":"p","enablePassword":"one"}""", """{"password":"p","enablePassword":"two"}""") {
                         ShownAs = "fingerprint", Base = WithEnable },
+                ["answers"] =
+                    new(
+                        """{"password":"p","answers":[{"pattern":"a","answer":"one"}]}""",
+                        """{"password":"p","answers":[{"pattern":"a","answer":"two"}]}""") { ShownAs = "fingerprint" },
+                ["enableLevel"] = new("""{"enableLevel":2}""", """{"enableLevel":7}""") { Base = WithEnable },
             }),
             new("/v1/devices", "CreateDeviceRequest", "ChangeDeviceRequest",
                 $$"""{"name":"base","siteId":"{{site}}","address":"10.1.0.1","platform":"frr","credentialId":"{{login}}"}""", new()
@@ -59,6 +64,8 @@ public sealed class RequestMembersTests(PostgresServer postgres)
                 ["hostKeySha256"] = SampleOf($"\"SHA256:{new string('A', 43)}\"", $"\"SHA256:{new string('B', 43)}\""),
                 ["labels"] = SampleOf("""{"a":"1"}""", """{"a":"2","b":"3"}"""),
                 ["enabled"] = SampleOf("false", "true"),
+                ["connectionOptions"] =
+                    SampleOf("""{"connectSeconds":40,"firstQuestion":"y/n","firstAnswer":""}""", """{"prompt":"^a#$"}"""),
             }),
             new("/v1/windows", "WindowRequest", "ChangeWindowRequest",
                 """{"name":"base","kind":"allow","duration":"PT2H","timeZone":"UTC","cron":"0 3 * * *"}""", new()

@@ -17,7 +17,7 @@ internal sealed class DeviceTestQueue(SystemDb system, NetAutomationDb db)
     private const int Batch = 1000;
 
     // Longer than any test of so many devices takes.
-    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(180);
 
     /// <summary>The test served longest ago, of a tenant that has no lease; null where there is none.</summary>
     public async Task<LeasedTest?> Lease(CancellationToken cancel)

@@ -14,9 +14,10 @@ internal sealed record Tester(TenantId Tenant, string Principal, string Member, 
 /// <summary>How far a login to a device came.</summary>
 /// <param name="Stage">connector, allow_list, tcp, ssh or auth; null where nothing was tried.</param>
 /// <param name="Holder">The run that has the device for itself.</param>
+/// <param name="Message">What stopped it, and what helps.</param>
 internal sealed record TestedDevice(
     DeviceId Device, bool Reachable, string? Stage, string? Code = null, int? RttMs = null, string? HostKeySha256 = null,
-    RunId? Holder = null);
+    RunId? Holder = null, string? Message = null);
 
 /// <summary>
 /// Logs in to devices outside a run. A device that a run which writes has for itself is left alone. The first success pins the host key.
@@ -24,7 +25,11 @@ internal sealed record TestedDevice(
 internal sealed class DeviceTester(
     NetAutomationDb db, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, TimeProvider clock)
 {
+    // For the sandbox around a login.
+    private static readonly TimeSpan _aroundLogin = TimeSpan.FromSeconds(5);
+
     /// <summary>One result for each device. At most as many as one sandbox takes.</summary>
+    /// <param name="limit">How long it may take, more where a device's own options say so.</param>
     /// <param name="alone">A customer looks at this device alone: the audit log says so, and a disabled device is tested, too.</param>
     public async Task<IReadOnlyList<TestedDevice>> Test(
         Tester by, IReadOnlyCollection<DeviceId> devices, bool alone, TimeSpan limit, CancellationToken cancel)
@@ -69,7 +74,8 @@ internal sealed class DeviceTester(
             var reason = !known.TryGetValue(id, out var device) ? Deleted(id)
                 : !device.Enabled && !alone ? new TestedDevice(id, false, null, DeviceCode.DeviceDisabled)
                 : holders.TryGetValue(id, out var holder) ? InUse(id, holder)
-                : !linked.Contains(device.SiteId) ? new TestedDevice(id, false, "connector", DeviceCode.ConnectorAbsent)
+                : !linked.Contains(device.SiteId) ? new TestedDevice(
+                    id, false, "connector", DeviceCode.ConnectorAbsent, Message: "No connector of the device's site is attached.")
                 : null;
             if (reason is not null)
             {
@@ -100,6 +106,7 @@ internal sealed class DeviceTester(
         }
 
         SandboxDevice[] devices = [.. logins.Select(SandboxDevice.Of)];
+        var slowest = TimeSpan.FromSeconds(logins.Max(login => login.Options.ConnectSeconds ?? 0)) + _aroundLogin;
         var dials = devices.Zip(logins).ToDictionary(
             pair => pair.First.Name,
             pair => DeviceDial.OutsideRuns(tenant, pair.Second.SiteId, pair.Second.DeviceId, pair.Second.Address, pair.Second.Port),
@@ -110,7 +117,8 @@ internal sealed class DeviceTester(
         }
 
         return await launcher.Probe(
-            devices, (name, token) => DeviceStream.Open(dialler, dials[name], clock, token), limit, cancel);
+            devices, (name, token) => DeviceStream.Open(dialler, dials[name], clock, token), limit > slowest ? limit : slowest,
+            cancel);
     }
 
     private async Task<Dictionary<DeviceId, TestedDevice>> Record(
@@ -129,7 +137,8 @@ internal sealed class DeviceTester(
         {
             var id = login.DeviceId;
             var result = probe.Reachable || (probe.Code != DeviceCode.DeviceInUse && !holders.ContainsKey(id))
-                ? new TestedDevice(id, probe.Reachable, Stage(probe), probe.Code, probe.RttMs, probe.HostKeySha256)
+                ? new TestedDevice(
+                    id, probe.Reachable, Stage(probe), probe.Code, probe.RttMs, probe.HostKeySha256, Message: probe.Message)
                 : InUse(id, holders.TryGetValue(id, out var holder) ? holder : null);
             tested[id] = result;
             await Pin(by, login, probe, cancel);

@@ -10,7 +10,8 @@ namespace NetAutomation.Execution.Probe;
 /// <param name="Code">Stable code of what stopped it.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
 /// <param name="HostKeySha256">The key the device showed; pinned by the first successful test.</param>
-public sealed record DeviceTestView(bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256);
+/// <param name="Message">What stopped it, and what helps.</param>
+public sealed record DeviceTestView(bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? Message);
 
 internal static class TestDevice
 {
@@ -28,8 +29,8 @@ internal static class TestDevice
         return tested switch
         {
             { Code: DeviceCode.DeviceDeleted } => Web.Problems.NotFound.With(),
-            { Stage: { } stage } =>
-                TypedResults.Ok(new DeviceTestView(tested.Reachable, stage, tested.Code, tested.RttMs, tested.HostKeySha256)),
+            { Stage: { } stage } => TypedResults.Ok(
+                new DeviceTestView(tested.Reachable, stage, tested.Code, tested.RttMs, tested.HostKeySha256, tested.Message)),
             _ => Inventory.Problems.DeviceInUse.With(
                 tested.Holder is { } run ? $"Run {run} has the device until it ends or, where it is unknown, is resolved." : null),
         };

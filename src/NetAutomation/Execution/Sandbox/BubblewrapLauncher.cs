@@ -10,6 +10,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>Runs each job in namespaces of its own, made by bubblewrap.</summary>
 internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider clock) : ISandboxLauncher, IAsyncDisposable
 {
+    private const int MessageLimit = 2 * 1024;
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(10);
     private readonly ExecutionOptions _options = options.Value;
     private readonly Lock _filterLock = new();
@@ -85,8 +86,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             if (bytes is not null && JsonSerializer.Deserialize<JsonElement>(bytes) is var message
                 && message.GetProperty("event").ValueEquals("probe"))
             {
-                var name = message.GetProperty("device").GetString()!;
-                results[name] = Read(message, link, name);
+                var device = devices.First(each => message.GetProperty("device").ValueEquals(each.Name));
+                results[device.Name] = Read(message, link, device);
             }
         }
 
@@ -139,22 +140,29 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         }
     }
 
-    private static ProbeResult Read(JsonElement message, SandboxLink link, string device)
+    private static ProbeResult Read(JsonElement message, SandboxLink link, SandboxDevice device)
     {
         var stage = message.GetProperty("stage").GetString()!;
+        if (stage == "tcp")
+        {
+            return Silent(link, device.Name, timedOut: true);
+        }
+
         var code = message.GetProperty("code").GetString();
-        return stage == "tcp" ? Silent(link, device, timedOut: true) : new ProbeResult(
-            device, code is null, stage, code, Rtt(link, device), message.GetProperty("hostKeySha256").GetString(),
-            message.GetProperty("hostKey").GetString());
+        var text = new Scrubber(device.Secrets).Text(message.GetProperty("text").GetString()!, MessageLimit);
+        return new ProbeResult(
+            device.Name, code is null, stage, code, Rtt(link, device.Name), message.GetProperty("hostKeySha256").GetString(),
+            message.GetProperty("hostKey").GetString(), code is null ? null : text);
     }
 
     /// <param name="timedOut">False: the sandbox ended without a word.</param>
     private static ProbeResult Silent(SandboxLink link, string device, bool timedOut)
     {
         var code = timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError;
-        return link.Contacted(device)
-            ? new ProbeResult(device, false, "ssh", code, Rtt(link, device), null, null)
-            : new ProbeResult(device, false, "tcp", link.Refusal(device)?.Code ?? code, null, null, null);
+        var refusal = link.Contacted(device) ? null : link.Refusal(device);
+        return new ProbeResult(
+            device, false, link.Contacted(device) ? "ssh" : "tcp", refusal?.Code ?? code, Rtt(link, device), null, null,
+            refusal?.Message ?? FailureText.Describe(code, "The test failed."));
     }
 
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took
@@ -168,8 +176,15 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         {
             name = device.Name, address = link.AddressOf(device.Name),
             platform = platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null,
-            username = device.Username, password = device.Password, privateKey = device.PrivateKey,
-            enablePassword = device.EnablePassword, hostKeySha256 = device.HostKeySha256, hostKey = device.HostKey,
+            username = device.Username, password = device.Password, privateKey = device.PrivateKey, passphrase = device.Passphrase,
+            answers = device.Answers.Select(each => new { pattern = each.Pattern, answer = each.Answer }), enable = device.Enables,
+            enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
+            hostKey = device.HostKey,
+            options = new
+            {
+                connectSeconds = device.Options.ConnectSeconds, commandSeconds = device.Options.CommandSeconds,
+                prompt = device.Options.Prompt, firstQuestion = device.Options.FirstQuestion, firstAnswer = device.Options.FirstAnswer,
+            },
         });
 
     private string Filter()

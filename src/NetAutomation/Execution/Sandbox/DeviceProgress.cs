@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using NetAutomation.Runs;
@@ -17,18 +18,19 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private string? _code;
     private string _message = "";
     private JsonElement? _result;
+    private IReadOnlyList<SandboxArtifact> _handedOver = [];
+    private string? _lost;
     private bool _excluded;
     private bool _changed;
     private bool _taskDone;
     private bool _inTask;
-    private bool _lost;
 
     public string Name => name;
 
     public bool Started { get; private set; }
 
-    /// <summary>The block handed over its result, which it does last.</summary>
-    public bool Done => _result is not null;
+    /// <summary>The block handed over its result, which it does last, and nothing of what it handed over is missing.</summary>
+    public bool Done => _result is not null && _lost is null;
 
     /// <summary>The last outcome that was announced: a later fault is announced, too.</summary>
     public SandboxDeviceResult? Announced { get; set; }
@@ -43,10 +45,11 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     public void Exclude(string code, string text)
     {
         _excluded = true;
-        Fail(code, text);
+        (_code, _message) = (code, FailureText.Describe(code, text));
     }
 
-    public void Task(string status, bool changed, string text, string diff, bool ignored)
+    /// <param name="code">Why the task failed, where our own code inside the sandbox knows.</param>
+    public void Task(string status, bool changed, string text, string diff, bool ignored, string? code)
     {
         _inTask = status == "retry";
         _changed |= changed && status == "ok";
@@ -58,31 +61,67 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _taskDone |= status == "ok";
         if (status == "unreachable")
         {
-            Fail(DeviceCode.ConnectTimeout, text);
+            (_code, _message) = code is null
+                ? (DeviceCode.ConnectTimeout, FailureText.Describe(DeviceCode.ConnectTimeout, text)) : FailureText.Read(text, code);
         }
         else if (status == "failed" && !ignored && _code is null)
         {
             // Only the first: a rescue that fails afterwards reports a failure of its own.
-            Fail(FailureText.Classify(text), text);
+            (_code, _message) = FailureText.Read(text, code);
         }
     }
 
-    public void Result(JsonElement result) => _result = scrubber.Json(result, ResultLimit);
+    /// <summary>Something of what the block says did not arrive: whatever else arrives, the device is not done.</summary>
+    public void Lose(string what) => _lost ??= what;
 
-    public void Artifact(string artifact, byte[] piece)
+    /// <param name="artifacts">What was handed over before: size and SHA-256 by name.</param>
+    public void Result(JsonElement result, JsonElement artifacts)
     {
-        if (!_artifacts.TryGetValue(artifact, out var content) && _artifacts.Count < ArtifactCount)
+        _result = scrubber.Json(result, ResultLimit);
+        if (_result is null)
         {
-            _artifacts[artifact] = content = new MemoryStream();
+            Lose($"The block's result is larger than {ResultLimit >> 10} KiB, or cannot be shown.");
         }
 
-        if (content is not null && content.Length + piece.Length <= ArtifactLimit)
+        var handedOver = new List<SandboxArtifact>();
+        foreach (var artifact in artifacts.EnumerateObject())
         {
-            content.Write(piece);
+            if (Arrived(artifact.Name, artifact.Value) is not { } content)
+            {
+                Lose($"The artifact {artifact.Name} did not arrive whole.");
+            }
+            else if (scrubber.Artifact(content) is not { } scrubbed)
+            {
+                Lose($"The artifact {artifact.Name} cannot be shown.");
+            }
+            else
+            {
+                handedOver.Add(new SandboxArtifact(scrubber.Text(artifact.Name, 100), scrubbed));
+            }
+        }
+
+        _handedOver = handedOver;
+    }
+
+    /// <param name="first">The artifact begins with this piece, in place of one of the same name.</param>
+    public void Artifact(string artifact, bool first, byte[] piece)
+    {
+        if (first && (_artifacts.ContainsKey(artifact) || _artifacts.Count < ArtifactCount))
+        {
+            _artifacts[artifact] = new MemoryStream();
+        }
+
+        if (!_artifacts.TryGetValue(artifact, out var content))
+        {
+            Lose($"The block handed over more than {ArtifactCount} artifacts.");
+        }
+        else if (content.Length + piece.Length > ArtifactLimit)
+        {
+            Lose($"The artifact {artifact} is larger than {ArtifactLimit >> 20} MiB.");
         }
         else
         {
-            _lost = true;
+            content.Write(piece);
         }
     }
 
@@ -90,19 +129,24 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     /// <param name="stopCode">Why the run ended early, null if it did not.</param>
     public SandboxDeviceResult Conclude(bool? failed, bool ended, string? stopCode)
     {
-        if (_lost)
-        {
-            return Make(DeviceOutcome.Failed, DeviceCode.InternalError, "An artifact was larger than allowed.");
-        }
-
         if (_excluded || failed == true)
         {
             return Failure();
         }
 
-        if (Done || (failed == false && ended && stopCode is null))
+        if (_lost is not null)
+        {
+            return Make(DeviceOutcome.Failed, DeviceCode.InternalError, _lost);
+        }
+
+        if (Done)
         {
             return Make(_changed ? DeviceOutcome.Changed : DeviceOutcome.Ok, null, null);
+        }
+
+        if (failed == false && ended && stopCode is null)
+        {
+            return Make(DeviceOutcome.Failed, DeviceCode.InternalError, "The block ended without a result.");
         }
 
         // Between two tasks, with nothing changed so far: the device is as it was.
@@ -120,13 +164,16 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     {
         // Ansible has many words for a refused stream. Where the block never had a stream, the refusal itself gives the reason.
         var refusal = !link.Opened(name) ? link.Refusal(name) : null;
-        var code = refusal?.Code ?? _code ?? DeviceCode.TaskFailed;
-        var message = refusal?.Message ?? FailureText.Describe(code, _message);
+        var code = refusal?.Code ?? _code ?? (_lost is null ? DeviceCode.TaskFailed : DeviceCode.InternalError);
+        var message = refusal?.Message ?? (_code is null ? _lost : null) ?? _message;
         var reached = refusal is null && (_taskDone || _code != DeviceCode.ConnectTimeout);
         return Make(reached ? DeviceOutcome.Failed : DeviceOutcome.Unreachable, code, message);
     }
 
-    private void Fail(string code, string text) => (_code, _message) = (code, text);
+    private byte[]? Arrived(string artifact, JsonElement told) =>
+        _artifacts.TryGetValue(artifact, out var content) && content.ToArray() is var bytes
+        && bytes.Length == told.GetProperty("size").GetInt64()
+        && Convert.ToHexStringLower(SHA256.HashData(bytes)) == told.GetProperty("sha256").GetString() ? bytes : null;
 
     private SandboxDeviceResult Make(DeviceOutcome outcome, string? code, string? message) => new(
         name,
@@ -136,9 +183,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         code,
         message is null ? null : scrubber.Text(message, MessageLimit),
         _diff.ToString(),
-        _result,
-        [.. _artifacts.Select(
-            artifact => new SandboxArtifact(scrubber.Text(artifact.Key, 100), scrubber.Artifact(artifact.Value.ToArray())))]);
+        Done ? _result : null,
+        Done ? _handedOver : []);
 
     private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch
     {
@@ -146,7 +192,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         DeviceOutcome.Changed => true,
         _ when _changed && !job.Check => true,
         // Refused before anything could be sent to it.
-        _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.NotAllowed => false,
+        _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.KeyUnreadable
+            or DeviceCode.NotAllowed or DeviceCode.PasswordExpired or DeviceCode.SshIncompatible or DeviceCode.TooManySessions => false,
         _ => null,
     };
 }

@@ -1,8 +1,11 @@
+using System.Collections.Frozen;
+
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
-/// network_cli connects inside the first task, so dead hosts and wrong passwords arrive as failed tasks and only their
-/// text tells them apart (ansible.netcommon network_cli.py, ansible paramiko_ssh.py).
+/// Why a device failed. Our own code inside the sandbox says so by a code. network_cli connects inside the first task, so dead hosts and
+/// wrong passwords arrive as failed tasks, and only their text tells them apart (ansible.netcommon network_cli.py, ansible
+/// paramiko_ssh.py).
 /// </summary>
 internal static class FailureText
 {
@@ -26,8 +29,22 @@ internal static class FailureText
         ("Internal error", DeviceCode.InternalError),
     ];
 
-    public static string Classify(string text) =>
-        Array.Find(_known, known => text.Contains(known.Text, StringComparison.OrdinalIgnoreCase)).Code ?? DeviceCode.TaskFailed;
+    private static readonly FrozenSet<string> _codes =
+        typeof(DeviceCode).GetFields().Select(field => (string)field.GetRawConstantValue()!).ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>The device's code and message.</summary>
+    /// <param name="told">The code that came with the text, if one did. It stands, and so does the text, which is our own.</param>
+    public static (string Code, string Message) Read(string text, string? told)
+    {
+        if (told is not null && _codes.Contains(told))
+        {
+            return (told, text);
+        }
+
+        var code =
+            Array.Find(_known, known => text.Contains(known.Text, StringComparison.OrdinalIgnoreCase)).Code ?? DeviceCode.TaskFailed;
+        return (code, Describe(code, text));
+    }
 
     /// <summary>Connection faults name loopback addresses of the sandbox, which mean nothing to a customer.</summary>
     public static string Describe(string code, string text) => code switch

@@ -32,11 +32,31 @@ internal sealed partial record SandboxDevice(
     string? HostKeySha256,
     string? HostKey)
 {
+    /// <summary>Opens the private key.</summary>
+    public string? Passphrase { get; init; }
+
+    /// <summary>Answers to questions of the login, by a pattern of the question.</summary>
+    public IReadOnlyList<(string Pattern, string Answer)> Answers { get; init; } = [];
+
+    /// <summary>The login enters the privileged mode, which may need no password.</summary>
+    public bool Enables { get; init; } = EnablePassword is not null;
+
+    /// <summary>The privilege level that it asks for; null for the highest.</summary>
+    public int? EnableLevel { get; init; }
+
+    public ConnectionOptions Options { get; init; } = new();
+
     public static SandboxDevice Of(DeviceLogin device) => new(
         device.DeviceId.ToString(), device.Platform, device.Port, device.Username, device.Password?.Reveal(), device.PrivateKey?.Reveal(),
-        device.Enable?.Reveal(), device.HostKeySha256, device.HostKey);
+        device.Enable?.Reveal(), device.HostKeySha256, device.HostKey)
+    {
+        Passphrase = device.Passphrase?.Reveal(), Answers = [.. device.Answers.Select(each => (each.Pattern, each.Answer.Reveal()))],
+        Enables = device.Enables, EnableLevel = device.EnableLevel, Options = device.Options,
+    };
 
-    public IEnumerable<string> Secrets => new[] { Password, PrivateKey, EnablePassword }.OfType<string>();
+    /// <summary>What must not come back. An answer of a few characters stands in any text.</summary>
+    public IEnumerable<string> Secrets => new[] { Password, PrivateKey, Passphrase, EnablePassword }.OfType<string>()
+        .Concat(Answers.Select(each => each.Answer).Where(answer => answer.Length >= 4));
 
     /// <summary>An alias Ansible takes for a host name and nothing else, and which is safe as a file name.</summary>
     public static bool IsAlias(string name) => Alias.IsMatch(name) && name is not ("all" or "ungrouped" or "localhost");

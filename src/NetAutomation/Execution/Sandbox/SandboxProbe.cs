@@ -5,6 +5,10 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>Whether sandboxes can be made on this host. Asked at start: a worker that cannot isolate must not run.</summary>
 internal static class SandboxProbe
 {
+    // asyncssh is looked for only: it takes long to import, and few devices need it.
+    private const string Imports =
+        "import paramiko, ansible, importlib.util; assert importlib.util.find_spec('asyncssh'), 'package python3-asyncssh'";
+
     /// <summary>The faults, in words an administrator can act on; empty if a sandbox could be made.</summary>
     public static async Task<IReadOnlyList<string>> Check(ExecutionOptions options, CancellationToken cancel = default)
     {
@@ -24,7 +28,8 @@ internal static class SandboxProbe
             new[] { options.Bubblewrap, options.AnsiblePlaybook, options.Python, "/usr/bin/prlimit", "/usr/bin/setpriv", "/usr/bin/choom" }
             .Where(program => !File.Exists(program))
             .Select(
-                program => $"{program} is missing (packages: bubblewrap ansible python3 python3-seccomp python3-paramiko util-linux)."));
+                program => $"{program} is missing (packages: bubblewrap ansible python3 python3-asyncssh python3-paramiko python3-seccomp "
+                    + "util-linux)."));
         if (!File.Exists(Path.Combine(options.AnsibleDirectory, "sandbox", "init.py")))
         {
             faults.Add($"Execution:AnsibleDirectory ({options.AnsibleDirectory}) does not hold sandbox/init.py.");
@@ -41,7 +46,7 @@ internal static class SandboxProbe
             var start =
                 BubblewrapCommand.Build(
                     options, WriteFilter(options), place.InfoPath, place.LinkDirectory, content: null,
-                    [options.Python, "-I", "-c", "import paramiko, ansible"]);
+                    [options.Python, "-I", "-c", Imports]);
             var (code, error) = await Run(start, cancel);
             if (code != 0)
             {

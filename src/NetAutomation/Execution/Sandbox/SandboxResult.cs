@@ -20,13 +20,20 @@ internal static class DeviceCode
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
     public const string IdleTimeout = "idle_timeout";
+    public const string IncompleteOutput = "incomplete_output";
     public const string InternalError = "internal_error";
+    public const string KeyUnreadable = "key_unreadable";
     public const string MaxFailures = "max_failures";
+    public const string NeedsAnswer = "needs_answer";
     public const string NotAllowed = "not_allowed";
     public const string NotVerified = "not_verified";
+    public const string Pager = "pager";
+    public const string PasswordExpired = "password_expired";
     public const string SecretRotated = "secret_rotated";
+    public const string SshIncompatible = "ssh_incompatible";
     public const string StaleFence = "stale_fence";
     public const string TaskFailed = "task_failed";
+    public const string TooManySessions = "too_many_sessions";
     public const string UnknownPlatform = "unknown_platform";
     public const string Unreachable = "unreachable";
     public const string Verified = "verified";
@@ -61,8 +68,9 @@ internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? De
 /// <param name="Name">The device.</param>
 /// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
+/// <param name="Message">What stopped it, and what helps.</param>
 internal sealed record ProbeResult(
-    string Name, bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey);
+    string Name, bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey, string? Message);
 
 /// <summary>Thrown by a dial that knows why it was refused; the code becomes the device's code.</summary>
 internal sealed class DialRefusedException(string code, string message) : Exception(message)

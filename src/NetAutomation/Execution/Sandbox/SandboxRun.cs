@@ -170,7 +170,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         Interlocked.Exchange(ref _lastEvent, clock.GetTimestamp());
         if (line is null)
         {
-            await Emit("output", null, new JsonObject { ["text"] = "[a line was too long and is left out]" });
+            await LoseLine("a line was too long");
             return;
         }
 
@@ -180,8 +180,19 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            await Emit("output", null, new JsonObject { ["text"] = "[a line was not understood and is left out]" });
+            await LoseLine("a line was not understood");
         }
+    }
+
+    // It may have been about any device that is still under way.
+    private async Task LoseLine(string why)
+    {
+        foreach (var device in _devices.Values.Where(device => !device.Done))
+        {
+            device.Lose($"Something that the block said was lost: {why}.");
+        }
+
+        await Emit("output", null, new JsonObject { ["text"] = $"[{why} and is left out]" });
     }
 
     private async Task Dispatch(JsonElement message)
@@ -223,10 +234,15 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 await TaskDone(device, message);
                 break;
             case "artifact":
-                device.Artifact(message.GetProperty("name").GetString()!, message.GetProperty("data").GetBytesFromBase64());
+                device.Artifact(
+                    message.GetProperty("name").GetString()!, message.GetProperty("first").GetBoolean(),
+                    message.GetProperty("data").GetBytesFromBase64());
+                break;
+            case "lost":
+                device.Lose($"Something that the block said was lost: {message.GetProperty("text").GetString()}");
                 break;
             case "result":
-                device.Result(message.GetProperty("result"));
+                device.Result(message.GetProperty("result"), message.GetProperty("artifacts"));
                 await Announce(device, device.Conclude(null, ended: false, null));
                 break;
         }
@@ -239,7 +255,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         var text = message.GetProperty("text").GetString()!;
         var task = message.GetProperty("task").GetString()!;
         var ignored = message.TryGetProperty("ignored", out var flag) && flag.GetBoolean();
-        device.Task(status, changed, text, message.GetProperty("diff").GetString()!, ignored);
+        device.Task(status, changed, text, message.GetProperty("diff").GetString()!, ignored, message.GetProperty("code").GetString());
         if (status != "skipped")
         {
             await Emit(

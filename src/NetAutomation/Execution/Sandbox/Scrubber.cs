@@ -28,7 +28,9 @@ internal sealed partial class Scrubber
     }
 
     /// <summary>Text for people: cleaned, masked and at most <paramref name="limit"/> characters.</summary>
-    public string Text(string text, int limit)
+    public string Text(string text, int limit) => Scrubbed(text, limit) ?? Withheld;
+
+    private string? Scrubbed(string text, int limit)
     {
         try
         {
@@ -41,27 +43,26 @@ internal sealed partial class Scrubber
         }
         catch (Exception)
         {
-            return Withheld;
+            return null;
         }
     }
 
-    /// <summary>The same for every name and string of a JSON value; one that is too long becomes <c>{"truncated":true}</c>.</summary>
-    public JsonElement Json(JsonElement value, int limit)
+    /// <summary>The same for every name and string of a JSON value; null where it is too long or cannot be scrubbed.</summary>
+    public JsonElement? Json(JsonElement value, int limit)
     {
         try
         {
             var scrubbed = JsonSerializer.SerializeToElement(Node(value, limit));
-            return Encoding.UTF8.GetByteCount(scrubbed.GetRawText()) <= limit
-                ? scrubbed : JsonSerializer.SerializeToElement(new { truncated = true });
+            return Encoding.UTF8.GetByteCount(scrubbed.GetRawText()) <= limit ? scrubbed : null;
         }
         catch (Exception)
         {
-            return JsonSerializer.SerializeToElement(new { withheld = true });
+            return null;
         }
     }
 
-    /// <summary>An artifact keeps its bytes except for secrets: it is data, not a message.</summary>
-    public byte[] Artifact(byte[] content)
+    /// <summary>An artifact keeps its bytes except for secrets: it is data, not a message. Null where it cannot be scrubbed.</summary>
+    public byte[]? Artifact(byte[] content)
     {
         try
         {
@@ -73,7 +74,7 @@ internal sealed partial class Scrubber
         }
         catch (Exception)
         {
-            return Encoding.UTF8.GetBytes(Withheld);
+            return null;
         }
     }
 
@@ -102,14 +103,17 @@ internal sealed partial class Scrubber
         // Assigned, not added: two names may become one when scrubbed.
         JsonValueKind.Object => value.EnumerateObject().Aggregate(new JsonObject(), (node, member) =>
         {
-            node[Text(member.Name, 200)] = Node(member.Value, limit);
+            node[Whole(member.Name, 200)] = Node(member.Value, limit);
             return node;
         }),
         JsonValueKind.Array => new JsonArray([.. value.EnumerateArray().Select(item => Node(item, limit))]),
-        JsonValueKind.String => Text(value.GetString()!, limit),
+        JsonValueKind.String => Whole(value.GetString()!, limit),
         JsonValueKind.Number => Masked(value.GetRawText()) is var raw && raw == value.GetRawText() ? JsonNode.Parse(raw) : Mask,
         _ => JsonNode.Parse(value.GetRawText()),
     };
+
+    private string Whole(string text, int limit) =>
+        Scrubbed(text, limit) ?? throw new InvalidOperationException("Text that cannot be scrubbed.");
 
     private static IEnumerable<string> Spellings(string secret)
     {

@@ -16,7 +16,9 @@ internal static class ChangeCredential
         {
             credential.Name = body.Name ?? credential.Name;
             credential.Username = body.Username ?? credential.Username;
-            if (CredentialRules.Faults(credential.Name, credential.Username, credential.Kind, secrets) is { Count: > 0 } faults)
+            credential.EnableLevel = body.EnableLevel ?? credential.EnableLevel;
+            if (CredentialRules.Faults(credential.Name, credential.Username, credential.Kind, credential.EnableLevel, secrets)
+                is { Count: > 0 } faults)
             {
                 return new Problem(Web.Problems.Refused, errors: faults);
             }
@@ -28,7 +30,7 @@ internal static class ChangeCredential
             }
 
             return new Changed(
-                new { credential.Name, credential.Username, credential.Fingerprint },
+                new { credential.Name, credential.Username, credential.EnableLevel, credential.Fingerprint },
                 secrets is null ? "credential.changed" : "credential.rotated");
         });
     }

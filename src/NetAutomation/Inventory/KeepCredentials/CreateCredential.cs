@@ -13,14 +13,14 @@ internal static class CreateCredential
         CreateCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
         using var secrets = body.Secrets();
-        if (CredentialRules.Faults(body.Name, body.Username, body.Kind, secrets) is { Count: > 0 } faults)
+        if (CredentialRules.Faults(body.Name, body.Username, body.Kind, body.EnableLevel, secrets) is { Count: > 0 } faults)
         {
             return new Problem(Web.Problems.Refused, errors: faults);
         }
 
         var credential = new Credential(call.Caller.Tenant, CredentialId.New(), body.Kind, clock.GetUtcNow())
         {
-            Name = body.Name, Username = body.Username ?? "",
+            Name = body.Name, Username = body.Username ?? "", EnableLevel = body.EnableLevel,
         };
         using (var key = await keys.Current(call.Db, call.Caller.Tenant, call.Cancel))
         {

@@ -14,10 +14,11 @@ namespace NetAutomation.Inventory.KeepDevices;
 /// <param name="HostKeySha256">Pinned SSH host key; null until it is given or first seen.</param>
 /// <param name="Labels">For selectors.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>
+/// <param name="ConnectionOptions">How it is logged in to where it differs from its platform.</param>
 /// <param name="CreatedAt">When it was added.</param>
 public sealed record DeviceResource(
     DeviceId Id, string Name, SiteId SiteId, string Address, int Port, string Platform, CredentialId CredentialId, string? HostKeySha256,
-    IReadOnlyDictionary<string, string> Labels, bool Enabled, DateTimeOffset CreatedAt)
+    IReadOnlyDictionary<string, string> Labels, bool Enabled, ConnectionOptions ConnectionOptions, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<DeviceKind, Device, DeviceResource> Rows = new(
         "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken),
@@ -25,7 +26,7 @@ public sealed record DeviceResource(
 
     internal static DeviceResource Of(Device row) => new(
         row.Id, Name: row.Name, row.SiteId, Address: row.Address, row.Port, Platform: row.Platform, row.CredentialId, row.HostKeySha256,
-        row.Labels, row.Enabled, row.CreatedAt);
+        row.Labels, row.Enabled, row.ConnectionOptions, row.CreatedAt);
 }
 
 /// <summary>A new device.</summary>
@@ -38,6 +39,7 @@ public sealed record DeviceResource(
 /// <param name="HostKeySha256">SSH host key in OpenSSH's form <c>SHA256:…</c>; absent: pinned when first seen.</param>
 /// <param name="Labels">Up to 64, in Kubernetes' syntax.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>
+/// <param name="ConnectionOptions">How it is logged in to where it differs from its platform.</param>
 public sealed record CreateDeviceRequest(
     string Name,
     SiteId SiteId,
@@ -47,7 +49,8 @@ public sealed record CreateDeviceRequest(
     int Port = 22,
     string? HostKeySha256 = null,
     Dictionary<string, string>? Labels = null,
-    bool Enabled = true)
+    bool Enabled = true,
+    ConnectionOptions? ConnectionOptions = null)
 {
     internal DeviceFacts Facts() => new()
     {
@@ -60,6 +63,7 @@ public sealed record CreateDeviceRequest(
         HostKeySha256 = HostKeySha256,
         Labels = Labels ?? [],
         Enabled = Enabled,
+        ConnectionOptions = ConnectionOptions ?? new(),
     };
 }
 
@@ -74,6 +78,7 @@ public sealed record CreateDeviceRequest(
 /// pinned.</param>
 /// <param name="Labels">Replaces all labels.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>
+/// <param name="ConnectionOptions">Replaces all of them; <c>{}</c> leaves everything to the platform.</param>
 public sealed record ChangeDeviceRequest(
     string? Name = null,
     SiteId? SiteId = null,
@@ -83,7 +88,8 @@ public sealed record ChangeDeviceRequest(
     CredentialId? CredentialId = null,
     string? HostKeySha256 = null,
     Dictionary<string, string>? Labels = null,
-    bool? Enabled = null)
+    bool? Enabled = null,
+    ConnectionOptions? ConnectionOptions = null)
 {
     internal DeviceFacts Over(DeviceFacts facts) => new()
     {
@@ -96,5 +102,6 @@ public sealed record ChangeDeviceRequest(
         HostKeySha256 = HostKeySha256 is "" ? null : HostKeySha256 ?? facts.HostKeySha256,
         Labels = Labels ?? facts.Labels,
         Enabled = Enabled ?? facts.Enabled,
+        ConnectionOptions = ConnectionOptions ?? facts.ConnectionOptions,
     };
 }

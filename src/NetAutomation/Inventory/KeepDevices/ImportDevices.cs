@@ -18,7 +18,8 @@ public sealed record DeviceImportReply(bool DryRun, int Created, int Updated, in
 
 /// <summary>
 /// Upserts devices by name from CSV (RFC 4180), all or nothing. Columns: name, site, address, port, platform, credential, hostKeySha256,
-/// labels (<c>key=value;key=value</c>), enabled. An absent column or an empty cell leaves a device's value as it is.
+/// labels (<c>key=value;key=value</c>), enabled, and one for each of the connection options. An absent column or an empty cell leaves a
+/// device's value as it is.
 /// </summary>
 internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOptions> options, Caller caller, TimeProvider clock)
 {

@@ -8,7 +8,10 @@ namespace NetAutomation.Inventory.KeepDevices;
 internal sealed class ImportRow(int number, Dictionary<string, string> cells)
 {
     public static readonly string[] Columns =
-        ["name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled"];
+    [
+        "name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled", "connectSeconds",
+        "commandSeconds", "prompt", "firstQuestion", "firstAnswer",
+    ];
 
     public int Number { get; } = number;
 
@@ -23,15 +26,22 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         Name = Name,
         SiteId = Named("site", sites, known?.SiteId),
         Address = cells.GetValueOrDefault("address") ?? known?.Address ?? "",
-        Port = Read(
-            "port", known?.Port ?? 22,
-            text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null),
+        Port = Number("port") ?? known?.Port ?? 22,
         Platform = cells.GetValueOrDefault("platform") ?? known?.Platform ?? Missing("platform"),
         CredentialId = Named("credential", credentials, known?.CredentialId),
         HostKeySha256 = cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
         Labels = LabelCells() ?? known?.Labels ?? [],
-        Enabled = Read("enabled", known?.Enabled ?? true, text => bool.TryParse(text, out var enabled) ? enabled : null),
+        Enabled = Read<bool>("enabled", text => bool.TryParse(text, out var enabled) ? enabled : null) ?? known?.Enabled ?? true,
+        ConnectionOptions = Options(known?.ConnectionOptions ?? new()),
     };
+
+    private ConnectionOptions Options(ConnectionOptions known) => new(
+        Number("connectSeconds") ?? known.ConnectSeconds, Number("commandSeconds") ?? known.CommandSeconds,
+        cells.GetValueOrDefault("prompt") ?? known.Prompt, cells.GetValueOrDefault("firstQuestion") ?? known.FirstQuestion,
+        cells.GetValueOrDefault("firstAnswer") ?? known.FirstAnswer);
+
+    private int? Number(string column) => Read<int>(
+        column, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null);
 
     private Id<TKind> Named<TKind>(string column, Dictionary<string, Id<TKind>> ids, Id<TKind>? known)
         where TKind : IIdKind
@@ -53,21 +63,21 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         return default;
     }
 
-    private T Read<T>(string column, T otherwise, Func<string, T?> read)
+    private T? Read<T>(string column, Func<string, T?> read)
         where T : struct
     {
         if (!cells.TryGetValue(column, out var text))
         {
-            return otherwise;
+            return null;
         }
 
-        if (read(text) is { } value)
+        var value = read(text);
+        if (value is null)
         {
-            return value;
+            Fault(column, "type", "cannot be read");
         }
 
-        Fault(column, "type", "cannot be read");
-        return otherwise;
+        return value;
     }
 
     private Dictionary<string, string>? LabelCells()

@@ -11,6 +11,9 @@ internal sealed record Credential(TenantId TenantId, CredentialId Id, LoginKind 
 
     public required string Username { get; set; }
 
+    /// <summary>The privilege level that a login of the kind enable asks for; null for the highest.</summary>
+    public int? EnableLevel { get; set; }
+
     public string Fingerprint { get; private set; } = "";
 
     public int Version { get; set; } = 1;

@@ -29,6 +29,8 @@ internal partial record DeviceFacts
 
     public required bool Enabled { get; init; }
 
+    public required ConnectionOptions ConnectionOptions { get; init; }
+
     // Names that Ansible reserves for hosts and groups.
     private static readonly HashSet<string> _reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
@@ -66,6 +68,8 @@ internal partial record DeviceFacts
         }
 
         faults.AddRange(Rules.Labels.Faults(Labels, $"{at}/labels"));
+        // A row of a file has a column for each option.
+        faults.AddRange(ConnectionRules.Faults(ConnectionOptions, at.Length == 0 ? "/connectionOptions" : at));
         return (this with { Address = address ?? Address }, faults);
     }
 

@@ -1,11 +1,14 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace NetAutomation.Inventory.Seal;
 
 /// <summary>The secrets of one credential while they are in memory.</summary>
-internal sealed record LoginSecrets(Secret? Password, Secret? PrivateKey, Secret? Passphrase, Secret? Enable) : IDisposable
+internal sealed record LoginSecrets(
+    Secret? Password, Secret? PrivateKey, Secret? Passphrase, Secret? Enable, IReadOnlyList<LoginAnswer> Answers) : IDisposable
 {
+    private const int Fixed = 4;
     private const int FingerprintBytes = 16;
 
     /// <summary>Seals the secrets; the fingerprint tells equal secrets of one tenant, and nothing to anyone without its key.</summary>
@@ -27,19 +30,18 @@ internal sealed record LoginSecrets(Secret? Password, Secret? PrivateKey, Secret
 
     public static LoginSecrets Unpack(ReadOnlySpan<byte> plain)
     {
-        var parts = new Secret?[4];
-        for (var i = 0; i < parts.Length; i++)
+        var parts = new List<Secret?>();
+        while (plain.Length > 0)
         {
             var length = BinaryPrimitives.ReadInt32BigEndian(plain);
             plain = plain[4..];
-            if (length >= 0)
-            {
-                parts[i] = new Secret(plain[..length].ToArray());
-                plain = plain[length..];
-            }
+            parts.Add(length < 0 ? null : new Secret(plain[..length].ToArray()));
+            plain = plain[Math.Max(length, 0)..];
         }
 
-        return new LoginSecrets(parts[0], parts[1], parts[2], parts[3]);
+        return new LoginSecrets(
+            parts[0], parts[1], parts[2], parts[3],
+            [.. parts.Skip(Fixed).Chunk(2).Select(pair => new LoginAnswer(pair[0]!.Reveal(), pair[1]!))]);
     }
 
     public void Dispose()
@@ -50,9 +52,15 @@ internal sealed record LoginSecrets(Secret? Password, Secret? PrivateKey, Secret
         }
     }
 
-    private Secret?[] Parts() => [Password, PrivateKey, Passphrase, Enable];
+    private Secret?[] Parts() =>
+    [
+        Password, PrivateKey, Passphrase, Enable,
+        .. Answers.SelectMany(each => new[] { new Secret(Encoding.UTF8.GetBytes(each.Pattern)), each.Answer }),
+    ];
 
-    /// <summary>Four parts, each with its length in front; -1 where it is absent.</summary>
+    /// <summary>
+    /// Four parts, then pattern and answer of each answer; each part has its length in front, -1 where it is absent.
+    /// </summary>
     private byte[] Pack()
     {
         var plain = new byte[Parts().Sum(part => 4 + (part?.Utf8().Length ?? 0))];

@@ -28,6 +28,9 @@ internal sealed class InventoryConfigurations
             new ValueComparer<Dictionary<string, string>>(
                 (a, b) => Labels.Same(a!, b!), labels => labels.Count,
                 labels => new Dictionary<string, string>(labels, StringComparer.Ordinal)));
+        builder.Property(device => device.ConnectionOptions).HasColumnType("jsonb").HasConversion(
+            options => JsonSerializer.Serialize(options, Json.Api),
+            text => JsonSerializer.Deserialize<ConnectionOptions>(text, Json.Api)!);
     }
 
     public void Configure(EntityTypeBuilder<Credential> builder)

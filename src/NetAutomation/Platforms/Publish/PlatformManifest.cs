@@ -77,10 +77,25 @@ internal sealed record PlatformManifest(
             yield return fault;
         }
 
+        if (Terminal?.LoginSeconds is < 5 or > 120)
+        {
+            yield return ("/terminal/loginSeconds", "5 to 120");
+        }
+
+        // A run in which nothing happens for longer is stopped.
+        if (Terminal?.CommandSeconds is < 5 or > 240)
+        {
+            yield return ("/terminal/commandSeconds", "5 to 240");
+        }
+
         var patterns = new (string Pointer, IEnumerable<string> Texts)[]
         {
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
+            ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
+            ("/terminal/questions", Terminal?.Questions?.Keys.ToArray() ?? []),
+            ("/terminal/modes", Terminal?.Modes is { } modes ? [modes] : []),
+            ("/terminal/pager", Terminal?.Pager is { } pager ? [pager.Pattern] : []),
         };
         foreach (var (pointer, _) in patterns.Where(pattern => pattern.Texts.Any(text => !ContentManifest.IsPattern(text))))
         {
@@ -203,5 +218,17 @@ internal sealed record PlatformObject(
 internal sealed record PlatformInheritance(string By, string[] Settings);
 
 /// <summary>How its terminal differs from what the collection's plugin expects.</summary>
+/// <param name="Errors">Lines that tell of a refusal, beside those of the plugin.</param>
+/// <param name="Noise">Lines that the device prints whenever it likes.</param>
+/// <param name="Questions">What waits for an answer, with the answer.</param>
+/// <param name="Modes">What stands between the device's name and the last character of its prompt in configuration mode.</param>
 internal sealed record PlatformTerminal(
-    string[]? Prompts = null, string? Question = null, string? Answer = null, int? CommandSeconds = null);
+    string[]? Prompts = null, string? Question = null, string? Answer = null, int? LoginSeconds = null, int? CommandSeconds = null,
+    string[]? Errors = null, string[]? Noise = null, Dictionary<string, string>? Questions = null, string? Modes = null,
+    PlatformPager? Pager = null);
+
+/// <summary>What shows an answer page by page.</summary>
+/// <param name="Pattern">The whole line in which it waits.</param>
+/// <param name="Key">What shows the next page.</param>
+/// <param name="Off">The command that switches it off.</param>
+internal sealed record PlatformPager(string Pattern, string Key, string? Off = null);
