@@ -17,6 +17,7 @@ class Grammar:
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
         self.leave = data.get("leave", "exit")
+        self._renames = re.compile(data["renames"]) if "renames" in data else None
         self._ends = re.compile(data["ends"]) if "ends" in data else None
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
         self.kinds = [Kind(each) for each in data.get("objects", [])]
@@ -24,7 +25,7 @@ class Grammar:
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
         found, lost, above = [], [], []
-        for line in text.splitlines():
+        for line in text.split("\n"):  # splitlines() ends a line at characters that a device may have in one
             bare = line.strip(" \t\r")
             if not bare or bare.startswith(self.comment) or self._ends and self._ends.fullmatch(bare):
                 continue
@@ -46,6 +47,10 @@ class Grammar:
 
     def negated(self, text):
         return text[len(self.negation):] if text.startswith(self.negation) else self.negation + text
+
+    def renames(self, typed):
+        """The line gives the device another name, and with it another prompt."""
+        return bool(self._renames and self._renames.fullmatch(typed))
 
     def removable(self, header):
         """A section that stays when it is empty, and that a negation of its header removes."""

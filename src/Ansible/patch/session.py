@@ -16,6 +16,7 @@ import socket
 import time
 
 import platforms
+import tree
 
 # What was typed to see whether the prompt comes back: where a prompt stood, how much had been said, the blanks of each line, and how many
 # of the lines must come back.
@@ -650,7 +651,7 @@ def _terminal(connection):
     platform = platforms.read(directory) if directory else {}
     patterns = [connection._get_terminal_std_re(option) for option in ("terminal_stdout_re", "terminal_stderr_re")]
     return platform, Terminal(
-        *patterns, platform.get("terminal"), (lambda line: platforms.masked(directory, line)) if directory else str,
+        *patterns, platform.get("terminal"), tree.grammar(directory).masked if directory else str,
         [command.encode() for name, command in platform.get("commands", {}).items() if name == "save"])
 
 

@@ -147,8 +147,8 @@ internal sealed record PlatformCommands(
 
 /// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
 internal sealed record PlatformGrammar(
-    int Indent, string Comment, string Negation, string Leave = "exit", string? Ends = null, string[]? Sections = null,
-    PlatformObject[]? Objects = null)
+    int Indent, string Comment, string Negation, string Leave = "exit", string? Ends = null, string? Renames = null,
+    string[]? Sections = null, PlatformObject[]? Objects = null)
 {
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
@@ -157,9 +157,12 @@ internal sealed record PlatformGrammar(
             yield return ("/grammar", "an indent of 0 to 8, a comment, a negation and a word to leave a section");
         }
 
-        if (Ends is not null && !PlatformObject.IsPattern(Ends))
+        foreach (var (pointer, text) in new[] { ("/grammar/ends", Ends), ("/grammar/renames", Renames) })
         {
-            yield return ("/grammar/ends", "a regular expression");
+            if (text is not null && !PlatformObject.IsPattern(text))
+            {
+                yield return (pointer, "a regular expression");
+            }
         }
 
         if (!(Sections ?? []).All(PlatformObject.IsPattern))
