@@ -2,7 +2,8 @@
 """Checks a device after a change: its configuration is as wanted and otherwise as it was, and the effect is there, where the device can
 show it. Where nothing was typed, only the effect is looked at.
 
-arguments: before; after, only where something was typed; said, what the device answered to lines that it took."""
+arguments: before, the configuration before; said, only where something was typed: what the device answered to lines that it took.
+returns: verified, "effect" or "config"."""
 import time
 
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
@@ -11,7 +12,8 @@ from ansible.plugins.action import ActionBase
 import plan
 import platforms
 
-# Seconds between looks: the parts of a device tell each other of a change, which takes them a moment.
+# Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
+# pause need not show at all; what shows and should not has all of them to go.
 PAUSES = (0.1, 0.4, 1.5)
 
 
@@ -19,24 +21,29 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         part, given, directory = platforms.load(task_vars["block_part"]), task_vars["block_input"], task_vars["platform"]["directory"]
-        before, after, said = (self._task.args.get(name) for name in ("before", "after", "said"))
-        if after and (fault := plan.unverified(before, after, part, given, directory)):
-            return {**result, "failed": True, "msg": "\n".join([fault, *(f"the device said to {words}" for words in said or [])])}
-        seen, wrong = self._look(platforms.effect(directory), plan.intent(part, given, directory))
+        device, said = Connection(self._connection.socket_path), self._task.args.get("said")
+        if said is not None:
+            try:
+                after = device.read_configuration()
+            except DeviceError as fault:
+                return {**result, "failed": True, "msg": str(fault)}
+            if fault := plan.unverified(self._task.args["before"], after, part, given, directory):
+                return {**result, "failed": True, "msg": "\n".join([fault, *(f"the device said to {words}" for words in said)])}
+        seen, wrong = _look(platforms.effect(directory), plan.intent(part, given, directory), device, said is not None)
         if wrong:
             return {**result, "failed": True, "msg": "the device is configured, and does not do it: " + "; ".join(wrong)}
         return {**result, "verified": "effect" if seen else "config"}
 
-    def _look(self, effect, intent):
-        if effect is None:
-            return False, []
-        device = Connection(self._connection.socket_path)
-        for pause in (*PAUSES, 0):
-            try:
-                seen, wrong = effect(*intent, device.send_command)
-            except (DeviceError, ValueError):
-                return False, []  # a device that does not answer such a question is judged by its configuration
-            if seen or not wrong and pause != PAUSES[0]:
-                return seen, []
-            time.sleep(pause)
-        return seen, wrong
+
+def _look(effect, intent, device, typed):
+    if effect is None:
+        return False, []
+    for pause in (*PAUSES, 0):
+        try:
+            seen, wrong = effect(*intent, device.send_command)
+        except (DeviceError, ValueError):
+            return False, []  # a device that does not answer such a question is judged by its configuration
+        if not wrong and (seen or not typed or pause != PAUSES[0]):
+            return seen, []
+        time.sleep(pause)
+    return seen, wrong
