@@ -123,7 +123,7 @@ class Change:
         slot = part.slot(line)
         place = part.object if part.kind.whole else slot
         if place and self._places.setdefault(place, line) != line:
-            raise Refused(f"two lines are wanted where the device has one: {self._shown(self._places[place])} and {self._shown(line)}")
+            raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
         others = self._others(line, part, slot)
         if line not in self.before.present and not self._inherits(line, part):
             self.added.append(line)
@@ -153,8 +153,8 @@ class Change:
                 place = (part.kind.name, part.home, attribute, *(part.groups[name] for name in by))
                 other, value = first.setdefault(place, (line, part.groups[attribute]))
                 if value != part.groups[attribute]:
-                    raise Refused(
-                        f"the device cannot have '{self._shown(line)}' beside '{self._shown(other)}': they differ in {attribute}")
+                    raise Refused(f"the device cannot have {self._named(line)} beside {self._named(other)}: it keeps one {attribute} for both. "
+                                  f"Name both in one input, with the same {attribute}.")
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""
@@ -207,6 +207,10 @@ class Change:
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))
 
+    def _named(self, line):
+        """The line for a sentence, with its section."""
+        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(line.path)})" if line.path else "")
+
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""
         self._readable(part)
@@ -219,14 +223,14 @@ class Change:
         if given is None:
             return False
         if given[0] != part.groups["value"]:
-            raise Refused(f"'{self._shown(line)}' is wanted, and {given[1]} gives it {part.groups['setting']} {given[0]}")
+            raise Refused(f"{self._named(line)} is wanted, but its {part.kind.inherits['by']} {given[1]} sets {part.groups['setting']} {given[0]}")
         return True
 
     def _readable(self, part):
         """A line that may be about the same object but cannot be read must not be taken for another one."""
         for line in self.before.unread:
             if part.kind.begins.match(line.text) and part.groups[part.kind.key[0]] in line.text.split():
-                raise Refused(f"the device shows a line that cannot be read: {self._shown(line)}")
+                raise Refused(f"the device shows a line that cannot be read: {self._named(line)}")
 
     def _sections(self):
         """Sections that the change makes."""

@@ -16,7 +16,7 @@ def plan(running, part, block_input, directory):
     except Exception as fault:
         # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
         print(f"plan of {part}: {type(fault).__name__} at {traceback.extract_tb(fault.__traceback__)[-1]}", file=sys.stderr)
-        return wrap_var(planning.refused("the block has a fault on this platform; the device was only read"))
+        return wrap_var(planning.refused("[netautomation:internal_error] the block has a fault on this platform; the device was only read"))
 
 
 def result(change, verdict):

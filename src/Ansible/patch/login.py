@@ -89,7 +89,7 @@ def guard(module):
             code, words = found.groups() if found else ("auth_failed", str(fault))
             if code in ("auth_failed", "task_failed"):
                 code, words = ("auth_failed", f"The device did not let the login enter the privileged mode. {words}") if password else (
-                    "needs_answer", "The device asks for a password before it lets the login enter the privileged mode: enablePassword.")
+                    "needs_answer", "The device asks for a password before the privileged mode. Set enablePassword in the credential.")
             raise lost(coded(code, words)) from None
         finally:
             for name in ("_exec_cli_command", "get_privilege_level"):

@@ -603,9 +603,9 @@ class Session:
         last = self._last(reading)
         words = self.terminal.words([last], 1)
         if self.prompt is None and _EXPIRED.search(bytes(self._buffer[-4096:]).rstrip()):
-            return Trouble("password_expired", f"The device demands a new password: {words}")
+            return Trouble("password_expired", f"The device demands a new password: {words} Change it on the device, then in the credential.")
         if _PAGER.search(last.strip()) or self.terminal.pager and self.terminal.pager.search(last):
-            return Trouble("pager", f"The device shows its answer page by page and waits for a key: {words}")
+            return Trouble("pager", f"The device shows its answer page by page and waits for a key: {words} Switch paging off for this login on the device.")
         if _QUESTION.search(last):
             return Trouble("needs_answer", f"The device asks, and waits for an answer: {words}")
         said = f" It last said: {words}" if words and not reading.whole else ""
@@ -617,7 +617,7 @@ class Session:
         if self.prompt is None and _TOO_MANY.search(text):
             return Trouble("too_many_sessions", f"The device takes no further session: {words}")
         if self.prompt is None and _EXPIRED.search(text):
-            return Trouble("password_expired", f"The device demands a new password: {words}")
+            return Trouble("password_expired", f"The device demands a new password: {words} Change it on the device, then in the credential.")
         said = f" It last said: {words}" if words and self.prompt is None else ""
         return Trouble("connection_closed", f"The device closed the connection.{said}")
 

@@ -265,13 +265,14 @@ def obey():
 
 def probe(job):
     import ssh  # once, not by each thread
-    until = time.monotonic() + job["timeoutSeconds"]
+    end = time.monotonic() + job["timeoutSeconds"]
     with concurrent.futures.ThreadPoolExecutor(len(job["devices"])) as pool:
-        list(pool.map(lambda device: put("probe", device=device["name"], **look(ssh, device, until)), job["devices"]))
+        list(pool.map(lambda device: put("probe", device=device["name"], **look(ssh, device, end)), job["devices"]))
 
 
-def look(ssh, device, until):
+def look(ssh, device, end):
     """How far a login to the device comes; no fault of one device touches another."""
+    until = min(end, time.monotonic() + (device["options"].get("connectSeconds") or LOGIN))
     code, text, key, session = None, "", None, None
     try:
         session = ssh.connect(device, until)

@@ -56,7 +56,7 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         (await lab.RunningConfig("r002")).ShouldContain(" neighbor 10.66.0.9 description to the other side\n");
         again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
         other.Devices[0].Outcome.ShouldBe(DeviceOutcome.Failed);
-        other.Devices[0].Code.ShouldBe(DeviceCode.TaskFailed);
+        (other.Devices[0].Code, other.Devices[0].Changed).ShouldBe((DeviceCode.Refused, false));
         other.Devices[0].Message.ShouldNotBeNull().ShouldContain("already runs BGP");
     }
 

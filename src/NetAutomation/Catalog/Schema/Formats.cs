@@ -173,7 +173,7 @@ internal static partial class Formats
         (value.TryGetDecimal(out var number) ? number : -1) switch
         {
             0 or 65535 or 4294967295 => "it is reserved",
-            23456 => "it stands for numbers of four bytes where there is room for two",
+            23456 => "it is AS_TRANS (RFC 6793)",
             < 0 or > 4294967295 => "they are 1 to 4294967294",
             _ => null,
         });

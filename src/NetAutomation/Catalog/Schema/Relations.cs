@@ -63,9 +63,11 @@ internal static class Relations
         var first = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var item in list.Items())
         {
-            if (!first.TryAdd(Key(item, members), item.Pointer))
+            var parts = Key(item, members).ToList();
+            var key = string.Join('\n', parts.Select(part => $"{part.Name}={part.Value}"));
+            if (!first.TryAdd(key, item.Pointer))
             {
-                var (one, other, same) = (first[Key(item, members)], item.Pointer, string.Join(", ", members));
+                var (one, other, same) = (first[key], item.Pointer, string.Join(", ", parts.Select(part => part.Name)));
                 yield return new ProblemError(one, "unique_by", $"The same {same} as in {other}.");
                 yield return new ProblemError(other, "unique_by", $"The same {same} as in {one}.");
             }
@@ -76,13 +78,14 @@ internal static class Relations
     /// The values in one spelling. The member that a link-local next hop needs tells objects apart only beside such a next hop, or where
     /// there is none: the same next hop with and without it is the same.
     /// </summary>
-    private static string Key(Place item, string[] members)
+    private static IEnumerable<(string Name, string Value)> Key(Place item, string[] members)
     {
         var scope = NextHop(item) is { } hop && !Formats.IsLinkLocal(hop) && item.Schema.TryGetProperty(LinkLocalNeeds, out var needed)
             ? needed.GetString() : null;
         // Control characters are refused before, so none is part of a value.
-        return string.Join('\n', members.Select(name =>
-            name != scope && item.Member(name) is { } member ? Formats.Canonical(member.Format, member.Value) : ""));
+        return members.Where(name => name != scope).Select(name => (Name: name, Member: item.Member(name)))
+            .Where(each => each.Member is not null)
+            .Select(each => (each.Name, Formats.Canonical(each.Member!.Format, each.Member.Value)));
     }
 
     private static IEnumerable<ProblemError> Mixed(Place place, string[] members)

@@ -26,7 +26,7 @@ internal sealed class DeviceTester(
     NetAutomationDb db, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, TimeProvider clock)
 {
     // For the sandbox around a login.
-    private static readonly TimeSpan _aroundLogin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _aroundLogin = TimeSpan.FromSeconds(10);
 
     /// <summary>One result for each device. At most as many as one sandbox takes.</summary>
     /// <param name="limit">How long it may take, more where a device's own options say so.</param>

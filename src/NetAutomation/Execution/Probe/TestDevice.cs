@@ -15,7 +15,7 @@ public sealed record DeviceTestView(bool Reachable, string Stage, string? Code, 
 
 internal static class TestDevice
 {
-    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(40);
 
     /// <summary>
     /// Logs in to the device through its site's connector. The first success pins the host key. Refused while a run that writes holds the

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
@@ -16,7 +15,6 @@ internal static class TestDevices
 {
     /// <summary>Tests that a tenant may have open.</summary>
     public const int MostOpen = 5;
-    private const int LongestWait = 60;
     private static readonly TimeSpan _longest = TimeSpan.FromHours(2);
     private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
     private static readonly Task _never = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously).Task;
@@ -52,14 +50,14 @@ internal static class TestDevices
     /// <summary>A test of devices with a page of its results; with <c>wait</c>, the answer comes when it is over or the time is.</summary>
     public static async Task<Results<Ok<DevicesTestView>, Problem>> Follow(
         DeviceTestId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, [AsParameters] PageQuery page,
-        CancellationToken cancel, [Description("Seconds to wait for the end, up to 60.")] int wait = 0)
+        [AsParameters] WaitQuery wait, CancellationToken cancel)
     {
-        if (wait is < 0 or > LongestWait)
+        if (wait.Read().Refused(out var outOfRange, out var patience))
         {
-            return Web.Problems.Refused.At("/wait", "out_of_range", $"The wait is 0 to {LongestWait} seconds.");
+            return outOfRange;
         }
 
-        var until = clock.GetUtcNow().AddSeconds(wait);
+        var until = clock.GetUtcNow() + patience;
         while (true)
         {
             if ((await DevicesTestView.Find(db, caller.Tenant, id, page, cancel)).Refused(out var problem, out var view))

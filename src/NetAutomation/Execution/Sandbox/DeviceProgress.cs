@@ -191,7 +191,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         DeviceOutcome.Ok or DeviceOutcome.NotStarted or DeviceOutcome.Unreachable => false,
         DeviceOutcome.Changed => true,
         _ when _changed && !job.Check => true,
-        // Refused before anything could be sent to it.
+        // The engine read it and left it alone, or it was refused before anything could be sent to it.
+        _ when code == DeviceCode.Refused => false,
         _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.KeyUnreadable
             or DeviceCode.NotAllowed or DeviceCode.PasswordExpired or DeviceCode.SshIncompatible or DeviceCode.TooManySessions => false,
         _ => null,

@@ -29,6 +29,7 @@ internal static class DeviceCode
     public const string NotVerified = "not_verified";
     public const string Pager = "pager";
     public const string PasswordExpired = "password_expired";
+    public const string Refused = "refused";
     public const string SecretRotated = "secret_rotated";
     public const string SshIncompatible = "ssh_incompatible";
     public const string StaleFence = "stale_fence";

@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
@@ -11,9 +13,10 @@ internal static class ChangeCredential
     internal static async Task<Results<Ok<CredentialResource>, Problem>> Patch(
         CredentialId id, ChangeCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
-        using var secrets = body.Secrets();
         return await CredentialResource.Rows.Change(call, id, async credential =>
         {
+            using var old = body.HasSecrets ? await Opened(credential, call, keys) : null;
+            using var secrets = old is null ? null : body.Over(old);
             credential.Name = body.Name ?? credential.Name;
             credential.Username = body.Username ?? credential.Username;
             credential.EnableLevel = body.EnableLevel ?? credential.EnableLevel;
@@ -33,6 +36,20 @@ internal static class ChangeCredential
                 new { credential.Name, credential.Username, credential.EnableLevel, credential.Fingerprint },
                 secrets is null ? "credential.changed" : "credential.rotated");
         });
+    }
+
+    private static async Task<LoginSecrets> Opened(Credential credential, ResourceCall call, TenantKeys keys)
+    {
+        using var key = await keys.Get(call.Db, credential.TenantKeyVersion, call.Cancel);
+        var plain = credential.Open(key);
+        try
+        {
+            return LoginSecrets.Unpack(plain);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(plain);
+        }
     }
 
     /// <summary>Removes a credential that no device, schedule or open run uses.</summary>

@@ -48,7 +48,9 @@ public sealed record CreateCredentialRequest(
     internal LoginSecrets Secrets() => new(Password, PrivateKey, Passphrase, EnablePassword, Answers ?? []);
 }
 
-/// <summary>Changes to a credential; absent members stay. Any secret given replaces all secrets.</summary>
+/// <summary>
+/// Changes to a credential; absent members stay. A passphrase goes with its key: with a new key, an absent one means none.
+/// </summary>
 /// <param name="Name">1 to 128 characters, unique in the tenant.</param>
 /// <param name="Username">Login name.</param>
 /// <param name="Password">Login password.</param>
@@ -61,9 +63,12 @@ public sealed record ChangeCredentialRequest(
     string? Name = null, string? Username = null, Secret? Password = null, Secret? PrivateKey = null, Secret? Passphrase = null,
     Secret? EnablePassword = null, IReadOnlyList<LoginAnswer>? Answers = null, int? EnableLevel = null)
 {
-    internal LoginSecrets? Secrets() =>
-        Password is null && PrivateKey is null && Passphrase is null && EnablePassword is null && Answers is null
-            ? null : new(Password, PrivateKey, Passphrase, EnablePassword, Answers ?? []);
+    internal bool HasSecrets => Password is not null || PrivateKey is not null || Passphrase is not null || EnablePassword is not null
+        || Answers is not null;
+
+    internal LoginSecrets Over(LoginSecrets old) => new(
+        Password ?? old.Password, PrivateKey ?? old.PrivateKey, PrivateKey is null ? Passphrase ?? old.Passphrase : Passphrase,
+        EnablePassword ?? old.Enable, Answers ?? old.Answers);
 }
 
 /// <summary>Which secrets go with which kind.</summary>

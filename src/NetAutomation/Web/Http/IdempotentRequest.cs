@@ -86,14 +86,14 @@ internal sealed partial class IdempotentRequest(
         {
             if (!Quoted().IsMatch(key))
             {
-                return Problems.Malformed.With($"An {Header} that begins with a quotation mark is one quoted string (RFC 9651).");
+                return Problems.Malformed.With($"An {Header} that begins with a quotation mark must be one quoted string (RFC 9651).");
             }
 
             key = Escape().Replace(key[1..^1], "${sign}");
         }
         else if (key.Contains(',', StringComparison.Ordinal))
         {
-            return Problems.Malformed.With($"An {Header} with a comma may be two keys; it is one in quotation marks.");
+            return Problems.Malformed.With($"The {Header} has a comma, so it may be two keys: put it in quotation marks.");
         }
 
         return key.Length is < 16 or > 255 || key.Any(c => c is < ' ' or > '~') ? Problems.IdempotencyKeyMissing.With() : key;
