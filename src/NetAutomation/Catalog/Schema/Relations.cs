@@ -83,9 +83,13 @@ internal static class Relations
         var scope = NextHop(item) is { } hop && !Formats.IsLinkLocal(hop) && item.Schema.TryGetProperty(LinkLocalNeeds, out var needed)
             ? needed.GetString() : null;
         // Control characters are refused before, so none is part of a value.
-        return members.Where(name => name != scope).Select(name => (Name: name, Member: item.Member(name)))
-            .Where(each => each.Member is not null)
-            .Select(each => (each.Name, Formats.Canonical(each.Member!.Format, each.Member.Value)));
+        foreach (var name in members.Where(name => name != scope))
+        {
+            if (item.Member(name) is { } member)
+            {
+                yield return (name, Formats.Canonical(member.Format, member.Value));
+            }
+        }
     }
 
     private static IEnumerable<ProblemError> Mixed(Place place, string[] members)
