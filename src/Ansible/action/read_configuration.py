@@ -1,16 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads the device's running configuration, by the command of its platform and until it is whole.
 
-returns: stdout, the text as the device sent it; lines, how many it has."""
+returns: stdout, the text as the device sent it; lines, how many it has; parts, the names of the device's programs that run, where the
+platform has a command for them."""
+import re
+
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
 from ansible.plugins.action import ActionBase
+
+import platforms
 
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         try:
-            text = Connection(self._connection.socket_path).read_configuration()
+            device = Connection(self._connection.socket_path)
+            text = device.read_configuration()
+            parts = _parts(platforms.read(task_vars["platform"]["directory"]).get("parts"), device)
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}
-        return {**result, "changed": False, "stdout": text, "lines": text.count("\n")}
+        return {**result, "changed": False, "stdout": text, "lines": text.count("\n"), "parts": parts}
+
+
+def _parts(rules, device):
+    """A program that does not run shows no configuration, and a save would leave its part out."""
+    if rules is None:
+        return None
+    try:
+        down = re.findall(rules["down"], device.send_command(rules["watch"]), re.M)
+    except DeviceError:
+        down = []  # nobody watches over them there
+    if down:
+        raise DeviceError(f"[netautomation:incomplete_output] {', '.join(down)} does not run on the device, so its configuration is not whole.")
+    return device.send_command(rules["list"]).split()

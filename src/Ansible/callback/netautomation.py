@@ -128,6 +128,8 @@ class CallbackModule(CallbackBase):
             self._artifacts.setdefault(host, {})[str(name)] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for at in range(0, max(len(data), 1), PIECE):
                 self._put("artifact", device=host, name=str(name), first=at == 0, data=base64.b64encode(data[at:at + PIECE]).decode())
+        if "block_undo" in facts:
+            self._put("undo", device=host, undo=facts["block_undo"])
         if "block_result" in facts:
             self._put("result", device=host, result=facts["block_result"], artifacts=self._artifacts.get(host, {}))
 

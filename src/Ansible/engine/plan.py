@@ -42,12 +42,14 @@ class Refused(Exception):
     """The device must be left alone."""
 
 
-def plan(running, part, block_input, directory):
-    """part: the block's file for this platform; directory: the platform's. Answers, as a dict:
+def plan(running, part, block_input, directory, parts=None):
+    """part: the block's file for this platform; directory: the platform's; parts: the names of the device's programs that run, where it can
+    tell. Answers, as a dict:
     lines, what to type; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
     those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
     be has no lines."""
     try:
+        _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)
         change.check()
     except Refused as reason:
@@ -89,6 +91,15 @@ def intent(part, block_input, directory):
     return [grammar.leaves(_render(part.get(name, ""), directory, {"input": block_input})) for name in ("wanted", "unwanted")]
 
 
+def _all_run(parts, part, block_input, directory):
+    """A program that does not run shows none of its configuration, which would seem absent."""
+    needed = (platforms.read(directory).get("parts") or {}).get("needed", {})
+    lines = [text for lines in intent(part, block_input, directory) for path, line in lines for text in (*path, line)]
+    for name, pattern in needed.items() if parts is not None else ():
+        if name not in parts and any(re.fullmatch(pattern, line) for line in lines):
+            raise Refused(f"{name} does not run on the device")
+
+
 def _change(running, part, block_input, directory):
     grammar = tree.grammar(directory)
     shown, lost = grammar.lines(running)
@@ -125,7 +136,7 @@ class Change:
         if place and self._places.setdefault(place, line) != line:
             raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
         others = self._others(line, part, slot)
-        if line not in self.before.present and not self._inherits(line, part):
+        if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
         else:
             others = [(other, self.grammar.negated(other.text)) for other, _ in others]  # nothing replaces them
@@ -240,7 +251,7 @@ class Change:
 
 def _refuse(part, shown, block_input, directory):
     for rule in part.get("refuse", []):
-        expression = re.compile(_render(rule["line"], directory, {"input": block_input}))
+        expression = re.compile(_render(rule["line"], directory, {"input": block_input}).strip())
         if any(not line.path and expression.fullmatch(line.text) for line in shown):
             raise Refused(rule["because"])
 

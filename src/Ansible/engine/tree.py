@@ -101,7 +101,7 @@ class Kind:
         self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
-        self.vital, self.inherits = data.get("vital", []), data.get("inherits")
+        self.vital, self.inherits, self.default = data.get("vital", []), data.get("inherits"), data.get("default")
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -164,6 +164,13 @@ class Tree:
         were, are = ({line.path[:depth] for line in lines for depth in range(1, len(line.path) + 1)} for lines in (self.lines, left))
         return [line for line in left if (*line.path, line.text) not in were - are]
 
+    def holds_unseen(self, line, part):
+        """The line is a default, which the device shows only where it is otherwise."""
+        rule = part.kind.default
+        return bool(
+            rule and part.groups.get("setting") == rule["setting"] and line.path == (*part.home, rule["in"])
+            and Line(part.home, rule["unless"]) not in self.present and part.slot(line) not in self.slots)
+
     def inherited(self, line, part):
         """(the line that another object gives this one in the same place, that object's name), or None."""
         rule = part.kind.inherits
@@ -176,7 +183,7 @@ class Tree:
             there = part.kind.name, part.home, (giver["value"],)
             for other in self.objects.get(there, []):
                 groups = self.parts[other].groups
-                if groups["setting"] == part.groups["setting"] and other.path == line.path:
+                if groups["setting"] == part.groups["setting"] and groups.get("no") is None and other.path == line.path:
                     return groups["value"], giver["value"]
         return None
 

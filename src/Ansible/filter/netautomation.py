@@ -9,10 +9,10 @@ import plan as planning
 import platforms
 
 
-def plan(running, part, block_input, directory):
+def plan(running, part, block_input, directory, parts):
     """The lines to configure, by the block's file for the platform. Device text and input stay text, never templates."""
     try:
-        return wrap_var(planning.plan(running, platforms.load(part), block_input, directory))
+        return wrap_var(planning.plan(running, platforms.load(part), block_input, directory, parts))
     except Exception as fault:
         # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
         print(f"plan of {part}: {type(fault).__name__} at {traceback.extract_tb(fault.__traceback__)[-1]}", file=sys.stderr)

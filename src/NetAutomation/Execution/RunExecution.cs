@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -106,14 +107,14 @@ internal sealed partial class RunExecution(
             }
 
             job = job with { Id = $"{run.Id}-{run.Attempt}-{++number}", HardTimeout = left };
-            var todo = await Verify(run, job with { Id = $"{job.Id}v", Check = true }, batch, watch, recorder);
+            var (todo, found) = await Verify(run, job with { Id = $"{job.Id}v", Check = true }, batch, watch, recorder);
             if (todo.Count == 0 || !watch.GoesOn)
             {
                 continue;
             }
 
             var result =
-                await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, watch, recorder);
+                await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, found, watch, recorder);
             if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
             {
                 return new Verdict(HandBack: true);
@@ -129,7 +130,7 @@ internal sealed partial class RunExecution(
             {
                 var interrupted = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null;
                 var report = watch.Cancelled && IsRefused(device)
-                    ? Report(device) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null } : Report(device);
+                    ? Report(device, found) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null } : Report(device, found);
                 await recorder.Report(report.Code is null && !report.Outcome.IsGood() ? report with { Code = interrupted } : report);
             }
 
@@ -155,49 +156,50 @@ internal sealed partial class RunExecution(
         : null;
 
     /// <summary>
-    /// Checks the devices that a lost attempt may have configured. A device that is as wanted is done; another is configured again; one
-    /// that cannot be checked stays unknown.
+    /// Checks the devices that a lost attempt may have configured. One that cannot be checked stays unknown. The others are configured
+    /// again, also those that are as wanted, since the lost attempt may not have saved it.
     /// </summary>
-    private async Task<IReadOnlyList<DeviceLogin>> Verify(
+    private async Task<(IReadOnlyList<DeviceLogin> Todo, IReadOnlySet<string> AsWanted)> Verify(
         ClaimedRun run, SandboxJob job, DeviceLogin[] batch, RunWatch watch, RunRecorder recorder)
     {
         var doubtful = run.Devices.Where(device => device.Verify).Select(device => device.Id).ToHashSet();
         if (!batch.Any(device => doubtful.Contains(device.DeviceId)))
         {
-            return batch;
+            return (batch, ImmutableHashSet<string>.Empty);
         }
 
-        var result = await Sandboxed(run, job, [.. batch.Where(device => doubtful.Contains(device.DeviceId))], watch, recorder);
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        var result = await Sandboxed(run, job, [.. batch.Where(device => doubtful.Contains(device.DeviceId))], found, watch, recorder);
         var todo = batch.Where(device => !doubtful.Contains(device.DeviceId)).ToList();
         foreach (var seen in result.Devices)
         {
             var device = batch.Single(device => Alias(device.DeviceId) == seen.Name);
-            if (seen.Outcome == DeviceOutcome.Changed)
+            if (seen.Outcome.IsGood())
             {
                 todo.Add(device);
+                _ = seen.Outcome == DeviceOutcome.Ok && found.Add(seen.Name);
                 continue;
             }
 
-            var found = seen.Outcome == DeviceOutcome.Ok;
-            await recorder.Report(Report(seen) with
+            await recorder.Report(Report(seen, found) with
             {
-                Outcome = found ? DeviceOutcome.Ok : DeviceOutcome.Unknown,
+                Outcome = DeviceOutcome.Unknown,
                 Changed = null,
-                Code = found ? DeviceCode.Verified : DeviceCode.NotVerified,
-                Message = found
-                    ? "An earlier attempt was lost; the device was found as wanted."
-                        : $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
+                Code = DeviceCode.NotVerified,
+                Message = $"An earlier attempt was lost, and the device could not be looked at. {seen.Message}",
             });
         }
 
-        return todo;
+        return (todo, found);
     }
 
     /// <summary>
     /// One sandbox from start to end. The caller reports the outcomes after which a device may be tried again.
     /// </summary>
+    /// <param name="found">Devices that a look after a lost attempt found as wanted.</param>
     private async Task<SandboxResult> Sandboxed(
-        ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, RunWatch watch, RunRecorder recorder)
+        ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, IReadOnlySet<string> found, RunWatch watch,
+        RunRecorder recorder)
     {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
@@ -221,7 +223,7 @@ internal sealed partial class RunExecution(
                 else if (
                     !verifies && outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown) && !IsRefused(outcome))
                 {
-                    await recorder.Report(Report(outcome));
+                    await recorder.Report(Report(outcome, found));
                 }
             }
         }
@@ -253,10 +255,19 @@ internal sealed partial class RunExecution(
         }
     }
 
-    private static DeviceReport Report(SandboxDeviceResult result) => new(
-        DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
-        result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
-        [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
+    private static DeviceReport Report(SandboxDeviceResult result, IReadOnlySet<string> found)
+    {
+        var report = new DeviceReport(
+            DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
+            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
+            [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
+        return report.Outcome != DeviceOutcome.Ok || !found.Contains(result.Name) ? report : report with
+        {
+            Changed = null,
+            Code = DeviceCode.Verified,
+            Message = "An earlier attempt was lost; the device was found as wanted.",
+        };
+    }
 
     /// <summary>
     /// A code in place of the work where the run can no longer start: its block was withdrawn, a device was deleted or lost its pinned key,

@@ -140,7 +140,8 @@ internal static class OperateReversals
             faults.Add(new ProblemError("/version", "unknown_version", "There is no such version of the block."));
         }
 
-        if (request.From >= request.To)
+        // The database keeps microseconds.
+        if (request.To - request.From < TimeSpan.FromMicroseconds(1))
         {
             faults.Add(new ProblemError("/to", "out_of_range", "The time ends after it begins."));
         }

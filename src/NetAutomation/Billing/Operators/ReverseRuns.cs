@@ -60,7 +60,13 @@ internal sealed partial class ReverseRuns(SystemDb db, ILogger<ReverseRuns> log)
 
         if (left > 0 && refused.Count == 0)
         {
-            await db.Execute($"update billing.reversal set finished_at = clock_timestamp() where id = {id.Value}", cancel);
+            // A settlement has the time at which its transaction began, and comes in when that ends.
+            await db.Execute(
+                $"""
+                update billing.reversal set finished_at = clock_timestamp()
+                where id = {id.Value} and upper(settled) < clock_timestamp() - interval '10 minutes'
+                """,
+                cancel);
         }
 
         return new Progress(id, begun, refused);

@@ -18,6 +18,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private string? _code;
     private string _message = "";
     private JsonElement? _result;
+    private JsonElement? _undo;
     private IReadOnlyList<SandboxArtifact> _handedOver = [];
     private string? _lost;
     private bool _excluded;
@@ -104,6 +105,10 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     }
 
     /// <param name="first">The artifact begins with this piece, in place of one of the same name.</param>
+    /// <summary>What takes the change back that comes now. A device that fails has it as its result.</summary>
+    public void Undo(JsonElement message) => _undo = scrubber.Json(
+        JsonSerializer.SerializeToElement(new { undo = message.GetProperty("undo") }), ResultLimit);
+
     public void Artifact(string artifact, bool first, byte[] piece)
     {
         if (first && (_artifacts.ContainsKey(artifact) || _artifacts.Count < ArtifactCount))
@@ -183,7 +188,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         code,
         message is null ? null : scrubber.Text(message, MessageLimit),
         _diff.ToString(),
-        Done ? _result : null,
+        Done ? _result : outcome is DeviceOutcome.Failed or DeviceOutcome.Unknown ? _undo : null,
         Done ? _handedOver : []);
 
     private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch

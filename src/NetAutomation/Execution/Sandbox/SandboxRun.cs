@@ -241,6 +241,9 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             case "lost":
                 device.Lose($"Something that the block said was lost: {message.GetProperty("text").GetString()}");
                 break;
+            case "undo":
+                device.Undo(message);
+                break;
             case "result":
                 device.Result(message.GetProperty("result"), message.GetProperty("artifacts"));
                 await Announce(device, device.Conclude(null, ended: false, null));

@@ -76,6 +76,7 @@ internal static class CredentialRules
 {
     private const int LongestPassword = 1024;
     private const int MostAnswers = 8;
+    private const int ShortestSecret = 6;
 
     public static List<ProblemError> Faults(string name, string? username, LoginKind kind, int? enableLevel, LoginSecrets? secrets)
     {
@@ -98,6 +99,12 @@ internal static class CredentialRules
             Check(faults, "/passphrase", secrets.Passphrase, needed: hasKey && PrivateKeys.IsEncrypted(secrets.PrivateKey!.Utf8()),
                 allowed: kind == LoginKind.SshKey || (enables && hasKey));
             Check(faults, "/enablePassword", secrets.Enable, needed: false, allowed: enables);
+            // A shorter one is masked wherever its letters stand, and nothing would be left to read.
+            if (kind == LoginKind.Secret && secrets.Password is { } text && text.Utf8().Length < ShortestSecret)
+            {
+                faults.Add(new ProblemError("/password", "length", $"A secret has at least {ShortestSecret} characters."));
+            }
+
             if (kind == LoginKind.Secret && secrets.Answers.Count > 0)
             {
                 faults.Add(new ProblemError("/answers", "not_of_kind", "Credentials of this kind have no such member."));

@@ -40,11 +40,12 @@ internal static partial class Patterns
         }
     }
 
+    // Atomic, so that no text takes longer to refuse than to read.
     [GeneratedRegex(
         """
         ^\^?
-        (?:
-          (?:[^\\^$.|?*+()\[\]{}\p{C}]|\.|\\[dwsDWS]|\\[!-/:-@\[-`{-~]|\[\^?(?:[^\\\[\]\p{C}]|\\[dws]|\\[!-/:-@\[-`{-~])+\])
+        (?>
+          (?:[^\\^$.|?*+()\[\]{}\p{C}]|\.|\\[dwsDWS]|\\[!-/:-@\[-`{-~]|\[\^?(?:[^\\\[\]^\p{C}]|\\[dws]|\\[!-/:-@\[-`{-~])+\])
           (?<repeat>[?*+]|\{[0-9]{1,2}(?:,[0-9]{0,2})?\})?
         )+
         (?<end>\$)?\z

@@ -18,6 +18,8 @@ internal sealed record PlatformManifest(
     PlatformGrammar Grammar,
     PlatformGuard Guard,
     string[]? Preload = null,
+    string? Saved = null,
+    PlatformParts? Parts = null,
     string? Complete = null,
     string[]? Volatile = null,
     string[]? Secrets = null,
@@ -91,6 +93,7 @@ internal sealed record PlatformManifest(
         var patterns = new (string Pointer, IEnumerable<string> Texts)[]
         {
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
+            ("/saved", Saved is null ? [] : [Saved]), ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
             ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
             ("/terminal/questions", Terminal?.Questions?.Keys.ToArray() ?? []),
@@ -145,6 +148,13 @@ internal enum PlatformGuard
 internal sealed record PlatformCommands(
     string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null);
 
+/// <summary>The programs that a device's configuration is spread over.</summary>
+/// <param name="Watch">The command of the program that watches over them.</param>
+/// <param name="Down">What it says of one that does not run; the first group is its name.</param>
+/// <param name="List">The command that shows the names of those that run.</param>
+/// <param name="Needed">By name, the lines that each of them configures.</param>
+internal sealed record PlatformParts(string Watch, string Down, string List, Dictionary<string, string> Needed);
+
 /// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
 internal sealed record PlatformGrammar(
     int Indent, string Comment, string Negation, string Leave = "exit", string? Ends = null, string? Renames = null,
@@ -192,9 +202,11 @@ internal sealed record PlatformGrammar(
 /// <param name="Vital">Settings whose negation removes the whole object.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
+/// <param name="Default">A setting that the device shows only where it is otherwise.</param>
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
-    string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null)
+    string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null,
+    PlatformDefault? Default = null)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
@@ -219,6 +231,10 @@ internal sealed record PlatformObject(
 
 /// <param name="By">The setting whose value names the other object.</param>
 internal sealed record PlatformInheritance(string By, string[] Settings);
+
+/// <param name="In">The section below the object's in which it holds.</param>
+/// <param name="Unless">A line of the object's section with which it does not hold.</param>
+internal sealed record PlatformDefault(string Setting, string In, string Unless);
 
 /// <summary>How its terminal differs from what the collection's plugin expects.</summary>
 /// <param name="Errors">Lines that tell of a refusal, beside those of the plugin.</param>

@@ -26,7 +26,8 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
     private string? _fault;
 
     /// <summary>The zone that DTSTART names; null where there is none.</summary>
-    public static string? Zone(string text) => Properties(text).Find(property => property.Name == "DTSTART")?.Zone;
+    public static string? Zone(string text) =>
+        text.Length > Longest ? null : Properties(text).Find(property => property.Name == "DTSTART")?.Zone;
 
     public RecurrenceRule? Read(DateTime anchor, out string fault)
     {
@@ -140,9 +141,9 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
                 {
                     days.Add(DateOnly.FromDateTime(day));
                 }
-                else if (ZoneClock.Find(value.EndsWith('Z') ? Utc : property.Zone ?? timeZone) is not { } zone)
+                else if (ZoneClock.Find(value.EndsWith('Z') ? Utc : property.Named ?? timeZone) is not { } zone)
                 {
-                    Refuse<Exclusions>($"TZID '{property.Zone}' is not an IANA time zone, for example Europe/Amsterdam.");
+                    Refuse<Exclusions>($"TZID '{property.Named}' is not an IANA time zone, for example Europe/Amsterdam.");
                 }
                 else if (Time("EXDATE", value.TrimEnd('Z')) is var time && _fault is null)
                 {
@@ -261,8 +262,10 @@ internal sealed class RecurrenceRuleText(string text, string timeZone)
         public string Value => HasValue ? Text[(Colon + 1)..].TrimEnd(';') : "";
 
         /// <summary>The zone it names; null where its times are local ones.</summary>
-        public string? Zone => Value.EndsWith('Z') || Value.EndsWith('z') ? Utc
-            : Text[..Math.Max(Colon, 0)].Split(';')
+        public string? Zone => Value.EndsWith('Z') || Value.EndsWith('z') ? Utc : Named;
+
+        /// <summary>The zone of its parameter.</summary>
+        public string? Named => Text[..Math.Max(Colon, 0)].Split(';')
                 .Where(parameter => parameter.StartsWith(ZoneParameter, StringComparison.OrdinalIgnoreCase))
                 .Select(parameter => parameter[ZoneParameter.Length..].Trim('"')).FirstOrDefault();
 

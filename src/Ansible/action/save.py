@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Saves the running configuration, by the command of the device's platform, and reads from the answer whether it is saved."""
+import re
+
+from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
+from ansible.plugins.action import ActionBase
+
+import platforms
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        platform = platforms.read(task_vars["platform"]["directory"])
+        try:
+            answer = Connection(self._connection.socket_path).send_command(platform["commands"]["save"])
+        except DeviceError as fault:
+            return {**result, "failed": True, "msg": str(fault)}
+        if not re.search(platform.get("saved", ""), answer, re.M):
+            return {**result, "failed": True, "msg": f"the device did not say that it saved: {answer[-300:]}"}
+        return result
