@@ -122,7 +122,7 @@ def shell(device, channel, session):
             answer = 'FRRouting 8.4.4 (%s).' % device.name
         elif line == 'write memory':
             device.note(session, 'save')
-            answer = 'Configuration saved'
+            answer = 'Integrated configuration saved to /etc/frr/frr.conf\n[OK]'
         elif line in ('exit', 'quit'):
             return
         elif line and line not in ('terminal length 0', 'show daemons'):

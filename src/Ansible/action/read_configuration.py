@@ -33,4 +33,7 @@ def _parts(rules, device):
         down = []  # nobody watches over them there
     if down:
         raise DeviceError(f"[netautomation:incomplete_output] {', '.join(down)} does not run on the device, so its configuration is not whole.")
-    return device.send_command(rules["list"]).split()
+    try:
+        return device.send_command(rules["list"]).split() or None
+    except DeviceError:
+        return None
