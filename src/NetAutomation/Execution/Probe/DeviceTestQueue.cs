@@ -62,13 +62,14 @@ internal sealed class DeviceTestQueue(SystemDb system, NetAutomationDb db)
         string?[] codes = [.. results.Select(result => result.Code)];
         int?[] times = [.. results.Select(result => result.RttMs)];
         string?[] keys = [.. results.Select(result => result.HostKeySha256)];
+        string?[] messages = [.. results.Select(result => result.Message)];
         await using var transaction = await db.Begin(test.TenantId, cancel);
         db.SendWithNext(
             $"""
             update execution.device_test_result r set finished_at = now(), reachable = t.reachable, stage = t.stage, code = t.code,
-              rtt_ms = t.rtt_ms, host_key_sha256 = t.host_key
-            from unnest({devices}, {reachable}, {stages}, {codes}, {times}, {keys})
-              as t (device_id, reachable, stage, code, rtt_ms, host_key)
+              rtt_ms = t.rtt_ms, host_key_sha256 = t.host_key, message = t.message
+            from unnest({devices}, {reachable}, {stages}, {codes}, {times}, {keys}, {messages})
+              as t (device_id, reachable, stage, code, rtt_ms, host_key, message)
             where r.tenant_id = {test.TenantId.Value} and r.test_id = {test.Id.Value} and r.device_id = t.device_id
               and r.finished_at is null
             """);

@@ -26,9 +26,10 @@ public sealed record DeviceTestCounts(int Total, int Done, int Reachable, IReadO
 /// <param name="Code">Stable code of what stopped it.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
 /// <param name="HostKeySha256">The key the device showed; pinned by the first successful test.</param>
+/// <param name="Message">What stopped it, and what helps.</param>
 /// <param name="TestedAt">When it got its result.</param>
 public sealed record DeviceTestResult(
-    DeviceId DeviceId, string Name, bool? Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256,
+    DeviceId DeviceId, string Name, bool? Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256, string? Message,
     DateTimeOffset? TestedAt);
 
 /// <summary>A test of several devices, with a page of its results.</summary>
@@ -46,7 +47,7 @@ public sealed record DevicesTestView(
     DateTimeOffset? FinishedAt, IReadOnlyList<DeviceTestResult> Items, string? Next)
 {
     internal static async Task<Outcome<DevicesTestView>> Find(
-        NetAutomationDb db, TenantId tenant, DeviceTestId id, PageQuery page, CancellationToken cancel)
+        NetAutomationDb db, TenantId tenant, DeviceTestId id, PageQuery page, CancellationToken cancel, bool? reachable = null)
     {
         var (tests, groups) = await db.Query<Row, Group>(
             $"""
@@ -64,14 +65,15 @@ public sealed record DevicesTestView(
         }
 
         var read = await page.Read(
-            $"device-tests/{id}",
+            $"device-tests/{id}/{reachable}",
             (below, take) => db.QueryAs<DeviceTestResult>(
                 tenant,
                 $"""
                 select device_id, name, case when finished_at is not null then reachable end as reachable, stage, code, rtt_ms,
-                  host_key_sha256, finished_at as tested_at
+                  host_key_sha256, message, finished_at as tested_at
                 from execution.device_test_result
                 where tenant_id = {tenant.Value} and test_id = {id.Value} and ({below}::uuid is null or device_id < {below})
+                  and ({reachable}::boolean is null or (finished_at is not null and reachable = {reachable}))
                 order by device_id desc limit {take}
                 """,
                 cancel),

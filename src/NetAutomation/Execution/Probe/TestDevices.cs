@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
@@ -50,7 +51,9 @@ internal static class TestDevices
     /// <summary>A test of devices with a page of its results; with <c>wait</c>, the answer comes when it is over or the time is.</summary>
     public static async Task<Results<Ok<DevicesTestView>, Problem>> Follow(
         DeviceTestId id, NetAutomationDb db, Caller caller, RunSignals signals, TimeProvider clock, [AsParameters] PageQuery page,
-        [AsParameters] WaitQuery wait, CancellationToken cancel)
+        [AsParameters] WaitQuery wait,
+        [Description("Only devices that are tested and were reached (true), or were not (false).")] bool? reachable,
+        CancellationToken cancel)
     {
         if (wait.Read().Refused(out var outOfRange, out var patience))
         {
@@ -60,7 +63,7 @@ internal static class TestDevices
         var until = clock.GetUtcNow() + patience;
         while (true)
         {
-            if ((await DevicesTestView.Find(db, caller.Tenant, id, page, cancel)).Refused(out var problem, out var view))
+            if ((await DevicesTestView.Find(db, caller.Tenant, id, page, cancel, reachable)).Refused(out var problem, out var view))
             {
                 return problem;
             }

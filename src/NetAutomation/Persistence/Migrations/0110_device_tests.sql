@@ -35,6 +35,7 @@ create table execution.device_test_result (
   code text,
   rtt_ms int,
   host_key_sha256 text,
+  message text,
   primary key (tenant_id, test_id, device_id),
   check (not reachable or (finished_at is not null and code is null)),
   -- No key to the device: it may be deleted meanwhile.
