@@ -12,11 +12,14 @@ import platforms
 def plan(running, part, block_input, directory, parts):
     """The lines to configure, by the block's file for the platform. Device text and input stay text, never templates."""
     try:
-        return wrap_var(planning.plan(running, platforms.load(part), block_input, directory, parts))
+        planned, code = planning.plan(running, platforms.load(part), block_input, directory, parts), "refused"
     except Exception as fault:
         # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
         print(f"plan of {part}: {type(fault).__name__} at {traceback.extract_tb(fault.__traceback__)[-1]}", file=sys.stderr)
-        return wrap_var(planning.refused("[netautomation:internal_error] the block has a fault on this platform; the device was only read"))
+        planned, code = planning.refused("the block has a fault on this platform; the device was only read"), "internal_error"
+    if planned["refused"]:
+        planned["refused"] = f"[netautomation:{code}] {planned['refused']}"
+    return wrap_var(planned)
 
 
 def result(change, verdict):
