@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -58,7 +59,8 @@ public sealed record ConfirmMeteringRecordRequest(string Evidence, string? AwsRe
 internal static class OperateMetering
 {
     public static async Task<Results<Ok<Page<MeteringRecordView>>, Problem>> List(
-        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, string? state = null)
+        SystemDb db, [AsParameters] PageQuery page, CancellationToken cancel, string? state = null,
+        [Description("Only of this tenant.")] TenantId? tenantId = null)
     {
         if (state is not null && !Wire.TryValue<MeteringState>(state, out _))
         {
@@ -66,7 +68,8 @@ internal static class OperateMetering
         }
 
         return await page.Answer(
-            $"metering-records?{state}", (below, take) => Find(db, cancel, state: state, below: below, take: take), view => view.Id.Value);
+            $"metering-records?{state}&{tenantId}", (below, take) => Find(db, cancel, null, state, tenantId, below, take),
+            view => view.Id.Value);
     }
 
     public static async Task<Results<Ok<MeteringRecordView>, Problem>> Get(MeteringRecordId id, SystemDb db, CancellationToken cancel) =>
@@ -173,8 +176,8 @@ internal static class OperateMetering
     }
 
     private static Task<List<MeteringRecordView>> Find(
-        SystemDb db, CancellationToken cancel, MeteringRecordId? id = null, string? state = null, Guid? below = null, int take = 1) =>
-        db.Query<MeteringRecordView>(
+        SystemDb db, CancellationToken cancel, MeteringRecordId? id = null, string? state = null, TenantId? tenant = null,
+        Guid? below = null, int take = 1) => db.Query<MeteringRecordView>(
         $"""
         select r.id, r.tenant_id, p.product_code, p.license_arn, r.aws_account as account, r.dimension, r.hour, r.quantity,
           r.reported_micros as amount, r.carry_in_micros as carry_in, r.sum_micros as sum, r.carry_out_micros as carry_out, r.state,
@@ -184,7 +187,7 @@ internal static class OperateMetering
           select count(*) as attempts, count(*) filter (where coalesce(outcome, 'unknown') in ('unknown', 'duplicate')) as unsure
           from billing.metering_attempt a where a.tenant_id = r.tenant_id and a.record_id = r.id) a
         where ({id?.Value}::uuid is null or r.id = {id?.Value}) and ({state}::text is null or r.state = {state})
-          and ({below}::uuid is null or r.id < {below})
+          and ({tenant?.Value}::uuid is null or r.tenant_id = {tenant?.Value}) and ({below}::uuid is null or r.id < {below})
         order by r.id desc limit {take}
         """,
         cancel);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Billing.Metering;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -41,6 +42,12 @@ public sealed record ReversalHead(
     ReversalId Id, string Block, string Version, DateTimeOffset From, DateTimeOffset To, TenantId? TenantId, string Reason,
     string ApprovedBy, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt, long Tenants, long Charges, Money Amount);
 
+/// <summary>What a tenant gets back in one way.</summary>
+/// <param name="How">Where.</param>
+/// <param name="Charges">How many charges.</param>
+/// <param name="Amount">Their sum, below zero.</param>
+public sealed record ReversalWaySum(ReversalWay How, long Charges, Money Amount);
+
 /// <summary>How one tenant stands. The ledger has one currency, which the amounts name.</summary>
 /// <param name="TenantId">The tenant.</param>
 /// <param name="Runs">Runs of which something was taken back by this reversal.</param>
@@ -53,9 +60,10 @@ public sealed record ReversalHead(
 /// <param name="LeftFreeUnits">Their free units.</param>
 /// <param name="ReversedBefore">Charges that other corrections took back.</param>
 /// <param name="CoveredRuns">Runs that cost nothing, as those of a rented or owned block do.</param>
+/// <param name="Ways">The lines of the tenant summed up: what it got back where; in a dry run, what it would.</param>
 public sealed record TenantReversalView(
     TenantId TenantId, long Runs, long Charges, Money Amount, long FreeUnits, long LeftRuns, long LeftCharges, Money LeftAmount,
-    long LeftFreeUnits, long ReversedBefore, long CoveredRuns);
+    long LeftFreeUnits, long ReversedBefore, long CoveredRuns, IReadOnlyList<ReversalWaySum> Ways);
 
 /// <summary>One component of a run: a charge that is taken back, or a free part.</summary>
 /// <param name="TenantId">The tenant.</param>
@@ -69,9 +77,11 @@ public sealed record TenantReversalView(
 /// <param name="AdjustmentId">The correction; null in a dry run.</param>
 /// <param name="CreditNote">Number of its credit note.</param>
 /// <param name="Credits">Number of the invoice that this credits.</param>
+/// <param name="MeteringRecordId">The record that holds the charge; null where none does.</param>
+/// <param name="MeteringState">How far that record is.</param>
 public sealed record ReversalLineView(
     TenantId TenantId, RunId RunId, string Sku, ChargeId? ChargeId, long Quantity, long FreeUnits, Money Amount, ReversalWay? How,
-    AdjustmentId? AdjustmentId, string? CreditNote, string? Credits)
+    AdjustmentId? AdjustmentId, string? CreditNote, string? Credits, MeteringRecordId? MeteringRecordId, MeteringState? MeteringState)
 {
     /// <summary>By which the cursor names the line.</summary>
     [JsonIgnore]
@@ -184,69 +194,90 @@ internal static class OperateReversals
         """,
         cancel);
 
-    private static Task<List<TenantReversalView>> Tenants(
-        SystemDb db, ReverseRunsRequest request, ReversalId? reversal, CancellationToken cancel) => db.Query<TenantReversalView>(
-        $"""
-        with part as ({RunParts.Of(request)}),
-        stand as (
-          select p.*, coalesce(p.reversal_id = {reversal?.Value}::uuid, false) as mine, -c.amount_micros as amount
-          from part p left join billing.charge c on c.tenant_id = p.tenant_id and c.id = p.charge_id)
-        select tenant_id,
-          count(distinct run_id) filter (where mine) as runs, count(charge_id) filter (where mine) as charges,
-          coalesce(sum(amount) filter (where mine), 0)::bigint as amount,
-          coalesce(sum(free_quantity) filter (where mine), 0)::bigint as free_units,
-          count(distinct run_id) filter (where open) as left_runs, count(charge_id) filter (where open) as left_charges,
-          coalesce(sum(amount) filter (where open), 0)::bigint as left_amount,
-          coalesce(sum(free_quantity) filter (where open), 0)::bigint as left_free_units,
-          count(charge_id) filter (where not open and not mine) as reversed_before,
-          count(distinct run_id) - count(distinct run_id) filter (where not covered) as covered_runs
-        from stand group by tenant_id order by tenant_id
-        """,
-        cancel);
+    private static async Task<List<TenantReversalView>> Tenants(
+        SystemDb db, ReverseRunsRequest request, ReversalId? reversal, CancellationToken cancel)
+    {
+        var (tenants, ways) = await db.Query<TenantReversalView, TenantWay>(
+            $"""
+            with part as ({RunParts.Of(request)}),
+            stand as (
+              select p.*, coalesce(p.reversal_id = {reversal?.Value}::uuid, false) as mine, -c.amount_micros as amount
+              from part p left join billing.charge c on c.tenant_id = p.tenant_id and c.id = p.charge_id)
+            select tenant_id,
+              count(distinct run_id) filter (where mine) as runs, count(charge_id) filter (where mine) as charges,
+              coalesce(sum(amount) filter (where mine), 0)::bigint as amount,
+              coalesce(sum(free_quantity) filter (where mine), 0)::bigint as free_units,
+              count(distinct run_id) filter (where open) as left_runs, count(charge_id) filter (where open) as left_charges,
+              coalesce(sum(amount) filter (where open), 0)::bigint as left_amount,
+              coalesce(sum(free_quantity) filter (where open), 0)::bigint as left_free_units,
+              count(charge_id) filter (where not open and not mine) as reversed_before,
+              count(distinct run_id) - count(distinct run_id) filter (where not covered) as covered_runs, null as ways
+            from stand group by tenant_id order by tenant_id
+            """,
+            $"""
+            with {Found(request, reversal, $"")}
+            select tenant_id, how, count(*) as charges, sum(amount)::bigint as amount from found where how is not null
+            group by tenant_id, how order by how
+            """,
+            cancel);
+        var byTenant = ways.ToLookup(way => way.TenantId, way => new ReversalWaySum(way.How, way.Charges, way.Amount));
+        return tenants.ConvertAll(tenant => tenant with { Ways = [.. byTenant[tenant.TenantId]] });
+    }
 
-    // The way of a line that is written is read off where its charges stand, so that it stays true whatever is sealed or issued at once.
     private static Task<List<ReversalLineView>> Lines(
-        SystemDb db, ReverseRunsRequest request, ReversalId? reversal, Guid? below, int take, CancellationToken cancel) =>
-        db.Query<ReversalLineView>(
+        SystemDb db, ReverseRunsRequest request, ReversalId? reversal, Guid? below, int take, CancellationToken cancel)
+    {
+        FormattableString page =
+            $"and ({below}::uuid is null or reservation_id < {below}) order by reservation_id desc limit {take}";
+        return db.Query<ReversalLineView>(
+            $"with {Found(request, reversal, page)} select * from found order by reservation_id desc", cancel);
+    }
+
+    /// <summary>
+    /// The lines as <c>found</c>, for a <c>with</c>. The way of a line that is written is read off where its charges stand, so that it
+    /// stays true whatever is sealed or issued at once.
+    /// </summary>
+    /// <param name="page">Which of them.</param>
+    private static FormattableString Found(ReverseRunsRequest request, ReversalId? reversal, FormattableString page) =>
         $"""
-        with part as ({RunParts.Of(request)}),
-        line as (
-          select * from part where {(reversal is { } id ? Mine(id) : Open)} and ({below}::uuid is null or reservation_id < {below})
-          order by reservation_id desc limit {take})
-        select l.tenant_id, l.run_id, v.sku, c.id as charge_id, coalesce(c.quantity, 0) as quantity, l.free_quantity as free_units,
-          coalesce(-c.amount_micros, 0) as amount, a.id as adjustment_id, a.credit_note_number as credit_note, n.number as credits,
-          l.reservation_id,
-          case
-            when c.id is null then null
-            when a.id is null and t.channel = 'direct' and i.state = 'issued' then 'credit'
-            when a.id is null and t.channel = 'direct' and i.state = 'draft' then 'draft'
-            when a.id is null and t.channel = 'marketplace' and b.payer_id = t.payer_id then 'usage'
-            when a.id is null then 'adjustment'
-            when a.credits is not null then 'credit'
-            when rl.invoice_id = cl.invoice_id then 'draft'
-            when rb.occurred_hour = b.occurred_hour or rm.record_id = cm.record_id then 'usage'
-            else 'adjustment' end as how
-        from line l
-          join billing.price_version v on v.id = l.price_version_id
-          join billing.account t on t.tenant_id = l.tenant_id
-          left join billing.charge c on c.tenant_id = l.tenant_id and c.id = l.charge_id
-          left join billing.invoice_line cl on cl.tenant_id = c.tenant_id and cl.charge_id = c.id and cl.live
-          left join billing.invoice i on i.tenant_id = cl.tenant_id and i.id = cl.invoice_id
-          left join billing.metering_allocation cm on cm.tenant_id = c.tenant_id and cm.charge_id = c.id
-          left join billing.metering_backlog b
-            on b.tenant_id = c.tenant_id and b.payer_id = c.payer_id and b.occurred_hour = c.occurred_hour and b.charge_id = c.id
-          left join billing.adjustment a on a.tenant_id = l.tenant_id and a.id = l.adjustment_id
-          left join billing.invoice n on n.tenant_id = a.tenant_id and n.id = a.credits
-          left join billing.charge r on r.tenant_id = a.tenant_id and r.id = a.charge_id
-          left join billing.invoice_line rl on rl.tenant_id = r.tenant_id and rl.charge_id = r.id and rl.live
-          left join billing.metering_allocation rm on rm.tenant_id = r.tenant_id and rm.charge_id = r.id
-          left join billing.metering_backlog rb
-            on rb.tenant_id = r.tenant_id and rb.payer_id = b.payer_id and rb.occurred_hour = b.occurred_hour and rb.charge_id = r.id
-        order by l.reservation_id desc
-        """,
-        cancel);
+        part as ({RunParts.Of(request)}),
+        line as (select * from part where {(reversal is { } id ? Mine(id) : Open)} {page}),
+        found as (
+          select l.tenant_id, l.run_id, v.sku, c.id as charge_id, coalesce(c.quantity, 0) as quantity, l.free_quantity as free_units,
+            coalesce(-c.amount_micros, 0) as amount, a.id as adjustment_id, a.credit_note_number as credit_note, n.number as credits,
+            m.id as metering_record_id, m.state as metering_state, l.reservation_id,
+            case
+              when c.id is null then null
+              when a.id is null and t.channel = 'direct' and i.state = 'issued' then 'credit'
+              when a.id is null and t.channel = 'direct' and i.state = 'draft' then 'draft'
+              when a.id is null and t.channel = 'marketplace' and b.payer_id = t.payer_id then 'usage'
+              when a.id is null then 'adjustment'
+              when a.credits is not null then 'credit'
+              when rl.invoice_id = cl.invoice_id then 'draft'
+              when rb.occurred_hour = b.occurred_hour or rm.record_id = cm.record_id then 'usage'
+              else 'adjustment' end as how
+          from line l
+            join billing.price_version v on v.id = l.price_version_id
+            join billing.account t on t.tenant_id = l.tenant_id
+            left join billing.charge c on c.tenant_id = l.tenant_id and c.id = l.charge_id
+            left join billing.invoice_line cl on cl.tenant_id = c.tenant_id and cl.charge_id = c.id and cl.live
+            left join billing.invoice i on i.tenant_id = cl.tenant_id and i.id = cl.invoice_id
+            left join billing.metering_allocation cm on cm.tenant_id = c.tenant_id and cm.charge_id = c.id
+            left join billing.metering_record m on m.tenant_id = cm.tenant_id and m.id = cm.record_id
+            left join billing.metering_backlog b
+              on b.tenant_id = c.tenant_id and b.payer_id = c.payer_id and b.occurred_hour = c.occurred_hour and b.charge_id = c.id
+            left join billing.adjustment a on a.tenant_id = l.tenant_id and a.id = l.adjustment_id
+            left join billing.invoice n on n.tenant_id = a.tenant_id and n.id = a.credits
+            left join billing.charge r on r.tenant_id = a.tenant_id and r.id = a.charge_id
+            left join billing.invoice_line rl on rl.tenant_id = r.tenant_id and rl.charge_id = r.id and rl.live
+            left join billing.metering_allocation rm on rm.tenant_id = r.tenant_id and rm.charge_id = r.id
+            left join billing.metering_backlog rb
+              on rb.tenant_id = r.tenant_id and rb.payer_id = b.payer_id and rb.occurred_hour = b.occurred_hour and rb.charge_id = r.id)
+        """;
 
     private static FormattableString Open => $"open";
 
     private static FormattableString Mine(ReversalId reversal) => $"reversal_id = {reversal.Value}";
+
+    private sealed record TenantWay(TenantId TenantId, ReversalWay How, long Charges, Money Amount);
 }
