@@ -1,4 +1,5 @@
 using NetAutomation.Catalog.Browse;
+using NetAutomation.Catalog.Operators;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
 using NetAutomation.Platforms;
@@ -38,5 +39,6 @@ internal static class CatalogModule
         blocks.MapGet("/{block}", ShowBlock.Handle).WithName(nameof(ShowBlock));
         blocks.MapGet("/{block}/versions/{version}", ShowBlockVersion.Handle).WithName(nameof(ShowBlockVersion));
         routes.Customer.MapGet("/platforms", ListPlatforms.Handle).WithName(nameof(ListPlatforms)).WithTags("Catalog");
+        routes.Operator.MapPost("/blocks/{block}/versions/{version}:withdraw", WithdrawVersion.Handle);
     }
 }

@@ -277,12 +277,18 @@ internal sealed partial class RunExecution(
     {
         var (db, access) = (services.GetRequiredService<NetAutomationDb>(), services.GetRequiredService<DeviceAccess>());
         await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
-        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
-        if ((await services.GetRequiredService<BlockCatalog>().Find(db, run.Block, run.Version)).Refused(out var problem, out var block)
-            || devices.Count < run.Devices.Count
-            || devices.Any(device => device.HostKeySha256 is null))
+        var block = await services.GetRequiredService<BlockCatalog>().Planned(db, run.Block, run.Version, CancellationToken.None);
+        // A run that may have configured devices has begun: the version that did it can tell what became of them.
+        if (block.Withdrawn && !run.Devices.Any(device => device.Verify))
         {
-            Log.Fault(log, run.Id, problem?.Type.Title ?? "A device was deleted, or its host key is no longer pinned.");
+            return (null, DeviceCode.VersionWithdrawn);
+        }
+
+        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        if (devices.Count < run.Devices.Count || devices.Any(device => device.HostKeySha256 is null))
+        {
+            Forget(devices);
+            Log.Fault(log, run.Id, "A device was deleted, or its host key is no longer pinned.");
             return (null, DeviceCode.InternalError);
         }
 

@@ -139,7 +139,7 @@ internal sealed class RunLauncher(
             TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
         {
-            return problem.StatusCode == 402
+            return problem.StatusCode == 402 || problem.Type == Catalog.Problems.VersionWithdrawn
                 ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
         }
 

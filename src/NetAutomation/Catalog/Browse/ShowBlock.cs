@@ -33,11 +33,12 @@ internal static class ShowBlock
     {
         var versions = await db.Set<BlockVersionRow>().AsNoTracking().Where(row => row.Slug == block)
             .OrderByDescending(row => row.Major).ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch).ToListAsync(cancel);
-        if (versions is not [var newest, ..])
+        if (versions.Count == 0)
         {
             return Web.Problems.NotFound.With();
         }
 
+        var newest = versions.Find(row => row.State == VersionState.Published) ?? versions[0];
         return TypedResults.Ok(new BlockDetail(
             block,
             newest.Title,

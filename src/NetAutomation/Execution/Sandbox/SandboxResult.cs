@@ -38,6 +38,7 @@ internal static class DeviceCode
     public const string UnknownPlatform = "unknown_platform";
     public const string Unreachable = "unreachable";
     public const string Verified = "verified";
+    public const string VersionWithdrawn = "version_withdrawn";
     public const string WindowClosed = "window_closed";
     public const string WorkerStopped = "worker_stopped";
 }

@@ -57,8 +57,13 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
             return unpaid;
         }
 
-        var block = exact || named.Major == right.Major
-            ? named : (await catalog.Find(db, body.Block!, right.Major.ToString(), null, cancel)).Value;
+        var block = named;
+        if (!exact && named.Major != right.Major
+            && (await catalog.Find(db, body.Block!, null, right.Major, cancel)).Refused(out var withdrawn, out block))
+        {
+            return withdrawn;
+        }
+
         if (ReadMode(body.Mode, block.Effect).Refused(out var refusedMode, out var mode))
         {
             return refusedMode;
