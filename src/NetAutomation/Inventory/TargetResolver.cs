@@ -84,16 +84,18 @@ internal static class TargetResolver
         var seen = new HashSet<DeviceId>();
         for (var i = 0; i < ids.Count; i++)
         {
-            var code = !found.TryGetValue(ids[i], out var device)
-                ? "unknown_device" : !seen.Add(ids[i]) ? "duplicate" : device.Enabled || disabledToo ? null : "device_disabled";
-            if (code is not null)
+            var at = $"/targets/deviceIds/{i}";
+            if (!found.TryGetValue(ids[i], out var device))
             {
-                faults.Add(new ProblemError($"/targets/deviceIds/{i}", code, code switch
-                {
-                    "unknown_device" => "There is no such device.",
-                    "duplicate" => "The device is given twice.",
-                    _ => $"{device!.Name} is disabled.",
-                }));
+                faults.Add(new ProblemError(at, "unknown_device", "There is no such device."));
+            }
+            else if (!seen.Add(ids[i]))
+            {
+                faults.Add(new ProblemError(at, "duplicate", "The device is given twice."));
+            }
+            else if (!device.Enabled && !disabledToo)
+            {
+                faults.Add(new ProblemError(at, "device_disabled", $"{device.Name} is disabled."));
             }
         }
 

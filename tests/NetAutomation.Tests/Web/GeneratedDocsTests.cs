@@ -51,7 +51,7 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
     }
 
     [Fact]
-    public Task Every_problem_type_is_documented()
+    public async Task Every_problem_type_is_documented()
     {
         var text = new StringBuilder(
             "# Problem types\n\n"
@@ -62,7 +62,9 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
             text.Append($"| `{type.Code}` | {type.Status} | {type.Title} |\n");
         }
 
-        return Compare("docs/errors.md", text.ToString());
+        // What follows is written by hand; FaultCodeTests compares it with the source.
+        var there = await File.ReadAllTextAsync(Path.Combine(PostgresServer.RepositoryRoot(), "docs/errors.md"));
+        await Compare("docs/errors.md", $"{text}{there[there.IndexOf(FaultCodeTests.Heading, StringComparison.Ordinal)..]}");
     }
 
     private static async Task Compare(string path, string text)

@@ -53,7 +53,8 @@ internal static class Relations
         from fault in check.Value(place, Members(place.Schema.GetProperty(check.Key)), input)
         select fault;
 
-    private static ProblemError Missing(Place place, string member, string detail) => new($"{place.Pointer}/{member}", "required", detail);
+    private static ProblemError Missing(Place place, string member, string detail) =>
+        new ProblemError($"{place.Pointer}/{member}", "required", detail);
 
     private static bool IsAbsent(JsonElement input) =>
         input.TryGetProperty("state", out var state) && state.ValueKind == JsonValueKind.String && state.ValueEquals("absent");

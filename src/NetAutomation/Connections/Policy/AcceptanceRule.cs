@@ -41,7 +41,7 @@ public sealed record AcceptanceRule(
         var faults = new List<ProblemError>();
         if (rules.Count > Most)
         {
-            faults.Add(new(at, "too_many", $"At most {Most} rules."));
+            faults.Add(new ProblemError(at, "too_many", $"At most {Most} rules."));
         }
 
         for (var i = 0; i < rules.Count; i++)
@@ -50,7 +50,7 @@ public sealed record AcceptanceRule(
             faults.AddRange(rule.Faults().Select(fault => new ProblemError($"{at}/{i}/{fault.Pointer}", fault.Code, fault.Detail)));
             if (rules.Take(i).Any(other => other.Name == rule.Name))
             {
-                faults.Add(new($"{at}/{i}/name", "duplicate", "A rule before has this name."));
+                faults.Add(new ProblemError($"{at}/{i}/name", "duplicate", "A rule before has this name."));
             }
         }
 
@@ -61,27 +61,28 @@ public sealed record AcceptanceRule(
     {
         if (Name.Length is < 1 or > 100)
         {
-            yield return new("name", "length", "1 to 100 characters.");
+            yield return new ProblemError("name", "length", "1 to 100 characters.");
         }
 
         if (Reason.Length is < 1 or > 500)
         {
-            yield return new("reason", "length", "1 to 500 characters.");
+            yield return new ProblemError("reason", "length", "1 to 500 characters.");
         }
 
         if (!Wire.TryValue<OwnerKind>(Owner, out var owner))
         {
-            yield return new("owner", "not_allowed", "one_active_tenant, several_active_tenants, inactive_tenant, stranger or anyone.");
+            yield return new ProblemError(
+                "owner", "not_allowed", "one_active_tenant, several_active_tenants, inactive_tenant, stranger or anyone.");
         }
 
         if (!Wire.TryValue<Verdict>(Verdict, out var verdict))
         {
-            yield return new("verdict", "not_allowed", "accept, reject or leave.");
+            yield return new ProblemError("verdict", "not_allowed", "accept, reject or leave.");
         }
         else if (verdict == Policy.Verdict.Accept && owner != OwnerKind.OneActiveTenant)
         {
             // Whose the connection would be must follow from the account alone.
-            yield return new("verdict", "not_allowed", "accept is for one_active_tenant only.");
+            yield return new ProblemError("verdict", "not_allowed", "accept is for one_active_tenant only.");
         }
 
         foreach (
@@ -99,17 +100,17 @@ public sealed record AcceptanceRule(
 
         if (Tags is { Count: 0 or > 50 } || (Tags?.Any(tag => tag.Key.Length is < 1 or > 128 || tag.Value.Length > 256) ?? false))
         {
-            yield return new("tags", "not_allowed", "1 to 50 tags with keys of 1 to 128 and values of up to 256 characters.");
+            yield return new ProblemError("tags", "not_allowed", "1 to 50 tags with keys of 1 to 128 and values of up to 256 characters.");
         }
 
         if (MaxConnections is < 1)
         {
-            yield return new("maxConnections", "out_of_range", "1 or more.");
+            yield return new ProblemError("maxConnections", "out_of_range", "1 or more.");
         }
 
         if (ValidFrom >= ValidUntil)
         {
-            yield return new("validUntil", "out_of_range", "Later than validFrom.");
+            yield return new ProblemError("validUntil", "out_of_range", "Later than validFrom.");
         }
 
         foreach (var fault in Hours?.Faults() ?? [])
@@ -122,14 +123,14 @@ public sealed record AcceptanceRule(
     {
         if (values is { Count: 0 or > Most })
         {
-            yield return new(member, "length", $"1 to {Most} values.");
+            yield return new ProblemError(member, "length", $"1 to {Most} values.");
         }
 
         for (var i = 0; i < Math.Min(values?.Count ?? 0, Most); i++)
         {
             if (!fits(values![i]))
             {
-                yield return new($"{member}/{i}", "not_allowed", detail);
+                yield return new ProblemError($"{member}/{i}", "not_allowed", detail);
             }
         }
     }
@@ -145,17 +146,17 @@ public sealed record AcceptanceHours(string From, string Until, string Zone)
     {
         if (Minute(From) is null)
         {
-            yield return new("hours/from", "not_allowed", "A time such as 08:00.");
+            yield return new ProblemError("hours/from", "not_allowed", "A time such as 08:00.");
         }
 
         if (Minute(Until) is null || Until == From)
         {
-            yield return new("hours/until", "not_allowed", "A time such as 18:00, other than from.");
+            yield return new ProblemError("hours/until", "not_allowed", "A time such as 18:00, other than from.");
         }
 
         if (ZoneClock.Find(Zone) is null)
         {
-            yield return new("hours/zone", "not_allowed", "An IANA time zone such as Europe/Berlin.");
+            yield return new ProblemError("hours/zone", "not_allowed", "An IANA time zone such as Europe/Berlin.");
         }
     }
 

@@ -81,7 +81,8 @@ internal sealed record RequestForm(Dictionary<string, Type> Query, string? Media
             : MediaType == JsonType ? Problems.Malformed.At("", "required", "The operation needs a JSON object as its body.")
             : null;
 
-    private static ProblemError Fault(string member, string code, string detail) => new($"/{JsonPointer.Escape(member)}", code, detail);
+    private static ProblemError Fault(string member, string code, string detail) =>
+        new ProblemError($"/{JsonPointer.Escape(member)}", code, detail);
 
     private static bool CanHaveBody(HttpRequest request) =>
         request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
