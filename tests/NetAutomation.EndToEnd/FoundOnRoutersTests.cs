@@ -39,7 +39,7 @@ public sealed class FoundOnRoutersTests(LocalProduct product)
         var (_, again) = await Run(customer, "static-routes", input);
 
         var diff = await customer.GetText($"/v1/runs/{Customer.Text(check, "id")}/devices/{Customer.Text(checking, "deviceId")}/diff");
-        diff.Split('\n').ShouldBe(
+        diff.TrimEnd().Split('\n').ShouldBe(
             ["-ip route 10.41.0.0/16 10.66.0.1 tag 100", "-ip route 10.42.0.0/16 10.66.0.1 200", "-ip route 10.43.0.0/16 10.66.0.1 eth0",
                 "+ip route 10.41.0.0/16 10.66.0.1", "+ip route 10.42.0.0/16 10.66.0.1", "+ip route 10.43.0.0/16 10.66.0.1"],
             ignoreOrder: true, diff);

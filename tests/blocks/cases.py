@@ -4,8 +4,8 @@
   tests/blocks/cases.py [--blocks DIR] [--platforms DIR] [BLOCK]
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
-for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is left to
-send; or the reason why the device is refused.
+for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is
+left to send; or the reason why the device is refused.
 """
 import argparse
 import json

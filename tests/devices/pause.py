@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Stands between sshd and a router's shell, and rests behind a text that looks like a prompt.
+"""Stands between sshd and a router's shell, and rests behind a text, or ends the session there.
 
-  pause.py TEXT SECONDS PROGRAM [ARGUMENT...]"""
+  pause.py TEXT SECONDS|end PROGRAM [ARGUMENT...]"""
 import os
 import pty
 import select
@@ -9,7 +9,7 @@ import sys
 import time
 import tty
 
-mark, seconds, program = sys.argv[1].encode(), float(sys.argv[2]), sys.argv[3:]
+mark, seconds, program = sys.argv[1].encode(), None if sys.argv[2] == "end" else float(sys.argv[2]), sys.argv[3:]
 child, terminal = pty.fork()
 if child == 0:
     os.execv(program[0], program)
@@ -29,6 +29,8 @@ while True:
                 end = said.index(mark) + len(mark)
                 os.write(1, said[:end])
                 said = said[end:]
+                if seconds is None:
+                    sys.exit()
                 time.sleep(seconds)
             os.write(1, said)
     except OSError:

@@ -267,8 +267,18 @@ def a_pager_is_answered_and_one_that_nobody_knows_is_named():
         yield "key"
         say(b"\r        \r b\r\nend\r\n")
     device = Device({b"show run": paged})
-    assert opened(device, {"pager": {"pattern": "^--More--$", "key": " "}}).ask(b"show run") == b"a\n b\nend\n"
+    assert opened(device, {"pager": {"keys": {"^--More--$": " "}}}).ask(b"show run") == b"a\n b\nend\n"
     fails("pager", "--More--", lambda: opened(device).read(b"show run", "^end$"))
+
+
+@talk
+def a_pager_that_takes_keys_and_never_ends_is_named():
+    def paged(device, say):
+        say(b"a\r\n(END)")
+        while True:
+            yield "key"
+            say(b"\r\x1b[K\r\n\r\n(END)")
+    fails("pager", "(END)", lambda: opened(Device({b"show run": paged}), {"pager": {"keys": {r"^\(END\)": " "}}}).ask(b"show run"))
 
 
 @talk

@@ -282,7 +282,7 @@ def reading(seed):
     random.seed(seed)
     device = Device(seed)
     wire = Wire(device)
-    terminal = session.Terminal([PLUGIN], ERRORS, {"pager": {"pattern": "^--More--$", "key": " "}})
+    terminal = session.Terminal([PLUGIN], ERRORS, {"pager": {"keys": {"^--More--$": " "}}})
     shell = session.Session(wire, terminal, LIMIT)
     try:
         shell.open()

@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
                 if grammar.renames(line):
                     device.renames()
                 if words := device.send_command(line).strip():
-                    said.append(f"{grammar.masked(line)}: {words}")
+                    said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}
         return {**result, "said": said}

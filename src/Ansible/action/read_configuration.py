@@ -32,7 +32,8 @@ def _parts(rules, device):
     except DeviceError:
         down = []  # nobody watches over them there
     if down:
-        raise DeviceError(f"[netautomation:incomplete_output] {', '.join(down)} does not run on the device, so its configuration is not whole.")
+        raise DeviceError(
+            f"[netautomation:incomplete_output] {', '.join(down)} does not run on the device, so its configuration is not whole.")
     try:
         return device.send_command(rules["list"]).split() or None
     except DeviceError:

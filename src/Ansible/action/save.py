@@ -6,6 +6,7 @@ from ansible.module_utils.connection import Connection, ConnectionError as Devic
 from ansible.plugins.action import ActionBase
 
 import platforms
+import tree
 
 
 class ActionModule(ActionBase):
@@ -17,5 +18,6 @@ class ActionModule(ActionBase):
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}
         if not re.search(platform.get("saved", ""), answer, re.M):
-            return {**result, "failed": True, "msg": f"the device did not say that it saved: {answer[-300:]}"}
+            words = "\n".join(map(tree.grammar(task_vars["platform"]["directory"]).masked, answer[-300:].splitlines()))
+            return {**result, "failed": True, "msg": f"[netautomation:task_failed] the device did not say that it saved: {words}"}
         return result

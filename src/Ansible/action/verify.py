@@ -16,6 +16,9 @@ import platforms
 # pause need not show at all; what shows and should not has all of them to go.
 PAUSES = (0.1, 0.4, 1.5)
 
+# The words of a device may look like those of another failure.
+FAILED = "[netautomation:task_failed] "
+
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
@@ -28,10 +31,10 @@ class ActionModule(ActionBase):
             except DeviceError as fault:
                 return {**result, "failed": True, "msg": str(fault)}
             if fault := plan.unverified(self._task.args["before"], after, part, given, directory):
-                return {**result, "failed": True, "msg": "\n".join([fault, *(f"the device said to {words}" for words in said)])}
+                return {**result, "failed": True, "msg": FAILED + "\n".join([fault, *(f"the device said to {words}" for words in said)])}
         seen, wrong = _look(platforms.effect(directory), plan.intent(part, given, directory), device, said is not None)
         if wrong:
-            return {**result, "failed": True, "msg": "the device is configured, and does not do it: " + "; ".join(wrong)}
+            return {**result, "failed": True, "msg": FAILED + "the device is configured, and does not do it: " + "; ".join(wrong)}
         return {**result, "verified": "effect" if seen else "config"}
 
 

@@ -164,8 +164,9 @@ class Change:
                 place = (part.kind.name, part.home, attribute, *(part.groups[name] for name in by))
                 other, value = first.setdefault(place, (line, part.groups[attribute]))
                 if value != part.groups[attribute]:
-                    raise Refused(f"the device cannot have {self._named(line)} beside {self._named(other)}: it keeps one {attribute} for both. "
-                                  f"Name both in one input, with the same {attribute}.")
+                    raise Refused(
+                        f"the device cannot have {self._named(line)} beside {self._named(other)}: it keeps one {attribute} for both. "
+                        f"Name both in one input, with the same {attribute}.")
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""
@@ -234,7 +235,8 @@ class Change:
         if given is None:
             return False
         if given[0] != part.groups["value"]:
-            raise Refused(f"{self._named(line)} is wanted, but its {part.kind.inherits['by']} {given[1]} sets {part.groups['setting']} {given[0]}")
+            by, setting = part.kind.inherits["by"], part.groups["setting"]
+            raise Refused(f"{self._named(line)} is wanted, but its {by} {given[1]} sets {setting} {given[0]}")
         return True
 
     def _readable(self, part):

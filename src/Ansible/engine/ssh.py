@@ -182,8 +182,10 @@ class _Answers:
         return [self._answer(question, echo, instructions, len(questions) == 1) for question, echo in questions]
 
     def _answer(self, question, echo, instructions, alone):
+        # A customer's pattern may cost the fourth power of what it is searched in.
+        last = question.strip().rpartition("\n")[2][-200:]
         for pattern, answer in self._replies:
-            if pattern.search(question):
+            if pattern.search(last):
                 return answer
         if SAYS_EXPIRED.search(f"{instructions}\n{question}"):
             raise Fault("password_expired", EXPIRED)

@@ -74,10 +74,10 @@ class Grammar:
         return " " * (self.indent * len(path)) + text
 
     def masked(self, text):
-        """A line without the secret in it."""
+        """A line, or several, without the secrets in it."""
         for pattern in self._secrets:
-            if match := pattern.search(text):
-                return f"{text[:match.start(1)]}***{text[match.end(1):]}"
+            for match in reversed(list(pattern.finditer(text))):
+                text = f"{text[:match.start(1)]}***{text[match.end(1):]}"
         return text
 
     def owned(self, line):
@@ -101,7 +101,7 @@ class Kind:
         self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
-        self.vital, self.inherits, self.default = data.get("vital", []), data.get("inherits"), data.get("default")
+        self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -166,16 +166,22 @@ class Tree:
 
     def holds_unseen(self, line, part):
         """The line is a default, which the device shows only where it is otherwise."""
-        rule = part.kind.default
-        return bool(
-            rule and part.groups.get("setting") == rule["setting"] and line.path == (*part.home, rule["in"])
-            and Line(part.home, rule["unless"]) not in self.present and part.slot(line) not in self.slots)
+        for rule in part.kind.defaults:
+            if part.groups.get("setting") == rule["setting"] and line.path == (*part.home, rule["in"]):
+                holds = "if" not in rule or Line(part.home, rule["if"]) in self.present
+                holds = holds and ("unless" not in rule or Line(part.home, rule["unless"]) not in self.present)
+                return holds and part.slot(line) not in self.slots and not any(self._given(line, part))
+        return False
 
     def inherited(self, line, part):
         """(the line that another object gives this one in the same place, that object's name), or None."""
+        return next(((groups["value"], name) for groups, name in self._given(line, part) if groups.get("no") is None), None)
+
+    def _given(self, line, part):
+        """What other objects say in the place of this line for the object of it: (groups of their line, their name)."""
         rule = part.kind.inherits
         if not rule or part.groups.get("setting") not in rule["settings"]:
-            return None
+            return
         for own in self.objects.get(part.object, []):
             giver = self.parts[own].groups
             if giver.get("setting") != rule["by"] or not giver.get("value"):
@@ -183,9 +189,8 @@ class Tree:
             there = part.kind.name, part.home, (giver["value"],)
             for other in self.objects.get(there, []):
                 groups = self.parts[other].groups
-                if groups["setting"] == part.groups["setting"] and groups.get("no") is None and other.path == line.path:
-                    return groups["value"], giver["value"]
-        return None
+                if groups["setting"] == part.groups["setting"] and other.path == line.path:
+                    yield groups, giver["value"]
 
 
 @functools.lru_cache(maxsize=None)

@@ -22,8 +22,12 @@ import tree
 # of the lines must come back.
 Poll = collections.namedtuple("Poll", "covered typed counts need")
 
-LIMIT = 32 << 20
-READINGS, POLLS = 4, 8
+# Bytes of an answer, of a prompt, and of a line that cursor moves are followed in; lines that are searched for an error.
+LIMIT, LONGEST, DRAWN, JUDGED = 32 << 20, 500, 1 << 14, 500
+READINGS, POLLS, EMPTY = 4, 8, 3
+# A customer's pattern may cost the fourth power of what it is searched in.
+ASKED = 200
+NEW_PASSWORD, NO_PAGES = "Change it on the device, then in the credential.", "Switch paging off for this login on the device."
 # Seconds of silence: before a prompt in an unlikely place is tried, before one is tried again, before a text is taken for a pager or a
 # question.
 UNLIKELY, AGAIN, WAITS = 1.0, (2.0, 8.0), 0.2
@@ -31,7 +35,7 @@ UNLIKELY, AGAIN, WAITS = 1.0, (2.0, 8.0), 0.2
 WIDTH, HEIGHT = 511, 1000
 
 ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|\x07")
-_MOVES = re.compile(rb"\x1b\[([0-9]*)[;0-9]*([CDGK])|" + ESCAPES.pattern + rb"|( +)(?=[\r\b])|(.)", re.S)
+_MOVES = re.compile(rb"\x1b\[([0-9]*)[;0-9]*([CDGK])|" + ESCAPES.pattern + rb"|((?<! ) ++)(?=[\r\b])|(.)", re.S)
 _CONTROLS = re.compile(rb"[\x1b\x08\r\a]")
 _CUT = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
@@ -68,6 +72,8 @@ def shown(line):
 def _drawn(line):
     """What cursor moves and erasures leave of a line. A blank over a character erases it, and so do blanks from which the cursor goes back.
     """
+    if len(line) > DRAWN:
+        return ESCAPES.sub(b"", line).translate(None, b"\r\b")
     cells, at = [], 0
     for move in _MOVES.finditer(line):
         count, kind, blanks, character = move.groups()
@@ -77,7 +83,9 @@ def _drawn(line):
             else:
                 cells[:at if count == b"1" else len(cells)] = [None] * (at if count == b"1" else len(cells))
         elif kind:
-            at = max(0, {b"C": at + int(count or 1), b"D": at - int(count or 1), b"G": int(count or 1) - 1}[kind])
+            # A cursor stays on the screen, however far it is sent.
+            steps = int(count[:6] or 1)
+            at = min(max(0, {b"C": at + steps, b"D": at - steps, b"G": steps - 1}[kind]), max(WIDTH, len(cells)))
         elif blanks:
             cells[at:at + len(blanks)] = [None] * len(blanks)
             at += len(blanks)
@@ -116,11 +124,15 @@ class Terminal:
         self.questions = list(zip(self._patterns(settings.get("questions", {})), settings.get("questions", {}).values()))
         self.modes = settings.get("modes", r"\([^()]*\)").encode()
         pager = settings.get("pager") or {}
-        self.pager, self.key, self.off = self._patterns([pager["pattern"]])[0] if pager else None, pager.get("key"), pager.get("off")
+        self.keys, self.off = [*zip(self._patterns(pager.get("keys", {})), pager.get("keys", {}).values())], pager.get("off")
 
     @staticmethod
     def _patterns(texts):
         return [re.compile(text.encode(), re.M) for text in texts]
+
+    def page(self, line):
+        """(match, key) of a line in which the pager waits, or None."""
+        return next(((found, key) for pattern, key in self.keys if (found := pattern.search(line))), None)
 
     def is_noise(self, line):
         """Printed by the device whenever it likes, and part of no answer."""
@@ -128,7 +140,7 @@ class Terminal:
 
     def is_prompt(self, line):
         """By the plugin's patterns, which were made for the end of any text. Here the prompt has a line to itself."""
-        for pattern in self.prompts if line else ():
+        for pattern in self.prompts if 0 < len(line) <= LONGEST else ():
             # Some begin with a line break, others with "^".
             for text in (line, b"\n" + line):
                 found = pattern.search(text)
@@ -151,7 +163,9 @@ class Dialogue:
         self.at, self.done = 0, not patterns
 
     def answer(self, text):
-        """What to type after this text; None where it asks nothing."""
+        """What to type after this text; None where it asks nothing. A device asks in its last line."""
+        text = text.rstrip(b"\r\n")
+        text = text[max(text.rfind(b"\n"), len(text) - ASKED, 0):]
         for index, pattern in enumerate(self.patterns):
             if self.every and index:
                 return None
@@ -441,10 +455,11 @@ class Session:
             # More of the prompts that were asked for may be on their way. Without blanks they would not be known later.
             return WAITS, lambda: setattr(reading, "accepted", True)
         begin, line = self._tail()
-        if self.terminal.pager and (found := self.terminal.pager.search(line)) and not (line[:found.start()] + line[found.end():]).strip():
-            if reading.pages[-1:] == [(begin, len(self._buffer))]:
+        found, key = self.terminal.page(line) or (None, None)
+        if found and not (line[:found.start()] + line[found.end():]).strip():
+            if reading.pages[-1:] == [(begin, len(self._buffer))] or self._turns_in_vain(reading, begin):
                 return None
-            return (WAITS if not reading.pages else WAITS / 4), lambda: self._turn(reading, begin)
+            return (WAITS if not reading.pages else WAITS / 4), lambda: self._turn(reading, begin, key)
         kind = self._candidate(reading, line)
         if not self._blanks and self.prompt and line and line == self.prompt * (len(line) // len(self.prompt)):
             kind = "same"
@@ -526,10 +541,15 @@ class Session:
         reading.answered = len(self._buffer)
         self.channel.write(answer)
 
-    def _turn(self, reading, begin):
+    def _turn(self, reading, begin, key):
         reading.pages.append((begin, len(self._buffer)))
         reading.keys += 1
-        self.channel.write(self.terminal.key.encode())
+        self.channel.write(key.encode())
+
+    def _turns_in_vain(self, reading, begin):
+        """Whether the last pages were empty: a pager that takes the key and never ends."""
+        since = reading.pages[-EMPTY:][0][1] if len(reading.pages) >= EMPTY else begin
+        return since < begin and not any(shown(line).strip() for line in bytes(self._buffer[since:begin]).split(b"\n"))
 
     # --- the text of an answer ---
 
@@ -576,7 +596,7 @@ class Session:
     def _is_page(self, line):
         """A pager that went on by a key that was meant for the prompt."""
         parts = re.split(rb"[\r\b\x1b]", _COLOURS.sub(b"", line).rstrip(b"\r"), maxsplit=1)
-        return bool(self.terminal.pager and len(parts) > 1 and self.terminal.pager.search(parts[0]))
+        return len(parts) > 1 and self.terminal.page(parts[0]) is not None
 
     def _judge(self, reading, text, configuring, owed):
         if owed is not None and reading.start is not None:
@@ -588,7 +608,8 @@ class Session:
         self._refuse(reading.line, lines)
 
     def _refuse(self, line, lines):
-        text = b"\n" + b"\n".join(lines)
+        # The patterns are the collection's, and some take the square of a line's length.
+        text = b"\n" + b"\n".join(one[:LONGEST] for one in lines[:JUDGED])
         if any(pattern.search(text) for pattern in self.terminal.errors):
             words = self.terminal.words(lines)
             raise Trouble("task_failed", f"{self.terminal.words([line.strip()], 1)}: {words}")
@@ -603,9 +624,9 @@ class Session:
         last = self._last(reading)
         words = self.terminal.words([last], 1)
         if self.prompt is None and _EXPIRED.search(bytes(self._buffer[-4096:]).rstrip()):
-            return Trouble("password_expired", f"The device demands a new password: {words} Change it on the device, then in the credential.")
-        if _PAGER.search(last.strip()) or self.terminal.pager and self.terminal.pager.search(last):
-            return Trouble("pager", f"The device shows its answer page by page and waits for a key: {words} Switch paging off for this login on the device.")
+            return Trouble("password_expired", f"The device demands a new password: {words} {NEW_PASSWORD}")
+        if _PAGER.search(last.strip()) or self.terminal.page(last):
+            return Trouble("pager", f"The device shows its answer page by page and waits for a key: {words} {NO_PAGES}")
         if _QUESTION.search(last):
             return Trouble("needs_answer", f"The device asks, and waits for an answer: {words}")
         said = f" It last said: {words}" if words and not reading.whole else ""
@@ -617,7 +638,7 @@ class Session:
         if self.prompt is None and _TOO_MANY.search(text):
             return Trouble("too_many_sessions", f"The device takes no further session: {words}")
         if self.prompt is None and _EXPIRED.search(text):
-            return Trouble("password_expired", f"The device demands a new password: {words} Change it on the device, then in the credential.")
+            return Trouble("password_expired", f"The device demands a new password: {words} {NEW_PASSWORD}")
         said = f" It last said: {words}" if words and self.prompt is None else ""
         return Trouble("connection_closed", f"The device closed the connection.{said}")
 
@@ -730,7 +751,7 @@ def guard(module):
                 fault = session(self).fault
                 if fault is None:
                     raise
-                if fault.code != "task_failed" or not terminal.pager:
+                if fault.code != "task_failed" or not terminal.keys:
                     raise module.AnsibleConnectionFailure(str(fault)) from None
 
     paramiko.SSHClient.invoke_shell = invoke_shell

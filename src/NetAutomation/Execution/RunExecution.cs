@@ -49,6 +49,11 @@ internal sealed partial class RunExecution(
             run, Path.Combine(options.Value.WorkDirectory, $"{run.Id}-{run.Attempt}.events"), journals, platformOf, metrics, clock,
             watch.Stop, log);
         recorder.Start();
+        foreach (var gone in prepared.Gone)
+        {
+            await recorder.Report(gone);
+        }
+
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
         var verdict = await Work(run, prepared, watch, recorder);
@@ -130,7 +135,8 @@ internal sealed partial class RunExecution(
             {
                 var interrupted = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null;
                 var report = watch.Cancelled && IsRefused(device)
-                    ? Report(device, found) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null } : Report(device, found);
+                    ? Report(device, found) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null }
+                    : Report(device, found);
                 await recorder.Report(report.Code is null && !report.Outcome.IsGood() ? report with { Code = interrupted } : report);
             }
 
@@ -270,8 +276,7 @@ internal sealed partial class RunExecution(
     }
 
     /// <summary>
-    /// A code in place of the work where the run can no longer start: its block was withdrawn, a device was deleted or lost its pinned key,
-    /// or a secret is not the one that was planned.
+    /// A code in place of the work where the run can no longer start: its block was withdrawn, or a secret is not the one that was planned.
     /// </summary>
     private async Task<(Prepared? Prepared, string? Impossible)> Prepare(IServiceProvider services, ClaimedRun run)
     {
@@ -284,14 +289,10 @@ internal sealed partial class RunExecution(
             return (null, DeviceCode.VersionWithdrawn);
         }
 
-        var devices = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
-        if (devices.Count < run.Devices.Count || devices.Any(device => device.HostKeySha256 is null))
-        {
-            Forget(devices);
-            Log.Fault(log, run.Id, "A device was deleted, or its host key is no longer pinned.");
-            return (null, DeviceCode.InternalError);
-        }
-
+        var opened = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        var devices = opened.Where(device => device.HostKeySha256 is not null).ToList();
+        var known = opened.Select(device => device.DeviceId).ToHashSet();
+        Forget([.. opened.Except(devices)]);
         var secrets = await access.OpenSecrets(db, [.. run.Secrets.Keys], CancellationToken.None);
         if (run.Secrets.Any(planned => secrets.GetValueOrDefault(planned.Key)?.Version != planned.Value))
         {
@@ -308,9 +309,19 @@ internal sealed partial class RunExecution(
         var input = texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
         return (
             new Prepared(
-                block, [.. run.Devices.Select(device => byId[device.Id])], await Folders(db, run), input, [.. texts.Values]),
+                block, [.. run.Devices.Where(device => byId.ContainsKey(device.Id)).Select(device => byId[device.Id])],
+                [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(device => Gone(device, known.Contains(device.Id)))],
+                await Folders(db, run), input, [.. texts.Values]),
             null);
     }
+
+    /// <summary>A device that is gone or unproven since the run was planned: the run goes on without it.</summary>
+    private static DeviceReport Gone(ClaimedDevice device, bool known) => new(
+        device.Id, device.Verify ? DeviceOutcome.Unknown : DeviceOutcome.NotStarted, null, false,
+        known ? DeviceCode.HostKeyNotPinned : DeviceCode.DeviceDeleted,
+        (known ? "The device's host key is no longer pinned." : "The device was deleted after the run was planned.")
+            + (device.Verify ? " An earlier attempt was lost, and the device could not be looked at." : ""),
+        null, null, null, null, []);
 
     private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db, ClaimedRun run)
     {
@@ -351,10 +362,12 @@ internal sealed partial class RunExecution(
         journals.RetryUntilAvailable<RunEndings, bool>(endings => endings.Finish(run, cancelled, notStarted, CancellationToken.None));
 
     /// <summary>Content and logins for the work on a run.</summary>
+    /// <param name="Gone">Devices that cannot be worked on any more.</param>
     /// <param name="Platforms">Folders by name.</param>
     /// <param name="Input">With the texts of its secrets.</param>
     private sealed record Prepared(
-        BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyDictionary<string, string> Platforms, JsonElement Input,
+        BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyList<DeviceReport> Gone,
+        IReadOnlyDictionary<string, string> Platforms, JsonElement Input,
         IReadOnlyList<string> Secrets);
 
     /// <summary>How the work on the devices of a run ended.</summary>

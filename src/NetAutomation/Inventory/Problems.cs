@@ -13,5 +13,5 @@ internal static class Problems
     public static readonly ProblemType DeviceNameTaken = new("device_name_taken", 409, "Another device has this name");
     public static readonly ProblemType DeviceAddressTaken =
         new("device_address_taken", 409, "Another device of the site has this address and port");
-    public static readonly ProblemType DeviceInUse = new("device_in_use", 409, "A run or schedule holds the device");
+    public static readonly ProblemType DeviceInUse = new("device_in_use", 409, "A run holds the device");
 }

@@ -26,7 +26,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             return false;
         }
 
-        var devices = ConcludeNotStarted(run.Tenant, run.Id, found, notStarted);
+        var (devices, _) = ConcludeRest(run.Tenant, run.Id, found, notStarted);
         var failed = devices.Count(device => !device.Good);
         var move = devices.Exists(device => device.Outcome == DeviceOutcome.Unknown) ? RunMove.LeaveUnknown
             : failed == 0 ? RunMove.Succeed
@@ -100,25 +100,32 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             return false;
         }
 
-        var doubtful = found.FindAll(device => device.Verify && device.Outcome is null);
-        if (doubtful.Count > 0)
-        {
-            Conclude(tenant, run, [.. doubtful.Select(device => device.DeviceId.Value)], DeviceOutcome.Unknown, "worker_lost");
-        }
-
-        var devices = ConcludeNotStarted(tenant, run, found, Wire.Name(move.To));
-        return doubtful.Count > 0
+        var (devices, doubtful) = ConcludeRest(tenant, run, found, Wire.Name(move.To));
+        return doubtful
             ? await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, Wire.Name(move.To))
             : await move.Make(
                 db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel), failure: failure);
     }
 
-    /// <summary>The devices that have no outcome yet were not started.</summary>
-    private List<Device> ConcludeNotStarted(TenantId tenant, RunId run, List<Device> devices, string? code)
+    /// <summary>
+    /// The devices that have no outcome yet were not started. Those that a lost attempt may have configured, and that nobody has looked at
+    /// since, are unknown.
+    /// </summary>
+    private (List<Device> Devices, bool Doubtful) ConcludeRest(TenantId tenant, RunId run, List<Device> devices, string? code)
     {
+        var doubtful = devices.FindAll(device => device.Verify && device.Outcome is null);
+        if (doubtful.Count > 0)
+        {
+            Conclude(tenant, run, [.. doubtful.Select(device => device.DeviceId.Value)], DeviceOutcome.Unknown, "worker_lost");
+        }
+
         Conclude(tenant, run, null, DeviceOutcome.NotStarted, code);
-        return devices.ConvertAll(
-            device => device.Outcome is null ? device with { Outcome = DeviceOutcome.NotStarted, Code = code } : device);
+        return (
+            devices.ConvertAll(device =>
+                device.Outcome is not null ? device
+                : device.Verify ? device with { Outcome = DeviceOutcome.Unknown, Code = "worker_lost" }
+                : device with { Outcome = DeviceOutcome.NotStarted, Code = code }),
+            doubtful.Count > 0);
     }
 
     /// <param name="devices">Null: all without an outcome.</param>

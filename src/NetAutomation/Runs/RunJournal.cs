@@ -10,8 +10,6 @@ namespace NetAutomation.Runs;
 /// </summary>
 internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSignals signals)
 {
-    private const int LargestResult = 64 * 1024;
-
     /// <summary>
     /// claimed → running; commit it before the first dial. Also true where it was running already: the answer to the first try was lost.
     /// </summary>
@@ -96,11 +94,10 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
     private void WriteOutcome(ClaimedRun run, DeviceReport report)
     {
         var (tenant, id, device, outcome) = (run.Tenant.Value, run.Id.Value, report.Device.Value, Wire.Name(report.Outcome));
-        var result = report.ResultJson is { Length: <= LargestResult } small ? small : null;
         FormattableString update =
             $"""
             update runs.run_device set phase = 'done', outcome = {outcome}, changed = {report.Changed}, contacted = {report.Contacted},
-              code = {report.Code}, message = {report.Message}, result = {result}::jsonb, diff = {report.Diff},
+              code = {report.Code}, message = {report.Message}, result = {report.ResultJson}::jsonb, diff = {report.Diff},
               before_hash = {report.BeforeHash}, after_hash = {report.AfterHash}, finished_at = now()
             where tenant_id = {tenant} and run_id = {id} and device_id = {device} and outcome is null
             """;

@@ -204,12 +204,14 @@ public sealed class ReversalTests(PostgresServer postgres)
         var to = DateTimeOffset.UtcNow.AddMinutes(-20);
         var request = new ReverseRunsRequest("static-routes", await Version(books, "static-routes"), _from, to, "wrong ok");
         var killed = true;
-        for (var steps = 0; killed; steps++)
+        var steps = 0;
+        while (killed)
         {
-            var kill = new KillSwitch(steps);
+            var kill = new KillSwitch(steps++);
             await using var db = new SystemDb(
                 new DbContextOptionsBuilder<SystemDb>().UseNpgsql(source).UseSnakeCaseNamingConvention()
-                    .AddInterceptors(DeferredStatements.Interceptor, kill).Options) { Sending = kill.Step };
+                    .AddInterceptors(DeferredStatements.Interceptor, kill).Options)
+            { Sending = kill.Step };
             // Bounded as a large set is: a call takes back two parts of runs, each in a transaction of its own.
             var reverse = new ReverseRuns(db, NullLogger<ReverseRuns>.Instance) { Chunk = 1, Most = 2 };
             await Record.ExceptionAsync(() => reverse.Run(request, new OperatorCaller(ServiceHost.OperatorName), default));

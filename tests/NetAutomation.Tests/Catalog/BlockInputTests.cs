@@ -17,7 +17,7 @@ public sealed class BlockInputTests
             "at":{"type":"string","format":"date-time"},"host":{"type":"string","format":"hostname"},
             "tag":{"type":["integer","null"],"minimum":3}}}},
           "note":{"type":"string"},"on":{"type":"boolean"}}}
-        """);
+        """, Withdrawn: false);
 
     [Theory]
     [InlineData("""{"routes":[{"prefix":"10/8"}]}""")]

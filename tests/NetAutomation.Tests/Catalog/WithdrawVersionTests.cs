@@ -75,7 +75,7 @@ public sealed class WithdrawVersionTests(PostgresServer postgres)
         await execution.Execute((await fixture.Claim())!, default);
 
         var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run}");
-        ($"{view["state"]}", $"{view["summary"]!["notStarted"]}", $"{view["charged"]!["amount"]}").ShouldBe(("failed", "2", "0.000000"));
+        ($"{view["state"]}", $"{view["summary"]!["not_started"]}", $"{view["charged"]!["amount"]}").ShouldBe(("failed", "2", "0.000000"));
         (await RunFixture.Get(fixture.Client, $"/v1/runs/{run}/devices"))["items"]!.AsArray()
             .Select(device => $"{device!["outcome"]} {device["code"]}").Distinct().ShouldBe(["not_started version_withdrawn"]);
         (await fixture.Scalar<long>("select count(*) from web.audit_event where action = 'credentials.opened'"))

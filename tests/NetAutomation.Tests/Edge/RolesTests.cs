@@ -32,8 +32,9 @@ public sealed class RolesTests(PostgresServer postgres)
         denied.StatusCode.ShouldBe(HttpStatusCode.NotFound);
         Loops(host).ShouldBe(
         [
-            "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "purchasing.renew-rentals",
-            "purchasing.sync-contracts", "runs.drop-events", "runs.expire", "runs.make-partitions", "runs.measure-queue",
+            "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "execution.end-tests",
+            "execution.forget-tests", "purchasing.renew-rentals", "purchasing.sync-contracts", "runs.drop-events", "runs.expire",
+            "runs.make-partitions", "runs.measure-queue",
             "runs.refresh-windows", "runs.reopen", "runs.rescue",
             "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused",
             "tenants.sweep-events", "web.lead",

@@ -30,7 +30,6 @@ public sealed class BlockManifestTests
         { "bgp-neighbors", """{"asn":0,"neighbors":[{"address":"10.0.0.1","remoteAs":1}]}""" },
         { "bgp-neighbors", """{"asn":1,"neighbors":[{"address":"10.0.0.1","remoteAs":1,"description":"x\nno router bgp 1"}]}""" },
         { "bgp-neighbors", """{"asn":1,"neighbors":[{"address":"10.0.0.1","remoteAs":1,"description":"x\n"}]}""" },
-        { "bgp-neighbors", """{"asn":1,"neighbors":[{"address":"10.0.0.1","remoteAs":1,"description":"{{ x }}"}]}""" },
         { "bgp-neighbors", """{"asn":1,"neighbors":[{"address":"10.0.0.1","remoteAs":1,"description":"tab\there"}]}""" },
         { "bgp-neighbors", """{"asn":1,"neighbors":[{"address":"10.0.0.1","remoteAs":1,"description":"trailing "}]}""" },
     };

@@ -7,7 +7,8 @@ namespace NetAutomation.Tests.Execution;
 
 /// <summary>
 /// Random configurations of real routers and random intents: an apply brings what was asked for and nothing else, a second one changes
-/// nothing, and the undo brings back the text before. NETAUTOMATION_CHANGE_CASES is the number of cases (100), NETAUTOMATION_CHANGE_SEED their seed.
+/// nothing, and the undo brings back the text before. NETAUTOMATION_CHANGE_CASES is the number of cases (100), NETAUTOMATION_CHANGE_SEED
+/// their seed.
 /// </summary>
 [Trait("Requires", "root-lab")]
 public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixture fixture, ITestOutputHelper output)

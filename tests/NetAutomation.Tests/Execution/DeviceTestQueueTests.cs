@@ -14,7 +14,7 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
     public async Task A_test_is_followed_by_counts_and_pages_until_its_last_result()
     {
         await using var fixture = await RunFixture.Start(postgres, 3);
-        var path = await Start(fixture, fixture.Client);
+        var path = await Start(fixture.Client);
         var waiting = fixture.Client.Call("GET", $"{path}?wait=60");
         var begun = (await fixture.Client.Call("GET", path)).Must(HttpStatusCode.OK).Json;
         begun.GetProperty("state").GetString().ShouldBe("running");
@@ -46,7 +46,7 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
         var other = await fixture.Host.CreateTenant();
-        var path = await Start(fixture, fixture.Client);
+        var path = await Start(fixture.Client);
         foreach (var theirs in new[] { path, "/v1/device-tests/tst_0", $"/v1/device-tests/{DeviceTestId.New()}" })
         {
             (await other.Client.Call("GET", theirs)).Must(HttpStatusCode.NotFound);
@@ -82,7 +82,7 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
         answers.Where(answer => answer.Status != HttpStatusCode.Accepted).Select(answer => answer.Problem).Distinct()
             .ShouldBe(["limit_reached"]);
         await Record(fixture, (await Lease(fixture))!, new TestedDevice(fixture.Devices[0], true, "auth"));
-        await Start(fixture, fixture.Client);
+        await Start(fixture.Client);
     }
 
     [Fact]
@@ -91,9 +91,9 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
         await using var fixture = await RunFixture.Start(postgres, 1);
         var other = await fixture.Host.CreateTenant();
         var theirs = (await fixture.AddDevices(other, 1))[0];
-        await Start(fixture, fixture.Client);
-        await Start(fixture, fixture.Client);
-        await Start(fixture, other.Client);
+        await Start(fixture.Client);
+        await Start(fixture.Client);
+        await Start(other.Client);
 
         var leases = new[] { (await Lease(fixture))!, (await Lease(fixture))! };
         leases.Select(lease => lease.TenantId).ShouldBe([fixture.Tenant.Id, other.Id], ignoreOrder: true);
@@ -117,7 +117,7 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
     public async Task A_test_ends_in_time_without_a_worker_and_is_forgotten_after_thirty_days()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
-        var (late, young) = (await Start(fixture, fixture.Client), await Start(fixture, fixture.Client));
+        var (late, young) = (await Start(fixture.Client), await Start(fixture.Client));
         await Record(fixture, (await Lease(fixture))!, new TestedDevice(fixture.Devices[0], true, "auth"));
         await fixture.Sql("update execution.device_test set ends_by = now() where id = $1", IdOf(late));
         await Do(fixture, queue => queue.EndOverdue(default));
@@ -135,7 +135,7 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
         (await fixture.Scalar<long>("select count(*) from execution.device_test_result")).ShouldBe(2);
     }
 
-    private static async Task<string> Start(RunFixture fixture, HttpClient client)
+    private static async Task<string> Start(HttpClient client)
     {
         var started = await RunFixture.Post(client, "/v1/devices:test", new { targets = new { all = true } }, null, 202);
         return $"/v1/device-tests/{started["id"]!.GetValue<string>()}";
@@ -151,10 +151,10 @@ public sealed class DeviceTestQueueTests(PostgresServer postgres)
 
     private static Task<LeasedTest?> Lease(RunFixture fixture) => Queue(fixture, queue => queue.Lease(default));
 
-    private static Task Record(RunFixture fixture, LeasedTest test, params TestedDevice[] results) =>
+    private static Task<bool> Record(RunFixture fixture, LeasedTest test, params TestedDevice[] results) =>
         Do(fixture, queue => queue.Record(test, results, default));
 
-    private static Task Do(RunFixture fixture, Func<DeviceTestQueue, Task> work) => Queue(fixture, async queue =>
+    private static Task<bool> Do(RunFixture fixture, Func<DeviceTestQueue, Task> work) => Queue(fixture, async queue =>
     {
         await work(queue);
         return true;

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Random configurations of routers around an intent, and random intents.</summary>
@@ -73,7 +71,7 @@ internal sealed class RandomRouter(Random random)
 
     private void Add(List<string> lines, RouteIntent.Route route)
     {
-        var line = route.Line + (Chance(8) ? Any(" onlink", " label 100", " nexthop-vrf RED", " table 100") : "");
+        var line = route.Line + (Chance(10) ? Any(" onlink", " onlink", " label 100", " nexthop-vrf RED", " table 100") : "");
         lines.AddRange(route.Vrf is null ? [line] : [$"vrf {route.Vrf}", line, "exit"]);
     }
 

@@ -119,34 +119,15 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
     }
 
     [Fact]
-    public async Task A_connection_cut_in_the_middle_fails_that_device_alone()
+    public async Task A_session_that_ends_in_the_middle_fails_that_device_alone()
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        Stream? victim = null;
-        var run = fixture.Launcher.Start(
-            Job("static-routes", Routes, check: true, [lab.Device("r001"), lab.Device("r002")]) with
-            {
-                IdleTimeout = TimeSpan.FromMinutes(2)
-            },
-            async (name, cancel) =>
-            {
-                var stream = await lab.Dial(name, cancel);
-                victim = name == "r002" ? stream : victim;
-                return stream;
-            });
-        var cut = false;
-        await foreach (var runEvent in run.Events)
-        {
-            if (!cut && runEvent is { Device: "r002", Type: "task" })
-            {
-                cut = true;
-                await victim!.DisposeAsync();
-            }
-        }
+        var ending = $"ForceCommand {lab.Program("pause.py")} frr end /usr/bin/vtysh";
+        await lab.Reshape("r002", "ForceCommand /usr/bin/vtysh", ending);
 
-        var result = await run.Completion;
+        var (result, _) = await Run("static-routes", Routes, check: true, lab.Device("r001"), lab.Device("r002"));
 
-        cut.ShouldBeTrue();
+        await lab.Reshape("r002", ending, "ForceCommand /usr/bin/vtysh");
         result.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, result.Devices[0].Message);
         result.Devices[1].Outcome.ShouldBe(DeviceOutcome.Failed, result.Devices[1].Message);
         result.Devices[1].Code.ShouldBe(DeviceCode.ConnectionClosed, result.Devices[1].Message);

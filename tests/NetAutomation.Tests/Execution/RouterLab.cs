@@ -62,6 +62,7 @@ public class RouterLab : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (Possible)
         {
             var (code, output) = await Lab("down");
@@ -76,7 +77,8 @@ public class RouterLab : IAsyncLifetime
     public async Task<string> RunningConfig(string router) => (await Lab("running-config", router)).Output;
 
     /// <summary>Types lines into a router's configuration, past those that it refuses.</summary>
-    public Task Configure(string router, IEnumerable<string> lines) => Vtysh(router, [], string.Join('\n', ["configure terminal", .. lines, "end", ""]));
+    public Task Configure(string router, IEnumerable<string> lines) =>
+        Vtysh(router, [], string.Join('\n', ["configure terminal", .. lines, "end", ""]));
 
     /// <summary>The same with lines that are not UTF-8.</summary>
     public async Task Configure(string router, byte[] lines)

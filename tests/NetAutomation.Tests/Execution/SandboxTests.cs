@@ -205,7 +205,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     {
         await SkipUnlessPossible();
         var block = fixture.Block("""
-            - ansible.builtin.set_fact: { block_result: "{{ 'x' * 70000 }}" }
+            - ansible.builtin.set_fact: { block_result: "{{ 'x' * 270000 }}" }
               when: inventory_hostname == 'large-result'
             - ansible.builtin.set_fact: { block_artifacts: { a: "{{ 'x' * 9000000 }}" }, block_result: done }
               when: inventory_hostname == 'large-artifact'

@@ -164,7 +164,7 @@ public sealed class TroubledDevicesTests(PostgresServer postgres) : IDisposable
             terminal:
               loginSeconds: 10
               commandSeconds: 10
-              pager: { pattern: '^ ?--More-- ?$', key: ' ' }
+              pager: { keys: { '^ ?--More-- ?$': ' ' } }
             grammar: { indent: 1, comment: "!", negation: "no " }
             guard: soft
             """);

@@ -67,11 +67,11 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     public async Task Secret_for_blocks_has_no_login_name_and_is_no_login()
     {
         var mine = await Inventories.Create(shared);
-        var secret = (await mine.Client.Call("POST", "/v1/credentials", new { name = "md5", kind = "secret", password = "one" }))
+        var secret = (await mine.Client.Call("POST", "/v1/credentials", new { name = "md5", kind = "secret", password = "md5-key-1" }))
             .Must(HttpStatusCode.Created);
-        (await mine.Client.Call("PATCH", secret.Location!, new { password = "two" }, secret.ETag)).Must(HttpStatusCode.OK);
+        (await mine.Client.Call("PATCH", secret.Location!, new { password = "md5-key-2" }, secret.ETag)).Must(HttpStatusCode.OK);
 
-        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind = "secret", password = "p" }))
+        (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", username = "u", kind = "secret", password = "md5-key-3" }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/username not_of_kind"]);
         (await mine.Client.Call("POST", "/v1/credentials", new { name = "x", kind = "secret" }))
             .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/password required"]);

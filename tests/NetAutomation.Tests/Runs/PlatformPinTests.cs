@@ -15,7 +15,9 @@ public sealed class PlatformPinTests(PostgresServer postgres)
         {
             foreach (var file in Directory.GetFiles($"{PostgresServer.RepositoryRoot()}/src/Platforms/frr"))
             {
-                var text = (await File.ReadAllTextAsync(file)).Replace("version: 1.0.0", "version: 1.1.0");
+                var lines = (await File.ReadAllLinesAsync(file))
+                    .Select(line => line.StartsWith("version: ", StringComparison.Ordinal) ? "version: 99.0.0" : line);
+                var text = string.Join('\n', lines);
                 await File.WriteAllTextAsync(Path.Combine(platforms.CreateSubdirectory("frr").FullName, Path.GetFileName(file)), text);
             }
 

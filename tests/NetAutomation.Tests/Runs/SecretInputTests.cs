@@ -14,7 +14,7 @@ public sealed class SecretInputTests(PostgresServer postgres)
         var same = await fixture.Post(fixture.Client, "/v1/quotes", body);
         (await fixture.Client.Call("PATCH", $"/v1/credentials/{secret}", new { name = "renamed" }, "*")).Must(HttpStatusCode.OK);
         var renamed = await fixture.Post(fixture.Client, "/v1/quotes", body);
-        (await fixture.Client.Call("PATCH", $"/v1/credentials/{secret}", new { password = "two" }, "*")).Must(HttpStatusCode.OK);
+        (await fixture.Client.Call("PATCH", $"/v1/credentials/{secret}", new { password = "md5-key-2" }, "*")).Must(HttpStatusCode.OK);
         var rotated = await fixture.Post(fixture.Client, "/v1/quotes", body);
 
         var drift = await RunFixture.Post(fixture.Client, "/v1/runs", new { quoteId = $"{first["id"]}" }, null, 409);
@@ -34,7 +34,8 @@ public sealed class SecretInputTests(PostgresServer postgres)
     {
         var (fixture, secret, body) = await Start();
         await using var ending = fixture;
-        var other = (await fixture.Post(fixture.Client, "/v1/credentials", new { name = "other", kind = "secret", password = "p" }))["id"];
+        var other =
+            (await fixture.Post(fixture.Client, "/v1/credentials", new { name = "other", kind = "secret", password = "md5-key-3" }))["id"];
         Task<Answer> Delete(object id) => fixture.Client.Call("DELETE", $"/v1/credentials/{id}", null, "*");
         var schedule = (await fixture.Client.Call(
             "POST", "/v1/schedules", new { name = "s", cron = "0 3 * * *", timeZone = "UTC", run = body, enabled = false }))
@@ -58,7 +59,7 @@ public sealed class SecretInputTests(PostgresServer postgres)
         var fixture = await RunFixture.Start(postgres, 1);
         await fixture.Post(fixture.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "pay_per_use" });
         var secret = $"{(await fixture.Post(
-            fixture.Client, "/v1/credentials", new { name = "md5", kind = "secret", password = "one" }))["id"]}";
+            fixture.Client, "/v1/credentials", new { name = "md5", kind = "secret", password = "md5-key-1" }))["id"]}";
         var neighbor = new { address = "10.66.0.9", remoteAs = 65002, password = new { credentialId = secret } };
         return (fixture, secret, new
         {

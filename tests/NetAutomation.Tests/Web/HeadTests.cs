@@ -160,7 +160,8 @@ public sealed class HeadTests(PostgresServer postgres, QueuedRun shared) : IClas
             faults.Add($"{body.Length} bytes of body");
         }
 
-        if (answer.Content.Headers.ContentLength is { } length && length != whole.Length)
+        // ContentLength itself would count the empty body where there is no such header.
+        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length) && $"{length}" != $"{whole.Length}")
         {
             faults.Add($"length {length} for {whole.Length}");
         }

@@ -80,11 +80,11 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
             }))).Text);
         }
 
-        foreach (var secret in secrets)
+        foreach (var hidden in secrets)
         {
-            (await rows.Holding(secret)).ShouldBeEmpty();
-            answers.ShouldAllBe(answer => !answer.Contains(secret, StringComparison.Ordinal));
-            lines.All.Where(line => line.Contains(secret, StringComparison.Ordinal)).ShouldBeEmpty();
+            (await rows.Holding(hidden)).ShouldBeEmpty();
+            answers.ShouldAllBe(answer => !answer.Contains(hidden, StringComparison.Ordinal));
+            lines.All.Where(line => line.Contains(hidden, StringComparison.Ordinal)).ShouldBeEmpty();
         }
 
         // Proof that the search works: it finds a text that is there.

@@ -58,7 +58,7 @@ internal static class Corrections
         }
     }
 
-    private static Task GiveBackFree(
+    private static Task<int> GiveBackFree(
         SystemDb db, TenantId tenant, IReadOnlyList<Settled> taken, ReversalId? reversal, CancellationToken cancel)
     {
         Guid[] reservations = [.. taken.Select(each => each.ReservationId)];
@@ -72,7 +72,7 @@ internal static class Corrections
             cancel);
     }
 
-    private static Task WriteAdjustments(
+    private static Task<int> WriteAdjustments(
         SystemDb db, TenantId tenant, string channel, string reason, string by, IReadOnlyList<NewCorrection> corrections, Guid[] charges,
         ReversalId? reversal, CancellationToken cancel)
     {
@@ -100,7 +100,7 @@ internal static class Corrections
             cancel);
     }
 
-    private static Task WriteCharges(
+    private static Task<int> WriteCharges(
         SystemDb db, TenantId tenant, string channel, string reason, IReadOnlyList<NewCorrection> corrections, Guid[] charges,
         CancellationToken cancel)
     {

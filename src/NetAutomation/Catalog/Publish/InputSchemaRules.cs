@@ -84,7 +84,7 @@ internal sealed partial class InputSchemaRules
 
         foreach (var keyword in schema.EnumerateObject().Where(member => !_annotations.Contains(member.Name)))
         {
-            Check(keyword.Name, keyword.Value, $"{at}/{keyword.Name}");
+            CheckKeyword(keyword.Name, keyword.Value, $"{at}/{keyword.Name}");
         }
 
         var types = schema.TryGetProperty("type", out var type) ? Names(type) : [];
@@ -151,7 +151,7 @@ internal sealed partial class InputSchemaRules
         schema.ValueKind == JsonValueKind.Object && schema.TryGetProperty("format", out var format) && IsText(format)
             ? format.GetString() : null;
 
-    private void Check(string keyword, JsonElement value, string at)
+    private void CheckKeyword(string keyword, JsonElement value, string at)
     {
         if (!_keywords.TryGetValue(keyword, out var rule))
         {

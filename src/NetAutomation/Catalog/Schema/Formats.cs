@@ -22,6 +22,10 @@ internal static partial class Formats
     private const string Name = "it begins with a letter or digit and has letters, digits, dots, hyphens and underscores";
     private static readonly IPNetwork _linkLocal = IPNetwork.Parse("fe80::/10");
 
+    // RFC 4291, 2.5.5.1: deprecated, and devices write them in more than one way.
+    private static readonly IPNetwork _compatible = IPNetwork.Parse("::/96");
+    private static readonly IPNetwork _plain = IPNetwork.Parse("::/112");
+
     // RFC 6890 and RFC 4291: no other device has these.
     private static readonly (IPNetwork Network, string Reason)[] _nobody =
     [
@@ -147,7 +151,8 @@ internal static partial class Formats
             : text.Any(c => !char.IsAsciiHexDigit(c) && c is not (':' or '.')) || !IPAddress.TryParse(text, out var address)
                 || address.AddressFamily != AddressFamily.InterNetworkV6
                 ? "eight groups of up to four hexadecimal digits with colons between are needed, or :: once in place of zeros"
-            : address.IsIPv4MappedToIPv6 ? "it is an IPv4 address in the form of IPv6"
+            : address.IsIPv4MappedToIPv6 || _compatible.Contains(address) && !_plain.Contains(address)
+                ? "it is an IPv4 address in the form of IPv6"
             : null;
     }
 

@@ -96,7 +96,7 @@ internal sealed class InputSchema
         from place in Place.All(_text, input)
         let format = place.Format
         where format is not null && place.Value.ValueKind != JsonValueKind.Null
-        select (place.Pointer, format!, place.Value);
+        select (place.Pointer, format, place.Value);
 
     /// <summary>The input with something else in place of each secret.</summary>
     public JsonElement WithSecrets(JsonElement input, Func<CredentialId, JsonNode?> secret) =>

@@ -89,7 +89,8 @@ internal sealed class DeviceTestQueue(SystemDb system, NetAutomationDb db)
         $"""
         with overdue as (
           update execution.device_test set finished_at = now() where finished_at is null and ends_by <= now() returning tenant_id, id)
-        update execution.device_test_result r set finished_at = now(), code = {DeviceCode.HardTimeout}
+        update execution.device_test_result r set finished_at = now(), code = {DeviceCode.HardTimeout},
+          message = 'The test was not over in two hours.'
         from overdue o where r.tenant_id = o.tenant_id and r.test_id = o.id and r.finished_at is null
         """,
         cancel);

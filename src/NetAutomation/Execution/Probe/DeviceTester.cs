@@ -41,10 +41,12 @@ internal sealed class DeviceTester(
         return [.. devices.Select(device => tested.GetValueOrDefault(device) ?? refused.GetValueOrDefault(device) ?? Deleted(device))];
     }
 
-    private static TestedDevice Deleted(DeviceId device) => new(device, false, null, DeviceCode.DeviceDeleted);
+    private static TestedDevice Deleted(DeviceId device) =>
+        new(device, false, null, DeviceCode.DeviceDeleted, Message: "The device was deleted meanwhile.");
 
     private static TestedDevice InUse(DeviceId device, RunId? holder) =>
-        new(device, false, null, DeviceCode.DeviceInUse, Holder: holder);
+        new(device, false, null, DeviceCode.DeviceInUse, Holder: holder, Message: holder is null
+            ? "A run that writes has taken the device meanwhile." : $"The run {holder} has the device for itself until it ends.");
 
     /// <summary>The devices that are not dialled, with the reason.</summary>
     private async Task<Dictionary<DeviceId, TestedDevice>> Refused(
@@ -72,7 +74,8 @@ internal sealed class DeviceTester(
         foreach (var id in devices)
         {
             var reason = !known.TryGetValue(id, out var device) ? Deleted(id)
-                : !device.Enabled && !alone ? new TestedDevice(id, false, null, DeviceCode.DeviceDisabled)
+                : !device.Enabled && !alone ? new TestedDevice(
+                    id, false, null, DeviceCode.DeviceDisabled, Message: "The device is disabled; test it alone, or enable it.")
                 : holders.TryGetValue(id, out var holder) ? InUse(id, holder)
                 : !linked.Contains(device.SiteId) ? new TestedDevice(
                     id, false, "connector", DeviceCode.ConnectorAbsent, Message: "No connector of the device's site is attached.")

@@ -52,7 +52,8 @@ internal sealed partial class TestLeased(Journals journals, RunSignals signals, 
         {
             // Otherwise it would be tried again for as long as the test may last.
             Log.Failed(log, fault, test.Id);
-            return [.. devices.Select(device => new TestedDevice(device, false, null, DeviceCode.InternalError))];
+            return [.. devices.Select(device => new TestedDevice(
+                device, false, null, DeviceCode.InternalError, Message: "The service failed; test the device again."))];
         }
     }
 

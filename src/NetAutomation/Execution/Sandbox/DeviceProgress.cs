@@ -10,7 +10,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 {
     private const int DiffLimit = 256 * 1024;
     private const int MessageLimit = 4 * 1024;
-    private const int ResultLimit = 64 * 1024;
+    // Holds the lines and the undo of the largest input of a block of lines.
+    private const int ResultLimit = 256 * 1024;
     private const int ArtifactLimit = 8 * 1024 * 1024;
     private const int ArtifactCount = 16;
     private readonly StringBuilder _diff = new();

@@ -19,6 +19,7 @@ internal static class DeviceCode
     public const string DeviceInUse = "device_in_use";
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
+    public const string HostKeyNotPinned = "host_key_not_pinned";
     public const string IdleTimeout = "idle_timeout";
     public const string IncompleteOutput = "incomplete_output";
     public const string InternalError = "internal_error";

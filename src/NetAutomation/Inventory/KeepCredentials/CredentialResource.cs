@@ -95,7 +95,8 @@ internal static class CredentialRules
             var (enables, hasKey) = (kind == LoginKind.Enable, secrets.PrivateKey is not null);
             Check(faults, "/password", secrets.Password, needed: kind is LoginKind.Password or LoginKind.Secret || (enables && !hasKey),
                 allowed: kind != LoginKind.SshKey);
-            Check(faults, "/privateKey", secrets.PrivateKey, needed: kind == LoginKind.SshKey, allowed: enables || kind == LoginKind.SshKey);
+            Check(faults, "/privateKey", secrets.PrivateKey, needed: kind == LoginKind.SshKey,
+                allowed: enables || kind == LoginKind.SshKey);
             Check(faults, "/passphrase", secrets.Passphrase, needed: hasKey && PrivateKeys.IsEncrypted(secrets.PrivateKey!.Utf8()),
                 allowed: kind == LoginKind.SshKey || (enables && hasKey));
             Check(faults, "/enablePassword", secrets.Enable, needed: false, allowed: enables);

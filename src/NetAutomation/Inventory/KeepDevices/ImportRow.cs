@@ -26,7 +26,7 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         Name = Name,
         SiteId = Named("site", sites, known?.SiteId),
         Address = cells.GetValueOrDefault("address") ?? known?.Address ?? "",
-        Port = Number("port") ?? known?.Port ?? 22,
+        Port = Integer("port") ?? known?.Port ?? 22,
         Platform = cells.GetValueOrDefault("platform") ?? known?.Platform ?? Missing("platform"),
         CredentialId = Named("credential", credentials, known?.CredentialId),
         HostKeySha256 = cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
@@ -36,12 +36,12 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
     };
 
     private ConnectionOptions Options(ConnectionOptions known) => new(
-        Number("connectSeconds") ?? known.ConnectSeconds, Number("commandSeconds") ?? known.CommandSeconds,
+        Integer("connectSeconds") ?? known.ConnectSeconds, Integer("commandSeconds") ?? known.CommandSeconds,
         cells.GetValueOrDefault("prompt") ?? known.Prompt, cells.GetValueOrDefault("firstQuestion") ?? known.FirstQuestion,
         cells.GetValueOrDefault("firstAnswer") ?? known.FirstAnswer);
 
-    private int? Number(string column) => Read<int>(
-        column, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null);
+    private int? Integer(string column) => Read<int>(
+        column, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null);
 
     private Id<TKind> Named<TKind>(string column, Dictionary<string, Id<TKind>> ids, Id<TKind>? known)
         where TKind : IIdKind

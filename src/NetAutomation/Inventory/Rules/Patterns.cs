@@ -15,8 +15,8 @@ internal static partial class Patterns
     public static IEnumerable<ProblemError> Faults(string text, string at, bool line = false)
     {
         if (text.Length > Longest || Plain().Match(text) is not { Success: true } match
-            || match.Groups["repeat"].Captures.Count(repeat => repeat.Value[^1] != '}' || repeat.Value.Contains(',', StringComparison.Ordinal))
-                > MostQuantifiers
+            || match.Groups["repeat"].Captures.Count(
+                repeat => repeat.Value[^1] != '}' || repeat.Value.Contains(',', StringComparison.Ordinal)) > MostQuantifiers
             || !IsPattern(text) || (line && (text[0] != '^' || match.Groups["end"].Length == 0)))
         {
             yield return new ProblemError(

@@ -98,7 +98,7 @@ internal sealed record PlatformManifest(
             ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
             ("/terminal/questions", Terminal?.Questions?.Keys.ToArray() ?? []),
             ("/terminal/modes", Terminal?.Modes is { } modes ? [modes] : []),
-            ("/terminal/pager", Terminal?.Pager is { } pager ? [pager.Pattern] : []),
+            ("/terminal/pager", Terminal?.Pager?.Keys.Keys.ToArray() ?? []),
         };
         foreach (var (pointer, _) in patterns.Where(pattern => pattern.Texts.Any(text => !ContentManifest.IsPattern(text))))
         {
@@ -202,11 +202,11 @@ internal sealed record PlatformGrammar(
 /// <param name="Vital">Settings whose negation removes the whole object.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
-/// <param name="Default">A setting that the device shows only where it is otherwise.</param>
+/// <param name="Defaults">Settings that the device shows only where they are otherwise.</param>
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
     string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null,
-    PlatformDefault? Default = null)
+    PlatformDefault[]? Defaults = null)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
@@ -234,7 +234,7 @@ internal sealed record PlatformInheritance(string By, string[] Settings);
 
 /// <param name="In">The section below the object's in which it holds.</param>
 /// <param name="Unless">A line of the object's section with which it does not hold.</param>
-internal sealed record PlatformDefault(string Setting, string In, string Unless);
+internal sealed record PlatformDefault(string Setting, string In, string? If = null, string? Unless = null);
 
 /// <summary>How its terminal differs from what the collection's plugin expects.</summary>
 /// <param name="Errors">Lines that tell of a refusal, beside those of the plugin.</param>
@@ -247,7 +247,6 @@ internal sealed record PlatformTerminal(
     PlatformPager? Pager = null);
 
 /// <summary>What shows an answer page by page.</summary>
-/// <param name="Pattern">The whole line in which it waits.</param>
-/// <param name="Key">What shows the next page.</param>
+/// <param name="Keys">Patterns of the whole line in which it waits, and the key for each: what shows the next page or ends it.</param>
 /// <param name="Off">The command that switches it off.</param>
-internal sealed record PlatformPager(string Pattern, string Key, string? Off = null);
+internal sealed record PlatformPager(Dictionary<string, string> Keys, string? Off = null);

@@ -75,7 +75,7 @@ internal static class ApiDocument
             };
         }
 
-        if (metadata.OfType<IdempotencyRequired>().Any() || context.Description.HttpMethod == "POST")
+        if (context.Description.HttpMethod == "POST" && !metadata.OfType<OwnTransaction>().Any())
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {

@@ -48,11 +48,13 @@ internal static class HeadRequests
     /// <summary>Of a request that is over for its handler once it is answered. A handler that aborts it then aborts nothing.</summary>
     private sealed class Lifetime(IHttpRequestLifetimeFeature client, CancellationToken answered) : IHttpRequestLifetimeFeature
     {
+        private readonly CancellationToken _answered = answered;
+
         public CancellationToken RequestAborted { get; set; } = answered;
 
         public void Abort()
         {
-            if (!answered.IsCancellationRequested)
+            if (!_answered.IsCancellationRequested)
             {
                 client.Abort();
             }

@@ -19,8 +19,22 @@ internal sealed class RequestForms(IApiDescriptionGroupCollectionProvider descri
         .SelectMany(group => group.Items).DistinctBy(Handler).ToDictionary(Handler, Form));
 
     /// <summary>Middleware behind the proof of the caller.</summary>
-    public Task Check(HttpContext context, RequestDelegate next) =>
-        Of(context.GetEndpoint())?.Refusal(context.Request) is { } refusal ? refusal.ExecuteAsync(context) : next(context);
+    public Task Check(HttpContext context, RequestDelegate next)
+    {
+        var form = Of(context.GetEndpoint());
+        if (form?.Refusal(context.Request) is { } refusal)
+        {
+            return refusal.ExecuteAsync(context);
+        }
+
+        if (form?.MediaType == RequestForm.JsonType && context.Request.ContentType is not null)
+        {
+            // The framework reads the type again, and fails on a charset in quotes.
+            context.Request.ContentType = RequestForm.JsonType;
+        }
+
+        return next(context);
+    }
 
     /// <summary>Says in our words what the framework could not bind.</summary>
     public Problem Unbound(BadHttpRequestException fault, HttpContext context)
@@ -62,8 +76,8 @@ internal sealed record RequestForm(Dictionary<string, Type> Query, string? Media
     {
         var known = Query.Count == 0 ? "It takes none." : $"It takes {string.Join(", ", Query.Keys)}.";
         var faults = request.Query.Where(member => !Query.ContainsKey(member.Key) || member.Value.Count > 1)
-            .Select(member => Query.ContainsKey(member.Key)
-                ? Fault(member.Key, "duplicate", $"The query member '{member.Key}' is given twice.")
+            .Select(member => Query.Keys.FirstOrDefault(name => name.Equals(member.Key, StringComparison.OrdinalIgnoreCase)) is { } name
+                ? Fault(name, "duplicate", $"The query member '{name}' is given twice.")
                 : Fault(member.Key, "unknown_member", $"The operation has no query member '{member.Key}'. {known}"))
             .ToList();
         return faults.Count > 0 ? new Problem(Problems.Malformed, faults[0].Detail, faults)

@@ -113,7 +113,7 @@ public sealed class RecurrenceModelTests
             parts["WKST"] = _days[random.Next(7)];
         }
 
-        if (parts.Keys.Count(name => name.StartsWith("BY", StringComparison.Ordinal)) > 0 && random.Next(4) == 0)
+        if (parts.Keys.Any(name => name.StartsWith("BY", StringComparison.Ordinal)) && random.Next(4) == 0)
         {
             parts["BYSETPOS"] = $"{random.Next(1, 4)},{-random.Next(1, 4)}";
         }
