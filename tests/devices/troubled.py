@@ -49,7 +49,7 @@ DEVICES = {
     "prompt-in-a-description": {"configuration": [b"interface eth0\n description link to core#", 0.3, b"\n!\nrouter bgp 65001\nend"]},
     # --- what it asks and says before the first prompt ---
     "slow": {"motd": [6]},
-    "slower": {"motd": [14]},
+    "slower": {"motd": [24]},
     "asks-to-change": {"asks": b"\r\nYour password will expire in 3 days. Change now? [y/n]: "},
     "asks-for-a-key": {"asks": b"\r\nPress any key to continue", "key": True},
     "asks-something": {"asks": b"\r\nSelect a context (1-4): "},

@@ -15,7 +15,7 @@ public sealed class TroubledDevicesTests(PostgresServer postgres) : IDisposable
     {
         ["not-ascii"] = new { prompt = "^sw.{1,2}#$" },
         ["status-in-the-prompt"] = new { prompt = @"^sw1\* #$" },
-        ["slower"] = new { connectSeconds = 40 },
+        ["slower"] = new { connectSeconds = 60 },
         ["asks-to-change"] = new { firstQuestion = @"Change now\?", firstAnswer = "n" },
         ["asks-for-a-key"] = new { firstQuestion = "any key" },
         ["kex-group18"] = new { connectSeconds = 90 },
@@ -162,8 +162,8 @@ public sealed class TroubledDevicesTests(PostgresServer postgres) : IDisposable
               version: show version
             complete: ^end$
             terminal:
-              loginSeconds: 10
-              commandSeconds: 10
+              loginSeconds: 20
+              commandSeconds: 20
               pager: { keys: { '^ ?--More-- ?$': ' ' } }
             grammar: { indent: 1, comment: "!", negation: "no " }
             guard: soft
