@@ -60,7 +60,9 @@ internal sealed partial class RunExecution(
         Forget(prepared.Devices);
         watch.Close();
         var recorded = await recorder.Flush();
-        if (!await NoStreams(run, watch) && !watch.Lost)
+        // Where this is the first attempt and none of its devices could be tried, nothing was ever dialled.
+        var dialled = run.Attempt > 1 || prepared.Devices.Count > 0;
+        if (dialled && !await NoStreams(run, watch) && !watch.Lost)
         {
             Log.StreamsUnconfirmed(log, run.Id);
         }
