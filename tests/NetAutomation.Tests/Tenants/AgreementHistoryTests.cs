@@ -16,7 +16,8 @@ namespace NetAutomation.Tests.Tenants;
 /// </summary>
 public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHelper output)
 {
-    private const int Orders = 1000, Workers = 4;
+    private const int Workers = 4;
+    private static readonly int _orders = Sample.Of(1000);
 
     /// <summary>
     /// The events of AWS, ten minutes apart, and the expected tenants. Created, Amended, Ended and Licence Updated, Deprovisioned with the
@@ -86,7 +87,7 @@ public sealed class AgreementHistoryTests(PostgresServer postgres, ITestOutputHe
 
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(first => Task.Run(async () =>
         {
-            for (var number = first; number < Orders; number += Workers)
+            for (var number = first; number < _orders; number += Workers)
             {
                 var random = new Random(unchecked((seed * 31) + number));
                 var each = _sequences[number % _sequences.Length];
