@@ -1,7 +1,7 @@
 namespace NetAutomation.Tests.Support;
 
 /// <summary>
-/// How many cases a property test tries: a quarter, by a new seed each time, so that all tests together stay short.
+/// How many cases a property test with a new seed each time tries: a quarter, so that all tests together stay short.
 /// <c>NETAUTOMATION_FULL=1</c> tries all.
 /// </summary>
 internal static class Sample
