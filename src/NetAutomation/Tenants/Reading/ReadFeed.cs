@@ -48,8 +48,8 @@ internal static class ReadFeed
         NetAutomationDb db, Caller caller, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http,
         [AsParameters] WaitQuery query, CancellationToken cancel,
         [Description(
-            "Where to go on: the last answer's next; \"now\" skips what was before; from the beginning where omitted.")] string? after =
-                null,
+            "Where to go on: the last answer's next; \"now\" skips what can be read already; from the beginning where omitted.")]
+        string? after = null,
         [Description("Events in an answer, 1 to 200.")] int limit = Most)
     {
         if (query.Read().Refused(out var refused, out var wait))
