@@ -71,8 +71,8 @@ internal sealed class RandomRouter(Random random)
 
     private void Add(List<string> lines, RouteIntent.Route route)
     {
-        var line = route.Line + (Chance(10) ? Any(" onlink", " onlink", " label 100", " nexthop-vrf RED", " table 100") : "");
-        lines.AddRange(route.Vrf is null ? [line] : [$"vrf {route.Vrf}", line, "exit"]);
+        lines.AddRange(
+            route.Lines(route.Line + (Chance(10) ? Any(" onlink", " onlink", " label 100", " nexthop-vrf RED", " table 100") : "")));
     }
 
     private void AddBgp(List<string> lines, string header, HashSet<string> named)

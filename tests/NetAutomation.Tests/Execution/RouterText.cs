@@ -39,6 +39,12 @@ internal abstract record Intent(bool Present)
 
     public abstract object Input { get; }
 
+    /// <summary>A configuration in which everything is as wanted, and nothing else is.</summary>
+    public IReadOnlyList<string> Lines => Present ? [.. Shown] : [];
+
+    /// <summary>What a router is given so that all of it is present.</summary>
+    protected abstract IEnumerable<string> Shown { get; }
+
     /// <summary>The line belongs to an object that the intent names.</summary>
     public abstract bool Concerns(RouterLine line);
 
@@ -54,6 +60,8 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
     public override string Block => "static-routes";
 
     public override object Input => new { state = Present ? "present" : "absent", routes = Routes.Select(route => route.Json()) };
+
+    protected override IEnumerable<string> Shown => Routes.SelectMany(route => route.Lines(route.Line));
 
     public override bool Concerns(RouterLine line) => Routes.Any(route => route.Section == line.Section && route.Owns(line.Text));
 
@@ -91,6 +99,9 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
         // A link-local address is another next hop on each interface.
         private bool IsKey => NextHop is null || NextHop.StartsWith("fe80:", StringComparison.Ordinal);
 
+        /// <summary>What gives a router a line in this route's section.</summary>
+        public IEnumerable<string> Lines(string line) => Vrf is null ? [line] : [Section, line, "exit"];
+
         public bool Owns(string line) => line == Key || line.StartsWith(Key + " ", StringComparison.Ordinal);
 
         public Dictionary<string, object> Json() => new (string Name, object? Value)[]
@@ -110,6 +121,13 @@ internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadO
         ("state", Present ? "present" : "absent"), ("asn", Asn), ("vrf", Vrf),
         ("neighbors", Neighbors.Select(each => each.Json(Present))),
     }.Where(member => member.Value is not null).ToDictionary(member => member.Name, member => member.Value!);
+
+    protected override IEnumerable<string> Shown =>
+    [
+        Section, .. Neighbors.SelectMany(neighbor => neighbor.Lines(new HashSet<string>())), "address-family ipv6 unicast",
+        .. Neighbors.Where(neighbor => neighbor.Address.Contains(':')).Select(neighbor => $"neighbor {neighbor.Address} activate"),
+        "exit-address-family", "exit",
+    ];
 
     private string Section => $"router bgp {Asn}{(Vrf is null ? "" : " vrf " + Vrf)}";
 
