@@ -33,9 +33,9 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
         for (var first = 0; first < cases; first += Routers)
         {
             var intent = new RandomRouter(new Random(unchecked(seed + first))).Intent();
-            // The first one has nothing to change, which may happen to no other.
+            // The first one has nothing to change, and the second one refuses, which may happen to no other.
             var configurations = lab.Names.Take(cases - first).Select((name, index) => (
-                    Name: name, Lines: index == 0 ? intent.Lines
+                    Name: name, Lines: index == 0 ? intent.Lines : index == 1 ? [.. intent.Opposed]
                         : new RandomRouter(new Random(unchecked((31 * seed) + first + index))).Configuration(intent)))
                 .ToDictionary(router => router.Name, router => router.Lines);
             foreach (var played in await Play(intent, configurations))

@@ -42,6 +42,9 @@ internal abstract record Intent(bool Present)
     /// <summary>A configuration in which everything is as wanted, and nothing else is.</summary>
     public IReadOnlyList<string> Lines => Present ? [.. Shown] : [];
 
+    /// <summary>A configuration with a part of it, beside which it is refused. Nothing keeps routes from being absent.</summary>
+    public abstract IEnumerable<string> Opposed { get; }
+
     /// <summary>What a router is given so that all of it is present.</summary>
     protected abstract IEnumerable<string> Shown { get; }
 
@@ -60,6 +63,15 @@ internal sealed record RouteIntent(bool Present, IReadOnlyList<RouteIntent.Route
     public override string Block => "static-routes";
 
     public override object Input => new { state = Present ? "present" : "absent", routes = Routes.Select(route => route.Json()) };
+
+    // FRR keeps one tag for all next hops of a prefix and distance.
+    public override IEnumerable<string> Opposed => Routes
+        .SelectMany(route => new[]
+        {
+            route,
+            route with { NextHop = route.Prefix.Contains(':') ? "2001:db8:f::77" : "192.0.2.77", Interface = null, Tag = 99 },
+        })
+        .SelectMany(route => route.Lines(route.Line));
 
     protected override IEnumerable<string> Shown => Routes.SelectMany(route => route.Lines(route.Line));
 
@@ -121,6 +133,8 @@ internal sealed record NeighborIntent(bool Present, int Asn, string? Vrf, IReadO
         ("state", Present ? "present" : "absent"), ("asn", Asn), ("vrf", Vrf),
         ("neighbors", Neighbors.Select(each => each.Json(Present))),
     }.Where(member => member.Value is not null).ToDictionary(member => member.Name, member => member.Value!);
+
+    public override IEnumerable<string> Opposed => (this with { Asn = Asn + 1 }).Shown;
 
     protected override IEnumerable<string> Shown =>
     [
