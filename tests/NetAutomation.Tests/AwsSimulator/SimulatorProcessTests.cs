@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -18,7 +19,7 @@ public sealed class SimulatorProcessTests
                 { "providerAccount": "111111111111", "accounts": [], "services": [{ "id": "vpce-svc-1", "allowedPrincipals": ["*"] }] }
                 """);
             using var process = Run("--config", config, "--urls", "http://127.0.0.1:0", "--control-urls", "http://127.0.0.1:0");
-            var ready = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            var ready = await process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Limit);
             ready.ShouldNotBeNull().ShouldStartWith("ready aws=http://127.0.0.1:");
             using var http = new HttpClient { BaseAddress = new Uri(ready[(ready.IndexOf("control=", StringComparison.Ordinal) + 8)..]) };
             (await http.GetFromJsonAsync<JsonElement>("/healthz")).GetProperty("status").GetString().ShouldBe("ok");
@@ -28,7 +29,7 @@ public sealed class SimulatorProcessTests
                 .ShouldBe("account must be a 12-digit account id.");
 
             using var kill = Process.Start("kill", ["-TERM", process.Id.ToString()]);
-            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            await process.WaitForExitAsync().WaitAsync(Eventually.Limit);
             process.ExitCode.ShouldBe(0);
         }
         finally

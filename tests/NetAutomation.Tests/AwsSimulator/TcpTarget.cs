@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -23,7 +24,7 @@ internal sealed class TcpTarget : IDisposable
 
     public async Task<Socket> AcceptClientAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(Eventually.Limit);
         return await _accepted.Reader.ReadAsync(limit.Token);
     }
 

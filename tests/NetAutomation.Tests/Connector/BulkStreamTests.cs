@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using NetAutomation.Connector;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connector;
 
@@ -53,7 +54,7 @@ public sealed class BulkStreamTests
                 await stream.WriteAsync(new byte[length]);
             }
 
-            (await Read(peer, lengths.Sum()).WaitAsync(TimeSpan.FromSeconds(20))).Length.ShouldBe(lengths.Sum());
+            (await Read(peer, lengths.Sum()).WaitAsync(Eventually.Limit)).Length.ShouldBe(lengths.Sum());
         }
     }
 

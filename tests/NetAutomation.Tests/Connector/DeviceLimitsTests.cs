@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Connector;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Connector;
 
@@ -22,14 +23,14 @@ public sealed class DeviceLimitsTests
         first!.Dispose();
         // Disposing a place several times frees it once.
         first.Dispose();
-        (await waiting.WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
+        (await waiting.WaitAsync(Eventually.Limit)).ShouldNotBeNull();
         _time.Advance(TimeSpan.FromSeconds(1.9));
         late.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromSeconds(0.2));
-        (await late.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBeNull();
+        (await late.WaitAsync(Eventually.Limit)).ShouldBeNull();
         // A refused caller holds no place.
         (await waiting)!.Dispose();
-        (await limits.Enter(Device(1), _deadline, default).WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
+        (await limits.Enter(Device(1), _deadline, default).WaitAsync(Eventually.Limit)).ShouldNotBeNull();
     }
 
     [Fact]
@@ -48,7 +49,7 @@ public sealed class DeviceLimitsTests
         {
             waiting[i].IsCompleted.ShouldBeFalse();
             _time.Advance(TimeSpan.FromSeconds(0.2));
-            (await waiting[i].WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
+            (await waiting[i].WaitAsync(Eventually.Limit)).ShouldNotBeNull();
         }
     }
 
@@ -78,7 +79,7 @@ public sealed class DeviceLimitsTests
         var next = limits.Enter(Device(50), _deadline, default);
         next.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromSeconds(0.02));
-        (await next.WaitAsync(TimeSpan.FromSeconds(20))).ShouldNotBeNull();
+        (await next.WaitAsync(Eventually.Limit)).ShouldNotBeNull();
     }
 
     [Fact]
@@ -88,7 +89,7 @@ public sealed class DeviceLimitsTests
         await Now(limits.Enter(Device(1), _deadline, default));
         var waiting = limits.Enter(Device(1), TimeSpan.FromSeconds(1), default);
         _time.Advance(TimeSpan.FromSeconds(0.6));
-        (await waiting.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBeNull();
+        (await waiting.WaitAsync(Eventually.Limit)).ShouldBeNull();
     }
 
     [Fact]

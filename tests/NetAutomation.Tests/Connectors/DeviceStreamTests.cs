@@ -123,7 +123,7 @@ public sealed class DeviceStreamTests(PostgresServer postgres)
             await other.WriteAsync(new byte[1024]);
             await ReadExactly(far, 1024);
             await far.SendAsync(new byte[1024]);
-            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            using var deadline = new CancellationTokenSource(Eventually.Limit);
             await other.ReadExactlyAsync(new byte[1024], deadline.Token);
         }
 

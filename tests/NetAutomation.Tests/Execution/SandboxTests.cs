@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -176,7 +177,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
         var playbook = Sleeping(0) + string.Concat(Enumerable.Repeat("    - ansible.builtin.debug: { msg: x }\n", 140));
         var run = Start(fixture.Block(playbook), SandboxFixture.Json("{}"), hard: TimeSpan.FromSeconds(25));
 
-        var result = await run.Completion.WaitAsync(TimeSpan.FromMinutes(2));
+        var result = await run.Completion.WaitAsync(Eventually.Limit);
 
         result.Gone.ShouldBeTrue();
         result.Devices[0].Code.ShouldBe(DeviceCode.HardTimeout);

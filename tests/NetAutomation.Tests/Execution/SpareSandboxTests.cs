@@ -1,5 +1,6 @@
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
+using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
@@ -23,7 +24,7 @@ public sealed class SpareSandboxTests(SandboxFixture fixture) : IClassFixture<Sa
             new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(fixture.Options), TimeProvider.System);
         launcher.KeepReady(fixture.Content, [.. fixture.Platforms.Values]);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        using var limit = new CancellationTokenSource(Eventually.Limit);
         while (taken.Count < 4)
         {
             limit.Token.ThrowIfCancellationRequested();

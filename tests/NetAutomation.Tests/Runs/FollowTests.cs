@@ -29,7 +29,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             await Task.WhenAny(next, Task.Delay(50));
         }
 
-        (await next.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe("event: ping\ndata: {}");
+        (await next.WaitAsync(Eventually.Limit)).ShouldBe("event: ping\ndata: {}");
         waited.ShouldBeGreaterThanOrEqualTo(15);
     }
 
@@ -43,7 +43,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         var (starts, news) = (new List<double>(), new List<double>());
         foreach (var device in fixture.Devices)
         {
-            var work = there.Work.WaitAsync(TimeSpan.FromSeconds(60));
+            var work = there.Work.WaitAsync(Eventually.Limit);
             var run = await fixture.StartRun(RunBody(device));
             await work;
             await using var scope = other.Services.CreateAsyncScope();
@@ -69,7 +69,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         {
             var (watch, next) = (Stopwatch.StartNew(), Frame(stream));
             (await fixture.Write(claimed, OutputEvent("x"))).ShouldBeTrue();
-            await next.WaitAsync(TimeSpan.FromSeconds(30));
+            await next.WaitAsync(Eventually.Limit);
             news.Add(watch.Elapsed.TotalSeconds);
         }
 
@@ -132,7 +132,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
         using var rest = await Open(fixture.Client, runs[1].Id, resumed);
         for (var seq = resumed + 1; seq <= final; seq++)
         {
-            (await Frame(rest).WaitAsync(TimeSpan.FromSeconds(30))).ShouldStartWith($"id: {seq}\n");
+            (await Frame(rest).WaitAsync(Eventually.Limit)).ShouldStartWith($"id: {seq}\n");
         }
 
         async Task<double> Write(ClaimedRun run, bool start = true)
@@ -180,7 +180,7 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             string frame;
             do
             {
-                frame = await Frame(stream).WaitAsync(TimeSpan.FromSeconds(30));
+                frame = await Frame(stream).WaitAsync(Eventually.Limit);
             }
             while (frame.Length > 0);
 

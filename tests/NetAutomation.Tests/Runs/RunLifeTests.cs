@@ -196,7 +196,7 @@ public sealed class RunLifeTests(PostgresServer postgres)
         using var answer = await fixture.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var reading = answer.Content.ReadAsStringAsync();
         await fixture.Work(run);
-        var frames = (await reading.WaitAsync(TimeSpan.FromSeconds(20))).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
+        var frames = (await reading.WaitAsync(Eventually.Limit)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
             .Where(frame => frame.StartsWith("id: ", StringComparison.Ordinal)).ToList();
         frames.Select(frame => int.Parse(frame.Split('\n')[0][4..])).ShouldBe(Enumerable.Range(1, frames.Count));
         frames[^1].ShouldContain("event: output_complete");

@@ -6,8 +6,9 @@ namespace NetAutomation.Tests.Support;
 /// <summary>Waits for what other tasks and processes bring about: the only way in which a test polls.</summary>
 internal static class Eventually
 {
-    // A machine under load is slow, which is no failure.
-    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    /// <summary>How long a test waits for what must come: a machine under load is slow, which is no failure.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+
     private static readonly TimeSpan _longest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Returns as soon as the condition holds.</summary>
@@ -21,7 +22,7 @@ internal static class Eventually
         Func<Task<bool>> condition, string? awaited = null, Func<string>? details = null, TimeSpan? within = null,
         [CallerArgumentExpression(nameof(condition))] string expression = "")
     {
-        if (!await Within(within ?? _limit, condition))
+        if (!await Within(within ?? Limit, condition))
         {
             throw new TimeoutException($"Waited in vain for {awaited ?? expression}. {details?.Invoke()}");
         }

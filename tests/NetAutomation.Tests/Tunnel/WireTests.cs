@@ -250,13 +250,13 @@ public sealed class WireTests(PostgresServer postgres)
             ConnectorPair.CaPem).Save(folder.FullName);
         await using (new RunningConnector(id, folder.FullName, device.Allowed, TimeProvider.System, 1))
         {
-            var statement = await attached.Task.WaitAsync(TimeSpan.FromSeconds(20));
+            var statement = await attached.Task.WaitAsync(Eventually.Limit);
             ((string)statement["nonce"]!, (string)statement["connector"]!, (long)statement["highestFence"]!)
                 .ShouldBe(("bm9uY2U", $"{id}", 0));
             using var socket = await device.Accept();
             (await DeviceStreamTests.ReadAll(new NetworkStream(socket))).ShouldBe("command"u8.ToArray());
             socket.Shutdown(SocketShutdown.Send);
-            await confirmed.Task.WaitAsync(TimeSpan.FromSeconds(20));
+            await confirmed.Task.WaitAsync(Eventually.Limit);
         }
 
         folder.Delete(recursive: true);
@@ -311,7 +311,7 @@ public sealed class WireTests(PostgresServer postgres)
         });
 
     private static async Task<JsonNode> Next(StreamReader lines) =>
-        JsonNode.Parse((await lines.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(20)))!)!;
+        JsonNode.Parse((await lines.ReadLineAsync().WaitAsync(Eventually.Limit))!)!;
 
     private static string Sign(ECDsa key, string purpose, string statement)
     {

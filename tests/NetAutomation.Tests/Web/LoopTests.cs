@@ -7,7 +7,6 @@ namespace NetAutomation.Tests.Web;
 
 public sealed class LoopTests
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _soon = TimeSpan.FromMilliseconds(1);
 
     [Fact]
@@ -28,7 +27,7 @@ public sealed class LoopTests
         using var host = new LoopHost(loops);
         await host.StartAsync(CancellationToken.None);
 
-        await Task.WhenAll(failing.Reached, working.Reached).WaitAsync(_patience);
+        await Task.WhenAll(failing.Reached, working.Reached).WaitAsync(Eventually.Limit);
         Named("test.failing").Status.LastSuccess.ShouldBeNull();
         mended = true;
         await Eventually.Holds(() => Named("test.failing").Status.LastSuccess is not null);
@@ -47,7 +46,7 @@ public sealed class LoopTests
             new Loop("test.working", _soon, _ => Task.FromResult(working.Count()), TimeProvider.System, NullLogger.Instance),
         ]));
         await host.StartAsync(CancellationToken.None);
-        await working.Reached.WaitAsync(_patience);
+        await working.Reached.WaitAsync(Eventually.Limit);
         await host.StopAsync(CancellationToken.None);
     }
 
@@ -75,7 +74,7 @@ public sealed class LoopTests
         using var stop = new CancellationTokenSource();
         var running = loop.Run(stop.Token);
         await stop.CancelAsync();
-        await running.WaitAsync(_patience);
+        await running.WaitAsync(Eventually.Limit);
         loop.Status.Failures.ShouldBe(0);
     }
 
