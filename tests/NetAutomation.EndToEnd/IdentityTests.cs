@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using NetAutomation.Tests.Support;
 
 namespace NetAutomation.EndToEnd;
 
@@ -32,7 +31,7 @@ public sealed class IdentityTests(LocalProduct product)
     public async Task Connection_without_the_load_balancer_is_closed_without_a_word()
     {
         await product.Customer(1);
-        using var deadline = new CancellationTokenSource(Eventually.Limit);
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(IPAddress.Loopback, product.PortBase + 1, deadline.Token);
 
@@ -62,7 +61,7 @@ public sealed class IdentityTests(LocalProduct product)
             endpoints.Single(
                 each => Customer.Text(each!, "account") != first.Account && Customer.Text(each!, "account") != second.Account)!;
         Customer.Text(stranger, "state").ShouldBe("rejected");
-        using var deadline = new CancellationTokenSource(Eventually.Limit);
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         var refused = await Should.ThrowAsync<SocketException>(async () =>
         {

@@ -213,7 +213,7 @@ public sealed class LoadBalancerFrontTests
         await using var cloud =
             await SimulatedCloud.StartAsync(options with { LoadBalancer = options.LoadBalancer with { TargetGroups = groups } });
 
-        var (header, request) = await serving.WaitAsync(Eventually.Limit);
+        var (header, request) = await serving.WaitAsync(TimeSpan.FromSeconds(20));
         header[12].ShouldBe((byte)0x20);
         request.ShouldBe("GET /healthz/ready HTTP/1.1");
         await Eventually.Holds(async () => await HealthAsync(cloud) is [var now] && now == state);
@@ -274,7 +274,7 @@ public sealed class LoadBalancerFrontTests
     private static async Task<byte[]> ReadAsync(Socket socket, int count)
     {
         var bytes = new byte[count];
-        using var limit = new CancellationTokenSource(Eventually.Limit);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         for (var read = 0; read < count;)
         {
             var n = await socket.ReceiveAsync(bytes.AsMemory(read), limit.Token);
@@ -293,7 +293,7 @@ public sealed class LoadBalancerFrontTests
 
     private static async Task ShouldBeResetAsync(Socket socket)
     {
-        using var limit = new CancellationTokenSource(Eventually.Limit);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var error = await Should.ThrowAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1], limit.Token));
         error.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
     }
@@ -304,7 +304,7 @@ public sealed class LoadBalancerFrontTests
         var error = await Should.ThrowAsync<SocketException>(async () =>
         {
             using var client = await ConnectAsync(address);
-            await client.ReceiveAsync(new byte[1]).WaitAsync(Eventually.Limit);
+            await client.ReceiveAsync(new byte[1]).WaitAsync(TimeSpan.FromSeconds(20));
         });
         error.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
     }

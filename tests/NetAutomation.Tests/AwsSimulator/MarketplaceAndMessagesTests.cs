@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
-using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.AwsSimulator;
 
@@ -133,7 +132,7 @@ public sealed class MarketplaceAndMessagesTests
         var poll = ReceiveAsync(cloud, new { cloud.QueueUrl, WaitTimeSeconds = 20 });
         poll.IsCompleted.ShouldBeFalse();
         await cloud.ControlAsync(HttpMethod.Post, "/control/queues/events/messages", new { body = new { raw = true } }, 201);
-        (await poll.WaitAsync(Eventually.Limit)).Single().GetProperty("Body").GetString().ShouldBe("{\"raw\":true}");
+        (await poll.WaitAsync(TimeSpan.FromSeconds(10))).Single().GetProperty("Body").GetString().ShouldBe("{\"raw\":true}");
     }
 
     private sealed record Tag(string Key, string Value);

@@ -29,7 +29,7 @@ public sealed class SimulatorProcessTests
                 .ShouldBe("account must be a 12-digit account id.");
 
             using var kill = Process.Start("kill", ["-TERM", process.Id.ToString()]);
-            await process.WaitForExitAsync().WaitAsync(Eventually.Limit);
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
             process.ExitCode.ShouldBe(0);
         }
         finally

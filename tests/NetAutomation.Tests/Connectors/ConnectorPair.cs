@@ -14,7 +14,6 @@ using NetAutomation.Connectors;
 using NetAutomation.Connectors.Links;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
-using NetAutomation.Tunnel;
 using NetAutomation.Web;
 using Npgsql;
 using OpenTelemetry.Metrics;
@@ -213,26 +212,12 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
     public async Task<TunnelStream> Open(DeviceDial dial)
     {
-        var result = await Answered(Dialler, dial);
+        var result = await Dialler.Dial(dial, TimeSpan.FromSeconds(10), default);
         result.Code.ShouldBeNull(result.Detail);
         return result.Stream!;
     }
 
-    public async Task<string?> Code(DeviceDial dial) => (await Answered(Dialler, dial)).Code;
-
-    /// <summary>
-    /// The answer to a dial, which is tried again where none came in time: a machine under load may need more than the connector gives.
-    /// </summary>
-    public static async Task<DialResult> Answered(DeviceDialler dialler, DeviceDial dial)
-    {
-        var result = await dialler.Dial(dial, TimeSpan.FromSeconds(10), default);
-        for (var again = 0; again < 3 && result.Code == DialCodes.Timeout; again++)
-        {
-            result = await dialler.Dial(dial, TimeSpan.FromSeconds(10), default);
-        }
-
-        return result;
-    }
+    public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
 
     public static ConnectorLog SilentLog() => new(TextWriter.Null, TimeProvider.System);
 

@@ -111,6 +111,13 @@ public sealed class ConnectorProcessTests(PostgresServer postgres)
             seconds: 600);
         exit.ShouldBe(0, output);
         using var process = await Run(pair, device, Path.Combine(published, "netautomation-connector"));
+        // Beside what has just compiled it, the first dials of a fresh process may take longer than a connector waits.
+        await Eventually.Holds(async () =>
+        {
+            var first = await pair.Dialler.Dial(pair.Dial(device), TimeSpan.FromSeconds(10), default);
+            first.Stream?.Dispose();
+            return first.Code is null;
+        });
         for (var i = 0; i < 5; i++)
         {
             await using var stream = await pair.Open(pair.Dial(device));

@@ -35,12 +35,12 @@ internal sealed class PeerFixture : IAsyncDisposable
 
     public async Task<TunnelStream> Open(DeviceDial dial)
     {
-        var result = await ConnectorPair.Answered(Dialler, dial);
+        var result = await Dialler.Dial(dial, TimeSpan.FromSeconds(10), default);
         result.Code.ShouldBeNull(result.Detail);
         return result.Stream.ShouldBeOfType<PeerStream>();
     }
 
-    public async Task<string?> Code(DeviceDial dial) => (await ConnectorPair.Answered(Dialler, dial)).Code;
+    public async Task<string?> Code(DeviceDial dial) => (await Dialler.Dial(dial, TimeSpan.FromSeconds(5), default)).Code;
 
     public Task<bool> Confirm(RunId run, long fence) => Dialler.ConfirmNoStreams(A.Tenant, run, fence, TimeSpan.FromSeconds(10), default);
 

@@ -6,7 +6,10 @@ namespace NetAutomation.Tests.Support;
 /// <summary>Waits for what other tasks and processes bring about: the only way in which a test polls.</summary>
 internal static class Eventually
 {
-    /// <summary>How long a test waits for what must come: a machine under load is slow, which is no failure.</summary>
+    /// <summary>
+    /// How long a test waits for what must come: a machine under load is slow, which is no failure. Where the service would bring it about
+    /// by itself after a while, such as the end of an idle connection, a test has to wait for less.
+    /// </summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan _longest = TimeSpan.FromMilliseconds(100);

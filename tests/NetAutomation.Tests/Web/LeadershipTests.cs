@@ -60,7 +60,7 @@ public sealed class LeadershipTests(PostgresServer postgres)
         await Should.ThrowAsync<OperationCanceledException>(() => first.Renew(new CancellationToken(true)));
         Leads(first).ShouldBeFalse();
         // Sooner than the server would end a silent session that a pool had kept.
-        await Eventually.Holds(() => TakesLead(second), within: TimeSpan.FromSeconds(20));
+        await Eventually.Holds(() => TakesLead(second), within: TimeSpan.FromSeconds(10));
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class LeadershipTests(PostgresServer postgres)
         await using var second = Of(database);
         await first.Renew(default);
 
-        await Eventually.Holds(() => TakesLead(second));
+        await Eventually.Holds(() => TakesLead(second), within: TimeSpan.FromSeconds(60));
         await Should.ThrowAsync<NpgsqlException>(() => first.Renew(default));
         Leads(first).ShouldBeFalse();
     }
