@@ -31,6 +31,9 @@ internal sealed class BooksFixture : IAsyncDisposable
         return books;
     }
 
+    /// <summary>The books of a fixture's tenant, which the fixture ends.</summary>
+    public static BooksFixture Of(RunFixture fixture) => new(fixture);
+
     /// <summary>Completes a run: 0.10 for the run and 0.05 for each device that is <c>changed</c>.</summary>
     public async Task<RunId> Run(params DeviceOutcome[] outcomes)
     {

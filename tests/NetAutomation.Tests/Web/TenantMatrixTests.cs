@@ -2,6 +2,8 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using NetAutomation.Runs;
+using NetAutomation.Tests.Billing;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
 
@@ -18,6 +20,19 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
 
     // Blocks and connector releases are the same for every tenant.
     private static readonly string[] _public = ["block", "version", "rid", "name"];
+
+    // Members of bodies that hold ids, and what makes those bodies whole.
+    private static readonly string[] _named =
+        ["siteId", "credentialId", "hostKeySha256", "targets", "run", "runs", "block", "mode", "input", "cron", "timeZone"];
+
+    // Every other one takes an id of the tenant's: in its path, as a filter or in its body.
+    private static readonly string[] _withoutIds =
+    [
+        "ListBlocks", "ShowBlock", "ShowBlockVersion", "ListPlatforms", "DownloadConnector", "GetMe", "ListAudit", "ReadFeed",
+        "ExportTenant", "ListApiKeys", "CreateApiKey", "BuyBlock", "ListPurchases", "ListEntitlements", "CreateSite", "ListSites",
+        "CreateCredential", "ListCredentials", "ListAwsAccounts", "ClaimAwsAccount", "CreateWindow", "ListWindows", "ListSchedules",
+        "ListUsage", "ExportFocus", "ListInvoices", "GetBudget", "PutBudget", "ExportReceipts", "ImportDevices",
+    ];
 
     [Fact]
     public async Task Another_tenants_id_is_answered_like_one_that_does_not_exist()
@@ -80,19 +95,16 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         foreach (var operation in operations)
         {
             var path = operation.At(name => _public.Contains(name, StringComparer.Ordinal) ? "x" : mine.PathId(operation, name));
-            foreach (var filter in operation.QueryParameters.Where(name => name is "site" || name.EndsWith("Id", StringComparison.Ordinal)))
+            foreach (var filter in Filters(operation))
             {
                 var id = theirs.ByCollection[$"/v1/{filter.Replace("Id", "", StringComparison.Ordinal)}s"];
                 await Compare(operation, $"{path}?{filter}={id}", null, $"{path}?{filter}={MissingId(id)}", null);
             }
 
-            foreach (
-                var prefix in Prefixes().Matches(operation.Body(each => each + "here", _ => true)?.ToJsonString() ?? "")
-                    .Select(match => match.Groups["prefix"].Value).Distinct().Where(each => each != "quo_"))
+            foreach (var prefix in NamedPrefixes(operation))
             {
                 var id = theirs.PrefixId(prefix);
-                JsonObject Body(string other) =>
-                    operation.Body(each => each == prefix ? other : mine.PrefixId(each), name => name is not "quoteId")!;
+                JsonObject Body(string other) => NamedBody(operation, each => each == prefix ? other : mine.PrefixId(each))!;
                 var (first, second) = (Body(id), Body(MissingId(id)));
                 UseSameNames(second, first);
                 await Compare(operation, path, first, path, second);
@@ -102,32 +114,69 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             {
                 compared++;
                 var (one, two) = (await Ask(mine, each, each.Verb, at, body), await Ask(mine, each, each.Verb, elsewhere, other));
-                if (one != two || one.Text.Contains(theirs.Tenant.Account, StringComparison.Ordinal))
+                if (one != two || one.Text.Contains(theirs.Tenant.Account, StringComparison.Ordinal)
+                    || (body is not null && one.Status < 400))
                 {
                     faults.Add($"{each.Verb} {at}: {one} instead of {two}");
                 }
             }
         }
 
-        foreach (var body in new JsonObject[]
+        var start = operations.Single(each => each.Name == "StartRun");
+        var quote = theirs.ByCollection["/v1/quotes"];
+        var refused = await Ask(mine, start, "POST", start.Path, new() { ["quoteId"] = quote });
+        refused.ShouldBe(await Ask(mine, start, "POST", start.Path, new() { ["quoteId"] = MissingId(quote) }));
+        refused.Status.ShouldBe(422);
+
+        faults.ShouldBeEmpty();
+        compared.ShouldBeGreaterThan(12);
+        (await rows.Snapshot()).ShouldBe(before);
+    }
+
+    /// <summary>
+    /// A matrix of refusals alone would also hold for a service that finds nothing. So each operation that takes an id of the tenant's is
+    /// asked with one that is there, as it is used.
+    /// </summary>
+    [Fact]
+    public async Task Own_id_gets_the_documented_success_at_every_operation_that_takes_one()
+    {
+        await using var fixture = await RunFixture.Start(postgres);
+        var operations = await ApiOperation.All(fixture.Client);
+        var mine = await FullTenant.Fill(fixture, fixture.Tenant, operations);
+        var (faults, asked) = (new List<string>(), new HashSet<string>(StringComparer.Ordinal));
+
+        // What ends an object comes last.
+        foreach (var operation in operations.OrderBy(each => Array.IndexOf(_verbs, each.Verb)))
         {
-            new() { ["quoteId"] = theirs.ByCollection["/v1/quotes"] },
-            new() {
-                ["block"] = "static-routes", ["mode"] = "apply",
-                ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray(theirs.ByCollection["/v1/devices"]) },
-                ["input"] = JsonNode.Parse("""{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}""") },
-        })
-        {
-            var nowhere = JsonNode.Parse(Ids().Replace(body.ToJsonString(), match => MissingId(match.Value)))!.AsObject();
-            var start = operations.Single(each => each.Name == "StartRun");
-            var (one, two) = (await Ask(mine, start, "POST", "/v1/runs", body), await Ask(mine, start, "POST", "/v1/runs", nowhere));
-            one.ShouldBe(two);
-            one.Status.ShouldBe(422);
+            var own = await OwnRequest(fixture, mine, operation);
+            var path = operation.At(name => name is "id" or "account" && own.Id is not null ? own.Id
+                : _public.Contains(name, StringComparer.Ordinal) ? Fill(name, () => "") : mine.PathId(operation, name));
+            foreach (var filter in Filters(operation))
+            {
+                asked.Add(operation.Name);
+                await Succeeds($"{path}?{filter}={mine.ByCollection[$"/v1/{filter.Replace("Id", "", StringComparison.Ordinal)}s"]}", null);
+            }
+
+            if (operation.PathParameters.Except(_public, StringComparer.Ordinal).Any() || NamedPrefixes(operation).Any())
+            {
+                asked.Add(operation.Name);
+                await Succeeds(path, own.Body);
+            }
+
+            async Task Succeeds(string at, JsonObject? body)
+            {
+                var answer = await Ask(mine, operation, operation.Verb, at, body);
+                if (answer.Status is < 200 or > 299 || !operation.Statuses.Contains(answer.Status))
+                {
+                    faults.Add($"{operation.Name}: {operation.Verb} {at}: {answer}");
+                }
+            }
         }
 
         faults.ShouldBeEmpty();
-        compared.ShouldBeGreaterThan(5);
-        (await rows.Snapshot()).ShouldBe(before);
+        asked.Order(StringComparer.Ordinal).ShouldBe(
+            operations.Select(each => each.Name).Except(_withoutIds).Order(StringComparer.Ordinal),
+            "an operation takes ids, or it is named as one that takes none");
     }
 
     [Fact]
@@ -181,6 +230,77 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             answers.Distinct(StringComparer.Ordinal).ShouldHaveSingleItem(path);
         }
     }
+
+    /// <summary>
+    /// The request of someone who uses the operation: an object in the state for it, where the tenant's first one is not, and a body.
+    /// </summary>
+    private static async Task<(string? Id, JsonObject? Body)> OwnRequest(RunFixture fixture, FullTenant mine, ApiOperation operation)
+    {
+        switch (operation.Name)
+        {
+            case "GetInvoiceDocument":
+                var books = BooksFixture.Of(fixture);
+                await books.AMonthPasses();
+                await books.Meter();
+                return ((await books.Issue()).Text("id"), null);
+            case "ChangeEntitlement":
+                await fixture.Post(mine.Client, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 });
+                return ((await RunFixture.Get(mine.Client, "/v1/entitlements"))["items"]!.AsArray()
+                    .Single(right => right!["kind"]!.GetValue<string>() == "rental")!["id"]!.GetValue<string>(), new() { ["autoRenew"] = true });
+            case "RelaunchRun":
+                return (await Worked(fixture, DeviceOutcome.Failed), new() { ["outcomes"] = new JsonArray("failed") });
+            case "ResolveRun":
+                var unknown = await Worked(fixture, DeviceOutcome.Unknown);
+                var left = (await RunFixture.Get(mine.Client, $"/v1/runs/{unknown}/devices"))["items"]!.AsArray()
+                    .Single(device => device!["outcome"]?.GetValue<string>() == "unknown")!["deviceId"]!.DeepClone();
+                return (unknown, new()
+                {
+                    ["verdict"] = "completed", ["evidence"] = "read by hand",
+                    ["devices"] = new JsonArray(new JsonObject { ["deviceId"] = left, ["outcome"] = "ok" }),
+                });
+            case "CancelRun":
+                return ($"{await fixture.StartRun()}", null);
+            case "DeleteSite":
+                return (await New("/v1/sites", new { name = "empty" }), null);
+            case "DeleteCredential":
+                return (await New("/v1/credentials", new { name = "idle", username = "n", kind = "password", password = "sample" }), null);
+            case "RevokeApiKey":
+                return (await New("/v1/api-keys", new { name = "third", member = "third", role = "viewer" }), null);
+            case "RemoveAwsAccount":
+                const string Further = "999999999998";
+                await fixture.Post(mine.Client, "/v1/aws-accounts", new { account = Further });
+                return (Further, null);
+            default:
+                return (null, NamedBody(operation, mine.PrefixId));
+        }
+
+        async Task<string> New(string path, object value) => (await fixture.Post(mine.Client, path, value))["id"]!.GetValue<string>();
+    }
+
+    /// <summary>A run that a worker had: its first device has this outcome, and what was before it in the queue is done.</summary>
+    private static async Task<string> Worked(RunFixture fixture, DeviceOutcome outcome)
+    {
+        var id = await fixture.StartRun();
+        while (await fixture.Claim() is { } run)
+        {
+            await fixture.Work(run, run.Id == id ? [outcome] : []);
+        }
+
+        return $"{id}";
+    }
+
+    /// <summary>A body that is taken where each id in it is the tenant's own.</summary>
+    private static JsonObject? NamedBody(ApiOperation operation, Func<string, string> id) =>
+        operation.Body(id, name => _named.Contains(name, StringComparer.Ordinal)) is { } body
+            ? JsonNode.Parse(body.ToJsonString().Replace(
+                """{"all":true}""", $$"""{"deviceIds":["{{id("dev_")}}"]}""", StringComparison.Ordinal))!.AsObject() : null;
+
+    private static IEnumerable<string> NamedPrefixes(ApiOperation operation) =>
+        Prefixes().Matches(NamedBody(operation, each => each + "here")?.ToJsonString() ?? "").Select(match => match.Groups["prefix"].Value)
+            .Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<string> Filters(ApiOperation operation) =>
+        operation.QueryParameters.Where(name => name is "site" || name.EndsWith("Id", StringComparison.Ordinal));
 
     private static async Task<(int Status, string Text)> Ask(
         FullTenant tenant, ApiOperation operation, string verb, string path, JsonObject? body = null)
