@@ -4,8 +4,8 @@ using Npgsql;
 namespace NetAutomation.Tests.Persistence;
 
 /// <summary>
-/// PostgreSQL's catalogue says what a session of one tenant (role <c>na_app</c>) can reach: privileges, policies, views, functions. It is held
-/// to the tenant, or it is on the list below.
+/// PostgreSQL's catalogue says what a session of one tenant (role <c>na_app</c>) can reach: privileges, policies, views, functions. It is
+/// held to the tenant, or it is on the list below.
 /// </summary>
 public sealed class RowSecurityTests(PostgresServer postgres)
 {

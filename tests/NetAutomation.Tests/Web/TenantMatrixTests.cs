@@ -245,8 +245,9 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 return ((await books.Issue()).Text("id"), null);
             case "ChangeEntitlement":
                 await fixture.Post(mine.Client, "/v1/purchases", new { block = "config-backup", kind = "rental", months = 1 });
-                return ((await RunFixture.Get(mine.Client, "/v1/entitlements"))["items"]!.AsArray()
-                    .Single(right => right!["kind"]!.GetValue<string>() == "rental")!["id"]!.GetValue<string>(), new() { ["autoRenew"] = true });
+                var rental = (await RunFixture.Get(mine.Client, "/v1/entitlements"))["items"]!.AsArray()
+                    .Single(right => right!["kind"]!.GetValue<string>() == "rental")!;
+                return (rental["id"]!.GetValue<string>(), new() { ["autoRenew"] = true });
             case "RelaunchRun":
                 return (await Worked(fixture, DeviceOutcome.Failed), new() { ["outcomes"] = new JsonArray("failed") });
             case "ResolveRun":
