@@ -1,4 +1,4 @@
-# Shared by up, down, demo, install and tests/run; sourced, never run.
+# Shared by the scripts of deploy/local and tests; sourced, never run.
 # shellcheck shell=bash
 set -euo pipefail
 shopt -s inherit_errexit
@@ -9,6 +9,77 @@ here=$root/deploy/local
 user=${NETAUTOMATION_USER:-netautomation}
 server=netautomation.internal
 region=us-east-1
+
+# Whoever ends a script (TERM, INT, HUP) ends what it started, at once and whichever way it was started:
+#   - `supervised` runs the script again in a process group of its own and passes the signal on to that group, since bash alone would wait
+#     for the command that it runs. The script ends what it knows of itself (`ends_with`).
+#   - What scripts below it start is noted as a command that ends it (`noted`), and ended after it.
+#   - $NETAUTOMATION_RUN is a folder for these notes and for scratch (TMPDIR of test programs), which is removed. Its name stands in the
+#     environment of all processes below: whatever is there after all that is ended last.
+supervised() { # the script's arguments
+  [ "${NETAUTOMATION_SUPERVISOR:-}" != "$PPID" ] || return 0
+  local signal='' script='' outermost='' code=0 each
+  if [ ! -d "${NETAUTOMATION_RUN:-}" ]; then
+    # Short, since it holds unix sockets.
+    NETAUTOMATION_RUN=$(mktemp -d /tmp/na.XXXXXX)
+    outermost=1
+    chmod 1777 "$NETAUTOMATION_RUN"
+    mkdir -m 700 "$NETAUTOMATION_RUN/notes"
+  fi
+  export NETAUTOMATION_RUN NETAUTOMATION_SUPERVISOR=$$
+  pass_on() {
+    [ -z "$signal" ] || return 0
+    signal=$1
+    [ -z "$script" ] || kill -s "$1" -- "-$script" 2>/dev/null || true
+  }
+  trap 'pass_on TERM' TERM
+  trap 'pass_on INT' INT
+  trap 'pass_on HUP' HUP
+  set -m
+  # A group in the background must not touch the terminal, as .NET does where its input is one.
+  setpriv --pdeathsig TERM "$0" "$@" </dev/null &
+  script=$!
+  set +m
+  [ -z "$signal" ] || kill -s "$signal" -- "-$script" 2>/dev/null || true
+  # A signal interrupts the wait.
+  while code=0; wait "$script" || code=$?; kill -0 "$script" 2>/dev/null; do :; done
+  trap '' TERM INT HUP
+  if [ -n "$outermost" ]; then
+    if [ -n "$signal" ]; then
+      for each in "$NETAUTOMATION_RUN"/notes/*; do [ ! -e "$each" ] || bash "$each" >&2 || true; done
+      end_marked
+    fi
+    rm -rf "${NETAUTOMATION_RUN:?}"
+  fi
+  exit "$code"
+}
+marked() { env -u NETAUTOMATION_RUN grep -lszxF "NETAUTOMATION_RUN=$NETAUTOMATION_RUN" /proc/[0-9]*/environ | cut -d/ -f3; }
+end_marked() {
+  local signal tries left
+  for signal in TERM KILL; do
+    for ((tries = 0; tries < 50; tries++)); do
+      left=$(marked || true)
+      [ -n "$left" ] || return 0
+      # shellcheck disable=SC2086
+      [ "$tries" != 0 ] || kill -s "$signal" $left 2>/dev/null || true
+      sleep 0.1
+    done
+  done
+}
+# Notes the command that ends what is started next.
+noted() { # name, command
+  [ -d "${NETAUTOMATION_RUN:-}" ] || return 0
+  local name=$1; shift
+  printf '%q ' "$@" > "$NETAUTOMATION_RUN/notes/${name//\//_}"
+}
+# The function runs when the script ends, whichever way.
+ends_with() { # function
+  # shellcheck disable=SC2064
+  trap "$1" EXIT
+  trap 'exit 143' TERM
+  trap 'exit 130' INT
+  trap 'exit 129' HUP
+}
 
 progress() { printf '[%4d s] %s\n' "$SECONDS" "$*" >&2; }
 die() { echo "${0##*/}: $1" >&2; exit "${2:-1}"; }
@@ -63,18 +134,23 @@ await() {
   done
 }
 
-# A pid alone may be another process by now; with its start time it is not.
-started_at() { local stat; stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; stat=${stat##*) }; set -- $stat; echo "${20}"; }
+# A pid alone may be another process by now; with its start time it is not. One that has ended may wait for its parent for ever.
+started_at() { local stat; stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; stat=${stat##*) }; set -- $stat; [ "$1" != Z ] && echo "${20}"; }
 alive() { [ -e "$state/pids/$1" ] && { read -r pid started < "$state/pids/$1"; [ "$(started_at "$pid" || true)" = "$started" ]; }; }
 
 # Starts a program as the service user: $1 name, $2 prefix (such as "ip netns exec NS") or "", $3 file of environment variables.
 start() {
   local name=$1 prefix=$2 variables=$3; shift 3
+  rm -f "$state/pids/$name"
+  # It notes itself before it leaves the group of the script, so that no signal comes between.
   # shellcheck disable=SC2086
-  (cd / && umask 077 && exec setsid $prefix setpriv --reuid "$user" --regid "$user" --init-groups -- \
-    env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data/home" DOTNET_ROOT="$dotnet_root" bash -c 'set -a; . "$1"; set +a; shift; exec "$@"' start "$variables" "$@"
+  (self=$BASHPID
+    echo "$self $(started_at "$self")" > "$state/pids/$name"
+    cd / && umask 077 && exec setsid $prefix setpriv --reuid "$user" --regid "$user" --init-groups -- env -i PATH="$PATH" LANG=C.UTF-8 \
+    HOME="$data/home" DOTNET_ROOT="$dotnet_root" NETAUTOMATION_RUN="${NETAUTOMATION_RUN:-}" \
+    bash -c 'set -a; . "$1"; set +a; shift; exec "$@"' start "$variables" "$@"
   ) >>"$logs/$name.log" 2>&1 </dev/null &
-  echo "$! $(started_at $!)" > "$state/pids/$name"
+  while [ ! -s "$state/pids/$name" ] && kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
 stop() { # name, seconds to wait
@@ -106,7 +182,8 @@ publish() {
   flock 9
   local project
   for project in NetAutomation NetAutomation.AwsSimulator NetAutomation.Connector; do
-    quietly build dotnet publish "$root/src/$project" -c Release -o "$app/$project" -p:RunAnalyzers=false -p:OpenApiGenerateDocuments=false -v q --nologo
+    # Its servers stay for the next build, so their pipes must not go with this script's scratch.
+    quietly build env -u TMPDIR dotnet publish "$root/src/$project" -c Release -o "$app/$project" -p:RunAnalyzers=false -p:OpenApiGenerateDocuments=false -v q --nologo
   done
   exec 9>&-
   chmod -R a+rX "$app"
@@ -147,12 +224,13 @@ prepare_stack() { # tenants, devices
   mkdir -p "$logs" "$state/pids"
   tenants=$1 devices=$2
   place_data
+  # Whoever ends it needs this first.
+  printf 'index=%s tenants=%s devices=%s port_base=%s data=%q\n' "$index" "$tenants" "$devices" "$port_base" "$data" > "$state/stack"
   mkdir -p "$data" "$app"
   chmod 755 "$data" "$app"
   chmod 700 "$logs"
   for each in home keys content connectors; do own_directory "$data/$each"; done
   own_directory "$work"
-  printf 'index=%s tenants=%s devices=%s port_base=%s data=%q\n' "$index" "$tenants" "$devices" "$port_base" "$data" > "$state/stack"
   find_dotnet
 }
 
@@ -243,6 +321,7 @@ service_settings() { # further settings
 
 service() { # verb; in the foreground
   quietly service as_user env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data/home" DOTNET_ROOT="$dotnet_root" \
+    NETAUTOMATION_RUN="${NETAUTOMATION_RUN:-}" \
     bash -c 'set -a; . "$1"; set +a; shift; exec "$@"' service "$data/service.env" "$dotnet_root/dotnet" "$app/NetAutomation/NetAutomation.dll" "$@"
 }
 
