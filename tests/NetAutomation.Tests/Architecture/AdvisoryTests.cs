@@ -46,7 +46,10 @@ public sealed class AdvisoryTests
     private static async Task<(int Code, string Text)> Check(string root)
     {
         using var process = Process.Start(
-            new ProcessStartInfo($"{_root}/tests/advisories", ["--root", root]) { RedirectStandardOutput = true })!;
+            new ProcessStartInfo($"{_root}/tests/advisories", ["--root", root])
+            {
+                UseShellExecute = false, RedirectStandardOutput = true,
+            })!;
         var text = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, text);
