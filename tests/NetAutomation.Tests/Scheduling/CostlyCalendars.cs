@@ -56,6 +56,7 @@ public sealed class CostlyCalendars(PostgresServer postgres) : IAsyncLifetime
     {
         _listener.Dispose();
         await Fixture.DisposeAsync();
+        _leavers.Dispose();
     }
 
     /// <summary>A further tenant with two devices and a block.</summary>
@@ -81,24 +82,27 @@ public sealed class CostlyCalendars(PostgresServer postgres) : IAsyncLifetime
     internal Task MakeCostly(string table, Guid id, string rest = "") => Fixture.Sql(
         $"update {table} set cron = null, rrule = $2{rest} where id = $1", id, CostlyRuleTests.Dense);
 
-    /// <summary>Completes when the server has noticed that the next client left.</summary>
-    internal Task NextLeaves() => _leavers.Next();
+    /// <summary>Forgets the clients that have left until now.</summary>
+    internal void ForgetLeavers() => _leavers.Left.Reset();
+
+    /// <summary>Waits until the server has noticed that a client left. In the midst of an evaluation, where nothing can be awaited.</summary>
+    internal bool LeaverIsNoticed() => _leavers.Left.Wait(Eventually.Limit);
 
     /// <summary>Watches every request for its client to leave.</summary>
-    private sealed class Leavers : IStartupFilter
+    private sealed class Leavers : IStartupFilter, IDisposable
     {
-        private TaskCompletionSource _left = new();
-
-        public Task Next() => (_left = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        public ManualResetEventSlim Left { get; } = new();
 
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
         {
             app.Use(async (http, handle) =>
             {
-                await using var watched = http.RequestAborted.Register(() => _left.TrySetResult());
+                await using var watched = http.RequestAborted.Register(Left.Set);
                 await handle(http);
             });
             next(app);
         };
+
+        public void Dispose() => Left.Dispose();
     }
 }
