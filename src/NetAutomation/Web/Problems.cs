@@ -26,6 +26,7 @@ internal static class Problems
     public static readonly ProblemType Refused = new("validation_failed", 422, "The request can be read but is refused");
     public static readonly ProblemType IdempotencyReused =
         new("idempotency_key_reused", 422, "This Idempotency-Key was used with another request");
+    public static readonly ProblemType TooCostly = new("too_costly", 422, "What is asked for takes more than one request may");
     public static readonly ProblemType CursorMismatch = new("cursor_mismatch", 422, "The cursor belongs to another list or other filters");
     public static readonly ProblemType PreconditionRequired =
         new("precondition_required", 428, "If-Match with the resource's ETag is required");

@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
+using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
+using NetAutomation.Web.Telemetry;
 using Serilog;
 using Serilog.Formatting.Json;
 
@@ -33,7 +35,8 @@ internal static class WebModule
         services.AddSingleton<RequestForms>();
         services.AddExceptionHandler<RequestFaults>();
         services.AddProblemDetails();
-        services.AddScoped<AuditLog>();
+        services.AddScoped<AuditLog>().AddScoped<Evaluations>();
+        services.AddInstruments<EvaluationMetrics>();
         // Exports alone: a small answer costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
         services.AddResponseCompression(
             options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Catalog;
+using NetAutomation.Catalog.Schema;
 
 namespace NetAutomation.Tests.Catalog;
 
@@ -98,7 +99,7 @@ public sealed class BlockInputTests
         Validate($$"""{"routes":[{"prefix":"1/1"}],"note":"{{new string('a', 300_000)}}"}""").ShouldBe(["/input too_large"]);
 
     [Fact]
-    public void A_match_that_takes_too_long_is_a_fault()
+    public void A_pattern_that_could_match_in_many_ways_takes_no_longer_for_it()
     {
         var version =
             _version with
@@ -107,8 +108,17 @@ public sealed class BlockInputTests
                 InputSchema =
                     """{"type":"object","additionalProperties":false,"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}}"""
             };
-        Validate($$"""{"a":"{{new string('a', 60)}}!"}""", version).ShouldBe(["/input pattern"]);
+        Validate($$"""{"a":"{{new string('a', 200_000)}}!"}""", version).ShouldBe(["/input/a pattern"]);
+        Validate($$"""{"a":"{{new string('a', 200_000)}}"}""", version).ShouldBeEmpty();
     }
+
+    [Theory]
+    [InlineData("^a$", @"^a\z")]
+    [InlineData(@"^a(?!\n)$", @"^a\z")]
+    [InlineData(@"^a\$", @"^a\$")]
+    [InlineData(@"^a\\$", @"^a\\\z")]
+    public void A_dollar_at_the_end_of_a_pattern_is_the_end_of_the_text(string pattern, string matched) =>
+        InputSchema.Matched(pattern).ShouldBe(matched);
 
     [Fact]
     public void Many_items_are_compared_in_no_time()

@@ -21,6 +21,13 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("a\tnotin\n(x)")]
     public void Grammar_of_kubernetes_is_read(string text) => Selector.Read(text, "").Problem.ShouldBeNull();
 
+    [Fact]
+    public void A_selector_with_more_requirements_than_it_may_have_is_refused_with_their_number()
+    {
+        Selector.Read(string.Join(',', Enumerable.Repeat("a", 50)), "").Problem.ShouldBeNull();
+        Selector.Read(string.Join(',', Enumerable.Repeat("a", 51)), "").Problem!.Detail.ShouldNotBeNull().ShouldContain("at most 50");
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData(" ")]

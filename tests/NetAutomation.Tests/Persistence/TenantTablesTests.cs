@@ -11,7 +11,10 @@ public sealed class TenantTablesTests(PostgresServer postgres)
 {
     /// <summary>Columns of mapped tables that only SQL reads and writes.</summary>
     private static readonly string[] _written =
-        ["inventory.tenant_key.created_at", "runs.maintenance_window.known_until", "runs.maintenance_window.refreshed_at"];
+    [
+        "inventory.tenant_key.created_at", "runs.maintenance_window.extend_at", "runs.maintenance_window.known_until",
+        "runs.maintenance_window.refreshed_at",
+    ];
 
     [Fact]
     public async Task Every_table_with_a_tenant_has_forced_row_level_security_and_a_tenant_key()

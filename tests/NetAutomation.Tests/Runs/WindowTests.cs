@@ -83,7 +83,8 @@ public sealed class WindowTests(PostgresServer postgres)
         await using var fixture = await ScheduleFixture.Start(postgres, 1);
         await Window(fixture, "later", "deny", Minute(DateTimeOffset.UtcNow.AddHours(3)));
         var run = await fixture.StartRun();
-        await fixture.Sql("update runs.maintenance_window set known_until = now() - interval '1 minute', refreshed_at = '-infinity'");
+        await fixture.Sql("update runs.maintenance_window set known_until = now() - interval '1 minute', "
+            + "extend_at = '-infinity', refreshed_at = '-infinity'");
         (await fixture.Claim()).ShouldBeNull();
         await using (var scope = fixture.Host.Services.CreateAsyncScope())
         {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using NetAutomation.Persistence;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Billing.Receipts;
 
@@ -17,8 +18,8 @@ internal static class ExportReceipts
 
     /// <summary>Every receipt after a number, oldest first, one JSON object a line: with run, device, outcome, hashes and price.</summary>
     public static IResult Handle(
-        NetAutomationDb db, Caller caller, CancellationToken cancel, [Description("Receipts after this seq.")] long after = 0) =>
-        TypedResults.Stream(body => Write(db, caller.Tenant, after, body, cancel), MediaType, "receipts.ndjson");
+        NetAutomationDb db, Caller caller, HttpContext http, [Description("Receipts after this seq.")] long after = 0) =>
+        ExportBody.Of(http, MediaType, "receipts.ndjson", body => Write(db, caller.Tenant, after, body));
 
     /// <summary>The same lines as part of a tenant's export.</summary>
     public static async IAsyncEnumerable<JsonElement> Rows(
@@ -30,11 +31,11 @@ internal static class ExportReceipts
         }
     }
 
-    private static async Task Write(NetAutomationDb db, TenantId tenant, long after, Stream body, CancellationToken cancel)
+    private static async Task Write(NetAutomationDb db, TenantId tenant, long after, ExportBody body)
     {
-        await foreach (var line in Lines(db, tenant, after, cancel))
+        await foreach (var line in Lines(db, tenant, after, body.Cancel))
         {
-            await body.WriteAsync((byte[])[.. line, (byte)'\n'], cancel);
+            await body.Write((byte[])[.. line, (byte)'\n']);
         }
     }
 

@@ -48,6 +48,7 @@ internal static class Reconciliation
     {
         var timeout = db.Database.GetCommandTimeout();
         db.Database.SetCommandTimeout(_longest);
+        db.Extend(_longest);
         try
         {
             return await db.Scalar<long>(

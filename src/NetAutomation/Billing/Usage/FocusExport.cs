@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Billing.Invoices;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Billing.Usage;
 
@@ -15,6 +16,7 @@ namespace NetAutomation.Billing.Usage;
 internal static class FocusExport
 {
     private const string Product = "NetAutomation";
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(2);
 
     // The columns that the specification makes mandatory, then the others, each in alphabetical order, then ours.
     private static readonly string[] _columns =
@@ -29,8 +31,8 @@ internal static class FocusExport
     ];
 
     /// <summary>The charges of a month as FOCUS 1.2 CSV, a row for each, those of devices a row for each device.</summary>
-    public static async Task<Results<FileStreamHttpResult, Problem>> Handle(
-        NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, TimeProvider clock, CancellationToken cancel,
+    public static async Task<Results<PushStreamHttpResult, Problem>> Handle(
+        NetAutomationDb db, Caller caller, IOptions<BillingOptions> options, TimeProvider clock, HttpContext http, CancellationToken cancel,
         [Description("The month, yyyy-mm; the running one where omitted.")] string? month = null)
     {
         month ??= $"{clock.GetUtcNow():yyyy-MM}";
@@ -47,23 +49,28 @@ internal static class FocusExport
             Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
-        try
+        http.Response.RegisterForDisposeAsync(file);
+        await using (var csv = Csv.Writer(file))
         {
-            await using var csv = Csv.Writer(file);
             csv.Line(_columns);
+            db.Extend(_longest);
             await foreach (var row in Read(db, caller.Tenant, first, cancel))
             {
                 Write(csv, context, row);
             }
         }
-        catch
-        {
-            await file.DisposeAsync();
-            throw;
-        }
 
         file.Position = 0;
-        return TypedResults.Stream(file, Csv.MediaType, $"focus-{month}.csv");
+        return ExportBody.Of(http, Csv.MediaType, $"focus-{month}.csv", body => Send(file, body));
+    }
+
+    private static async Task Send(FileStream file, ExportBody body)
+    {
+        var buffer = new byte[64 * 1024];
+        for (var read = await file.ReadAsync(buffer, body.Cancel); read > 0; read = await file.ReadAsync(buffer, body.Cancel))
+        {
+            await body.Write(buffer.AsMemory(0, read));
+        }
     }
 
     private static void Write(CsvWriter csv, Context context, Row row)

@@ -35,7 +35,7 @@ internal sealed partial class InputSchemaRules
         ["format"] = new(
             $"one of {string.Join(", ", Formats.Names)}", value => IsText(value) && Formats.Names.Contains(value.GetString()!)),
         ["pattern"] = new(
-            "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII",
+            "an anchored pattern (^…$) without \\d, \\w, \\s, which match more than ASCII, and without \\1 and (?=, which take long",
             value => IsText(value) && IsPattern(value.GetString()!)),
         ["minItems"] = _count, ["maxItems"] = _count, ["minLength"] = _count, ["maxLength"] = _count,
         ["minimum"] = _number, ["maximum"] = _number, ["exclusiveMinimum"] = _number, ["exclusiveMaximum"] = _number,
@@ -199,7 +199,8 @@ internal sealed partial class InputSchemaRules
     private static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String;
 
     private static bool IsPattern(string pattern) =>
-        pattern.StartsWith('^') && pattern.EndsWith('$') && !Wide().IsMatch(pattern) && ContentManifest.IsPattern(pattern);
+        pattern.StartsWith('^') && pattern.EndsWith('$') && !Wide().IsMatch(pattern)
+            && ContentManifest.IsPattern(InputSchema.Matched(pattern), InputSchema.PatternOptions);
 
     [GeneratedRegex(@"^[A-Za-z][A-Za-z0-9_]{0,63}\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PropertyName();

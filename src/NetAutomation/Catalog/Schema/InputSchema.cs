@@ -14,6 +14,8 @@ namespace NetAutomation.Catalog.Schema;
 /// <summary>A block's input schema, compiled. It knows the keywords that the publishing rules allow, and no others.</summary>
 internal sealed class InputSchema
 {
+    /// <summary>How patterns are read: in time that grows with the text alone, and so without what makes a match go back.</summary>
+    public const RegexOptions PatternOptions = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
     private static readonly TimeSpan _longestMatch = TimeSpan.FromSeconds(1);
     private static readonly EvaluationOptions _options = new() { OutputFormat = OutputFormat.List };
 
@@ -54,10 +56,26 @@ internal sealed class InputSchema
         new Keyword(MaxLengthKeyword.Instance, most => text => Length(text) is not { } length || length <= most.GetInt32()))
     { AllowUnknownKeywords = false };
 
+    private const string End = "$";
+    private const string NoLineBreak = @"(?!\n)";
     private readonly JsonSchema _schema;
     private readonly JsonElement _text;
 
     private InputSchema(JsonSchema schema, JsonElement text) => (_schema, _text) = (schema, text);
+
+    /// <summary>
+    /// A pattern as .NET has to read it: a dollar at the end is the end, as JSON Schema has it, and not also the place before a line break.
+    /// </summary>
+    public static string Matched(string pattern)
+    {
+        if (!pattern.EndsWith(End, StringComparison.Ordinal) || (pattern.Length - pattern.AsSpan()[..^1].TrimEnd('\\').Length) % 2 == 0)
+        {
+            return pattern;
+        }
+
+        var text = pattern[..^1];
+        return (text.EndsWith(NoLineBreak, StringComparison.Ordinal) ? text[..^NoLineBreak.Length] : text) + @"\z";
+    }
 
     /// <exception cref="FormatException">The schema cannot be read.</exception>
     public static InputSchema Read(string schema)
@@ -158,7 +176,7 @@ internal sealed class InputSchema
     /// <summary>The package matches without a time limit.</summary>
     private static Predicate<JsonElement> Pattern(JsonElement pattern)
     {
-        var regex = new Regex(pattern.GetString()!, RegexOptions.CultureInvariant, _longestMatch);
+        var regex = new Regex(Matched(pattern.GetString()!), PatternOptions, _longestMatch);
         return value => value.ValueKind != JsonValueKind.String || regex.IsMatch(value.GetString()!);
     }
 

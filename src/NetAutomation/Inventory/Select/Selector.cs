@@ -8,6 +8,9 @@ namespace NetAutomation.Inventory.Select;
 internal sealed class Selector
 {
     private const int Longest = 4096;
+
+    // Each is looked up in the labels of every device.
+    private const int MostRequirements = 50;
     private readonly List<string> _conditions = [];
     private readonly List<object> _parameters = [];
 
@@ -34,7 +37,8 @@ internal sealed class Selector
     {
         do
         {
-            if (Requirement(text) is { } fault)
+            if ((_conditions.Count == MostRequirements ? $"A selector has at most {MostRequirements} requirements." : Requirement(text))
+                is { } fault)
             {
                 return fault;
             }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Runs.Explain;
 
@@ -11,7 +12,8 @@ namespace NetAutomation.Runs.Explain;
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it or waits for it.</param>
-/// <param name="EligibleAt">For a window: when the windows let the whole run start next; null where not within two years.</param>
+/// <param name="EligibleAt">For a window: when the windows let the whole run start next; null where not within two years,
+/// or where saying so takes more than an answer may.</param>
 public sealed record Gate(string Code, string Detail, DeviceId? DeviceId, RunId? RunId, DateTimeOffset? EligibleAt = null);
 
 /// <summary>Why a run is not running.</summary>
@@ -120,14 +122,27 @@ internal static class ExplainRun
             """,
             cancel);
         var names = rows.ToDictionary(row => row.DeviceId, row => row.Name);
-        var calendar = await windows.Load(tenant, cancel);
-        var closed = calendar.Gates(names.Keys, now).Take(Most).ToList();
-        var eligible = closed.Count == 0 ? null : calendar.NextOpen(names.Keys, now);
+        var calendar = await windows.Load(tenant, [.. names.Keys], cancel);
+        var closed = calendar.Gates(now).Take(Most).ToList();
+        var (eligible, unknown) = closed.Count == 0 ? (null, "") : NextOpen(calendar, now);
         return closed.Select(gate => new Gate(
             "window",
             gate.Deny
-                ? $"{names[gate.Device]} is in the deny window '{gate.Name}'"
-                    : $"{names[gate.Device]} is outside its allow windows, such as '{gate.Name}'", gate.Device, null, eligible));
+                ? $"{names[gate.Device]} is in the deny window '{gate.Name}'{unknown}"
+                    : $"{names[gate.Device]} is outside its allow windows, such as '{gate.Name}'{unknown}", gate.Device, null, eligible));
+    }
+
+    /// <summary>When the windows are open next, or a remark why that is not known: the other gates are told all the same.</summary>
+    private static (DateTimeOffset? At, string Unknown) NextOpen(WindowCalendar calendar, DateTimeOffset now)
+    {
+        try
+        {
+            return (calendar.NextOpen(now), "");
+        }
+        catch (TooCostlyException costly)
+        {
+            return (null, $"; {char.ToLowerInvariant(costly.Message[0])}{costly.Message[1..]} to say until when");
+        }
     }
 
     private sealed record Room(int Running, int MaxRunning);

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -23,14 +24,10 @@ public sealed record RunEventPage(IReadOnlyList<RunEventView> Items, long LastSe
 
 internal static class FollowRun
 {
-    private const int Chunk = 16 * 1024;
     // Readers of one process have few connections between them, and each looks ten times a second at most: none takes them from a run.
     private static readonly SemaphoreSlim _reads = new(4);
     private static readonly TimeSpan _apart = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _ping = TimeSpan.FromSeconds(15);
-
-    // A reader that takes no 16 KB in this time is gone; it resumes by number.
-    private static readonly TimeSpan _stalled = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Events after a number: a page of JSON, or with <c>Accept: text/event-stream</c> a stream that resumes by Last-Event-ID and ends
@@ -83,7 +80,8 @@ internal static class FollowRun
 
             if (frame.Length > 0)
             {
-                if (!await Send(http, Encoding.UTF8.GetBytes(frame.ToString()), clock))
+                // A reader that was cut off resumes by number.
+                if (!await SlowReader.Send(http.Response.Body, Encoding.UTF8.GetBytes(frame.ToString()), clock, cancel))
                 {
                     http.Abort();
                     return Results.Empty;
@@ -128,24 +126,6 @@ internal static class FollowRun
         {
             _reads.Release();
         }
-    }
-
-    private static async Task<bool> Send(HttpContext http, ReadOnlyMemory<byte> frame, TimeProvider clock)
-    {
-        for (; frame.Length > 0; frame = frame[Math.Min(Chunk, frame.Length)..])
-        {
-            var write = http.Response.Body.WriteAsync(frame[..Math.Min(Chunk, frame.Length)], http.RequestAborted).AsTask();
-            try
-            {
-                await write.WaitAsync(_stalled, clock, http.RequestAborted);
-            }
-            catch (TimeoutException)
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     private static TimeSpan Sooner(TimeSpan one, TimeSpan other) => one < other ? one : other > TimeSpan.Zero ? other : TimeSpan.Zero;

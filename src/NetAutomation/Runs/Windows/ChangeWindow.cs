@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
@@ -21,7 +22,8 @@ internal static class ChangeWindow
 {
     /// <summary>Changes a window.</summary>
     public static Task<Results<Ok<WindowView>, Problem>> Patch(
-        WindowId id, ChangeWindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock) =>
+        WindowId id, ChangeWindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, Evaluations evaluations,
+        TimeProvider clock) =>
             WindowView.Rows.Change(
         call,
         id,
@@ -33,12 +35,12 @@ internal static class ChangeWindow
                 body.Cron ?? (body.Rrule is null ? window.Cron : null), body.Rrule ?? (body.Cron is null ? window.Rrule : null),
                 body.Selector == "" ? null : body.Selector ?? window.Selector);
             var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : window.Anchor;
-            if (await CreateWindow.Refusal(call.Db, wanted, anchor, clock, call.Cancel) is { } refused)
+            if ((await CreateWindow.Read(call, wanted, anchor, evaluations, clock)).Refused(out var refused, out var starts))
             {
                 return refused;
             }
 
-            window.Become(wanted, anchor);
+            window.Become(wanted, anchor, starts.Last);
             return new Changed(wanted);
         },
         window => windows.Rewrite(window.TenantId, id, call.Cancel));

@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
-using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Windows;
@@ -26,7 +26,7 @@ internal static class CreateWindow
 
     /// <summary>Adds a window. It holds from now on for every run that has not started.</summary>
     public static async Task<Results<Created<WindowView>, Problem>> Handle(
-        WindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, TimeProvider clock)
+        WindowRequest body, [AsParameters] ResourceCall call, WindowCalendars windows, Evaluations evaluations, TimeProvider clock)
     {
         if (Recurrence.Zone(body.TimeZone, body.Rrule).Refused(out var zoneless, out var zone))
         {
@@ -35,19 +35,19 @@ internal static class CreateWindow
 
         body = body with { TimeZone = zone };
         var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
-        if (await Refusal(call.Db, body, anchor, clock, call.Cancel) is { } refused)
+        if ((await Read(call, body, anchor, evaluations, clock)).Refused(out var refused, out var starts))
         {
             return refused;
         }
 
         var window = new Window { TenantId = call.Caller.Tenant, Id = WindowId.New(), CreatedAt = clock.GetUtcNow() };
-        window.Become(body, anchor);
+        window.Become(body, anchor, starts.Last);
         return await WindowView.Rows.Create(call, window, body, _ => windows.Rewrite(window.TenantId, window.Id, call.Cancel));
     }
 
-    /// <summary>What is wrong with a window whose zone is known; null where nothing is.</summary>
-    public static async Task<Problem?> Refusal(
-        NetAutomationDb db, WindowRequest body, DateTime anchor, TimeProvider clock, CancellationToken cancel)
+    /// <summary>The times of a window whose zone is known, or what is wrong with the window.</summary>
+    public static async Task<Outcome<NewRecurrence>> Read(
+        ResourceCall call, WindowRequest body, DateTime anchor, Evaluations evaluations, TimeProvider clock)
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
         {
@@ -59,16 +59,9 @@ internal static class CreateWindow
             return Web.Problems.Refused.At("/duration", "duration", "An ISO 8601 duration in days, hours and minutes, from PT1M to P7D.");
         }
 
-        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor)).Refused(out var problem, out var starts))
-        {
-            return problem;
-        }
-
-        if (!starts.After(clock.GetUtcNow()).Any())
-        {
-            return Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "The rule has no future occurrence.");
-        }
-
-        return body.Selector is null ? null : (await TargetResolver.Matching(db, body.Selector, cancel)).Problem;
+        var text = new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor);
+        var starts = Recurrence.Make(text, clock.GetUtcNow(), evaluations.Begin(call.Cancel, Evaluations.MostOfRule));
+        return starts.Problem is null && body.Selector is not null
+            && (await TargetResolver.Matching(call.Db, body.Selector, call.Cancel)).Problem is { } problem ? problem : starts;
     }
 }

@@ -21,6 +21,9 @@ internal sealed class Window : IResource<WindowKind>
 
     public DateTime Anchor { get; private set; }
 
+    /// <summary>Where a COUNT of the rule ends.</summary>
+    public DateTime? Last { get; private set; }
+
     public string TimeZone { get; private set; } = "";
 
     public int Minutes { get; private set; }
@@ -33,10 +36,10 @@ internal sealed class Window : IResource<WindowKind>
 
     public string Duration => System.Xml.XmlConvert.ToString(TimeSpan.FromMinutes(Minutes));
 
-    public void Become(WindowRequest wanted, DateTime anchor)
+    public void Become(WindowRequest wanted, DateTime anchor, DateTime? last)
     {
         (Name, Kind, Minutes, Selector) = (wanted.Name, wanted.Kind, WindowView.Minutes(wanted.Duration)!.Value, wanted.Selector);
-        (Cron, Rrule, Anchor, TimeZone) = (wanted.Cron, wanted.Rrule, anchor, wanted.TimeZone!);
+        (Cron, Rrule, Anchor, Last, TimeZone) = (wanted.Cron, wanted.Rrule, anchor, last, wanted.TimeZone!);
     }
 
     internal sealed class Table : IEntityTypeConfiguration<Window>
@@ -46,6 +49,7 @@ internal sealed class Window : IResource<WindowKind>
             builder.ToTable("maintenance_window", "runs").HasKey(window => new { window.TenantId, window.Id });
             builder.Property(window => window.Version).IsConcurrencyToken();
             builder.Property(window => window.Anchor).HasColumnType("timestamp");
+            builder.Property(window => window.Last).HasColumnType("timestamp");
         }
     }
 }

@@ -4,6 +4,7 @@ using NetAutomation.Runs;
 using NetAutomation.Scheduling.Keep;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Scheduling.Fire;
 
@@ -81,7 +82,14 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
     {
         var devices = await db.Query<DeviceId>(
             $"select device_id from runs.run_device where tenant_id = {tenant.Value} and run_id = {run.Value} order by position", cancel);
-        return Blocked.By(await windows.Load(tenant, cancel), devices, clock.GetUtcNow());
+        try
+        {
+            return Blocked.By(await windows.Load(tenant, devices, cancel), clock.GetUtcNow());
+        }
+        catch (TooCostlyException costly)
+        {
+            return new Blocked(Web.Problems.TooCostly.Code, $"{costly.Message} to say which window it waits for.", null);
+        }
     }
 
     private async Task Refuse(TenantId tenant, ScheduleId id, DateTimeOffset at, Problem problem, Head head, CancellationToken cancel)

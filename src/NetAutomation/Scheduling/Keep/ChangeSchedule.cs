@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Runs;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
@@ -23,7 +24,8 @@ internal static class ChangeSchedule
 {
     /// <summary>Changes a schedule. Occurrences count from now on: what was missed while it was disabled stays missed.</summary>
     public static Task<Results<Ok<ScheduleView>, Problem>> Patch(
-        ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock) =>
+        ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, Evaluations evaluations,
+        TimeProvider clock) =>
             ScheduleView.Rows.Change(
         call,
         id,
@@ -35,7 +37,8 @@ internal static class ChangeSchedule
                 body.Cron ?? (body.Rrule is null ? schedule.Cron : null), body.Rrule ?? (body.Cron is null ? schedule.Rrule : null),
                 body.Misfire ?? schedule.Misfire, body.Overlap ?? schedule.Overlap, body.Enabled ?? schedule.Enabled);
             var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : schedule.Anchor;
-            if (CreateSchedule.Times(wanted, anchor, clock).Refused(out var refused, out var next))
+            var budget = evaluations.Begin(call.Cancel, Evaluations.MostOfRule);
+            if (CreateSchedule.Times(wanted, anchor, clock, budget).Refused(out var refused, out var times))
             {
                 return refused;
             }
@@ -46,7 +49,7 @@ internal static class ChangeSchedule
             }
 
             call.Db.Entry(schedule).CurrentValues.SetValues(wanted);
-            (schedule.Anchor, schedule.NextAt) = (anchor, wanted.Enabled ? next : null);
+            (schedule.Anchor, schedule.Last, schedule.NextAt) = (anchor, times.Last, wanted.Enabled ? times.First : null);
             return new Changed(wanted);
         },
         async schedule =>

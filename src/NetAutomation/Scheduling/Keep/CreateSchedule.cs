@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Runs;
 using NetAutomation.Web;
 using NetAutomation.Web.Calendar;
+using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
@@ -23,7 +24,7 @@ internal static class CreateSchedule
 {
     /// <summary>Adds a schedule. What could not run now is refused.</summary>
     public static async Task<Results<Created<ScheduleView>, Problem>> Handle(
-        ScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, TimeProvider clock)
+        ScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, Evaluations evaluations, TimeProvider clock)
     {
         if (Recurrence.Zone(body.TimeZone, body.Rrule).Refused(out var refused, out var zone))
         {
@@ -32,7 +33,7 @@ internal static class CreateSchedule
 
         body = body with { TimeZone = zone };
         var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
-        if (Times(body, anchor, clock).Refused(out refused, out var next))
+        if (Times(body, anchor, clock, evaluations.Begin(call.Cancel, Evaluations.MostOfRule)).Refused(out refused, out var times))
         {
             return refused;
         }
@@ -47,27 +48,20 @@ internal static class CreateSchedule
             caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
-            NextAt = body.Enabled ? next : null,
+            Last = times.Last, NextAt = body.Enabled ? times.First : null,
         };
         return await ScheduleView.Rows.Create(call, schedule, body);
     }
 
-    /// <summary>The first occurrence to come, or what is wrong with the name or the times. The zone is known by now.</summary>
-    public static Outcome<DateTimeOffset> Times(ScheduleRequest body, DateTime anchor, TimeProvider clock)
+    /// <summary>The times, or what is wrong with them or the name. The zone is known by now.</summary>
+    public static Outcome<NewRecurrence> Times(ScheduleRequest body, DateTime anchor, TimeProvider clock, EvaluationBudget budget)
     {
         if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
         {
             return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
         }
 
-        if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor)).Refused(out var problem, out var times))
-        {
-            return problem;
-        }
-
-        return times.After(clock.GetUtcNow()).Select(at => (DateTimeOffset?)at).FirstOrDefault() is { } first
-            ? first
-            : Web.Problems.Refused.At(body.Cron is null ? "/rrule" : "/cron", "never", "The rule has no future occurrence.");
+        return Recurrence.Make(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor), clock.GetUtcNow(), budget);
     }
 
     /// <summary>Why the run could not start now, with pointers below <c>/run</c>.</summary>

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Scheduling.Keep;
 
@@ -18,8 +19,8 @@ internal static class PreviewSchedule
 
     /// <summary>The next occurrences, and what would keep each from starting.</summary>
     public static async Task<Results<Ok<Page<UpcomingView>>, Problem>> Handle(
-        ScheduleId id, NetAutomationDb db, Caller caller, RunLauncher launcher, WindowCalendars windows, TimeProvider clock,
-        CancellationToken cancel,
+        ScheduleId id, NetAutomationDb db, Caller caller, RunLauncher launcher, WindowCalendars windows, Evaluations evaluations,
+        TimeProvider clock, CancellationToken cancel,
         [Description("How many, 1 to 100.")] int n = 10)
     {
         if (n is < 1 or > Most)
@@ -32,7 +33,7 @@ internal static class PreviewSchedule
             return Web.Problems.NotFound.With();
         }
 
-        var upcoming = schedule.Times.After(clock.GetUtcNow()).Take(n);
+        var upcoming = schedule.Times.After(clock.GetUtcNow(), evaluations.Begin(cancel)).Take(n).ToList();
         if (!schedule.Enabled)
         {
             return All(upcoming, new Blocked("disabled", "The schedule is disabled.", null));
@@ -46,11 +47,11 @@ internal static class PreviewSchedule
                     refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }
 
-        var calendar = await windows.Load(caller.Tenant, cancel);
+        var calendar = await windows.Load(caller.Tenant, devices, cancel);
         return TypedResults.Ok(
-            new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, devices, at)))], null));
+            new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, at)))], null));
     }
 
-    private static Ok<Page<UpcomingView>> All(IEnumerable<DateTimeOffset> upcoming, Blocked blocked) =>
+    private static Ok<Page<UpcomingView>> All(List<DateTimeOffset> upcoming, Blocked blocked) =>
         TypedResults.Ok(new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, blocked))], null));
 }

@@ -17,12 +17,15 @@ internal sealed record Schedule(
 {
     public required DateTime Anchor { get; set; }
 
-    /// <summary>The next occurrence; null where disabled or over.</summary>
+    /// <summary>Where a COUNT of the rule ends.</summary>
+    public DateTime? Last { get; set; }
+
+    /// <summary>The next occurrence; null where disabled, over or put aside.</summary>
     public required DateTimeOffset? NextAt { get; set; }
 
     public int Version { get; set; } = 1;
 
-    public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone!, Anchor);
+    public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone!, Anchor, Last);
 
     internal sealed class Table : IEntityTypeConfiguration<Schedule>
     {
@@ -31,6 +34,7 @@ internal sealed record Schedule(
             builder.ToTable("schedule", "scheduling").HasKey(schedule => new { schedule.TenantId, schedule.Id });
             builder.Property(schedule => schedule.Version).IsConcurrencyToken();
             builder.Property(schedule => schedule.Anchor).HasColumnType("timestamp");
+            builder.Property(schedule => schedule.Last).HasColumnType("timestamp");
             builder.Ignore(schedule => schedule.Times);
             builder.Property(schedule => schedule.Run).HasColumnType("jsonb").HasConversion(
                 run => JsonSerializer.Serialize(run, Json.Api),

@@ -33,7 +33,7 @@ public enum OverlapPolicy
 /// <param name="Misfire">What becomes of missed occurrences.</param>
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
-/// <param name="NextAt">The next occurrence; null where disabled or over.</param>
+/// <param name="NextAt">The next occurrence; null where disabled, over, or put aside as too costly.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record ScheduleView(
     ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire,

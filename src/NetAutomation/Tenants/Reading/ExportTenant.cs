@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Http;
 
 namespace NetAutomation.Tenants.Reading;
 
@@ -18,8 +19,8 @@ internal static class ExportTenant
     /// Everything of the tenant except secrets, logs and artifacts. Not one moment's picture: lists are read one after another.
     /// </summary>
     public static IResult Handle(
-        NetAutomationDb db, Caller caller, IEnumerable<ExportPart> parts, ICallerCheck check, HttpContext http, CancellationToken cancel) =>
-        Stream(new ExportSource(db, caller, http.RequestServices), parts, () => check.StillValid(http), cancel);
+        NetAutomationDb db, Caller caller, IEnumerable<ExportPart> parts, ICallerCheck check, HttpContext http) =>
+        Stream(new ExportSource(db, caller, http.RequestServices), parts, () => check.StillValid(http), http);
 
     /// <summary>The same for the provider, also when the customer itself may no longer read.</summary>
     public static async Task<Results<PushStreamHttpResult, Problem>> ForOperator(
@@ -33,22 +34,22 @@ internal static class ExportTenant
 
         await new AuditLog(system).Append(caller, id, "tenant.exported", $"{id}", null, cancel);
         var reader = new Caller(id, new ApiKeyId(Guid.Empty), caller.Name, MemberRole.Viewer, "", Suspended: false);
-        return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), cancel);
+        return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), http);
     }
 
     private static PushStreamHttpResult Stream(
-        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, CancellationToken cancel) =>
-        TypedResults.Stream(body => Write(source, parts, mayGoOn, body, cancel), MediaType, $"{source.Caller.Tenant}.ndjson");
+        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, HttpContext http) =>
+        ExportBody.Of(http, MediaType, $"{source.Caller.Tenant}.ndjson", body => Write(source, parts, mayGoOn, body));
 
     private static async Task Write(
-        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, Stream body, CancellationToken cancel)
+        ExportSource source, IEnumerable<ExportPart> parts, Func<Task<bool>> mayGoOn, ExportBody body)
     {
         var counts = new SortedDictionary<string, long>(StringComparer.Ordinal);
         using var lines = new MemoryStream();
         foreach (var part in parts)
         {
             counts[part.Kind] = 0;
-            await foreach (var row in part.Rows(source, cancel))
+            await foreach (var row in part.Rows(source, body.Cancel))
             {
                 Line(lines, part.Kind, row);
                 counts[part.Kind]++;
@@ -64,7 +65,7 @@ internal static class ExportTenant
 
         async Task<bool> Flush()
         {
-            await body.WriteAsync(lines.GetBuffer().AsMemory(0, (int)lines.Length), cancel);
+            await body.Write(lines.GetBuffer().AsMemory(0, (int)lines.Length));
             lines.SetLength(0);
             return await mayGoOn();
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Cronos;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Web.Calendar;
 
@@ -59,10 +60,11 @@ internal sealed partial class CronRule(CronExpression[] expressions) : ILocalTim
             : [CronExpression.Parse(string.Join(' ', fields))]);
     }
 
-    public IEnumerable<DateTime> From(DateTime local)
+    public IEnumerable<DateTime> From(DateTime local, EvaluationBudget budget)
     {
         for (var next = Next(local, inclusive: true); next is { } time; next = Next(time, inclusive: false))
         {
+            budget.Step();
             yield return DateTime.SpecifyKind(time, DateTimeKind.Unspecified);
         }
     }

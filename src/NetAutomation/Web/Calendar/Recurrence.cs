@@ -1,4 +1,5 @@
 using System.Globalization;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Web.Calendar;
 
@@ -7,12 +8,17 @@ namespace NetAutomation.Web.Calendar;
 /// </summary>
 internal interface ILocalTimes
 {
-    IEnumerable<DateTime> From(DateTime local);
+    IEnumerable<DateTime> From(DateTime local, EvaluationBudget budget);
 }
 
 /// <summary>The text of a recurrence, as a caller gives it and as it is stored.</summary>
 /// <param name="Anchor">Where the rule starts to count: the local time it was made, unless DTSTART says otherwise.</param>
 internal sealed record RecurrenceText(string? Cron, string? Rrule, string TimeZone, DateTime Anchor);
+
+/// <summary>A recurrence that may be stored.</summary>
+/// <param name="First">Its next occurrence.</param>
+/// <param name="Last">Where its COUNT ends, to be stored beside it; null without COUNT, and where that is decades away.</param>
+internal sealed record NewRecurrence(DateTimeOffset First, DateTime? Last);
 
 /// <summary>
 /// Instants of a cron or RRULE expression in an IANA time zone. Every local time fires once, on the days clocks change too.
@@ -61,17 +67,42 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
         return new Recurrence(rule, zone, until, rule.Excluded);
     }
 
+    /// <summary>Reads a text that is to be stored. What has no occurrence to come, or costs too much to evaluate, is refused.</summary>
+    public static Outcome<NewRecurrence> Make(RecurrenceText text, DateTimeOffset now, EvaluationBudget budget)
+    {
+        if (Read(text).Refused(out var problem, out var recurrence))
+        {
+            return problem;
+        }
+
+        var at = text.Cron is null ? "/rrule" : "/cron";
+        try
+        {
+            var last = recurrence.LastCounted(now, budget);
+            return recurrence.EndingAt(last).After(now, budget).Take(Evaluations.Occurrences).ToList() is [var first, ..]
+                ? new NewRecurrence(first, last) : Problems.Refused.At(at, "never", "The rule has no future occurrence.");
+        }
+        catch (TooCostlyException costly)
+        {
+            return costly.At(
+                at, $"to find the rule's next {Evaluations.Occurrences} occurrences: name fewer hours and minutes beside BYSETPOS, or a "
+                    + "later DTSTART.");
+        }
+    }
+
     /// <summary>Reads a stored text, which could be read when it was stored.</summary>
-    public static Recurrence Stored(string? cron, string? rrule, string timeZone, DateTime anchor) =>
-        Read(new RecurrenceText(cron, rrule, timeZone, anchor)).Value;
+    /// <param name="last">What <see cref="NewRecurrence"/> said of it; null: its COUNT is counted at each use.</param>
+    public static Recurrence Stored(string? cron, string? rrule, string timeZone, DateTime anchor, DateTime? last) =>
+        Read(new RecurrenceText(cron, rrule, timeZone, anchor)).Value.EndingAt(last);
 
     /// <summary>Instants after this one, ascending, each once.</summary>
-    public IEnumerable<DateTimeOffset> After(DateTimeOffset instant)
+    /// <exception cref="TooCostlyException">Thrown by the enumeration, at the end of the budget.</exception>
+    public IEnumerable<DateTimeOffset> After(DateTimeOffset instant, EvaluationBudget budget)
     {
         var last = instant;
-        // A local time that a gap moved forward lies before the local time of its instant.
-        foreach (var local in rule.From(zone.Local(instant).AddDays(-2)))
+        foreach (var local in rule.From(zone.LocalFrom(instant), budget))
         {
+            budget.Step();
             var next = zone.Instant(local);
             if (next > until)
             {
@@ -84,6 +115,12 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
             }
         }
     }
+
+    private DateTime? LastCounted(DateTimeOffset now, EvaluationBudget budget) =>
+        (rule as RecurrenceRule)?.LastCounted(zone.Local(now), budget);
+
+    private Recurrence EndingAt(DateTime? last) =>
+        rule is RecurrenceRule counted && last is not null ? new(counted.EndingAt(last), zone, until, excluded) : this;
 
     /// <summary>Occurrence as it stands on a run: RFC 3339, UTC.</summary>
     public static string Name(DateTimeOffset occurrence) =>

@@ -1,3 +1,5 @@
+using NetAutomation.Web.Evaluation;
+
 namespace NetAutomation.Web.Calendar;
 
 /// <summary>How often a rule repeats.</summary>
@@ -34,20 +36,33 @@ internal sealed record RecurrenceRule(
     public static RecurrenceRule? Read(string text, string timeZone, DateTime anchor, out string fault) =>
         new RecurrenceRuleText(text, timeZone).Read(anchor, out fault);
 
-    public IEnumerable<DateTime> From(DateTime local)
+    /// <summary>Where COUNT ends. Null: without COUNT there is no such time, with it the rule is counted from its anchor.</summary>
+    private DateTime? Last { get; init; }
+
+    public IEnumerable<DateTime> From(DateTime local, EvaluationBudget budget)
     {
         var end = Math.Max(local.Year, Anchor.Year) + Years;
-        var seen = 0;
-        for (var period = First(local); period.Year < end; period = Next(period, Interval))
-        {
-            foreach (var time in Period(period).Where(time => time >= Anchor))
-            {
-                if (++seen > Count)
-                {
-                    yield break;
-                }
+        return (Count is { } count && Last is null
+            ? Times(Anchor, end, budget).Take(count).SkipWhile(time => time < local)
+            : Times(local > Anchor ? local : Anchor, end, budget)).TakeWhile(time => !(time > Last));
+    }
 
-                if (time >= local)
+    /// <summary>The last time that COUNT lets come; null without COUNT, and where it comes after decades only.</summary>
+    public DateTime? LastCounted(DateTime local, EvaluationBudget budget) => Count is { } count
+        ? Times(Anchor, Math.Max(local.Year, Anchor.Year) + Years, budget).Select(time => (DateTime?)time).ElementAtOrDefault(count - 1)
+        : null;
+
+    /// <summary>The same rule, which does not count up to its last time again.</summary>
+    public RecurrenceRule EndingAt(DateTime? last) => this with { Last = last };
+
+    /// <summary>The times from this one on, whatever COUNT says, before the end of a year.</summary>
+    private IEnumerable<DateTime> Times(DateTime from, int end, EvaluationBudget budget)
+    {
+        for (var period = First(from); period.Year < end; period = Following(period))
+        {
+            foreach (var time in Period(period, from, budget))
+            {
+                if (time >= from)
                 {
                     yield return time;
                 }
@@ -55,15 +70,17 @@ internal sealed record RecurrenceRule(
         }
     }
 
-    /// <summary>The period of the anchor, or with no count to keep a later one in step with it.</summary>
+    /// <summary>The next period. An hourly rule passes at once over the hours of a day on which it does not fall.</summary>
+    private DateTime Following(DateTime period)
+    {
+        var left = Frequency == Frequency.Hourly && !Falls(period) ? 24 - period.Hour : 1;
+        return Next(period, (left + Interval - 1) / Interval * Interval);
+    }
+
+    /// <summary>The period of this time, or the last one before it that keeps in step with the anchor.</summary>
     private DateTime First(DateTime local)
     {
         var start = Start(Anchor);
-        if (Count is not null || local <= Anchor)
-        {
-            return start;
-        }
-
         var passed = Frequency switch
         {
             Frequency.Hourly => (int)(local - start).TotalHours,
@@ -93,25 +110,44 @@ internal sealed record RecurrenceRule(
         _ => start.AddYears(periods),
     };
 
-    private IEnumerable<DateTime> Period(DateTime start)
+    /// <summary>The times of a period; those before this one may be left out.</summary>
+    private IEnumerable<DateTime> Period(DateTime start, DateTime from, EvaluationBudget budget)
+    {
+        if (Positions.Length == 0)
+        {
+            return Candidates(start, from, budget);
+        }
+
+        var times = Candidates(start, start, budget).ToList();
+        return Positions.Select(position => position > 0 ? position - 1 : times.Count + position).Where(i => i >= 0 && i < times.Count)
+            .Distinct().Order().Select(i => times[i]);
+    }
+
+    /// <summary>The times of a period before BYSETPOS, from a day on.</summary>
+    private IEnumerable<DateTime> Candidates(DateTime start, DateTime from, EvaluationBudget budget)
     {
         var hourly = Frequency == Frequency.Hourly;
         int[] hours = !hourly ? Hours.Length > 0 ? Hours : [Anchor.Hour]
             : Hours.Length == 0 || Hours.Contains(start.Hour) ? [start.Hour] : [];
         int[] minutes = Minutes.Length > 0 ? Minutes : [Anchor.Minute];
-        var times = new List<DateTime>();
-        for (var (day, end) = (start.Date, hourly ? start.Date.AddDays(1) : Next(start, 1)); day < end; day = day.AddDays(1))
+        var end = hourly ? start.Date.AddDays(1) : Next(start, 1);
+        for (var day = from > start ? from.Date : start.Date; day < end; day = day.AddDays(1))
         {
-            if (Falls(day))
+            budget.Step();
+            if (!Falls(day))
             {
-                times.AddRange(hours.SelectMany(_ => minutes, (hour, minute) => day.AddMinutes((hour * 60) + minute)));
+                continue;
+            }
+
+            foreach (var hour in hours)
+            {
+                foreach (var minute in minutes)
+                {
+                    budget.Step();
+                    yield return day.AddMinutes((hour * 60) + minute);
+                }
             }
         }
-
-        return Positions.Length == 0
-            ? times
-            : Positions.Select(position => position > 0 ? position - 1 : times.Count + position).Where(i => i >= 0 && i < times.Count)
-                .Distinct().Order().Select(i => times[i]);
     }
 
     private bool Falls(DateTime day)

@@ -24,6 +24,13 @@ internal sealed class ZoneClock(TimeZoneInfo zone)
     public DateTime Local(DateTimeOffset instant) =>
         DateTime.SpecifyKind(instant.UtcDateTime + _zone.GetUtcOffset(instant.UtcDateTime), DateTimeKind.Unspecified);
 
+    /// <summary>
+    /// A local time from which on all later instants are found: a time that a gap moved forward lies before the local time of its instant.
+    /// </summary>
+    public DateTime LocalFrom(DateTimeOffset instant) =>
+        _zone.GetUtcOffset(instant.UtcDateTime) == _zone.GetUtcOffset((instant - (2 * _day)).UtcDateTime)
+            ? Local(instant) : Local(instant).AddDays(-2);
+
     public DateTimeOffset Instant(DateTime local)
     {
         var utc = DateTime.SpecifyKind(local, DateTimeKind.Utc);

@@ -137,8 +137,8 @@ internal static class ApiDocument
     {
         static ProblemType[] When(bool holds, params ProblemType[] types) => holds ? types : [];
         return [
-            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal,
-            Problems.Unavailable, Problems.RoleInsufficient,
+            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooCostly, Problems.TooManyRequests,
+            Problems.Internal, Problems.Unavailable, Problems.RoleInsufficient,
             .. When(verb != "GET", Problems.TenantSuspended),
             .. When(
                 verb == "POST", Problems.IdempotencyKeyMissing, Problems.IdempotencyInFlight, Problems.IdempotencyReused,

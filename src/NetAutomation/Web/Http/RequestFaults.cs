@@ -1,11 +1,14 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
+using NetAutomation.Persistence;
+using NetAutomation.Web.Evaluation;
 using Npgsql;
 
 namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
-internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestFaults> log) : IExceptionHandler
+internal sealed partial class RequestFaults(
+    RequestForms forms, EvaluationMetrics evaluations, ILogger<RequestFaults> log) : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -55,9 +58,23 @@ internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestF
         _ when exception.GetBaseException()
             is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
                 Problems.Malformed.With("A string holds U+0000."),
-        _ when Persistence.DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
+        TooCostlyException costly => costly.Refusal,
+        _ when StatementLimit.Ended(exception) => Ended(context),
+        _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
+
+    /// <summary>
+    /// The database ended a statement. How long a list or an export takes is decided by what was asked for; everything else may go better
+    /// a little later.
+    /// </summary>
+    private Problem Ended(HttpContext context)
+    {
+        evaluations.StatementCancelled();
+        return HttpMethods.IsGet(context.Request.Method) && context.Request.QueryString.HasValue
+            ? TooCostlyException.Of("statement_seconds", (int)StatementLimit.App.TotalSeconds, "seconds").Refusal
+            : new Problem(Problems.Unavailable) { RetryAfter = StatementLimit.App };
+    }
 
     /// <summary>
     /// The text is ours, whatever the fault is: the messages of System.Text.Json name .NET types and the options of its reader. They tell

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NetAutomation.Tests.Support;
 using NetAutomation.Web.Calendar;
 
 namespace NetAutomation.Tests.Web.Calendar;
@@ -27,7 +28,8 @@ public sealed class RecurrenceModelTests
             var rule = RecurrenceRule.Read(text, "UTC", anchor, out var fault);
             fault.ShouldBeEmpty(text);
             var expected = Model(parts, anchor, until).Where(time => time >= from).ToList();
-            rule!.From(from).TakeWhile(time => time < until).ToList().ShouldBe(expected, $"{text} from {from:s} by {anchor:s}");
+            rule!.From(from, Budgets.Answer()).TakeWhile(time => time < until).ToList()
+                .ShouldBe(expected, $"{text} from {from:s} by {anchor:s}");
         }
     }
 
@@ -69,7 +71,7 @@ public sealed class RecurrenceModelTests
                 }
             }
 
-            Recurrence.Read(new RecurrenceText(text, null, zone, default)).Value.After(from).TakeWhile(at => at < until)
+            Recurrence.Read(new RecurrenceText(text, null, zone, default)).Value.After(from, Budgets.Answer()).TakeWhile(at => at < until)
                 .ShouldBe(expected, $"{text} from {from:O}");
 
             bool Meant(DateTime time)
