@@ -8,6 +8,7 @@ description: JSON lines to an inherited descriptor
 options: {}
 """
 import base64
+import ctypes
 import difflib
 import fcntl
 import hashlib
@@ -22,6 +23,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.strategy import StrategyBase
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
+import templates  # noqa: E402
 import text as device_text  # noqa: E402
 
 # Far above the limits of the service, so that the service's own cut, made after masking secrets, takes effect first. The service does not
@@ -82,22 +84,32 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._fd = int(os.environ["NETAUTOMATION_EVENTS"])
-        # Neither modules nor connection processes may inherit it: the reader takes its end for the end of the run.
+        # Nobody but this process may write events: the programs that it starts do not inherit the descriptor, its workers lose it, and
+        # PR_SET_DUMPABLE 0 keeps other processes of the same user from opening it by /proc.
+        if ctypes.CDLL(None, use_errno=True).prctl(4, 0, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
         os.set_inheritable(self._fd, False)
-        # Several processes may share a run, and a line longer than PIPE_BUF is not written in one piece.
-        self._lock = open(os.path.expanduser("~/events.lock"), "w")
+        os.register_at_fork(after_in_child=self._leave)
+        templates.close()
         self._artifacts = {}
         _soft_stop()
+
+    def _leave(self):
+        # Redirected and not closed: whoever closes the number later would close another file.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._fd, inheritable=False)
+        os.close(null)
 
     def _put(self, event, **members):
         line = json.dumps(
             {"event": event, **_visible(members)}, cls=AnsibleJSONEncoder, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         if len(line) > LINE:
             raise ValueError(f"a message of {len(line)} bytes")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # Several processes may share a run, and a line longer than PIPE_BUF is not written in one piece.
+        fcntl.lockf(self._fd, fcntl.LOCK_EX)
         while line:
             line = line[os.write(self._fd, line):]
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        fcntl.lockf(self._fd, fcntl.LOCK_UN)
 
     def _tell(self, status, result, **members):
         """Ansible passes over a fault in here. What could not be told is told to be lost, for the device is not done without it."""

@@ -1,9 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first program of a sandbox. stdin: the job as one JSON line, later lines are commands ("stop"). stdout: events as
+"""The first program of a sandbox. Descriptor 6: the job as one JSON line, later lines are commands ("stop"). Descriptor 7: events as
 JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
-the modules of these platforms before it reads the job, so that a sandbox can wait for one."""
+the modules of these platforms before it reads the job, so that a sandbox can wait for one.
+
+Only the processes that run the block's play write events. Programs that a block starts are of the same user, so these processes are not
+"dumpable": nobody else opens their descriptors and memory by /proc."""
+import base64
 import concurrent.futures
+import ctypes
 import json
 import os
 import signal
@@ -28,9 +33,18 @@ HOME = "/home/run"
 SHARE, DEVICE_FAULTS = 25, 14
 # Seconds for a look at a host key and for a login, where neither the device nor its platform says otherwise.
 LOOK, LOGIN = 15, 30
-_events = os.dup(1)
+# Not stdin and stdout, which the first process of the namespace, bubblewrap's own, would hold as well.
+_commands, _events = 6, 7
 _ansible, _stopped = None, []
 _lock = threading.Lock()
+
+
+def close_to_others():
+    """PR_SET_DUMPABLE 0, and no program inherits the descriptors. A fork keeps both; a program that is executed is open again."""
+    if ctypes.CDLL(None, use_errno=True).prctl(4, 0, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    for number in (_commands, _events):
+        os.set_inheritable(number, False)
 
 
 def put(event, **members):
@@ -106,11 +120,20 @@ def admit(device):
 
 # --- one run ---
 
-def private(path, text):
+def private(path, text, mode=0o600):
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def unpack(files):
+    """The block of this job, which comes with it: no sandbox sees another's."""
+    for name, content in files.items():
+        private(f"{HOME}/block/{name}", base64.b64decode(content), 0o400)
+    for directory, _, _ in os.walk(f"{HOME}/block"):
+        os.chmod(directory, 0o500)
+    return f"{HOME}/block"
 
 
 def unsafe(text):
@@ -151,14 +174,14 @@ def plays(block, directory):
                   **({"block_artifact": content["artifact"]} if play == "text" else {})}
 
 
-def inventory(job, devices):
+def inventory(block, devices):
     """(hosts and groups, the plays they need). A device that cannot be played is excluded alone, with its reason."""
     known, hosts, groups = {}, {}, {}
     for device in devices:
         name, directory = device["name"], device["platform"]
         try:
             if directory not in known:
-                known[directory] = (f"platform_{len(known)}", *plays(job["block"], directory))
+                known[directory] = (f"platform_{len(known)}", *plays(block, directory))
             group, play, shared = known[directory]
             hosts[name] = variables(device, platforms.read(directory).get("terminal") or {})
         except Unknown as fault:
@@ -177,7 +200,8 @@ def run(job):
     devices = [device for device, good in zip(job["devices"], admitted) if good]
     if not devices or _stopped:
         return 0
-    known, playbooks = inventory(job, devices)
+    block = unpack(job["block"])
+    known, playbooks = inventory(block, devices)
     playable = list(known["all"]["hosts"])
     if not playable:
         return 0
@@ -188,7 +212,7 @@ def run(job):
     arguments = ["-i", hosts, "-e", f"@{extra}", "--diff", "--forks", str(len(playable) + 8)]
     if job["check"]:
         arguments.append("--check")
-    return _ansible.play([*arguments, *playbooks], job["block"], playable)
+    return _ansible.play([*arguments, *playbooks], block, playable)
 
 
 class Stock:
@@ -251,9 +275,9 @@ class Warm:
                 pass
 
 
-def obey():
-    """The service holds stdin open as long as it lives. When stdin ends, the service is gone and the run must end."""
-    for command in sys.stdin:
+def obey(commands):
+    """The service holds the pipe open as long as it lives. When it ends, the service is gone and the run must end."""
+    for command in commands:
         if command.strip() == "stop":
             _stopped.append(True)
             if _ansible:
@@ -291,17 +315,18 @@ def look(ssh, device, end):
 def main():
     global _ansible
     os.umask(0o077)
-    os.dup2(2, 1)  # all printed text goes to the diagnostics, never between the events
+    close_to_others()
     if warm:
         warm.load("/opt/ansible/patch", [name for directory in sys.argv[2:] for name in platforms.modules(directory)])
-    line = sys.stdin.readline()
+    commands = os.fdopen(_commands)
+    line = commands.readline()
     if not line:
         return
     job = json.loads(line)
     _ansible = Warm(len(job["devices"])) if warm else Stock(job.get("ansiblePlaybook"))
     threading.stack_size(256 << 10)
     listen()
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=obey, args=(commands,), daemon=True).start()
     code = (probe if job["mode"] == "probe" else run)(job) or 0
     put("end", code=code)
     os._exit(0)

@@ -9,7 +9,7 @@ namespace NetAutomation.Billing;
 /// <param name="Device">The device.</param>
 /// <param name="Outcome">Wire name of the outcome.</param>
 /// <param name="PlatformDigest">Digest of what was known of its platform.</param>
-/// <param name="Billable">The device is as wanted, and no person declared it free.</param>
+/// <param name="Billable">The device was reached and is as wanted, and no person declared it free.</param>
 /// <param name="DiffHash">SHA-256 of the diff, where there is one.</param>
 /// <param name="BeforeHash">SHA-256 of the configuration before, where known.</param>
 /// <param name="AfterHash">SHA-256 of the configuration after, where known.</param>

@@ -55,7 +55,6 @@ internal sealed partial class Worker(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         launcher.KeepReady(
-            platforms.Root,
             await journals.RetryUntilAvailable<NetAutomationDb, IReadOnlyList<string>>(db => platforms.Newest(db, stoppingToken)));
         while (!stoppingToken.IsCancellationRequested && !signals.Leaving)
         {

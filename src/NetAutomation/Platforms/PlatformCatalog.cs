@@ -10,9 +10,6 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     private static readonly TimeSpan _fresh = TimeSpan.FromSeconds(5);
     private (long At, Dictionary<string, PlatformVersion> Versions)? _newest;
 
-    /// <summary>The directory that holds every unpacked folder.</summary>
-    public string Root => files.Root;
-
     /// <summary>The newest version of each platform, in order of name.</summary>
     public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) =>
         await db.Query<PlatformVersion>(

@@ -87,7 +87,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             $"update runs.run set resolution = {resolution}::jsonb where tenant_id = {tenant.Value} and id = {run.Value}");
         var devices = found.ConvertAll(device =>
             device.Outcome == DeviceOutcome.Unknown && outcomes.TryGetValue(device.DeviceId, out var resolved)
-                ? device with { Outcome = resolved } : device);
+                ? device with { Outcome = resolved, Contacted = true } : device);
         return await RunMove.Resolve.Make(
             db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel, billed ? null : outcomes));
     }
@@ -155,7 +155,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             """,
             $"""
             select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash,
-              verify
+              verify, contacted
             from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
             where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,
@@ -170,7 +170,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     {
         var facts = devices.ConvertAll(device => new DeviceFact(
             device.DeviceId, Wire.Name(device.Outcome!.Value), device.PlatformDigest,
-            device.Good && unbilled?.ContainsKey(device.DeviceId) != true,
+            device is { Good: true, Contacted: true } && unbilled?.ContainsKey(device.DeviceId) != true,
             device.Diff is null ? null : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device.Diff)))}",
             device.BeforeHash, device.AfterHash));
         using var span = Spans.StartIn(head.TraceParent, "settle");
@@ -186,7 +186,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
 
     private sealed record Device(
         DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash,
-        string? AfterHash, bool Verify)
+        string? AfterHash, bool Verify, bool Contacted)
     {
         public bool Good => Outcome?.IsGood() == true;
 

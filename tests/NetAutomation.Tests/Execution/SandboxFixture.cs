@@ -27,6 +27,8 @@ public class SandboxFixture : IAsyncDisposable
             WorkDirectory = Path.Combine(_root, "w"),
             Warm = warm,
             SandboxUid = Environment.IsPrivilegedProcess ? 64123 : null,
+            // deploy/sandbox/record puts a program around it.
+            Bubblewrap = Environment.GetEnvironmentVariable("NETAUTOMATION_TEST_BUBBLEWRAP") ?? new ExecutionOptions().Bubblewrap,
         };
         Launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(Options), TimeProvider.System);
     }

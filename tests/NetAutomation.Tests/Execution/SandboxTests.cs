@@ -20,7 +20,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
             - ansible.builtin.command:
                 argv:
                   - /usr/bin/python3
-                  - "{{ block_part | dirname | dirname }}/escape.py"
+                  - "{{ block_part | dirname }}/escape.py"
                   - "{{ block_input.hostPath }}"
                   - "{{ block_input.hostPid }}"
               register: tried
@@ -76,8 +76,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     {
         await SkipUnlessPossible();
         var block = fixture.Block(EscapePlaybook);
-        await File.WriteAllTextAsync(Path.Combine(block, "escape.py"), Escape);
-        File.SetUnixFileMode(Path.Combine(block, "escape.py"), (UnixFileMode)0b110_100_100);
+        SandboxFixture.Write(Path.Combine(block, "platforms"), "escape.py", Escape);
         var input =
             JsonSerializer.SerializeToElement(new { hostPath = fixture.Options.WorkDirectory, hostPid = Environment.ProcessId.ToString() });
 

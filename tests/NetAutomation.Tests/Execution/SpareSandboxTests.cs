@@ -22,7 +22,7 @@ public sealed class SpareSandboxTests(SandboxFixture fixture) : IClassFixture<Sa
             """);
         await using var launcher =
             new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(fixture.Options), TimeProvider.System);
-        launcher.KeepReady(fixture.Content, [.. fixture.Platforms.Values]);
+        launcher.KeepReady([.. fixture.Platforms.Values]);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
         using var limit = new CancellationTokenSource(Eventually.Limit);
         while (taken.Count < 4)

@@ -223,7 +223,7 @@ internal sealed class ServiceFleet : IAsyncDisposable
             "Inventory:AllowLoopback=true",
             $"Catalog:ContentDirectory={Path.GetDirectoryName(_fixture.Options.WorkDirectory)}/c", $"Peer:ClusterKeyFile={key}",
             $"Catalog:PlatformsDirectory={_content}/Platforms", $"Catalog:BlocksDirectory={_content}/Blocks",
-            $"Execution:AnsibleDirectory={_fixture.Options.AnsibleDirectory}",
+            $"Execution:AnsibleDirectory={_fixture.Options.AnsibleDirectory}", $"Execution:Bubblewrap={_fixture.Options.Bubblewrap}",
             .. _fixture.Options.SandboxUid is { } uid ? [$"Execution:SandboxUid={uid}"] : Array.Empty<string>(), .. settings,
         ];
         Host = await ServiceHost.Start(

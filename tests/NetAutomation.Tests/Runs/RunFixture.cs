@@ -129,9 +129,10 @@ internal sealed class RunFixture : IAsyncDisposable
 
     public static RunEvent Started(DeviceId device) => new(DateTimeOffset.UtcNow, "device_started", device, "{}");
 
-    public static RunEvent Reported(DeviceId device, DeviceOutcome outcome) => RunEvent.Of(DateTimeOffset.UtcNow, new DeviceReport(
-        device, outcome, outcome == DeviceOutcome.Changed, true, outcome is DeviceOutcome.Failed ? "task_failed" : null, null, null,
-        "+ ip route", null, null, []));
+    public static RunEvent Reported(DeviceId device, DeviceOutcome outcome, bool contacted = true) =>
+        RunEvent.Of(DateTimeOffset.UtcNow, new DeviceReport(
+            device, outcome, outcome == DeviceOutcome.Changed, contacted, outcome is DeviceOutcome.Failed ? "task_failed" : null, null,
+            null, "+ ip route", null, null, []));
 
     /// <summary>Completes a claimed run: each device gets the outcome at its position, the rest <c>changed</c>.</summary>
     public async Task Work(ClaimedRun run, params DeviceOutcome[] outcomes)

@@ -228,6 +228,31 @@ public sealed class RunLifeTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Device_that_was_never_contacted_costs_nothing_however_good_its_outcome()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await fixture.Write(
+            run,
+            RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed),
+            RunFixture.Reported(run.Devices[1].Id, DeviceOutcome.Changed, contacted: false),
+            RunFixture.Reported(run.Devices[2].Id, DeviceOutcome.Ok, contacted: false))).ShouldBeTrue();
+        (await fixture.Finish(run)).ShouldBeTrue();
+
+        var prices = new List<string>();
+        foreach (var device in run.Devices)
+        {
+            var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices/{device.Id}");
+            prices.Add(view["receipt"]!["price"]!["amount"]!.GetValue<string>());
+        }
+
+        prices.ShouldBe(["0.050000", "0.000000", "0.000000"]);
+        (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}"))["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.150000");
+    }
+
+    [Fact]
     public async Task Overdue_runs_expire_free_of_charge()
     {
         await using var fixture = await RunFixture.Start(postgres, 1, upkeep: true);

@@ -7,13 +7,14 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>The command line of a sandbox. It holds paths and limits only; secrets go through stdin.</summary>
 internal static class BubblewrapCommand
 {
-    /// <summary>The directory of the published blocks and platforms inside the sandbox.</summary>
-    public const string Content = "/run/content";
+    /// <summary>The directory of the platforms inside the sandbox.</summary>
+    private const string Content = "/run/content";
     private const int InnerUid = 1000;
 
     // The shell opens the descriptors bubblewrap wants and stays its parent: "die with parent" follows the thread that
-    // forked, and a thread of the runtime's pool may end at any time.
-    private const string Shell = "exec 9<\"$1\" 8>\"$2\"; shift 2; \"$@\"; exit $?";
+    // forked, and a thread of the runtime's pool may end at any time. The pipes of the job and of the events go in as 6 and 7, which
+    // bubblewrap's own process inside closes.
+    private const string Shell = "exec 9<\"$1\" 8>\"$2\" 7>&1 6<&0 </dev/null >&2; shift 2; \"$@\"; exit $?";
 
     /// <summary>The program that waits for a job or a probe on its stdin.</summary>
     public static string[] Init(ExecutionOptions options) => [options.Python, "-I", "/opt/ansible/sandbox/init.py"];
@@ -22,11 +23,12 @@ internal static class BubblewrapCommand
     public static string[] Warm(ExecutionOptions options, IEnumerable<string> platforms) =>
         [.. Init(options), "--warm", .. platforms.Select(Inside)];
 
-    /// <summary>The path of a published folder inside the sandbox.</summary>
+    /// <summary>The path of a platform's folder inside the sandbox.</summary>
     public static string Inside(string directory) => $"{Content}/{Path.GetFileName(directory)}";
 
     public static ProcessStartInfo Build(
-        ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, string? content, IReadOnlyList<string> program)
+        ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, IEnumerable<string> platforms,
+        IReadOnlyList<string> program)
     {
         string[] arguments =
         [
@@ -50,7 +52,7 @@ internal static class BubblewrapCommand
 #pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
             "--ro-bind", linkDirectory, "/run/link",
-            .. content is null ? Array.Empty<string>() : ["--ro-bind", content, Content],
+            .. platforms.SelectMany(folder => new[] { "--ro-bind", folder, Inside(folder) }),
             .. Environment(),
             "--chdir", "/home/run", "--remount-ro", "/", "--",
             .. program,
@@ -78,7 +80,7 @@ internal static class BubblewrapCommand
     private static string[] Environment() =>
     [
         .. Set("HOME", "/home/run"), .. Set("PATH", "/usr/bin:/bin"), .. Set("LANG", "C.UTF-8"), .. Set("PYTHONDONTWRITEBYTECODE", "1"),
-        .. Set("ANSIBLE_CONFIG", "/opt/ansible/ansible.cfg"), .. Set("ANSIBLE_HOME", "/home/run/.ansible"),
+        .. Set("ANSIBLE_CONFIG", "/opt/ansible/ansible.cfg"), .. Set("ANSIBLE_HOME", "/opt/ansible"),
     ];
 
     private static string[] Set(string name, string value) => ["--setenv", name, value];

@@ -18,17 +18,17 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private readonly CancellationTokenSource _ending = new();
     private readonly SemaphoreSlim _taken = new(0);
     private Task _making = Task.CompletedTask;
-    private string? _ready;
-    private IReadOnlyList<string> _platforms = [];
+    private bool _keepsReady;
+    private volatile string[] _platforms = [];
     private string? _filter;
 
-    public void KeepReady(string content, IReadOnlyList<string> platforms)
+    public void KeepReady(IReadOnlyList<string> platforms)
     {
-        if (_options.Warm && _options.Spares > 0 && _ready is null)
+        if (_options.Warm && _options.Spares > 0 && !_keepsReady)
         {
-            (_ready, _platforms) = (Path.TrimEndingDirectorySeparator(content), platforms);
+            (_keepsReady, _platforms) = (true, [.. platforms]);
             _taken.Release(_options.Spares);
-            _making = Task.Run(() => MakeSpares(_ready), CancellationToken.None);
+            _making = Task.Run(MakeSpares, CancellationToken.None);
         }
     }
 
@@ -49,16 +49,16 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     {
         Validate(job);
         var input = UnsafeInput.Mark(job.Input);
-        var content = Path.GetDirectoryName(job.BlockDirectory)!;
-        var (place, process) = Take(job.Id, content)
-            ?? Make(job.Id, content, [.. job.Platforms.Values]);
+        var block = Block(job.BlockDirectory);
+        string[] platforms = [.. job.Platforms.Values];
+        var (place, process, _) = Take(job.Id, platforms) ?? Make(job.Id, platforms);
         var link = new SandboxLink(place.SocketPath, job.Devices, dial, clock);
         link.Listen();
         var run = new SandboxRun(job, link, place, process, clock);
         run.Start(Line(new
         {
             mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
-            ansiblePlaybook = _options.AnsiblePlaybook, block = BubblewrapCommand.Inside(job.BlockDirectory), input,
+            ansiblePlaybook = _options.AnsiblePlaybook, block, input,
         }));
         return run;
     }
@@ -71,7 +71,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         link.Listen();
         var start =
             BubblewrapCommand.Build(
-                _options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
+                _options, Filter(), place.InfoPath, place.LinkDirectory, platforms: [], BubblewrapCommand.Init(_options));
         await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
         await process.Give(Line(new
         {
@@ -96,12 +96,23 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             device => results.GetValueOrDefault(device.Name) ?? Silent(link, device.Name, limit.IsCancellationRequested))];
     }
 
-    private Spare? Take(string id, string content)
+    /// <summary>A sandbox sees no block but its job's, which comes with the job: what a run reads of it, below <c>platforms</c>.</summary>
+    private static Dictionary<string, byte[]> Block(string directory) =>
+        Directory.EnumerateFiles(Path.Combine(directory, "platforms"), "*", SearchOption.AllDirectories)
+            .ToDictionary(path => Path.GetRelativePath(directory, path), File.ReadAllBytes, StringComparer.Ordinal);
+
+    private Spare? Take(string id, string[] platforms)
     {
-        while (_ready == content && _spares.TryDequeue(out var spare))
+        if (_platforms.Union(platforms, StringComparer.Ordinal).ToArray() is var known && known.Length > _platforms.Length)
+        {
+            // Published since: the next spares have them.
+            _platforms = known;
+        }
+
+        while (_spares.TryDequeue(out var spare))
         {
             _taken.Release();
-            if (!spare.Process.HasExited)
+            if (!spare.Process.HasExited && platforms.All(spare.Platforms.Contains))
             {
                 spare.Place.Name(id);
                 return spare;
@@ -113,22 +124,22 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return null;
     }
 
-    private Spare Make(string id, string content, IReadOnlyList<string> platforms)
+    private Spare Make(string id, IReadOnlyList<string> platforms)
     {
         var place = new SandboxPlace(_options, id);
         var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content, program);
-        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock));
+        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, platforms, program);
+        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock), platforms);
     }
 
-    private async Task MakeSpares(string content)
+    private async Task MakeSpares()
     {
         while (!_ending.IsCancellationRequested)
         {
             await _taken.WaitAsync(_ending.Token);
             try
             {
-                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", content, _platforms));
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", [.. _platforms.Where(Directory.Exists)]));
             }
             catch (Exception fault) when (
                 fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
@@ -215,7 +226,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     }
 
     /// <summary>A sandbox that waits for its job.</summary>
-    private sealed record Spare(SandboxPlace Place, SandboxProcess Process) : IAsyncDisposable
+    private sealed record Spare(SandboxPlace Place, SandboxProcess Process, IReadOnlyList<string> Platforms) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {

@@ -11,10 +11,9 @@ internal interface ISandboxLauncher
     /// </summary>
     SandboxRun Start(SandboxJob job, Dial dial);
 
-    /// <summary>Keeps sandboxes ready from now on, so that a job whose block is in this directory starts at once.</summary>
-    /// <param name="content">The directory with the published folders.</param>
-    /// <param name="platforms">Folders in it of platforms that jobs may have.</param>
-    void KeepReady(string content, IReadOnlyList<string> platforms);
+    /// <summary>Keeps sandboxes ready from now on, so that a job starts at once.</summary>
+    /// <param name="platforms">Folders of platforms that jobs may have. Others are added when a job has them.</param>
+    void KeepReady(IReadOnlyList<string> platforms);
 
     /// <summary>
     /// Connects to each device once; sends its credential only if the host key matches the pin, or there is no pin yet. One result for each

@@ -9,23 +9,45 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>
 /// The only way out of a sandbox: one unix socket. A program inside sends <c>address port\n</c>, and if that is one of the
 /// run's devices the link answers <c>+</c> and carries bytes; anything else is closed. <c>address port key\n</c> is for a look at the
-/// device's host key, before anything of the block has begun.
+/// device's host key, before anything of the block has begun. No connection beyond <see cref="MostConnections"/> is accepted: what a
+/// sandbox opens besides waits in the kernel, on descriptors of the sandbox alone.
 /// </summary>
-internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider clock) : IAsyncDisposable
+internal sealed class SandboxLink : IAsyncDisposable
 {
     public const int Port = 2222;
     private const int StreamsPerDevice = 4;
-    private static readonly TimeSpan _handshakeTimeout = TimeSpan.FromSeconds(10);
+
+    // For those that have not yet said which device they want, or are to be told that it has its streams.
+    private const int Waiting = 8;
+    private static readonly TimeSpan _handshakeTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _dialTimeout = TimeSpan.FromSeconds(20);
-    private readonly Dictionary<string, Entry> _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
-        .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(200);
+    private readonly string _socketPath;
+    private readonly Dial _dial;
+    private readonly TimeProvider _clock;
+    private readonly Dictionary<string, Entry> _byName;
+    private readonly Dictionary<string, Entry> _byAddress;
     private readonly ConcurrentDictionary<Task, byte> _streams = new();
     private readonly CancellationTokenSource _closed = new();
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly SemaphoreSlim _free;
     private Task _accepting = Task.CompletedTask;
-    private long _lastByte = clock.GetTimestamp();
+    private long _lastByte;
 
-    public TimeSpan Quiet => clock.GetElapsedTime(Interlocked.Read(ref _lastByte));
+    public SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider clock)
+    {
+        (_socketPath, _dial, _clock, _lastByte) = (socketPath, dial, clock, clock.GetTimestamp());
+        _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
+            .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        _byAddress = _byName.Values.ToDictionary(entry => entry.Loopback, StringComparer.Ordinal);
+        MostConnections = _byName.Count * StreamsPerDevice + Waiting;
+        _free = new SemaphoreSlim(MostConnections);
+    }
+
+    /// <summary>Connections that are accepted at the same time, each a descriptor of this process.</summary>
+    public int MostConnections { get; }
+
+    public TimeSpan Quiet => _clock.GetElapsedTime(Interlocked.Read(ref _lastByte));
 
     public string AddressOf(string device) => _byName[device].Loopback;
 
@@ -41,10 +63,11 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
 
     public void Listen()
     {
-        _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
+        _listener.Bind(new UnixDomainSocketEndPoint(_socketPath));
         // Its directory belongs to the sandbox's user alone.
-        File.SetUnixFileMode(socketPath, (UnixFileMode)0b110_110_110);
-        _listener.Listen(512);
+        File.SetUnixFileMode(_socketPath, (UnixFileMode)0b110_110_110);
+        // A program that finds the queue full is refused: there must be room for all that may be accepted.
+        _listener.Listen(MostConnections);
         _accepting = Task.Run(Accept, CancellationToken.None);
     }
 
@@ -55,6 +78,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_streams.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _closed.Dispose();
+        _free.Dispose();
     }
 
     private static string Address(int index) => string.Create(CultureInfo.InvariantCulture, $"127.1.{index / 250}.{index % 250 + 1}");
@@ -63,44 +87,65 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
     {
         while (!_closed.IsCancellationRequested)
         {
-            var socket = await _listener.AcceptAsync(_closed.Token);
-            var stream = Task.Run(() => Serve(socket), CancellationToken.None);
-            _streams.TryAdd(stream, 0);
-            _ = stream.ContinueWith(
-                done => _streams.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default);
+            await _free.WaitAsync(_closed.Token);
+            try
+            {
+                var socket = await _listener.AcceptAsync(_closed.Token);
+                var stream = Task.Run(() => Serve(socket), CancellationToken.None);
+                _streams.TryAdd(stream, 0);
+                _ = stream.ContinueWith(
+                    done => _streams.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                    TaskScheduler.Default);
+            }
+            catch (SocketException)
+            {
+                // The connection ended before it was taken, or this process has no descriptor left for it: others may come.
+                _free.Release();
+                await Task.Delay(_pause, _clock, _closed.Token);
+            }
         }
     }
 
     private async Task Serve(Socket socket)
     {
-        using var inside = new NetworkStream(socket, ownsSocket: true);
         try
         {
-            if (await Handshake(inside) is not var (entry, key) || Interlocked.Increment(ref entry.Open) is var open
-                && open > StreamsPerDevice)
+            using var inside = new NetworkStream(socket, ownsSocket: true);
+            if (await Handshake(inside) is var (entry, key))
             {
-                return;
-            }
-
-            try
-            {
-                await using var outside = await DialDevice(entry);
-                if (outside is not null)
-                {
-                    entry.Opened |= !key;
-                    await inside.WriteAsync("+"u8.ToArray(), _closed.Token);
-                    await Carry(inside, socket, outside);
-                }
-            }
-            finally
-            {
-                Interlocked.Decrement(ref entry.Open);
+                await Serve(inside, socket, entry, key);
             }
         }
         catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             // A cut stream is reported by the program that uses it.
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    private async Task Serve(NetworkStream inside, Socket socket, Entry entry, bool key)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref entry.Open) > StreamsPerDevice)
+            {
+                return;
+            }
+
+            await using var outside = await DialDevice(entry);
+            if (outside is not null)
+            {
+                entry.Opened |= !key;
+                await inside.WriteAsync("+"u8.ToArray(), _closed.Token);
+                await Carry(inside, socket, outside);
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref entry.Open);
         }
     }
 
@@ -116,7 +161,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
             {
                 var parts = Encoding.ASCII.GetString(buffer, 0, length).Split(' ');
                 return parts is [var address, "2222", .. var rest] && rest is [] or ["key"]
-                    && _byName.Values.FirstOrDefault(each => each.Loopback == address) is { } entry ? (entry, rest is ["key"]) : null;
+                    && _byAddress.TryGetValue(address, out var entry) ? (entry, rest is ["key"]) : null;
             }
 
             length++;
@@ -128,13 +173,13 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
     private async Task<Stream?> DialDevice(Entry entry)
     {
         using var limit = _closed.Token.Within(_dialTimeout);
-        var started = clock.GetTimestamp();
+        var started = _clock.GetTimestamp();
         try
         {
-            var stream = await dial(entry.Name, limit.Token);
+            var stream = await _dial(entry.Name, limit.Token);
             if (stream is not null)
             {
-                entry.DialTime ??= clock.GetElapsedTime(started);
+                entry.DialTime ??= _clock.GetElapsedTime(started);
                 entry.Refusal = null;
             }
 
@@ -179,7 +224,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
         {
             await to.WriteAsync(buffer.AsMemory(0, read), cancel);
             await to.FlushAsync(cancel);
-            Interlocked.Exchange(ref _lastByte, clock.GetTimestamp());
+            Interlocked.Exchange(ref _lastByte, _clock.GetTimestamp());
         }
     }
 

@@ -45,7 +45,7 @@ internal static class SandboxProbe
             using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"));
             var start =
                 BubblewrapCommand.Build(
-                    options, WriteFilter(options), place.InfoPath, place.LinkDirectory, content: null,
+                    options, WriteFilter(options), place.InfoPath, place.LinkDirectory, platforms: [],
                     [options.Python, "-I", "-c", Imports]);
             var (code, error) = await Run(start, cancel);
             if (code != 0)
