@@ -44,7 +44,7 @@ internal static class CreateSchedule
 
         var caller = call.Caller;
         var schedule = new Schedule(
-            caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
+            caller.Tenant, ScheduleId.New(), caller.MemberId, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
             NextAt = body.Enabled ? next : null,
@@ -55,9 +55,9 @@ internal static class CreateSchedule
     /// <summary>The first occurrence to come, or what is wrong with the name or the times. The zone is known by now.</summary>
     public static Outcome<DateTimeOffset> Times(ScheduleRequest body, DateTime anchor, TimeProvider clock)
     {
-        if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
+        if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+            return unfit;
         }
 
         if (Recurrence.Read(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor)).Refused(out var problem, out var times))
