@@ -307,6 +307,8 @@ service_settings() { # further settings
     "Onboarding__StsUrl=http://127.0.0.1:$port_aws"
     "Operator__Keys__0__Name=local"
     "Operator__Keys__0__Sha256=$(printf %s "$operator_key" | sha256sum | cut -d' ' -f1)"
+    "Operator__Keys__0__ExpiresAt=$(date -u -d '+1 year' +%FT%TZ)"
+    "Operator__Keys__0__Roles__0=read" "Operator__Keys__0__Roles__1=act" "Operator__Keys__0__Roles__2=money"
     "Connectors__Listener=127.0.0.1:$port_connector"
     "Catalog__PlatformsDirectory=$app/NetAutomation/platforms"
     "Catalog__BlocksDirectory=$app/NetAutomation/blocks"

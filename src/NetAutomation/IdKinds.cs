@@ -6,6 +6,12 @@ public sealed class TenantKind : IIdKind
     public static string Prefix => "ten_";
 }
 
+/// <summary>Identifies a person or system of a tenant.</summary>
+public sealed class MemberKind : IIdKind
+{
+    public static string Prefix => "mem_";
+}
+
 /// <summary>Identifies an API key.</summary>
 public sealed class ApiKeyKind : IIdKind
 {
@@ -136,6 +142,12 @@ public sealed class AgreementKind : IIdKind
 public sealed class EndpointConnectionKind : IIdKind
 {
     public static string Prefix => "epc_";
+}
+
+/// <summary>Identifies what an operator asks a second one to approve.</summary>
+public sealed class OperatorRequestKind : IIdKind
+{
+    public static string Prefix => "opr_";
 }
 
 /// <summary>Identifies an audit row.</summary>

@@ -1,3 +1,4 @@
+using NetAutomation.Access;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
 using NetAutomation.Connections;
@@ -31,6 +32,7 @@ internal static class Service
         builder.AddPersistence();
         builder.AddMarketplace();
         builder.AddConnections();
+        builder.AddAccess();
         builder.AddTenants();
         builder.AddRegistration();
         builder.AddEdge();
@@ -73,6 +75,7 @@ internal static class Service
         routes.MapPurchasing();
         routes.MapInventory();
         routes.MapConnections();
+        routes.MapAccess();
         routes.MapTenants();
         routes.MapRegistration();
         routes.MapConnectors();

@@ -31,8 +31,11 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
             tenant, endpoint);
         await stack.Sql(
             """
-            insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member, role)
-            values ($1, $1, $2, 'nak_bench', 'bench', 'bench', 'admin')
+            with admin as (
+              insert into onboarding.member (tenant_id, id, name, role) values ($1, $1, 'bench', 'admin') returning *
+            )
+            insert into onboarding.api_key (tenant_id, id, sha256, prefix, name, member_id)
+            select tenant_id, gen_random_uuid(), $2, 'nak_bench', 'bench', id from admin
             """,
             tenant, SHA256.HashData(Encoding.UTF8.GetBytes(key)));
         return new(tenant, endpoint, stack.Client(endpoint, key, http2), []);

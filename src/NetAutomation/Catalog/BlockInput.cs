@@ -181,10 +181,9 @@ internal static class BlockInput
             faults.Add(new ProblemError(at, "template", "Template marks ({{, {%, {#) are refused."));
         }
 
-        if (text.Any(c => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format
-            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))
+        if (!ShownText.IsShown(text))
         {
-            faults.Add(new ProblemError(at, "control_character", "Control, formatting and line characters are refused."));
+            faults.Add(new ProblemError(at, "control_character", "Control and invisible characters are refused."));
         }
     }
 }

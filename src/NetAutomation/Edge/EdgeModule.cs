@@ -24,6 +24,7 @@ internal static class EdgeModule
         services.AddSingleton(provider => OwnAuthority.Load(
             provider.GetRequiredService<IOptions<EdgeOptions>>().Value, provider.GetRequiredService<TimeProvider>()));
         services.AddInstruments<EdgeMetrics>();
+        services.AddInstruments<OperatorKeyMetrics>();
         services.AddSingleton<EdgeAddresses>();
         services.AddSingleton<RequireProxyHeader>();
         services.AddSingleton<CustomerAuthentication>();

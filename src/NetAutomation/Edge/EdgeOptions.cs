@@ -9,11 +9,11 @@ internal sealed class EdgeOptions : IValidatableObject
 {
     /// <summary>
     /// Address and port of each listener; empty turns it off. The peer listener opens only where <c>Peer:Url</c> is set or the process
-    /// lacks the role api.
+    /// lacks the role api. Operators come from the same machine, unless their listener is given an address.
     /// </summary>
     public Dictionary<Listener, string> Listeners { get; } = new()
     {
-        [Listener.Customer] = "0.0.0.0:8443", [Listener.Operator] = "0.0.0.0:9443", [Listener.Registration] = "0.0.0.0:8080",
+        [Listener.Customer] = "0.0.0.0:8443", [Listener.Operator] = "127.0.0.1:9443", [Listener.Registration] = "0.0.0.0:8080",
         [Listener.Peer] = "0.0.0.0:9444",
     };
 
@@ -68,13 +68,48 @@ internal sealed class EdgeOptions : IValidatableObject
 /// <summary>Who may use the operator API; section <c>Operator</c>.</summary>
 internal sealed class OperatorOptions : IValidatableObject
 {
+    /// <summary>Keys of one person that may stand here at a time: the one in use and its successor.</summary>
+    public const int KeysOfOne = 2;
+
     public OperatorKey[] Keys { get; set; } = [];
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        Keys.Where(key => key.Name.Length == 0 || key.Sha256.Length != 64 || !key.Sha256.All(char.IsAsciiHexDigit))
-            .Select(key => new ValidationResult($"Operator:Keys '{key.Name}' needs a Name and a Sha256 of 64 hexadecimal digits."));
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var key in Keys)
+        {
+            if (key.Name.Length == 0 || !ShownText.IsShown(key.Name) || key.Sha256.Length != 64 || !key.Sha256.All(char.IsAsciiHexDigit))
+            {
+                yield return new($"Operator:Keys '{key.Name}' needs a Name and a Sha256 of 64 hexadecimal digits.");
+            }
+
+            if (key.Roles.Length == 0 || key.ExpiresAt is null)
+            {
+                yield return new($"Operator:Keys '{key.Name}' needs Roles (read, act, money) and ExpiresAt.");
+            }
+        }
+
+        foreach (var person in Keys.CountBy(key => key.Name).Where(person => person.Value > KeysOfOne))
+        {
+            yield return new($"Operator:Keys has {person.Value} keys of '{person.Key}', and a person has at most {KeysOfOne}.");
+        }
+
+        if (Keys.Select(key => key.Sha256.ToUpperInvariant()).Distinct(StringComparer.Ordinal).Count() != Keys.Length)
+        {
+            yield return new("Operator:Keys has one Sha256 twice: each key is another secret.");
+        }
+    }
 }
 
-/// <summary>The key of one member of staff.</summary>
-/// <param name="Sha256">SHA-256 of the key in hexadecimal; the key itself is stored nowhere.</param>
-internal sealed record OperatorKey(string Name = "", string Sha256 = "");
+/// <summary>A key of one member of staff.</summary>
+internal sealed class OperatorKey
+{
+    public string Name { get; set; } = "";
+
+    /// <summary>SHA-256 of the key in hexadecimal; the key itself is stored nowhere.</summary>
+    public string Sha256 { get; set; } = "";
+
+    public OperatorRole[] Roles { get; set; } = [];
+
+    /// <summary>From then on the key is refused.</summary>
+    public DateTimeOffset? ExpiresAt { get; set; }
+}

@@ -24,7 +24,7 @@ internal static class PurchasingModule
     {
         var group = routes.Customer.MapGroup("").WithTags("Purchasing");
         group.MapPost("/purchases", BuyBlock.Handle).WithName("BuyBlock").WithMetadata(
-            new IdempotencyRequired(),
+            new RequiredRole(MemberRole.Admin), new IdempotencyRequired(),
             new Refuses(
                 Problems.AlreadyEntitled, Problems.NotOffered, Catalog.Problems.VersionWithdrawn, Billing.Problems.PriceAboveMax,
                 Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
@@ -33,6 +33,7 @@ internal static class PurchasingModule
         group.MapGet("/purchases/{id}", ListPurchases.GetPurchase).WithName("GetPurchase");
         group.MapGet("/entitlements", ListEntitlements.Handle).WithName("ListEntitlements");
         group.MapGet("/entitlements/{id}", ListEntitlements.GetEntitlement).WithName("GetEntitlement");
-        group.MapPatch("/entitlements/{id}", ListEntitlements.ChangeEntitlement).WithName("ChangeEntitlement");
+        group.MapPatch("/entitlements/{id}", ListEntitlements.ChangeEntitlement).WithName("ChangeEntitlement")
+            .WithMetadata(new RequiredRole(MemberRole.Admin));
     }
 }

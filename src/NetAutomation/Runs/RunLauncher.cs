@@ -51,7 +51,7 @@ internal sealed class RunLauncher(
             return unpaid;
         }
 
-        var by = origin?.Schedule?.ToString() ?? caller.Key.ToString();
+        var by = origin?.Schedule?.ToString() ?? caller.MemberId.ToString();
         Enqueue(caller, run, planned, body, origin, by);
         await windows.Refresh(caller.Tenant, cancel);
         await audit.Append(
@@ -97,6 +97,8 @@ internal sealed class RunLauncher(
             { Labels: { } labels } when labels.Count > 20
                 || labels.Any(label => label.Key.Length is 0 or > 63 || label.Value is null or { Length: > 255 }) =>
                 Web.Problems.Refused.At("/labels", "out_of_range", "At most 20 labels, keys of 1-63 and values of up to 255 characters."),
+            { Labels: { } labels } when !labels.All(label => ShownText.IsShown(label.Key) && ShownText.IsShown(label.Value)) =>
+                Web.Problems.Refused.At("/labels", "control_character", "Control and invisible characters are refused."),
             _ => null,
         };
     }
@@ -184,7 +186,7 @@ internal sealed class RunLauncher(
               {tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version},
               {plan.Block.Digest}, {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
               {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb,
-              {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.Key.Value}, 1,
+              {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.MemberId.Value}, 1,
               {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {Spans.Here})
             """);
         db.SendWithNext(

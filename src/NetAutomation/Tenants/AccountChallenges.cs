@@ -13,7 +13,7 @@ internal sealed record Challenge(string Account, string Nonce, DateTimeOffset Ex
 /// <summary>Who claims or proves an account, for the audit.</summary>
 internal sealed record Claimant(TenantId Tenant, string Principal, string Member, string? EndpointId)
 {
-    public static Claimant Of(Caller caller) => new(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId);
+    public static Claimant Of(Caller caller) => new(caller.Tenant, $"{caller.MemberId}", caller.Member, caller.EndpointId);
 }
 
 /// <summary>

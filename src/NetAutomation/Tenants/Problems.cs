@@ -4,8 +4,6 @@ namespace NetAutomation.Tenants;
 
 internal static class Problems
 {
-    public static readonly ProblemType LastAdminKey =
-        new("last_admin_key", 409, "This is the tenant's last admin key: issue another one first");
     public static readonly ProblemType AccountKnown = new("account_known", 409, "The AWS account is proven already");
     public static readonly ProblemType TooManyAccounts =
         new("too_many_accounts", 409, "The tenant has as many AWS accounts and claims as it may have");
@@ -15,5 +13,7 @@ internal static class Problems
         + "one that was tried too often has to expire first");
     public static readonly ProblemType BadProof = new("bad_proof", 422, "This does not prove the AWS account");
     public static readonly ProblemType StsUnavailable = new("sts_unavailable", 503, "AWS STS does not answer now: try again");
+    public static readonly ProblemType SecondOperatorNeeded = new(
+        "second_operator_needed", 409, "Another operator has to approve this first");
     public static readonly ProblemType LastAccount = new("last_account", 409, "This is the tenant's last AWS account");
 }

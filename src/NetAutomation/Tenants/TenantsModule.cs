@@ -1,6 +1,5 @@
 using NetAutomation.Tenants.Accounts;
 using NetAutomation.Tenants.Agreements;
-using NetAutomation.Tenants.Keys;
 using NetAutomation.Tenants.Lifecycle;
 using NetAutomation.Tenants.Operators;
 using NetAutomation.Tenants.Reading;
@@ -9,7 +8,7 @@ using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Tenants;
 
-/// <summary>Tenants, their agreements, AWS accounts and keys.</summary>
+/// <summary>Tenants, their agreements and AWS accounts.</summary>
 internal static class TenantsModule
 {
     public static void AddTenants(this IHostApplicationBuilder builder)
@@ -24,7 +23,6 @@ internal static class TenantsModule
         services.AddScoped<BuyerTenants>();
         services.AddSingleton<CallerIdentity>();
         services.AddScoped<ProveAccount>();
-        services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
         services.AddSingleton(
             ExportPart.Of("audit_event", (from, page, cancel) => ReadAudit.ListAudit(from.Db, from.Caller, page, cancel)));
     }
@@ -65,19 +63,15 @@ internal static class TenantsModule
         customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
         customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction())
             .Produces<string>(200, ExportTenant.MediaType);
-        customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
-        customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
-        customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
-        customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
-            .WithMetadata(
-                new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
 
         var staff = routes.Operator;
         staff.MapGet("/tenants", OperateTenants.List);
         staff.MapGet("/tenants/{id}", OperateTenants.Get);
-        staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);
+        staff.MapPost("/tenants/{id}:export", ExportTenant.ForOperator);
+        staff.MapPost("/tenants/{id}/requests", OperateRequests.Make);
+        staff.MapGet("/requests", OperateRequests.List);
+        staff.MapGet("/requests/{id}", OperateRequests.Get);
+        staff.MapPost("/requests/{id}:approve", OperateRequests.Approve);
         staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
         staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
         staff.MapPost("/tenants/{id}:offboard", OperateOffboarding.Start);
@@ -88,7 +82,7 @@ internal static class TenantsModule
         staff.MapDelete("/tenants/{id}/accounts/{account}", OperateTenants.RemoveAccount);
         staff.MapGet("/agreements", OperateAgreements.List);
         staff.MapGet("/agreements/{id}", OperateAgreements.Get);
-        staff.MapPatch("/agreements/{id}", OperateAgreements.Patch);
+        staff.MapPatch("/agreements/{id}", OperateAgreements.Patch).WithMetadata(new RequiredOperatorRole(OperatorRole.Money));
         staff.MapGet("/audit", ReadAudit.ListAllAudit);
     }
 }

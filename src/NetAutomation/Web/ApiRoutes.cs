@@ -39,8 +39,11 @@ internal sealed record SecretOnce;
 /// <summary>Allowed although the tenant is suspended.</summary>
 internal sealed record AllowedWhenSuspended;
 
-/// <summary>The least role a caller needs.</summary>
+/// <summary>The least role a member needs.</summary>
 internal sealed record RequiredRole(MemberRole Role);
+
+/// <summary>The role an operator needs.</summary>
+internal sealed record RequiredOperatorRole(OperatorRole Role);
 
 /// <summary>The resource carries no ETag: it can only be revoked, and a second time changes nothing.</summary>
 internal sealed record Unconditional;

@@ -9,14 +9,14 @@ internal sealed class AuditLog(NetAutomationDb db)
     /// <param name="action">Dotted verb, for example <c>device.created</c>.</param>
     /// <param name="subject">Id of the object of the action.</param>
     public Task Append(Caller caller, string action, string subject, object? data = null, CancellationToken cancel = default) =>
-        Append(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId, action, subject, data, cancel);
+        Append(caller.Tenant, $"{caller.MemberId}", caller.Member, caller.EndpointId, action, subject, data, cancel);
 
     /// <summary>What a member of the provider's staff did, in the log of the tenant.</summary>
     public Task Append(
         OperatorCaller caller, TenantId tenant, string action, string subject, object? data, CancellationToken cancel) =>
         Append(tenant, caller.Principal, caller.Name, null, action, subject, data, cancel);
 
-    /// <param name="principal">Key, operator or service role that acted.</param>
+    /// <param name="principal">Id of the member, or the operator or service role, that acted.</param>
     public Task Append(
         TenantId tenant, string principal, string member, string? endpoint, string action, string subject, object? data,
         CancellationToken cancel)

@@ -102,13 +102,16 @@ internal static class WebModule
     /// <summary>The route groups; modules map their use cases on them.</summary>
     public static ApiRoutes MapApi(this WebApplication app)
     {
+        app.Use(RoleCheck.Check);
         app.Use(app.Services.GetRequiredService<RequestForms>().Check);
         var customer = app.MapGroup("/v1").WithMetadata(new ListenerFeature(Listener.Customer), new RequestSizeLimitAttribute(LargestBody))
             .AddEndpointFilter<CustomerFilter>();
         var operators = app.MapGroup("/operator/v1").WithMetadata(new ListenerFeature(Listener.Operator))
             .AddEndpointFilter<OperatorFilter>();
         ((IEndpointConventionBuilder)customer).Finally(TakeAnyMediaType);
+        ((IEndpointConventionBuilder)customer).Finally(RoleCheck.RequireMember);
         ((IEndpointConventionBuilder)operators).Finally(TakeAnyMediaType);
+        ((IEndpointConventionBuilder)operators).Finally(RoleCheck.RequireOperator);
         var registration = app.MapGroup("/marketplace").WithMetadata(new ListenerFeature(Listener.Registration)).ExcludeFromDescription();
         app.MapApiDocument();
         app.MapProblemTypes();

@@ -184,7 +184,7 @@ public sealed class MeteringHistoryTests(PostgresServer postgres)
             foreach (var (customer, id, hour) in parked)
             {
                 var record = new MeteringRecordId(id);
-                var (db, olga) = (reporter.Db, new OperatorCaller("olga"));
+                var (db, olga) = (reporter.Db, new OperatorCaller("olga", []));
                 if ((await OperateMetering.Carry(
                     record, new("refused"), db, olga, default)).Result is not Microsoft.AspNetCore.Http.IStatusCodeHttpResult
                     {

@@ -26,7 +26,7 @@ public sealed class MeteredMarketplace(PostgresServer postgres) : IAsyncLifetime
 /// <summary>Sealing and sending, one situation in each test.</summary>
 public sealed class MeteringTests(MeteredMarketplace shared) : IClassFixture<MeteredMarketplace>
 {
-    private static readonly OperatorCaller _olga = new("olga");
+    private static readonly OperatorCaller _olga = new("olga", []);
     private readonly DateTimeOffset _start = MeteringFixture.Start();
     private readonly string _batch = $"batch-{Guid.NewGuid():n}";
 

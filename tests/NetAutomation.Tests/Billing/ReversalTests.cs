@@ -214,7 +214,7 @@ public sealed class ReversalTests(PostgresServer postgres)
             { Sending = kill.Step };
             // Bounded as a large set is: a call takes back two parts of runs, each in a transaction of its own.
             var reverse = new ReverseRuns(db, NullLogger<ReverseRuns>.Instance) { Chunk = 1, Most = 2 };
-            await Record.ExceptionAsync(() => reverse.Run(request, new OperatorCaller(ServiceHost.OperatorName), default));
+            await Record.ExceptionAsync(() => reverse.Run(request, new OperatorCaller(ServiceHost.OperatorName, []), default));
             killed = kill.Killed;
         }
 

@@ -212,7 +212,7 @@ public sealed class AcceptancePolicyTests(PostgresServer postgres) : IAsyncLifet
         refused.Faults.ShouldBe(
             [
                 "/rules/1/verdict not_allowed", "/rules/1/name duplicate",
-                "/rules/2/name length", "/rules/2/reason length", "/rules/2/owner not_allowed", "/rules/2/verdict not_allowed",
+                "/rules/2/name pattern", "/rules/2/reason length", "/rules/2/owner not_allowed", "/rules/2/verdict not_allowed",
                 "/rules/3/accounts/1 not_allowed", "/rules/3/agreement/0 not_allowed", "/rules/3/regions/0 not_allowed",
                 "/rules/3/tags not_allowed",
                 "/rules/3/maxConnections out_of_range", "/rules/3/validUntil out_of_range", "/rules/3/hours/from not_allowed",

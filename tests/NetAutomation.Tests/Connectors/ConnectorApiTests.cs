@@ -21,7 +21,8 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly SiteId _site = SiteId.New();
     private readonly DirectoryInfo _releases = Directory.CreateTempSubdirectory("releases-");
-    private Caller _caller = new(TenantId.New(), ApiKeyId.New(), "test", MemberRole.Admin, "vpce-0123456789abcdef0", false);
+    private Caller _caller = new(
+        TenantId.New(), ApiKeyId.New(), MemberId.New(), "test", MemberRole.Admin, "vpce-0123456789abcdef0", false);
     private string _owner = "";
     private WebApplication _app = null!;
     private HttpClient _http = null!;

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Amazon.EC2;
@@ -281,7 +280,7 @@ public sealed class TargetsTests(PostgresServer postgres) : IDisposable
         "Edge:Listeners:Registration=127.0.0.1:0",
         $"Edge:CertificateDirectory={_folder.FullName}/certificates", $"Inventory:KeyDirectory={_folder.FullName}/keys",
         $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
-        $"Operator:Keys:0:Name=olga", $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(OperatorKey)))}",
+        .. ServiceHost.OperatorKey(0, "olga", OperatorKey, "read"),
         "Serilog:MinimumLevel:Default=Warning", "Serilog:MinimumLevel:Override:NetAutomation.Edge.Targets=Information",
     ];
 

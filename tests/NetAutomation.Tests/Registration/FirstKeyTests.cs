@@ -151,7 +151,7 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         await _cloud.ControlAsync(HttpMethod.Post, $"/control/subscriptions/{Id(subscription)}:end");
         await Eventually.Holds(
             async () => (await client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("state").GetString() == "ended");
-        var write = await client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" });
+        var write = await client.PostAsJsonAsync("/v1/members", new { name = "n", role = "viewer" });
         write.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         (await write.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("type").GetString().ShouldBe("/problems/tenant_suspended");
     }

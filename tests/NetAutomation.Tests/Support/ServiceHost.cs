@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.Access;
 using NetAutomation.Billing;
 using NetAutomation.Connections.Policy;
 using NetAutomation.Connections.Reconciling;
@@ -23,7 +24,9 @@ namespace NetAutomation.Tests.Support;
 public sealed class ServiceHost : IAsyncDisposable
 {
     public const string OperatorName = "olga";
+    public const string SecondOperatorName = "otto";
     private static readonly string _operatorKey = $"operator-{Guid.NewGuid():n}";
+    private static readonly string _secondOperatorKey = $"operator-{Guid.NewGuid():n}";
     private static int _endpoints;
     private readonly WebApplication _app;
     private readonly DirectoryInfo _folder;
@@ -56,8 +59,8 @@ public sealed class ServiceHost : IAsyncDisposable
             "Edge:TrustedPeers:0=127.0.0.1/32",
             $"Edge:CertificateDirectory={folder.FullName}/certificates",
             $"Inventory:KeyDirectory={folder.FullName}/keys",
-            $"Operator:Keys:0:Name={OperatorName}",
-            $"Operator:Keys:0:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(_operatorKey)))}",
+            .. OperatorKey(0, OperatorName, _operatorKey, "read", "act", "money"),
+            .. OperatorKey(1, SecondOperatorName, _secondOperatorKey, "act"),
             "Connectors:Listener=127.0.0.1:0",
             $"Catalog:PlatformsDirectory={PostgresServer.RepositoryRoot()}/src/Platforms",
             $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
@@ -88,6 +91,29 @@ public sealed class ServiceHost : IAsyncDisposable
 
     /// <summary>A client of the operator listener.</summary>
     public HttpClient Operator(string? key = null) => ClientOf(Listener.Operator, [], key ?? _operatorKey);
+
+    /// <summary>A client of the operator listener, of the one who approves what the other asks for.</summary>
+    public HttpClient SecondOperator() => Operator(_secondOperatorKey);
+
+    /// <summary>Has the second operator approve what the first one asks for.</summary>
+    /// <returns>The request, for the deed.</returns>
+    public async Task<string> Approved(object tenant, object wanted)
+    {
+        using var first = Operator();
+        using var second = SecondOperator();
+        var request = (await first.Call("POST", $"/operator/v1/tenants/{tenant}/requests", wanted)).Must(HttpStatusCode.Created).Id;
+        (await second.Call("POST", $"/operator/v1/requests/{request}:approve")).Must(HttpStatusCode.OK);
+        return request;
+    }
+
+    /// <summary>The settings of one operator's key.</summary>
+    public static string[] OperatorKey(int number, string name, string key, params string[] roles) =>
+    [
+        $"Operator:Keys:{number}:Name={name}",
+        $"Operator:Keys:{number}:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}",
+        $"Operator:Keys:{number}:ExpiresAt={DateTimeOffset.UtcNow.AddDays(1):O}",
+        .. roles.Select((role, i) => $"Operator:Keys:{number}:Roles:{i}={role}"),
+    ];
 
     /// <summary>A buyer's browser: it keeps cookies and follows no redirect.</summary>
     public HttpClient Browser() => Keep(new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
@@ -144,18 +170,18 @@ public sealed class ServiceHost : IAsyncDisposable
             db, [new NewDecision(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test",
             CancellationToken.None);
         await EndpointConnections.Bind(db, seen.ServiceId, CancellationToken.None);
-        var key = await ApiKeys.Issue(db, tenant, "test", "test", role, CancellationToken.None);
+        var key = await IssueKey(db, tenant, "test", role);
         await transaction.CommitAsync();
         Services.GetRequiredService<TenantDirectory>().Forget();
         return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
     }
 
-    /// <summary>Creates another key of the tenant.</summary>
+    /// <summary>Creates a key of the tenant's member of this role, whom the first one makes.</summary>
     internal async Task<HttpClient> CreateKey(TestTenant tenant, MemberRole role)
     {
         await using var scope = _app.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
-        var key = await ApiKeys.Issue(db, tenant.Id, "test", "test", role, CancellationToken.None);
+        var key = await IssueKey(db, tenant.Id, $"test {Wire.Name(role)}", role);
         return Customer(tenant.EndpointId, key.Secret);
     }
 
@@ -166,6 +192,13 @@ public sealed class ServiceHost : IAsyncDisposable
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    private static async Task<NewApiKeyView> IssueKey(NetAutomationDb db, TenantId tenant, string name, MemberRole role)
+    {
+        var member = await Members.Add(db, tenant, name, role, CancellationToken.None)
+            ?? await db.Scalar<MemberId>($"select id from onboarding.member where tenant_id = {tenant.Value} and name = {name}");
+        return await ApiKeys.Issue(db, tenant, member, "test", CancellationToken.None);
     }
 
     private HttpClient Keep(HttpClient client)

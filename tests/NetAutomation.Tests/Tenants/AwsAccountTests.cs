@@ -115,8 +115,7 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
     {
         await using var market = await MarketplaceFixture.Start(postgres);
         var (_, client, endpoint, _) = await market.Onboard(await market.Subscribe());
-        var key = (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "operator" }))
-            .Must(HttpStatusCode.Created).Json.GetProperty("secret").GetString();
+        var key = (await client.NewMemberKey("operator")).Secret;
         using var op = market.Service.Customer(endpoint, key);
         (await op.Call("GET", "/v1/aws-accounts")).Must(HttpStatusCode.OK);
         (await op.Call("POST", "/v1/aws-accounts", new { account = Other })).Must(HttpStatusCode.Forbidden);

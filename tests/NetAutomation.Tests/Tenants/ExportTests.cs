@@ -27,8 +27,8 @@ public sealed class ExportTests(PostgresServer postgres)
         counts["run"].ShouldBe(1);
         counts["invoice"].ShouldBe(1);
         counts.Keys.ShouldBe(
-            ["api_key", "audit_event", "connector", "credential", "device", "entitlement", "invoice", "purchase", "receipt", "run",
-                "schedule", "site", "usage", "window"]);
+            ["api_key", "audit_event", "connector", "credential", "device", "entitlement", "invoice", "member",
+                "purchase", "receipt", "run", "schedule", "site", "usage", "window"]);
 
         // The exported receipts verify like those of the receipts endpoint.
         var receipts = (await fixture.Tenant.Client.GetStringAsync("/v1/receipts")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -41,11 +41,14 @@ public sealed class ExportTests(PostgresServer postgres)
             "update onboarding.tenant set state = 'ended', reads_until = now() - interval '1 day' where tenant_id = $1",
             fixture.Tenant.Id.Value);
         using var staff = fixture.Host.Operator();
-        var theirs = await Lines(staff, $"/operator/v1/tenants/{fixture.Tenant.Id}/export");
+        var request = await fixture.Host.Approved(fixture.Tenant.Id, new { deed = "export", reason = "asked for" });
+        var theirs = Lines((await staff.Call("POST", $"/operator/v1/tenants/{fixture.Tenant.Id}:export", new { requestId = request }))
+            .Must(HttpStatusCode.OK).Text);
         theirs.Where(row => row.Kind is not ("audit_event" or "end" or "api_key")).Select(row => row.Data.GetRawText())
             .ShouldBe(rows.Where(row => row.Kind is not ("audit_event" or "api_key")).Select(row => row.Data.GetRawText()));
         theirs.ShouldContain(row => row.Kind == "audit_event" && row.Data.GetProperty("action").GetString() == "tenant.exported");
-        (await staff.GetAsync($"/operator/v1/tenants/{TenantId.New()}/export")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await staff.Call("POST", $"/operator/v1/tenants/{TenantId.New()}:export", new { requestId = request }))
+            .Must(HttpStatusCode.NotFound);
     }
 
     [Fact]
@@ -82,10 +85,12 @@ public sealed class ExportTests(PostgresServer postgres)
         using var answer = await client.GetAsync(path);
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/x-ndjson");
-        return
-        [
-            .. (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => JsonElement.Parse(line)).Select(line => (line.GetProperty("kind").GetString()!, line.GetProperty("data"))),
-        ];
+        return Lines(await answer.Content.ReadAsStringAsync());
     }
+
+    private static List<(string Kind, JsonElement Data)> Lines(string text) =>
+    [
+        .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonElement.Parse(line)).Select(line => (line.GetProperty("kind").GetString()!, line.GetProperty("data"))),
+    ];
 }

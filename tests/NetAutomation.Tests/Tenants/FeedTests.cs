@@ -57,7 +57,10 @@ public sealed class FeedTests(PostgresServer postgres)
         await using var fixture = await RunFixture.Start(postgres, devices: 0);
         using var viewer = await fixture.Host.CreateKey(fixture.Tenant, MemberRole.Viewer);
         var waiting = viewer.GetAsync($"/v1/feed?after={await AfterThePast(fixture.Tenant.Client)}&wait=60");
-        await fixture.Sql("update onboarding.api_key set revoked_at = now() where role = 'viewer'");
+        await fixture.Sql("""
+            update onboarding.api_key k set revoked_at = now() from onboarding.member m
+            where m.tenant_id = k.tenant_id and m.id = k.member_id and m.role = 'viewer'
+            """);
         (await waiting).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 

@@ -85,13 +85,15 @@ public sealed class OffboardingTests(PostgresServer postgres)
 
         (await market.Staff.Call("GET", $"/operator/v1/invoices?tenantId={tenant}")).Must(HttpStatusCode.OK).Json.GetProperty("items")
             .GetArrayLength().ShouldBe(1);
-        var kept = (await market.Staff.Call("GET", $"/operator/v1/tenants/{tenant}/export")).Must(HttpStatusCode.OK).Text;
+        var export = new { requestId = await market.Service.Approved(tenant, new { deed = "export", reason = "asked for" }) };
+        var kept = (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:export", export)).Must(HttpStatusCode.OK).Text;
         kept.ShouldContain("\"tenant.offboarded\"");
         kept.ShouldContain("\"invoice\"");
         kept.ShouldNotContain("hunter2");
 
-        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", new { member = "m", reason = "r" }))
-            .Must(HttpStatusCode.Conflict);
+        var issue = new { requestId = await market.Service.Approved(tenant, new { deed = "issue_key", member = "m", reason = "r" }) };
+        (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", issue)).Must(HttpStatusCode.Conflict)
+            .Problem.ShouldBe("conflict");
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);
 
         // Neither a second offboarding nor later events of AWS change anything.

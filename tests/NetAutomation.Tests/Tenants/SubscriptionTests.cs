@@ -179,7 +179,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         var view = await market.Staff.GetFromJsonAsync<JsonElement>($"/operator/v1/tenants/{tenant}");
         (view.GetProperty("state").GetString(), view.GetProperty("suspendedBy").GetString()).ShouldBe(("suspended", "marketplace"));
         (await client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
-        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" }))
+        (await client.Call("POST", "/v1/members", new { name = "n", role = "viewer" }))
             .Must(HttpStatusCode.Forbidden).Problem.ShouldBe("tenant_suspended");
         await market.Sql("update billing.payer set refused_at = null");
         await Look();
@@ -191,7 +191,7 @@ public sealed class SubscriptionTests(PostgresServer postgres)
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:reactivate")).Must(HttpStatusCode.OK);
         await Look();
         (await market.State(tenant)).ShouldBe("active");
-        (await client.Call("POST", "/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).Must(HttpStatusCode.Created);
+        (await client.Call("POST", "/v1/members", new { name = "n", role = "viewer" })).Must(HttpStatusCode.Created);
 
         // Only an operator lifts an operator's suspension.
         await market.Sql("update billing.payer set refused_at = now()");

@@ -21,7 +21,7 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             await fixture.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
         }
 
-        await fixture.Post(tenant.Client, "/v1/api-keys", new { name = "second", member = "second", role = "viewer" });
+        await fixture.Post(tenant.Client, "/v1/members", new { name = "second", role = "viewer" });
         var quote = await fixture.Post(tenant.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
         await fixture.StartRun(client: tenant.Client);
         await Work(fixture, (await fixture.Claim())!);

@@ -31,6 +31,12 @@ public sealed class RequestMembersTests(PostgresServer postgres)
         Resource[] resources =
         [
             new("/v1/sites", "SiteRequest", "SiteRequest", """{"name":"base"}""", new() { ["name"] = SampleOf("\"one\"", "\"two\"") }),
+            new("/v1/members", "CreateMemberRequest", "ChangeMemberRequest", """{"name":"base","role":"viewer"}""", new()
+            {
+                ["name"] = SampleOf("\"one\"", "\"two\""),
+                ["role"] = SampleOf("\"operator\"", "\"admin\""),
+                ["state"] = SampleOf("\"disabled\"", "\"active\""),
+            }),
             new("/v1/credentials", "CreateCredentialRequest", "ChangeCredentialRequest",
                 """{"name":"base","username":"u","kind":"password","password":"p"}""", new()
             {

@@ -58,7 +58,7 @@ public sealed class SecretsCanaryTests(PostgresServer postgres)
                 400),
         };
         var apiKey =
-            (await fixture.Post(tenant.Client, "/v1/api-keys", new { name = "k", member = "m", role = "admin" }))[
+            (await fixture.Post(tenant.Client, "/v1/api-keys", new { name = "k", memberId = tenant.PrefixId("mem_") }))[
                 "secret"]!.GetValue<string>();
         var join =
             (await fixture.Post(tenant.Client, "/v1/connectors", new { name = "c9", siteId = tenant.PrefixId("sit_") }))[

@@ -108,9 +108,9 @@ internal static class OperateInvoices
         InvoiceId id, VoidInvoiceRequest request, SystemDb db, IssueInvoices issue, OperatorCaller caller, IOptions<BillingOptions> options,
         CancellationToken cancel)
     {
-        if (request.Reason.Length is < 1 or > 500)
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reason, "/reason")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return unfit;
         }
 
         if (await InvoiceHead.Find(db, id, cancel) is { State: not InvoiceState.Void } head
@@ -127,9 +127,9 @@ internal static class OperateInvoices
         InvoiceId id, RecordPaymentRequest request, SystemDb db, OperatorCaller caller, IOptions<BillingOptions> options,
         CancellationToken cancel)
     {
-        if (request.Reference.Length is < 1 or > 100)
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reference, "/reference", 100)) is { } unfit)
         {
-            return Web.Problems.Refused.At("/reference", "length", "1 to 100 characters.");
+            return unfit;
         }
 
         if (request.Amount <= Money.Zero)

@@ -117,10 +117,10 @@ internal static class OperateMetering
             return problem;
         }
 
-        if (request.AwsRecordId is { } named && (string.IsNullOrWhiteSpace(named) || named.Length > 200))
+        if (request.AwsRecordId is { } named
+            && ShownText.Refusal(ShownText.NameFaults(named, "/awsRecordId", 200)) is { } unclear)
         {
-            return Web.Problems.Refused.At(
-                "/awsRecordId", "length", "1 to 200 characters; leave it out where AWS does not hold the record.");
+            return unclear;
         }
 
         if (request.AwsRecordId is { } held)
@@ -157,9 +157,9 @@ internal static class OperateMetering
     private static async Task<Outcome<MeteringRecordView>> Parked(
         SystemDb db, MeteringRecordId id, string why, string pointer, CancellationToken cancel)
     {
-        if (why.Length is < 1 or > 1000)
+        if (ShownText.Refusal(ShownText.TextFaults(why, pointer, 1000)) is { } unfit)
         {
-            return Web.Problems.Refused.At(pointer, "length", "1 to 1000 characters.");
+            return unfit;
         }
 
         await db.Execute($"select from billing.metering_record where id = {id.Value} for no key update", cancel);

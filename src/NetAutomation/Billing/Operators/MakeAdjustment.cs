@@ -90,16 +90,8 @@ internal static class MakeAdjustment
 
     private static List<ProblemError> Faults(MakeAdjustmentRequest request)
     {
-        var faults = new List<ProblemError>();
-        if (request.Document.Length is < 1 or > 100)
-        {
-            faults.Add(new ProblemError("/document", "length", "1 to 100 characters."));
-        }
-
-        if (request.Reason.Length is < 1 or > 500)
-        {
-            faults.Add(new ProblemError("/reason", "length", "1 to 500 characters."));
-        }
+        List<ProblemError> faults =
+            [.. ShownText.TextFaults(request.Document, "/document", 100), .. ShownText.TextFaults(request.Reason, "/reason")];
 
         if ((request.Kind == Correction.Reversal) != (request.ChargeId is not null))
         {

@@ -156,10 +156,7 @@ internal static class OperateReversals
             faults.Add(new ProblemError("/to", "out_of_range", "The time ends after it begins."));
         }
 
-        if (request.Reason.Length is < 1 or > 500)
-        {
-            faults.Add(new ProblemError("/reason", "length", "1 to 500 characters."));
-        }
+        faults.AddRange(ShownText.TextFaults(request.Reason, "/reason"));
 
         if (request.TenantId is { } tenant
             && !await db.Scalar<bool>($"select exists (select from billing.account where tenant_id = {tenant.Value})", cancel))

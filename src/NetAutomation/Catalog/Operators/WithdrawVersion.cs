@@ -24,9 +24,9 @@ internal static class WithdrawVersion
     public static async Task<Results<Ok<WithdrawnVersionView>, Problem>> Handle(
         string block, string version, WithdrawVersionRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
-        if (request.Reason.Length is < 1 or > 500)
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reason, "/reason")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return unfit;
         }
 
         var (published, withdrawn) = (Wire.Name(VersionState.Published), Wire.Name(VersionState.Withdrawn));

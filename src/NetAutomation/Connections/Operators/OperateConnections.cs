@@ -153,9 +153,9 @@ internal static class OperateConnections
         SystemDb db, Locked connection, Decision decision, TenantId? tenant, OperatorCaller caller, ReconcileSignal signal,
         CancellationToken cancel)
     {
-        if (decision.Reason.Length is < 1 or > 500)
+        if (ShownText.Refusal(ShownText.TextFaults(decision.Reason, "/reason")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return unfit;
         }
 
         // The same decision again changes nothing.

@@ -59,14 +59,9 @@ public sealed record AcceptanceRule(
 
     private IEnumerable<ProblemError> Faults()
     {
-        if (Name.Length is < 1 or > 100)
+        foreach (var fault in ShownText.NameFaults(Name, "name", 100).Concat(ShownText.TextFaults(Reason, "reason")))
         {
-            yield return new ProblemError("name", "length", "1 to 100 characters.");
-        }
-
-        if (Reason.Length is < 1 or > 500)
-        {
-            yield return new ProblemError("reason", "length", "1 to 500 characters.");
+            yield return fault;
         }
 
         if (!Wire.TryValue<OwnerKind>(Owner, out var owner))

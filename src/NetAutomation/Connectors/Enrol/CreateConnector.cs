@@ -39,9 +39,9 @@ internal static class CreateConnector
         CreateConnectorRequest request, HttpContext http, Caller caller, NetAutomationDb db, AuditLog audit,
         IOptions<ConnectorsOptions> options, ServerCertificate certificate, CancellationToken cancel)
     {
-        if (request.Name.Length is < 1 or > 100)
+        if (ShownText.Refusal(ShownText.NameFaults(request.Name, "/name", 100)) is { } refused)
         {
-            return Web.Problems.Refused.At("/name", "out_of_range", "A name has 1 to 100 characters.");
+            return refused;
         }
 
         var id = ConnectorId.New();

@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Connections.Features;
-using NetAutomation.Tenants;
+using NetAutomation.Access;
 using NetAutomation.Web;
 using Problems = NetAutomation.Web.Problems;
 
@@ -9,7 +9,7 @@ namespace NetAutomation.Edge.Authenticate;
 /// Two proofs that must agree: the endpoint of the connection and the API key of the request. Every failure has the same answer; only a
 /// metric shows the reason.
 /// </summary>
-internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetrics metrics) : ICallerCheck
+internal sealed class CustomerAuthentication(KeyDirectory keys, EdgeMetrics metrics) : ICallerCheck
 {
     // A customer's VPC may have no internet access, so documents are served here. They hold no data of a tenant.
     private static readonly string[] _documents = ["/openapi", "/swagger", "/problems"];
@@ -46,11 +46,11 @@ internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetric
     private async Task<(Caller? Caller, string? Refusal)> Prove(HttpContext context, TenantId tenant, string endpoint) =>
         BearerToken.Of(context) is not { } token
         ? (null, "no_key")
-        : await tenants.ByKey(token, context.RequestAborted) switch
+        : await keys.ByKey(token, context.RequestAborted) switch
         {
             null => (null, "key_unknown"),
             var key when key.Tenant != tenant => (null, "key_of_another_tenant"),
-            var key => (new Caller(tenant, key.Key, key.Member, key.Role, endpoint, key.Suspended), null),
+            var key => (new Caller(tenant, key.Key, key.Member, key.Name, key.Role, endpoint, key.Suspended), null),
         };
 
     private Task Refuse(HttpContext context, string reason)

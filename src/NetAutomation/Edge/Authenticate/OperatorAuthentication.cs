@@ -6,26 +6,27 @@ using NetAutomation.Web;
 namespace NetAutomation.Edge.Authenticate;
 
 /// <summary>Authenticates the provider's staff by bearer key. The configuration holds hashes only.</summary>
-internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics)
+internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, TimeProvider clock)
 {
     public async Task Handle(HttpContext context, RequestDelegate next)
     {
-        if (BearerToken.Of(context) is { } token && NameOf(token) is { } name)
+        var key = BearerToken.Of(context) is { } token ? Find(token) : null;
+        if (key is not null && key.ExpiresAt > clock.GetUtcNow())
         {
-            context.Features.Set(new OperatorCaller(name));
+            context.Features.Set(new OperatorCaller(key.Name, key.Roles));
             await next(context);
             return;
         }
 
-        metrics.Unauthorized(Listener.Operator, "operator_key");
+        metrics.Unauthorized(Listener.Operator, key is null ? "operator_key" : "operator_key_expired");
         context.Response.Headers.WWWAuthenticate = "Bearer";
         await Problems.Unauthorized.With().ExecuteAsync(context);
     }
 
-    private string? NameOf(string token)
+    private OperatorKey? Find(string token)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
         return Array.Find(
-            options.CurrentValue.Keys, key => CryptographicOperations.FixedTimeEquals(Convert.FromHexString(key.Sha256), hash))?.Name;
+            options.CurrentValue.Keys, key => CryptographicOperations.FixedTimeEquals(Convert.FromHexString(key.Sha256), hash));
     }
 }

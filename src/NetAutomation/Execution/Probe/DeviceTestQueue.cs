@@ -4,7 +4,7 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Execution.Probe;
 
 /// <summary>A test that a worker has for its next devices.</summary>
-internal sealed record LeasedTest(TenantId TenantId, DeviceTestId Id, Guid Lease, ApiKeyId CreatedBy, string Member, string? EndpointId);
+internal sealed record LeasedTest(TenantId TenantId, DeviceTestId Id, Guid Lease, MemberId CreatedBy, string Member, string? EndpointId);
 
 /// <summary>
 /// Tests of devices as workers see them. A tenant has one lease at a time, whatever the process, so its connectors carry no more streams

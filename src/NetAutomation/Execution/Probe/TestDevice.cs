@@ -24,7 +24,7 @@ internal static class TestDevice
     public static async Task<Results<Ok<DeviceTestView>, Problem>> Handle(
         DeviceId id, Caller caller, DeviceTester tester, CancellationToken cancel)
     {
-        var by = new Tester(caller.Tenant, $"{caller.Key}", caller.Member, caller.EndpointId);
+        var by = new Tester(caller.Tenant, $"{caller.MemberId}", caller.Member, caller.EndpointId);
         var tested = (await tester.Test(by, [id], alone: true, _limit, cancel))[0];
         return tested switch
         {

@@ -83,7 +83,7 @@ internal static class TestDevices
         db.SendWithNext(
             $"""
             insert into execution.device_test (tenant_id, id, targets, created_by, member, endpoint_id, ends_by)
-            values ({tenant}, {id.Value}, {asked}::jsonb, {caller.Key.Value}, {caller.Member}, {caller.EndpointId}, now() + {_longest})
+            values ({tenant}, {id.Value}, {asked}::jsonb, {caller.MemberId.Value}, {caller.Member}, {caller.EndpointId}, now() + {_longest})
             """);
         Guid[] ids = [.. devices.Select(device => device.DeviceId.Value)];
         string[] names = [.. devices.Select(device => device.Name)];

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -81,12 +82,7 @@ internal sealed partial class Scrubber
     // Half characters come out of the enumeration as U+FFFD.
     private static string Clean(string text) => string.Concat(
         EscapeSequence.Replace(text, "").EnumerateRunes()
-            .Where(rune => rune.Value is '\n' or '\t' || !(Rune.IsControl(rune) || IsInvisible(rune.Value))));
-
-    // Direction overrides, zero-width characters and line separators: text that shows otherwise than it reads.
-    private static bool IsInvisible(int c) =>
-        c is '\u00AD' or '\u061C' or '\u180E' or '\uFEFF' or (>= '\u200B' and <= '\u200F') or (>= '\u2028' and <= '\u202E') or (
-            >= '\u2060' and <= '\u206F') or (>= '\uFFF9' and <= '\uFFFB');
+            .Where(rune => rune.Value is '\n' or '\t' || ShownText.IsShown(rune)));
 
     private string Masked(string text) => text.AsSpan().ContainsAny(_any)
         ? _spellings.Aggregate(text, (masked, spelling) => masked.Replace(spelling, Mask, StringComparison.Ordinal))

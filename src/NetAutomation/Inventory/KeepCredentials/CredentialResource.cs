@@ -80,7 +80,7 @@ internal static class CredentialRules
 
     public static List<ProblemError> Faults(string name, string? username, LoginKind kind, int? enableLevel, LoginSecrets? secrets)
     {
-        List<ProblemError> faults = [.. Names.Faults(name, "/name"), .. UsernameFaults(username, kind)];
+        List<ProblemError> faults = [.. ShownText.NameFaults(name, "/name"), .. UsernameFaults(username, kind)];
         if (enableLevel is not null && kind != LoginKind.Enable)
         {
             faults.Add(new ProblemError("/enableLevel", "not_of_kind", "Credentials of this kind have no such member."));

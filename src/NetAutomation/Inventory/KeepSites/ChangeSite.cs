@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Inventory.Rules;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
@@ -11,9 +10,9 @@ internal static class ChangeSite
     internal static Task<Results<Ok<SiteResource>, Problem>> Rename(SiteId id, SiteRequest body, [AsParameters] ResourceCall call) =>
         SiteResource.Rows.Change(call, id, async site =>
         {
-            if (Names.Faults(body.Name, "/name").ToList() is { Count: > 0 } faults)
+            if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } refused)
             {
-                return new Problem(Web.Problems.Refused, errors: faults);
+                return refused;
             }
 
             site.Name = body.Name;

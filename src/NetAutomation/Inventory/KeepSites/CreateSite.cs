@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory.Model;
-using NetAutomation.Inventory.Rules;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
@@ -12,9 +11,9 @@ internal static class CreateSite
     internal static async Task<Results<Created<SiteResource>, Problem>> Handle(
         SiteRequest body, [AsParameters] ResourceCall call, TimeProvider clock)
     {
-        if (Names.Faults(body.Name, "/name").ToList() is { Count: > 0 } faults)
+        if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } refused)
         {
-            return new Problem(Web.Problems.Refused, errors: faults);
+            return refused;
         }
 
         var site = new Site(call.Caller.Tenant, SiteId.New(), clock.GetUtcNow()) { Name = body.Name };

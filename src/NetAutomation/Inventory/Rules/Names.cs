@@ -2,17 +2,9 @@ using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Rules;
 
-/// <summary>Text a person gives and a log or terminal shows.</summary>
+/// <summary>Names that reach command lines.</summary>
 internal static class Names
 {
-    public static IEnumerable<ProblemError> Faults(string text, string at)
-    {
-        if (text.Length is 0 or > 128 || text.Trim() != text || text.Any(char.IsControl))
-        {
-            yield return new ProblemError(at, "pattern", "1 to 128 characters without control characters and without blanks at the ends.");
-        }
-    }
-
     /// <summary>A login name; it reaches command lines, so it holds no blank and does not start with a hyphen.</summary>
     public static IEnumerable<ProblemError> UsernameFaults(string text, string at)
     {

@@ -80,7 +80,7 @@ internal static class BuyBlock
 
         var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
         var order = new Order(
-            body.Block, version.Major, body.Kind, body.Months, price, offer?.Id, caller.Key, now,
+            body.Block, version.Major, body.Kind, body.Months, price, offer?.Id, caller.MemberId, now,
             body.Months is { } months ? now.AddMonths(months) : null, body.AutoRenew);
         await order.Write(db, caller.Tenant, cancel);
         var refused = offer is not { } charged ? null : await ledger.ChargePurchase(

@@ -4,12 +4,12 @@ using NetAutomation.Web;
 namespace NetAutomation.Purchasing.Buy;
 
 /// <summary>An order and the right it grants, as both are written.</summary>
-/// <param name="CreatedBy">The key that ordered; empty for a contract, which AWS Marketplace made.</param>
+/// <param name="CreatedBy">The member that ordered; empty for a contract, which AWS Marketplace made.</param>
 /// <param name="EndsAt">Null for good.</param>
 /// <param name="AnchorAt">From where the terms of a renewed rental are counted; null: from its start.</param>
 /// <param name="RenewalOf">The right of which this is the next term.</param>
 internal sealed record Order(
-    string Block, int Major, PurchaseKind Kind, int? Months, Money Price, PriceVersionId? PriceVersionId, ApiKeyId CreatedBy,
+    string Block, int Major, PurchaseKind Kind, int? Months, Money Price, PriceVersionId? PriceVersionId, MemberId CreatedBy,
     DateTimeOffset StartsAt, DateTimeOffset? EndsAt, bool AutoRenew = false, DateTimeOffset? AnchorAt = null,
     EntitlementId? RenewalOf = null)
 {

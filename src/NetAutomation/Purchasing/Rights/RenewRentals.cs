@@ -133,7 +133,7 @@ internal sealed partial class RenewRentals(SystemDb system, IServiceScopeFactory
     private sealed record DueRow(TenantId TenantId, EntitlementId Id, string Block);
 
     private sealed record Row(
-        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, ApiKeyId CreatedBy, DateTimeOffset? AnchorAt,
+        string Block, int Major, string? RenewalRefused, DateTimeOffset StartsAt, int Months, MemberId CreatedBy, DateTimeOffset? AnchorAt,
         bool RentedAgain)
     {
         /// <summary>From where terms are counted; a renewal that comes late begins anew.</summary>

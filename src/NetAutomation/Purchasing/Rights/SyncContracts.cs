@@ -122,7 +122,7 @@ internal sealed partial class SyncContracts(
     {
         var now = await db.Scalar<DateTimeOffset>($"select now()", cancel);
         var order = new Order(
-            block.Block, block.Major, PurchaseKind.Contract, null, Money.Zero, null, new ApiKeyId(Guid.Empty), now, until);
+            block.Block, block.Major, PurchaseKind.Contract, null, Money.Zero, null, MemberId.None, now, until);
         await order.Write(db, tenant, cancel);
         await Audit(tenant, "entitlement.granted", order.EntitlementId, until, cancel);
     }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using NetAutomation.Access;
 using NetAutomation.Connections;
 using NetAutomation.Connectors;
 using NetAutomation.Persistence;
@@ -64,8 +65,11 @@ internal static class RegistrationPage
                 "Who holds it can issue more; if it is lost, ask us for another.");
         }
 
-        var key = await ApiKeys.Issue(db, tenant, "first key", "registration", MemberRole.Admin, cancel);
-        await new AuditLog(db).Append(tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.Prefix }, cancel);
+        var admin = await Members.Add(db, tenant, "first admin", MemberRole.Admin, cancel)
+            ?? throw new InvalidOperationException("A tenant without a key has a member.");
+        var key = await ApiKeys.Issue(db, tenant, admin, "first key", cancel);
+        await new AuditLog(db).Append(
+            tenant, "registration", "buyer", null, "api_key.created", $"{key.Id}", new { key.MemberId, key.Member, key.Prefix }, cancel);
         await transaction.CommitAsync(cancel);
         return PageHtml.Page(StatusCodes.Status200OK, Guide.Key(key.Secret, progress, Facts(options, certificate, releases)));
     }

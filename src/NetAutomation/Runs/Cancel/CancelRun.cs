@@ -19,7 +19,7 @@ internal static class CancelRun
             return Web.Problems.NotFound.With();
         }
 
-        if (!await endings.Cancel(caller.Tenant, id, caller.Key.ToString(), cancel))
+        if (!await endings.Cancel(caller.Tenant, id, caller.MemberId.ToString(), cancel))
         {
             run = (await RunView.Find(db, caller.Tenant, id, cancel))!;
             if (run.Terminal || run.State == RunState.Unknown)

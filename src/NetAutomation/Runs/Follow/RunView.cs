@@ -38,7 +38,8 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="ScheduleId">The schedule that started it.</param>
 /// <param name="Occurrence">The schedule's occurrence that started the run.</param>
-/// <param name="CreatedBy">The API key that started it.</param>
+/// <param name="CreatedBy">The member that started it, or made its schedule.</param>
+/// <param name="Member">The member's name now.</param>
 /// <param name="CreatedAt">When it was accepted.</param>
 /// <param name="StartedAt">When it began to run.</param>
 /// <param name="FinishedAt">When it became final.</param>
@@ -52,8 +53,8 @@ public sealed record RunView(
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
     QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId,
     string? Occurrence,
-    ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels,
-    int Priority, string? TraceId)
+    MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
+    JsonElement Labels, int Priority, string? TraceId)
 {
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
         (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
@@ -67,7 +68,8 @@ public sealed record RunView(
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
               r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
               r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at, r.finished_at,
-              r.final_seq, r.labels, r.priority, r.trace_id, d.*
+              r.final_seq, r.labels, r.priority, r.trace_id, d.*,
+              (select name from onboarding.member m where m.tenant_id = r.tenant_id and m.id = r.created_by) as member
             from (select * from runs.run r
                   where tenant_id = {tenant.Value} {filter.Condition()} {RunFilter.When(below, $"and id < {below}")}
                   order by id desc limit {take}) r
@@ -84,14 +86,14 @@ public sealed record RunView(
         RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
         string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
         Money? Charged, string? FailureCode, string? FailureDetail, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
-        ApiKeyId CreatedBy, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
+        MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
         JsonElement Labels, int Priority, string? TraceId, long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable,
         long NotStarted, long Unknown)
     {
         public RunView View() => new(
             Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
             QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), RelaunchOf, ScheduleId, Occurrence, CreatedBy,
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), RelaunchOf, ScheduleId, Occurrence, CreatedBy, Member,
             CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
     }
 }

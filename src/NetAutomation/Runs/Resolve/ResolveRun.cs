@@ -62,9 +62,9 @@ internal static class ResolveRun
         }
 
         var outcomes = (body.Devices ?? []).ToDictionary(device => device.DeviceId, device => device.Outcome);
-        var resolution = JsonSerializer.Serialize(new { body.Verdict, body.Evidence, By = caller.Key, caller.Member }, Json.Api);
+        var resolution = JsonSerializer.Serialize(new { body.Verdict, body.Evidence, By = caller.MemberId, caller.Member }, Json.Api);
         if (!await endings.Resolve(
-            caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.Key.ToString(), cancel))
+            caller.Tenant, id, outcomes, body.Verdict == RunVerdict.Completed, resolution, caller.MemberId.ToString(), cancel))
         {
             return Problems.RunNotUnknown.With();
         }
@@ -77,12 +77,7 @@ internal static class ResolveRun
 
     private static List<ProblemError> Faults(ResolveRunRequest body, HashSet<DeviceId> unknown)
     {
-        var faults = new List<ProblemError>();
-        if (body.Evidence.Length is 0 or > 4000)
-        {
-            faults.Add(new ProblemError("/evidence", "length", "The evidence has 1 to 4,000 characters."));
-        }
-
+        List<ProblemError> faults = [.. ShownText.TextFaults(body.Evidence, "/evidence", 4000)];
         var devices = body.Devices ?? [];
         for (var i = 0; i < devices.Count; i++)
         {

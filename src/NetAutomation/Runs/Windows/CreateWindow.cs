@@ -49,9 +49,9 @@ internal static class CreateWindow
     public static async Task<Outcome<NewRecurrence>> Read(
         ResourceCall call, WindowRequest body, DateTime anchor, Evaluations evaluations, TimeProvider clock)
     {
-        if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
+        if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+            return unfit;
         }
 
         if (WindowView.Minutes(body.Duration) is not (>= 1 and <= Longest))

@@ -40,7 +40,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         }
 
         var request = (await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel)).Run;
-        var caller = new Caller(tenant, head.CreatedBy, head.Member, MemberRole.Operator, "", false);
+        var caller = new Caller(tenant, ApiKeyId.None, head.CreatedBy, head.Member, MemberRole.Operator, "", false);
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try
         {
@@ -110,5 +110,5 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         """,
         cancel);
 
-    private sealed record Head(OverlapPolicy Overlap, ApiKeyId CreatedBy, string Member, DateTimeOffset? NextAt);
+    private sealed record Head(OverlapPolicy Overlap, MemberId CreatedBy, string Member, DateTimeOffset? NextAt);
 }

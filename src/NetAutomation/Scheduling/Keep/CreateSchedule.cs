@@ -45,7 +45,7 @@ internal static class CreateSchedule
 
         var caller = call.Caller;
         var schedule = new Schedule(
-            caller.Tenant, ScheduleId.New(), caller.Key, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
+            caller.Tenant, ScheduleId.New(), caller.MemberId, caller.Member, clock.GetUtcNow(), body.Name, zone, body.Run)
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
             Last = times.Last, NextAt = body.Enabled ? times.First : null,
@@ -56,9 +56,9 @@ internal static class CreateSchedule
     /// <summary>The times, or what is wrong with them or the name. The zone is known by now.</summary>
     public static Outcome<NewRecurrence> Times(ScheduleRequest body, DateTime anchor, TimeProvider clock, EvaluationBudget budget)
     {
-        if (body.Name.Length is 0 or > 128 || body.Name.Any(char.IsControl))
+        if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } unfit)
         {
-            return Web.Problems.Refused.At("/name", "pattern", "1 to 128 characters without control characters.");
+            return unfit;
         }
 
         return Recurrence.Make(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor), clock.GetUtcNow(), budget);

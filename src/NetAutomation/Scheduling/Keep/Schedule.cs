@@ -10,9 +10,9 @@ using NetAutomation.Web.Http;
 namespace NetAutomation.Scheduling.Keep;
 
 /// <summary>A row: what the tenant asked for, and what the service adds to it.</summary>
-/// <param name="CreatedBy">The key in whose name its runs start.</param>
+/// <param name="CreatedBy">The member in whose name its runs start.</param>
 internal sealed record Schedule(
-    TenantId TenantId, ScheduleId Id, ApiKeyId CreatedBy, string Member, DateTimeOffset CreatedAt, string Name, string TimeZone,
+    TenantId TenantId, ScheduleId Id, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, string Name, string TimeZone,
     StartRunRequest Run) : ScheduleRequest(Name, Run, TimeZone), IResource<ScheduleKind>
 {
     public required DateTime Anchor { get; set; }

@@ -34,15 +34,17 @@ public enum OverlapPolicy
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
 /// <param name="NextAt">The next occurrence; null where disabled, over, or put aside as too costly.</param>
+/// <param name="CreatedBy">The member that made it, in whose name its runs start.</param>
+/// <param name="Member">The member's name then.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record ScheduleView(
     ScheduleId Id, string Name, string? Cron, string? Rrule, string TimeZone, StartRunRequest Run, MisfirePolicy Misfire,
-    OverlapPolicy Overlap, bool Enabled, DateTimeOffset? NextAt, DateTimeOffset CreatedAt)
+    OverlapPolicy Overlap, bool Enabled, DateTimeOffset? NextAt, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt)
 {
     internal static readonly Resource<ScheduleKind, Schedule, ScheduleView> Rows = new(
         "schedule", "/v1/schedules",
         row => new(
             row.Id, row.Name, row.Cron, row.Rrule, row.TimeZone!, row.Run, row.Misfire, row.Overlap, row.Enabled, row.NextAt,
-            row.CreatedAt),
+            row.CreatedBy, row.Member, row.CreatedAt),
         null, ("schedule_name", Problems.ScheduleNameTaken));
 }

@@ -31,9 +31,9 @@ internal static class OperateOffboarding
     public static async Task<Results<Accepted<OffboardingView>, Problem>> Start(
         TenantId id, OffboardTenantRequest request, SystemDb db, OperatorCaller caller, Offboard offboard, CancellationToken cancel)
     {
-        if (request.Reason.Length is < 1 or > 500)
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reason, "/reason")) is { } refused)
         {
-            return Web.Problems.Refused.At("/reason", "length", "1 to 500 characters.");
+            return refused;
         }
 
         if (await View(db, id, cancel) is null)

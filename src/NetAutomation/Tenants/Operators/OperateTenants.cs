@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
+using NetAutomation.Access;
 using NetAutomation.Billing;
 using NetAutomation.Connections;
 using NetAutomation.Persistence;
@@ -33,9 +34,8 @@ public sealed record TenantView(
     DateTimeOffset? OffboardedAt);
 
 /// <summary>Issues a key to a tenant that lost its last one.</summary>
-/// <param name="Member">The person it is for.</param>
-/// <param name="Reason">Why; it stands in the tenant's audit.</param>
-public sealed record IssueTenantKeyRequest(string Member, string Reason);
+/// <param name="RequestId">The approved request of this; it names the member and the reason.</param>
+public sealed record IssueTenantKeyRequest(OperatorRequestId RequestId);
 
 /// <summary>Who of an account may connect.</summary>
 /// <param name="Principals">ARNs of roles and users, without paths; everyone of the account where it is left out.</param>
@@ -60,6 +60,11 @@ internal static class OperateTenants
     public static async Task<Results<Ok<TenantView>, Problem>> Suspend(
         TenantId id, SuspendTenantRequest request, SystemDb db, OperatorCaller caller, Suspension suspension, CancellationToken cancel)
     {
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reason, "/reason")) is { } refused)
+        {
+            return refused;
+        }
+
         if (await Find(db, id, null, 1, cancel) is not [var tenant])
         {
             return Web.Problems.NotFound.With();
@@ -96,19 +101,28 @@ internal static class OperateTenants
     public static async Task<Results<Created<NewApiKeyView>, Problem>> IssueKey(
         TenantId id, IssueTenantKeyRequest request, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
-        if (request.Member.Length is < 1 or > 100)
-        {
-            return Web.Problems.Refused.At("/member", "length", "1 to 100 characters.");
-        }
-
         if (await Refusal(db, id, cancel) is { } refusal)
         {
             return refusal;
         }
 
-        var key = await ApiKeys.Issue(db, id, "issued by the provider", request.Member, MemberRole.Admin, cancel);
+        if ((await OperateRequests.Use(db, id, OperatorDeed.IssueKey, request.RequestId, caller, cancel))
+            .Refused(out var unapproved, out var approved))
+        {
+            return unapproved;
+        }
+
+        var name = approved.Member!;
+        var member = await Members.FindAdmin(db, id, name, cancel) ?? await Members.Add(db, id, name, MemberRole.Admin, cancel);
+        if (member is not { } admin)
+        {
+            return Web.Problems.Conflict.With("The tenant has a member of this name who is disabled or no admin: choose another name.");
+        }
+
+        var key = await ApiKeys.Issue(db, id, admin, "issued by the provider", cancel);
         await new AuditLog(db).Append(
-            caller, id, "api_key.created", $"{key.Id}", new { request.Member, request.Reason, key.Prefix }, cancel);
+            caller, id, "api_key.created", $"{key.Id}",
+            new { key.MemberId, key.Member, approved.Reason, key.Prefix, request.RequestId, approved.ApprovedBy }, cancel);
         return TypedResults.Created((string?)null, key);
     }
 

@@ -1,10 +1,15 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
+using NetAutomation.Tenants.Operators;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Tenants.Reading;
+
+/// <summary>Exports a tenant for the provider.</summary>
+/// <param name="RequestId">The approved request of this.</param>
+public sealed record ExportTenantRequest(OperatorRequestId RequestId);
 
 /// <summary>
 /// The data that a leaving customer takes along: one JSON object a line, <c>{"kind", "data"}</c>, with the data as the API's lists show it.
@@ -24,16 +29,23 @@ internal static class ExportTenant
 
     /// <summary>The same for the provider, also when the customer itself may no longer read.</summary>
     public static async Task<Results<PushStreamHttpResult, Problem>> ForOperator(
-        TenantId id, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts, HttpContext http,
-        CancellationToken cancel)
+        TenantId id, ExportTenantRequest request, NetAutomationDb db, SystemDb system, OperatorCaller caller, IEnumerable<ExportPart> parts,
+        HttpContext http, CancellationToken cancel)
     {
         if (!await system.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value})", cancel))
         {
             return Web.Problems.NotFound.With();
         }
 
-        await new AuditLog(system).Append(caller, id, "tenant.exported", $"{id}", null, cancel);
-        var reader = new Caller(id, new ApiKeyId(Guid.Empty), caller.Name, MemberRole.Viewer, "", Suspended: false);
+        if ((await OperateRequests.Use(system, id, OperatorDeed.Export, request.RequestId, caller, cancel))
+            .Refused(out var unapproved, out var approved))
+        {
+            return unapproved;
+        }
+
+        await new AuditLog(system).Append(
+            caller, id, "tenant.exported", $"{id}", new { approved.Reason, request.RequestId, approved.ApprovedBy }, cancel);
+        var reader = new Caller(id, ApiKeyId.None, MemberId.None, caller.Name, MemberRole.Viewer, "", Suspended: false);
         return Stream(new ExportSource(db, reader, http.RequestServices), parts, () => Task.FromResult(true), http);
     }
 

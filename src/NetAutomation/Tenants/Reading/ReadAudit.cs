@@ -9,8 +9,8 @@ namespace NetAutomation.Tenants.Reading;
 /// <param name="Id">The row.</param>
 /// <param name="TenantId">Whose it is.</param>
 /// <param name="At">When.</param>
-/// <param name="Principal">Key, operator or service that acted.</param>
-/// <param name="Member">The person or system behind it.</param>
+/// <param name="Principal">Id of the member, or the operator or service, that acted.</param>
+/// <param name="Member">Its name then.</param>
 /// <param name="EndpointId">The VPC endpoint it came through.</param>
 /// <param name="Action">What was done.</param>
 /// <param name="Subject">What it was done to.</param>

@@ -10,13 +10,13 @@ namespace NetAutomation.Tenants.Reading;
 /// <param name="ReadsUntil">Until when an ended tenant may read.</param>
 /// <param name="EndpointId">The VPC endpoint the connection came through.</param>
 /// <param name="KeyId">The API key.</param>
-/// <param name="Member">Whom the key was issued to.</param>
-/// <param name="Role">What the key may do.</param>
+/// <param name="MemberId">The member that the key belongs to.</param>
+/// <param name="Member">The member's name.</param>
+/// <param name="Role">What the member may do.</param>
 /// <param name="Entitlements">Blocks the tenant may run now.</param>
 public sealed record WhoAmIView(
-    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, string Member,
-    MemberRole Role,
-    IReadOnlyList<HeldBlock> Entitlements);
+    TenantId TenantId, string Name, string State, DateTimeOffset? ReadsUntil, string EndpointId, ApiKeyId KeyId, MemberId MemberId,
+    string Member, MemberRole Role, IReadOnlyList<HeldBlock> Entitlements);
 
 /// <summary>A block the tenant may run.</summary>
 /// <param name="Block">Slug of the block.</param>
@@ -39,7 +39,8 @@ internal static class WhoAmI
             tenant: caller.Tenant);
         var tenant = tenants[0];
         return TypedResults.Ok(new WhoAmIView(
-            caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.Member, caller.Role, held));
+            caller.Tenant, tenant.Name, tenant.State, tenant.ReadsUntil, caller.EndpointId, caller.Key, caller.MemberId, caller.Member,
+            caller.Role, held));
     }
 
     private sealed record Row(string Name, string State, DateTimeOffset? ReadsUntil);

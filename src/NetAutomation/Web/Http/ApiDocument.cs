@@ -113,6 +113,8 @@ internal static class ApiDocument
             }
         }
 
+        (operation.Extensions ??= new Dictionary<string, IOpenApiExtension>(StringComparer.Ordinal))["x-role"] =
+            new JsonNodeExtension(JsonValue.Create(Wire.Name(metadata.OfType<RequiredRole>().Last().Role)));
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemBody), null, cancel);
         context.Document!.AddComponent("Problem", problem);
         var reference = new OpenApiSchemaReference("Problem", context.Document);

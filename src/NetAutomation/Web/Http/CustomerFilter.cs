@@ -3,7 +3,7 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Web.Http;
 
 /// <summary>
-/// Runs every <c>/v1</c> handler as one transaction of the caller's tenant: role check, row-level security, idempotency,
+/// Runs every <c>/v1</c> handler as one transaction of the caller's tenant: row-level security, idempotency,
 /// commit before the first byte of the answer. A refusal rolls back.
 /// </summary>
 internal sealed class CustomerFilter : IEndpointFilter
@@ -13,11 +13,6 @@ internal sealed class CustomerFilter : IEndpointFilter
         var http = context.HttpContext;
         var caller = http.RequestServices.GetRequiredService<Caller>();
         var metadata = http.GetEndpoint()!.Metadata;
-        if (Forbidden(http, caller, metadata) is { } forbidden)
-        {
-            return forbidden;
-        }
-
         if (metadata.GetMetadata<OwnTransaction>() is not null)
         {
             return await next(context);
@@ -44,17 +39,5 @@ internal sealed class CustomerFilter : IEndpointFilter
         }
 
         return result;
-    }
-
-    private static Problem? Forbidden(HttpContext http, Caller caller, EndpointMetadataCollection metadata)
-    {
-        var read = HttpMethods.IsGet(http.Request.Method);
-        var required = metadata.GetMetadata<RequiredRole>()?.Role ?? (read ? MemberRole.Viewer : MemberRole.Operator);
-        if (caller.Role < required)
-        {
-            return Problems.RoleInsufficient.With($"The role {Wire.Name(required)} is needed.");
-        }
-
-        return caller.Suspended && !read && metadata.GetMetadata<AllowedWhenSuspended>() is null ? Problems.TenantSuspended.With() : null;
     }
 }

@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using NetAutomation.Tests.Support;
 
-namespace NetAutomation.Tests.Tenants;
+namespace NetAutomation.Tests.Access;
 
 public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
 {
@@ -21,20 +21,20 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         using var viewer = _service.Customer(tenant.EndpointId, secret);
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await viewer.GetStringAsync("/v1/api-keys")).ShouldNotContain(secret);
-        (await viewer.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "admin" })).StatusCode.ShouldBe(
-            HttpStatusCode.Forbidden);
+        (await viewer.PostAsJsonAsync("/v1/members", new { name = "n", role = "admin" })).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
 
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{created}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         var actions = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray()
             .Select(row => row.GetProperty("action").GetString());
-        actions.ShouldBe(["api_key.revoked", "api_key.created", "endpoint.bound"]);
+        actions.ShouldBe(["api_key.revoked", "api_key.created", "member.created", "endpoint.bound"]);
     }
 
     [Fact]
     public async Task A_repeated_request_gets_the_id_and_no_second_key()
     {
         var tenant = await _service.CreateTenant();
+        var me = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("memberId").GetString();
         using var first = Post("create-key-000001");
         var created = await (await tenant.Client.SendAsync(first)).Content.ReadFromJsonAsync<JsonElement>();
         using var second = Post("create-key-000001");
@@ -45,12 +45,10 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         problem.GetProperty("id").GetString().ShouldBe(created.GetProperty("id").GetString());
         (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/api-keys")).GetProperty("items").GetArrayLength().ShouldBe(2);
 
-        static HttpRequestMessage Post(string key)
+        HttpRequestMessage Post(string key)
         {
             var request =
-                new HttpRequestMessage(
-                    HttpMethod.Post, "/v1/api-keys")
-                { Content = JsonContent.Create(new { name = "n", member = "m", role = "viewer" }) };
+                new HttpRequestMessage(HttpMethod.Post, "/v1/api-keys") { Content = JsonContent.Create(new { name = "n", memberId = me }) };
             request.Headers.Add("Idempotency-Key", key);
             return request;
         }
@@ -98,11 +96,10 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var tenant = await _service.CreateTenant();
         var mine = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("keyId").GetString()!;
-        var soon = new { name = "n", member = "m", role = "admin", expiresAt = DateTimeOffset.UtcNow.AddHours(1) };
-        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", soon)).StatusCode.ShouldBe(HttpStatusCode.Created);
-        (await tenant.Client.PostAsJsonAsync(
-            "/v1/api-keys", soon with { expiresAt = DateTimeOffset.UtcNow.AddHours(-1) })).StatusCode.ShouldBe(
-                HttpStatusCode.UnprocessableEntity);
+        var other = await tenant.Client.NewMemberKey("admin", DateTimeOffset.UtcNow.AddHours(1));
+        (await tenant.Client.Call(
+            "POST", "/v1/api-keys", new { name = "n", memberId = other.Member, expiresAt = DateTimeOffset.UtcNow.AddHours(-1) }))
+            .Faults.ShouldBe(["/expiresAt out_of_range"]);
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.Conflict);
         await Rotate(tenant.Client, mine, new { });
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{mine}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
@@ -126,7 +123,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         (await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:suspend", new { reason = "Unpaid." })).StatusCode.ShouldBe(
             HttpStatusCode.OK);
         (await tenant.Client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await tenant.Client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role = "viewer" })).StatusCode.ShouldBe(
+        (await tenant.Client.PostAsJsonAsync("/v1/members", new { name = "n", role = "viewer" })).StatusCode.ShouldBe(
             HttpStatusCode.Forbidden);
         (await tenant.Client.DeleteAsync($"/v1/api-keys/{leaked}")).StatusCode.ShouldBe(
             HttpStatusCode.NoContent, "a leaked key is revoked at any time");
@@ -140,10 +137,10 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var tenant = await _service.CreateTenant();
         using var staff = _service.Operator();
-        var issued = await staff.PostAsJsonAsync($"/operator/v1/tenants/{tenant.Id}:issue-key", new { member = "anna", reason = "Lost." });
-        issued.StatusCode.ShouldBe(HttpStatusCode.Created);
-        using var anna =
-            _service.Customer(tenant.EndpointId, (await issued.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("secret").GetString());
+        var request = await _service.Approved(tenant.Id, new { deed = "issue_key", member = "anna", reason = "Lost." });
+        var issued = (await staff.Call("POST", $"/operator/v1/tenants/{tenant.Id}:issue-key", new { requestId = request }))
+            .Must(HttpStatusCode.Created).Json;
+        using var anna = _service.Customer(tenant.EndpointId, issued.GetProperty("secret").GetString());
         (await anna.GetFromJsonAsync<JsonElement>("/v1/me")).GetProperty("member").GetString().ShouldBe("anna");
 
         var path = $"/operator/v1/agreements/{tenant.Agreement}";
@@ -156,8 +153,10 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
 
         var audit = (await anna.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().ToList();
         audit.Select(row => row.GetProperty("action").GetString())
-            .ShouldBe(["agreement.channel_changed", "api_key.created", "endpoint.bound"]);
-        audit.SkipLast(1).ShouldAllBe(row => row.GetProperty("principal").GetString() == $"operator:{ServiceHost.OperatorName}");
+            .ShouldBe([
+                "agreement.channel_changed", "api_key.created", "operator_request.approved", "operator_request.made", "endpoint.bound"]);
+        audit.SkipLast(1).Select(row => row.GetProperty("principal").GetString()!["operator:".Length..]).ShouldBe(
+            [ServiceHost.OperatorName, ServiceHost.OperatorName, ServiceHost.SecondOperatorName, ServiceHost.OperatorName]);
     }
 
     private static async Task<JsonElement> Rotate(HttpClient client, string id, object body)
@@ -169,9 +168,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
 
     private static async Task<(string Id, string Secret)> Create(HttpClient client, string role)
     {
-        var answer = await client.PostAsJsonAsync("/v1/api-keys", new { name = "n", member = "m", role });
-        answer.StatusCode.ShouldBe(HttpStatusCode.Created);
-        var key = await answer.Content.ReadFromJsonAsync<JsonElement>();
-        return (key.GetProperty("id").GetString()!, key.GetProperty("secret").GetString()!);
+        var made = await client.NewMemberKey(role);
+        return (made.Key, made.Secret);
     }
 }

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace NetAutomation.Tenants.Keys;
+namespace NetAutomation.Access.Keys;
 
 /// <summary>An API key: 256 random bits. Only its hash is stored, which needs no salt at that length.</summary>
 internal static class KeySecret

@@ -1,15 +1,17 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Access.KeepMembers;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
-namespace NetAutomation.Tenants.Keys;
+namespace NetAutomation.Access.Keys;
 
 /// <summary>An API key without its secret.</summary>
 /// <param name="Id">The key.</param>
 /// <param name="Name">What it is for.</param>
-/// <param name="Member">The person or system it was issued to.</param>
-/// <param name="Role">What it may do.</param>
+/// <param name="MemberId">Whose it is.</param>
+/// <param name="Member">The member's name.</param>
+/// <param name="Role">What it may do: as much as its member.</param>
 /// <param name="Prefix">Start of the secret.</param>
 /// <param name="CreatedAt">When it was issued.</param>
 /// <param name="LastUsedAt">When it was last used, to the minute.</param>
@@ -18,6 +20,7 @@ namespace NetAutomation.Tenants.Keys;
 public sealed record ApiKeyView(
     ApiKeyId Id,
     string Name,
+    MemberId MemberId,
     string Member,
     MemberRole Role,
     string Prefix,
@@ -28,12 +31,10 @@ public sealed record ApiKeyView(
 
 /// <summary>Asks for an API key.</summary>
 /// <param name="Name">What it is for.</param>
-/// <param name="Member">The person or system it is for.</param>
-/// <param name="Role">What it may do.</param>
+/// <param name="MemberId">The active member it is for; the key may do what the member may.</param>
 /// <param name="ExpiresAt">When it ends by itself; never where omitted.</param>
 public sealed record CreateApiKeyRequest(
-    [property: StringLength(100)] string Name, [property: StringLength(100)] string Member, MemberRole Role,
-    DateTimeOffset? ExpiresAt = null);
+    [property: StringLength(100)] string Name, MemberId MemberId, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>Asks for a key in the place of another.</summary>
 /// <param name="OverlapSeconds">How long the old key still works beside the new one: 0 to 2592000, a day where omitted.</param>
@@ -47,12 +48,9 @@ internal static class ManageKeys
     public static async Task<Results<Created<NewApiKeyView>, Problem>> CreateApiKey(
         CreateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TimeProvider clock, CancellationToken cancel)
     {
-        foreach (var (pointer, text) in new[] { ("/name", request.Name), ("/member", request.Member) })
+        if (ShownText.Refusal(ShownText.NameFaults(request.Name, "/name", 100)) is { } refused)
         {
-            if (text.Length is < 1 or > 100)
-            {
-                return Web.Problems.Refused.At(pointer, "length", "1 to 100 characters.");
-            }
+            return refused;
         }
 
         if (request.ExpiresAt <= clock.GetUtcNow())
@@ -60,16 +58,27 @@ internal static class ManageKeys
             return Web.Problems.Refused.At("/expiresAt", "out_of_range", "The time must be in the future.");
         }
 
-        var key = await ApiKeys.Issue(db, caller.Tenant, request.Name, request.Member, request.Role, cancel, request.ExpiresAt);
+        if (!await db.Scalar<bool>(
+            $"""
+            select exists (
+              select from onboarding.member
+              where tenant_id = {caller.Tenant.Value} and id = {request.MemberId.Value} and state = 'active')
+            """,
+            cancel))
+        {
+            return Web.Problems.Refused.At("/memberId", "unknown", "There is no such active member.");
+        }
+
+        var key = await ApiKeys.Issue(db, caller.Tenant, request.MemberId, request.Name, cancel, request.ExpiresAt);
         await audit.Append(
-            caller, "api_key.created", $"{key.Id}", new { request.Name, request.Member, request.Role, key.Prefix, request.ExpiresAt },
+            caller, "api_key.created", $"{key.Id}", new { key.Name, key.MemberId, key.Member, key.Role, key.Prefix, key.ExpiresAt },
             cancel);
         return TypedResults.Created($"/v1/api-keys/{key.Id}", key);
     }
 
     /// <summary>Issues a key like another, which goes on working for a while so that every user of it can change over.</summary>
     public static async Task<Results<Created<NewApiKeyView>, Problem>> RotateApiKey(
-        ApiKeyId id, RotateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory,
+        ApiKeyId id, RotateApiKeyRequest request, NetAutomationDb db, Caller caller, AuditLog audit, KeyDirectory directory,
         CancellationToken cancel)
     {
         if (request.OverlapSeconds is < 0 or > LongestOverlap)
@@ -79,7 +88,7 @@ internal static class ManageKeys
 
         var found = await db.Query<Rotated>(
             $"""
-            select name, member, role, revoked_at is null and expires_at is null as lasts from onboarding.api_key
+            select name, member_id, revoked_at is null and expires_at is null as lasts from onboarding.api_key
             where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update
             """,
             cancel);
@@ -93,7 +102,7 @@ internal static class ManageKeys
             return Web.Problems.Conflict.With("The key was revoked, rotated before, or ends by itself.");
         }
 
-        var key = await ApiKeys.Issue(db, caller.Tenant, old.Name, old.Member, old.Role, cancel);
+        var key = await ApiKeys.Issue(db, caller.Tenant, old.MemberId, old.Name, cancel);
         var until = await db.Scalar<DateTimeOffset>(
             $"""
             update onboarding.api_key set expires_at = now() + make_interval(secs => {request.OverlapSeconds})
@@ -112,25 +121,19 @@ internal static class ManageKeys
             "api-keys",
             (below, take) => db.Query<ApiKeyView>(
                 $"""
-                select id, name, member, role, prefix, created_at, last_used_at, revoked_at, expires_at from onboarding.api_key
-                where tenant_id = {caller.Tenant.Value} and ({below}::uuid is null or id < {below}) order by id desc limit {take}
+                select k.id, k.name, m.id as member_id, m.name as member, m.role, k.prefix, k.created_at, k.last_used_at, k.revoked_at,
+                  k.expires_at
+                from onboarding.api_key k join onboarding.member m on m.tenant_id = k.tenant_id and m.id = k.member_id
+                where k.tenant_id = {caller.Tenant.Value} and ({below}::uuid is null or k.id < {below}) order by k.id desc limit {take}
                 """,
                 cancel),
             view => view.Id.Value);
 
-    /// <summary>Revokes a key. The last lasting admin key stays, since nobody could issue another.</summary>
+    /// <summary>Revokes a key. The last lasting key of an active admin stays, since nobody could issue another.</summary>
     public static async Task<Results<NoContent, Problem>> RevokeApiKey(
-        ApiKeyId id, NetAutomationDb db, Caller caller, AuditLog audit, TenantDirectory directory, CancellationToken cancel)
+        ApiKeyId id, NetAutomationDb db, Caller caller, AuditLog audit, KeyDirectory directory, CancellationToken cancel)
     {
-        // Locked together, so that two revocations cannot each leave the other's key as the last.
-        var admins = await db.Query<ApiKeyId>(
-            $"""
-            select id from onboarding.api_key
-            where tenant_id = {caller.Tenant.Value} and role = 'admin' and revoked_at is null and expires_at is null
-            order by id for update
-            """,
-            cancel);
-        if (admins is [var only] && only == id)
+        if (await LastAdmin.Is(db, caller.Tenant, null, id, cancel))
         {
             return Problems.LastAdminKey.With();
         }
@@ -151,5 +154,5 @@ internal static class ManageKeys
         return TypedResults.NoContent();
     }
 
-    private sealed record Rotated(string Name, string Member, MemberRole Role, bool Lasts);
+    private sealed record Rotated(string Name, MemberId MemberId, bool Lasts);
 }

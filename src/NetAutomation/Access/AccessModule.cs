@@ -1,0 +1,36 @@
+using NetAutomation.Access.KeepMembers;
+using NetAutomation.Access.Keys;
+using NetAutomation.Web;
+
+namespace NetAutomation.Access;
+
+/// <summary>The people and systems of a tenant, and their keys.</summary>
+internal static class AccessModule
+{
+    public static void AddAccess(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<KeyDirectory>();
+        services.AddSingleton(ExportPart.Of("member", (from, page, cancel) => ManageMembers.List(page, from.Db, cancel)));
+        services.AddSingleton(ExportPart.Of("api_key", (from, page, cancel) => ManageKeys.ListApiKeys(from.Db, from.Caller, page, cancel)));
+    }
+
+    public static void MapAccess(this ApiRoutes routes)
+    {
+        var admin = new RequiredRole(MemberRole.Admin);
+        var members = routes.Customer.MapGroup("/members").WithTags("Access");
+        members.MapGet("/", ManageMembers.List).WithName("ListMembers").WithMetadata(admin);
+        members.MapPost("/", ManageMembers.Create).WithName("CreateMember").WithMetadata(admin, new Refuses(Problems.MemberNameTaken));
+        members.MapGet("/{id}", ManageMembers.Show).WithName("ShowMember").WithMetadata(admin);
+        members.MapPatch("/{id}", ManageMembers.Change).WithName("ChangeMember")
+            .WithMetadata(admin, new AllowedWhenSuspended(), new Refuses(Problems.MemberNameTaken, Problems.LastAdmin));
+        members.MapDelete("/{id}", ManageMembers.Delete).WithName("DeleteMember").WithMetadata(admin, new Refuses(Problems.MemberInUse));
+
+        var keys = routes.Customer.MapGroup("/api-keys").WithTags("Access");
+        keys.MapGet("", ManageKeys.ListApiKeys).WithName("ListApiKeys");
+        keys.MapPost("", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(admin, new SecretOnce());
+        keys.MapPost("/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(admin, new SecretOnce());
+        keys.MapDelete("/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
+            .WithMetadata(admin, new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
+    }
+}
