@@ -63,13 +63,14 @@ internal static class TenantsModule
             .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAccount));
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
         customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
+        customer.MapGet("/limits", ShowLimits.Handle).WithName("ListLimits");
         customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction())
             .Produces<string>(200, ExportTenant.MediaType);
         customer.MapGet("/api-keys", ManageKeys.ListApiKeys).WithName("ListApiKeys");
         customer.MapPost("/api-keys", ManageKeys.CreateApiKey).WithName("CreateApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Web.Problems.LimitReached));
         customer.MapPost("/api-keys/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce());
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Web.Problems.LimitReached));
         customer.MapDelete("/api-keys/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
             .WithMetadata(
                 new RequiredRole(MemberRole.Admin), new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
@@ -77,6 +78,8 @@ internal static class TenantsModule
         var staff = routes.Operator;
         staff.MapGet("/tenants", OperateTenants.List);
         staff.MapGet("/tenants/{id}", OperateTenants.Get);
+        staff.MapGet("/tenants/{id}/limits", OperateLimits.List);
+        staff.MapPut("/tenants/{id}/limits/{limit}", OperateLimits.Put);
         staff.MapGet("/tenants/{id}/export", ExportTenant.ForOperator);
         staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
         staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Web.Http;
+using NetAutomation.Web.Rates;
 using Serilog;
 using Serilog.Formatting.Json;
 
@@ -34,6 +35,7 @@ internal static class WebModule
         services.AddExceptionHandler<RequestFaults>();
         services.AddProblemDetails();
         services.AddScoped<AuditLog>();
+        services.AddRates();
         // Exports alone: a small answer costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
         services.AddResponseCompression(
             options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));

@@ -2,11 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Edge.Authenticate;
 
 /// <summary>Authenticates the provider's staff by bearer key. The configuration holds hashes only.</summary>
-internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics)
+internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, RateLimits rates)
 {
     public async Task Handle(HttpContext context, RequestDelegate next)
     {
@@ -18,6 +19,12 @@ internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> op
         }
 
         metrics.Unauthorized(Listener.Operator, "operator_key");
+        if (rates.Failed(context) is { } often)
+        {
+            await often.ExecuteAsync(context);
+            return;
+        }
+
         context.Response.Headers.WWWAuthenticate = "Bearer";
         await Problems.Unauthorized.With().ExecuteAsync(context);
     }

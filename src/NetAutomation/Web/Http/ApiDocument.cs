@@ -137,7 +137,7 @@ internal static class ApiDocument
     {
         static ProblemType[] When(bool holds, params ProblemType[] types) => holds ? types : [];
         return [
-            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooManyRequests, Problems.Internal,
+            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.RateLimited, Problems.Internal,
             Problems.Unavailable, Problems.RoleInsufficient,
             .. When(verb != "GET", Problems.TenantSuspended),
             .. When(

@@ -1,11 +1,14 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
+using NetAutomation.Persistence;
+using NetAutomation.Web.Rates;
 using Npgsql;
 
 namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
-internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestFaults> log) : IExceptionHandler
+internal sealed partial class RequestFaults(
+    RequestForms forms, RateLimits rates, LimitMetrics metrics, TimeProvider clock, ILogger<RequestFaults> log) : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -16,7 +19,7 @@ internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestF
             return true;
         }
 
-        var problem = Of(exception, httpContext);
+        var problem = LimitReached.Of(exception, clock) is { } reached ? Counted(reached) : Of(exception, httpContext);
         if (problem.Type.Status >= 500)
         {
             var endpoint = httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
@@ -40,6 +43,12 @@ internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestF
         _ => Problems.Malformed.With(),
     };
 
+    private Problem Counted(Problem reached)
+    {
+        metrics.Refused((string)reached.Members!["limit"]!);
+        return reached;
+    }
+
     private Problem Of(Exception exception, HttpContext context) => exception switch
     {
         BadHttpRequestException { InnerException: RefusedValueException refused } =>
@@ -55,7 +64,8 @@ internal sealed partial class RequestFaults(RequestForms forms, ILogger<RequestF
         _ when exception.GetBaseException()
             is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
                 Problems.Malformed.With("A string holds U+0000."),
-        _ when Persistence.DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
+        NoConnectionException => rates.NoConnection(),
+        _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
 
