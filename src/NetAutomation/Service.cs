@@ -67,6 +67,7 @@ internal static class Service
         configure?.Invoke(builder);
 
         var app = builder.Build();
+        app.UseRates();
         app.UseWeb();
         app.UseEdge();
         var routes = app.MapApi();

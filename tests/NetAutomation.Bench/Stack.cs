@@ -79,6 +79,8 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
 
         await Finish(parts.Service, "migrate", $"--Database:Owner={Connection(_name, "postgres")}");
         _database = NpgsqlDataSource.Create(Connection(_name, "postgres"));
+        // A few customers stand for many.
+        await Sql("update web.limit_default set max = 1000000000000");
     }
 
     /// <summary>Starts a process of the service with one role and returns when it serves.</summary>
@@ -106,6 +108,11 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             "--Edge:Listeners:Registration=127.0.0.1:0",
             "--Edge:Listeners:Peer=127.0.0.1:0",
             "--Edge:TrustedPeers:0=127.0.0.1/32",
+            .. ((string[])["Endpoint", "Tenant", "Key", "Challenges"]).SelectMany(
+                rate => (string[])[$"--Rates:{rate}:PerSecond=1000000", $"--Rates:{rate}:Burst=1000000000"]),
+            "--Rates:Requests=10000",
+            "--Rates:Streams=10000",
+            "--Rates:DatabaseConnections=100",
             $"--Edge:CertificateDirectory={_folder.FullName}/{role}",
             $"--Inventory:KeyDirectory={_folder.FullName}/keys",
             "--Connectors:Listener=127.0.0.1:0",

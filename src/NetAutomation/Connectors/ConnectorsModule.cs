@@ -52,7 +52,7 @@ internal static class ConnectorsModule
     {
         var connectors = routes.Customer.MapGroup("/connectors").WithTags("Connectors");
         connectors.MapPost("", CreateConnector.Handle).WithName(nameof(CreateConnector))
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Problems.NameTaken));
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new SecretOnce(), new Refuses(Problems.NameTaken, Web.Problems.LimitReached));
         connectors.MapGet("", ShowConnectors.List).WithName("ListConnectors");
         connectors.MapGet("/{id}", ShowConnectors.One).WithName("ShowConnector");
         connectors.MapDelete("/{id}", RevokeConnector.Handle).WithName(nameof(RevokeConnector))

@@ -9,6 +9,7 @@ using NetAutomation.Edge.Proxy;
 using NetAutomation.Edge.Targets;
 using NetAutomation.Web;
 using NetAutomation.Web.Loops;
+using NetAutomation.Web.Rates;
 using NetAutomation.Web.Telemetry;
 
 namespace NetAutomation.Edge;
@@ -72,6 +73,22 @@ internal static class EdgeModule
         services.AddSingleton<EndpointTransport>(provider => listen => listen.UseEndpointIdentity(provider));
         services.AddScoped(provider => Proven<Caller>(provider));
         services.AddScoped(provider => Proven<OperatorCaller>(provider));
+    }
+
+    /// <summary>Call before anything else: what comes too often costs no more than this, and no line in the log.</summary>
+    public static void UseRates(this WebApplication app)
+    {
+        var rates = app.Services.GetRequiredService<RateLimits>();
+        app.Use((context, next) =>
+        {
+            var often = Health.IsPath(context.Request.Path) ? null : context.Features.Get<ListenerFeature>()?.Listener switch
+            {
+                Listener.Customer => rates.Endpoint(context, context.Features.Get<EndpointFeature>()?.EndpointId ?? ""),
+                Listener.Registration => rates.Visitor(context),
+                _ => null,
+            };
+            return often is null ? next(context) : often.ExecuteAsync(context);
+        });
     }
 
     /// <summary>Call after routing and before anything is mapped: it lets no request through without its listener's proof.</summary>

@@ -42,7 +42,8 @@ internal static class InventoryModule
     public static void MapInventory(this ApiRoutes routes)
     {
         var sites = routes.Customer.MapGroup("/sites").WithTags("Inventory");
-        sites.MapPost("/", CreateSite.Handle).WithName(nameof(CreateSite)).WithMetadata(new Refuses(Problems.SiteNameTaken));
+        sites.MapPost("/", CreateSite.Handle).WithName(nameof(CreateSite))
+            .WithMetadata(new Refuses(Problems.SiteNameTaken, Web.Problems.LimitReached));
         sites.MapGet("/", ReadSites.List).WithName("ListSites");
         sites.MapGet("/{id}", ReadSites.Show).WithName("ShowSite");
         sites.MapPatch("/{id}", ChangeSite.Rename).WithName(nameof(ChangeSite)).WithMetadata(new Refuses(Problems.SiteNameTaken));
@@ -50,7 +51,7 @@ internal static class InventoryModule
 
         var credentials = routes.Customer.MapGroup("/credentials").WithTags("Inventory");
         credentials.MapPost("/", CreateCredential.Handle).WithName(nameof(CreateCredential))
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.CredentialNameTaken));
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.CredentialNameTaken, Web.Problems.LimitReached));
         credentials.MapGet("/", ReadCredentials.List).WithName("ListCredentials");
         credentials.MapGet("/{id}", ReadCredentials.Show).WithName("ShowCredential");
         credentials.MapPatch("/{id}", ChangeCredential.Patch).WithName(nameof(ChangeCredential))
@@ -60,7 +61,8 @@ internal static class InventoryModule
 
         var taken = new Refuses(Problems.DeviceNameTaken, Problems.DeviceAddressTaken, Problems.DeviceInUse);
         var devices = routes.Customer.MapGroup("/devices").WithTags("Inventory");
-        devices.MapPost("/", CreateDevice.Handle).WithName(nameof(CreateDevice)).WithMetadata(taken);
+        devices.MapPost("/", CreateDevice.Handle).WithName(nameof(CreateDevice))
+            .WithMetadata(taken, new Refuses(Web.Problems.LimitReached));
         devices.MapGet("/", ReadDevices.List).WithName("ListDevices");
         devices.MapGet("/{id}", ReadDevices.Show).WithName("ShowDevice");
         devices.MapPatch("/{id}", ChangeDevice.Patch).WithName(nameof(ChangeDevice)).WithMetadata(taken);
@@ -68,6 +70,8 @@ internal static class InventoryModule
         devices.MapPost("/{id}:pin", PinDevice.Handle).WithName(nameof(PinDevice))
             .WithMetadata(new OptionalMatch(), new Refuses(Problems.DeviceInUse));
         routes.Customer.MapPost("/devices:import", ImportDevices.Handle).WithName(nameof(ImportDevices)).WithTags("Inventory")
-            .WithMetadata(new RequestSizeLimitAttribute(LargestImport), new Takes(ImportDevices.MediaType), taken);
+            .WithMetadata(
+                new RequestSizeLimitAttribute(LargestImport), new Takes(ImportDevices.MediaType), taken,
+                new Refuses(Web.Problems.LimitReached));
     }
 }

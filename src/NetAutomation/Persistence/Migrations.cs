@@ -62,6 +62,7 @@ internal static partial class Migrations
         }
 
         await CompareFunctions(connection, cancel);
+        await WriteLimits(connection, cancel);
         await transaction.CommitAsync(cancel);
         return [.. migrations.Concat(functions).Select(script => script.Name)];
     }
@@ -109,6 +110,21 @@ internal static partial class Migrations
         }
 
         await Run(connection, "delete from web.schema_migration where name like 'function %' and name <> all ($1)", cancel, [names]);
+    }
+
+    /// <summary>The triggers that count read the defaults, whose one place is <see cref="Limits"/>.</summary>
+    private static async Task WriteLimits(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        string[] names = [.. Limits.All.Select(limit => limit.Name)];
+        long[] most = [.. Limits.All.Select(limit => limit.Default)];
+        await Run(
+            connection,
+            """
+            insert into web.limit_default (name, max) select * from unnest($1::text[], $2::bigint[])
+            on conflict (name) do update set max = excluded.max
+            """,
+            cancel, names, most);
+        await Run(connection, "delete from web.limit_default where name <> all ($1)", cancel, [names]);
     }
 
     private static async Task Apply(NpgsqlConnection connection, Script script, CancellationToken cancel)

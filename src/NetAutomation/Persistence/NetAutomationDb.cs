@@ -10,6 +10,7 @@ namespace NetAutomation.Persistence;
 internal class NetAutomationDb : DbContext
 {
     private TenantId? _tenant;
+    private DatabaseBudget? _budget;
 
     public NetAutomationDb(DbContextOptions<NetAutomationDb> options)
         : base(options)
@@ -105,6 +106,30 @@ internal class NetAutomationDb : DbContext
         }
 
         return base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
+    }
+
+    /// <summary>Takes a connection from the budget, unless it has one. The budget gets it back when the connection is closed.</summary>
+    internal async ValueTask Spend(DatabaseBudget budget, CancellationToken cancel)
+    {
+        if (_budget is null)
+        {
+            await budget.Take(cancel);
+            _budget = budget;
+        }
+    }
+
+    internal void GiveBack() => Interlocked.Exchange(ref _budget, null)?.Return();
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        GiveBack();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        GiveBack();
     }
 
     protected override void OnModelCreating(ModelBuilder modelBuilder) =>

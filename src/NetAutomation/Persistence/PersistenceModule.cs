@@ -37,21 +37,23 @@ internal static class PersistenceModule
         services.AddKeyedSingleton("system", (_, _) => Source(options.System));
         // The options are made only once, not for every request.
         services.AddDbContext<NetAutomationDb>(
-            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("app")),
+            (provider, context) => Configure(context, provider, "app"),
             optionsLifetime: ServiceLifetime.Singleton);
         services.AddDbContext<SystemDb>(
-            (provider, context) => Configure(context, provider.GetRequiredKeyedService<NpgsqlDataSource>("system")),
+            (provider, context) => Configure(context, provider, "system"),
             optionsLifetime: ServiceLifetime.Singleton);
         services.AddHostedService<SchemaCheck>();
     }
 
     public static NpgsqlDataSource Source(string connection) => NpgsqlDataSource.Create(Defaults + connection);
 
-    private static void Configure(DbContextOptionsBuilder context, NpgsqlDataSource source) =>
-        context.UseNpgsql(source).UseSnakeCaseNamingConvention().AddInterceptors(DeferredStatements.Interceptor)
+    private static void Configure(DbContextOptionsBuilder context, IServiceProvider provider, string role) =>
+        context.UseNpgsql(provider.GetRequiredKeyedService<NpgsqlDataSource>(role)).UseSnakeCaseNamingConvention()
+            .AddInterceptors(DeferredStatements.Interceptor, new DatabaseBudget.Interceptor(provider.GetService<IHttpContextAccessor>()))
             .UseQueryTrackingBehavior(QueryTrackingBehavior.TrackAll).ConfigureWarnings(warnings => warnings
             // A refused write is often an answer (409); what is not is logged where the request fails.
-            .Log((RelationalEventId.CommandError, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
+            .Log((RelationalEventId.CommandError, LogLevel.Debug), (RelationalEventId.TransactionError, LogLevel.Debug),
+                (RelationalEventId.ConnectionError, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
             .Ignore(CoreEventId.ManyServiceProvidersCreatedWarning));
 
     private sealed class SchemaCheck([FromKeyedServices("system")] NpgsqlDataSource source) : IHostedService

@@ -46,7 +46,7 @@ internal static class RunsModule
         var group = routes.Customer.MapGroup("").WithTags("Runs");
         ProblemType[] starting =
             [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
-                Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift];
+                Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift, Web.Problems.LimitReached];
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
@@ -77,7 +77,8 @@ internal static class RunsModule
             .WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
 
         var windows = routes.Customer.MapGroup("/windows").WithTags("Windows");
-        windows.MapPost("/", CreateWindow.Handle).WithName(nameof(CreateWindow)).WithMetadata(new Refuses(Problems.WindowNameTaken));
+        windows.MapPost("/", CreateWindow.Handle).WithName(nameof(CreateWindow))
+            .WithMetadata(new Refuses(Problems.WindowNameTaken, Web.Problems.LimitReached));
         windows.MapGet("/", ReadWindows.List).WithName("ListWindows");
         windows.MapGet("/{id}", ReadWindows.Show).WithName("ShowWindow");
         windows.MapPatch("/{id}", ChangeWindow.Patch).WithName(nameof(ChangeWindow)).WithMetadata(new Refuses(Problems.WindowNameTaken));

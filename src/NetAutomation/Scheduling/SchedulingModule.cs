@@ -24,7 +24,8 @@ internal static class SchedulingModule
     {
         var schedules = routes.Customer.MapGroup("/schedules").WithTags("Schedules");
         var refuses = new Refuses([.. RunLauncher.PlanRefusals, Problems.ScheduleNameTaken]);
-        schedules.MapPost("/", CreateSchedule.Handle).WithName(nameof(CreateSchedule)).WithMetadata(refuses);
+        schedules.MapPost("/", CreateSchedule.Handle).WithName(nameof(CreateSchedule))
+            .WithMetadata(refuses, new Refuses(Web.Problems.LimitReached));
         schedules.MapGet("/", ReadSchedules.List).WithName("ListSchedules");
         schedules.MapGet("/{id}", ReadSchedules.Show).WithName("ShowSchedule");
         schedules.MapPatch("/{id}", ChangeSchedule.Patch).WithName(nameof(ChangeSchedule)).WithMetadata(refuses);

@@ -23,7 +23,6 @@ internal sealed record Claimant(TenantId Tenant, string Principal, string Member
 /// </summary>
 internal static class AccountChallenges
 {
-    private const int MostAccounts = 50;
     private static readonly TimeSpan _life = TimeSpan.FromMinutes(15);
 
     /// <summary>
@@ -44,13 +43,14 @@ internal static class AccountChallenges
             return Problems.AccountKnown.With();
         }
 
-        var others = await db.Scalar<long>(
+        // Two at once must not both take the last place.
+        db.SendWithNext($"select web.take({tenant}, 'aws_accounts', 0)");
+        if (await db.Scalar<bool>(
             $"""
-            select (select count(*) from onboarding.tenant_account where tenant_id = {tenant} and active)
-                 + (select count(*) from onboarding.account_challenge where tenant_id = {tenant} and account <> {account})
+            select used - (select count(*) from onboarding.account_challenge where tenant_id = {tenant} and account = {account}) >= max
+            from web.limits({tenant}) where name = 'aws_accounts'
             """,
-            cancel);
-        if (others >= MostAccounts)
+            cancel))
         {
             return Problems.TooManyAccounts.With();
         }

@@ -61,6 +61,7 @@ internal static class TenantsModule
             .WithMetadata(new RequiredRole(MemberRole.Admin), new Unconditional(), new Refuses(Problems.LastAccount));
         customer.MapGet("/audit", ReadAudit.ListAudit).WithName("ListAudit");
         customer.MapGet("/feed", ReadFeed.Handle).WithName("ReadFeed").WithMetadata(new OwnTransaction());
+        customer.MapGet("/limits", ShowLimits.Handle).WithName("ListLimits");
         customer.MapGet("/export", ExportTenant.Handle).WithName("ExportTenant").WithMetadata(new OwnTransaction())
             .Produces<string>(200, ExportTenant.MediaType);
 
@@ -72,6 +73,8 @@ internal static class TenantsModule
         staff.MapGet("/requests", OperateRequests.List);
         staff.MapGet("/requests/{id}", OperateRequests.Get);
         staff.MapPost("/requests/{id}:approve", OperateRequests.Approve);
+        staff.MapGet("/tenants/{id}/limits", OperateLimits.List);
+        staff.MapPut("/tenants/{id}/limits/{limit}", OperateLimits.Put);
         staff.MapPost("/tenants/{id}:suspend", OperateTenants.Suspend);
         staff.MapPost("/tenants/{id}:reactivate", OperateTenants.Reactivate);
         staff.MapPost("/tenants/{id}:offboard", OperateOffboarding.Start);

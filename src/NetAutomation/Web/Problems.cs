@@ -30,7 +30,7 @@ internal static class Problems
     public static readonly ProblemType CursorMismatch = new("cursor_mismatch", 422, "The cursor belongs to another list or other filters");
     public static readonly ProblemType PreconditionRequired =
         new("precondition_required", 428, "If-Match with the resource's ETag is required");
-    public static readonly ProblemType TooManyRequests = new("too_many_requests", 429, "Too many requests");
+    public static readonly ProblemType RateLimited = new("rate_limited", 429, "More at a time than the limit allows: try again later");
     public static readonly ProblemType Internal = new("internal_error", 500, "The service failed; the trace id names the failure");
     public static readonly ProblemType Unavailable = new("unavailable", 503, "The service cannot answer now");
 }

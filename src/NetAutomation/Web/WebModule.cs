@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
 using NetAutomation.Web.Telemetry;
+using NetAutomation.Web.Rates;
 using Serilog;
 using Serilog.Formatting.Json;
 
@@ -37,6 +38,7 @@ internal static class WebModule
         services.AddProblemDetails();
         services.AddScoped<AuditLog>().AddScoped<Evaluations>();
         services.AddInstruments<EvaluationMetrics>();
+        services.AddRates();
         // Exports alone: a small answer costs more to compress than to send, a stream of events would wait, and a log is read by ranges.
         services.AddResponseCompression(
             options => (options.EnableForHttps, options.MimeTypes) = (true, ["text/csv", "application/x-ndjson"]));

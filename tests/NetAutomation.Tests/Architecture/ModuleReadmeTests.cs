@@ -14,7 +14,7 @@ public sealed partial class ModuleReadmeTests
 
     // Sections of the configuration that no type is named for.
     private static readonly string[] _sections =
-        ["Cell", "Database", "Metering", "Onboarding", "Operator", "Serilog", "Targets", "Telemetry"];
+        ["Cell", "Database", "Metering", "Onboarding", "Operator", "Rates", "Serilog", "Targets", "Telemetry"];
     private static readonly string[] _headings = ["## Vocabulary", "## Ownership", "## Invariants", "## Not promised"];
     private static readonly Type[] _types =
         [.. new[] { typeof(Money), typeof(TunnelProtocol), typeof(ModuleReadmeTests) }.SelectMany(type => type.Assembly.GetTypes())];

@@ -15,6 +15,7 @@ using NetAutomation.Connectors.Links;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 using Npgsql;
 using OpenTelemetry.Metrics;
 
@@ -114,6 +115,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddLogging();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
+        builder.Services.AddRates();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         builder.Services.AddSingleton<IDialGate>(Gate);
         builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));

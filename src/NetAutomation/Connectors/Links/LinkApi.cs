@@ -7,13 +7,14 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Peers;
 using NetAutomation.Tunnel;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>The calls of connectors, on their own listener.</summary>
 internal sealed partial class LinkApi(
     LinkHub hub, LinkStore store, PeerIdentity self, ServerCertificate certificate, IDialGate gate,
-    ConnectorReleases releases, IOptions<ConnectorsOptions> options, TimeProvider clock, ILogger<LinkApi> log)
+    ConnectorReleases releases, RateLimits rates, IOptions<ConnectorsOptions> options, TimeProvider clock, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
 
@@ -31,9 +32,15 @@ internal sealed partial class LinkApi(
     // The nonce lives on the connection, so it is good for this connection and this process alone.
     private async Task GiveChallenge(HttpContext http)
     {
-        if (await EndpointBindings.TenantOf(http) is null)
+        if (await EndpointBindings.TenantOf(http) is not var (_, endpoint))
         {
             Refuse(http, StatusCodes.Status403Forbidden, RefusalReasons.Endpoint);
+            return;
+        }
+
+        if (rates.Challenge(endpoint) is not null)
+        {
+            Refuse(http, StatusCodes.Status503ServiceUnavailable, RefusalReasons.Draining);
             return;
         }
 

@@ -2,11 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Edge.Authenticate;
 
 /// <summary>Authenticates the provider's staff by bearer key. The configuration holds hashes only.</summary>
-internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, TimeProvider clock)
+internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, RateLimits rates, TimeProvider clock)
 {
     public async Task Handle(HttpContext context, RequestDelegate next)
     {
@@ -19,6 +20,12 @@ internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> op
         }
 
         metrics.Unauthorized(Listener.Operator, key is null ? "operator_key" : "operator_key_expired");
+        if (rates.Failed(context) is { } often)
+        {
+            await often.ExecuteAsync(context);
+            return;
+        }
+
         context.Response.Headers.WWWAuthenticate = "Bearer";
         await Problems.Unauthorized.With().ExecuteAsync(context);
     }

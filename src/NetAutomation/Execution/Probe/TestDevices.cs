@@ -14,8 +14,6 @@ public sealed record TestDevicesRequest(Targets Targets);
 
 internal static class TestDevices
 {
-    /// <summary>Tests that a tenant may have open.</summary>
-    public const int MostOpen = 5;
     private static readonly TimeSpan _longest = TimeSpan.FromHours(2);
     private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
     private static readonly Task _never = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously).Task;
@@ -33,14 +31,12 @@ internal static class TestDevices
         }
 
         // Two at once must not both take the last place.
-        db.SendWithNext($"select pg_advisory_xact_lock(hashtextextended({$"device-tests/{caller.Tenant}"}, 0))");
-        var open = await db.Scalar<int>(
-            $"select count(*)::int from execution.device_test where tenant_id = {caller.Tenant.Value} and finished_at is null", cancel);
-        if (open >= MostOpen)
-        {
-            return Web.Problems.LimitReached.With($"{MostOpen} tests of devices may be open at a time.");
-        }
-
+        db.SendWithNext($"select web.take({caller.Tenant.Value}, 'device_tests', 0)");
+        db.SendWithNext(
+            $"""
+            select web.refuse_above({caller.Tenant.Value}, 'device_tests', count(*), 1)
+            from execution.device_test where tenant_id = {caller.Tenant.Value} and finished_at is null
+            """);
         var id = DeviceTestId.New();
         Insert(db, caller, id, body.Targets, devices);
         await audit.Append(caller, "device_test.started", $"{id}", new { Devices = devices.Length }, cancel);

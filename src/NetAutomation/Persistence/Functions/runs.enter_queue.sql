@@ -1,5 +1,16 @@
+-- A new run is refused here where the queue is full or the month's output is used up. Transactions that take the last places together are
+-- told apart at their commits, by runs.count_queued. A run that comes back, because its worker was lost, is never refused.
 create or replace function runs.enter_queue() returns trigger language plpgsql as $$
+declare o record;
 begin
+  if tg_op = 'INSERT' then
+    select * into o from runs.output(new.tenant_id);
+    perform web.refuse_above(new.tenant_id, 'queued_runs', o.queued, 1);
+    perform web.refuse_above(new.tenant_id, 'event_rows', o.event_rows, 1);
+    perform web.refuse_above(new.tenant_id, 'artifact_bytes', o.artifact_bytes, 1);
+  else
+    update runs.tenant_quota set left_queue = left_queue - 1 where tenant_id = new.tenant_id;
+  end if;
   insert into runs.queue (tenant_id, run_id, priority, created_at, exclusive)
     values (new.tenant_id, new.id, new.priority, new.created_at, new.writes);
   return null;

@@ -31,5 +31,8 @@ begin
     update runs.tenant_quota set running = running - 1 where tenant_id = p_tenant;
     update runs.attempt set ended_at = now(), ending = p_to where tenant_id = p_tenant and run_id = p_run and attempt = r.attempt;
   end if;
+  if ends then
+    perform runs.count_output(p_tenant, p_run, r.last_seq + steps);
+  end if;
   return r.last_seq + steps;
 end $$;

@@ -44,7 +44,7 @@ internal static class FollowRun
         }
 
         var news = signals.News(id);
-        if ((await Read(db, caller.Tenant, id, after, cancel)).Refused(out var problem, out var page))
+        if ((await Read(db, http, caller.Tenant, id, after, cancel)).Refused(out var problem, out var page))
         {
             return problem;
         }
@@ -107,7 +107,7 @@ internal static class FollowRun
 
             // The caller is proven again: a dead binding or key ends the stream.
             news = signals.News(id);
-            if (!await check.StillValid(http) || (await Read(db, caller.Tenant, id, after, cancel)).Refused(out _, out page))
+            if (!await check.StillValid(http) || (await Read(db, http, caller.Tenant, id, after, cancel)).Refused(out _, out page))
             {
                 return Results.Empty;
             }
@@ -115,16 +115,29 @@ internal static class FollowRun
     }
 
     private static async Task<Outcome<RunEventPage>> Read(
-        NetAutomationDb db, TenantId tenant, RunId id, long after, CancellationToken cancel)
+        NetAutomationDb db, HttpContext http, TenantId tenant, RunId id, long after, CancellationToken cancel)
     {
-        await _reads.WaitAsync(cancel);
+        // Before the place among all readers, where a tenant that waits for its own connections would keep the others waiting.
+        if (http.Features.Get<DatabaseBudget>() is { } budget)
+        {
+            await db.Spend(budget, cancel);
+        }
+
         try
         {
-            return await RunEvents.Read(db, tenant, id, after, cancel);
+            await _reads.WaitAsync(cancel);
+            try
+            {
+                return await RunEvents.Read(db, tenant, id, after, cancel);
+            }
+            finally
+            {
+                _reads.Release();
+            }
         }
         finally
         {
-            _reads.Release();
+            db.GiveBack();
         }
     }
 

@@ -44,6 +44,8 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try
         {
+            // A place in the queue that another run takes is noticed here, not at the commit.
+            db.SendWithNext($"set constraints runs.count_queued immediate");
             var started = await launcher.Start(caller, request, new RunOrigin(id, Recurrence.Name(at)), cancel);
             if (started.Problem is { } problem)
             {
@@ -54,6 +56,11 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
             {
                 await Close(tenant, id, at, "started", await Closed(tenant, started.Value, cancel), started.Value.Value, cancel);
             }
+        }
+        catch (Exception fault) when (LimitReached.Of(fault, clock) is { } full)
+        {
+            await transaction.RollbackToSavepointAsync(Unstarted, cancel);
+            await Refuse(tenant, id, at, full, head, cancel);
         }
         catch (DeferredStatementException fault) when (fault.Refusal.ConstraintName == "run_occurrence")
         {

@@ -3,10 +3,10 @@ using System.Buffers.Text;
 using System.ComponentModel;
 using System.Security.Cryptography;
 using System.Text.Json;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Tenants.Reading;
 
@@ -34,18 +34,14 @@ public sealed record FeedPage(IReadOnlyList<FeedEvent> Items, string Next);
 internal static class ReadFeed
 {
     private const int Most = 200;
-    private const int MostWaiting = 10;
     private const string Now = "now";
     private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _rarely = TimeSpan.FromSeconds(3);
 
-    // Each waiting reader reads the database again and again.
-    private static readonly PartitionedRateLimiter<TenantId> _waiting = PartitionedRateLimiter.Create<TenantId, TenantId>(
-        tenant => RateLimitPartition.GetConcurrencyLimiter(tenant, _ => new() { PermitLimit = MostWaiting, QueueLimit = 0 }));
-
     /// <summary>Events after a position. With <c>wait</c>, the answer comes when there is one or the time is over.</summary>
     public static async Task<Results<Ok<FeedPage>, Problem>> Handle(
         NetAutomationDb db, Caller caller, ICallerCheck check, IHostApplicationLifetime life, TimeProvider clock, HttpContext http,
+        RateLimits rates,
         [AsParameters] WaitQuery query, CancellationToken cancel,
         [Description(
             "Where to go on: the last answer's next; \"now\" skips what can be read already; from the beginning where omitted.")]
@@ -68,13 +64,10 @@ internal static class ReadFeed
             return Web.Problems.CursorMismatch.With();
         }
 
-        using var place = wait > TimeSpan.Zero ? _waiting.AttemptAcquire(caller.Tenant) : null;
-        if (place is { IsAcquired: false })
+        using var place = wait > TimeSpan.Zero ? rates.UseOf(caller.Tenant).Enter(AtATime.FeedReaders) : null;
+        if (wait > TimeSpan.Zero && place is null)
         {
-            return new Problem(Web.Problems.TooManyRequests, $"At most {MostWaiting} requests of a tenant may wait at once.")
-            {
-                RetryAfter = wait
-            };
+            return rates.Full(AtATime.FeedReaders);
         }
 
         var until = clock.GetUtcNow() + wait;

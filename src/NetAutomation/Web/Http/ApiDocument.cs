@@ -139,7 +139,7 @@ internal static class ApiDocument
     {
         static ProblemType[] When(bool holds, params ProblemType[] types) => holds ? types : [];
         return [
-            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooCostly, Problems.TooManyRequests,
+            Problems.Malformed, Problems.Unauthorized, Problems.NotFound, Problems.Refused, Problems.TooCostly, Problems.RateLimited,
             Problems.Internal, Problems.Unavailable, Problems.RoleInsufficient,
             .. When(verb != "GET", Problems.TenantSuspended),
             .. When(

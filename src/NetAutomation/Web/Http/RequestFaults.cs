@@ -2,13 +2,15 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using NetAutomation.Persistence;
 using NetAutomation.Web.Evaluation;
+using NetAutomation.Web.Rates;
 using Npgsql;
 
 namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
 internal sealed partial class RequestFaults(
-    RequestForms forms, EvaluationMetrics evaluations, ILogger<RequestFaults> log) : IExceptionHandler
+    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitMetrics limits, TimeProvider clock, ILogger<RequestFaults> log)
+    : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -19,7 +21,7 @@ internal sealed partial class RequestFaults(
             return true;
         }
 
-        var problem = Of(exception, httpContext);
+        var problem = LimitReached.Of(exception, clock) is { } reached ? Counted(reached) : Of(exception, httpContext);
         if (problem.Type.Status >= 500)
         {
             var endpoint = httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
@@ -43,6 +45,12 @@ internal sealed partial class RequestFaults(
         _ => Problems.Malformed.With(),
     };
 
+    private Problem Counted(Problem reached)
+    {
+        limits.Refused((string)reached.Members!["limit"]!);
+        return reached;
+    }
+
     private Problem Of(Exception exception, HttpContext context) => exception switch
     {
         BadHttpRequestException { InnerException: RefusedValueException refused } =>
@@ -60,6 +68,7 @@ internal sealed partial class RequestFaults(
                 Problems.Malformed.With("A string holds U+0000."),
         TooCostlyException costly => costly.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
+        NoConnectionException => rates.NoConnection(),
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };

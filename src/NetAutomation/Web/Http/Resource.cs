@@ -124,11 +124,13 @@ internal sealed class Resource<TKind, TRow, TView>(
     }
 
     /// <summary>Null where it is saved. Deferred constraints are checked now, not at the commit.</summary>
-    public async Task<Problem?> Save(NetAutomationDb db, CancellationToken cancel)
+    /// <param name="rest">Further writes, whose refusals are the same.</param>
+    public async Task<Problem?> Save(NetAutomationDb db, CancellationToken cancel, Func<Task>? rest = null)
     {
         try
         {
             await db.SaveChangesAsync(cancel);
+            await (rest?.Invoke() ?? Task.CompletedTask);
             await db.Execute($"set constraints all immediate", cancel);
             return null;
         }

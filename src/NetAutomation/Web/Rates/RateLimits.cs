@@ -1,0 +1,123 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+
+namespace NetAutomation.Web.Rates;
+
+/// <summary>A limit on how often or how much at a time, and how much of it is used in this process.</summary>
+/// <param name="WindowSeconds">In which as much becomes free again; null for what is under way at a time.</param>
+internal sealed record RateUse(string Name, long Max, long Used, string Unit, int? WindowSeconds);
+
+/// <summary>
+/// The rates of this process, in memory: looking at them costs no database. Whoever is refused here is told when to come back, and is
+/// counted.
+/// </summary>
+internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider clock, LimitMetrics metrics)
+{
+    private const string DatabaseConnections = "database_connections";
+    private readonly TokenBuckets<string> _endpoints = new("endpoint_requests", options.Value.Endpoint, clock);
+    private readonly TokenBuckets<TenantId> _tenants = new("tenant_requests", options.Value.Tenant, clock);
+    private readonly TokenBuckets<string> _keys = new("key_requests", options.Value.Key, clock);
+    private readonly TokenBuckets<string> _failures = new("failed_authentications", options.Value.FailedAuthentications, clock);
+    private readonly TokenBuckets<string> _challenges = new("connector_challenges", options.Value.Challenges, clock);
+    private readonly TokenBuckets<string> _visitors = new("visitor_requests", options.Value.Visitors, clock);
+    private readonly TokenBuckets<TenantId> _steps = new("evaluation_steps", options.Value.EvaluationSteps, clock);
+    private readonly ConcurrentDictionary<TenantId, TenantUse> _uses = new();
+
+    /// <summary>A request through an endpoint; null where it may go on.</summary>
+    public Problem? Endpoint(HttpContext context, string endpoint) => Take(context, _endpoints, endpoint);
+
+    /// <summary>A request through an endpoint of this tenant.</summary>
+    public Problem? Tenant(HttpContext context, TenantId tenant) => Take(context, _tenants, tenant);
+
+    /// <summary>A connector behind an endpoint asks for a challenge; null where it may have one.</summary>
+    public Problem? Challenge(string endpoint) => Take(_challenges.Of(endpoint), _challenges.Name);
+
+    /// <summary>A request of an address that proves nothing.</summary>
+    public Problem? Visitor(HttpContext context) => Take(_visitors.Of(Address(context)), _visitors.Name);
+
+    /// <summary>
+    /// Before a key is looked up. One that was right lately takes from its own bucket. Any other takes from those for failures of its
+    /// endpoint, until <see cref="Proven"/> gives that back, so that guesses cost a bounded number of look-ups.
+    /// </summary>
+    /// <param name="hash">Of the key; null where the request has none.</param>
+    public Problem? Attempt(HttpContext context, string endpoint, string? hash) => hash is not null && _keys.Find(hash) is not null
+        ? Take(context, _keys, hash) : Take(_failures.Of(endpoint), _failures.Name);
+
+    /// <summary>The key is right.</summary>
+    public Problem? Proven(HttpContext context, string endpoint, string hash)
+    {
+        if (RateFields.Of(context).Buckets.Any(each => each.Name == _keys.Name))
+        {
+            return null;
+        }
+
+        _failures.Of(endpoint).Return(1);
+        return Take(context, _keys, hash);
+    }
+
+    /// <summary>The key is not right, or not any more.</summary>
+    public void Refuted(string? hash)
+    {
+        if (hash is not null)
+        {
+            _keys.Remove(hash);
+        }
+    }
+
+    /// <summary>A failed authentication at a listener without endpoints.</summary>
+    public Problem? Failed(HttpContext context) => Take(_failures.Of(Address(context)), _failures.Name);
+
+    /// <summary>Steps of an evaluation, before or after they are done; null where the tenant had them left.</summary>
+    public Problem? Evaluate(TenantId tenant, long steps) => Take(_steps.Of(tenant), _steps.Name, steps);
+
+    /// <summary>What the tenant has under way in this process.</summary>
+    public TenantUse UseOf(TenantId tenant) => _uses.GetOrAdd(tenant, _ => new TenantUse(options.Value));
+
+    /// <summary>The refusal of one more at a time.</summary>
+    public Problem Full(AtATime kind) => Refusal(Wire.Name(kind), options.Value.Most(kind), TimeSpan.FromSeconds(1));
+
+    /// <summary>The refusal of a request that found no database connection of its tenant free.</summary>
+    public Problem NoConnection() => Refusal(DatabaseConnections, options.Value.DatabaseConnections, TimeSpan.FromSeconds(1));
+
+    /// <summary>The limits of a tenant, those of its buckets as this request found them.</summary>
+    public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant)
+    {
+        var use = UseOf(tenant);
+        foreach (var (name, bucket) in RateFields.Of(context).Buckets.Append((_steps.Name, _steps.Of(tenant))))
+        {
+            yield return new(
+                name, bucket.Rate.Burst, bucket.Rate.Burst - bucket.State.Left, name == _steps.Name ? "step" : "request",
+                bucket.Rate.WindowSeconds);
+        }
+
+        foreach (var kind in Enum.GetValues<AtATime>())
+        {
+            yield return new(Wire.Name(kind), options.Value.Most(kind), use.Used(kind), "request", null);
+        }
+
+        yield return new(DatabaseConnections, options.Value.DatabaseConnections, use.Connections.Used, "connection", null);
+    }
+
+    private static string Address(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
+
+    private Problem? Take<TKey>(HttpContext context, TokenBuckets<TKey> buckets, TKey key)
+        where TKey : notnull
+    {
+        var bucket = buckets.Of(key);
+        RateFields.Of(context).Add(buckets.Name, bucket);
+        return Take(bucket, buckets.Name);
+    }
+
+    private Problem? Take(TokenBucket bucket, string name, long tokens = 1) =>
+        bucket.Take(tokens, out var wait) ? null : Refusal(name, bucket.Rate.Burst, wait);
+
+    private Problem Refusal(string name, long max, TimeSpan wait)
+    {
+        metrics.Refused(name);
+        return new Problem(Problems.RateLimited, $"The limit {name} is {max}, and all are used.")
+        {
+            RetryAfter = wait > TimeSpan.FromSeconds(1) ? wait : TimeSpan.FromSeconds(1),
+            Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["limit"] = name, ["max"] = max },
+        };
+    }
+}

@@ -1,0 +1,52 @@
+using NetAutomation.Persistence;
+
+namespace NetAutomation.Web.Rates;
+
+/// <summary>What one tenant has under way in this process.</summary>
+internal sealed class TenantUse(RatesOptions limits)
+{
+    private int _requests;
+    private int _streams;
+    private int _readers;
+
+    public DatabaseBudget Connections { get; } =
+        new(limits.DatabaseConnections, TimeSpan.FromSeconds(limits.ConnectionWaitSeconds));
+
+    /// <summary>Takes a place; null where all are taken. Dispose when it is over.</summary>
+    public IDisposable? Enter(AtATime kind)
+    {
+        ref var count = ref Count(kind);
+        if (Interlocked.Increment(ref count) <= limits.Most(kind))
+        {
+            return new Place(this, kind);
+        }
+
+        Interlocked.Decrement(ref count);
+        return null;
+    }
+
+    public int Used(AtATime kind) => Volatile.Read(ref Count(kind));
+
+    private ref int Count(AtATime kind)
+    {
+        switch (kind)
+        {
+            case AtATime.Requests: return ref _requests;
+            case AtATime.Streams: return ref _streams;
+            default: return ref _readers;
+        }
+    }
+
+    private sealed class Place(TenantUse use, AtATime kind) : IDisposable
+    {
+        private int _left;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _left, 1) == 0)
+            {
+                Interlocked.Decrement(ref use.Count(kind));
+            }
+        }
+    }
+}
