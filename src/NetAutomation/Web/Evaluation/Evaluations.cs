@@ -18,8 +18,14 @@ internal sealed class Evaluations(EvaluationMetrics metrics, TimeProvider clock)
     /// <summary>The time of one answer, however few its steps are.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
-    /// <summary>Steps taken in this scope so far, to the last thousand: what a rate of the tenant may be charged with.</summary>
+    /// <summary>Steps taken in this scope so far, to the last thousand.</summary>
     public long Spent { get; private set; }
+
+    /// <summary>
+    /// Charges steps, a thousand or so at a time, to the rate of the tenant whose request they are for; null where it had them left. Loops
+    /// charge nobody.
+    /// </summary>
+    public Func<long, Problem?>? Charge { private get; set; }
 
     internal EvaluationMetrics Metrics { get; } = metrics;
 
@@ -33,5 +39,9 @@ internal sealed class Evaluations(EvaluationMetrics metrics, TimeProvider clock)
     {
         Spent += steps;
         Metrics.Counted(steps);
+        if (Charge?.Invoke(steps) is { } refused)
+        {
+            throw new RateLimitedException(refused);
+        }
     }
 }

@@ -1,4 +1,6 @@
 using NetAutomation.Persistence;
+using NetAutomation.Web.Evaluation;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Web.Http;
 
@@ -13,6 +15,8 @@ internal sealed class CustomerFilter : IEndpointFilter
         var http = context.HttpContext;
         var caller = http.RequestServices.GetRequiredService<Caller>();
         var metadata = http.GetEndpoint()!.Metadata;
+        var rates = http.RequestServices.GetRequiredService<RateLimits>();
+        http.RequestServices.GetRequiredService<Evaluations>().Charge = steps => rates.Evaluate(caller.Tenant, steps);
         if (metadata.GetMetadata<OwnTransaction>() is not null)
         {
             return await next(context);

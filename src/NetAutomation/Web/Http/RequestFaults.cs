@@ -67,6 +67,7 @@ internal sealed partial class RequestFaults(
             is PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
                 Problems.Malformed.With("A string holds U+0000."),
         TooCostlyException costly => costly.Refusal,
+        RateLimitedException limited => limited.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
         NoConnectionException => rates.NoConnection(),
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),

@@ -67,7 +67,7 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     /// <summary>A failed authentication at a listener without endpoints.</summary>
     public Problem? Failed(HttpContext context) => Take(_failures.Of(Address(context)), _failures.Name);
 
-    /// <summary>Steps of an evaluation, before or after they are done; null where the tenant had them left.</summary>
+    /// <summary>Steps of an evaluation as they are taken; null where the tenant had them left.</summary>
     public Problem? Evaluate(TenantId tenant, long steps) => Take(_steps.Of(tenant), _steps.Name, steps);
 
     /// <summary>What the tenant has under way in this process.</summary>

@@ -27,7 +27,7 @@ internal sealed class RatesOptions : IValidatableObject
     public Rate Visitors { get; set; } = new() { PerSecond = 50, Burst = 500 };
 
     /// <summary>Steps of costly evaluations that the requests of one tenant cause.</summary>
-    public Rate EvaluationSteps { get; set; } = new() { PerSecond = 100_000, Burst = 2_000_000 };
+    public Rate EvaluationSteps { get; set; } = new() { PerSecond = 100_000, Burst = 300_000 };
 
     /// <summary>Requests of one tenant at a time, apart from streams.</summary>
     [Range(1, 100_000)]
