@@ -50,11 +50,22 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         Validate(job);
         var input = UnsafeInput.Mark(job.Input);
         var content = Path.GetDirectoryName(job.BlockDirectory)!;
-        var (place, process) = Take(job.Id, content)
-            ?? Make(job.Id, content, [.. job.Platforms.Values]);
-        var link = new SandboxLink(place.SocketPath, job.Devices, dial, clock);
-        link.Listen();
-        var run = new SandboxRun(job, link, place, process, clock);
+        Spare? made = null;
+        SandboxLink link;
+        try
+        {
+            made = Take(job.Id, content, job.Devices.Count)
+                ?? Make(job.Id, content, [.. job.Platforms.Values], job.Devices.Count);
+            link = new SandboxLink(made.Place.SocketPath, job.Devices, dial, clock);
+            link.Listen();
+        }
+        catch (Exception fault) when (IsOwn(fault))
+        {
+            _ = made?.DisposeAsync().AsTask();
+            throw new SandboxFailedException(fault);
+        }
+
+        var run = new SandboxRun(job, link, made.Place, made.Process, clock);
         run.Start(Line(new
         {
             mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
@@ -66,12 +77,23 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     public async Task<IReadOnlyList<ProbeResult>> Probe(
         IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
     {
-        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
+        try
+        {
+            return await ProbeIn(devices, dial, timeout, cancel);
+        }
+        catch (Exception fault) when (IsOwn(fault))
+        {
+            throw new SandboxFailedException(fault);
+        }
+    }
+
+    private async Task<IReadOnlyList<ProbeResult>> ProbeIn(
+        IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel)
+    {
+        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"), devices.Count);
         await using var link = new SandboxLink(place.SocketPath, devices, dial, clock);
         link.Listen();
-        var start =
-            BubblewrapCommand.Build(
-                _options, Filter(), place.InfoPath, place.LinkDirectory, content: null, BubblewrapCommand.Init(_options));
+        var start = BubblewrapCommand.Build(_options, Filter(), place, content: null, devices.Count, BubblewrapCommand.Init(_options));
         await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
         await process.Give(Line(new
         {
@@ -96,7 +118,11 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             device => results.GetValueOrDefault(device.Name) ?? Silent(link, device.Name, limit.IsCancellationRequested))];
     }
 
-    private Spare? Take(string id, string content)
+    /// <summary>A fault of the host: it has no room, or refuses something.</summary>
+    private static bool IsOwn(Exception fault) => fault is IOException or InvalidOperationException or UnauthorizedAccessException
+        or Win32Exception;
+
+    private Spare? Take(string id, string content, int devices)
     {
         while (_ready == content && _spares.TryDequeue(out var spare))
         {
@@ -104,6 +130,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             if (!spare.Process.HasExited)
             {
                 spare.Place.Name(id);
+                spare.Place.Group.Limit(devices);
                 return spare;
             }
 
@@ -113,12 +140,20 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return null;
     }
 
-    private Spare Make(string id, string content, IReadOnlyList<string> platforms)
+    private Spare Make(string id, string content, IReadOnlyList<string> platforms, int devices)
     {
-        var place = new SandboxPlace(_options, id);
-        var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, content, program);
-        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock));
+        var place = new SandboxPlace(_options, id, devices);
+        try
+        {
+            var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
+            var start = BubblewrapCommand.Build(_options, Filter(), place, content, devices, program);
+            return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock));
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
     }
 
     private async Task MakeSpares(string content)
@@ -128,10 +163,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             await _taken.WaitAsync(_ending.Token);
             try
             {
-                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", content, _platforms));
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", content, _platforms, _options.DevicesAtOnce));
             }
-            catch (Exception fault) when (
-                fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
+            catch (Exception fault) when (IsOwn(fault))
             {
                 // A run makes its own sandbox then, and reports the fault.
                 _taken.Release();
@@ -158,11 +192,12 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     /// <param name="timedOut">False: the sandbox ended without a word.</param>
     private static ProbeResult Silent(SandboxLink link, string device, bool timedOut)
     {
-        var code = timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError;
+        // A device that nobody has dialled cannot have been silent.
+        var code = timedOut && link.Asked(device) ? DeviceCode.ConnectTimeout : DeviceCode.SandboxFailed;
         var refusal = link.Contacted(device) ? null : link.Refusal(device);
         return new ProbeResult(
-            device, false, link.Contacted(device) ? "ssh" : "tcp", refusal?.Code ?? code, Rtt(link, device), null, null,
-            refusal?.Message ?? FailureText.Describe(code, "The test failed."));
+            device, false, link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : "connector", refusal?.Code ?? code, Rtt(link, device), null, null,
+            refusal?.Message ?? FailureText.Describe(code, ""));
     }
 
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took

@@ -31,6 +31,9 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
 
     public bool Contacted(string device) => _byName[device].DialTime is not null;
 
+    /// <summary>Somebody inside asked for a stream to the device.</summary>
+    public bool Asked(string device) => _byName[device].Asked;
+
     /// <summary>True once the block itself had a stream to the device.</summary>
     public bool Opened(string device) => _byName[device].Opened;
 
@@ -127,6 +130,7 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
 
     private async Task<Stream?> DialDevice(Entry entry)
     {
+        entry.Asked = true;
         using var limit = _closed.Token.Within(_dialTimeout);
         var started = clock.GetTimestamp();
         try
@@ -186,6 +190,8 @@ internal sealed class SandboxLink(string socketPath, IEnumerable<SandboxDevice> 
     private sealed record Entry(string Name, string Loopback)
     {
         public int Open;
+
+        public volatile bool Asked;
 
         public volatile bool Opened;
 
