@@ -249,6 +249,7 @@ internal sealed partial class RunExecution(
         catch (SandboxFailedException failed)
         {
             Log.Fault(log, run.Id, failed.Message);
+            metrics.SandboxFault("not_started");
             return new SandboxResult([.. byAlias.Keys.Select(SandboxDeviceResult.NotStarted)], failed.Message, Gone: true);
         }
 
@@ -279,6 +280,11 @@ internal sealed partial class RunExecution(
         if (result.Fault is { } fault)
         {
             Log.Fault(log, run.Id, fault);
+            metrics.SandboxFault(CouldNotStart(result) ? "not_started" : "broken");
+        }
+        else if (result.Devices.Any(device => device.Code == DeviceCode.SandboxLimit))
+        {
+            metrics.SandboxFault("limit");
         }
 
         return result;

@@ -32,7 +32,7 @@ internal sealed partial class Worker(
         }
 
         var groups = ControlGroups.Own;
-        Log.Bounded(log, string.Join(", ", groups.Controllers), groups.Missing is { } missing ? $"; not bounded: {missing}" : "");
+        Log.Bounded(log, string.Join(", ", groups.Controllers), groups.Missing() is { } missing ? $"; not bounded: {missing}" : "");
         await base.StartAsync(cancellationToken);
     }
 

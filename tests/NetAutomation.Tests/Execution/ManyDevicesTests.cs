@@ -9,7 +9,7 @@ namespace NetAutomation.Tests.Execution;
 /// <summary>More devices than one Ansible process handles.</summary>
 public sealed class ManyDevicesTests(SandboxFixture fixture) : IClassFixture<SandboxFixture>
 {
-    private const int Count = 100;
+    private const int Count = 40;
     private const string Slow = "d07";
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
         - vars: { ansible_connection: local }
           block:
             - ansible.builtin.command:
-                argv: [/usr/bin/python3, "{{ block_part | dirname | dirname }}/program.py", "{{ block_input.what }}"]
+                argv: [/usr/bin/python3, "{{ block_part | dirname }}/program.py", "{{ block_input.what }}"]
               register: said
             - ansible.builtin.set_fact:
                 block_result: "{{ said.stdout | from_json }}"
@@ -239,7 +239,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
     private string Block(string program)
     {
         var directory = fixture.Block(Playbook);
-        SandboxFixture.Write(directory, "program.py", program);
+        SandboxFixture.Write(Path.Combine(directory, "platforms"), "program.py", program);
         return directory;
     }
 

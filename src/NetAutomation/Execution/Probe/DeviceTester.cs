@@ -24,7 +24,7 @@ internal sealed record TestedDevice(
 /// </summary>
 internal sealed partial class DeviceTester(
     NetAutomationDb db, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, TimeProvider clock,
-    ILogger<DeviceTester> log)
+    RunMetrics metrics, ILogger<DeviceTester> log)
 {
     // For the sandbox around a login.
     private static readonly TimeSpan _aroundLogin = TimeSpan.FromSeconds(10);
@@ -129,6 +129,7 @@ internal sealed partial class DeviceTester(
         catch (SandboxFailedException fault)
         {
             Log.NoSandbox(log, fault);
+            metrics.SandboxFault("not_started");
             return [.. devices.Select(device => new ProbeResult(
                 device.Name, false, "connector", DeviceCode.SandboxFailed, null, null, null, SandboxFailedException.Advice))];
         }

@@ -54,8 +54,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         SandboxLink link;
         try
         {
-            made = Take(job.Id, content, job.Devices.Count)
-                ?? Make(job.Id, content, [.. job.Platforms.Values], job.Devices.Count);
+            made = Take(job.Id, content) ?? Make(job.Id, content, [.. job.Platforms.Values], job.Devices.Count);
+            // A spare was made for as many as there may be.
+            made.Place.Group.Limit(job.Devices.Count);
             link = new SandboxLink(made.Place.SocketPath, job.Devices, dial, clock);
             link.Listen();
         }
@@ -122,7 +123,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private static bool IsOwn(Exception fault) => fault is IOException or InvalidOperationException or UnauthorizedAccessException
         or Win32Exception;
 
-    private Spare? Take(string id, string content, int devices)
+    private Spare? Take(string id, string content)
     {
         while (_ready == content && _spares.TryDequeue(out var spare))
         {
@@ -130,7 +131,6 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             if (!spare.Process.HasExited)
             {
                 spare.Place.Name(id);
-                spare.Place.Group.Limit(devices);
                 return spare;
             }
 

@@ -17,7 +17,10 @@ internal sealed class ControlGroups
     private const string Name = "sandbox";
     private const int KillSignal = 9;
     private static readonly TimeSpan _deathLimit = TimeSpan.FromSeconds(2);
-    private static readonly FrozenSet<string> _wanted = new[] { "pids", "memory", "cpu", "io", "blkio" }.ToFrozenSet();
+    private static readonly string[] _all = ["pids", "memory", "cpu", "io"];
+
+    // Version 1 has another name for io.
+    private static readonly FrozenSet<string> _wanted = _all.Append("blkio").ToFrozenSet(StringComparer.Ordinal);
     private static readonly Lazy<ControlGroups> _own =
         new(() => new ControlGroups(File.ReadAllLines("/proc/self/cgroup"), File.ReadAllLines("/proc/self/mountinfo")));
 
@@ -46,8 +49,11 @@ internal sealed class ControlGroups
     public IEnumerable<string> Controllers => _controllers.Order(StringComparer.Ordinal);
 
     /// <summary>What is not, with the reasons that are known.</summary>
-    public string? Missing => new[] { "pids", "memory", "cpu", "io" }.Where(each => !_controllers.Contains(each)).ToList() is { Count: > 0 }
-        missing ? $"{string.Join(", ", missing)} ({(_faults.Count > 0 ? string.Join(" ", _faults) : "the host has none")})" : null;
+    public string? Missing()
+    {
+        var missing = string.Join(", ", _all.Where(each => !_controllers.Contains(each)));
+        return missing.Length == 0 ? null : $"{missing} ({(_faults.Count > 0 ? string.Join(" ", _faults) : "the host has none")})";
+    }
 
     /// <summary>Groups for one sandbox; none where there is no controller.</summary>
     /// <exception cref="IOException">The host refuses another group.</exception>
