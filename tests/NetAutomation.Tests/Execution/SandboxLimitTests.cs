@@ -140,7 +140,8 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
         await Task.WhenAny(height.Task, attack).WaitAsync(Eventually.Limit);
         var groups = Groups(_id);
 
-        var other = SandboxFixture.Finish(Start(_id + "b", fixture.Block("- ansible.builtin.set_fact: { block_result: done }\n"), "", Refuse));
+        var harmless = fixture.Block("- ansible.builtin.set_fact: { block_result: done }\n");
+        var other = SandboxFixture.Finish(Start(_id + "b", harmless, "", Refuse));
         var probe =
             await fixture.Launcher.Probe([Device()], Refuse, TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         var (otherResult, _) = await other;
@@ -194,7 +195,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
             await File.WriteAllTextAsync(Path.Combine(each, "cgroup.procs"), $"{left.Id}");
         }
 
-        var found = new ControlGroups(await File.ReadAllLinesAsync("/proc/self/cgroup"), await File.ReadAllLinesAsync("/proc/self/mountinfo"));
+        var found = new ControlGroups(File.ReadAllLines("/proc/self/cgroup"), File.ReadAllLines("/proc/self/mountinfo"));
 
         found.Controllers.ShouldBe(ControlGroups.Own.Controllers);
         dead.Where(Directory.Exists).ShouldBeEmpty();

@@ -46,8 +46,7 @@ internal static class BubblewrapCommand
             "--symlink", "usr/lib64", "/lib64",
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
             .. Etc(options, "passwd"), .. Etc(options, "group"), .. Etc(options, "hosts"),
-            // Terminals are counted for the whole host, so there are none.
-            "--proc", "/proc", "--dev", "/dev", .. Memory("/dev/pts", 4096), "--remount-ro", "/dev/pts",
+            "--proc", "/proc", "--dev", "/dev", .. options.Warm ? NoTerminals() : [],
 #pragma warning disable S5443 // This /tmp is the sandbox's own.
             .. Memory("/dev/shm", SandboxLimits.SharedMemory), .. Memory("/tmp", SandboxLimits.Temporary),
             .. Memory("/home", SandboxLimits.Home), "--dir", "/home/run", "--dir", "/run",
@@ -74,6 +73,9 @@ internal static class BubblewrapCommand
         start.Environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
         return start;
     }
+
+    // They are counted for the whole host. Only the stock ansible-playbook uses them.
+    private static string[] NoTerminals() => [.. Memory("/dev/pts", 4096), "--remount-ro", "/dev/pts"];
 
     private static string[] Memory(string path, int size) => ["--size", Number(size), "--tmpfs", path];
 

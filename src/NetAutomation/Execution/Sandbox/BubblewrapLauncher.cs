@@ -195,8 +195,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         // A device that nobody has dialled cannot have been silent.
         var code = timedOut && link.Asked(device) ? DeviceCode.ConnectTimeout : DeviceCode.SandboxFailed;
         var refusal = link.Contacted(device) ? null : link.Refusal(device);
+        var stage = link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : "connector";
         return new ProbeResult(
-            device, false, link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : "connector", refusal?.Code ?? code, Rtt(link, device), null, null,
+            device, false, stage, refusal?.Code ?? code, Rtt(link, device), null, null,
             refusal?.Message ?? FailureText.Describe(code, ""));
     }
 

@@ -225,7 +225,7 @@ internal sealed class ControlGroups
         }
     }
 
-    /// <summary>When a process started, in the kernel's ticks; null where it is gone. Another process of that pid has another time.</summary>
+    /// <summary>When a process started, in the kernel's ticks; null where it is gone. Another one of that pid has another time.</summary>
     private static string? StartedAt(int pid)
     {
         try

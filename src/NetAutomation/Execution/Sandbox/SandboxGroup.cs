@@ -21,9 +21,10 @@ internal sealed class SandboxGroup(ExecutionOptions options, IReadOnlyList<strin
         Set("memory.limit_in_bytes", _memory);
         // Memory and swap together. The limit above must not be greater at any time.
         Set("memory.memsw.limit_in_bytes", _memory);
-        // Half of what the service and everything beside it has by default.
+        // Half of what the service has. In version 1 every thread beside the group counts by itself, so it has what as many of its own as
+        // can run at once would have.
         Set("cpu.weight", 50);
-        Set("cpu.shares", 512);
+        Set("cpu.shares", 1024 * Environment.ProcessorCount);
         Set("io.weight", 50);
         Set("blkio.bfq.weight", 50);
     }

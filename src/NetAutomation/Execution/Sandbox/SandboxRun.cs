@@ -137,7 +137,8 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
 
     /// <summary>What went wrong after the programs inside met a limit is the limit's doing, where nothing else is known.</summary>
     private SandboxDeviceResult Blame(SandboxDeviceResult result) => _exceeded is not null && !_stopped
-        && !result.Outcome.IsGood() && result.Code is null or DeviceCode.TaskFailed or DeviceCode.InternalError or DeviceCode.SandboxFailed or DeviceCode.SandboxLimit
+        && !result.Outcome.IsGood() && result.Code is null or DeviceCode.TaskFailed or DeviceCode.InternalError
+            or DeviceCode.SandboxFailed or DeviceCode.SandboxLimit
         ? result with
         {
             Code = DeviceCode.SandboxLimit,
