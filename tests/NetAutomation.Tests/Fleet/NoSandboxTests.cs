@@ -28,7 +28,10 @@ public sealed class NoSandboxTests(PostgresServer postgres)
             JsonNode? tested = null;
             await Eventually.Holds(
                 async () =>
-                    (tested = (await RunFixture.Get(fleet.Client, $"/v1/device-tests/{started["id"]}"))["items"]![0])!["code"] is not null,
+                {
+                    tested = (await RunFixture.Get(fleet.Client, $"/v1/device-tests/{started["id"]}"))["items"]![0];
+                    return tested!["code"] is not null;
+                },
                 "the test's result", fleet.Report);
             var id = await fleet.StartRun(fleet.Routes(["d01"], 1));
             var run = await fleet.Ended(id);
