@@ -138,6 +138,37 @@ await() {
 started_at() { local stat; stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; stat=${stat##*) }; set -- $stat; [ "$1" != Z ] && echo "${20}"; }
 alive() { [ -e "$state/pids/$1" ] && { read -r pid started < "$state/pids/$1"; [ "$(started_at "$pid" || true)" = "$started" ]; }; }
 
+# Where control groups are mounted that can bound a sandbox: "point cgroup2", or "point cgroup" in version 1.
+group_mounts() {
+  local point type options
+  while read -r _ point type options _; do
+    if [ "$type" = cgroup2 ] || { [ "$type" = cgroup ] && [[ ,$options, =~ ,(pids|memory|cpu|blkio), ]]; }; then echo "$point" "$type"; fi
+  done < /proc/self/mounts
+}
+# Moves this shell into control groups of its own that the service user may divide among sandboxes. Where the host has none, or lets nobody
+# make any, the service does without, and its log says so.
+enter_groups() { # name
+  local point type group each
+  while read -r point type; do
+    group=$point/netautomation-$index-$1
+    if [ "$type" = cgroup2 ]; then
+      for each in pids memory cpu io; do echo "+$each" > "$point/cgroup.subtree_control"; done
+    fi
+    mkdir -p "$group" || continue
+    chown "$user:$user" "$group" "$group/cgroup.procs"
+    if [ "$type" = cgroup2 ]; then chown "$user:$user" "$group/cgroup.threads" "$group/cgroup.subtree_control"; fi
+    # In version 1, what is beside the group counts by the thread: this is what the service's own would have.
+    if [ -e "$group/cpu.shares" ]; then echo "$((1024 * 4 * $(nproc)))" > "$group/cpu.shares"; fi
+    echo "$BASHPID" > "$group/cgroup.procs"
+  done < <(group_mounts) 2>/dev/null || true
+}
+leave_groups() { # name; what ran in them has ended
+  local point
+  while read -r point _; do
+    [ ! -d "$point/netautomation-$index-$1" ] || find "$point/netautomation-$index-$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done < <(group_mounts)
+}
+
 # Starts a program as the service user: $1 name, $2 prefix (such as "ip netns exec NS") or "", $3 file of environment variables.
 start() {
   local name=$1 prefix=$2 variables=$3; shift 3
@@ -146,7 +177,7 @@ start() {
   # shellcheck disable=SC2086
   (self=$BASHPID
     echo "$self $(started_at "$self")" > "$state/pids/$name"
-    cd / && umask 077 && exec setsid $prefix setpriv --reuid "$user" --regid "$user" --init-groups -- env -i PATH="$PATH" LANG=C.UTF-8 \
+    enter_groups "$name" && cd / && umask 077 && exec setsid $prefix setpriv --reuid "$user" --regid "$user" --init-groups -- env -i PATH="$PATH" LANG=C.UTF-8 \
     HOME="$data/home" DOTNET_ROOT="$dotnet_root" NETAUTOMATION_RUN="${NETAUTOMATION_RUN:-}" \
     bash -c 'set -a; . "$1"; set +a; shift; exec "$@"' start "$variables" "$@"
   ) >>"$logs/$name.log" 2>&1 </dev/null &
@@ -154,7 +185,7 @@ start() {
 }
 
 stop() { # name, seconds to wait
-  alive "$1" || { rm -f "$state/pids/$1"; return 0; }
+  alive "$1" || { rm -f "$state/pids/$1"; leave_groups "$1"; return 0; }
   local pid started until=$((SECONDS + $2))
   read -r pid started < "$state/pids/$1"
   kill "$pid" 2>/dev/null || true
@@ -163,6 +194,7 @@ stop() { # name, seconds to wait
     sleep 0.1
   done
   rm -f "$state/pids/$1"
+  leave_groups "$1"
 }
 
 # An SDK under root's home cannot be run by the service user: then its runtime is copied.

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way out of a sandbox: a unix socket on which the service opens a stream to a device, by the device's address in the sandbox."""
+import errno
 import socket
 
 LINK, PORT = "/run/link/sock", 2222
 # The service gives up on a stream before that.
 _LONGEST_DIAL = 25
+
+
+def exhausted(fault):
+    """Whether the sandbox or its host has no room, which is no fault of a device."""
+    return (isinstance(fault, MemoryError) or (isinstance(fault, RuntimeError) and "new thread" in str(fault))
+            or (isinstance(fault, OSError) and fault.errno in (
+                errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC)))
 
 
 class _Stream(socket.socket):

@@ -53,6 +53,10 @@ class Fault(Exception):
         self.code, self.key = code, key
 
 
+def no_room(fault):
+    return Fault("sandbox_failed", f"The sandbox had no room for the session ({type(fault).__name__}); nothing is known about the device.")
+
+
 class _NoAlgorithm(Exception):
     """paramiko and the device have no algorithm in common. offered: what the device has, by the names of paramiko's key exchange."""
 
@@ -124,7 +128,9 @@ def _open(device, types, until, purpose):
 def _dial(device, purpose):
     try:
         return link.dial(device["address"], *purpose)
-    except OSError:
+    except OSError as fault:
+        if link.exhausted(fault):
+            raise no_room(fault) from None
         raise Fault("connect_timeout", "The device did not answer.") from None
 
 
@@ -272,6 +278,8 @@ class _Paramiko:
             transport.close()
             if SAYS_FULL.search(words := f"{fault} {transport.farewell}"):
                 raise _ended(words) from None
+            if link.exhausted(fault):
+                raise no_room(fault) from None
             raise Fault("connect_timeout", f"No SSH server answered at the device ({type(fault).__name__}).") from None
         self.key = f"{key.get_name()} {key.get_base64()}"
 
@@ -366,6 +374,8 @@ class _Asyncssh:
             self.close()
             if SAYS_FULL.search(str(fault)):
                 raise _ended(str(fault)) from None
+            if link.exhausted(fault):
+                raise no_room(fault) from None
             raise Fault("connect_timeout", f"No SSH server answered at the device ({type(fault).__name__}).") from None
 
     def _ended_early(self, connecting):

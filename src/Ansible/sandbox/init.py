@@ -88,7 +88,15 @@ def listen():
 
     def accept():
         while True:
-            threading.Thread(target=_forward, args=(server.accept()[0],), daemon=True).start()
+            try:
+                client = server.accept()[0]
+            except OSError:
+                time.sleep(0.1)  # no descriptor is left: others will end
+                continue
+            try:
+                threading.Thread(target=_forward, args=(client,), daemon=True).start()
+            except RuntimeError:
+                client.close()
 
     threading.Thread(target=accept, daemon=True).start()
 
@@ -114,7 +122,10 @@ def admit(device):
     except ssh.Fault as fault:
         put("excluded", device=name, code=fault.code, text=str(fault))
     except Exception as fault:
-        put("excluded", device=name, code="host_key_mismatch", text=f"the host key could not be read: {type(fault).__name__}")
+        if link.exhausted(fault):
+            put("excluded", device=name, code="sandbox_failed", text=str(ssh.no_room(fault)))
+        else:
+            put("excluded", device=name, code="host_key_mismatch", text=f"the host key could not be read: {type(fault).__name__}")
     return False
 
 
@@ -305,7 +316,8 @@ def look(ssh, device, end):
     except ssh.Fault as fault:
         code, text, key = fault.code, str(fault), fault.key or key
     except Exception as fault:
-        code, text = "connection_closed", f"The device ended the login ({type(fault).__name__})."
+        code, text = ("sandbox_failed", str(ssh.no_room(fault))) if link.exhausted(fault) else (
+            "connection_closed", f"The device ended the login ({type(fault).__name__}).")
     stage = "auth" if session else "tcp" if code == "connect_timeout" else "ssh"
     if session:
         session.close()

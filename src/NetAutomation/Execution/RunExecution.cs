@@ -23,6 +23,9 @@ internal sealed partial class RunExecution(
 {
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
+    // Before a sandbox that could not start is tried again.
+    private static readonly TimeSpan[] _recoveries = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)];
+
     // After this time the session rows of a replica that died no longer count as live.
     private static readonly TimeSpan _longestConfirmation = TimeSpan.FromSeconds(100);
 
@@ -122,7 +125,8 @@ internal sealed partial class RunExecution(
 
             var result =
                 await Sandboxed(run, job with { HardTimeout = run.Timeout - clock.GetElapsedTime(started) }, todo, found, watch, recorder);
-            if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || result.Fault is not null))
+            // Where nothing has begun, the run ends and costs nothing: another attempt would have to look for what this one has changed.
+            if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || (result.Fault is not null && !CouldNotStart(result))))
             {
                 return new Verdict(HandBack: true);
             }
@@ -209,15 +213,46 @@ internal sealed partial class RunExecution(
         ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, IReadOnlySet<string> found, RunWatch watch,
         RunRecorder recorder)
     {
+        var result = await SandboxedOnce(run, job, devices, found, watch, recorder);
+        foreach (var recovery in _recoveries)
+        {
+            if (CouldNotStart(result) && watch.GoesOn)
+            {
+                await Task.Delay(recovery, clock);
+                result = await SandboxedOnce(run, job, devices, found, watch, recorder);
+            }
+        }
+
+        return result;
+    }
+
+    private static bool CouldNotStart(SandboxResult result) => result is { Fault: not null, Gone: true }
+        && result.Devices.All(device => device is { Outcome: DeviceOutcome.NotStarted, Contacted: false });
+
+    private async Task<SandboxResult> SandboxedOnce(
+        ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, IReadOnlySet<string> found, RunWatch watch,
+        RunRecorder recorder)
+    {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
         using var span = Spans.Start("sandbox");
-        var sandbox = launcher.Start(job with { Devices = [.. devices.Select(SandboxDevice.Of)] }, async (alias, cancel) =>
+        SandboxRun sandbox;
+        try
         {
-            // A sandbox that was kept ready calls out of a context of its own.
-            using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
-            return await DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel);
-        });
+            sandbox = launcher.Start(job with { Devices = [.. devices.Select(SandboxDevice.Of)] }, async (alias, cancel) =>
+            {
+                // A sandbox that was kept ready calls out of a context of its own.
+                using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
+                return await DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel);
+            });
+        }
+        catch (SandboxFailedException failed)
+        {
+            Log.Fault(log, run.Id, failed.Message);
+            metrics.SandboxFault("not_started");
+            return new SandboxResult([.. byAlias.Keys.Select(SandboxDeviceResult.NotStarted)], failed.Message, Gone: true);
+        }
+
         watch.Attach(sandbox);
         var verifies = job.Check && run.Mode == RunMode.Apply;
         try
@@ -245,6 +280,11 @@ internal sealed partial class RunExecution(
         if (result.Fault is { } fault)
         {
             Log.Fault(log, run.Id, fault);
+            metrics.SandboxFault(CouldNotStart(result) ? "not_started" : "broken");
+        }
+        else if (result.Devices.Any(device => device.Code == DeviceCode.SandboxLimit))
+        {
+            metrics.SandboxFault("limit");
         }
 
         return result;

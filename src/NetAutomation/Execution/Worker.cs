@@ -31,6 +31,8 @@ internal sealed partial class Worker(
             throw new InvalidOperationException($"This worker cannot isolate runs: {string.Join(" ", faults)}");
         }
 
+        var groups = ControlGroups.Own;
+        Log.Bounded(log, string.Join(", ", groups.Controllers), groups.Missing() is { } missing ? $"; not bounded: {missing}" : "");
         await base.StartAsync(cancellationToken);
     }
 
@@ -117,6 +119,9 @@ internal sealed partial class Worker(
 
         [LoggerMessage(802, LogLevel.Error, "Executing run {Run} failed")]
         public static partial void RunFailed(ILogger logger, Exception exception, RunId run);
+
+        [LoggerMessage(812, LogLevel.Information, "Each sandbox is bounded by itself in: {Bounded}{Missing}")]
+        public static partial void Bounded(ILogger logger, string bounded, string missing);
 
         [LoggerMessage(808, LogLevel.Information, "The worker stops: {Runs} runs may go on for {Seconds} s")]
         public static partial void Draining(ILogger logger, int runs, int seconds);

@@ -19,6 +19,7 @@ internal sealed class RunMetrics
     private readonly Histogram<double> _device;
     private readonly Histogram<double> _lag;
     private readonly Histogram<double> _settlement;
+    private readonly Counter<long> _sandboxes;
 
     public RunMetrics(IMeterFactory meters)
     {
@@ -34,6 +35,8 @@ internal sealed class RunMetrics
             "netautomation.run.event_lag", "s", "From an event in the sandbox until it is committed.", advice: Buckets.Short);
         _settlement =
             meter.CreateHistogram("netautomation.settlement.duration", "s", "How long settling a run took.", advice: Buckets.Short);
+        _sandboxes = meter.CreateCounter<long>(
+            "netautomation.sandbox.faults", "{sandbox}", "Sandboxes that did not start, broke, or met a limit of theirs.");
     }
 
     public void Queued(QueueLength length)
@@ -53,6 +56,9 @@ internal sealed class RunMetrics
 
     public void Ended(string block, string platform, DeviceOutcome outcome, TimeSpan took) =>
         _device.Record(took.TotalSeconds, new("block", block), new("platform", platform), new("outcome", Wire.Name(outcome)));
+
+    /// <param name="kind">not_started, broken or limit.</param>
+    public void SandboxFault(string kind) => _sandboxes.Add(1, new KeyValuePair<string, object?>("kind", kind));
 
     public void Written(TimeSpan lag) => _lag.Record(lag.TotalSeconds);
 

@@ -22,8 +22,9 @@ internal sealed record TestedDevice(
 /// <summary>
 /// Logs in to devices outside a run. A device that a run which writes has for itself is left alone. The first success pins the host key.
 /// </summary>
-internal sealed class DeviceTester(
-    NetAutomationDb db, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, TimeProvider clock)
+internal sealed partial class DeviceTester(
+    NetAutomationDb db, DeviceAccess access, DeviceDialler dialler, ISandboxLauncher launcher, AuditLog audit, TimeProvider clock,
+    RunMetrics metrics, ILogger<DeviceTester> log)
 {
     // For the sandbox around a login.
     private static readonly TimeSpan _aroundLogin = TimeSpan.FromSeconds(10);
@@ -119,9 +120,19 @@ internal sealed class DeviceTester(
             login.Dispose();
         }
 
-        return await launcher.Probe(
-            devices, (name, token) => DeviceStream.Open(dialler, dials[name], clock, token), limit > slowest ? limit : slowest,
-            cancel);
+        try
+        {
+            return await launcher.Probe(
+                devices, (name, token) => DeviceStream.Open(dialler, dials[name], clock, token), limit > slowest ? limit : slowest,
+                cancel);
+        }
+        catch (SandboxFailedException fault)
+        {
+            Log.NoSandbox(log, fault);
+            metrics.SandboxFault("not_started");
+            return [.. devices.Select(device => new ProbeResult(
+                device.Name, false, "connector", DeviceCode.SandboxFailed, null, null, null, SandboxFailedException.Advice))];
+        }
     }
 
     private async Task<Dictionary<DeviceId, TestedDevice>> Record(
@@ -178,4 +189,10 @@ internal sealed class DeviceTester(
         DeviceCode.ConnectorAbsent => "connector",
         _ => probe.Stage,
     };
+
+    private static partial class Log
+    {
+        [LoggerMessage(811, LogLevel.Error, "Devices could not be tested")]
+        public static partial void NoSandbox(ILogger logger, Exception exception);
+    }
 }

@@ -22,8 +22,9 @@ internal static class TestDevice
     /// device.
     /// </summary>
     public static async Task<Results<Ok<DeviceTestView>, Problem>> Handle(
-        DeviceId id, Caller caller, DeviceTester tester, CancellationToken cancel)
+        DeviceId id, Caller caller, DeviceTester tester, TestTurns turns, CancellationToken cancel)
     {
+        using var turn = await turns.Enter(caller.Tenant, cancel);
         var by = new Tester(caller.Tenant, $"{caller.MemberId}", caller.Member, caller.EndpointId);
         var tested = (await tester.Test(by, [id], alone: true, _limit, cancel))[0];
         return tested switch

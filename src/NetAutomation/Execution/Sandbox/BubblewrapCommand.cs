@@ -11,10 +11,11 @@ internal static class BubblewrapCommand
     private const string Content = "/run/content";
     private const int InnerUid = 1000;
 
-    // The shell opens the descriptors bubblewrap wants and stays its parent: "die with parent" follows the thread that
-    // forked, and a thread of the runtime's pool may end at any time. The pipes of the job and of the events go in as 6 and 7, which
-    // bubblewrap's own process inside closes.
-    private const string Shell = "exec 9<\"$1\" 8>\"$2\" 7>&1 6<&0 </dev/null >&2; shift 2; \"$@\"; exit $?";
+    // The shell enters the sandbox's control groups, opens the descriptors bubblewrap wants and stays its parent: "die with parent"
+    // follows the thread that forked, and a thread of the runtime's pool may end at any time. The pipes of the job and of the events go
+    // in as 6 and 7, which bubblewrap's own process inside closes.
+    private const string Shell = "exec 9<\"$1\" 8>\"$2\" 7>&1 6<&0 </dev/null >&2; shift 2; "
+        + "while [ \"$1\" != -- ]; do echo 0 >\"$1\" || exit 1; shift; done; shift; \"$@\"; exit $?";
 
     /// <summary>The program that waits for a job or a probe on its stdin.</summary>
     public static string[] Init(ExecutionOptions options) => [options.Python, "-I", "/opt/ansible/sandbox/init.py"];
@@ -26,16 +27,18 @@ internal static class BubblewrapCommand
     /// <summary>The path of a platform's folder inside the sandbox.</summary>
     public static string Inside(string directory) => $"{Content}/{Path.GetFileName(directory)}";
 
+    /// <param name="devices">How many it may get at most.</param>
     public static ProcessStartInfo Build(
-        ExecutionOptions options, string filterPath, string infoPath, string linkDirectory, IEnumerable<string> platforms,
+        ExecutionOptions options, string filterPath, SandboxPlace place, IEnumerable<string> platforms, int devices,
         IReadOnlyList<string> program)
     {
         string[] arguments =
         [
-            "-c", Shell, "sandbox", filterPath, infoPath,
+            "-c", Shell, "sandbox", filterPath, place.InfoPath, .. place.Group.Doors, "--",
             .. RunAs(options.SandboxUid),
             "choom", "-n", "500", "--",
-            "prlimit", "--nproc=4096", "--nofile=4096", "--core=0", "--fsize=268435456", "--cpu=7200", "--memlock=65536", "--",
+            "prlimit", $"--nofile={SandboxLimits.Descriptors}", "--core=0", $"--fsize={SandboxLimits.File}", "--cpu=7200",
+            "--memlock=65536", "--msgqueue=0", "--",
             options.Bubblewrap,
             "--unshare-user", "--uid", Number(InnerUid), "--gid", Number(InnerUid),
             "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
@@ -45,16 +48,18 @@ internal static class BubblewrapCommand
             "--symlink", "usr/lib64", "/lib64",
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
             .. Etc(options, "passwd"), .. Etc(options, "group"), .. Etc(options, "hosts"),
-            "--proc", "/proc", "--dev", "/dev",
+            "--proc", "/proc", "--dev", "/dev", .. options.Warm ? NoTerminals() : [],
 #pragma warning disable S5443 // This /tmp is the sandbox's own.
-            "--size", Number(128 << 20), "--tmpfs", "/tmp", "--size", Number(64 << 20), "--tmpfs", "/home", "--dir", "/home/run", "--dir",
-            "/run",
+            .. Memory("/dev/shm", SandboxLimits.SharedMemory), .. Memory("/tmp", SandboxLimits.Temporary),
+            .. Memory("/home", SandboxLimits.Home), "--dir", "/home/run", "--dir", "/run",
 #pragma warning restore S5443
             "--ro-bind", options.AnsibleDirectory, "/opt/ansible",
-            "--ro-bind", linkDirectory, "/run/link",
+            "--ro-bind", place.LinkDirectory, "/run/link",
             .. platforms.SelectMany(folder => new[] { "--ro-bind", folder, Inside(folder) }),
             .. Environment(),
-            "--chdir", "/home/run", "--remount-ro", "/", "--",
+            "--chdir", "/home/run", "--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/", "--",
+            // Counted for the user namespace by itself, since it is set inside. The group's own limit is met first, and can tell so.
+            "/usr/bin/prlimit", $"--nproc={SandboxLimits.ProcessesFor(devices) + 16}", "--",
             .. program,
         ];
         var start = new ProcessStartInfo("/bin/sh", arguments)
@@ -70,6 +75,11 @@ internal static class BubblewrapCommand
         start.Environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
         return start;
     }
+
+    // They are counted for the whole host. Only the stock ansible-playbook uses them.
+    private static string[] NoTerminals() => [.. Memory("/dev/pts", 4096), "--remount-ro", "/dev/pts"];
+
+    private static string[] Memory(string path, int size) => ["--size", Number(size), "--tmpfs", path];
 
     private static string[] RunAs(int? uid) =>
         uid is { } id ? ["setpriv", "--reuid", Number(id), "--regid", Number(id), "--clear-groups", "--"] : [];

@@ -51,10 +51,23 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         var input = UnsafeInput.Mark(job.Input);
         var block = Block(job.BlockDirectory);
         string[] platforms = [.. job.Platforms.Values];
-        var (place, process, _) = Take(job.Id, platforms) ?? Make(job.Id, platforms);
-        var link = new SandboxLink(place.SocketPath, job.Devices, dial, clock);
-        link.Listen();
-        var run = new SandboxRun(job, link, place, process, clock);
+        Spare? made = null;
+        SandboxLink link;
+        try
+        {
+            made = Take(job.Id, platforms) ?? Make(job.Id, platforms, job.Devices.Count);
+            // A spare was made for as many as there may be.
+            made.Place.Group.Limit(job.Devices.Count);
+            link = new SandboxLink(made.Place.SocketPath, job.Devices, dial, clock);
+            link.Listen();
+        }
+        catch (Exception fault) when (IsOwn(fault))
+        {
+            _ = made?.DisposeAsync().AsTask();
+            throw new SandboxFailedException(fault);
+        }
+
+        var run = new SandboxRun(job, link, made.Place, made.Process, clock);
         run.Start(Line(new
         {
             mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
@@ -66,12 +79,23 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     public async Task<IReadOnlyList<ProbeResult>> Probe(
         IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel = default)
     {
-        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"));
+        try
+        {
+            return await ProbeIn(devices, dial, timeout, cancel);
+        }
+        catch (Exception fault) when (IsOwn(fault))
+        {
+            throw new SandboxFailedException(fault);
+        }
+    }
+
+    private async Task<IReadOnlyList<ProbeResult>> ProbeIn(
+        IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel)
+    {
+        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"), devices.Count);
         await using var link = new SandboxLink(place.SocketPath, devices, dial, clock);
         link.Listen();
-        var start =
-            BubblewrapCommand.Build(
-                _options, Filter(), place.InfoPath, place.LinkDirectory, platforms: [], BubblewrapCommand.Init(_options));
+        var start = BubblewrapCommand.Build(_options, Filter(), place, platforms: [], devices.Count, BubblewrapCommand.Init(_options));
         await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
         await process.Give(Line(new
         {
@@ -95,6 +119,10 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return [.. devices.Select(
             device => results.GetValueOrDefault(device.Name) ?? Silent(link, device.Name, limit.IsCancellationRequested))];
     }
+
+    /// <summary>A fault of the host: it has no room, or refuses something.</summary>
+    private static bool IsOwn(Exception fault) => fault is IOException or InvalidOperationException or UnauthorizedAccessException
+        or Win32Exception;
 
     /// <summary>A sandbox sees no block but its job's, which comes with the job: what a run reads of it, below <c>platforms</c>.</summary>
     private static Dictionary<string, byte[]> Block(string directory) =>
@@ -124,12 +152,20 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         return null;
     }
 
-    private Spare Make(string id, IReadOnlyList<string> platforms)
+    private Spare Make(string id, IReadOnlyList<string> platforms, int devices)
     {
-        var place = new SandboxPlace(_options, id);
-        var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
-        var start = BubblewrapCommand.Build(_options, Filter(), place.InfoPath, place.LinkDirectory, platforms, program);
-        return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock), platforms);
+        var place = new SandboxPlace(_options, id, devices);
+        try
+        {
+            var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
+            var start = BubblewrapCommand.Build(_options, Filter(), place, platforms, devices, program);
+            return new Spare(place, SandboxProcess.Start(start, place.InfoPath, clock), platforms);
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
     }
 
     private async Task MakeSpares()
@@ -139,10 +175,9 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             await _taken.WaitAsync(_ending.Token);
             try
             {
-                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", [.. _platforms.Where(Directory.Exists)]));
+                _spares.Enqueue(Make($"spare-{Guid.CreateVersion7():N}", [.. _platforms.Where(Directory.Exists)], _options.DevicesAtOnce));
             }
-            catch (Exception fault) when (
-                fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
+            catch (Exception fault) when (IsOwn(fault))
             {
                 // A run makes its own sandbox then, and reports the fault.
                 _taken.Release();
@@ -169,11 +204,13 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     /// <param name="timedOut">False: the sandbox ended without a word.</param>
     private static ProbeResult Silent(SandboxLink link, string device, bool timedOut)
     {
-        var code = timedOut ? DeviceCode.ConnectTimeout : DeviceCode.InternalError;
+        // A device that nobody has dialled cannot have been silent.
+        var code = timedOut && link.Asked(device) ? DeviceCode.ConnectTimeout : DeviceCode.SandboxFailed;
         var refusal = link.Contacted(device) ? null : link.Refusal(device);
+        var stage = link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : "connector";
         return new ProbeResult(
-            device, false, link.Contacted(device) ? "ssh" : "tcp", refusal?.Code ?? code, Rtt(link, device), null, null,
-            refusal?.Message ?? FailureText.Describe(code, "The test failed."));
+            device, false, stage, refusal?.Code ?? code, Rtt(link, device), null, null,
+            refusal?.Message ?? FailureText.Describe(code, ""));
     }
 
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took

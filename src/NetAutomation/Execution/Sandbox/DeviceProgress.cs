@@ -170,8 +170,11 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     {
         // Ansible has many words for a refused stream. Where the block never had a stream, the refusal itself gives the reason.
         var refusal = !link.Opened(name) ? link.Refusal(name) : null;
-        var code = refusal?.Code ?? _code ?? (_lost is null ? DeviceCode.TaskFailed : DeviceCode.InternalError);
-        var message = refusal?.Message ?? (_code is null ? _lost : null) ?? _message;
+        // A device that nobody has dialled cannot have been silent.
+        var told = _code == DeviceCode.ConnectTimeout && !link.Asked(name) ? DeviceCode.SandboxFailed : _code;
+        var code = refusal?.Code ?? told ?? (_lost is null ? DeviceCode.TaskFailed : DeviceCode.InternalError);
+        var message = refusal?.Message ?? (_code is null ? _lost : null)
+            ?? (told == DeviceCode.SandboxFailed ? FailureText.Describe(told, _message) : _message);
         var reached = refusal is null && (_taskDone || _code != DeviceCode.ConnectTimeout);
         return Make(reached ? DeviceOutcome.Failed : DeviceOutcome.Unreachable, code, message);
     }

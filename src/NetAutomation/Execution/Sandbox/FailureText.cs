@@ -54,6 +54,7 @@ internal static class FailureText
         DeviceCode.ConnectTimeout => "The device did not answer.",
         DeviceCode.ConnectionClosed => "The device closed the connection.",
         DeviceCode.IdleTimeout => "The device stopped answering.",
+        DeviceCode.SandboxFailed => SandboxFailedException.Advice,
         _ => text,
     };
 }

@@ -9,6 +9,7 @@ internal interface ISandboxLauncher
     /// <summary>
     /// Starts the job. The caller must read <see cref="SandboxRun.Events"/> to the end: a run waits for its reader until its hard timeout.
     /// </summary>
+    /// <exception cref="SandboxFailedException">The host lets no sandbox be made.</exception>
     SandboxRun Start(SandboxJob job, Dial dial);
 
     /// <summary>Keeps sandboxes ready from now on, so that a job starts at once.</summary>
@@ -19,6 +20,7 @@ internal interface ISandboxLauncher
     /// Connects to each device once; sends its credential only if the host key matches the pin, or there is no pin yet. One result for each
     /// device, in their order.
     /// </summary>
+    /// <exception cref="SandboxFailedException">The host lets no sandbox be made.</exception>
     Task<IReadOnlyList<ProbeResult>> Probe(
         IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel = default);
 }

@@ -53,6 +53,9 @@ internal sealed class SandboxLink : IAsyncDisposable
 
     public bool Contacted(string device) => _byName[device].DialTime is not null;
 
+    /// <summary>Somebody inside asked for a stream to the device.</summary>
+    public bool Asked(string device) => _byName[device].Asked;
+
     /// <summary>True once the block itself had a stream to the device.</summary>
     public bool Opened(string device) => _byName[device].Opened;
 
@@ -172,6 +175,7 @@ internal sealed class SandboxLink : IAsyncDisposable
 
     private async Task<Stream?> DialDevice(Entry entry)
     {
+        entry.Asked = true;
         using var limit = _closed.Token.Within(_dialTimeout);
         var started = _clock.GetTimestamp();
         try
@@ -231,6 +235,8 @@ internal sealed class SandboxLink : IAsyncDisposable
     private sealed record Entry(string Name, string Loopback)
     {
         public int Open;
+
+        public volatile bool Asked;
 
         public volatile bool Opened;
 

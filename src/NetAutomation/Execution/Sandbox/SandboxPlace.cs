@@ -3,17 +3,21 @@ using System.Runtime.InteropServices;
 
 namespace NetAutomation.Execution.Sandbox;
 
-/// <summary>The directory of one live sandbox on the host: the link's socket and the sandbox's first pid, nothing secret.</summary>
+/// <summary>
+/// What one live sandbox has of the host: its control groups, and a directory with the link's socket and its first pid, nothing secret.
+/// </summary>
 internal sealed class SandboxPlace : IDisposable
 {
     private readonly string _directory;
     private string? _name;
 
-    public SandboxPlace(ExecutionOptions options, string id)
+    /// <param name="devices">For the limits of the groups.</param>
+    /// <exception cref="IOException">The host has no room.</exception>
+    public SandboxPlace(ExecutionOptions options, string id, int devices)
     {
         _directory = Path.Combine(options.WorkDirectory, id);
         Prepare(options.WorkDirectory, (UnixFileMode)0b111_001_001);
-        Dispose();
+        Delete(_directory);
         Prepare(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.CreateDirectory(LinkDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (options.SandboxUid is { } uid)
@@ -21,7 +25,11 @@ internal sealed class SandboxPlace : IDisposable
             Give(_directory, uid);
             Give(LinkDirectory, uid);
         }
+
+        Group = ControlGroups.Own.Make(options, devices);
     }
+
+    public SandboxGroup Group { get; }
 
     public string LinkDirectory => Path.Combine(_directory, "link");
 
@@ -46,6 +54,7 @@ internal sealed class SandboxPlace : IDisposable
         }
 
         Delete(_directory);
+        Group.Dispose();
     }
 
     // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.

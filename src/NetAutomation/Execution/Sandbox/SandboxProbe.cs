@@ -9,6 +9,8 @@ internal static class SandboxProbe
     private const string Imports =
         "import paramiko, ansible, importlib.util; assert importlib.util.find_spec('asyncssh'), 'package python3-asyncssh'";
 
+    private static readonly Version _kernel = new(5, 14);
+
     /// <summary>The faults, in words an administrator can act on; empty if a sandbox could be made.</summary>
     public static async Task<IReadOnlyList<string>> Check(ExecutionOptions options, CancellationToken cancel = default)
     {
@@ -16,6 +18,11 @@ internal static class SandboxProbe
         if (!OperatingSystem.IsLinux())
         {
             return ["Sandboxes need Linux namespaces."];
+        }
+
+        if (Environment.OSVersion.Version < _kernel)
+        {
+            faults.Add($"Sandboxes need Linux {_kernel} or newer, which counts the processes of each user namespace by itself.");
         }
 
         if (Environment.IsPrivilegedProcess && options.SandboxUid is null)
@@ -42,11 +49,10 @@ internal static class SandboxProbe
 
         try
         {
-            using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"));
+            using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"), devices: 1);
             var start =
                 BubblewrapCommand.Build(
-                    options, WriteFilter(options), place.InfoPath, place.LinkDirectory, platforms: [],
-                    [options.Python, "-I", "-c", Imports]);
+                    options, WriteFilter(options), place, platforms: [], devices: 1, [options.Python, "-I", "-c", Imports]);
             var (code, error) = await Run(start, cancel);
             if (code != 0)
             {

@@ -31,6 +31,8 @@ internal static class DeviceCode
     public const string Pager = "pager";
     public const string PasswordExpired = "password_expired";
     public const string Refused = "refused";
+    public const string SandboxFailed = "sandbox_failed";
+    public const string SandboxLimit = "sandbox_limit";
     public const string SecretRotated = "secret_rotated";
     public const string SshIncompatible = "ssh_incompatible";
     public const string StaleFence = "stale_fence";
@@ -57,7 +59,12 @@ internal sealed record SandboxDeviceResult(
     string? Message,
     string Diff,
     JsonElement? Result,
-    IReadOnlyList<SandboxArtifact> Artifacts);
+    IReadOnlyList<SandboxArtifact> Artifacts)
+{
+    /// <summary>Of a device whose sandbox could not be made.</summary>
+    public static SandboxDeviceResult NotStarted(string device) => new(
+        device, DeviceOutcome.NotStarted, false, false, DeviceCode.SandboxFailed, SandboxFailedException.Advice, "", null, []);
+}
 
 /// <param name="Fault">The fault of the run as a whole; null where there is none.</param>
 /// <param name="Gone">The kernel confirmed that no process of the sandbox is left.</param>
@@ -79,4 +86,10 @@ internal sealed record ProbeResult(
 internal sealed class DialRefusedException(string code, string message) : Exception(message)
 {
     public string Code { get; } = code;
+}
+
+/// <summary>Thrown where the host lets no sandbox be made: no fault of a device or a block.</summary>
+internal sealed class SandboxFailedException(Exception fault) : Exception($"No sandbox could be made. {fault.Message}", fault)
+{
+    public const string Advice = "The service had no room for a sandbox, or it failed; nothing is known about the device. Try again.";
 }

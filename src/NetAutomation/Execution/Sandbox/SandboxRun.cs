@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using NetAutomation.Runs;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -21,6 +22,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
     private Task _given = Task.CompletedTask;
     private long _lastEvent = clock.GetTimestamp();
     private volatile string? _stopCode;
+    private string? _exceeded;
     private volatile bool _stopped;
     private volatile bool _waitingForReader;
     private bool _ended;
@@ -88,6 +90,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             await watch;
             process.Kill();
             gone = await process.Gone();
+            _exceeded = place.Group.Exceeded();
             fault = Fault(gone);
         }
         catch (Exception thrown)
@@ -95,7 +98,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             fault = $"The sandbox failed: {thrown.GetType().Name}.";
         }
 
-        var results = _devices.Values.Select(device => Conclude(device, gone, fault)).ToList();
+        var results = _devices.Values.Select(device => Blame(Conclude(device, gone, fault))).ToList();
         try
         {
             await link.DisposeAsync();
@@ -120,8 +123,9 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             return "Processes of the sandbox are left.";
         }
 
-        // Ansible's code also tells that hosts failed; without its count of them it did not get as far as that.
-        return _stopped || _stopCode is not null
+        // Ansible's code also tells that hosts failed; without its count of them it did not get as far as that. A block that has met a
+        // limit would meet it again.
+        return _stopped || _stopCode is not null || _exceeded is not null
             || (_ended && (_exitCode == 0 || ((_exitCode & ~HostsFailed) == 0 && _failures.Count > 0))) ? null
             : $"The sandbox ended early. {_scrubber.Text(process.Diagnostics, OutputLimit)}";
     }
@@ -129,7 +133,18 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
     private SandboxDeviceResult Conclude(DeviceProgress device, bool gone, string? fault) => device.Conclude(
         _failures.TryGetValue(device.Name, out var failed) ? failed : null,
         ended: _ended && !_stopped && gone,
-        _stopCode ?? (fault is null ? null : DeviceCode.InternalError));
+        _stopCode ?? (fault is null ? null : DeviceCode.SandboxFailed));
+
+    /// <summary>What went wrong after the programs inside met a limit is the limit's doing, where nothing else is known.</summary>
+    private SandboxDeviceResult Blame(SandboxDeviceResult result) => _exceeded is not null && !_stopped
+        && !result.Outcome.IsGood() && result.Code is null or DeviceCode.TaskFailed or DeviceCode.InternalError
+            or DeviceCode.SandboxFailed or DeviceCode.SandboxLimit
+        ? result with
+        {
+            Code = DeviceCode.SandboxLimit,
+            Message = $"The block needs more than a sandbox has: {_exceeded}. {result.Message}".TrimEnd(),
+        }
+        : result;
 
     // A killed run must end even if the reader of its events is gone; the result holds every outcome anyway.
     private void Kill()
