@@ -28,7 +28,7 @@ use_stack() {
   [[ $index =~ ^[0-9]+$ && $index -ge 1 && $index -le 254 ]] || die "--index must be 1 to 254" 2
   port_base=${port_base:-$((18000 + 20 * index))}
   port_customer=$((port_base + 1)) port_connector=$((port_base + 2)) port_operator=$((port_base + 3)) port_registration=$((port_base + 4))
-  port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7))
+  port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7)) port_worker=$((port_base + 8))
   export NETAUTOMATION_LOCAL=$state NETAUTOMATION_PG_USER=$user
   # Ports of the replicas behind the load balancer.
   customer_targets=$port_customer connector_targets=$port_connector
@@ -240,6 +240,53 @@ service_settings() { # further settings
   )
   printf '%q\n' "${settings[@]}" | own_file "$data/service.env"
 }
+
+# Settings of one of several processes on one database, which reach each other as peers.
+replica() { # name, distance of its ports, peer port, roles
+  local name=$1 shift=$2 peer=$3 roles='' number=0; shift 3
+  for each in "$@"; do roles+="Roles__$((number++))=$each"$'\n'; done
+  [ -e "$data/cluster-key" ] || random 32 | own_file "$data/cluster-key"
+  { cat "$data/service.env"; cat <<ENV
+${roles}Edge__Listeners__Customer=127.0.0.1:$((port_customer + shift))
+Edge__Listeners__Operator=127.0.0.1:$((port_operator + shift))
+Edge__Listeners__Registration=127.0.0.1:$((port_registration + shift))
+Edge__Listeners__Peer=127.0.0.1:$peer
+Connectors__Listener=127.0.0.1:$((port_connector + shift))
+Connectors__Replica=$name
+Peer__Url=https://127.0.0.1:$peer
+Peer__ClusterKeyFile=$data/cluster-key
+Execution__WorkDirectory=$work/$name
+ENV
+  } | own_file "$data/$name.env"
+}
+
+start_replica() { # name, such as api or worker2
+  local pid
+  start "$1" "" "$data/$1.env" "$dotnet_root/dotnet" "$app/NetAutomation/NetAutomation.dll"
+  read -r pid _ < "$state/pids/$1"
+  case $1 in api*) api_cgroup "$pid";; worker*) worker_cgroup "$pid";; esac
+}
+
+# The workers run in the processors that the calls leave: a hundredth of the API's weight, and still enough to renew a lease.
+# Where the host's cgroups cannot be written, both have the same weight.
+api_cgroup() { cpu_group api 10000 "$1"; }
+worker_cgroup() { cpu_group worker 100 "$1"; }
+cpu_group() { # name, weight as in version 2, process
+  local folder
+  folder=$(cpu_groups)-$1
+  mkdir "$folder" 2>/dev/null || [ -d "$folder" ] || return 0
+  if [ -e "$folder/cpu.weight" ]; then echo "$2" > "$folder/cpu.weight"; elif [ -e "$folder/cpu.shares" ]; then echo $(($2 * 1024 / 1000)) > "$folder/cpu.shares"; fi
+  echo "$3" > "$folder/cgroup.procs" || echo "no cgroup for $1: it shares the processors evenly" >&2
+}
+cpu_groups() { # the beginning of their paths
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    echo +cpu 2>/dev/null > /sys/fs/cgroup/cgroup.subtree_control || true
+    echo "/sys/fs/cgroup/netautomation-$index"
+  else
+    echo "/sys/fs/cgroup/cpu/netautomation-$index"
+  fi
+}
+end_cgroups() { for each in api worker; do rmdir "$(cpu_groups)-$each" 2>/dev/null || true; done; }
 
 service() { # verb; in the foreground
   quietly service as_user env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data/home" DOTNET_ROOT="$dotnet_root" \

@@ -37,7 +37,7 @@ internal sealed class CustomerAuthentication(TenantDirectory tenants, EdgeMetric
         }
 
         context.Features.Set(caller);
-        await next(context);
+        await ProofFeature.Met(context, next);
     }
 
     public async Task<bool> StillValid(HttpContext context) =>

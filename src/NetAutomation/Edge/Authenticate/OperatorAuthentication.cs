@@ -13,7 +13,7 @@ internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> op
         if (BearerToken.Of(context) is { } token && NameOf(token) is { } name)
         {
             context.Features.Set(new OperatorCaller(name));
-            await next(context);
+            await ProofFeature.Met(context, next);
             return;
         }
 
