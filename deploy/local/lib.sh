@@ -261,32 +261,27 @@ ENV
 }
 
 start_replica() { # name, such as api or worker2
-  local pid
   start "$1" "" "$data/$1.env" "$dotnet_root/dotnet" "$app/NetAutomation/NetAutomation.dll"
-  read -r pid _ < "$state/pids/$1"
-  case $1 in api*) api_cgroup "$pid";; worker*) worker_cgroup "$pid";; esac
+  [[ $1 != worker* ]] || worker_cgroup "$(cut -d' ' -f1 "$state/pids/$1")"
 }
 
-# The workers run in the processors that the calls leave: a hundredth of the API's weight, and still enough to renew a lease.
-# Where the host's cgroups cannot be written, both have the same weight.
-api_cgroup() { cpu_group api 10000 "$1"; }
-worker_cgroup() { cpu_group worker 100 "$1"; }
-cpu_group() { # name, weight as in version 2, process
+# All workers of the stack with their sandboxes together weigh as much as one thread of the API or of the database, so calls find
+# a processor whatever runs do. Where the host's cgroups cannot be written, they share the processors evenly.
+worker_cgroup() { # process
   local folder
-  folder=$(cpu_groups)-$1
+  folder=$(worker_group)
   mkdir "$folder" 2>/dev/null || [ -d "$folder" ] || return 0
-  if [ -e "$folder/cpu.weight" ]; then echo "$2" > "$folder/cpu.weight"; elif [ -e "$folder/cpu.shares" ]; then echo $(($2 * 1024 / 1000)) > "$folder/cpu.shares"; fi
-  echo "$3" > "$folder/cgroup.procs" || echo "no cgroup for $1: it shares the processors evenly" >&2
+  echo "$1" > "$folder/cgroup.procs" || progress "the workers have no cgroup: they share the processors evenly"
 }
-cpu_groups() { # the beginning of their paths
+worker_group() {
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    echo +cpu 2>/dev/null > /sys/fs/cgroup/cgroup.subtree_control || true
-    echo "/sys/fs/cgroup/netautomation-$index"
+    { echo +cpu > /sys/fs/cgroup/cgroup.subtree_control; } 2>/dev/null || true
+    echo "/sys/fs/cgroup/netautomation-$index-workers"
   else
-    echo "/sys/fs/cgroup/cpu/netautomation-$index"
+    echo "/sys/fs/cgroup/cpu/netautomation-$index-workers"
   fi
 }
-end_cgroups() { for each in api worker; do rmdir "$(cpu_groups)-$each" 2>/dev/null || true; done; }
+end_worker_group() { rmdir "$(worker_group)" 2>/dev/null || true; }
 
 service() { # verb; in the foreground
   quietly service as_user env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data/home" DOTNET_ROOT="$dotnet_root" \

@@ -94,6 +94,7 @@ internal sealed class BudgetedTransport(SocketTransportFactory sockets, Connecti
             }
             finally
             {
+                await base.DisposeAsync();
                 ticket.Dispose();
             }
         }

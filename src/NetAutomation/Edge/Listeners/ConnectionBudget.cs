@@ -138,7 +138,7 @@ internal sealed partial class ConnectionBudget
     // The kernel gives the lowest descriptor that is free. So one above the mark means that all below it are in use, and those above are
     // kept for what the process opens itself.
     private bool IsInReserve(ConnectionContext connection) =>
-        connection.Features.Get<IConnectionSocketFeature>() is { Socket.SafeHandle: var handle } && handle.DangerousGetHandle() >= _reserve;
+        connection.Features.Get<IConnectionSocketFeature>()?.Socket.Handle >= _reserve;
 
     /// <summary>RLIMIT_NOFILE: the soft limit, which the runtime has raised to the hard one.</summary>
     private static int OpenFiles()

@@ -30,7 +30,8 @@ internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, 
             return;
         }
 
-        var logger = logEvent.Properties.GetValueOrDefault(Constants.SourceContextPropertyName) is ScalarValue { Value: string name } ? name : "";
+        var source = logEvent.Properties.GetValueOrDefault(Constants.SourceContextPropertyName) as ScalarValue;
+        var logger = source?.Value as string ?? "";
         if (_causes.Count >= MostCauses)
         {
             _causes.Clear();
