@@ -25,10 +25,10 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
     private ServiceHost Host => small.Host;
 
     [Theory]
-    [InlineData(Stop.Raw)]
-    [InlineData(Stop.Tls)]
-    [InlineData(Stop.Http2)]
-    public async Task Connections_beyond_the_budget_of_their_endpoint_are_closed_and_another_tenant_is_served(Stop stop)
+    [InlineData(Standstill.Raw)]
+    [InlineData(Standstill.Tls)]
+    [InlineData(Standstill.Http2)]
+    public async Task Connections_beyond_the_budget_of_their_endpoint_are_closed_and_another_tenant_is_served(Standstill stop)
     {
         var (greedy, other) = (await Host.CreateTenant(), await Host.CreateTenant());
         using var refusals = new Refusals(Host);
@@ -52,7 +52,7 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
         OpenConnection[] open =
         [
             .. new[] { greedy.EndpointId, second }.SelectMany(endpoint => OpenConnection.Many(
-                8, Host.Address(Listener.Customer), ProxyV2.Header(endpoint), Stop.Tls, Host.Certificate)),
+                8, Host.Address(Listener.Customer), ProxyV2.Header(endpoint), Standstill.Tls, Host.Certificate)),
         ];
         await Eventually.Holds(() => OpenConnection.EndedOf(open) == 4);
         (await Answers(other.Client)).ShouldBeTrue();
@@ -66,7 +66,7 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
         var tenant = await Host.CreateTenant();
         (await Answers(tenant.Client)).ShouldBeTrue();
         using var refusals = new Refusals(Host);
-        var silent = OpenConnection.Many(64 + 4, Host.Address(Listener.Customer), _nothing, Stop.Raw, Host.Certificate);
+        var silent = OpenConnection.Many(64 + 4, Host.Address(Listener.Customer), _nothing, Standstill.Raw, Host.Certificate);
         await Eventually.Holds(() => OpenConnection.EndedOf(silent) >= 4);
         (await Answers(tenant.Client)).ShouldBeTrue();
         await Task.WhenAll(silent.Select(each => each.Ended)).WaitAsync(Eventually.Limit);
@@ -80,8 +80,9 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
     public async Task Idle_health_checks_of_the_load_balancer_take_no_place_of_a_customer()
     {
         var tenant = await Host.CreateTenant();
-        var checks = OpenConnection.Many(12, Host.Address(Listener.Customer), ProxyV2.Local, Stop.Tls, Host.Certificate);
-        var open = OpenConnection.Many(7, Host.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), Stop.Tls, Host.Certificate);
+        var checks = OpenConnection.Many(12, Host.Address(Listener.Customer), ProxyV2.Local, Standstill.Tls, Host.Certificate);
+        var open = OpenConnection.Many(
+            7, Host.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), Standstill.Tls, Host.Certificate);
         (await Answers(tenant.Client)).ShouldBeTrue();
         OpenConnection.EndedOf([.. checks, .. open]).ShouldBe(0);
         Array.ForEach([.. checks, .. open], each => each.Dispose());
@@ -91,7 +92,7 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
     public async Task Registration_takes_no_place_of_the_other_listeners()
     {
         var tenant = await Host.CreateTenant();
-        var open = OpenConnection.Many(16 + 50, Host.Address(Listener.Registration), _nothing, Stop.Raw, Host.Certificate);
+        var open = OpenConnection.Many(16 + 50, Host.Address(Listener.Registration), _nothing, Standstill.Raw, Host.Certificate);
         await Eventually.Holds(() => OpenConnection.EndedOf(open) == 50);
         (await Answers(tenant.Client)).ShouldBeTrue();
         using var staff = Host.Operator();
@@ -106,7 +107,7 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[3];
         await using var host = await ServiceHost.Start(await postgres.Create(), [$"Edge:FreeDescriptors={files}"]);
         using var refusals = new Refusals(host);
-        var open = OpenConnection.Many(3, host.Address(Listener.Operator), _nothing, Stop.Raw, host.Certificate);
+        var open = OpenConnection.Many(3, host.Address(Listener.Operator), _nothing, Standstill.Raw, host.Certificate);
         await Task.WhenAll(open.Select(each => each.Ended)).WaitAsync(Eventually.Limit);
         refusals.ShouldHave("operator few_descriptors", 3);
     }

@@ -5,7 +5,6 @@ using NetAutomation.Edge;
 using NetAutomation.Inventory;
 using NetAutomation.Tests.Fleet;
 using NetAutomation.Tests.Support;
-using NetAutomation.Web;
 
 namespace NetAutomation.Tests.Edge;
 
@@ -47,7 +46,7 @@ public sealed class FewDescriptorsTests(PostgresServer postgres)
         var before = Descriptors(process);
 
         // One endpoint: more than the process may open in all.
-        var open = OpenConnection.Many(Files + 200, address, ProxyV2.Header(attackers[0].EndpointId), Stop.Raw, host.Certificate);
+        var open = OpenConnection.Many(Files + 200, address, ProxyV2.Header(attackers[0].EndpointId), Standstill.Raw, host.Certificate);
         await Eventually.Holds(() => OpenConnection.EndedOf(open) >= Files, "the surplus to be closed", () => process.Output);
         (await Answers(held)).ShouldBeTrue(process.Output);
         using (var fresh = Client(host, address, victim))
@@ -57,7 +56,7 @@ public sealed class FewDescriptorsTests(PostgresServer postgres)
 
         // All of them together, with TLS: the process refuses newcomers, and goes on.
         var more = attackers[1..].SelectMany(
-            attacker => OpenConnection.Many(150, address, ProxyV2.Header(attacker.EndpointId), Stop.Tls, host.Certificate)).ToArray();
+            attacker => OpenConnection.Many(150, address, ProxyV2.Header(attacker.EndpointId), Standstill.Tls, host.Certificate)).ToArray();
         await Task.WhenAll(more.Select(each => each.Ready)).WaitAsync(Eventually.Limit);
         (await Answers(held)).ShouldBeTrue(process.Output);
         Descriptors(process).ShouldBeLessThan(Files - 64);

@@ -7,7 +7,7 @@ using NetAutomation.Web;
 namespace NetAutomation.Tests.Edge;
 
 /// <summary>How far a connection goes before it stands still.</summary>
-public enum Stop
+public enum Standstill
 {
     /// <summary>Nothing is sent after the PROXY header, or nothing at all.</summary>
     Raw,
@@ -34,7 +34,7 @@ internal sealed class OpenConnection : IDisposable
     public Task Ended { get; private set; } = Task.CompletedTask;
 
     /// <summary>Opens it. A connection that was refused meanwhile has ended.</summary>
-    public static OpenConnection To(IPEndPoint address, byte[] first, Stop stop, ServerCertificate certificate)
+    public static OpenConnection To(IPEndPoint address, byte[] first, Standstill stop, ServerCertificate certificate)
     {
         var connection = new OpenConnection();
         connection.Ended = connection.Run(address, first, stop, certificate);
@@ -42,23 +42,27 @@ internal sealed class OpenConnection : IDisposable
     }
 
     /// <summary>Opens many at once.</summary>
-    public static OpenConnection[] Many(int count, IPEndPoint address, byte[] first, Stop stop, ServerCertificate certificate) =>
+    public static OpenConnection[] Many(int count, IPEndPoint address, byte[] first, Standstill stop, ServerCertificate certificate) =>
         [.. Enumerable.Range(0, count).Select(_ => To(address, first, stop, certificate))];
 
     public static int EndedOf(IEnumerable<OpenConnection> connections) => connections.Count(each => each.Ended.IsCompleted);
 
     public async Task Send(byte[] bytes) => await _stream!.WriteAsync(bytes);
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _stream?.Dispose();
+    }
 
-    private async Task Run(IPEndPoint address, byte[] first, Stop stop, ServerCertificate certificate)
+    private async Task Run(IPEndPoint address, byte[] first, Standstill stop, ServerCertificate certificate)
     {
         try
         {
             await _socket.ConnectAsync(address);
             _stream = new NetworkStream(_socket);
             await _stream.WriteAsync(first);
-            if (stop != Stop.Raw)
+            if (stop != Standstill.Raw)
             {
                 _stream = await Handshake(_stream, stop, certificate);
             }
@@ -77,16 +81,16 @@ internal sealed class OpenConnection : IDisposable
     }
 
     /// <summary>The client's side of TLS, and of the beginning of HTTP/2 where it goes that far.</summary>
-    private static async Task<SslStream> Handshake(Stream plain, Stop stop, ServerCertificate certificate)
+    private static async Task<SslStream> Handshake(Stream plain, Standstill stop, ServerCertificate certificate)
     {
         var tls = new SslStream(plain);
         var options = new SslClientAuthenticationOptions
         {
             TargetHost = certificate.ServerName, CertificateChainPolicy = ServiceHost.Trust(certificate),
-            ApplicationProtocols = [stop == Stop.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11],
+            ApplicationProtocols = [stop == Standstill.Http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11],
         };
         await tls.AuthenticateAsClientAsync(options);
-        if (stop == Stop.Http2)
+        if (stop == Standstill.Http2)
         {
             await tls.WriteAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. _settings]);
         }

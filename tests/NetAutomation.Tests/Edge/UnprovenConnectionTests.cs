@@ -37,16 +37,16 @@ public sealed class UnprovenConnectionTests(PostgresServer postgres) : IAsyncLif
         using var proven = await Proven(tenant, header);
         OpenConnection[] unproven =
         [
-            .. Enum.GetValues<Stop>().SelectMany(stop => new[]
+            .. Enum.GetValues<Standstill>().SelectMany(stop => new[]
             {
                 Open(Listener.Customer, header, stop), Open(Listener.Connector, header, stop), Open(Listener.Operator, [], stop),
                 Open(Listener.Peer, [], stop),
             }),
-            Open(Listener.Customer, ProxyV2.Local, Stop.Tls), Open(Listener.Registration, [], Stop.Raw),
+            Open(Listener.Customer, ProxyV2.Local, Standstill.Tls), Open(Listener.Registration, [], Standstill.Raw),
         ];
         // Busy ones: answers to unknown keys keep a connection no longer than silence, and neither do headers that never end.
-        using var guessing = Open(Listener.Customer, header, Stop.Tls);
-        using var dripping = Open(Listener.Customer, header, Stop.Tls);
+        using var guessing = Open(Listener.Customer, header, Standstill.Tls);
+        using var dripping = Open(Listener.Customer, header, Standstill.Tls);
         await Task.WhenAll(
             Repeat(guessing, "GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nak_unknown\r\n\r\n"),
             Repeat(dripping, "X"),
@@ -61,7 +61,7 @@ public sealed class UnprovenConnectionTests(PostgresServer postgres) : IAsyncLif
     public async Task Body_that_comes_too_slowly_ends_its_connection_although_the_caller_is_proven()
     {
         var tenant = await _service.CreateTenant();
-        using var slow = Open(Listener.Customer, ProxyV2.Header(tenant.EndpointId), Stop.Tls);
+        using var slow = Open(Listener.Customer, ProxyV2.Header(tenant.EndpointId), Standstill.Tls);
         await Repeat(
             slow, "x",
             $"POST /v1/sites HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.Key}\r\nContent-Type: application/json\r\n"
@@ -78,13 +78,13 @@ public sealed class UnprovenConnectionTests(PostgresServer postgres) : IAsyncLif
 
     private async Task<OpenConnection> Proven(TestTenant tenant, byte[] header)
     {
-        var proven = Open(Listener.Customer, header, Stop.Tls);
+        var proven = Open(Listener.Customer, header, Standstill.Tls);
         await proven.Ready;
         await proven.Send(Encoding.ASCII.GetBytes($"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.Key}\r\n\r\n"));
         return proven;
     }
 
-    private OpenConnection Open(Listener listener, byte[] first, Stop stop) =>
+    private OpenConnection Open(Listener listener, byte[] first, Standstill stop) =>
         OpenConnection.To(_service.Address(listener), first, stop, _service.Certificate);
 
     /// <summary>Sends again and again until the service ends the connection.</summary>

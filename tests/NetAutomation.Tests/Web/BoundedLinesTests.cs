@@ -11,7 +11,7 @@ public sealed class BoundedLinesTests
     private readonly FakeTimeProvider _clock = new();
     private readonly LeftOutLines _leftOut = new();
     private readonly Lines _lines = new();
-    private readonly Logger _log;
+    private readonly ILogger _log;
 
     public BoundedLinesTests() =>
         _log = new LoggerConfiguration().MinimumLevel.Verbose().WriteTo.Sink(new BoundedLines(_lines, _leftOut, _clock)).CreateLogger();
