@@ -99,7 +99,7 @@ use_stack() {
   [[ $index =~ ^[0-9]+$ && $index -ge 1 && $index -le 254 ]] || die "--index must be 1 to 254" 2
   port_base=${port_base:-$((18000 + 20 * index))}
   port_customer=$((port_base + 1)) port_connector=$((port_base + 2)) port_operator=$((port_base + 3)) port_registration=$((port_base + 4))
-  port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7))
+  port_peer=$((port_base + 5)) port_aws=$((port_base + 6)) port_control=$((port_base + 7)) port_worker=$((port_base + 8))
   export NETAUTOMATION_LOCAL=$state NETAUTOMATION_PG_USER=$user
   # Ports of the replicas behind the load balancer.
   customer_targets=$port_customer connector_targets=$port_connector
@@ -157,8 +157,10 @@ enter_groups() { # name
     mkdir -p "$group" || continue
     chown "$user:$user" "$group" "$group/cgroup.procs"
     if [ "$type" = cgroup2 ]; then chown "$user:$user" "$group/cgroup.threads" "$group/cgroup.subtree_control"; fi
-    # In version 1, what is beside the group counts by the thread: this is what the service's own would have.
-    if [ -e "$group/cpu.shares" ]; then echo "$((1024 * 4 * $(nproc)))" > "$group/cpu.shares"; fi
+    # Workers have the processors that calls leave. In version 1, what is beside a group counts by the thread: the other shares are what the
+    # threads of a service would have.
+    if [[ $1 == worker* && -e $group/cpu.idle ]]; then echo 1 > "$group/cpu.idle"
+    elif [ -e "$group/cpu.shares" ]; then echo "$((1024 * 4 * $(nproc)))" > "$group/cpu.shares"; fi
     echo "$BASHPID" > "$group/cgroup.procs"
   done < <(group_mounts) 2>/dev/null || true
 }
@@ -351,6 +353,29 @@ service_settings() { # further settings
     "$@"
   )
   printf '%q\n' "${settings[@]}" | own_file "$data/service.env"
+}
+
+# Settings of one of several processes on one database, which reach each other as peers.
+replica() { # name, distance of its ports, peer port, roles
+  local name=$1 shift=$2 peer=$3 roles='' number=0; shift 3
+  for each in "$@"; do roles+="Roles__$((number++))=$each"$'\n'; done
+  [ -e "$data/cluster-key" ] || random 32 | own_file "$data/cluster-key"
+  { cat "$data/service.env"; cat <<ENV
+${roles}Edge__Listeners__Customer=127.0.0.1:$((port_customer + shift))
+Edge__Listeners__Operator=127.0.0.1:$((port_operator + shift))
+Edge__Listeners__Registration=127.0.0.1:$((port_registration + shift))
+Edge__Listeners__Peer=127.0.0.1:$peer
+Connectors__Listener=127.0.0.1:$((port_connector + shift))
+Connectors__Replica=$name
+Peer__Url=https://127.0.0.1:$peer
+Peer__ClusterKeyFile=$data/cluster-key
+Execution__WorkDirectory=$work/$name
+ENV
+  } | own_file "$data/$name.env"
+}
+
+start_replica() { # name, such as api or worker2
+  start "$1" "" "$data/$1.env" "$dotnet_root/dotnet" "$app/NetAutomation/NetAutomation.dll"
 }
 
 service() { # verb; in the foreground

@@ -15,5 +15,11 @@ internal sealed class EdgeAddresses
     /// <summary>False where this process has no such listener.</summary>
     public bool Has(Listener listener) => _bound.ContainsKey(listener);
 
+    /// <summary>
+    /// Whose endpoint this is, by identity, since several may ask for port 0. An unknown one is a customer's, with the narrowest limits.
+    /// </summary>
+    public Listener ListenerAt(EndPoint endpoint) =>
+        _bound.FirstOrDefault(pair => ReferenceEquals(pair.Value.EndPoint, endpoint)).Key;
+
     public void Add(Listener listener, ListenOptions listen) => _bound[listener] = listen;
 }

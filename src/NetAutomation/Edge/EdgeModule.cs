@@ -2,6 +2,7 @@ using Amazon.ElasticLoadBalancingV2;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Authenticate;
 using NetAutomation.Edge.Listeners;
@@ -27,6 +28,12 @@ internal static class EdgeModule
         services.AddInstruments<EdgeMetrics>();
         services.AddInstruments<OperatorKeyMetrics>();
         services.AddSingleton<EdgeAddresses>();
+        services.AddSingleton<ConnectionBudget>();
+        services.AddSingleton<BoundedTransport>(provider => server => new BudgetedTransport(
+            ActivatorUtilities.CreateInstance<SocketTransportFactory>(server), provider.GetRequiredService<ConnectionBudget>(),
+            provider.GetRequiredService<EdgeAddresses>()));
+        // Kestrel takes the factory that was registered last.
+        services.AddSingleton(provider => provider.GetRequiredService<BoundedTransport>()(provider));
         services.AddSingleton<RequireProxyHeader>();
         services.AddSingleton<CustomerAuthentication>();
         services.AddSingleton<ICallerCheck>(provider => provider.GetRequiredService<CustomerAuthentication>());
@@ -97,10 +104,12 @@ internal static class EdgeModule
         var life = app.Services.GetRequiredService<IHostApplicationLifetime>();
         app.Use((context, next) =>
         {
-            // The request is answered, and the client's next one goes to another process.
+            // The request is answered, and the client's next one goes to another process. A buyer's connection serves one request, since
+            // nothing proves a buyer who may keep it.
             context.Response.OnStarting(() =>
             {
-                if (life.ApplicationStopping.IsCancellationRequested)
+                if (life.ApplicationStopping.IsCancellationRequested
+                    || context.Features.Get<ListenerFeature>()?.Listener == Listener.Registration)
                 {
                     context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
                 }
@@ -118,7 +127,7 @@ internal static class EdgeModule
                 Listener.Customer => customer.Handle(context, next),
                 Listener.Operator => staff.Handle(context, next),
                 Listener.Registration when context.Request.Path.StartsWithSegments("/marketplace", StringComparison.Ordinal) =>
-                    next(context),
+                    ProofFeature.Met(context, next),
                 _ => Problems.NotFound.With().ExecuteAsync(context),
             });
         Health.Map(app);
@@ -131,7 +140,7 @@ internal static class EdgeModule
         provider.GetRequiredService<IOptions<EdgeOptions>>().Value.Listeners[Listener.Peer],
         listen =>
         {
-            provider.GetRequiredService<EdgeAddresses>().Add(Listener.Peer, listen);
+            listen.UseBudget(provider, Listener.Peer);
             listen.UseServerCertificate(provider, HttpProtocols.Http1AndHttp2);
         },
         provider.GetRequiredService<Health>().Fault);

@@ -35,6 +35,28 @@ internal sealed class EdgeOptions : IValidatableObject
     /// <summary>PEM of the authorities that clients trust.</summary>
     public string CertificateAuthorityFile { get; set; } = "";
 
+    /// <summary>
+    /// Connections that this process has open at one time over all listeners; 0 for 20,000. Never more than half of the files it may open.
+    /// </summary>
+    [Range(0, 1_000_000)]
+    public int MaxConnections { get; set; }
+
+    /// <summary>Connections of one tenant at one listener of this process; never more than a quarter of all.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxConnectionsPerTenant { get; set; } = 1000;
+
+    /// <summary>Connections through one VPC endpoint at one listener of this process.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxConnectionsPerEndpoint { get; set; } = 500;
+
+    /// <summary>Descriptors that no connection gets; 0 for an eighth of those the process may open, between 64 and 1024.</summary>
+    [Range(0, 1_000_000)]
+    public int FreeDescriptors { get; set; }
+
+    /// <summary>The time in which a connection has to make a call that proves its caller.</summary>
+    [Range(1, 300)]
+    public int ProofSeconds { get; set; } = 10;
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach (var (name, value) in Listeners.Where(each => each.Value.Length > 0 && !IPEndPoint.TryParse(each.Value, out _)))

@@ -1,5 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using NetAutomation.Edge.Listeners;
 using NetAutomation.Edge.Proxy;
 using NetAutomation.Web;
 
@@ -8,6 +10,20 @@ namespace NetAutomation.Edge;
 /// <summary>The steps between a socket and HTTP.</summary>
 internal static class EndpointListener
 {
+    /// <summary>The first step of every listener: names it, and ends connections that prove no caller in time.</summary>
+    public static void UseBudget(this ListenOptions listen, IServiceProvider services, Listener listener)
+    {
+        services.GetRequiredService<EdgeAddresses>().Add(listener, listen);
+        var (clock, metrics) = (services.GetRequiredService<TimeProvider>(), services.GetRequiredService<EdgeMetrics>());
+        var within = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<EdgeOptions>>().Value.ProofSeconds);
+        listen.Use(next => async connection =>
+        {
+            connection.Features.Set(new ListenerFeature(listener));
+            using var deadline = new ProofDeadline(connection, listener, within, clock, metrics);
+            await next(connection);
+        });
+    }
+
     /// <summary>PROXY protocol v2, then TLS, for a listener behind the load balancer.</summary>
     /// <param name="listener">Names the listener in metrics.</param>
     public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services, Listener listener, HttpProtocols protocols)
@@ -20,7 +36,7 @@ internal static class EndpointListener
     /// <summary>The connector listener. Load balancers ask for health in HTTP/1.1; connectors speak HTTP/2.</summary>
     public static void UseEndpointIdentity(this ListenOptions listen, IServiceProvider services)
     {
-        services.GetRequiredService<EdgeAddresses>().Add(Listener.Connector, listen);
+        listen.UseBudget(services, Listener.Connector);
         listen.UseEndpointIdentity(services, Listener.Connector, HttpProtocols.Http1AndHttp2);
     }
 

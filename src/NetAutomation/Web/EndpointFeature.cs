@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace NetAutomation.Web;
@@ -15,6 +16,26 @@ internal sealed record EndpointFeature(string? EndpointId, Func<CancellationToke
 /// one.
 /// </summary>
 internal delegate void EndpointTransport(ListenOptions listen);
+
+/// <summary>
+/// Makes the transport of a server of this process, which lets in no more connections than the process can bear. All servers share the
+/// limits, whatever services each has.
+/// </summary>
+internal delegate IConnectionListenerFactory BoundedTransport(IServiceProvider server);
+
+/// <summary>Connection feature: until it is told that a caller was proven, the connection lives shortly.</summary>
+internal sealed record ProofFeature(Action Proven)
+{
+    /// <summary>The request has proven its caller, so its connection may stay.</summary>
+    public static void Met(HttpContext context) => context.Features.Get<ProofFeature>()?.Proven();
+
+    /// <inheritdoc cref="Met(HttpContext)"/>
+    public static Task Met(HttpContext context, RequestDelegate next)
+    {
+        Met(context);
+        return next(context);
+    }
+}
 
 /// <summary>Reads the endpoint's tenant from a request.</summary>
 internal static class EndpointBindings

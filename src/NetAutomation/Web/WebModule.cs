@@ -3,9 +3,10 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Http;
-using NetAutomation.Web.Telemetry;
 using NetAutomation.Web.Rates;
+using NetAutomation.Web.Telemetry;
 using Serilog;
+using Serilog.Configuration;
 using Serilog.Formatting.Json;
 
 namespace NetAutomation.Web;
@@ -16,20 +17,28 @@ internal static class WebModule
     // A run names up to 10,000 devices of 30 characters; its input fits beside them.
     private const int LargestBody = 2 * 1024 * 1024;
 
+    // A form of the registration page holds a token or an account.
+    private const int LargestForm = 64 * 1024;
+
     public static void AddWeb(this WebApplicationBuilder builder)
     {
         builder.Host.UseDefaultServiceProvider(options => options.ValidateOnBuild = options.ValidateScopes = true);
         builder.Services.AddOptions<CellOptions>().BindConfiguration("Cell").ValidateDataAnnotations().ValidateOnStart();
+        var lines = new LeftOutLines();
         var logger = new LoggerConfiguration()
             .ReadFrom.Configuration(builder.Configuration)
             .Enrich.FromLogContext()
             .Enrich.WithProperty("Cell", builder.Configuration["Cell:Name"] ?? new CellOptions().Name)
-            .WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: Serilog.Events.LogEventLevel.Verbose)
+            .WriteTo.Sink(LoggerSinkConfiguration.Wrap(
+                written => new BoundedLines(written, lines, TimeProvider.System),
+                to => to.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: Serilog.Events.LogEventLevel.Verbose)))
             .CreateLogger();
         builder.Logging.ClearProviders().AddSerilog(logger, dispose: true);
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(lines);
+        services.AddInstruments<LogMetrics>();
         services.AddHttpContextAccessor();
         services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
@@ -114,7 +123,8 @@ internal static class WebModule
         ((IEndpointConventionBuilder)customer).Finally(RoleCheck.RequireMember);
         ((IEndpointConventionBuilder)operators).Finally(TakeAnyMediaType);
         ((IEndpointConventionBuilder)operators).Finally(RoleCheck.RequireOperator);
-        var registration = app.MapGroup("/marketplace").WithMetadata(new ListenerFeature(Listener.Registration)).ExcludeFromDescription();
+        var registration = app.MapGroup("/marketplace")
+            .WithMetadata(new ListenerFeature(Listener.Registration), new RequestSizeLimitAttribute(LargestForm)).ExcludeFromDescription();
         app.MapApiDocument();
         app.MapProblemTypes();
         return new ApiRoutes(customer, operators, registration);

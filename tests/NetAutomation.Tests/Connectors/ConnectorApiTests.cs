@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Connectors;
@@ -47,6 +48,7 @@ public sealed class ConnectorApiTests(PostgresServer postgres) : IAsyncLifetime
         builder.AddConnectors();
         builder.Services.AddScoped(_ => _caller);
         builder.Services.AddSingleton(new ServerCertificate(ConnectorPair.Certificate, [], ConnectorPair.ServerName, ConnectorPair.CaPem));
+        builder.Services.AddSingleton<BoundedTransport>(_ => server => ActivatorUtilities.CreateInstance<SocketTransportFactory>(server));
         builder.Services.AddSingleton<EndpointTransport>(_ => { });
         builder.Services.AddSingleton(new PeerListener("", _ => { }, () => Task.FromResult<string?>(null)));
         _app = builder.Build();

@@ -6,6 +6,7 @@ using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -121,6 +122,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddSingleton(new ServerCertificate(Certificate, [], ServerName, CaPem));
         builder.Services.AddSingleton(
             new PeerListener("127.0.0.1:0", listen => listen.UseHttps(Certificate), () => Task.FromResult<string?>(null)));
+        builder.Services.AddSingleton<BoundedTransport>(_ => server => ActivatorUtilities.CreateInstance<SocketTransportFactory>(server));
         builder.Services.AddSingleton<EndpointTransport>(listen =>
         {
             listen.Use(next => connection =>

@@ -31,6 +31,8 @@ internal sealed class ServiceProcess : IDisposable
         _process.StandardInput.Close();
     }
 
+    public int Id => _process.Id;
+
     public bool IsOver => _process.HasExited;
 
     public string Output

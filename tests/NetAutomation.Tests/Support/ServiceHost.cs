@@ -162,6 +162,25 @@ public sealed class ServiceHost : IAsyncDisposable
         await db.Execute($"update onboarding.agreement set state = 'active', activated_at = now() where id = {agreement.Value}");
         await db.Execute($"update onboarding.tenant set state = 'active', changed_at = now() where tenant_id = {tenant.Value}");
         await BillingAccounts.Set(db, tenant, BillingChannel.Marketplace, null, account, "prod-test", CancellationToken.None);
+        var connection = await Accept(db, tenant, account, endpoint);
+        var key = await IssueKey(db, tenant, "test", role);
+        await transaction.CommitAsync();
+        Services.GetRequiredService<TenantDirectory>().Forget();
+        return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
+    }
+
+    /// <summary>Gives the tenant a further endpoint of this id.</summary>
+    internal async Task AddEndpoint(TestTenant tenant, string endpointId)
+    {
+        await using var scope = _app.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        await Accept(db, tenant.Id, tenant.Account, endpointId);
+        await transaction.CommitAsync();
+    }
+
+    private static async Task<Guid> Accept(SystemDb db, TenantId tenant, string account, string endpoint)
+    {
         var seen = new Observed("vpce-svc-0123456789abcdef0", endpoint, account, DateTimeOffset.UnixEpoch, "available");
         await EndpointConnections.Store(db, seen.ServiceId, [seen], CancellationToken.None);
         var connection =
@@ -170,10 +189,7 @@ public sealed class ServiceHost : IAsyncDisposable
             db, [new NewDecision(connection, null, false, new Decision(Verdict.Accept, "test", "test", tenant.Value))], "test",
             CancellationToken.None);
         await EndpointConnections.Bind(db, seen.ServiceId, CancellationToken.None);
-        var key = await IssueKey(db, tenant, "test", role);
-        await transaction.CommitAsync();
-        Services.GetRequiredService<TenantDirectory>().Forget();
-        return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
+        return connection;
     }
 
     /// <summary>Creates a key of the tenant's member of this role, whom the first one makes.</summary>

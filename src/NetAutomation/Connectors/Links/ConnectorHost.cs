@@ -6,8 +6,9 @@ namespace NetAutomation.Connectors.Links;
 
 /// <summary>The connector listener.</summary>
 internal sealed class ConnectorHost(
-    LinkApi api, LinkHub hub, EndpointTransport transport, IOptions<ConnectorsOptions> options, ILoggerFactory loggers)
-    : TunnelHost(loggers)
+    LinkApi api, LinkHub hub, EndpointTransport transport, BoundedTransport bounded, IOptions<ConnectorsOptions> options,
+    ILoggerFactory loggers)
+    : TunnelHost(bounded, loggers)
 {
     public override Task StartAsync(CancellationToken cancellationToken) => options.Value.Listener.Length == 0 ? Task.CompletedTask
         : Listen(options.Value.Listener, listen => transport(listen), Map, cancellationToken, new UntrustedTraces());

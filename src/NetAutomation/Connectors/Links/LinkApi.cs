@@ -180,6 +180,7 @@ internal sealed partial class LinkApi(
             return null;
         }
 
+        ProofFeature.Met(http);
         return MayServe(http, known.State) ? (tenant, connector, known, statement, given) : null;
     }
 

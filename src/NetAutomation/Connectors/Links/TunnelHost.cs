@@ -3,12 +3,13 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using NetAutomation.Tunnel;
+using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
 namespace NetAutomation.Connectors.Links;
 
 /// <summary>A listener of a Kestrel of its own, because limits are per server and tunnels need other ones than the API.</summary>
-internal abstract class TunnelHost(ILoggerFactory loggers) : IHostedService
+internal abstract class TunnelHost(BoundedTransport bounded, ILoggerFactory loggers) : IHostedService
 {
     private WebApplication? _app;
 
@@ -45,8 +46,9 @@ internal abstract class TunnelHost(ILoggerFactory loggers) : IHostedService
             kestrel.AddServerHeader = false;
             kestrel.Listen(IPEndPoint.Parse(address), transport);
         });
-        // After Kestrel's own, which would come before it.
+        // After Kestrel's own, which would come before them.
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
+        builder.Services.AddSingleton(server => bounded(server));
         _app = builder.Build();
         _app.Use(HeadRequests.Answer);
         _app.UseRouting();

@@ -128,6 +128,7 @@ internal sealed partial class PeerApi(LinkHub hub, DeviceDialler dialler, Cluste
         if (HttpProtocol.IsHttp2(http.Request.Protocol)
             && key.Open(http.Request.Headers[PeerCall.Header].ToString(), path, self.Url ?? "") is { } call)
         {
+            ProofFeature.Met(http);
             return call;
         }
 

@@ -10,7 +10,7 @@ namespace NetAutomation.Connectors.Peers;
 /// </summary>
 internal sealed class PeerHost(
     PeerApi api, PeerListener listener, PeerIdentity self, Roles roles, MeterProvider metrics, IOptions<PeerOptions> options,
-    ILoggerFactory loggers) : TunnelHost(loggers)
+    BoundedTransport bounded, ILoggerFactory loggers) : TunnelHost(bounded, loggers)
 {
     public override async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -75,7 +75,7 @@ internal sealed class CustomerAuthentication(KeyDirectory keys, RateLimits rates
 
         context.Features.Set(use.Connections);
         context.Features.Set(caller);
-        await next(context);
+        await ProofFeature.Met(context, next);
     }
 
     public async Task<bool> StillValid(HttpContext context) =>

@@ -15,7 +15,7 @@ internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> op
         if (key is not null && key.ExpiresAt > clock.GetUtcNow())
         {
             context.Features.Set(new OperatorCaller(key.Name, key.Roles));
-            await next(context);
+            await ProofFeature.Met(context, next);
             return;
         }
 

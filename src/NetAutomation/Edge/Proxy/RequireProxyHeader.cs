@@ -3,8 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge.Listeners;
+using NetAutomation.Persistence;
 using NetAutomation.Web;
 
 namespace NetAutomation.Edge.Proxy;
@@ -35,19 +37,50 @@ internal sealed class RequireProxyHeader(
             fault = "no_endpoint";
         }
 
+        var ticket = connection.Features.GetRequiredFeature<ConnectionTicket>();
+        if (header is { EndpointId: { } through })
+        {
+            fault ??= ticket.Identify(through);
+        }
+
         if (header is null || fault is not null)
         {
-            metrics.Refused(listener, fault!);
-            connection.Abort(new ConnectionAbortedException($"Refused: {fault}"));
+            Refuse(connection, listener, fault!);
             return;
         }
 
         connection.RemoteEndPoint = header.Source ?? connection.RemoteEndPoint;
         connection.LocalEndPoint = header.Destination ?? connection.LocalEndPoint;
         using var open = header.EndpointId is { } endpoint ? live.Open(endpoint, listener, connection) : null;
+        if (open is not null && await TenantOf(open) is { } tenant && ticket.Take(Share.Tenant, tenant) is { } refusal)
+        {
+            Refuse(connection, listener, refusal);
+            return;
+        }
+
         connection.Features.Set(
             new EndpointFeature(header.EndpointId, cancel => open is null ? ValueTask.FromResult<TenantId?>(null) : open.Tenant(cancel)));
         await next(connection);
+    }
+
+    private void Refuse(ConnectionContext connection, Listener listener, string fault)
+    {
+        metrics.Refused(listener, fault);
+        connection.Abort(new ConnectionAbortedException($"Refused: {fault}"));
+    }
+
+    /// <summary>Whose budget the connection takes; null where the database does not say: its endpoint's budget holds anyway.</summary>
+    private async Task<string?> TenantOf(LiveConnections.OpenConnection open)
+    {
+        using var deadline = new CancellationTokenSource(_deadline, clock);
+        try
+        {
+            return await open.Tenant(deadline.Token) is { } tenant ? $"{tenant}" : "no tenant";
+        }
+        catch (Exception fault) when (fault is OperationCanceledException || DatabaseOutage.Is(fault))
+        {
+            return null;
+        }
     }
 
     private async Task<(ProxyHeader? Header, string? Fault)> Read(PipeReader input)
