@@ -197,7 +197,7 @@ internal sealed class AbuseRunner(Stack stack, int seed, IReadOnlyList<string> a
                 real ? $"{Service}" : "", "--ca", Authority, "--endpoint", Endpoint(Attacker), "--key", Key(Attacker), "--device",
                 _attackersNetwork.DeviceIds["d09"]])
         {
-            UseShellExecute = false, RedirectStandardOutput = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
         };
         using var process = Process.Start(start)!;
         var sent = await process.StandardOutput.ReadToEndAsync();

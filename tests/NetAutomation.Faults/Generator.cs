@@ -23,6 +23,12 @@ internal static class Generator
             options["endpoint"], (await File.ReadAllTextAsync(options["key"])).Trim(), options["device"]);
         var time = TimeSpan.FromSeconds(int.Parse(options["seconds"], CultureInfo.InvariantCulture));
         using var over = new CancellationTokenSource(time);
+        // Its parent's end, however it came, is the attack's.
+        _ = Task.Run(async () =>
+        {
+            await Console.In.ReadToEndAsync();
+            await over.CancelAsync();
+        });
         await Task.WhenAll(options["attacks"].Split(',').Select(name => Attack.Named(name).FromNetwork!(target, over.Token)));
         await Console.Out.WriteLineAsync(JsonSerializer.Serialize(target.Counts));
     }
