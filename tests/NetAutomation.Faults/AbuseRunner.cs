@@ -146,7 +146,7 @@ internal sealed class AbuseRunner(Stack stack, int seed, IReadOnlyList<string> a
         await Task.WhenAll([generating, calls.Run(PerSecond, over.Token), working, .. blocks]);
         if (timed && calls.Wrong.Count > 0)
         {
-            Found(Abused.WrongAnswers, $"round {round}: {calls.Wrong.Count} calls, such as {calls.Wrong.First()}");
+            Found(Abused.WrongAnswers, $"round {round}: {calls.Wrong.Count} calls, such as {calls.Wrong[0]}");
         }
 
         return calls;
@@ -192,7 +192,7 @@ internal sealed class AbuseRunner(Stack stack, int seed, IReadOnlyList<string> a
         }
 
         var start = new ProcessStartInfo(
-            "nice",
+            "/usr/bin/nice",
             ["-n", "10", Environment.ProcessPath!, "generate", "--attacks", string.Join(',', mix), "--seconds", $"{length}", "--address",
                 real ? $"{Service}" : "", "--ca", Authority, "--endpoint", Endpoint(Attacker), "--key", Key(Attacker), "--device",
                 _attackersNetwork.DeviceIds["d09"]])
@@ -307,7 +307,7 @@ internal sealed class AbuseRunner(Stack stack, int seed, IReadOnlyList<string> a
             ("/v1/runs?limit=20", text => JsonNode.Parse(text)!["items"] is JsonArray),
         ];
 
-        public IReadOnlyCollection<string> Wrong { get; private set; } = [];
+        public List<string> Wrong { get; private set; } = [];
 
         public async Task Run(int perSecond, CancellationToken until)
         {

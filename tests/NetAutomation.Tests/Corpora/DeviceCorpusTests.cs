@@ -126,7 +126,7 @@ public sealed class DeviceCorpusTests
 
     private static async IAsyncEnumerable<JsonElement> Play(int first, int count, params string[] more)
     {
-        string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+        static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
         using var process = Process.Start(
             new ProcessStartInfo(
                 "/usr/bin/python3",

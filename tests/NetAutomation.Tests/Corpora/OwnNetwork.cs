@@ -17,7 +17,7 @@ internal static class OwnNetwork
     /// <summary>Runs this on such a thread, which ends with it.</summary>
     public static T Within<T>(Func<T> act)
     {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (result, fault) = (default(T)!, (Exception?)null);
         var thread = new Thread(() =>
         {
             try
@@ -36,16 +36,16 @@ internal static class OwnNetwork
                     ip.ExitCode.ShouldBe(0, arguments);
                 }
 
-                done.SetResult(act());
+                result = act();
             }
-            catch (Exception fault)
+            catch (Exception caught)
             {
-                done.SetException(fault);
+                fault = caught;
             }
         });
         thread.Start();
         thread.Join();
-        return done.Task.GetAwaiter().GetResult();
+        return fault is null ? result : throw new InvalidOperationException("What ran in the network of its own failed.", fault);
     }
 
     [DllImport("libc", EntryPoint = "unshare", SetLastError = true)]
