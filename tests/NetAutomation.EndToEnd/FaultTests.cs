@@ -29,4 +29,21 @@ public sealed class FaultTests
         counts["outcomes"]!["changed"]!.GetValue<int>().ShouldBeGreaterThan(0, error);
         code.ShouldBe(0, error);
     }
+
+    // The ratio of the times is not judged here, where other tests use the same processors.
+    [Fact]
+    public async Task A_customer_that_attacks_takes_no_answer_and_no_run_from_another()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: an unprivileged user for the services.");
+
+        var (_, output, error) = await Repository.Run(
+            _limit, new Dictionary<string, string> { ["NETAUTOMATION_INDEX"] = "225" },
+            "tests/faults/run", "--only", "abuse", "--seed", "1", "--rounds", "1", "--seconds", "6", "--attacks",
+            "raw,tls,rapid-reset,slow-bodies,queued-runs,exports");
+
+        var counts = JsonNode.Parse(output.TrimEnd().Split('\n')[^1])!.AsObject();
+        counts["runs"]!.GetValue<int>().ShouldBe(3, error);
+        counts.Where(count => count.Key is not ("seed" or "rounds" or "runs" or "seconds" or "slowedCalls"))
+            .ShouldAllBe(count => count.Value!.GetValue<int>() == 0, error);
+    }
 }

@@ -271,6 +271,8 @@ internal sealed class Checker(string database)
                   (select count(*) from runs.run_event e where e.run_id = r.id),
                   (select coalesce(max(seq), 0) from runs.run_event e where e.run_id = r.id)
                 from runs.run r join runs.run_state s on s.state = r.state
+                -- An attacker's runs are not planned.
+                where not r.labels ? 'attack'
                 """, r => new RunRow(
                     r.GetGuid(0), r.IsDBNull(1) ? "" : r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetInt64(4), Text(r, 5),
                     r.GetInt64(6), r.GetInt64(7), r.GetInt64(8))),

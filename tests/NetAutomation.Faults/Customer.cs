@@ -19,10 +19,10 @@ internal sealed class Customer : IDisposable
         new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
     private readonly HttpClient _http;
 
-    public Customer(Stack stack)
+    public Customer(Stack stack, int tenant = 1)
     {
-        _front = new IPEndPoint(IPAddress.Parse(stack.Front), 8443);
-        _key = File.ReadAllText(Path.Combine(stack.State, "tenant1/key")).Trim();
+        _front = new IPEndPoint(IPAddress.Parse(stack.Front(tenant)), 8443);
+        _key = File.ReadAllText(Path.Combine(stack.State, $"tenant{tenant}/key")).Trim();
         _trust.CustomTrustStore.ImportFromPem(File.ReadAllText(Path.Combine(stack.State, "ca.pem")));
         var handler = new SocketsHttpHandler
         {

@@ -18,6 +18,9 @@ internal sealed record Fault(string Kind, int Round, double At, string Victim, I
 /// <summary>The seed's decisions for one round; the same seed and round give the same plan.</summary>
 internal sealed class Plan
 {
+    /// <summary>The kind that has rounds of its own: one customer attacks, another one works.</summary>
+    public const string Abuse = "abuse";
+
     public static readonly string[] Kinds =
         ["kill-worker", "kill-api", "kill-connector", "kill-postgres", "stop-worker", "cut-1", "cut-10", "cut-60", "cut-forever",
             "slow-readers"];

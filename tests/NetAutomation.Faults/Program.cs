@@ -5,18 +5,37 @@ using System.Text.Json.Nodes;
 using NetAutomation.Faults;
 
 // Called by tests/faults/run, which knows the rest: --seed S --rounds N --stacks N --only K,K --script FILE --state DIR --app DIR --index I
-var options = args.Chunk(2).ToDictionary(pair => pair[0][2..], pair => pair[1]);
+// --attacks A,A --seconds N; and by itself for an attack: generate, with the options of Generator.
+var generates = args is ["generate", ..];
+var options = args.Skip(generates ? 1 : 0).Chunk(2).ToDictionary(pair => pair[0][2..], pair => pair[1]);
 int Number(string name) => int.Parse(options[name], CultureInfo.InvariantCulture);
+if (generates)
+{
+    await Generator.Run(options);
+    return 0;
+}
+
 var (seed, rounds) = (Number("seed"), Number("rounds"));
 var kinds = options["only"].Length > 0 ? options["only"].Split(',') : Plan.Kinds;
-if (kinds.Except(Plan.Kinds).FirstOrDefault() is { } unknown)
+string[] attacks = options["attacks"].Length > 0 ? options["attacks"].Split(',') : [];
+foreach (
+    var (given, known) in new[] {
+        (kinds, kinds is [Plan.Abuse] ? [Plan.Abuse] : Plan.Kinds), (attacks, Attack.All.Select(attack => attack.Name).ToArray()) })
 {
-    await Console.Error.WriteLineAsync($"faults: '{unknown}' is not one of {string.Join(", ", Plan.Kinds)}");
-    return 2;
+    if (given.Except(known).FirstOrDefault() is { } unknown)
+    {
+        await Console.Error.WriteLineAsync($"faults: '{unknown}' is not one of {string.Join(", ", known)}");
+        return 2;
+    }
 }
 
 var clock = System.Diagnostics.Stopwatch.StartNew();
 void Progress(string text) => Console.Error.WriteLine($"[{clock.Elapsed.TotalSeconds,4:0} s] {text}");
+if (kinds is [Plan.Abuse])
+{
+    return await PlayAbuse();
+}
+
 var todo = new ConcurrentQueue<(string Kind, int Round)>(Plan.Order(seed, rounds, kinds).Select((kind, i) => (kind, i + 1)));
 Progress($"seed {seed}: {string.Join(" ", todo.Select(round => round.Kind))}");
 var runners = Enumerable.Range(1, Math.Min(Number("stacks"), rounds))
@@ -63,3 +82,37 @@ report["seconds"] = (int)clock.Elapsed.TotalSeconds;
 runners.ForEach(runner => runner.Dispose());
 await Console.Out.WriteLineAsync(report.ToJsonString());
 return problems.Count == 0 ? 0 : 1;
+
+async Task<int> PlayAbuse()
+{
+    var block = Path.Combine(Path.GetDirectoryName(options["script"])!, "abuse");
+    using var runner = new AbuseRunner(
+        new Stack(options["script"], Path.Combine(options["state"], "1"), Number("index"), options["app"], 12, tenants: 2, block), seed,
+        attacks, Number("seconds"), Progress);
+    await runner.Prepare();
+    for (var round = 1; round <= rounds; round++)
+    {
+        await runner.Play(round);
+    }
+
+    var counts = new JsonObject { ["seed"] = seed, ["rounds"] = rounds };
+    foreach (var count in Enum.GetValues<Abused>())
+    {
+        counts[JsonNamingPolicy.CamelCase.ConvertName($"{count}")] = runner.Of(count);
+    }
+
+    foreach (var count in Enum.GetValues<Count>())
+    {
+        counts[JsonNamingPolicy.CamelCase.ConvertName($"{count}")] = runner.Verdict.Problems.Count(problem => problem.Count == count);
+    }
+
+    foreach (var (count, text) in runner.Verdict.Problems)
+    {
+        Progress($"FOUND {count}: {text}");
+    }
+
+    counts["runs"] = runner.Runs;
+    counts["seconds"] = (int)clock.Elapsed.TotalSeconds;
+    await Console.Out.WriteLineAsync(counts.ToJsonString());
+    return runner.Verdict.Problems.Count == 0 && Enum.GetValues<Abused>().All(count => runner.Of(count) == 0) ? 0 : 1;
+}

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NetAutomation.Tests.Support;
@@ -10,11 +9,10 @@ namespace NetAutomation.Faults;
 internal sealed class RoundRunner(int number, Stack stack, Action<string> progress) : IDisposable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
-    private readonly Dictionary<string, string> _deviceIds = [];
-    private readonly List<Relay> _relays = [];
     private readonly List<PlannedRun> _planned = [];
     private readonly List<Fault> _faults = [];
     private readonly HashSet<(Count, string)> _found = [];
+    private CustomerNetwork _network = null!;
     private Journals _journals = null!;
     private Customer _customer = null!;
     private Checker _checker = null!;
@@ -37,21 +35,10 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
         var connection = $"Host={stack.Data}/pg;Database=netautomation;Username=postgres;Maximum Pool Size=4;Timeout=5";
         _checker = new Checker(connection);
         _database = NpgsqlDataSource.Create(connection);
-        var login = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(stack.Data, "fleet/login.json")))!;
-        var credential = Text(await _customer.Post("/v1/credentials", new JsonObject
-        {
-            ["name"] = "fleet", ["kind"] = "password", ["username"] = Text(login, "username"), ["password"] = Text(login, "password"),
-        }), "id");
-        await _customer.Post("/v1/purchases", new JsonObject { ["block"] = "static-routes", ["kind"] = "pay_per_use" });
+        _network = new CustomerNetwork(stack, _customer);
         foreach (var (first, count, connectors) in Plan.Sites)
         {
-            var site = Text(await _customer.Post("/v1/sites", new JsonObject { ["name"] = $"site-{first}" }), "id");
-            foreach (var connector in connectors)
-            {
-                await Join(connector, site, first, count);
-            }
-
-            await Task.WhenAll(Enumerable.Range(first, count).Select(device => AddDevice(device, site, credential)));
+            await _network.AddSite(first, count, connectors);
         }
 
         Note("connectors and devices are there");
@@ -97,7 +84,7 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
 
     public void Dispose()
     {
-        _relays.ForEach(relay => relay.Dispose());
+        _network?.Dispose();
         _customer?.Dispose();
         _database?.Dispose();
     }
@@ -118,7 +105,7 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
         if (plan.Kind == "cut-forever")
         {
             stack.Kill($"connector{plan.Connector}");
-            _relays[plan.Connector - 1].Restore();
+            _network.Relays[plan.Connector - 1].Restore();
             await stack.Start($"connector{plan.Connector}");
         }
 
@@ -138,7 +125,7 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
         var at = (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
         _faults.Add(new Fault(plan.Kind, plan.Round, at, victim, affected));
         Note($"round {plan.Round}: {plan.Kind} on {victim}{(affected.Count > 0 ? $", which executes {affected.Count} runs" : "")}");
-        var relay = _relays[plan.Connector - 1];
+        var relay = _network.Relays[plan.Connector - 1];
         switch (plan.Kind)
         {
             case "stop-worker":
@@ -209,23 +196,14 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
         return (took, bytes);
     }
 
-    private async Task Submit(PlannedRun run)
+    private Task Submit(PlannedRun run)
     {
         lock (_planned)
         {
             _planned.Add(run);
         }
 
-        var hops = run.Lines.Select(line => line.Split(' '))
-            .Select(words => new JsonObject { ["prefix"] = words[2], ["nextHop"] = words[3] });
-        var answer = await _customer.Post("/v1/runs", new JsonObject
-        {
-            ["block"] = "static-routes", ["mode"] = run.Mode, ["timeoutSeconds"] = 180,
-            ["targets"] = new JsonObject { ["deviceIds"] = new JsonArray([.. run.Devices.Select(name => (JsonNode)_deviceIds[name])]) },
-            ["input"] = new JsonObject { ["routes"] = new JsonArray([.. hops]) },
-            ["labels"] = new JsonObject { ["key"] = run.Key, ["round"] = $"{run.Round}" },
-        }, run.Key);
-        run.Id = Text(answer, "id");
+        return _network.Submit(run);
     }
 
     private async Task WaitForMoment(Plan plan, PlannedRun run)
@@ -348,48 +326,6 @@ internal sealed class RoundRunner(int number, Stack stack, Action<string> progre
             return default;
         }
     }
-
-    private async Task Join(int connector, string site, int firstDevice, int devices)
-    {
-        var created = await _customer.Post("/v1/connectors", new JsonObject { ["name"] = $"connector-{connector}", ["siteId"] = site });
-        var folder =
-            Directory.CreateDirectory(
-                Path.Combine(stack.Data, $"connectors/{connector}"),
-                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
-        await File.WriteAllTextAsync(Path.Combine(folder, "ca.pem"), Text(created, "caPem"));
-        var token = Path.Combine(folder, "join-token");
-        await File.WriteAllTextAsync(token, Text(created, "joinToken"));
-        File.SetUnixFileMode(token, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        await File.WriteAllLinesAsync(
-            Path.Combine(folder, "allow-list"),
-            Enumerable.Range(firstDevice, devices).Select(device => $"{Address(device)}/32 {stack.DevicePort}"));
-        _relays.Add(new Relay(new IPEndPoint(IPAddress.Parse(stack.Front), 8444)));
-        await stack.Join(connector, _relays[^1].Port);
-        var id = Text(created, "id");
-        if (!await Eventually.Within(
-            TimeSpan.FromSeconds(60), async () => (await _customer.Get($"/v1/connectors/{id}"))["sessions"]!.AsArray().Count > 0))
-        {
-            throw new InvalidOperationException($"Connector {connector} did not attach.");
-        }
-    }
-
-    private async Task AddDevice(int device, string site, string credential)
-    {
-        var name = $"d{device:00}";
-        var id = Text(await _customer.Post("/v1/devices", new JsonObject
-        {
-            ["name"] = name, ["siteId"] = site, ["address"] = Address(device), ["port"] = stack.DevicePort, ["platform"] = "frr",
-            ["credentialId"] = credential,
-        }), "id");
-        _deviceIds[name] = id;
-        var tested = await _customer.Post($"/v1/devices/{id}:test", []);
-        if (!tested["reachable"]!.GetValue<bool>())
-        {
-            throw new InvalidOperationException($"Device {name} cannot be reached: {tested}");
-        }
-    }
-
-    private static string Address(int device) => $"127.66.0.{device}";
 
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
 

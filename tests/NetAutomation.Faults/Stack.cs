@@ -5,11 +5,16 @@ using System.Runtime.InteropServices;
 namespace NetAutomation.Faults;
 
 /// <summary>The processes of one stack.</summary>
-internal sealed class Stack(string script, string folder, int index, string app, int devices)
+/// <param name="tenants">How many customers it has.</param>
+/// <param name="block">The folder of a further block to publish.</param>
+internal sealed class Stack(string script, string folder, int index, string app, int devices, int tenants = 1, string block = "")
 {
     public string State { get; } = folder;
 
-    public string Front => $"127.67.{index}.1";
+    public string Front(int tenant) => $"127.67.{index}.{tenant}";
+
+    /// <summary>The port of the first api process's customer listener, behind the load balancer.</summary>
+    public int CustomerPort => 18000 + (20 * index) + 1;
 
     public string Data { get; private set; } = folder;
 
@@ -36,7 +41,7 @@ internal sealed class Stack(string script, string folder, int index, string app,
 
     public void Continue(string name) => Signal(Pid(name), 18);
 
-    private int Pid(string name) => int.Parse(
+    public int Pid(string name) => int.Parse(
         name == "postgres"
             ? File.ReadLines(Path.Combine(Data, "pg/data/postmaster.pid")).First()
                 : File.ReadAllText(Path.Combine(State, "pids", name)).Split(' ')[0],
@@ -66,6 +71,8 @@ internal sealed class Stack(string script, string folder, int index, string app,
                 ["NETAUTOMATION_INDEX"] = index.ToString(CultureInfo.InvariantCulture),
                 ["NETAUTOMATION_APP"] = app,
                 ["NETAUTOMATION_DEVICES"] = devices.ToString(CultureInfo.InvariantCulture),
+                ["NETAUTOMATION_TENANTS"] = tenants.ToString(CultureInfo.InvariantCulture),
+                ["NETAUTOMATION_BLOCK"] = block,
             },
         };
         using var process = Process.Start(start)!;

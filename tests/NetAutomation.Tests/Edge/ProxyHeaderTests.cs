@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using NetAutomation.Edge.Proxy;
+using NetAutomation.Tests.Corpora;
 using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Edge;
@@ -125,7 +126,7 @@ public sealed class ProxyHeaderTests
         for (var length = 0; length < bytes.Length; length++)
         {
             Read(bytes[..length]).ShouldBe((null, null), $"{length} bytes");
-            Read(Segments(bytes, length)).Header!.EndpointId.ShouldBe("vpce-08d2bf15fac5001c9", $"split at {length}");
+            Read(Segments.Of(bytes, length)).Header!.EndpointId.ShouldBe("vpce-08d2bf15fac5001c9", $"split at {length}");
         }
 
         Read([.. bytes, 0x16, 0x03, 0x01]).Header!.Length.ShouldBe(100);
@@ -144,7 +145,7 @@ public sealed class ProxyHeaderTests
                 bytes[random.Next(bytes.Length)] ^= (byte)random.Next(1, 256);
             }
 
-            if (Read(Segments(bytes, random.Next(bytes.Length))).Header?.EndpointId is not null)
+            if (Read(Segments.Of(bytes, random.Next(bytes.Length))).Header?.EndpointId is not null)
             {
                 // Only a header whose checksum type was changed may pass without a checksum.
                 (bytes.AsSpan(28, 3).SequenceEqual(captured.AsSpan(28, 3)) && !bytes.AsSpan().SequenceEqual(captured))
@@ -169,24 +170,4 @@ public sealed class ProxyHeaderTests
     private static (ProxyHeader? Header, string? Fault) Read(byte[] bytes) => Read(new ReadOnlySequence<byte>(bytes));
 
     private static (ProxyHeader? Header, string? Fault) Read(ReadOnlySequence<byte> bytes) => ProxyHeader.Read(bytes);
-
-    private static ReadOnlySequence<byte> Segments(byte[] bytes, int at)
-    {
-        var first = new Segment(bytes.AsMemory(0, at), null);
-        var second = new Segment(bytes.AsMemory(at), first);
-        return new ReadOnlySequence<byte>(first, 0, second, second.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, Segment? before)
-        {
-            Memory = memory;
-            RunningIndex = before is null ? 0 : before.RunningIndex + before.Memory.Length;
-            if (before is not null)
-            {
-                before.Next = this;
-            }
-        }
-    }
 }

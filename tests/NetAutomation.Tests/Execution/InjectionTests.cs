@@ -10,7 +10,7 @@ public sealed class InjectionTests(SandboxFixture fixture) : IClassFixture<Sandb
     private const string HostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     // The ways a block may use a value.
-    private const string Playbook = """
+    internal const string Playbook = """
         - vars:
             ansible_connection: local
             joined: "{{ block_input.texts | join(' ') }}"
