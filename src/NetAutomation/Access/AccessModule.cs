@@ -28,8 +28,9 @@ internal static class AccessModule
 
         var keys = routes.Customer.MapGroup("/api-keys").WithTags("Access");
         keys.MapGet("", ManageKeys.ListApiKeys).WithName("ListApiKeys");
-        keys.MapPost("", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(admin, new SecretOnce(), new Refuses(Web.Problems.LimitReached));
-        keys.MapPost("/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(admin, new SecretOnce(), new Refuses(Web.Problems.LimitReached));
+        var full = new Refuses(Web.Problems.LimitReached);
+        keys.MapPost("", ManageKeys.CreateApiKey).WithName("CreateApiKey").WithMetadata(admin, new SecretOnce(), full);
+        keys.MapPost("/{id}:rotate", ManageKeys.RotateApiKey).WithName("RotateApiKey").WithMetadata(admin, new SecretOnce(), full);
         keys.MapDelete("/{id}", ManageKeys.RevokeApiKey).WithName("RevokeApiKey")
             .WithMetadata(admin, new Unconditional(), new AllowedWhenSuspended(), new Refuses(Problems.LastAdminKey));
     }

@@ -43,9 +43,11 @@ internal sealed class MaintenanceWindow(
         }
 
         _gap = Look(at, length, Dense, budget);
-        for (var i = 0; _gap is null; i++)
+        var tried = 0;
+        while (_gap is null)
         {
-            var back = _lookBack[i] < length.TotalMinutes ? TimeSpan.FromMinutes(_lookBack[i]) : length;
+            var minutes = _lookBack[tried++];
+            var back = minutes < length.TotalMinutes ? TimeSpan.FromMinutes(minutes) : length;
             _gap = Look(at, back, int.MaxValue, budget) is { Last: not null } found ? found : null;
         }
 

@@ -19,6 +19,7 @@ public sealed class RowSecurityTests(PostgresServer postgres)
         ["platforms.platform_version"] = "the provider's platforms",
         ["catalog.block"] = "the provider's blocks",
         ["catalog.block_version"] = "the provider's blocks",
+        ["web.limit_default"] = "what every tenant may have",
         ["runs.run_state"] = "words of the state machine",
         ["runs.legal_transition"] = "words of the state machine",
     };

@@ -64,7 +64,7 @@ public sealed class WindowIntervalsTests
     [Fact]
     public void A_search_for_an_opening_costs_little_however_dense_the_windows_are()
     {
-        MaintenanceWindow Window(string cron) =>
+        static MaintenanceWindow Window(string cron) =>
             new(WindowId.New(), cron, true, Rule(cron), TimeSpan.FromMinutes(1), null, new([], DateTimeOffset.MinValue));
         var devices = Enumerable.Range(0, 1000).Select(_ => DeviceId.New()).ToList();
         var scope = Budgets.Scope();
@@ -83,7 +83,9 @@ public sealed class WindowIntervalsTests
     {
         var freezes = Enumerable.Range(1, 10).Select(month => new MaintenanceWindow(
             WindowId.New(), $"freeze {month}", true,
-            Recurrence.Stored(null, $"FREQ=YEARLY;BYMONTH={month};BYMONTHDAY=20", "Europe/Amsterdam", new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified), null),
+            Recurrence.Stored(
+                null, $"FREQ=YEARLY;BYMONTH={month};BYMONTHDAY=20", "Europe/Amsterdam",
+                new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified), null),
             TimeSpan.FromDays(7), null, new([], DateTimeOffset.MinValue))).ToList();
         var scope = Budgets.Scope();
         var calendar = new WindowCalendar(freezes, [DeviceId.New()], scope.Begin(default));

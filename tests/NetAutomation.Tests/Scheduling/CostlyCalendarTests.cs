@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Runs.Windows;
 using NetAutomation.Tests.Runs;

@@ -85,7 +85,7 @@ public sealed class CostlyCalendars(PostgresServer postgres) : IAsyncLifetime
     /// <summary>Forgets the clients that have left until now.</summary>
     internal void ForgetLeavers() => _leavers.Left.Reset();
 
-    /// <summary>Waits until the server has noticed that a client left. In the midst of an evaluation, where nothing can be awaited.</summary>
+    /// <summary>Waits until it has noticed that a client left: in the midst of an evaluation, where nothing can be awaited.</summary>
     internal bool LeaverIsNoticed() => _leavers.Left.Wait(Eventually.Limit);
 
     /// <summary>Watches every request for its client to leave.</summary>

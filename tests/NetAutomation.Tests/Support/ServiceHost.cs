@@ -64,6 +64,9 @@ public sealed class ServiceHost : IAsyncDisposable
             "Connectors:Listener=127.0.0.1:0",
             $"Catalog:PlatformsDirectory={PostgresServer.RepositoryRoot()}/src/Platforms",
             $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
+            // Tests call as fast as they can.
+            .. ((string[])["Endpoint", "Tenant", "Key", "FailedAuthentications"]).SelectMany(
+                rate => (string[])[$"Rates:{rate}:PerSecond=1000000", $"Rates:{rate}:Burst=1000000000"]),
             "Roles:0=api",
             "Roles:1=scheduler",
             "Serilog:MinimumLevel:Default=Error",

@@ -266,7 +266,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             case "DeleteCredential":
                 return (await New("/v1/credentials", new { name = "idle", username = "n", kind = "password", password = "sample" }), null);
             case "RevokeApiKey":
-                return (await New("/v1/api-keys", new { name = "third", member = "third", role = "viewer" }), null);
+                return ((await mine.Client.NewMemberKey("viewer")).Key, null);
             case "RemoveAwsAccount":
                 const string Further = "999999999998";
                 await fixture.Post(mine.Client, "/v1/aws-accounts", new { account = Further });

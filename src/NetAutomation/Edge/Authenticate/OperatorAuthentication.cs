@@ -7,7 +7,8 @@ using NetAutomation.Web.Rates;
 namespace NetAutomation.Edge.Authenticate;
 
 /// <summary>Authenticates the provider's staff by bearer key. The configuration holds hashes only.</summary>
-internal sealed class OperatorAuthentication(IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, RateLimits rates, TimeProvider clock)
+internal sealed class OperatorAuthentication(
+    IOptionsMonitor<OperatorOptions> options, EdgeMetrics metrics, RateLimits rates, TimeProvider clock)
 {
     public async Task Handle(HttpContext context, RequestDelegate next)
     {

@@ -9,8 +9,8 @@ namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
 internal sealed partial class RequestFaults(
-    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitMetrics limits, TimeProvider clock, ILogger<RequestFaults> log)
-    : IExceptionHandler
+    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitMetrics limits, TimeProvider clock,
+    ILogger<RequestFaults> log) : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 

@@ -46,7 +46,7 @@ public sealed class CostlyRuleTests
         refused.Type.Code.ShouldBe("too_costly");
         refused.StatusCode.ShouldBe(422);
         refused.Errors!.ShouldHaveSingleItem().Pointer.ShouldBe("/rrule");
-        refused.Errors![0].Detail.ShouldContain("100,000 steps");
+        refused.Errors[0].Detail.ShouldContain("100,000 steps");
         refused.Members!["max"].ShouldBe(Evaluations.MostOfRule);
     }
 
