@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using NetAutomation.Edge;
@@ -91,7 +92,7 @@ public sealed class FewDescriptorsTests(PostgresServer postgres)
             using var answer = await client.GetAsync("/v1/me");
             return answer.IsSuccessStatusCode;
         }
-        catch (HttpRequestException)
+        catch (Exception refused) when (refused is HttpRequestException or IOException or SocketException)
         {
             return false;
         }
