@@ -84,7 +84,7 @@ internal sealed class Recurrence(ILocalTimes rule, ZoneClock zone, DateTimeOffse
         }
         catch (TooCostlyException costly)
         {
-            return costly.At(
+            return costly.RefusalOf(
                 at, $"to find the rule's next {Evaluations.Occurrences} occurrences: name fewer hours and minutes beside BYSETPOS, or a "
                     + "later DTSTART.");
         }

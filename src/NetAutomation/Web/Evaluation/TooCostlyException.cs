@@ -15,7 +15,7 @@ internal sealed class TooCostlyException(string limit, int max, string message) 
 
     /// <summary>The refusal of a value that would cost too much whenever it is used.</summary>
     /// <param name="rest">What takes so long, and what to give instead; it goes on the message.</param>
-    public Problem At(string pointer, string rest) =>
+    public Problem RefusalOf(string pointer, string rest) =>
         With(new Problem(Problems.TooCostly, null, [new ProblemError(pointer, "too_costly", $"{Message} {rest}")]));
 
     private Problem With(Problem problem) => new(problem.Type, problem.Detail, problem.Errors)
