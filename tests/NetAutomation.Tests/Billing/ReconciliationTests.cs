@@ -290,6 +290,7 @@ public sealed class ReconciliationTests(CleanBooks clean, PostgresServer postgre
             """);
         await using var scope = books.Fixture.Host.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<SystemDb>();
+        await using var transaction = await db.Database.BeginTransactionAsync();
         db.Database.SetCommandTimeout(1);
         (await Reconciliation.Check(db, books.Fixture.Tenant.Id, fully: true, 48, default)).ShouldBeTrue();
         db.Database.GetCommandTimeout().ShouldBe(1);

@@ -63,7 +63,10 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         all.Length.ShouldBe(10_000);
         (await mine.In(db => TargetResolver.Resolve(db, new Targets([.. all.Select(device => device.DeviceId)])))).Value.Length.ShouldBe(
             10_000);
-        await mine.Add("one-more", "10.0.0.1");
+        using var staff = shared.Host.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{mine.Tenant.Id}/limits/devices", new { max = 10_001, reason = "they asked" }))
+            .Must(HttpStatusCode.OK);
+        (await mine.Add("one-more", "10.0.0.1")).Must(HttpStatusCode.Created);
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all too_many");
     }
 

@@ -82,7 +82,10 @@ internal sealed partial class Scrubber
     // Half characters come out of the enumeration as U+FFFD.
     private static string Clean(string text) => string.Concat(
         EscapeSequence.Replace(text, "").EnumerateRunes()
-            .Where(rune => rune.Value is '\n' or '\t' || ShownText.IsShown(rune)));
+            .Where(rune => rune.Value is '\n' or '\t' || IsByte(rune.Value) || ShownText.IsShown(rune)));
+
+    // Bytes of a device that are no UTF-8, as the engine shows them (engine/text.py).
+    private static bool IsByte(int c) => c is '\uEF00' or (>= '\uEF80' and <= '\uEFFF');
 
     private string Masked(string text) => text.AsSpan().ContainsAny(_any)
         ? _spellings.Aggregate(text, (masked, spelling) => masked.Replace(spelling, Mask, StringComparison.Ordinal))
