@@ -26,6 +26,7 @@ public sealed class RateFixture(PostgresServer postgres) : IAsyncLifetime
                 "Rates:Endpoint:PerSecond=4", "Rates:Endpoint:Burst=40", "Rates:FailedAuthentications:PerSecond=1",
                 "Rates:FailedAuthentications:Burst=10", "Rates:Visitors:PerSecond=1", "Rates:Visitors:Burst=5",
                 "Rates:Requests=6", "Rates:DatabaseConnections=2", "Rates:ConnectionWaitSeconds=1",
+                "Rates:EvaluationSteps:PerSecond=1000", "Rates:EvaluationSteps:Burst=40000",
             ],
             builder => builder.Services.AddSingleton<TimeProvider>(Clock));
     }
@@ -179,14 +180,27 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
     }
 
     [Fact]
-    public void Evaluations_of_a_tenant_share_a_bucket()
+    public async Task Evaluations_take_their_steps_from_a_bucket_of_their_tenant()
     {
-        var rates = fixture.Host.Services.GetRequiredService<RateLimits>();
-        var (mine, other) = (TenantId.New(), TenantId.New());
-        var most = new RatesOptions().EvaluationSteps.Burst;
-        rates.Evaluate(mine, most * 2).ShouldBeNull("one evaluation may be larger than the bucket");
-        rates.Evaluate(mine, 1).ShouldNotBeNull().Members!["limit"].ShouldBe("evaluation_steps");
-        rates.Evaluate(other, most).ShouldBeNull();
+        var (mine, other) = (await fixture.Host.CreateTenant(), await fixture.Host.CreateTenant());
+        var made = 0;
+        Answer refused;
+        while ((refused = await Window(mine, made)).Status == HttpStatusCode.Created)
+        {
+            (++made).ShouldBeLessThan(15, "the bucket is never empty");
+        }
+
+        refused.Must(HttpStatusCode.TooManyRequests).Json.GetProperty("limit").GetString().ShouldBe("evaluation_steps");
+        (await mine.Client.Call("GET", "/v1/windows")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength().ShouldBe(made);
+        (await Window(other, 0)).Must(HttpStatusCode.Created);
+        fixture.Clock.Advance(TimeSpan.FromSeconds(40));
+        (await Window(mine, made)).Must(HttpStatusCode.Created);
+
+        // Ten leap days are some 15,000 days away.
+        static Task<Answer> Window(TestTenant tenant, int number) => tenant.Client.Call("POST", "/v1/windows", new
+        {
+            name = $"w{number}", kind = "deny", rrule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29", timeZone = "UTC", duration = "PT1H",
+        });
     }
 
     /// <summary>Within any time, a bucket gives no more than it holds and what it got meanwhile, and it gives all of that.</summary>

@@ -62,7 +62,7 @@ internal sealed record LimitedTenant(RunFixture Runs, TestTenant Tenant, string 
                 name = $"d{n}", siteId = Site, address = $"10.67.{n / 250}.{n % 250}", platform = "frr", credentialId = Credential,
             }),
             "connectors" => Client.Call("POST", "/v1/connectors", new { name = $"n{n}", siteId = Site }),
-            "api_keys" => Client.Call("POST", "/v1/api-keys", new { name = $"k{n}", member = "m", role = "viewer" }),
+            "api_keys" => AddKey(n),
             "aws_accounts" => Client.Call("POST", "/v1/aws-accounts", new { account = $"{900_000_000_000 + n}" }),
             "windows" => Client.Call(
                 "POST", "/v1/windows", new { name = $"w{n}", kind = "deny", cron = "0 3 * * *", timeZone = "UTC", duration = "PT1H" }),
@@ -70,6 +70,12 @@ internal sealed record LimitedTenant(RunFixture Runs, TestTenant Tenant, string 
             "queued_runs" => Start(run, "/v1/runs"),
             _ => throw new ArgumentOutOfRangeException(nameof(limit)),
         };
+    }
+
+    private async Task<Answer> AddKey(int n)
+    {
+        var members = (await Client.Call("GET", "/v1/members")).Must(HttpStatusCode.OK).Json.GetProperty("items");
+        return await Client.Call("POST", "/v1/api-keys", new { name = $"k{n}", memberId = members[0].GetProperty("id").GetString() });
     }
 
     public async Task<Answer> Start(object body, string path)

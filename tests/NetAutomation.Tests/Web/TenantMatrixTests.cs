@@ -265,6 +265,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                 return (await New("/v1/sites", new { name = "empty" }), null);
             case "DeleteCredential":
                 return (await New("/v1/credentials", new { name = "idle", username = "n", kind = "password", password = "sample" }), null);
+            case "DeleteMember":
+                return (await New("/v1/members", new { name = "unused", role = "viewer" }), null);
             case "RevokeApiKey":
                 return ((await mine.Client.NewMemberKey("viewer")).Key, null);
             case "RemoveAwsAccount":
