@@ -29,7 +29,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
     private static readonly string[] _withoutIds =
     [
         "ListBlocks", "ShowBlock", "ShowBlockVersion", "ListPlatforms", "DownloadConnector", "GetMe", "ListAudit", "ReadFeed",
-        "ExportTenant", "ListApiKeys", "CreateApiKey", "BuyBlock", "ListPurchases", "ListEntitlements", "CreateSite", "ListSites",
+        "ExportTenant", "ListLimits", "ListMembers", "CreateMember", "ListApiKeys", "BuyBlock", "ListPurchases",
+        "ListEntitlements", "CreateSite", "ListSites",
         "CreateCredential", "ListCredentials", "ListAwsAccounts", "ClaimAwsAccount", "CreateWindow", "ListWindows", "ListSchedules",
         "ListUsage", "ExportFocus", "ListInvoices", "GetBudget", "PutBudget", "ExportReceipts", "ImportDevices",
     ];
