@@ -86,6 +86,7 @@ internal static class WebModule
                 return;
             }
 
+            ChunkedBody.Watch(context.Request);
             if (context.Request.Headers.ContainsKey(IdempotentRequest.Header))
             {
                 context.Request.EnableBuffering();

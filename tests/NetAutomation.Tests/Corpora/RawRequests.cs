@@ -64,7 +64,8 @@ internal sealed class RawRequests(IReadOnlyList<ApiOperation> operations, string
                 length[1] = "Transfer-Encoding: chunked";
                 body = Pick(
                     "zz\r\n", "5\r\nab", "-1\r\n\r\n", "FFFFFFFFFFFFFFFFF\r\n", "2\r\nabX\r\n0\r\n\r\n", "0\r\n",
-                    "1;x=\"\r\n{\r\n0\r\n\r\n", "2\r\n{}\r\n0\r\nTrailer: \0\r\n\r\n", "2\n{}\n0\n\n", "0x2\r\n{}\r\n0\r\n\r\n",
+                    "1;x=\"\r\n{\r\n0\r\n\r\n", "2\r\n{}\r\n0\r\nTrailer: \0\r\n\r\n", "2\r\n{}\r\n0\r\nTrailer: \u0080\r\n\r\n",
+                    "0\r\nTr\0iler: x\r\n\r\n", "2\n{}\n0\n\n", "0x2\r\n{}\r\n0\r\n\r\n",
                     "2\r\n{}\r\n0\r\n" + new string('t', 40_000),
                     $"{body.Length + 9:x}\r\n{body}");
                 break;
@@ -112,12 +113,9 @@ internal sealed class RawRequests(IReadOnlyList<ApiOperation> operations, string
         }
 
         var text = $"{method} {path} {version}\r\n{string.Join("\r\n", headers.Concat(length))}\r\n\r\n{body}";
-        if (dice.Next(4) == 0)
-        {
-            text = Corrupt(dice, text);
-        }
-
-        return (Encoding.Latin1.GetBytes(text), !text.Contains(" HTTP/1.1\r\n", StringComparison.Ordinal));
+        // Any of two requests may have lost a character of its version.
+        var corrupt = dice.Next(4) == 0;
+        return (Encoding.Latin1.GetBytes(corrupt ? Corrupt(dice, text) : text), corrupt || version != "HTTP/1.1");
     }
 
     /// <summary>One connection's bytes of HTTP/2: right frames with wrong ones among them.</summary>

@@ -70,6 +70,29 @@ public sealed class InjectionTests(SandboxFixture fixture) : IClassFixture<Sandb
     }
 
     [Fact]
+    public async Task Text_that_looks_like_another_type_stays_text()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block(
+            """
+                - vars: { ansible_connection: local }
+                  ansible.builtin.set_fact:
+                    block_result:
+                      list: "{{ block_input.list }}"
+                      truth: "{{ block_input.truth }}"
+                      mapping: "{{ block_input.mapping }}"
+                      part: "{ {{ block_input.part }} }"
+            """);
+        // A set of sets is none, and Ansible's own reading of it fails.
+        var input = new { list = "[1, 2]", truth = "True", mapping = "{\"a\": null}", part = "{1}, 2" };
+
+        var result = await Run(block, JsonSerializer.SerializeToElement(input), "x");
+
+        result.Devices[0].Result.ShouldNotBeNull(result.Devices[0].Message).GetRawText().ShouldBe(
+            JsonSerializer.Serialize(new { input.list, input.truth, input.mapping, part = "{ {1}, 2 }" }));
+    }
+
+    [Fact]
     public async Task The_marker_does_appear_when_a_playbook_itself_runs_the_payload()
     {
         await SkipUnlessPossible();
