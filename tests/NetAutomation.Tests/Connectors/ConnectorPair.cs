@@ -116,6 +116,7 @@ internal sealed class ConnectorPair : IAsyncDisposable
         builder.Services.AddLogging();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<AuditLog>();
+        builder.Services.AddHttpContextAccessor();
         builder.Services.AddRates();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         builder.Services.AddSingleton<IDialGate>(Gate);
@@ -168,6 +169,16 @@ internal sealed class ConnectorPair : IAsyncDisposable
 
         await command.ExecuteNonQueryAsync();
         return (id, token);
+    }
+
+    /// <summary>Nobody reads or writes the connectors until it is disposed.</summary>
+    public async Task<IAsyncDisposable> LockConnectors()
+    {
+        var connection = new NpgsqlConnection($"{_database.Owner};Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("begin; lock table connectors.connector in access exclusive mode", connection);
+        await command.ExecuteNonQueryAsync();
+        return connection;
     }
 
     public async Task<T> Sql<T>(string sql)

@@ -21,6 +21,7 @@ internal sealed class ConnectorHost(
 
     private void Map(WebApplication app)
     {
+        app.Use(api.Bound);
         app.Use((http, next) =>
         {
             if (HttpProtocol.IsHttp2(http.Request.Protocol) || http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))

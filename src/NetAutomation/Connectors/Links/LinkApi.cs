@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Connectors.Peers;
+using NetAutomation.Persistence;
 using NetAutomation.Tunnel;
 using NetAutomation.Web;
 using NetAutomation.Web.Rates;
@@ -17,6 +18,29 @@ internal sealed partial class LinkApi(
     ConnectorReleases releases, RateLimits rates, IOptions<ConnectorsOptions> options, TimeProvider clock, ILogger<LinkApi> log)
 {
     private static readonly object _nonceKey = new();
+
+    /// <summary>
+    /// Call before the routes: what comes too often asks nothing of anybody. The calls of an attached link have no rate, since the service
+    /// asked for them.
+    /// </summary>
+    public async Task Bound(HttpContext http, RequestDelegate next)
+    {
+        if (http.Features.Get<EndpointFeature>()?.EndpointId is { } endpoint && hub.On(http.Connection.Id) is null
+            && rates.Connector(endpoint) is not null)
+        {
+            Refuse(http, StatusCodes.Status503ServiceUnavailable, RefusalReasons.Draining);
+            return;
+        }
+
+        try
+        {
+            await next(http);
+        }
+        catch (NoConnectionException) when (!http.Response.HasStarted)
+        {
+            Refuse(http, StatusCodes.Status503ServiceUnavailable, RefusalReasons.Draining);
+        }
+    }
 
     public void Map(IEndpointRouteBuilder app)
     {
@@ -61,12 +85,14 @@ internal sealed partial class LinkApi(
             return;
         }
 
-        using var key = Proof.ReadPublicKey(request.PublicKey);
+        var given = TakeNonce(http);
+        using var key = given is null ? null : Proof.ReadPublicKey(request.PublicKey);
         var statement = key is null ? null : Proof.OpenJoin(key, request.Proof);
-        if (statement is null
+        if (given is null
+            || statement is null
             || statement.Audience != certificate.ServerName
             || statement.TokenSha256 != Proof.Digest(request.Token)
-            || statement.Nonce != TakeNonce(http)?.Text
+            || statement.Nonce != given.Text
             || await store.Bind(tenant, request, http.RequestAborted) is not { } reply)
         {
             Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
@@ -124,6 +150,8 @@ internal sealed partial class LinkApi(
             return;
         }
 
+        // What an attached link has to write waits for nobody.
+        http.Features.Set<DatabaseBudget>(null);
         try
         {
             await gate.FenceSeen(link.Tenant, statement.HighestFence, http.RequestAborted);
@@ -162,12 +190,13 @@ internal sealed partial class LinkApi(
             return null;
         }
 
+        // Challenges have a rate, so proofs cost a bounded number of look-ups, whoever offers them.
+        var given = TakeNonce(http);
         var connector = ConnectorId.Parse(http.Request.Headers[TunnelProtocol.ConnectorHeader].ToString());
-        var known = await store.Find(tenant, connector, http.RequestAborted);
+        var known = given is null ? null : await store.Find(tenant, connector, http.RequestAborted);
         using var key = known?.Key();
         var statement = key is null ? null : open(key, http.Request.Headers[TunnelProtocol.ProofHeader].ToString());
-        var given = TakeNonce(http);
-        if (known is null || statement is null || given is null || (read(statement) is var claim
+        if (given is null || known is null || statement is null || (read(statement) is var claim
             && (claim.Nonce != given.Text || claim.Audience != certificate.ServerName || claim.Connector != $"{connector}")))
         {
             Refuse(http, StatusCodes.Status401Unauthorized, RefusalReasons.Proof);
@@ -252,7 +281,8 @@ internal sealed partial class LinkApi(
             : (0, "");
         if (status == 0)
         {
-            return binding!.Value.Tenant;
+            http.Features.Set(rates.UseOf(binding!.Value.Tenant).ConnectorConnections);
+            return binding.Value.Tenant;
         }
 
         Refuse(http, status, reason);

@@ -35,6 +35,8 @@ internal abstract class TunnelHost(BoundedTransport bounded, ILoggerFactory logg
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
+        // Lets the database find the budget of a request.
+        builder.Services.AddHttpContextAccessor();
         if (traces is not null)
         {
             builder.Services.AddSingleton(traces);

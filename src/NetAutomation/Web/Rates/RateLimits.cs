@@ -18,6 +18,7 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     private readonly TokenBuckets<TenantId> _tenants = new("tenant_requests", options.Value.Tenant, clock);
     private readonly TokenBuckets<string> _keys = new("key_requests", options.Value.Key, clock);
     private readonly TokenBuckets<string> _failures = new("failed_authentications", options.Value.FailedAuthentications, clock);
+    private readonly TokenBuckets<string> _connectors = new("connector_requests", options.Value.Endpoint, clock);
     private readonly TokenBuckets<string> _challenges = new("connector_challenges", options.Value.Challenges, clock);
     private readonly TokenBuckets<string> _visitors = new("visitor_requests", options.Value.Visitors, clock);
     private readonly TokenBuckets<TenantId> _steps = new("evaluation_steps", options.Value.EvaluationSteps, clock);
@@ -28,6 +29,9 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
 
     /// <summary>A request through an endpoint of this tenant.</summary>
     public Problem? Tenant(HttpContext context, TenantId tenant) => Take(context, _tenants, tenant);
+
+    /// <summary>A request at the connector listener; null where it may go on. What customers call there takes nothing from connectors.</summary>
+    public Problem? Connector(string endpoint) => Take(_connectors.Of(endpoint), _connectors.Name);
 
     /// <summary>A connector behind an endpoint asks for a challenge; null where it may have one.</summary>
     public Problem? Challenge(string endpoint) => Take(_challenges.Of(endpoint), _challenges.Name);

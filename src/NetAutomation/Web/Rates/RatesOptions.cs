@@ -8,7 +8,9 @@ namespace NetAutomation.Web.Rates;
 /// </summary>
 internal sealed class RatesOptions : IValidatableObject
 {
-    /// <summary>Requests through one VPC endpoint, before anything is known of the caller.</summary>
+    /// <summary>
+    /// Requests through one VPC endpoint, before anything is known of the caller. Those of connectors count by themselves.
+    /// </summary>
     public Rate Endpoint { get; set; } = new() { PerSecond = 200, Burst = 2_000 };
 
     /// <summary>Requests of one tenant, before its key is looked at.</summary>
@@ -41,7 +43,7 @@ internal sealed class RatesOptions : IValidatableObject
     [Range(1, 100_000)]
     public int FeedReaders { get; set; } = 10;
 
-    /// <summary>Database connections that the requests of one tenant hold at a time.</summary>
+    /// <summary>Database connections that the requests of one tenant hold at a time, and as many its connectors before they are attached.</summary>
     [Range(1, 1_000)]
     public int DatabaseConnections { get; set; } = 10;
 

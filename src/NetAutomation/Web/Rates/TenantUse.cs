@@ -9,8 +9,10 @@ internal sealed class TenantUse(RatesOptions limits)
     private int _streams;
     private int _readers;
 
-    public DatabaseBudget Connections { get; } =
-        new(limits.DatabaseConnections, TimeSpan.FromSeconds(limits.ConnectionWaitSeconds));
+    public DatabaseBudget Connections { get; } = Budget(limits);
+
+    /// <summary>Of its connectors, which do not wait for its requests.</summary>
+    public DatabaseBudget ConnectorConnections { get; } = Budget(limits);
 
     /// <summary>Takes a place; null where all are taken. Dispose when it is over.</summary>
     public IDisposable? Enter(AtATime kind)
@@ -26,6 +28,9 @@ internal sealed class TenantUse(RatesOptions limits)
     }
 
     public int Used(AtATime kind) => Volatile.Read(ref Count(kind));
+
+    private static DatabaseBudget Budget(RatesOptions limits) =>
+        new(limits.DatabaseConnections, TimeSpan.FromSeconds(limits.ConnectionWaitSeconds));
 
     private ref int Count(AtATime kind)
     {
