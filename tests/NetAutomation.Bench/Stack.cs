@@ -108,7 +108,7 @@ internal sealed class Stack(Parts parts) : IAsyncDisposable
             "--Edge:Listeners:Registration=127.0.0.1:0",
             "--Edge:Listeners:Peer=127.0.0.1:0",
             "--Edge:TrustedPeers:0=127.0.0.1/32",
-            .. ((string[])["Endpoint", "Tenant", "Key", "Challenges"]).SelectMany(
+            .. ((string[])["Connections", "Endpoint", "Tenant", "Key", "Challenges"]).SelectMany(
                 rate => (string[])[$"--Rates:{rate}:PerSecond=1000000", $"--Rates:{rate}:Burst=1000000000"]),
             "--Rates:Requests=10000",
             "--Rates:Streams=10000",

@@ -88,10 +88,12 @@ internal static class EdgeModule
         var rates = app.Services.GetRequiredService<RateLimits>();
         app.Use((context, next) =>
         {
-            var often = Health.IsPath(context.Request.Path) ? null : context.Features.Get<ListenerFeature>()?.Listener switch
+            // The load balancer's own checks of health name no endpoint.
+            var (health, endpoint) = (Health.IsPath(context.Request.Path), context.Features.Get<EndpointFeature>()?.EndpointId);
+            var often = context.Features.Get<ListenerFeature>()?.Listener switch
             {
-                Listener.Customer => rates.Endpoint(context, context.Features.Get<EndpointFeature>()?.EndpointId ?? ""),
-                Listener.Registration => rates.Visitor(context),
+                Listener.Customer when endpoint is not null || !health => rates.Endpoint(context, endpoint ?? ""),
+                Listener.Registration when !health => rates.Visitor(context),
                 _ => null,
             };
             return often is null ? next(context) : often.ExecuteAsync(context);

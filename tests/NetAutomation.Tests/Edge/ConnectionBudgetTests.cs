@@ -125,43 +125,43 @@ public sealed class ConnectionBudgetTests(SmallHost small, PostgresServer postgr
             return false;
         }
     }
+}
 
-    /// <summary>Counts the refused connections of a host, as an operator sees them.</summary>
-    private sealed class Refusals : IDisposable
+/// <summary>Counts the refused connections of a host, as an operator sees them.</summary>
+internal sealed class Refusals : IDisposable
+{
+    private readonly MeterListener _listener = new();
+    private readonly Dictionary<string, long> _counts = [];
+
+    public Refusals(ServiceHost host)
     {
-        private readonly MeterListener _listener = new();
-        private readonly Dictionary<string, long> _counts = [];
-
-        public Refusals(ServiceHost host)
+        var factory = host.Services.GetRequiredService<IMeterFactory>();
+        _listener.InstrumentPublished = (instrument, listener) =>
         {
-            var factory = host.Services.GetRequiredService<IMeterFactory>();
-            _listener.InstrumentPublished = (instrument, listener) =>
+            if (instrument.Meter.Scope == factory && instrument.Name == "netautomation.edge.connections.refused")
             {
-                if (instrument.Meter.Scope == factory && instrument.Name == "netautomation.edge.connections.refused")
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            };
-            _listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
-            {
-                lock (_counts)
-                {
-                    var name = string.Join(' ', tags.ToArray().Select(tag => tag.Value));
-                    _counts[name] = _counts.GetValueOrDefault(name) + count;
-                }
-            });
-            _listener.Start();
-        }
-
-        /// <summary>At least as many.</summary>
-        public void ShouldHave(string name, long count)
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
         {
             lock (_counts)
             {
-                _counts.GetValueOrDefault(name).ShouldBeGreaterThanOrEqualTo(count, string.Join(", ", _counts));
+                var name = string.Join(' ', tags.ToArray().Select(tag => tag.Value));
+                _counts[name] = _counts.GetValueOrDefault(name) + count;
             }
-        }
-
-        public void Dispose() => _listener.Dispose();
+        });
+        _listener.Start();
     }
+
+    /// <summary>At least as many.</summary>
+    public void ShouldHave(string name, long count)
+    {
+        lock (_counts)
+        {
+            _counts.GetValueOrDefault(name).ShouldBeGreaterThanOrEqualTo(count, string.Join(", ", _counts));
+        }
+    }
+
+    public void Dispose() => _listener.Dispose();
 }

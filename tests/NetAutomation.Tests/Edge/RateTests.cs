@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Tests.Support;
+using NetAutomation.Web;
 using NetAutomation.Web.Rates;
 using Npgsql;
 
@@ -122,7 +123,17 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         (await Statuses(stranger, 40)).ShouldAllBe(status => status == HttpStatusCode.Unauthorized);
         (await stranger.Call("GET", "/v1/me")).Must(HttpStatusCode.TooManyRequests).Json.GetProperty("limit").GetString()
             .ShouldBe("endpoint_requests");
-        (await stranger.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await stranger.GetAsync("/healthz/live")).StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+    }
+
+    [Fact]
+    public async Task Health_through_an_endpoint_takes_from_its_rate_and_the_load_balancers_own_checks_do_not()
+    {
+        var mine = await fixture.Host.CreateTenant();
+        (await Statuses(mine.Client, 41, "/healthz/ready")).ShouldBe(
+            [.. Enumerable.Repeat(HttpStatusCode.OK, 40), HttpStatusCode.TooManyRequests]);
+        using var balancer = fixture.Host.ClientOf(Listener.Customer, ProxyV2.Local, null);
+        (await Statuses(balancer, 100, "/healthz/ready")).ShouldAllBe(status => status == HttpStatusCode.OK);
     }
 
     [Fact]

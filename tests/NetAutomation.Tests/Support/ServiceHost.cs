@@ -65,7 +65,7 @@ public sealed class ServiceHost : IAsyncDisposable
             $"Catalog:PlatformsDirectory={PostgresServer.RepositoryRoot()}/src/Platforms",
             $"Catalog:BlocksDirectory={PostgresServer.RepositoryRoot()}/src/Blocks",
             // Tests call as fast as they can.
-            .. ((string[])["Endpoint", "Tenant", "Key", "FailedAuthentications", "EvaluationSteps"]).SelectMany(
+            .. ((string[])["Connections", "Endpoint", "Tenant", "Key", "FailedAuthentications", "EvaluationSteps"]).SelectMany(
                 rate => (string[])[$"Rates:{rate}:PerSecond=1000000", $"Rates:{rate}:Burst=1000000000"]),
             "Rates:Streams=1000",
             "Roles:0=api",

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 using NetAutomation.Web;
+using NetAutomation.Web.Rates;
 
 namespace NetAutomation.Edge.Listeners;
 
@@ -29,7 +30,7 @@ internal enum Share
 }
 
 /// <summary>
-/// How many connections may be open at one time. The listeners of all servers of the process share it, and it ends well below the
+/// How many connections may be open at one time, and how often they may come through one endpoint. The listeners of all servers of the process share it, and it ends well below the
 /// descriptors that the process may open: without descriptors, the runtime ends the process.
 /// </summary>
 internal sealed partial class ConnectionBudget
@@ -40,12 +41,13 @@ internal sealed partial class ConnectionBudget
     private readonly Dictionary<(Share, Listener, string), int> _taken = [];
     private readonly Dictionary<Share, int> _most;
     private readonly int _reserve;
+    private readonly RateLimits _rates;
     private readonly EdgeMetrics _metrics;
     private readonly ILogger _log;
 
-    public ConnectionBudget(IOptions<EdgeOptions> options, EdgeMetrics metrics, ILogger<ConnectionBudget> log)
+    public ConnectionBudget(IOptions<EdgeOptions> options, RateLimits rates, EdgeMetrics metrics, ILogger<ConnectionBudget> log)
     {
-        (_metrics, _log) = (metrics, log);
+        (_rates, _metrics, _log) = (rates, metrics, log);
         var (limits, files) = (options.Value, OpenFiles());
         var wanted = limits.MaxConnections > 0 ? limits.MaxConnections : UsualTotal;
         var total = Math.Min(wanted, files / 2);
@@ -107,6 +109,20 @@ internal sealed partial class ConnectionBudget
         }
 
         return reason;
+    }
+
+    /// <summary>A connection has come through this endpoint.</summary>
+    /// <returns>Null where they do not come too often; else the reason, as it is counted.</returns>
+    public string? Arrive(Listener listener, string endpointId)
+    {
+        if (_rates.Connection(listener, endpointId) is null)
+        {
+            return null;
+        }
+
+        const string Often = "endpoint_rate";
+        Log.Refused(_log, listener, Often, endpointId);
+        return Often;
     }
 
     public void Return(Share share, Listener listener, string owner)
@@ -181,7 +197,7 @@ internal sealed class ConnectionTicket(ConnectionBudget budget, Listener listene
     /// <inheritdoc cref="ConnectionBudget.Take"/>
     public string? Identify(string endpointId)
     {
-        if (Take(Share.Endpoint, endpointId) is { } refusal)
+        if ((budget.Arrive(listener, endpointId) ?? Take(Share.Endpoint, endpointId)) is { } refusal)
         {
             return refusal;
         }

@@ -18,11 +18,15 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     private readonly TokenBuckets<TenantId> _tenants = new("tenant_requests", options.Value.Tenant, clock);
     private readonly TokenBuckets<string> _keys = new("key_requests", options.Value.Key, clock);
     private readonly TokenBuckets<string> _failures = new("failed_authentications", options.Value.FailedAuthentications, clock);
+    private readonly TokenBuckets<(Listener, string)> _connections = new("endpoint_connections", options.Value.Connections, clock);
     private readonly TokenBuckets<string> _connectors = new("connector_requests", options.Value.Endpoint, clock);
     private readonly TokenBuckets<string> _challenges = new("connector_challenges", options.Value.Challenges, clock);
     private readonly TokenBuckets<string> _visitors = new("visitor_requests", options.Value.Visitors, clock);
     private readonly TokenBuckets<TenantId> _steps = new("evaluation_steps", options.Value.EvaluationSteps, clock);
     private readonly ConcurrentDictionary<TenantId, TenantUse> _uses = new();
+
+    /// <summary>A connection to a listener through an endpoint; null where it may go on.</summary>
+    public Problem? Connection(Listener listener, string endpoint) => Take(_connections.Of((listener, endpoint)), _connections.Name);
 
     /// <summary>A request through an endpoint; null where it may go on.</summary>
     public Problem? Endpoint(HttpContext context, string endpoint) => Take(context, _endpoints, endpoint);

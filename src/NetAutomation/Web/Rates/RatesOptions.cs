@@ -13,6 +13,9 @@ internal sealed class RatesOptions : IValidatableObject
     /// </summary>
     public Rate Endpoint { get; set; } = new() { PerSecond = 200, Burst = 2_000 };
 
+    /// <summary>Connections through one VPC endpoint to one listener, before TLS.</summary>
+    public Rate Connections { get; set; } = new() { PerSecond = 100, Burst = 2_000 };
+
     /// <summary>Requests of one tenant, before its key is looked at.</summary>
     public Rate Tenant { get; set; } = new() { PerSecond = 200, Burst = 2_000 };
 
@@ -62,7 +65,7 @@ internal sealed class RatesOptions : IValidatableObject
     {
         (string Name, Rate Rate)[] rates =
         [
-            (nameof(Endpoint), Endpoint), (nameof(Tenant), Tenant), (nameof(Key), Key),
+            (nameof(Endpoint), Endpoint), (nameof(Connections), Connections), (nameof(Tenant), Tenant), (nameof(Key), Key),
             (nameof(FailedAuthentications), FailedAuthentications), (nameof(Challenges), Challenges), (nameof(Visitors), Visitors),
             (nameof(EvaluationSteps), EvaluationSteps),
         ];
