@@ -12,6 +12,9 @@ internal sealed class DatabaseOptions
     [Required]
     public string App { get; set; } = "";
 
+    /// <summary>Connections of the role <c>na_app</c> that this process opens at most.</summary>
+    public int MostConnections => new NpgsqlConnectionStringBuilder(App).MaxPoolSize;
+
     /// <summary>Role <c>na_system</c>.</summary>
     [Required]
     public string System { get; set; } = "";

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
 using NetAutomation.Web.Rates;
@@ -52,7 +53,7 @@ public sealed class ConnectionRateTests(PostgresServer postgres)
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var (clock, random) = (new StoppedClock(), new Random(1));
         var rates = new RateLimits(
-            Options.Create(new RatesOptions()), clock, new LimitMetrics(services.GetRequiredService<IMeterFactory>()));
+            Options.Create(new RatesOptions()), Options.Create(new DatabaseOptions()), clock, new LimitMetrics(services.GetRequiredService<IMeterFactory>()));
         var waiting = Enumerable.Range(0, Connectors).Select(number => (Endpoint: $"vpce-{number % endpoints}", At: 0.0, Pause: 0.2)).ToList();
         for (var now = 0.0; now < seconds && waiting.Count > 0; now += 0.1, clock.Advance(TimeSpan.FromSeconds(0.1)))
         {

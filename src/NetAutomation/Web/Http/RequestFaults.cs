@@ -69,7 +69,7 @@ internal sealed partial class RequestFaults(
         TooCostlyException costly => costly.Refusal,
         RateLimitedException limited => limited.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
-        NoConnectionException => rates.NoConnection(),
+        NoConnectionException none => rates.NoConnection(none),
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using NetAutomation.Persistence;
 
 namespace NetAutomation.Web.Rates;
 
@@ -11,7 +12,8 @@ internal sealed record RateUse(string Name, long Max, long Used, string Unit, in
 /// The rates of this process, in memory: looking at them costs no database. Whoever is refused here is told when to come back, and is
 /// counted.
 /// </summary>
-internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider clock, LimitMetrics metrics)
+internal sealed class RateLimits(
+    IOptions<RatesOptions> options, IOptions<DatabaseOptions> database, TimeProvider clock, LimitMetrics metrics)
 {
     private const string DatabaseConnections = "database_connections";
     private readonly TokenBuckets<string> _endpoints = new("endpoint_requests", options.Value.Endpoint, clock);
@@ -24,6 +26,10 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     private readonly TokenBuckets<string> _visitors = new("visitor_requests", options.Value.Visitors, clock);
     private readonly TokenBuckets<TenantId> _steps = new("evaluation_steps", options.Value.EvaluationSteps, clock);
     private readonly ConcurrentDictionary<TenantId, TenantUse> _uses = new();
+
+    // Of the pool, a quarter stays for what is no request of a customer, and connectors that are not attached yet have half of that.
+    private readonly DatabaseShare _requests = new(Math.Max(database.Value.MostConnections * 3 / 4, 1));
+    private readonly DatabaseShare _arriving = new(Math.Max(database.Value.MostConnections / 8, 1));
 
     /// <summary>A connection to a listener through an endpoint; null where it may go on.</summary>
     public Problem? Connection(Listener listener, string endpoint) => Take(_connections.Of((listener, endpoint)), _connections.Name);
@@ -79,13 +85,22 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     public Problem? Evaluate(TenantId tenant, long steps) => Take(_steps.Of(tenant), _steps.Name, steps);
 
     /// <summary>What the tenant has under way in this process.</summary>
-    public TenantUse UseOf(TenantId tenant) => _uses.GetOrAdd(tenant, _ => new TenantUse(options.Value));
+    public TenantUse UseOf(TenantId tenant) => _uses.GetOrAdd(tenant, _ => new TenantUse(options.Value, _requests, _arriving));
 
     /// <summary>The refusal of one more at a time.</summary>
     public Problem Full(AtATime kind) => Refusal(Wire.Name(kind), options.Value.Most(kind), TimeSpan.FromSeconds(1));
 
-    /// <summary>The refusal of a request that found no database connection of its tenant free.</summary>
-    public Problem NoConnection() => Refusal(DatabaseConnections, options.Value.DatabaseConnections, TimeSpan.FromSeconds(1));
+    /// <summary>The refusal of a request that found no database connection free, of its tenant's or of all.</summary>
+    public Problem NoConnection(NoConnectionException none)
+    {
+        if (none.OfTenant)
+        {
+            return Refusal(DatabaseConnections, options.Value.DatabaseConnections, TimeSpan.FromSeconds(1));
+        }
+
+        metrics.Refused("all_database_connections");
+        return new(Problems.Unavailable) { RetryAfter = TimeSpan.FromSeconds(1) };
+    }
 
     /// <summary>The limits of a tenant, those of its buckets as this request found them.</summary>
     public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant)

@@ -3,16 +3,18 @@ using NetAutomation.Persistence;
 namespace NetAutomation.Web.Rates;
 
 /// <summary>What one tenant has under way in this process.</summary>
-internal sealed class TenantUse(RatesOptions limits)
+/// <param name="requests">What the requests of all tenants hold of the database.</param>
+/// <param name="connectors">The same of all their connectors.</param>
+internal sealed class TenantUse(RatesOptions limits, DatabaseShare requests, DatabaseShare connectors)
 {
     private int _requests;
     private int _streams;
     private int _readers;
 
-    public DatabaseBudget Connections { get; } = Budget(limits);
+    public DatabaseBudget Connections { get; } = Budget(limits, requests);
 
     /// <summary>Of its connectors, which do not wait for its requests.</summary>
-    public DatabaseBudget ConnectorConnections { get; } = Budget(limits);
+    public DatabaseBudget ConnectorConnections { get; } = Budget(limits, connectors);
 
     /// <summary>Takes a place; null where all are taken. Dispose when it is over.</summary>
     public IDisposable? Enter(AtATime kind)
@@ -29,8 +31,8 @@ internal sealed class TenantUse(RatesOptions limits)
 
     public int Used(AtATime kind) => Volatile.Read(ref Count(kind));
 
-    private static DatabaseBudget Budget(RatesOptions limits) =>
-        new(limits.DatabaseConnections, TimeSpan.FromSeconds(limits.ConnectionWaitSeconds));
+    private static DatabaseBudget Budget(RatesOptions limits, DatabaseShare share) =>
+        new(limits.DatabaseConnections, TimeSpan.FromSeconds(limits.ConnectionWaitSeconds), share);
 
     private ref int Count(AtATime kind)
     {
