@@ -1,11 +1,16 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using NetAutomation.Persistence;
 using NetAutomation.Tests.Support;
+using NetAutomation.Tests.Web;
 using NetAutomation.Web;
 using NetAutomation.Web.Rates;
+using NetAutomation.Web.Telemetry;
+using Serilog;
 
 namespace NetAutomation.Tests.Edge;
 
@@ -41,6 +46,40 @@ public sealed class ConnectionRateTests(PostgresServer postgres)
         (await greedy.Client.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (OpenConnection.EndedOf(apart), OpenConnection.EndedOf(open)).ShouldBe((0, 5));
         Array.ForEach([.. open, .. apart], each => each.Dispose());
+    }
+
+    [Fact]
+    public async Task Log_shows_the_refusals_of_each_endpoint_whatever_another_one_does()
+    {
+        var lines = new Lines();
+        await using var log = new LoggerConfiguration().WriteTo.Sink(new BoundedLines(lines, new LeftOutLines(), new FakeTimeProvider()))
+            .CreateLogger();
+        await using var host = await ServiceHost.Start(
+            await postgres.Create(), ["Edge:MaxConnectionsPerEndpoint=2", "Edge:ProofSeconds=300"], builder =>
+            {
+                builder.Logging.ClearProviders().AddSerilog(log);
+                builder.Logging.SetMinimumLevel(LogLevel.Information);
+            });
+        var (greedy, other) = (await host.CreateTenant(), await host.CreateTenant());
+        foreach (var (tenant, many) in new[] { (greedy, 100), (other, 3) })
+        {
+            using var guesser = host.Customer(tenant.EndpointId, "nak_unknown");
+            for (var call = 0; call < many; call++)
+            {
+                (await guesser.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+            }
+
+            guesser.Dispose();
+            var open = OpenConnection.Many(
+                many, host.Address(Listener.Customer), ProxyV2.Header(tenant.EndpointId), Standstill.Raw, host.Certificate);
+            await Eventually.Holds(() => OpenConnection.EndedOf(open) >= many - 2);
+            Array.ForEach(open, each => each.Dispose());
+        }
+
+        lines.With("401", greedy.EndpointId).Count.ShouldBe(10);
+        lines.With("401", other.EndpointId).Count.ShouldBe(3);
+        lines.With("endpoint_full", greedy.EndpointId).Count.ShouldBe(10);
+        lines.With("endpoint_full", other.EndpointId).Count.ShouldBeGreaterThanOrEqualTo(1);
     }
 
     /// <summary>The arithmetic of docs/operating.md, with the pauses that connectors make.</summary>

@@ -7,11 +7,14 @@ namespace NetAutomation.Web.Telemetry;
 
 /// <summary>
 /// Writes at most 60 warnings and worse of one cause in a minute, a cause being a logger and a template, and then says how many were left
-/// out. What the others do to a connection of theirs is never worse than a warning, whatever the server thinks of it.
+/// out. A line of any level that names its <c>Owner</c> and a <c>Reason</c> has a cause of its own: 10 of each are written, and 600 of all, so
+/// that the flood of one hides no other. What the others do to a connection of theirs is never worse than a warning, whatever the server thinks of it.
 /// </summary>
 internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, TimeProvider clock) : ILogEventSink
 {
     private const int Most = 60;
+    private const int MostOfOwner = 10;
+    private const int MostOfOwners = 600;
     private const int MostCauses = 1000;
 
     // All that this logger of Kestrel writes is brought about by the peer of a connection.
@@ -20,35 +23,31 @@ internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, 
     private static readonly MessageTemplate _summary =
         new Serilog.Parsing.MessageTemplateParser().Parse("{Lines} lines were left out since the last one: {Template}");
 
+    private static readonly MessageTemplate _summaryOfOwner =
+        new Serilog.Parsing.MessageTemplateParser().Parse("{Lines} lines were left out since the last one: {Template} {Reason} {Owner}");
+
     private readonly ConcurrentDictionary<(string Logger, string Template), Cause> _causes = new();
+    private readonly ConcurrentDictionary<(string Logger, string Template, string Reason, string Owner), Cause> _owners = new();
 
     public void Emit(LogEvent logEvent)
     {
-        if (logEvent.Level < LogEventLevel.Warning)
+        var owner = Text(logEvent, "Owner");
+        if (logEvent.Level < LogEventLevel.Warning && owner is null)
         {
             written.Emit(logEvent);
             return;
         }
 
-        var source = logEvent.Properties.GetValueOrDefault(Constants.SourceContextPropertyName) as ScalarValue;
-        var logger = source?.Value as string ?? "";
-        if (_causes.Count >= MostCauses)
+        var (logger, template) = (Text(logEvent, Constants.SourceContextPropertyName) ?? "", logEvent.MessageTemplate.Text);
+        var reason = Text(logEvent, "Reason") ?? "";
+        if (owner is not null && !Take(logEvent, Of(_owners, (logger, template, reason, owner), MostOfOwner), _summaryOfOwner, reason, owner))
         {
-            _causes.Clear();
-        }
-
-        var cause = _causes.GetOrAdd((logger, logEvent.MessageTemplate.Text), _ => new Cause());
-        if (cause.Take(clock) is not { } before)
-        {
-            leftOut.Add();
             return;
         }
 
-        if (before > 0)
+        if (!Take(logEvent, Of(_causes, (logger, template), owner is null ? Most : MostOfOwners), _summary, reason, owner ?? ""))
         {
-            written.Emit(With(
-                logEvent, LogEventLevel.Warning, _summary, null,
-                [new("Lines", new ScalarValue(before)), new("Template", new ScalarValue(logEvent.MessageTemplate.Text))]));
+            return;
         }
 
         written.Emit(
@@ -59,11 +58,47 @@ internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, 
                 : logEvent);
     }
 
+    private static string? Text(LogEvent line, string property) =>
+        (line.Properties.GetValueOrDefault(property) as ScalarValue)?.Value as string;
+
+    private static Cause Of<TKey>(ConcurrentDictionary<TKey, Cause> causes, TKey key, int most)
+        where TKey : notnull
+    {
+        if (causes.Count >= MostCauses)
+        {
+            causes.Clear();
+        }
+
+        return causes.GetOrAdd(key, _ => new Cause(most));
+    }
+
+    /// <summary>False where the line is left out. Else it says before how many were.</summary>
+    private bool Take(LogEvent line, Cause cause, MessageTemplate summary, string reason, string owner)
+    {
+        if (cause.Take(clock) is not { } before)
+        {
+            leftOut.Add();
+            return false;
+        }
+
+        if (before > 0)
+        {
+            written.Emit(With(
+                line, line.Level < LogEventLevel.Warning ? line.Level : LogEventLevel.Warning, summary, null,
+                [
+                    new("Lines", new ScalarValue(before)), new("Template", new ScalarValue(line.MessageTemplate.Text)),
+                    new("Reason", new ScalarValue(reason)), new("Owner", new ScalarValue(owner)),
+                ]));
+        }
+
+        return true;
+    }
+
     private static LogEvent With(
         LogEvent line, LogEventLevel level, MessageTemplate template, Exception? exception, IEnumerable<LogEventProperty> properties) =>
         new(line.Timestamp, level, exception, template, properties, line.TraceId ?? default, line.SpanId ?? default);
 
-    private sealed class Cause
+    private sealed class Cause(int most)
     {
         private readonly Lock _gate = new();
         private long? _begun;
@@ -81,7 +116,7 @@ internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, 
                     (_begun, _written, before, _leftOut) = (clock.GetTimestamp(), 0, _leftOut, 0);
                 }
 
-                if (_written == Most)
+                if (_written == most)
                 {
                     _leftOut++;
                     return null;
@@ -108,5 +143,5 @@ internal sealed class LeftOutLines
 internal sealed class LogMetrics
 {
     public LogMetrics(IMeterFactory meters, LeftOutLines lines) => meters.Create("NetAutomation.Log").CreateObservableCounter(
-        "netautomation.log.lines.left_out", () => lines.Count, "{line}", "Lines of the log beyond 60 of one cause in a minute.");
+        "netautomation.log.lines.left_out", () => lines.Count, "{line}", "Lines of the log beyond those that one cause writes in a minute.");
 }
