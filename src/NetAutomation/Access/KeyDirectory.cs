@@ -41,6 +41,9 @@ internal sealed class KeyDirectory(IServiceScopeFactory scopes, TimeProvider clo
         }, cancel);
     }
 
-    /// <summary>Forgets the kept answers, after this process changed a key, a member or a tenant.</summary>
-    public void Forget() => _keys.Clear();
+    /// <summary>
+    /// Forgets the kept answers about the keys of a tenant, after this process changed a key, a member or the tenant. What no key was may be
+    /// one of them now.
+    /// </summary>
+    public void Forget(TenantId tenant) => _keys.Forget(known => known is null || known.Tenant == tenant);
 }

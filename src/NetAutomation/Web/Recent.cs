@@ -36,6 +36,18 @@ internal sealed class Recent<T>(TimeProvider clock, TimeSpan fresh)
 
     public void Clear() => _answers.Clear();
 
+    /// <summary>Forgets these answers, and questions that are being asked: they may have been read too early.</summary>
+    public void Forget(Func<T, bool> which)
+    {
+        foreach (var answer in _answers)
+        {
+            if (answer.Value.Answer.Task is not { IsCompletedSuccessfully: true, Result: var known } || which(known))
+            {
+                _answers.TryRemove(answer);
+            }
+        }
+    }
+
     private async ValueTask<T> Ask(string name, Asked asked, Func<Task<T>> read)
     {
         try

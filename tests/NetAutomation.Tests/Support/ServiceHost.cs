@@ -169,7 +169,7 @@ public sealed class ServiceHost : IAsyncDisposable
         var connection = await Accept(db, tenant, account, endpoint);
         var key = await IssueKey(db, tenant, "test", role);
         await transaction.CommitAsync();
-        Services.GetRequiredService<TenantDirectory>().Forget();
+        Services.GetRequiredService<TenantDirectory>().Forget(tenant);
         return new TestTenant(tenant, agreement, new(connection), account, endpoint, key.Secret, Customer(endpoint, key.Secret));
     }
 

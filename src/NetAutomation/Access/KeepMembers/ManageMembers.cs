@@ -72,7 +72,7 @@ internal static class ManageMembers
 
             (member.Name, member.Role, member.State) =
                 (body.Name ?? member.Name, body.Role ?? member.Role, body.State ?? member.State);
-            call.Db.AfterCommit.Add(directory.Forget);
+            call.Db.AfterCommit.Add(() => directory.Forget(call.Caller.Tenant));
             return new Changed(new { member.Name, member.Role, member.State });
         });
 

@@ -110,7 +110,7 @@ internal static class ManageKeys
             """,
             cancel);
         await audit.Append(caller, "api_key.rotated", $"{id}", new { by = key.Id, key.Prefix, expiresAt = until }, cancel);
-        db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(() => directory.Forget(caller.Tenant));
         return TypedResults.Created($"/v1/api-keys/{key.Id}", key);
     }
 
@@ -150,7 +150,7 @@ internal static class ManageKeys
         }
 
         await audit.Append(caller, "api_key.revoked", $"{id}", null, cancel);
-        db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(() => directory.Forget(caller.Tenant));
         return TypedResults.NoContent();
     }
 

@@ -99,7 +99,7 @@ internal sealed class ApplyEvents(SystemDb db, TenantState state, TenantDirector
         await db.Execute($"select from onboarding.tenant where tenant_id = {tenant.Value} for update", cancel);
         await Bill(agreement, fold, tenant, cancel);
         await state.Settle(tenant, cancel);
-        db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(() => directory.Forget(tenant));
         if (fold.State != agreement.State)
         {
             await new AuditLog(db).Append(

@@ -69,7 +69,7 @@ internal sealed class Offboard(
             cancel);
         await BillingAccounts.Stop(db, tenant, stopped: true, cancel);
         await new AuditLog(db).Append(tenant, principal, by, null, "tenant.offboarding", $"{tenant}", new { reason }, cancel);
-        db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(() => directory.Forget(tenant));
         db.AfterCommit.Add(signal.Nudge);
         return true;
     }
@@ -100,7 +100,7 @@ internal sealed class Offboard(
                 """,
                 cancel);
             await transaction.CommitAsync(cancel);
-            directory.Forget();
+            directory.Forget(tenant);
         }
 
         await using var last = await db.Database.BeginTransactionAsync(cancel);

@@ -39,7 +39,7 @@ internal sealed class Suspension(SystemDb db, TenantState state, TenantDirectory
     {
         await state.Settle(tenant, cancel);
         await new AuditLog(db).Append(tenant, principal, by, null, action, $"{tenant}", data, cancel);
-        db.AfterCommit.Add(directory.Forget);
+        db.AfterCommit.Add(() => directory.Forget(tenant));
         db.AfterCommit.Add(signal.Nudge);
     }
 }
