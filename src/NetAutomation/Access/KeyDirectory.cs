@@ -42,8 +42,8 @@ internal sealed class KeyDirectory(IServiceScopeFactory scopes, TimeProvider clo
     }
 
     /// <summary>
-    /// Forgets the kept answers about the keys of a tenant, after this process changed a key, a member or the tenant. What no key was may be
-    /// one of them now.
+    /// Forgets the kept answers about the keys of a tenant, after this process changed a key, a member or the tenant. What was no key may
+    /// be one of them now.
     /// </summary>
     public void Forget(TenantId tenant) => _keys.Forget(known => known is null || known.Tenant == tenant);
 }

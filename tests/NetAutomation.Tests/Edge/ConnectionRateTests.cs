@@ -92,8 +92,9 @@ public sealed class ConnectionRateTests(PostgresServer postgres)
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var (clock, random) = (new StoppedClock(), new Random(1));
         var rates = new RateLimits(
-            Options.Create(new RatesOptions()), Options.Create(new DatabaseOptions()), clock, new LimitMetrics(services.GetRequiredService<IMeterFactory>()));
-        var waiting = Enumerable.Range(0, Connectors).Select(number => (Endpoint: $"vpce-{number % endpoints}", At: 0.0, Pause: 0.2)).ToList();
+            Options.Create(new RatesOptions()), Options.Create(new DatabaseOptions()), clock,
+            new LimitMetrics(services.GetRequiredService<IMeterFactory>()));
+        var waiting = Enumerable.Range(0, Connectors).Select(number => new Attempt($"vpce-{number % endpoints}", 0, 0.2)).ToList();
         for (var now = 0.0; now < seconds && waiting.Count > 0; now += 0.1, clock.Advance(TimeSpan.FromSeconds(0.1)))
         {
             waiting = [.. waiting.Where(each => each.At > now || !Attaches(each.Endpoint)).Select(each => each.At > now ? each
@@ -105,4 +106,7 @@ public sealed class ConnectionRateTests(PostgresServer postgres)
         bool Attaches(string endpoint) => rates.Connection(Listener.Connector, endpoint) is null && rates.Connector(endpoint) is null
             && rates.Challenge(endpoint) is null && rates.Connector(endpoint) is null;
     }
+
+    /// <summary>The next one of a connector.</summary>
+    private sealed record Attempt(string Endpoint, double At, double Pause);
 }

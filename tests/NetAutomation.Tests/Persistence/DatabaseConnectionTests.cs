@@ -103,7 +103,10 @@ public sealed class DatabaseConnectionTests(PostgresServer postgres)
         using var request = new HttpRequestMessage(HttpMethod.Get, TunnelProtocol.CheckPath)
         {
             Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Headers = { { TunnelProtocol.VersionHeader, $"{TunnelProtocol.Version}" }, { TunnelProtocol.ConnectorHeader, $"{ConnectorId.New()}" } },
+            Headers =
+            {
+                { TunnelProtocol.VersionHeader, $"{TunnelProtocol.Version}" }, { TunnelProtocol.ConnectorHeader, $"{ConnectorId.New()}" },
+            },
         };
         using var answer = await connector.SendAsync(request);
         return answer.StatusCode;

@@ -30,8 +30,8 @@ internal enum Share
 }
 
 /// <summary>
-/// How many connections may be open at one time, and how often they may come through one endpoint. The listeners of all servers of the process share it, and it ends well below the
-/// descriptors that the process may open: without descriptors, the runtime ends the process.
+/// How many connections may be open at one time, and how often they may come through one endpoint. The listeners of all servers of the
+/// process share it, and it ends well below the descriptors that the process may open: without descriptors, the runtime ends the process.
 /// </summary>
 internal sealed partial class ConnectionBudget
 {

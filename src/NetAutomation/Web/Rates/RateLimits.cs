@@ -40,7 +40,7 @@ internal sealed class RateLimits(
     /// <summary>A request through an endpoint of this tenant.</summary>
     public Problem? Tenant(HttpContext context, TenantId tenant) => Take(context, _tenants, tenant);
 
-    /// <summary>A request at the connector listener; null where it may go on. What customers call there takes nothing from connectors.</summary>
+    /// <summary>A request of a connector that is not attached; null where it may go on. Customers' requests take nothing from it.</summary>
     public Problem? Connector(string endpoint) => Take(_connectors.Of(endpoint), _connectors.Name);
 
     /// <summary>A connector behind an endpoint asks for a challenge; null where it may have one.</summary>

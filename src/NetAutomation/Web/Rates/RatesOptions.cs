@@ -46,7 +46,9 @@ internal sealed class RatesOptions : IValidatableObject
     [Range(1, 100_000)]
     public int FeedReaders { get; set; } = 10;
 
-    /// <summary>Database connections that the requests of one tenant hold at a time, and as many its connectors before they are attached.</summary>
+    /// <summary>
+    /// Database connections that the requests of one tenant hold at a time, and as many its connectors before they are attached.
+    /// </summary>
     [Range(1, 1_000)]
     public int DatabaseConnections { get; set; } = 10;
 

@@ -7,8 +7,9 @@ namespace NetAutomation.Web.Telemetry;
 
 /// <summary>
 /// Writes at most 60 warnings and worse of one cause in a minute, a cause being a logger and a template, and then says how many were left
-/// out. A line of any level that names its <c>Owner</c> and a <c>Reason</c> has a cause of its own: 10 of each are written, and 600 of all, so
-/// that the flood of one hides no other. What the others do to a connection of theirs is never worse than a warning, whatever the server thinks of it.
+/// out. Where a line of any level names its <c>Owner</c>, owner and <c>Reason</c> are a cause: 10 lines of each are written and 600 of all,
+/// so that the flood of one hides no other. What the others do to a connection of theirs is never worse than a warning, whatever the server
+/// thinks of it.
 /// </summary>
 internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, TimeProvider clock) : ILogEventSink
 {
@@ -40,12 +41,9 @@ internal sealed class BoundedLines(ILogEventSink written, LeftOutLines leftOut, 
 
         var (logger, template) = (Text(logEvent, Constants.SourceContextPropertyName) ?? "", logEvent.MessageTemplate.Text);
         var reason = Text(logEvent, "Reason") ?? "";
-        if (owner is not null && !Take(logEvent, Of(_owners, (logger, template, reason, owner), MostOfOwner), _summaryOfOwner, reason, owner))
-        {
-            return;
-        }
-
-        if (!Take(logEvent, Of(_causes, (logger, template), owner is null ? Most : MostOfOwners), _summary, reason, owner ?? ""))
+        if ((owner is not null
+                && !Take(logEvent, Of(_owners, (logger, template, reason, owner), MostOfOwner), _summaryOfOwner, reason, owner))
+            || !Take(logEvent, Of(_causes, (logger, template), owner is null ? Most : MostOfOwners), _summary, reason, owner ?? ""))
         {
             return;
         }
@@ -143,5 +141,6 @@ internal sealed class LeftOutLines
 internal sealed class LogMetrics
 {
     public LogMetrics(IMeterFactory meters, LeftOutLines lines) => meters.Create("NetAutomation.Log").CreateObservableCounter(
-        "netautomation.log.lines.left_out", () => lines.Count, "{line}", "Lines of the log beyond those that one cause writes in a minute.");
+        "netautomation.log.lines.left_out", () => lines.Count, "{line}",
+        "Lines of the log beyond those that one cause writes in a minute.");
 }
