@@ -37,7 +37,7 @@ internal sealed class ChunkedBody(Stream received) : Stream
         }
         catch (InvalidOperationException fault)
         {
-            throw new UnreadableBody(fault);
+            throw new UnreadableBodyException(fault);
         }
     }
 
@@ -57,5 +57,5 @@ internal sealed class ChunkedBody(Stream received) : Stream
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    private sealed class UnreadableBody(Exception fault) : BadHttpRequestException("The body cannot be read.", fault);
+    private sealed class UnreadableBodyException(Exception fault) : BadHttpRequestException("The body cannot be read.", fault);
 }
