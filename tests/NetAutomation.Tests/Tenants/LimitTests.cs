@@ -269,11 +269,15 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
     }
 
-    [Fact]
-    public async Task An_occurrence_finds_the_queue_full_and_is_refused_with_the_reason()
+    [Theory]
+    [InlineData("queued_runs")]
+    [InlineData("event_rows")]
+    [InlineData("artifact_bytes")]
+    public async Task An_occurrence_finds_a_limit_reached_and_is_refused_with_the_reason_and_counted(string limit)
     {
+        using var refused = new MetricCounts(fixture.Runs.Host, "netautomation.limits.refused");
         var mine = await fixture.Tenant();
-        await mine.Set("queued_runs", 0);
+        await mine.Set(limit, 0);
         var now = DateTimeOffset.UtcNow;
         var schedule = (await mine.Client.Call("POST", "/v1/schedules", new
         {
@@ -284,6 +288,7 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         var occurrence = (await mine.Client.Call("GET", $"/v1/schedules/{schedule.Id}/occurrences")).Json.GetProperty("items")[0];
         occurrence.GetRawText().ShouldContain("limit_reached");
         (await mine.Used("queued_runs")).ShouldBe(0);
+        refused[limit].ShouldBe(1);
     }
 
     [Fact]

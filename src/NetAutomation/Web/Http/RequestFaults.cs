@@ -9,8 +9,8 @@ namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
 internal sealed partial class RequestFaults(
-    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitMetrics limits, TimeProvider clock,
-    ILogger<RequestFaults> log) : IExceptionHandler
+    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitReached limits, ILogger<RequestFaults> log)
+    : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -21,7 +21,7 @@ internal sealed partial class RequestFaults(
             return true;
         }
 
-        var problem = LimitReached.Of(exception, clock) is { } reached ? Counted(reached) : Of(exception, httpContext);
+        var problem = limits.Of(exception) ?? Of(exception, httpContext);
         if (problem.Type.Status >= 500)
         {
             var endpoint = httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
@@ -44,12 +44,6 @@ internal sealed partial class RequestFaults(
         >= 500 => Problems.Internal.With(),
         _ => Problems.Malformed.With(),
     };
-
-    private Problem Counted(Problem reached)
-    {
-        limits.Refused((string)reached.Members!["limit"]!);
-        return reached;
-    }
 
     private Problem Of(Exception exception, HttpContext context) => exception switch
     {
