@@ -63,6 +63,7 @@ internal sealed partial class RequestFaults(
         TooCostlyException costly => costly.Refusal,
         RateLimitedException limited => limited.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
+        _ when StatementLimit.EndedAtLock(exception) => EndedAtLock(),
         NoConnectionException => rates.NoConnection(),
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
@@ -75,9 +76,17 @@ internal sealed partial class RequestFaults(
     private Problem Ended(HttpContext context)
     {
         evaluations.StatementCancelled();
+        var longest = context.RequestServices.GetRequiredService<NetAutomationDb>().LongestStatement;
         return HttpMethods.IsGet(context.Request.Method) && context.Request.QueryString.HasValue
-            ? TooCostlyException.Of("statement_seconds", (int)StatementLimit.App.TotalSeconds, "seconds").Refusal
-            : new Problem(Problems.Unavailable) { RetryAfter = StatementLimit.App };
+            ? TooCostlyException.Of("statement_seconds", (int)longest.TotalSeconds, "seconds").Refusal
+            : new Problem(Problems.Unavailable) { RetryAfter = longest };
+    }
+
+    /// <summary>Another transaction holds what the statement needs, whatever was asked for.</summary>
+    private Problem EndedAtLock()
+    {
+        evaluations.StatementCancelled();
+        return new Problem(Problems.Unavailable) { RetryAfter = StatementLimit.Lock };
     }
 
     /// <summary>
