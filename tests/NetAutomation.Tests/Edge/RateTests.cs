@@ -101,7 +101,9 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         for (var guess = 0; guess < 25; guess++)
         {
             using var guesser = fixture.Host.Customer(mine.EndpointId, $"nak_{Guid.NewGuid():n}");
-            statuses.Add((await guesser.GetAsync(_me)).StatusCode);
+            using var answer = await guesser.GetAsync(_me);
+            statuses.Add(answer.StatusCode);
+            Field(answer, "RateLimit").ShouldContain($"\"failed_authentications\";r={Math.Max(0, 9 - guess)};");
         }
 
         // Only what is answered 401 was looked up.
@@ -113,6 +115,26 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         (await created.GetAsync(_me)).StatusCode.ShouldBe(HttpStatusCode.OK, "a right key takes nothing from the failures");
         using var last = fixture.Host.Customer(mine.EndpointId, "nak_unknown");
         (await Statuses(last, 2)).ShouldBe([HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests]);
+    }
+
+    [Fact]
+    public async Task A_key_at_the_endpoint_of_another_tenant_takes_from_the_failures_there_and_nothing_from_its_own()
+    {
+        var (mine, other) = (await fixture.Host.CreateTenant(), await fixture.Host.CreateTenant());
+        (await mine.Client.GetAsync(_me)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        using (var thief = fixture.Host.Customer(other.EndpointId, mine.Key))
+        {
+            for (var attempt = 1; attempt <= 12; attempt++)
+            {
+                using var answer = await thief.GetAsync(_me);
+                answer.StatusCode.ShouldBe(attempt <= 10 ? HttpStatusCode.Unauthorized : HttpStatusCode.TooManyRequests);
+                Field(answer, "RateLimit").ShouldNotContain("key_requests");
+            }
+        }
+
+        using var next = await mine.Client.GetAsync(_me);
+        next.StatusCode.ShouldBe(HttpStatusCode.OK);
+        Field(next, "RateLimit").ShouldContain("\"key_requests\";r=18;");
     }
 
     [Fact]

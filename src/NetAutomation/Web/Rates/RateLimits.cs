@@ -16,7 +16,7 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     private const string DatabaseConnections = "database_connections";
     private readonly TokenBuckets<string> _endpoints = new("endpoint_requests", options.Value.Endpoint, clock);
     private readonly TokenBuckets<TenantId> _tenants = new("tenant_requests", options.Value.Tenant, clock);
-    private readonly TokenBuckets<string> _keys = new("key_requests", options.Value.Key, clock);
+    private readonly TokenBuckets<(TenantId Tenant, string Hash)> _keys = new("key_requests", options.Value.Key, clock);
     private readonly TokenBuckets<string> _failures = new("failed_authentications", options.Value.FailedAuthentications, clock);
     private readonly TokenBuckets<string> _challenges = new("connector_challenges", options.Value.Challenges, clock);
     private readonly TokenBuckets<string> _visitors = new("visitor_requests", options.Value.Visitors, clock);
@@ -36,15 +36,18 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     public Problem? Visitor(HttpContext context) => Take(_visitors.Of(Address(context)), _visitors.Name);
 
     /// <summary>
-    /// Before a key is looked up. One that was right lately takes from its own bucket. Any other takes from those for failures of its
-    /// endpoint, until <see cref="Proven"/> gives that back, so that guesses cost a bounded number of look-ups.
+    /// Before a key is looked up. One that was right lately for the endpoint's tenant takes from its own bucket. Any other, also a key of
+    /// another tenant, takes from those for failures of its endpoint, until <see cref="Proven"/> gives that back, so that guesses cost a
+    /// bounded number of look-ups.
     /// </summary>
+    /// <param name="tenant">The endpoint's.</param>
     /// <param name="hash">Of the key; null where the request has none.</param>
-    public Problem? Attempt(HttpContext context, string endpoint, string? hash) => hash is not null && _keys.Find(hash) is not null
-        ? Take(context, _keys, hash) : Take(_failures.Of(endpoint), _failures.Name);
+    public Problem? Attempt(HttpContext context, TenantId tenant, string endpoint, string? hash) =>
+        hash is not null && _keys.Find((tenant, hash)) is not null
+            ? Take(context, _keys, (tenant, hash)) : Take(context, _failures, endpoint);
 
     /// <summary>The key is right.</summary>
-    public Problem? Proven(HttpContext context, string endpoint, string hash)
+    public Problem? Proven(HttpContext context, TenantId tenant, string endpoint, string hash)
     {
         if (RateFields.Of(context).Buckets.Any(each => each.Name == _keys.Name))
         {
@@ -52,15 +55,16 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
         }
 
         _failures.Of(endpoint).Return(1);
-        return Take(context, _keys, hash);
+        RateFields.Of(context).Remove(_failures.Name);
+        return Take(context, _keys, (tenant, hash));
     }
 
     /// <summary>The key is not right, or not any more.</summary>
-    public void Refuted(string? hash)
+    public void Refuted(TenantId tenant, string? hash)
     {
         if (hash is not null)
         {
-            _keys.Remove(hash);
+            _keys.Remove((tenant, hash));
         }
     }
 
