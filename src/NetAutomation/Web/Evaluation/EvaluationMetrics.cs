@@ -22,7 +22,7 @@ internal sealed class EvaluationMetrics
             "Statements of requests that the database ended after their longest time or wait for a lock.");
     }
 
-    public void Counted(int steps) => _steps.Add(steps);
+    public void Counted(long steps) => _steps.Add(steps);
 
     /// <param name="reason">steps, time or abandoned.</param>
     public void Ended(string reason) => _ended.Add(1, new KeyValuePair<string, object?>("reason", reason));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Web.Rates;
 
@@ -71,8 +72,16 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     /// <summary>A failed authentication at a listener without endpoints.</summary>
     public Problem? Failed(HttpContext context) => Take(_failures.Of(Address(context)), _failures.Name);
 
-    /// <summary>Steps of an evaluation as they are taken; null where the tenant had them left.</summary>
-    public Problem? Evaluate(TenantId tenant, long steps) => Take(_steps.Of(tenant), _steps.Name, steps);
+    /// <summary>
+    /// Steps of an evaluation as they are taken; null where the tenant had them left. What a refused request took is lost, and nobody knows
+    /// how much it needs: it is to come back when there is as much as any request may take.
+    /// </summary>
+    public Problem? Evaluate(HttpContext context, TenantId tenant, long steps)
+    {
+        var bucket = _steps.Of(tenant);
+        RateFields.Of(context).Add(_steps.Name, bucket);
+        return bucket.Take(steps, out _) ? null : Refusal(_steps.Name, bucket.Rate.Burst, bucket.Until(Evaluations.RequestSteps));
+    }
 
     /// <summary>What the tenant has under way in this process.</summary>
     public TenantUse UseOf(TenantId tenant) => _uses.GetOrAdd(tenant, _ => new TenantUse(options.Value));
@@ -83,11 +92,12 @@ internal sealed class RateLimits(IOptions<RatesOptions> options, TimeProvider cl
     /// <summary>The refusal of a request that found no database connection of its tenant free.</summary>
     public Problem NoConnection() => Refusal(DatabaseConnections, options.Value.DatabaseConnections, TimeSpan.FromSeconds(1));
 
-    /// <summary>The limits of a tenant, those of its buckets as this request found them.</summary>
-    public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant)
+    /// <summary>The limits of a tenant, those of its buckets as this request through an endpoint found them.</summary>
+    public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant, string endpoint)
     {
         var use = UseOf(tenant);
-        foreach (var (name, bucket) in RateFields.Of(context).Buckets.Append((_steps.Name, _steps.Of(tenant))))
+        (string, TokenBucket)[] others = [(_failures.Name, _failures.Of(endpoint)), (_steps.Name, _steps.Of(tenant))];
+        foreach (var (name, bucket) in RateFields.Of(context).Buckets.Concat(others))
         {
             yield return new(
                 name, bucket.Rate.Burst, bucket.Rate.Burst - bucket.State.Left, name == _steps.Name ? "step" : "request",
