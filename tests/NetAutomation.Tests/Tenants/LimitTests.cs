@@ -7,6 +7,7 @@ using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Scheduling;
 using NetAutomation.Tests.Support;
+using Npgsql;
 
 namespace NetAutomation.Tests.Tenants;
 
@@ -208,10 +209,11 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         var mine = await fixture.Tenant();
         await mine.Set("queued_runs", 3);
         var run = fixture.Runs.Apply("10.9.0.0/16");
-        (await mine.Start(new { runs = Enumerable.Repeat(run, 4) }, "/v1/runs:batch")).Must(HttpStatusCode.Conflict)
-            .Problem.ShouldBe("limit_reached");
-        (await mine.Used("queued_runs")).ShouldBe(0);
-        (await mine.Start(new { runs = Enumerable.Repeat(run, 3) }, "/v1/runs:batch")).Must(HttpStatusCode.Accepted);
+        (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
+        var tooMany = (await mine.Start(new { runs = Enumerable.Repeat(run, 3) }, "/v1/runs:batch")).Must(HttpStatusCode.Conflict);
+        (tooMany.Problem, tooMany.Json.GetProperty("used").GetInt64()).ShouldBe(("limit_reached", 1));
+        (await mine.Used("queued_runs")).ShouldBe(1);
+        (await mine.Start(new { runs = Enumerable.Repeat(run, 2) }, "/v1/runs:batch")).Must(HttpStatusCode.Accepted);
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Conflict);
 
         var queued = (await mine.Client.Call("GET", "/v1/runs")).Json.GetProperty("items").EnumerateArray()
@@ -232,6 +234,38 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
             "select runs.move($1, $2, $3, array['claimed'], 'queued', 'test')", claimed.Tenant.Value, claimed.Id.Value, claimed.Fence);
         (await mine.Used("queued_runs")).ShouldBe(4);
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Conflict);
+    }
+
+    [Fact]
+    public async Task Two_batches_take_the_last_places_together_and_one_learns_how_many_are_used()
+    {
+        var mine = await fixture.Tenant();
+        await mine.Set("queued_runs", 3);
+        var batch = new { runs = Enumerable.Repeat(fixture.Runs.Apply("10.9.0.0/16"), 2) };
+        List<Task<Answer>> both;
+        await using (var source = NpgsqlDataSource.Create(fixture.Runs.Database.Owner))
+        await using (var connection = await source.OpenConnectionAsync())
+        await using (var transaction = await connection.BeginTransactionAsync())
+        {
+            await using var counter = new NpgsqlCommand("select from web.tenant_limit where tenant_id = $1 for update", connection)
+            {
+                Parameters = { new() { Value = mine.Tenant.Id.Value } },
+            };
+            (await counter.ExecuteScalarAsync()).ShouldBeNull();
+            both = [.. Enumerable.Range(0, 2).Select(_ => mine.Start(batch, "/v1/runs:batch"))];
+            // Each found the queue empty, and both are at their commits.
+            await Eventually.Holds(() => fixture.Runs.Scalar<bool>(
+                """
+                select count(*) = 2 from pg_stat_activity
+                where datname = current_database() and usename = 'na_app' and wait_event_type = 'Lock'
+                """));
+            await transaction.CommitAsync();
+        }
+
+        var answers = (await Task.WhenAll(both)).OrderBy(answer => answer.Status).ToList();
+        answers[0].Must(HttpStatusCode.Accepted);
+        answers[1].Must(HttpStatusCode.Conflict).Json.GetProperty("used").GetInt64().ShouldBe(2);
+        (await mine.Used("queued_runs")).ShouldBe(2);
     }
 
     [Fact]
