@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Scheduling;
@@ -68,6 +69,8 @@ internal sealed record LimitedTenant(RunFixture Runs, TestTenant Tenant, string 
             "windows" => Client.Call(
                 "POST", "/v1/windows", new { name = $"w{n}", kind = "deny", cron = "0 3 * * *", timeZone = "UTC", duration = "PT1H" }),
             "schedules" => Client.Call("POST", "/v1/schedules", new { name = $"p{n}", cron = "0 3 1 1 *", timeZone = "UTC", run }),
+            "members" => Client.Call("POST", "/v1/members", new { name = $"m{n}", role = "viewer" }),
+            "quotes" => Client.Call("POST", "/v1/quotes", run),
             "queued_runs" => Start(run, "/v1/runs"),
             _ => throw new ArgumentOutOfRangeException(nameof(limit)),
         };
@@ -103,7 +106,8 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
 {
     public static TheoryData<string> Counted { get; } =
         [
-            "sites", "credentials", "devices", "connectors", "api_keys", "aws_accounts", "windows", "schedules", "queued_runs",
+            "sites", "credentials", "devices", "connectors", "api_keys", "members", "aws_accounts", "windows", "schedules", "queued_runs",
+            "quotes",
         ];
 
     [Theory]
@@ -186,6 +190,42 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
             (await mine.Client.Call("DELETE", $"{path}/{last.Id}", ifMatch: last.ETag ?? "\"1\"")).Must(HttpStatusCode.NoContent);
             (await mine.Add(limit)).Must(HttpStatusCode.Created);
         }
+    }
+
+    [Fact]
+    public async Task A_quote_that_a_run_uses_or_that_expires_makes_room_and_goes_where_no_run_used_it()
+    {
+        var mine = await fixture.Tenant();
+        await mine.Set("quotes", 3);
+        var quotes = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            quotes.Add((await mine.Add("quotes")).Must(HttpStatusCode.Created).Id);
+        }
+
+        (await mine.Add("quotes")).Must(HttpStatusCode.Conflict);
+        (await mine.Start(new { quoteId = quotes[0] }, "/v1/runs")).Must(HttpStatusCode.Accepted);
+        (await mine.Used("quotes")).ShouldBe(2);
+        await Age(quotes[0], 30);
+        await Age(quotes[1], 23);
+        await Age(quotes[2], 25);
+        (await mine.Used("quotes")).ShouldBe(0);
+        // A run without a quote of its own asks for none.
+        (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
+        (await mine.Used("quotes")).ShouldBe(0);
+
+        await using (var scope = fixture.Runs.Host.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<RunQueue>().ForgetQuotes(default);
+        }
+
+        (await mine.Client.Call("GET", $"/v1/quotes/{quotes[0]}")).Must(HttpStatusCode.OK);
+        (await mine.Start(new { quoteId = quotes[1] }, "/v1/runs")).Problem.ShouldBe("quote_expired");
+        (await mine.Client.Call("GET", $"/v1/quotes/{quotes[2]}")).Must(HttpStatusCode.NotFound);
+        (await fixture.Runs.Scalar<long>($"select count(*) from runs.quote where tenant_id = '{mine.Tenant.Id.Value}'")).ShouldBe(3);
+
+        Task Age(string quote, int hours) => fixture.Runs.Sql(
+            "update runs.quote set expires_at = now() - make_interval(hours => $2) where id = $1", QuoteId.Parse(quote).Value, hours);
     }
 
     [Fact]
