@@ -20,7 +20,8 @@ internal static class AccessModule
         var admin = new RequiredRole(MemberRole.Admin);
         var members = routes.Customer.MapGroup("/members").WithTags("Access");
         members.MapGet("/", ManageMembers.List).WithName("ListMembers").WithMetadata(admin);
-        members.MapPost("/", ManageMembers.Create).WithName("CreateMember").WithMetadata(admin, new Refuses(Problems.MemberNameTaken));
+        members.MapPost("/", ManageMembers.Create).WithName("CreateMember")
+            .WithMetadata(admin, new Refuses(Problems.MemberNameTaken, Web.Problems.LimitReached));
         members.MapGet("/{id}", ManageMembers.Show).WithName("ShowMember").WithMetadata(admin);
         members.MapPatch("/{id}", ManageMembers.Change).WithName("ChangeMember")
             .WithMetadata(admin, new AllowedWhenSuspended(), new Refuses(Problems.MemberNameTaken, Problems.LastAdmin));

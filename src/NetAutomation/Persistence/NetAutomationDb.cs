@@ -28,6 +28,9 @@ internal class NetAutomationDb : DbContext
     /// <summary>Called before a statement is sent that EF Core does not send, so that a test can end the process there.</summary>
     public Action? Sending { get; init; }
 
+    /// <summary>How long a statement of the transaction may take (<see cref="StatementLimit.Extend"/>).</summary>
+    public TimeSpan LongestStatement { get; set; } = StatementLimit.App;
+
     /// <summary>The statements that wait for the next one.</summary>
     internal DeferredStatements Deferred { get; } = new();
 

@@ -105,7 +105,7 @@ internal sealed class RunLauncher(
 
     private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
         (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
-            ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine), plan);
+            ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine, open: false), plan);
 
     /// <summary>
     /// Plans the run of the quote again. A different plan is drift; an equal one costs what the quote says.
@@ -158,6 +158,7 @@ internal sealed class RunLauncher(
             return Problems.QuoteDrift.With("A secret of the input was rotated.");
         }
 
+        db.SendWithNext($"update runs.quote set open = false where tenant_id = {caller.Tenant.Value} and id = {id.Value}");
         var lines = JsonSerializer.Deserialize<List<PriceLine>>(quote.Lines, Json.Api)!;
         return new Planned(
             id, plan with

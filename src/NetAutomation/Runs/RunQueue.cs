@@ -114,6 +114,25 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             ? day
             : null;
 
+    /// <summary>
+    /// Deletes quotes that no run has used, a day after they expired: until then, who uses one learns why it does not count.
+    /// </summary>
+    public async Task ForgetQuotes(CancellationToken cancel)
+    {
+        const int batch = 10_000;
+        while (await db.Execute(
+            $"""
+            delete from runs.quote where (tenant_id, id) in (
+              select tenant_id, id from runs.quote q where open and expires_at < now() - interval '1 day'
+                and not exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id)
+              limit {batch})
+            """,
+            cancel) == batch)
+        {
+            // In batches, so that no statement runs for long.
+        }
+    }
+
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<OverdueRun>(

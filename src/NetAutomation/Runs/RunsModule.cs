@@ -34,6 +34,7 @@ internal static class RunsModule
         var services = builder.Services.AddSingleton<RescueRuns>();
         services.AddLoop<RunQueue>("runs.make-partitions", rarely, (queue, cancel) => queue.MakePartitions(cancel));
         services.AddLoop<RunUpkeep>("runs.drop-events", rarely, (upkeep, cancel) => upkeep.DropEvents(cancel));
+        services.AddOneProcessLoop<RunQueue>("runs.forget-quotes", TimeSpan.FromHours(1), (queue, cancel) => queue.ForgetQuotes(cancel));
         services.AddLoop<RescueRuns>("runs.rescue", often, (rescue, cancel) => rescue.Run(cancel));
         services.AddLoop<RunQueue>("runs.reopen", often, (queue, cancel) => queue.Reopen(cancel));
         services.AddLoop<RunUpkeep>("runs.expire", often, (upkeep, cancel) => upkeep.Expire(cancel));
@@ -47,7 +48,8 @@ internal static class RunsModule
         ProblemType[] starting =
             [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
                 Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift, Web.Problems.LimitReached];
-        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun").WithMetadata(new Refuses(RunLauncher.PlanRefusals));
+        group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun")
+            .WithMetadata(new Refuses([.. RunLauncher.PlanRefusals, Web.Problems.LimitReached]));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
         group.MapPost("/runs", StartRun.Handle).WithName("StartRun").WithMetadata(new IdempotencyRequired(), new Refuses(starting));
         group.MapPost("/runs:batch", StartRuns.Handle).WithName("StartRuns")

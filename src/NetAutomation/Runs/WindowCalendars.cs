@@ -39,7 +39,8 @@ internal sealed partial class WindowCalendars(
 
     /// <summary>
     /// Brings up to date which devices the windows select, and extends the intervals that do not reach far enough. A window whose rule
-    /// costs too much keeps those it has: after them nothing starts that it covers.
+    /// costs too much keeps those it has: after them nothing starts that it covers. A request leaves what its budget is too small for to
+    /// the loop, in which each window has its own.
     /// </summary>
     public async Task Refresh(TenantId tenant, CancellationToken cancel)
     {
@@ -54,6 +55,10 @@ internal sealed partial class WindowCalendars(
             try
             {
                 await Extend(tenant, row, cancel);
+            }
+            catch (TooCostlyException) when (evaluations.OfRequest)
+            {
+                // Perhaps not this window's fault: others may have used the budget up.
             }
             catch (TooCostlyException costly)
             {

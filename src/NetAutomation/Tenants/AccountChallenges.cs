@@ -43,17 +43,15 @@ internal static class AccountChallenges
             return Problems.AccountKnown.With();
         }
 
-        // Two at once must not both take the last place.
+        // Two at once must not both take the last place. What is claimed already takes no other.
         db.SendWithNext($"select web.take({tenant}, 'aws_accounts', 0)");
-        if (await db.Scalar<bool>(
+        await db.Execute(
             $"""
-            select used - (select count(*) from onboarding.account_challenge where tenant_id = {tenant} and account = {account}) >= max
-            from web.limits({tenant}) where name = 'aws_accounts'
+            select web.refuse_above({tenant}, 'aws_accounts', used, 1) from web.limits({tenant})
+            where name = 'aws_accounts'
+              and not exists (select from onboarding.account_challenge where tenant_id = {tenant} and account = {account})
             """,
-            cancel))
-        {
-            return Problems.TooManyAccounts.With();
-        }
+            cancel);
 
         var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var challenge = (await db.Query<Challenge>(

@@ -5,8 +5,6 @@ namespace NetAutomation.Tenants;
 internal static class Problems
 {
     public static readonly ProblemType AccountKnown = new("account_known", 409, "The AWS account is proven already");
-    public static readonly ProblemType TooManyAccounts =
-        new("too_many_accounts", 409, "The tenant has as many AWS accounts and claims as it may have");
     public static readonly ProblemType NoChallenge = new(
         "no_challenge", 409,
         "There is no challenge for the AWS account, or it has expired: claim the account again; "

@@ -52,7 +52,7 @@ internal static class TenantsModule
         var accounts = customer.MapGroup("/aws-accounts");
         accounts.MapGet("", ManageAccounts.List).WithName("ListAwsAccounts");
         accounts.MapPost("", ManageAccounts.Claim).WithName("ClaimAwsAccount")
-            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.AccountKnown, Problems.TooManyAccounts));
+            .WithMetadata(new RequiredRole(MemberRole.Admin), new Refuses(Problems.AccountKnown, Web.Problems.LimitReached));
         accounts.MapPost("/{account}:prove", ManageAccounts.Prove).WithName("ProveAwsAccount")
             .WithMetadata(
                 new RequiredRole(MemberRole.Admin), new OwnTransaction(),

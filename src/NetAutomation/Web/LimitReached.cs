@@ -1,15 +1,16 @@
 using System.Text.Json;
+using NetAutomation.Web.Rates;
 using Npgsql;
 
 namespace NetAutomation.Web;
 
-/// <summary>The database's refusal of what is above a limit on counts (<c>web.refuse_above</c>), as an answer.</summary>
-internal static class LimitReached
+/// <summary>The database's refusal of what is above a limit on counts (<c>web.refuse_above</c>), as an answer that is counted.</summary>
+internal sealed class LimitReached(LimitMetrics metrics, TimeProvider clock)
 {
     private const string State = "LM001";
 
-    /// <summary>Null where the fault is something else.</summary>
-    public static Problem? Of(Exception fault, TimeProvider clock)
+    /// <summary>The answer, and counts it. Null where the fault is something else.</summary>
+    public Problem? Of(Exception fault)
     {
         if (fault.GetBaseException() is not PostgresException { SqlState: State, MessageText: var message }
             || JsonSerializer.Deserialize<Refused>(message, Json.Api) is not { } refused)
@@ -17,6 +18,7 @@ internal static class LimitReached
             return null;
         }
 
+        metrics.Refused(refused.Limit);
         var monthly = Limits.All.Any(limit => limit.Name == refused.Limit && limit.Monthly);
         var members = new Dictionary<string, object?>(StringComparer.Ordinal)
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Tests.Support;
@@ -27,7 +28,7 @@ public sealed class RateFixture(PostgresServer postgres) : IAsyncLifetime
                 "Rates:Endpoint:PerSecond=4", "Rates:Endpoint:Burst=40", "Rates:FailedAuthentications:PerSecond=1",
                 "Rates:FailedAuthentications:Burst=10", "Rates:Visitors:PerSecond=1", "Rates:Visitors:Burst=5",
                 "Rates:Requests=6", "Rates:DatabaseConnections=2", "Rates:ConnectionWaitSeconds=1",
-                "Rates:EvaluationSteps:PerSecond=1000", "Rates:EvaluationSteps:Burst=40000",
+                "Rates:EvaluationSteps:PerSecond=10000", "Rates:EvaluationSteps:Burst=250000",
             ],
             builder => builder.Services.AddSingleton<TimeProvider>(Clock));
     }
@@ -102,7 +103,9 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         for (var guess = 0; guess < 25; guess++)
         {
             using var guesser = fixture.Host.Customer(mine.EndpointId, $"nak_{Guid.NewGuid():n}");
-            statuses.Add((await guesser.GetAsync(_me)).StatusCode);
+            using var answer = await guesser.GetAsync(_me);
+            statuses.Add(answer.StatusCode);
+            Field(answer, "RateLimit").ShouldContain($"\"failed_authentications\";r={Math.Max(0, 9 - guess)};");
         }
 
         // Only what is answered 401 was looked up.
@@ -114,6 +117,26 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         (await created.GetAsync(_me)).StatusCode.ShouldBe(HttpStatusCode.OK, "a right key takes nothing from the failures");
         using var last = fixture.Host.Customer(mine.EndpointId, "nak_unknown");
         (await Statuses(last, 2)).ShouldBe([HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests]);
+    }
+
+    [Fact]
+    public async Task A_key_at_the_endpoint_of_another_tenant_takes_from_the_failures_there_and_nothing_from_its_own()
+    {
+        var (mine, other) = (await fixture.Host.CreateTenant(), await fixture.Host.CreateTenant());
+        (await mine.Client.GetAsync(_me)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        using (var thief = fixture.Host.Customer(other.EndpointId, mine.Key))
+        {
+            for (var attempt = 1; attempt <= 12; attempt++)
+            {
+                using var answer = await thief.GetAsync(_me);
+                answer.StatusCode.ShouldBe(attempt <= 10 ? HttpStatusCode.Unauthorized : HttpStatusCode.TooManyRequests);
+                Field(answer, "RateLimit").ShouldNotContain("key_requests");
+            }
+        }
+
+        using var next = await mine.Client.GetAsync(_me);
+        next.StatusCode.ShouldBe(HttpStatusCode.OK);
+        Field(next, "RateLimit").ShouldContain("\"key_requests\";r=18;");
     }
 
     [Fact]
@@ -187,31 +210,46 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
             .ToDictionary(item => item.GetProperty("limit").GetString()!, item => item.GetProperty("used").GetInt64());
         // This request itself.
         (shown["requests"], shown["database_connections"], shown["streams"]).ShouldBe((1, 1, 0));
-        shown.Keys.ShouldContain("evaluation_steps");
+        shown.Keys.ShouldBe(
+            [
+                .. Limits.All.Select(limit => limit.Name), "endpoint_requests", "tenant_requests", "key_requests", "failed_authentications",
+                "evaluation_steps", "requests", "streams", "feed_readers", "database_connections",
+            ]);
     }
 
     [Fact]
-    public async Task Evaluations_take_their_steps_from_a_bucket_of_their_tenant()
+    public async Task Evaluations_take_their_steps_from_a_bucket_of_their_tenant_and_who_comes_back_when_told_is_answered()
     {
         var (mine, other) = (await fixture.Host.CreateTenant(), await fixture.Host.CreateTenant());
         var made = 0;
-        var last = await Window(mine, made);
-        while (last.Status == HttpStatusCode.Created && made < 15)
+        for (var round = 0; round < 3; round++)
         {
-            last = await Window(mine, ++made);
+            HttpResponseMessage last;
+            while ((last = await Window(mine, made)).StatusCode == HttpStatusCode.Created)
+            {
+                made++.ShouldBeLessThan(10);
+                Field(last, "RateLimit").ShouldContain("\"evaluation_steps\";r=");
+                Field(last, "RateLimit-Policy").ShouldContain("\"evaluation_steps\";q=250000;w=25");
+            }
+
+            last.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+            JsonElement.Parse(await last.Content.ReadAsStringAsync()).GetProperty("limit").GetString().ShouldBe("evaluation_steps");
+            (await mine.Client.Call("GET", "/v1/windows")).Json.GetProperty("items").GetArrayLength().ShouldBe(made);
+            var wait = last.Headers.RetryAfter!.Delta!.Value;
+            wait.ShouldBeLessThanOrEqualTo(TimeSpan.FromSeconds(25));
+            (await Window(other, round)).StatusCode.ShouldBe(HttpStatusCode.Created);
+            fixture.Clock.Advance(wait);
+            (await Window(mine, made++)).StatusCode.ShouldBe(HttpStatusCode.Created);
         }
 
-        last.Must(HttpStatusCode.TooManyRequests).Json.GetProperty("limit").GetString().ShouldBe("evaluation_steps");
-        (await mine.Client.Call("GET", "/v1/windows")).Must(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength().ShouldBe(made);
-        (await Window(other, 0)).Must(HttpStatusCode.Created);
-        fixture.Clock.Advance(TimeSpan.FromSeconds(40));
-        (await Window(mine, made)).Must(HttpStatusCode.Created);
-
-        // Ten leap days are some 15,000 days away.
-        static Task<Answer> Window(TestTenant tenant, int number) => tenant.Client.Call("POST", "/v1/windows", new
-        {
-            name = $"w{number}", kind = "deny", rrule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29", timeZone = "UTC", duration = "PT1H",
-        });
+        // For the first time of a month it makes all of them: some 70,000 steps for ten months, and more for the window's openings.
+        static Task<HttpResponseMessage> Window(TestTenant tenant, int number) =>
+            tenant.Client.PostAsJsonAsync(new Uri("/v1/windows", UriKind.Relative), new
+            {
+                name = $"w{number}", kind = "deny", timeZone = "UTC", duration = "PT1H",
+                rrule = $"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={string.Join(',', Enumerable.Range(0, 24))}"
+                    + ";BYMINUTE=0,5,10,15,20,25,30,35,40,45;BYSETPOS=1",
+            });
     }
 
     /// <summary>Within any time, a bucket gives no more than it holds and what it got meanwhile, and it gives all of that.</summary>

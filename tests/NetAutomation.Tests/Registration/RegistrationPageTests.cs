@@ -120,6 +120,10 @@ public sealed partial class RegistrationPageTests(PostgresServer postgres)
         (await MarketplaceFixture.Post(browser, "/accounts", ("account", "666666666666"))).Status.ShouldBe(HttpStatusCode.SeeOther);
         (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(
             HttpStatusCode.UnprocessableEntity);
+        await market.Sql("insert into web.tenant_limit (tenant_id, name, max) select tenant_id, 'aws_accounts', 0 from onboarding.tenant"
+            + " on conflict (tenant_id, name) do update set max = 0");
+        var (status, full) = await MarketplaceFixture.Post(browser, "/accounts", ("account", "888888888888"));
+        (status, full.Contains("The limit aws_accounts is 0", StringComparison.Ordinal)).ShouldBe((HttpStatusCode.Conflict, true));
         await market.Sql("update onboarding.tenant set state = 'ended', reads_until = now() + interval '1 day'");
         (await MarketplaceFixture.Post(browser, "/accounts", ("account", "777777777777"))).Status.ShouldBe(HttpStatusCode.Forbidden);
         (await MarketplaceFixture.Post(browser, "/accounts/prove", ("account", "666666666666"), ("url", "x"))).Status.ShouldBe(

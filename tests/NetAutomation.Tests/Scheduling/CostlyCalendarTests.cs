@@ -34,8 +34,8 @@ public sealed class CostlyCalendarTests(CostlyCalendars shared) : IClassFixture<
             {
                 answer.Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("too_costly");
                 answer.Faults.ShouldBe(["/rrule too_costly"]);
-                answer.Json.GetProperty("limit").GetString().ShouldBe("evaluation_steps");
-                answer.Json.GetProperty("max").GetInt32().ShouldBe(Evaluations.MostOfRule);
+                answer.Json.GetProperty("limit").GetString().ShouldBe("rule_steps");
+                answer.Json.GetProperty("max").GetInt32().ShouldBe(Evaluations.RuleSteps);
             }
         }
     }
@@ -69,11 +69,38 @@ public sealed class CostlyCalendarTests(CostlyCalendars shared) : IClassFixture<
         foreach (var answer in await Task.WhenAll(attack))
         {
             answer.Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("too_costly");
-            answer.Json.GetProperty("max").GetInt32().ShouldBe(Evaluations.Most);
+            (answer.Json.GetProperty("limit").GetString(), answer.Json.GetProperty("max").GetInt32())
+                .ShouldBe(("request_steps", Evaluations.RequestSteps));
         }
 
         // Beside it, there are five previews of an hourly schedule.
-        (shared.Steps - before).ShouldBeLessThan((8 * (Evaluations.Most + 10_000)) + 50_000);
+        (shared.Steps - before).ShouldBeLessThan((8 * (Evaluations.RequestSteps + 10_000)) + 50_000);
+    }
+
+    [Fact]
+    public async Task A_preview_has_one_budget_for_its_occurrences_and_the_windows_that_keep_them()
+    {
+        // For the first time of a month, all its times are made.
+        var firsts = $"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=1;BYHOUR={string.Join(',', Enumerable.Range(0, 24))};BYMINUTE=";
+        var tenant = await shared.CreateTenant();
+        var schedule = await Fixture.Post(
+            tenant.Client, "/v1/schedules",
+            new { name = "firsts", rrule = $"{firsts}0,30", timeZone = "UTC", run = Fixture.Apply("10.9.0.0/16") });
+        var path = $"/v1/schedules/{schedule["id"]!.GetValue<string>()}/preview?n=";
+        (await Steps("100")).ShouldBeInRange(140_000, 160_000);
+        await Fixture.Post(
+            tenant.Client, "/v1/windows", new { name = "w", kind = "deny", rrule = $"{firsts}45", duration = "PT5M", timeZone = "UTC" });
+        // As much again, for the starts of the window around each of them.
+        (await Steps("60")).ShouldBeInRange(160_000, 200_000);
+        var refused = (await tenant.Client.Call("GET", $"{path}100")).Must(HttpStatusCode.UnprocessableEntity);
+        refused.Json.GetProperty("limit").GetString().ShouldBe("request_steps");
+
+        async Task<long> Steps(string n)
+        {
+            var before = shared.Steps;
+            (await RunFixture.Get(tenant.Client, path + n))["items"]!.AsArray().Count.ShouldBe(int.Parse(n, null));
+            return shared.Steps - before;
+        }
     }
 
     [Fact]

@@ -12,6 +12,9 @@ internal static class Budgets
 
     public static Evaluations Scope(TimeProvider? clock = null) => new(new EvaluationMetrics(_meters), clock ?? TimeProvider.System);
 
+    /// <summary>A budget of so many steps.</summary>
+    public static EvaluationBudget Of(int steps, Evaluations? scope = null) => new(scope ?? Scope(), "steps_of_a_test", steps, default);
+
     /// <summary>The budget of one answer.</summary>
     public static EvaluationBudget Answer() => Scope().Begin(default);
 }

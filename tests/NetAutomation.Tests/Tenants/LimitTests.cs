@@ -3,10 +3,12 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Scheduling;
 using NetAutomation.Tests.Support;
+using Npgsql;
 
 namespace NetAutomation.Tests.Tenants;
 
@@ -67,6 +69,8 @@ internal sealed record LimitedTenant(RunFixture Runs, TestTenant Tenant, string 
             "windows" => Client.Call(
                 "POST", "/v1/windows", new { name = $"w{n}", kind = "deny", cron = "0 3 * * *", timeZone = "UTC", duration = "PT1H" }),
             "schedules" => Client.Call("POST", "/v1/schedules", new { name = $"p{n}", cron = "0 3 1 1 *", timeZone = "UTC", run }),
+            "members" => Client.Call("POST", "/v1/members", new { name = $"m{n}", role = "viewer" }),
+            "quotes" => Client.Call("POST", "/v1/quotes", run),
             "queued_runs" => Start(run, "/v1/runs"),
             _ => throw new ArgumentOutOfRangeException(nameof(limit)),
         };
@@ -101,7 +105,10 @@ internal sealed record LimitedTenant(RunFixture Runs, TestTenant Tenant, string 
 public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixture>
 {
     public static TheoryData<string> Counted { get; } =
-        ["sites", "credentials", "devices", "connectors", "api_keys", "windows", "schedules", "queued_runs"];
+        [
+            "sites", "credentials", "devices", "connectors", "api_keys", "members", "aws_accounts", "windows", "schedules", "queued_runs",
+            "quotes",
+        ];
 
     [Theory]
     [MemberData(nameof(Counted))]
@@ -128,13 +135,15 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
     }
 
     [Fact]
-    public async Task The_last_AWS_account_goes_to_one_of_those_who_claim_it_at_once()
+    public async Task An_account_that_is_claimed_already_is_claimed_again_at_the_limit()
     {
         var mine = await fixture.Tenant();
-        await mine.Set("aws_accounts", await mine.Used("aws_accounts") + 1);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => mine.Add("aws_accounts")));
-        answers.Select(answer => answer.Status == HttpStatusCode.Created ? "created" : answer.Problem).Order()
-            .ShouldBe(["created", "too_many_accounts", "too_many_accounts", "too_many_accounts"]);
+        (await Claim("911111111111")).Must(HttpStatusCode.Created);
+        await mine.Set("aws_accounts", await mine.Used("aws_accounts"));
+        (await Claim("911111111111")).Must(HttpStatusCode.Created);
+        (await Claim("922222222222")).Must(HttpStatusCode.Conflict).Problem.ShouldBe("limit_reached");
+
+        Task<Answer> Claim(string account) => mine.Client.Call("POST", "/v1/aws-accounts", new { account });
     }
 
     /// <summary>Whatever order rows come and go in, the counter says how many there are.</summary>
@@ -184,6 +193,42 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
     }
 
     [Fact]
+    public async Task A_quote_that_a_run_uses_or_that_expires_makes_room_and_goes_where_no_run_used_it()
+    {
+        var mine = await fixture.Tenant();
+        await mine.Set("quotes", 3);
+        var quotes = new List<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            quotes.Add((await mine.Add("quotes")).Must(HttpStatusCode.Created).Id);
+        }
+
+        (await mine.Add("quotes")).Must(HttpStatusCode.Conflict);
+        (await mine.Start(new { quoteId = quotes[0] }, "/v1/runs")).Must(HttpStatusCode.Accepted);
+        (await mine.Used("quotes")).ShouldBe(2);
+        await Age(quotes[0], 30);
+        await Age(quotes[1], 23);
+        await Age(quotes[2], 25);
+        (await mine.Used("quotes")).ShouldBe(0);
+        // A run without a quote of its own asks for none.
+        (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
+        (await mine.Used("quotes")).ShouldBe(0);
+
+        await using (var scope = fixture.Runs.Host.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<RunQueue>().ForgetQuotes(default);
+        }
+
+        (await mine.Client.Call("GET", $"/v1/quotes/{quotes[0]}")).Must(HttpStatusCode.OK);
+        (await mine.Start(new { quoteId = quotes[1] }, "/v1/runs")).Problem.ShouldBe("quote_expired");
+        (await mine.Client.Call("GET", $"/v1/quotes/{quotes[2]}")).Must(HttpStatusCode.NotFound);
+        (await fixture.Runs.Scalar<long>($"select count(*) from runs.quote where tenant_id = '{mine.Tenant.Id.Value}'")).ShouldBe(3);
+
+        Task Age(string quote, int hours) => fixture.Runs.Sql(
+            "update runs.quote set expires_at = now() - make_interval(hours => $2) where id = $1", QuoteId.Parse(quote).Value, hours);
+    }
+
+    [Fact]
     public async Task An_import_fits_whole_or_writes_nothing()
     {
         var mine = await fixture.Tenant();
@@ -204,10 +249,11 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         var mine = await fixture.Tenant();
         await mine.Set("queued_runs", 3);
         var run = fixture.Runs.Apply("10.9.0.0/16");
-        (await mine.Start(new { runs = Enumerable.Repeat(run, 4) }, "/v1/runs:batch")).Must(HttpStatusCode.Conflict)
-            .Problem.ShouldBe("limit_reached");
-        (await mine.Used("queued_runs")).ShouldBe(0);
-        (await mine.Start(new { runs = Enumerable.Repeat(run, 3) }, "/v1/runs:batch")).Must(HttpStatusCode.Accepted);
+        (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
+        var tooMany = (await mine.Start(new { runs = Enumerable.Repeat(run, 3) }, "/v1/runs:batch")).Must(HttpStatusCode.Conflict);
+        (tooMany.Problem, tooMany.Json.GetProperty("used").GetInt64()).ShouldBe(("limit_reached", 1));
+        (await mine.Used("queued_runs")).ShouldBe(1);
+        (await mine.Start(new { runs = Enumerable.Repeat(run, 2) }, "/v1/runs:batch")).Must(HttpStatusCode.Accepted);
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Conflict);
 
         var queued = (await mine.Client.Call("GET", "/v1/runs")).Json.GetProperty("items").EnumerateArray()
@@ -228,6 +274,38 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
             "select runs.move($1, $2, $3, array['claimed'], 'queued', 'test')", claimed.Tenant.Value, claimed.Id.Value, claimed.Fence);
         (await mine.Used("queued_runs")).ShouldBe(4);
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Conflict);
+    }
+
+    [Fact]
+    public async Task Two_batches_take_the_last_places_together_and_one_learns_how_many_are_used()
+    {
+        var mine = await fixture.Tenant();
+        await mine.Set("queued_runs", 3);
+        var batch = new { runs = Enumerable.Repeat(fixture.Runs.Apply("10.9.0.0/16"), 2) };
+        List<Task<Answer>> both;
+        await using (var source = NpgsqlDataSource.Create(fixture.Runs.Database.Owner))
+        await using (var connection = await source.OpenConnectionAsync())
+        await using (var transaction = await connection.BeginTransactionAsync())
+        {
+            await using var counter = new NpgsqlCommand("select from web.tenant_limit where tenant_id = $1 for update", connection)
+            {
+                Parameters = { new() { Value = mine.Tenant.Id.Value } },
+            };
+            (await counter.ExecuteScalarAsync()).ShouldBeNull();
+            both = [.. Enumerable.Range(0, 2).Select(_ => mine.Start(batch, "/v1/runs:batch"))];
+            // Each found the queue empty, and both are at their commits.
+            await Eventually.Holds(() => fixture.Runs.Scalar<bool>(
+                """
+                select count(*) = 2 from pg_stat_activity
+                where datname = current_database() and usename = 'na_app' and wait_event_type = 'Lock'
+                """));
+            await transaction.CommitAsync();
+        }
+
+        var answers = (await Task.WhenAll(both)).OrderBy(answer => answer.Status).ToList();
+        answers[0].Must(HttpStatusCode.Accepted);
+        answers[1].Must(HttpStatusCode.Conflict).Json.GetProperty("used").GetInt64().ShouldBe(2);
+        (await mine.Used("queued_runs")).ShouldBe(2);
     }
 
     [Fact]
@@ -269,11 +347,15 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         (await mine.Add("queued_runs")).Must(HttpStatusCode.Accepted);
     }
 
-    [Fact]
-    public async Task An_occurrence_finds_the_queue_full_and_is_refused_with_the_reason()
+    [Theory]
+    [InlineData("queued_runs")]
+    [InlineData("event_rows")]
+    [InlineData("artifact_bytes")]
+    public async Task An_occurrence_finds_a_limit_reached_and_is_refused_with_the_reason_and_counted(string limit)
     {
+        using var refused = new MetricCounts(fixture.Runs.Host, "netautomation.limits.refused");
         var mine = await fixture.Tenant();
-        await mine.Set("queued_runs", 0);
+        await mine.Set(limit, 0);
         var now = DateTimeOffset.UtcNow;
         var schedule = (await mine.Client.Call("POST", "/v1/schedules", new
         {
@@ -284,6 +366,7 @@ public sealed class LimitTests(LimitFixture fixture) : IClassFixture<LimitFixtur
         var occurrence = (await mine.Client.Call("GET", $"/v1/schedules/{schedule.Id}/occurrences")).Json.GetProperty("items")[0];
         occurrence.GetRawText().ShouldContain("limit_reached");
         (await mine.Used("queued_runs")).ShouldBe(0);
+        refused[limit].ShouldBe(1);
     }
 
     [Fact]

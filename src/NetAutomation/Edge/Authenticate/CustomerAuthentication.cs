@@ -41,7 +41,7 @@ internal sealed class CustomerAuthentication(KeyDirectory keys, RateLimits rates
         }
 
         var hash = BearerToken.Of(context) is { } key ? Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key))) : null;
-        if (rates.Attempt(context, endpoint, hash) is { } tooOften)
+        if (rates.Attempt(context, tenant, endpoint, hash) is { } tooOften)
         {
             await tooOften.ExecuteAsync(context);
             return;
@@ -52,14 +52,14 @@ internal sealed class CustomerAuthentication(KeyDirectory keys, RateLimits rates
         {
             if (refusal == KeyUnknown)
             {
-                rates.Refuted(hash);
+                rates.Refuted(tenant, hash);
             }
 
             await Refuse(context, refusal!);
             return;
         }
 
-        if (rates.Proven(context, endpoint, hash!) is { } keyTooOften)
+        if (rates.Proven(context, tenant, endpoint, hash!) is { } keyTooOften)
         {
             await keyTooOften.ExecuteAsync(context);
             return;

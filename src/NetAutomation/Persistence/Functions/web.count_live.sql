@@ -12,5 +12,7 @@ begin
 end $$;
 create or replace trigger at_limit after insert on onboarding.api_key referencing new table as changed for each statement
   execute function web.count_live('api_keys', 'revoked_at is null and (expires_at is null or expires_at > now())');
+create or replace trigger at_limit after insert on onboarding.member referencing new table as changed for each statement
+  execute function web.count_live('members', 'true');
 create or replace trigger at_limit after insert on connectors.connector referencing new table as changed for each statement
   execute function web.count_live('connectors', $$state <> 'revoked'$$);

@@ -6,6 +6,8 @@ create or replace function web.limits(p_tenant uuid) returns table (name text, m
     when 'connectors' then (select count(*) from connectors.connector c where c.tenant_id = p_tenant and c.state <> 'revoked')
     when 'aws_accounts' then (select count(*) from onboarding.tenant_account a where a.tenant_id = p_tenant and a.active)
                            + (select count(*) from onboarding.account_challenge a where a.tenant_id = p_tenant)
+    when 'members' then (select count(*) from onboarding.member m where m.tenant_id = p_tenant)
+    when 'quotes' then (select count(*) from runs.quote q where q.tenant_id = p_tenant and q.open and q.expires_at > now())
     when 'device_tests' then (select count(*) from execution.device_test t where t.tenant_id = p_tenant and t.finished_at is null)
     when 'queued_runs' then (select q.queued from runs.output(p_tenant) q)
     when 'event_rows' then (select q.event_rows from runs.output(p_tenant) q)

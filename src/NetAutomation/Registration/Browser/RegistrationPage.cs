@@ -75,19 +75,27 @@ internal static class RegistrationPage
     }
 
     /// <summary>Claims another AWS account; a customer without an endpoint cannot use the API for it.</summary>
-    public static Task<IResult> ClaimAccount(HttpContext http, NetAutomationDb db, BuyerSession session, CancellationToken cancel) =>
+    public static Task<IResult> ClaimAccount(
+        HttpContext http, NetAutomationDb db, BuyerSession session, LimitReached limits, CancellationToken cancel) =>
         Post(
             http, session,
             async (buyer, form) =>
             {
                 await using var transaction = await db.Begin(buyer.Tenant, cancel);
-                var claim = await AccountChallenges.Claim(db, buyer, form["account"].ToString().Trim(), cancel);
-                if (claim.Problem is null)
+                try
                 {
-                    await transaction.CommitAsync(cancel);
-                }
+                    var claim = await AccountChallenges.Claim(db, buyer, form["account"].ToString().Trim(), cancel);
+                    if (claim.Problem is null)
+                    {
+                        await transaction.CommitAsync(cancel);
+                    }
 
-                return claim.Problem;
+                    return claim.Problem;
+                }
+                catch (Exception fault) when (limits.Of(fault) is { } full)
+                {
+                    return full;
+                }
             },
             cancel);
 

@@ -52,7 +52,14 @@ internal static class QuoteRun
             };
         }
 
-        var quote = Store(db, caller, plan, engine);
+        // Two at once must not both take the last place.
+        db.SendWithNext($"select web.take({caller.Tenant.Value}, 'quotes', 0)");
+        db.SendWithNext(
+            $"""
+            select web.refuse_above({caller.Tenant.Value}, 'quotes', count(*), 1)
+            from runs.quote where tenant_id = {caller.Tenant.Value} and open and expires_at > now()
+            """);
+        var quote = Store(db, caller, plan, engine, open: true);
         return TypedResults.Created($"/v1/quotes/{quote}", (await View(db, caller.Tenant, quote, cancel))!);
     }
 
@@ -61,7 +68,8 @@ internal static class QuoteRun
         QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
-    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine)
+    /// <param name="open">It was asked for, and no run uses it yet.</param>
+    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine, bool open)
     {
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
@@ -72,13 +80,14 @@ internal static class QuoteRun
             $"""
             insert into runs.quote (
               tenant_id, id, block, version, digest, platforms, platform_digest, engine_version, effect, mode, targets, device_ids, input,
-              secrets, input_hash, entitlement_id, lines, ceiling_micros, plan_digest, timeout_seconds, expires_at)
+              secrets, input_hash, entitlement_id, lines, ceiling_micros, plan_digest, timeout_seconds, expires_at,
+              open)
             values (
               {caller.Tenant.Value}, {id.Value}, {plan.Block.Slug}, {plan.Block.Version}, {plan.Block.Digest}, {platforms}::jsonb,
               {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices}, {plan.Input.GetRawText()}::jsonb,
               {secrets}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
               {plan.TimeoutSeconds},
-              now() + {_lifetime})
+              now() + {_lifetime}, {open})
             """);
         return id;
     }

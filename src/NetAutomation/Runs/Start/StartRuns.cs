@@ -26,6 +26,11 @@ internal static class StartRuns
             return Web.Problems.Refused.At("/runs", "out_of_range", $"1 to {Most} runs.");
         }
 
+        db.SendWithNext(
+            $"""
+            select web.refuse_above({caller.Tenant.Value}, 'queued_runs', queued, {(long)body.Runs.Count})
+            from runs.output({caller.Tenant.Value})
+            """);
         var started = new List<RunView>();
         for (var i = 0; i < body.Runs.Count; i++)
         {

@@ -60,7 +60,7 @@ internal static class CreateWindow
         }
 
         var text = new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor);
-        var starts = Recurrence.Make(text, clock.GetUtcNow(), evaluations.Begin(call.Cancel, Evaluations.MostOfRule));
+        var starts = Recurrence.Make(text, clock.GetUtcNow(), evaluations.BeginRule(call.Cancel));
         return starts.Problem is null && body.Selector is not null
             && (await TargetResolver.Matching(call.Db, body.Selector, call.Cancel)).Problem is { } problem ? problem : starts;
     }

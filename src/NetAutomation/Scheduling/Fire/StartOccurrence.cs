@@ -9,7 +9,8 @@ using NetAutomation.Web.Evaluation;
 namespace NetAutomation.Scheduling.Fire;
 
 /// <summary>Starts the run of a schedule's first due occurrence, or records why it does not start, in one transaction.</summary>
-internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, WindowCalendars windows, AuditLog audit, TimeProvider clock)
+internal sealed class StartOccurrence(
+    NetAutomationDb db, RunLauncher launcher, WindowCalendars windows, LimitReached limits, AuditLog audit, TimeProvider clock)
 {
     private const string Unstarted = "unstarted";
 
@@ -57,7 +58,7 @@ internal sealed class StartOccurrence(NetAutomationDb db, RunLauncher launcher, 
                 await Close(tenant, id, at, "started", await Closed(tenant, started.Value, cancel), started.Value.Value, cancel);
             }
         }
-        catch (Exception fault) when (LimitReached.Of(fault, clock) is { } full)
+        catch (Exception fault) when (limits.Of(fault) is { } full)
         {
             await transaction.RollbackToSavepointAsync(Unstarted, cancel);
             await Refuse(tenant, id, at, full, head, cancel);

@@ -37,7 +37,7 @@ internal static class ChangeSchedule
                 body.Cron ?? (body.Rrule is null ? schedule.Cron : null), body.Rrule ?? (body.Cron is null ? schedule.Rrule : null),
                 body.Misfire ?? schedule.Misfire, body.Overlap ?? schedule.Overlap, body.Enabled ?? schedule.Enabled);
             var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : schedule.Anchor;
-            var budget = evaluations.Begin(call.Cancel, Evaluations.MostOfRule);
+            var budget = evaluations.BeginRule(call.Cancel);
             if (CreateSchedule.Times(wanted, anchor, clock, budget).Refused(out var refused, out var times))
             {
                 return refused;

@@ -33,7 +33,7 @@ internal static class CreateSchedule
 
         body = body with { TimeZone = zone };
         var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
-        if (Times(body, anchor, clock, evaluations.Begin(call.Cancel, Evaluations.MostOfRule)).Refused(out refused, out var times))
+        if (Times(body, anchor, clock, evaluations.BeginRule(call.Cancel)).Refused(out refused, out var times))
         {
             return refused;
         }

@@ -25,7 +25,7 @@ internal static class ShowLimits
         NetAutomationDb db, Caller caller, RateLimits rates, TimeProvider clock, HttpContext http, CancellationToken cancel) =>
         TypedResults.Ok(new LimitsView([
             .. await Counts(db, caller.Tenant, clock, cancel),
-            .. rates.Show(http, caller.Tenant)
+            .. rates.Show(http, caller.Tenant, caller.EndpointId)
                 .Select(rate => new LimitView(rate.Name, rate.Max, rate.Used, rate.Unit, rate.WindowSeconds, null))]));
 
     /// <summary>The limits on counts, in the order of their table.</summary>

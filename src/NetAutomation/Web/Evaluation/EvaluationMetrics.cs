@@ -18,10 +18,11 @@ internal sealed class EvaluationMetrics
         _ended = meter.CreateCounter<long>(
             "netautomation.evaluation.ended", "{evaluation}", "Evaluations that were ended before their end.");
         _statements = meter.CreateCounter<long>(
-            "netautomation.database.cancelled", "{statement}", "Statements of requests that the database ended after their longest time.");
+            "netautomation.database.cancelled", "{statement}",
+            "Statements of requests that the database ended after their longest time or wait for a lock.");
     }
 
-    public void Counted(int steps) => _steps.Add(steps);
+    public void Counted(long steps) => _steps.Add(steps);
 
     /// <param name="reason">steps, time or abandoned.</param>
     public void Ended(string reason) => _ended.Add(1, new KeyValuePair<string, object?>("reason", reason));

@@ -16,7 +16,7 @@ internal sealed class CustomerFilter : IEndpointFilter
         var caller = http.RequestServices.GetRequiredService<Caller>();
         var metadata = http.GetEndpoint()!.Metadata;
         var rates = http.RequestServices.GetRequiredService<RateLimits>();
-        http.RequestServices.GetRequiredService<Evaluations>().Charge = steps => rates.Evaluate(caller.Tenant, steps);
+        http.RequestServices.GetRequiredService<Evaluations>().Charge = steps => rates.Evaluate(http, caller.Tenant, steps);
         if (metadata.GetMetadata<OwnTransaction>() is not null)
         {
             return await next(context);

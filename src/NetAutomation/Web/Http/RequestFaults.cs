@@ -9,8 +9,8 @@ namespace NetAutomation.Web.Http;
 
 /// <summary>Turns what the framework throws or leaves empty into problem+json, so that a client never sees another error shape.</summary>
 internal sealed partial class RequestFaults(
-    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitMetrics limits, TimeProvider clock,
-    ILogger<RequestFaults> log) : IExceptionHandler
+    RequestForms forms, EvaluationMetrics evaluations, RateLimits rates, LimitReached limits, ILogger<RequestFaults> log)
+    : IExceptionHandler
 {
     private const string Missing = "missing required properties including:";
 
@@ -21,7 +21,7 @@ internal sealed partial class RequestFaults(
             return true;
         }
 
-        var problem = LimitReached.Of(exception, clock) is { } reached ? Counted(reached) : Of(exception, httpContext);
+        var problem = limits.Of(exception) ?? Of(exception, httpContext);
         if (problem.Type.Status >= 500)
         {
             var endpoint = httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
@@ -45,12 +45,6 @@ internal sealed partial class RequestFaults(
         _ => Problems.Malformed.With(),
     };
 
-    private Problem Counted(Problem reached)
-    {
-        limits.Refused((string)reached.Members!["limit"]!);
-        return reached;
-    }
-
     private Problem Of(Exception exception, HttpContext context) => exception switch
     {
         BadHttpRequestException { InnerException: RefusedValueException refused } =>
@@ -70,6 +64,7 @@ internal sealed partial class RequestFaults(
         RateLimitedException limited => limited.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
         NoConnectionException none => rates.NoConnection(none),
+        _ when StatementLimit.EndedAtLock(exception) => EndedAtLock(),
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
@@ -81,9 +76,17 @@ internal sealed partial class RequestFaults(
     private Problem Ended(HttpContext context)
     {
         evaluations.StatementCancelled();
+        var longest = context.RequestServices.GetRequiredService<NetAutomationDb>().LongestStatement;
         return HttpMethods.IsGet(context.Request.Method) && context.Request.QueryString.HasValue
-            ? TooCostlyException.Of("statement_seconds", (int)StatementLimit.App.TotalSeconds, "seconds").Refusal
-            : new Problem(Problems.Unavailable) { RetryAfter = StatementLimit.App };
+            ? TooCostlyException.Of("statement_seconds", (int)longest.TotalSeconds, "seconds").Refusal
+            : new Problem(Problems.Unavailable) { RetryAfter = longest };
+    }
+
+    /// <summary>Another transaction holds what the statement needs, whatever was asked for.</summary>
+    private Problem EndedAtLock()
+    {
+        evaluations.StatementCancelled();
+        return new Problem(Problems.Unavailable) { RetryAfter = StatementLimit.Lock };
     }
 
     /// <summary>

@@ -9,7 +9,7 @@ namespace NetAutomation.Web.Rates;
 /// </summary>
 internal sealed class RateFields
 {
-    private readonly List<(string Name, TokenBucket Bucket)> _buckets = new(3);
+    private readonly List<(string Name, TokenBucket Bucket)> _buckets = new(4);
 
     private RateFields()
     {
@@ -34,7 +34,17 @@ internal sealed class RateFields
         return fields;
     }
 
-    public void Add(string name, TokenBucket bucket) => _buckets.Add((name, bucket));
+    /// <summary>The request took from the bucket, once or again.</summary>
+    public void Add(string name, TokenBucket bucket)
+    {
+        if (!_buckets.Exists(each => each.Name == name))
+        {
+            _buckets.Add((name, bucket));
+        }
+    }
+
+    /// <summary>It got back what it took.</summary>
+    public void Remove(string name) => _buckets.RemoveAll(each => each.Name == name);
 
     private void Write(IHeaderDictionary headers)
     {

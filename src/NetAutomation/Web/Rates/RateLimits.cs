@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Web.Rates;
 
@@ -18,7 +19,7 @@ internal sealed class RateLimits(
     private const string DatabaseConnections = "database_connections";
     private readonly TokenBuckets<string> _endpoints = new("endpoint_requests", options.Value.Endpoint, clock);
     private readonly TokenBuckets<TenantId> _tenants = new("tenant_requests", options.Value.Tenant, clock);
-    private readonly TokenBuckets<string> _keys = new("key_requests", options.Value.Key, clock);
+    private readonly TokenBuckets<(TenantId Tenant, string Hash)> _keys = new("key_requests", options.Value.Key, clock);
     private readonly TokenBuckets<string> _failures = new("failed_authentications", options.Value.FailedAuthentications, clock);
     private readonly TokenBuckets<(Listener, string)> _connections = new("endpoint_connections", options.Value.Connections, clock);
     private readonly TokenBuckets<string> _connectors = new("connector_requests", options.Value.Endpoint, clock);
@@ -50,15 +51,18 @@ internal sealed class RateLimits(
     public Problem? Visitor(HttpContext context) => Take(_visitors.Of(Address(context)), _visitors.Name);
 
     /// <summary>
-    /// Before a key is looked up. One that was right lately takes from its own bucket. Any other takes from those for failures of its
-    /// endpoint, until <see cref="Proven"/> gives that back, so that guesses cost a bounded number of look-ups.
+    /// Before a key is looked up. One that was right lately for the endpoint's tenant takes from its own bucket. Any other, also a key of
+    /// another tenant, takes from those for failures of its endpoint, until <see cref="Proven"/> gives that back, so that guesses cost a
+    /// bounded number of look-ups.
     /// </summary>
+    /// <param name="tenant">The endpoint's.</param>
     /// <param name="hash">Of the key; null where the request has none.</param>
-    public Problem? Attempt(HttpContext context, string endpoint, string? hash) => hash is not null && _keys.Find(hash) is not null
-        ? Take(context, _keys, hash) : Take(_failures.Of(endpoint), _failures.Name);
+    public Problem? Attempt(HttpContext context, TenantId tenant, string endpoint, string? hash) =>
+        hash is not null && _keys.Find((tenant, hash)) is not null
+            ? Take(context, _keys, (tenant, hash)) : Take(context, _failures, endpoint);
 
     /// <summary>The key is right.</summary>
-    public Problem? Proven(HttpContext context, string endpoint, string hash)
+    public Problem? Proven(HttpContext context, TenantId tenant, string endpoint, string hash)
     {
         if (RateFields.Of(context).Buckets.Any(each => each.Name == _keys.Name))
         {
@@ -66,23 +70,32 @@ internal sealed class RateLimits(
         }
 
         _failures.Of(endpoint).Return(1);
-        return Take(context, _keys, hash);
+        RateFields.Of(context).Remove(_failures.Name);
+        return Take(context, _keys, (tenant, hash));
     }
 
     /// <summary>The key is not right, or not any more.</summary>
-    public void Refuted(string? hash)
+    public void Refuted(TenantId tenant, string? hash)
     {
         if (hash is not null)
         {
-            _keys.Remove(hash);
+            _keys.Remove((tenant, hash));
         }
     }
 
     /// <summary>A failed authentication at a listener without endpoints.</summary>
     public Problem? Failed(HttpContext context) => Take(_failures.Of(Address(context)), _failures.Name);
 
-    /// <summary>Steps of an evaluation as they are taken; null where the tenant had them left.</summary>
-    public Problem? Evaluate(TenantId tenant, long steps) => Take(_steps.Of(tenant), _steps.Name, steps);
+    /// <summary>
+    /// Steps of an evaluation as they are taken; null where the tenant had them left. What a refused request took is lost, and nobody knows
+    /// how much it needs: it is to come back when there is as much as any request may take.
+    /// </summary>
+    public Problem? Evaluate(HttpContext context, TenantId tenant, long steps)
+    {
+        var bucket = _steps.Of(tenant);
+        RateFields.Of(context).Add(_steps.Name, bucket);
+        return bucket.Take(steps, out _) ? null : Refusal(_steps.Name, bucket.Rate.Burst, bucket.Until(Evaluations.RequestSteps));
+    }
 
     /// <summary>What the tenant has under way in this process.</summary>
     public TenantUse UseOf(TenantId tenant) => _uses.GetOrAdd(tenant, _ => new TenantUse(options.Value, _requests, _arriving));
@@ -102,11 +115,12 @@ internal sealed class RateLimits(
         return new(Problems.Unavailable) { RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
-    /// <summary>The limits of a tenant, those of its buckets as this request found them.</summary>
-    public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant)
+    /// <summary>The limits of a tenant, those of its buckets as this request through an endpoint found them.</summary>
+    public IEnumerable<RateUse> Show(HttpContext context, TenantId tenant, string endpoint)
     {
         var use = UseOf(tenant);
-        foreach (var (name, bucket) in RateFields.Of(context).Buckets.Append((_steps.Name, _steps.Of(tenant))))
+        (string, TokenBucket)[] others = [(_failures.Name, _failures.Of(endpoint)), (_steps.Name, _steps.Of(tenant))];
+        foreach (var (name, bucket) in RateFields.Of(context).Buckets.Concat(others))
         {
             yield return new(
                 name, bucket.Rate.Burst, bucket.Rate.Burst - bucket.State.Left, name == _steps.Name ? "step" : "request",

@@ -9,6 +9,6 @@ internal static class RatesModule
     {
         services.AddOptions<RatesOptions>().BindConfiguration("Rates").ValidateDataAnnotations().ValidateOnStart();
         services.AddInstruments<LimitMetrics>();
-        services.AddSingleton<RateLimits>();
+        services.AddSingleton<RateLimits>().AddSingleton<LimitReached>();
     }
 }

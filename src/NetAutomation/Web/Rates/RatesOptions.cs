@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Web.Rates;
 
@@ -31,7 +32,7 @@ internal sealed class RatesOptions : IValidatableObject
     /// <summary>Requests of one address at the registration listener; a load balancer in front of it is one address.</summary>
     public Rate Visitors { get; set; } = new() { PerSecond = 50, Burst = 500 };
 
-    /// <summary>Steps of costly evaluations that the requests of one tenant cause.</summary>
+    /// <summary>Steps of costly evaluations that the requests of one tenant cause. The burst holds those of one request.</summary>
     public Rate EvaluationSteps { get; set; } = new() { PerSecond = 100_000, Burst = 300_000 };
 
     /// <summary>Requests of one tenant at a time, apart from streams.</summary>
@@ -71,8 +72,17 @@ internal sealed class RatesOptions : IValidatableObject
             (nameof(FailedAuthentications), FailedAuthentications), (nameof(Challenges), Challenges), (nameof(Visitors), Visitors),
             (nameof(EvaluationSteps), EvaluationSteps),
         ];
-        return rates.Where(each => each.Rate is not { PerSecond: >= 1 and <= 1_000_000, Burst: >= 1 and <= 1_000_000_000 })
-            .Select(each => new ValidationResult($"Rates:{each.Name} has PerSecond from 1 to a million and Burst from 1 to a billion."));
+        foreach (var (name, _) in rates.Where(
+            each => each.Rate is not { PerSecond: >= 1 and <= 1_000_000, Burst: >= 1 and <= 1_000_000_000 }))
+        {
+            yield return new($"Rates:{name} has PerSecond from 1 to a million and Burst from 1 to a billion.");
+        }
+
+        if (EvaluationSteps.Burst < Evaluations.RequestSteps)
+        {
+            yield return new(
+                $"Rates:{nameof(EvaluationSteps)} has a Burst of at least {Evaluations.RequestSteps}, which one request may take.");
+        }
     }
 }
 

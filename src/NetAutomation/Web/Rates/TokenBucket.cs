@@ -21,6 +21,10 @@ internal sealed class TokenBucket(Rate rate, TimeProvider clock)
         }
     }
 
+    /// <summary>How long it takes until these tokens are there, or the bucket is full.</summary>
+    public TimeSpan Until(long tokens) =>
+        TimeSpan.FromTicks(Math.Max(0, Volatile.Read(ref _emptyAt) + (Math.Min(tokens, rate.Burst) * _token) - Now));
+
     private long Capacity => rate.Burst * _token;
 
     private long Now => clock.GetElapsedTime(0).Ticks;

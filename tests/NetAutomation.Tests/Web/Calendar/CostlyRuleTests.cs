@@ -47,7 +47,7 @@ public sealed class CostlyRuleTests
         refused.StatusCode.ShouldBe(422);
         refused.Errors!.ShouldHaveSingleItem().Pointer.ShouldBe("/rrule");
         refused.Errors[0].Detail.ShouldContain("100,000 steps");
-        refused.Members!["max"].ShouldBe(Evaluations.MostOfRule);
+        (refused.Members!["limit"], refused.Members["max"]).ShouldBe(("rule_steps", Evaluations.RuleSteps));
     }
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class CostlyRuleTests
     [InlineData("59 23 29 2 *")]
     public void A_cron_rule_is_cheap_whatever_it_says(string cron)
     {
-        var made = Recurrence.Make(new RecurrenceText(cron, null, "Europe/Amsterdam", default), _now, Budgets.Scope().Begin(default, 100));
+        var made = Recurrence.Make(new RecurrenceText(cron, null, "Europe/Amsterdam", default), _now, Budgets.Of(100));
         (made.Problem?.Errors?[0].Code ?? "made").ShouldBeOneOf("made", "never");
     }
 
@@ -84,7 +84,7 @@ public sealed class CostlyRuleTests
             var (counted, ending) = (Stored(rule, null), Stored(rule, last));
             var at = _now.AddDays(random.Next(0, 400));
             var scope = Budgets.Scope();
-            ending.After(at, scope.Begin(default, 3000)).Take(500).ToList()
+            ending.After(at, Budgets.Of(3000, scope)).Take(500).ToList()
                 .ShouldBe(counted.After(at, Budgets.Answer()).Take(500).ToList(), $"{rule} after {at:O}");
             ending.After(at, Budgets.Answer()).Count().ShouldBe(counted.After(at, Budgets.Answer()).Count(), rule);
         }
@@ -96,8 +96,8 @@ public sealed class CostlyRuleTests
         var scope = Budgets.Scope();
         var begun = Stopwatch.StartNew();
         var over = Should.Throw<TooCostlyException>(() => Stored(Dense, null).After(_now, scope.Begin(default)).Take(100).ToList());
-        over.Refusal.Members!["limit"].ShouldBe("evaluation_steps");
-        scope.Spent.ShouldBeInRange(Evaluations.Most, Evaluations.Most + 2048);
+        over.Refusal.Members!["limit"].ShouldBe("request_steps");
+        scope.Spent.ShouldBeInRange(Evaluations.RequestSteps, Evaluations.RequestSteps + 2048);
         begun.Elapsed.ShouldBeLessThan(Evaluations.Longest);
     }
 
@@ -121,7 +121,7 @@ public sealed class CostlyRuleTests
     }
 
     private static Outcome<NewRecurrence> Make(string rule) => Recurrence.Make(
-        new RecurrenceText(null, rule, "UTC", _anchor), _now, Budgets.Scope().Begin(default, Evaluations.MostOfRule));
+        new RecurrenceText(null, rule, "UTC", _anchor), _now, Budgets.Scope().BeginRule(default));
 
     private static Recurrence Stored(string rule, DateTime? last) => Recurrence.Stored(null, rule, "UTC", _anchor, last);
 
