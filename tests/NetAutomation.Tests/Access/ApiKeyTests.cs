@@ -92,6 +92,23 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Full_tenant_rotates_a_key_without_overlap_and_not_with_one()
+    {
+        var tenant = await _service.CreateTenant();
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/limits/api_keys", new { max = 1, reason = "r" }))
+            .Must(HttpStatusCode.OK);
+        var mine = (await tenant.Client.Call("GET", "/v1/me")).Json.GetProperty("keyId").GetString()!;
+        (await tenant.Client.Call("POST", $"/v1/api-keys/{mine}:rotate", new { overlapSeconds = 60 })).Must(HttpStatusCode.Conflict)
+            .Problem.ShouldBe("limit_reached");
+        (await tenant.Client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
+        var secret = (await Rotate(tenant.Client, mine, new { overlapSeconds = 0 })).GetProperty("secret").GetString();
+        (await tenant.Client.Call("GET", "/v1/me")).Must(HttpStatusCode.Unauthorized);
+        using var after = _service.Customer(tenant.EndpointId, secret);
+        (await after.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task A_key_that_ends_by_itself_is_no_last_admin_key()
     {
         var tenant = await _service.CreateTenant();
