@@ -216,7 +216,7 @@ public sealed class ServiceHost : IAsyncDisposable
 
     private static async Task<NewApiKeyView> IssueKey(NetAutomationDb db, TenantId tenant, string name, MemberRole role)
     {
-        var member = await Members.Add(db, tenant, name, role, CancellationToken.None)
+        var member = await Members.Add(db, tenant, name, role, ("test", "test"), CancellationToken.None)
             ?? await db.Scalar<MemberId>($"select id from onboarding.member where tenant_id = {tenant.Value} and name = {name}");
         return await ApiKeys.Issue(db, tenant, member, "test", CancellationToken.None);
     }
