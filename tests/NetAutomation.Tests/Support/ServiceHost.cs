@@ -135,7 +135,10 @@ public sealed class ServiceHost : IAsyncDisposable
             RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
         };
         handler.SslOptions.CertificateChainPolicy = Trust(certificate);
-        var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{certificate.ServerName}") };
+        var client = new HttpClient(listener == Listener.Customer ? new ProblemContract(handler) : handler)
+        {
+            BaseAddress = new Uri($"https://{certificate.ServerName}"),
+        };
         if (key is not null)
         {
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
