@@ -6,7 +6,7 @@ namespace NetAutomation.Tests.Support;
 /// <summary>
 /// Holds every refusal that any test gets from the customers' listener against docs/openapi.json: what a problem carries stands there.
 /// </summary>
-internal sealed class ProblemContract(HttpMessageHandler inner) : DelegatingHandler(inner)
+internal sealed partial class ProblemContract(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     private static readonly string[] _headers = ["Retry-After", "RateLimit", "RateLimit-Policy"];
     private static readonly JsonNode _document =
@@ -16,7 +16,7 @@ internal sealed class ProblemContract(HttpMessageHandler inner) : DelegatingHand
     private static readonly (Regex Path, JsonObject Verbs)[] _operations =
     [
         .. _document["paths"]!.AsObject().OrderBy(path => path.Key.Count(c => c == '{')).Select(path => (
-            new Regex($"^{Regex.Replace(Regex.Escape(path.Key), @"\\{\w+}", "[^/]+")}$", RegexOptions.None, TimeSpan.FromSeconds(1)),
+            new Regex($"^{Parameter().Replace(Regex.Escape(path.Key), "[^/]+")}$", RegexOptions.None, TimeSpan.FromSeconds(1)),
             path.Value!.AsObject())),
     ];
 
@@ -49,4 +49,8 @@ internal sealed class ProblemContract(HttpMessageHandler inner) : DelegatingHand
 
         return answer;
     }
+
+    /// <summary>A parameter of an escaped path.</summary>
+    [GeneratedRegex(@"\\\{\w+\}", RegexOptions.None, 1000)]
+    private static partial Regex Parameter();
 }
