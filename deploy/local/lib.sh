@@ -308,9 +308,18 @@ start_simulator() {
   await 60 "the simulator" curl -sf -o /dev/null "http://127.0.0.1:$port_control/healthz"
 }
 
+# Makes a key of the staff: leaves curl's settings with it, and prints what the service knows of it.
+operator_key() { # name, file of the settings, when it ends
+  local key; key=nop_$(random 24)
+  curl_settings "$port_operator" 127.0.0.1 "$key" | secret_file "$state/$2.curlrc"
+  jq -n --arg name "$1" --arg sha256 "$(printf %s "$key" | sha256sum | cut -d' ' -f1)" --arg expires "$3" \
+    '{Name: $name, Sha256: $sha256, ExpiresAt: $expires, Roles: ["read", "act", "money"]}'
+}
+
 service_settings() { # further settings
-  local operator_key; operator_key=nop_$(random 24)
-  curl_settings "$port_operator" 127.0.0.1 "$operator_key" | secret_file "$state/operator.curlrc"
+  local expires; expires=$(date -u -d '+1 year' +%FT%TZ)
+  jq -n --argjson first "$(operator_key local operator "$expires")" --argjson second "$(operator_key local-2 operator2 "$expires")" \
+    '{Operator: {Keys: [$first, $second]}}' | own_file "$data/operators.json"
   local database="Host=$data/pg;Database=netautomation"
   local settings=(
     "Database__App=$database;Username=na_app;Maximum Pool Size=60"
@@ -339,10 +348,7 @@ service_settings() { # further settings
     "Onboarding__PendingInterval=00:00:01"
     "Onboarding__SecureCookie=false"
     "Onboarding__StsUrl=http://127.0.0.1:$port_aws"
-    "Operator__Keys__0__Name=local"
-    "Operator__Keys__0__Sha256=$(printf %s "$operator_key" | sha256sum | cut -d' ' -f1)"
-    "Operator__Keys__0__ExpiresAt=$(date -u -d '+1 year' +%FT%TZ)"
-    "Operator__Keys__0__Roles__0=read" "Operator__Keys__0__Roles__1=act" "Operator__Keys__0__Roles__2=money"
+    "Operator__KeysFile=$data/operators.json"
     "Connectors__Listener=127.0.0.1:$port_connector"
     "Catalog__PlatformsDirectory=$app/NetAutomation/platforms"
     "Catalog__BlocksDirectory=$app/NetAutomation/blocks"

@@ -19,10 +19,10 @@ internal static class AccessModule
     {
         var admin = new RequiredRole(MemberRole.Admin);
         var members = routes.Customer.MapGroup("/members").WithTags("Access");
-        members.MapGet("/", ManageMembers.List).WithName("ListMembers").WithMetadata(admin);
+        members.MapGet("/", ManageMembers.List).WithName("ListMembers");
         members.MapPost("/", ManageMembers.Create).WithName("CreateMember")
             .WithMetadata(admin, new Refuses(Problems.MemberNameTaken, Web.Problems.LimitReached));
-        members.MapGet("/{id}", ManageMembers.Show).WithName("ShowMember").WithMetadata(admin);
+        members.MapGet("/{id}", ManageMembers.Show).WithName("ShowMember");
         members.MapPatch("/{id}", ManageMembers.Change).WithName("ChangeMember")
             .WithMetadata(admin, new AllowedWhenSuspended(), new Refuses(Problems.MemberNameTaken, Problems.LastAdmin));
         members.MapDelete("/{id}", ManageMembers.Delete).WithName("DeleteMember").WithMetadata(admin, new Refuses(Problems.MemberInUse));

@@ -22,7 +22,12 @@ internal static class EdgeModule
     {
         var services = builder.Services;
         services.AddOptions<EdgeOptions>().BindConfiguration("Edge").ValidateDataAnnotations().ValidateOnStart();
-        services.AddOptions<OperatorOptions>().BindConfiguration("Operator").ValidateDataAnnotations().ValidateOnStart();
+        OperatorKeysFile.Add(builder.Configuration);
+        services.AddOptions<OperatorOptions>().BindConfiguration("Operator").ValidateDataAnnotations()
+            .Validate<TimeProvider>(
+                (keys, clock) => keys.EndInTime(clock.GetUtcNow()),
+                $"Operator:Keys has a key whose ExpiresAt is more than {OperatorOptions.LongestDays} days ahead.")
+            .ValidateOnStart();
         services.AddSingleton(provider => OwnAuthority.Load(
             provider.GetRequiredService<IOptions<EdgeOptions>>().Value, provider.GetRequiredService<TimeProvider>()));
         services.AddInstruments<EdgeMetrics>();

@@ -93,7 +93,16 @@ internal sealed class OperatorOptions : IValidatableObject
     /// <summary>Keys of one person that may stand here at a time: the one in use and its successor.</summary>
     public const int KeysOfOne = 2;
 
+    /// <summary>How far ahead a key may end.</summary>
+    public const int LongestDays = 400;
+
     public OperatorKey[] Keys { get; set; } = [];
+
+    /// <summary>A JSON file with keys, read again when it changes (<see cref="Authenticate.OperatorKeysFile"/>).</summary>
+    public string KeysFile { get; set; } = "";
+
+    /// <summary>False where a key ends so late that it never does.</summary>
+    public bool EndInTime(DateTimeOffset now) => Array.TrueForAll(Keys, key => !(key.ExpiresAt > now.AddDays(LongestDays)));
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

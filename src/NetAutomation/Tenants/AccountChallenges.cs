@@ -56,8 +56,8 @@ internal static class AccountChallenges
         var nonce = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var challenge = (await db.Query<Challenge>(
             $"""
-            insert into onboarding.account_challenge (tenant_id, account, nonce, expires_at, requested_by)
-            values ({tenant}, {account}, {nonce}, now() + {_life}, {by.Member})
+            insert into onboarding.account_challenge (tenant_id, account, nonce, expires_at, requested_by, member)
+            values ({tenant}, {account}, {nonce}, now() + {_life}, {by.Principal}, {by.Member})
             on conflict (tenant_id, account) do update set nonce = excluded.nonce,
               attempts = case when account_challenge.expires_at > now() then account_challenge.attempts else 0 end,
               expires_at = case when account_challenge.expires_at > now() and account_challenge.attempts = 10

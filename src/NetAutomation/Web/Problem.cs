@@ -63,6 +63,27 @@ public sealed record ProblemBody(
     string TraceId,
     IReadOnlyList<ProblemError>? Errors)
 {
+    /// <summary>Every member that some kind of refusal of the customers' API adds, as the API document names it.</summary>
+    internal static readonly (string Name, Type Type, string Meaning)[] Further =
+    [
+        ("limit", typeof(string), "The limit that is met (docs/api.md)."),
+        ("max", typeof(long), "What the limit is."),
+        ("used", typeof(long), "How much of the limit is used."),
+        ("resetsAt", typeof(DateTimeOffset), "When a limit on a month begins anew."),
+        ("id", typeof(string), "What the first request made, whose secret is not shown again."),
+        ("price", typeof(Money), "What it costs."),
+        ("ceiling", typeof(Money), "What it may cost at most."),
+        ("maxPrice", typeof(Money), "What the request allows."),
+        ("monthly", typeof(Money), "The budget."),
+        ("charged", typeof(Money), "What the month has cost."),
+        ("reserved", typeof(Money), "What runs under way may cost."),
+        ("wanted", typeof(Money), "What the request would add."),
+        ("owed", typeof(Money), "What is left to pay."),
+        ("invoice", typeof(string), "Number of the invoice that is overdue."),
+        ("dueAt", typeof(DateTimeOffset), "When it was due."),
+        ("firstSeq", typeof(long), "The first event that is kept."),
+    ];
+
     /// <summary>Members of this kind of refusal.</summary>
     [JsonExtensionData]
     public Dictionary<string, object?>? Members { get; init; }

@@ -27,7 +27,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         (await viewer.GetAsync("/v1/me")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         var actions = (await tenant.Client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray()
             .Select(row => row.GetProperty("action").GetString());
-        actions.ShouldBe(["api_key.revoked", "api_key.created", "member.created", "endpoint.bound"]);
+        actions.ShouldBe(["api_key.revoked", "api_key.created", "member.created", "member.created", "endpoint.bound"]);
     }
 
     [Fact]
@@ -92,6 +92,23 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Full_tenant_rotates_a_key_without_overlap_and_not_with_one()
+    {
+        var tenant = await _service.CreateTenant();
+        using var staff = _service.Operator();
+        (await staff.Call("PUT", $"/operator/v1/tenants/{tenant.Id}/limits/api_keys", new { max = 1, reason = "r" }))
+            .Must(HttpStatusCode.OK);
+        var mine = (await tenant.Client.Call("GET", "/v1/me")).Json.GetProperty("keyId").GetString()!;
+        (await tenant.Client.Call("POST", $"/v1/api-keys/{mine}:rotate", new { overlapSeconds = 60 })).Must(HttpStatusCode.Conflict)
+            .Problem.ShouldBe("limit_reached");
+        (await tenant.Client.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
+        var secret = (await Rotate(tenant.Client, mine, new { overlapSeconds = 0 })).GetProperty("secret").GetString();
+        (await tenant.Client.Call("GET", "/v1/me")).Must(HttpStatusCode.Unauthorized);
+        using var after = _service.Customer(tenant.EndpointId, secret);
+        (await after.Call("GET", "/v1/me")).Must(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task A_key_that_ends_by_itself_is_no_last_admin_key()
     {
         var tenant = await _service.CreateTenant();
@@ -137,7 +154,7 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var tenant = await _service.CreateTenant();
         using var staff = _service.Operator();
-        var request = await _service.Approved(tenant.Id, new { deed = "issue_key", member = "anna", reason = "Lost." });
+        var request = await _service.Approved(tenant.Id, new { deed = "issue_key", member = "anna", newMember = true, reason = "Lost." });
         var issued = (await staff.Call("POST", $"/operator/v1/tenants/{tenant.Id}:issue-key", new { requestId = request }))
             .Must(HttpStatusCode.Created).Json;
         using var anna = _service.Customer(tenant.EndpointId, issued.GetProperty("secret").GetString());
@@ -154,9 +171,12 @@ public sealed class ApiKeyTests(PostgresServer postgres) : IAsyncLifetime
         var audit = (await anna.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray().ToList();
         audit.Select(row => row.GetProperty("action").GetString())
             .ShouldBe([
-                "agreement.channel_changed", "api_key.created", "operator_request.approved", "operator_request.made", "endpoint.bound"]);
-        audit.SkipLast(1).Select(row => row.GetProperty("principal").GetString()!["operator:".Length..]).ShouldBe(
-            [ServiceHost.OperatorName, ServiceHost.OperatorName, ServiceHost.SecondOperatorName, ServiceHost.OperatorName]);
+                "agreement.channel_changed", "api_key.created", "member.created", "operator_request.approved", "operator_request.made",
+                "member.created", "endpoint.bound"]);
+        audit.SkipLast(2).Select(row => row.GetProperty("principal").GetString()!["operator:".Length..]).ShouldBe(
+            [
+                ServiceHost.OperatorName, ServiceHost.OperatorName, ServiceHost.OperatorName, ServiceHost.SecondOperatorName,
+                ServiceHost.OperatorName]);
     }
 
     private static async Task<JsonElement> Rotate(HttpClient client, string id, object body)

@@ -64,7 +64,7 @@ public sealed class MemberTests(SharedHost shared) : IClassFixture<SharedHost>
     }
 
     [Fact]
-    public async Task Member_is_kept_like_any_resource_by_admins_alone()
+    public async Task Member_is_kept_like_any_resource_by_admins_and_read_by_all()
     {
         var tenant = await shared.Host.CreateTenant();
         var made = (await tenant.Client.Call("POST", "/v1/members", new { name = "anna", role = "operator" })).Must(HttpStatusCode.Created);
@@ -76,8 +76,11 @@ public sealed class MemberTests(SharedHost shared) : IClassFixture<SharedHost>
         (await tenant.Client.Call("PATCH", path, new { name = "carla" }, made.ETag)).Must(HttpStatusCode.PreconditionFailed);
         (await tenant.Client.Call("GET", path)).Must(HttpStatusCode.OK).Json.GetProperty("name").GetString().ShouldBe("berta");
 
+        using var viewer = await shared.Host.CreateKey(tenant, MemberRole.Viewer);
+        (await viewer.Call("GET", "/v1/members")).Must(HttpStatusCode.OK).Text.ShouldContain("berta");
+        (await viewer.Call("GET", path)).Must(HttpStatusCode.OK);
         using var operatorOfTheirs = await shared.Host.CreateKey(tenant, MemberRole.Operator);
-        (await operatorOfTheirs.Call("GET", "/v1/members")).Must(HttpStatusCode.Forbidden);
+        (await operatorOfTheirs.Call("POST", "/v1/members", new { name = "n", role = "viewer" })).Must(HttpStatusCode.Forbidden);
         (await tenant.Client.Call("DELETE", path, null, "*")).Must(HttpStatusCode.NoContent);
         var used = await tenant.Client.NewMemberKey("viewer");
         (await tenant.Client.Call("DELETE", $"/v1/api-keys/{used.Key}")).Must(HttpStatusCode.NoContent);

@@ -1,7 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using NetAutomation.Edge;
 using NetAutomation.Tests.Support;
 using NetAutomation.Web;
@@ -66,6 +70,68 @@ public sealed class OperatorKeyTests(PostgresServer postgres)
 
         static List<string> Faults(params OperatorKey[] keys) =>
             [.. new OperatorOptions { Keys = keys }.Validate(new ValidationContext(keys)).Select(fault => fault.ErrorMessage!)];
+    }
+
+    [Fact]
+    public async Task Key_that_ends_too_far_ahead_is_refused_at_start()
+    {
+        var database = await postgres.Create();
+        string[] Ending(int days) =>
+            ["Roles:1=api", .. ServiceHost.OperatorKey(2, "nora", "nora", "read"),
+                $"Operator:Keys:2:ExpiresAt={DateTimeOffset.UtcNow.AddDays(days):O}"];
+        await using (await ServiceHost.Start(database, Ending(399)))
+        {
+        }
+
+        (await Should.ThrowAsync<OptionsValidationException>(() => ServiceHost.Start(database, Ending(401)))).Message
+            .ShouldContain("400 days");
+    }
+
+    [Fact]
+    public async Task Key_that_leaves_the_file_of_keys_ends_without_a_restart()
+    {
+        var folder = Directory.CreateTempSubdirectory("na-k");
+        try
+        {
+            var file = Path.Combine(folder.FullName, "operators.json");
+            await Write(file, Key("nora"), Key("paul"));
+            await using var host = await ServiceHost.Start(await postgres.Create(), ["Roles:1=api", $"Operator:KeysFile={file}"]);
+            using var nora = host.Operator("nora");
+            using var paul = host.Operator("paul");
+            (await nora.Call("GET", "/operator/v1/tenants")).Must(HttpStatusCode.OK);
+            (await paul.Call("GET", "/operator/v1/tenants")).Must(HttpStatusCode.OK);
+
+            await Write(file, Key("paul"));
+            await Eventually.Holds(async () => await Status(nora) == HttpStatusCode.Unauthorized);
+            (await Status(paul)).ShouldBe(HttpStatusCode.OK);
+
+            // Half a file lets nobody in, and is no fault that is noticed only at the next start.
+            await File.WriteAllTextAsync(file, "{");
+            await Eventually.Holds(async () => await Status(paul) == HttpStatusCode.Unauthorized);
+            await Write(file, Key("nora"));
+            await Eventually.Holds(async () => await Status(nora) == HttpStatusCode.OK);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        static async Task<HttpStatusCode> Status(HttpClient client) => (await client.Call("GET", "/operator/v1/tenants")).Status;
+
+        static object Key(string name) => new
+        {
+            Name = name, Sha256 = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(name))),
+            ExpiresAt = DateTimeOffset.UtcNow.AddDays(1), Roles = new[] { "read" },
+        };
+
+        // Behind the keys that every test's host has.
+        static async Task Write(string file, params object[] keys)
+        {
+            var next = $"{file}.new";
+            var numbered = keys.Select((key, i) => (Number: $"{2 + i}", key)).ToDictionary(each => each.Number, each => each.key);
+            await File.WriteAllTextAsync(next, JsonSerializer.Serialize(new { Operator = new { Keys = numbered } }));
+            File.Move(next, file, overwrite: true);
+        }
     }
 
     [Fact]

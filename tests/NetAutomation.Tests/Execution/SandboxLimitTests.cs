@@ -175,7 +175,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
         (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Contacted)
             .ShouldBe((DeviceOutcome.NotStarted, DeviceCode.SandboxFailed, false));
         result.Fault.ShouldNotBeNull();
-        (probe[0].Reachable, probe[0].Stage, probe[0].Code).ShouldBe((false, "connector", DeviceCode.SandboxFailed));
+        (probe[0].Reachable, probe[0].Stage, probe[0].Code).ShouldBe((false, null, DeviceCode.SandboxFailed));
         Should.Throw<SandboxFailedException>(() => refused.Start(Job(_id, Block(Look), ""), Refuse));
         await Should.ThrowAsync<SandboxFailedException>(() => refused.Probe([Device()], Refuse, TimeSpan.FromSeconds(60)));
     }

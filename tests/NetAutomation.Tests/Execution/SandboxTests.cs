@@ -260,6 +260,18 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     }
 
     [Fact]
+    public async Task Device_that_nobody_inside_has_dialled_is_not_called_unreachable()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block("- ansible.builtin.fail: { msg: '[netautomation:connect_timeout] Too slow.' }\n");
+
+        var (result, _) = await SandboxFixture.Finish(Start(block, SandboxFixture.Json("{}")));
+
+        (result.Devices[0].Outcome, result.Devices[0].Code, result.Devices[0].Changed)
+            .ShouldBe((DeviceOutcome.Failed, DeviceCode.SandboxFailed, false));
+    }
+
+    [Fact]
     public async Task Block_whose_part_cannot_be_read_fails_the_device_and_contacts_nobody()
     {
         await SkipUnlessPossible();

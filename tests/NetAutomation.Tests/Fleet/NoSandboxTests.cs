@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json.Nodes;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
@@ -15,15 +16,18 @@ public sealed class NoSandboxTests(PostgresServer postgres)
         var folder = Directory.CreateTempSubdirectory("na-n");
         try
         {
-            await using var fleet = await ServiceFleet.Start(postgres, 1);
             var (program, full) = (Path.Combine(folder.FullName, "bwrap"), Path.Combine(folder.FullName, "full"));
             // The worker's own check at its start succeeds.
             await File.WriteAllTextAsync(program, $"#!/bin/sh\n[ ! -e {full} ] || exit 1\nexec /usr/bin/bwrap \"$@\"\n");
             File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
             File.SetUnixFileMode(folder.FullName, (UnixFileMode)0b111_101_101);
-            await fleet.StartWorker("worker", $"Execution:Bubblewrap={program}", "Execution:Spares=0");
+            await using var fleet = await ServiceFleet.Start(postgres, 1, settings: [$"Execution:Bubblewrap={program}"]);
+            await fleet.StartWorker("worker", "Execution:Spares=0");
 
             await File.WriteAllTextAsync(full, "");
+            var alone = (await fleet.Client.Call("POST", $"/v1/devices/{fleet.DeviceId("d01")}:test")).Must(HttpStatusCode.OK).Json;
+            (alone.GetProperty("code").GetString(), alone.GetProperty("stage").GetString(), alone.GetProperty("reachable").GetBoolean())
+                .ShouldBe(("sandbox_failed", null, false));
             var started = await RunFixture.Post(fleet.Client, "/v1/devices:test", new { targets = new { all = true } }, null, 202);
             JsonNode? tested = null;
             await Eventually.Holds(
@@ -39,7 +43,7 @@ public sealed class NoSandboxTests(PostgresServer postgres)
             (await fleet.Outcomes(id)).ShouldBe("d01:not_started(sandbox_failed)", fleet.Report());
             (run["state"]!.GetValue<string>(), decimal.Parse($"{run["charged"]!["amount"]}", CultureInfo.InvariantCulture))
                 .ShouldBe(("failed", 0m), $"{run}");
-            tested!["code"]!.GetValue<string>().ShouldBe("sandbox_failed", $"{tested}");
+            (tested!["code"]!.GetValue<string>(), tested["stage"]).ShouldBe(("sandbox_failed", null), $"{tested}");
             fleet.Routers.Journal().ShouldBeEmpty();
 
             // Nothing is left that would keep the device from the next run.

@@ -82,6 +82,9 @@ public sealed class FirstKeyTests(PostgresServer postgres) : IAsyncLifetime
         me.GetProperty("endpointId").GetString().ShouldBe(endpoint);
         me.GetProperty("role").GetString().ShouldBe("admin");
         me.GetProperty("state").GetString().ShouldBe("active");
+        (await client.GetFromJsonAsync<JsonElement>("/v1/audit")).GetProperty("items").EnumerateArray()
+            .Single(row => row.GetProperty("action").GetString() == "member.created").GetProperty("subject").GetString()
+            .ShouldBe(me.GetProperty("memberId").GetString());
         (await browser.PostAsync("/marketplace/registration/key", null)).StatusCode.ShouldBe(HttpStatusCode.Conflict);
         (await browser.GetStringAsync("/marketplace/registration")).ShouldNotContain(key);
     }

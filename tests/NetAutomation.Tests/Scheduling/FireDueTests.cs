@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using NetAutomation.Scheduling.Fire;
 using NetAutomation.Tests.Runs;
@@ -111,6 +112,32 @@ public sealed class FireDueTests(PostgresServer postgres)
         (await fixture.Occurrences(schedule)).ShouldBe(["refused validation_failed"]);
         (await fixture.Scalar<long>("select count(*) from runs.quote")).ShouldBe(0);
         (await fixture.Scalar<long>("select count(*) from billing.reservation")).ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("disabled", "operator", "refused unauthorized")]
+    [InlineData("active", "viewer", "refused role_insufficient")]
+    [InlineData("active", "operator", "started")]
+    public async Task Schedule_may_do_what_its_member_may_until_another_one_takes_it_over(string state, string role, string occurrence)
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        var anna = await fixture.Client.NewMemberKey("admin");
+        using var client = fixture.Host.Customer(fixture.Tenant.EndpointId, anna.Secret);
+        var schedule = await fixture.CreateDueSchedule();
+        (await client.Call("PATCH", $"/v1/schedules/{schedule}", new { name = "hers" }, "*")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("createdBy").GetString().ShouldBe(anna.Member);
+        await fixture.SetNextDue(schedule, DateTimeOffset.UtcNow.AddMinutes(-2));
+        (await fixture.Client.Call("PATCH", $"/v1/members/{anna.Member}", new { state, role }, "*")).Must(HttpStatusCode.OK);
+        await fixture.Host.Fire();
+        (await fixture.Occurrences(schedule)).ShouldBe([occurrence]);
+        if (occurrence != "started")
+        {
+            (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
+            (await fixture.Client.Call("PATCH", $"/v1/schedules/{schedule}", new { }, "*")).Must(HttpStatusCode.OK);
+            await fixture.Sql("update scheduling.occurrence set state = 'due'");
+            await fixture.Host.Fire();
+            (await fixture.Occurrences(schedule)).ShouldBe(["started"]);
+        }
     }
 
     [Fact]

@@ -135,7 +135,10 @@ public sealed class ServiceHost : IAsyncDisposable
             RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
         };
         handler.SslOptions.CertificateChainPolicy = Trust(certificate);
-        var client = new HttpClient(handler) { BaseAddress = new Uri($"https://{certificate.ServerName}") };
+        var client = new HttpClient(listener == Listener.Customer ? new ProblemContract(handler) : handler)
+        {
+            BaseAddress = new Uri($"https://{certificate.ServerName}"),
+        };
         if (key is not null)
         {
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
@@ -216,7 +219,7 @@ public sealed class ServiceHost : IAsyncDisposable
 
     private static async Task<NewApiKeyView> IssueKey(NetAutomationDb db, TenantId tenant, string name, MemberRole role)
     {
-        var member = await Members.Add(db, tenant, name, role, CancellationToken.None)
+        var member = await Members.Add(db, tenant, name, role, ("test", "test"), CancellationToken.None)
             ?? await db.Scalar<MemberId>($"select id from onboarding.member where tenant_id = {tenant.Value} and name = {name}");
         return await ApiKeys.Issue(db, tenant, member, "test", CancellationToken.None);
     }

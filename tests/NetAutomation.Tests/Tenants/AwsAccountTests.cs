@@ -94,6 +94,9 @@ public sealed partial class AwsAccountTests(PostgresServer postgres)
         var claim = (await market.Staff.Call("GET", "/operator/v1/account-claims")).Must(HttpStatusCode.OK).Json.GetProperty("items")
             .EnumerateArray().Single();
         claim.GetProperty("tenantId").GetString().ShouldBe($"{tenant}");
+        var me = (await client.Call("GET", "/v1/me")).Json;
+        (claim.GetProperty("requestedBy").GetString(), claim.GetProperty("member").GetString())
+            .ShouldBe((me.GetProperty("memberId").GetString(), me.GetProperty("member").GetString()));
         claim.GetProperty("otherTenants").EnumerateArray().Single().GetString().ShouldBe($"{other}");
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{Other}")).Must(HttpStatusCode.OK);
         (await market.Staff.Call("GET", "/operator/v1/account-claims")).Json.GetProperty("items").GetArrayLength().ShouldBe(0);

@@ -91,7 +91,8 @@ public sealed class OffboardingTests(PostgresServer postgres)
         kept.ShouldContain("\"invoice\"");
         kept.ShouldNotContain("hunter2");
 
-        var issue = new { requestId = await market.Service.Approved(tenant, new { deed = "issue_key", member = "m", reason = "r" }) };
+        var wanted = new { deed = "issue_key", member = "m", newMember = true, reason = "r" };
+        var issue = new { requestId = await market.Service.Approved(tenant, wanted) };
         (await market.Staff.Call("POST", $"/operator/v1/tenants/{tenant}:issue-key", issue)).Must(HttpStatusCode.Conflict)
             .Problem.ShouldBe("conflict");
         (await market.Staff.Call("PUT", $"/operator/v1/tenants/{tenant}/accounts/{SimulatedCloud.Stranger}")).Must(HttpStatusCode.Conflict);

@@ -44,7 +44,7 @@ public sealed class SecondOperatorTests(PostgresServer postgres) : IAsyncLifetim
     [Fact]
     public async Task Approved_request_is_good_for_one_deed_of_the_one_who_asked()
     {
-        var request = await _host.Approved(_tenant.Id, new { deed = "issue_key", member = "anna", reason = "lost" });
+        var request = await _host.Approved(_tenant.Id, new { deed = "issue_key", member = "anna", newMember = true, reason = "lost" });
         var other = await _host.CreateTenant();
         (await Issue(_otto, _tenant, request)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("second_operator_needed");
         (await Issue(_olga, other, request)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("second_operator_needed");
@@ -54,6 +54,33 @@ public sealed class SecondOperatorTests(PostgresServer postgres) : IAsyncLifetim
         key.GetProperty("role").GetString().ShouldBe("admin");
         (await Issue(_olga, _tenant, request)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("second_operator_needed");
         (await _olga.Call("GET", $"/operator/v1/requests/{request}")).Json.GetProperty("state").GetString().ShouldBe("used");
+    }
+
+    [Fact]
+    public async Task Misspelt_name_makes_no_second_admin_and_a_new_one_is_named_in_request_and_audit()
+    {
+        (await AskFor(new { deed = "issue_key", member = "tset", reason = "r" })).Must(HttpStatusCode.UnprocessableEntity).Faults
+            .ShouldBe(["/member unknown"]);
+        (await AskFor(new { deed = "export", newMember = true, reason = "r" })).Faults.ShouldBe(["/member not_allowed"]);
+        await _tenant.Client.Call("POST", "/v1/members", new { name = "clerk", role = "viewer" });
+        (await AskFor(new { deed = "issue_key", member = "clerk", reason = "r" })).Faults.ShouldBe(["/member unknown"]);
+
+        var known = await _host.Approved(_tenant.Id, new { deed = "issue_key", member = "test", reason = "r" });
+        (await Issue(_olga, _tenant, known)).Must(HttpStatusCode.Created);
+        (await Created()).ShouldBe(["viewer clerk"], "an admin that is there gets a key and no namesake");
+
+        var made = await _host.Approved(_tenant.Id, new { deed = "issue_key", member = "anna", newMember = true, reason = "r" });
+        (await _olga.Call("GET", $"/operator/v1/requests/{made}")).Json.GetProperty("newMember").GetBoolean().ShouldBeTrue();
+        (await Issue(_olga, _tenant, made)).Must(HttpStatusCode.Created);
+        (await Created()).ShouldBe(["admin anna", "viewer clerk"]);
+        var taken = await _host.Approved(_tenant.Id, new { deed = "issue_key", member = "anna", newMember = true, reason = "r" });
+        (await Issue(_olga, _tenant, taken)).Must(HttpStatusCode.Conflict).Problem.ShouldBe("conflict");
+
+        // Members but the one of the fixture, newest first.
+        async Task<IEnumerable<string>> Created() =>
+            (await _tenant.Client.Call("GET", "/v1/audit")).Json.GetProperty("items").EnumerateArray()
+                .Where(row => row.GetProperty("action").GetString() == "member.created").SkipLast(1)
+                .Select(row => row.GetProperty("data")).Select(data => $"{data.GetProperty("role")} {data.GetProperty("name")}");
     }
 
     [Fact]

@@ -77,6 +77,7 @@ public sealed class ShownTextTests(SharedHost shared) : IClassFixture<SharedHost
         var hidden = "paid\u202Enot";
         foreach (var (path, body) in new (string, object)[]
         {
+            ($"/tenants/{tenant.Id}/limits/sites", new { max = 7, reason = hidden }),
             ($"/tenants/{tenant.Id}:suspend", new { reason = hidden }),
             ($"/tenants/{tenant.Id}:offboard", new { reason = hidden }),
             ($"/endpoint-connections/{tenant.Connection}:reject", new { reason = hidden }),
@@ -84,7 +85,8 @@ public sealed class ShownTextTests(SharedHost shared) : IClassFixture<SharedHost
             ("/adjustments", new { tenantId = $"{tenant.Id}", kind = "credit", document = "d", reason = hidden }),
         })
         {
-            (await staff.Call("POST", $"/operator/v1{path}", body)).Must(HttpStatusCode.UnprocessableEntity).Faults
+            var verb = path.Contains("/limits/", StringComparison.Ordinal) ? "PUT" : "POST";
+            (await staff.Call(verb, $"/operator/v1{path}", body)).Must(HttpStatusCode.UnprocessableEntity).Faults
                 .ShouldContain("/reason control_character", path);
         }
     }

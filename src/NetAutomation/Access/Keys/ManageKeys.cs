@@ -102,13 +102,14 @@ internal static class ManageKeys
             return Web.Problems.Conflict.With("The key was revoked, rotated before, or ends by itself.");
         }
 
-        var key = await ApiKeys.Issue(db, caller.Tenant, old.MemberId, old.Name, cancel);
+        // The old one first: without an overlap its place is free for the new one, also where the tenant has no other.
         var until = await db.Scalar<DateTimeOffset>(
             $"""
             update onboarding.api_key set expires_at = now() + make_interval(secs => {request.OverlapSeconds})
             where tenant_id = {caller.Tenant.Value} and id = {id.Value} returning expires_at
             """,
             cancel);
+        var key = await ApiKeys.Issue(db, caller.Tenant, old.MemberId, old.Name, cancel);
         await audit.Append(caller, "api_key.rotated", $"{id}", new { by = key.Id, key.Prefix, expiresAt = until }, cancel);
         db.AfterCommit.Add(() => directory.Forget(caller.Tenant));
         return TypedResults.Created($"/v1/api-keys/{key.Id}", key);

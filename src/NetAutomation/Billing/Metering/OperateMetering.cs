@@ -157,7 +157,7 @@ internal static class OperateMetering
     private static async Task<Outcome<MeteringRecordView>> Parked(
         SystemDb db, MeteringRecordId id, string why, string pointer, CancellationToken cancel)
     {
-        if (ShownText.Refusal(ShownText.TextFaults(why, pointer, 1000)) is { } unfit)
+        if (ShownText.Refusal(ShownText.TextFaults(why, pointer)) is { } unfit)
         {
             return unfit;
         }

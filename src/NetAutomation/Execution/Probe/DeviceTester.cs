@@ -131,7 +131,7 @@ internal sealed partial class DeviceTester(
             Log.NoSandbox(log, fault);
             metrics.SandboxFault("not_started");
             return [.. devices.Select(device => new ProbeResult(
-                device.Name, false, "connector", DeviceCode.SandboxFailed, null, null, null, SandboxFailedException.Advice))];
+                device.Name, false, null, DeviceCode.SandboxFailed, null, null, null, SandboxFailedException.Advice))];
         }
     }
 
@@ -183,7 +183,7 @@ internal sealed partial class DeviceTester(
         }
     }
 
-    private static string Stage(ProbeResult probe) => probe.Code switch
+    private static string? Stage(ProbeResult probe) => probe.Code switch
     {
         DeviceCode.NotAllowed => "allow_list",
         DeviceCode.ConnectorAbsent => "connector",

@@ -6,12 +6,12 @@ namespace NetAutomation.Execution.Probe;
 
 /// <summary>How far a connection to the device comes.</summary>
 /// <param name="Reachable">Logged in.</param>
-/// <param name="Stage">connector, allow_list, tcp, ssh or auth: the last one entered.</param>
+/// <param name="Stage">connector, allow_list, tcp, ssh or auth: the last one entered; null where nothing was tried.</param>
 /// <param name="Code">Stable code of what stopped it.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
 /// <param name="HostKeySha256">The key the device showed; pinned by the first successful test.</param>
 /// <param name="Message">What stopped it, and what helps.</param>
-public sealed record DeviceTestView(bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? Message);
+public sealed record DeviceTestView(bool Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256, string? Message);
 
 internal static class TestDevice
 {
@@ -30,10 +30,10 @@ internal static class TestDevice
         return tested switch
         {
             { Code: DeviceCode.DeviceDeleted } => Web.Problems.NotFound.With(),
-            { Stage: { } stage } => TypedResults.Ok(
-                new DeviceTestView(tested.Reachable, stage, tested.Code, tested.RttMs, tested.HostKeySha256, tested.Message)),
-            _ => Inventory.Problems.DeviceInUse.With(
+            { Code: DeviceCode.DeviceInUse } => Inventory.Problems.DeviceInUse.With(
                 tested.Holder is { } run ? $"Run {run} has the device until it ends or, where it is unknown, is resolved." : null),
+            _ => TypedResults.Ok(new DeviceTestView(
+                tested.Reachable, tested.Stage, tested.Code, tested.RttMs, tested.HostKeySha256, tested.Message)),
         };
     }
 }

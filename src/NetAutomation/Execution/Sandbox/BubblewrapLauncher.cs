@@ -207,7 +207,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         // A device that nobody has dialled cannot have been silent.
         var code = timedOut && link.Asked(device) ? DeviceCode.ConnectTimeout : DeviceCode.SandboxFailed;
         var refusal = link.Contacted(device) ? null : link.Refusal(device);
-        var stage = link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : "connector";
+        var stage = link.Contacted(device) ? "ssh" : link.Asked(device) ? "tcp" : null;
         return new ProbeResult(
             device, false, stage, refusal?.Code ?? code, Rtt(link, device), null, null,
             refusal?.Message ?? FailureText.Describe(code, ""));

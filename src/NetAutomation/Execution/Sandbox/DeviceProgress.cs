@@ -175,7 +175,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         var code = refusal?.Code ?? told ?? (_lost is null ? DeviceCode.TaskFailed : DeviceCode.InternalError);
         var message = refusal?.Message ?? (_code is null ? _lost : null)
             ?? (told == DeviceCode.SandboxFailed ? FailureText.Describe(told, _message) : _message);
-        var reached = refusal is null && (_taskDone || _code != DeviceCode.ConnectTimeout);
+        var reached = refusal is null && (_taskDone || code != DeviceCode.ConnectTimeout);
         return Make(reached ? DeviceOutcome.Failed : DeviceOutcome.Unreachable, code, message);
     }
 
@@ -202,6 +202,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _ when _changed && !job.Check => true,
         // The engine read it and left it alone, or it was refused before anything could be sent to it.
         _ when code == DeviceCode.Refused => false,
+        _ when !_taskDone && code == DeviceCode.SandboxFailed && !link.Asked(name) => false,
         _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.KeyUnreadable
             or DeviceCode.NotAllowed or DeviceCode.PasswordExpired or DeviceCode.SshIncompatible or DeviceCode.TooManySessions => false,
         _ => null,

@@ -76,11 +76,11 @@ internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices,
 internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
 
 /// <param name="Name">The device.</param>
-/// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>.</param>
+/// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>; null where nothing was tried.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
 /// <param name="Message">What stopped it, and what helps.</param>
 internal sealed record ProbeResult(
-    string Name, bool Reachable, string Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey, string? Message);
+    string Name, bool Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey, string? Message);
 
 /// <summary>Thrown by a dial that knows why it was refused; the code becomes the device's code.</summary>
 internal sealed class DialRefusedException(string code, string message) : Exception(message)

@@ -65,7 +65,7 @@ internal static class RegistrationPage
                 "Who holds it can issue more; if it is lost, ask us for another.");
         }
 
-        var admin = await Members.Add(db, tenant, "first admin", MemberRole.Admin, cancel)
+        var admin = await Members.Add(db, tenant, "first admin", MemberRole.Admin, ("registration", "buyer"), cancel)
             ?? throw new InvalidOperationException("A tenant without a key has a member.");
         var key = await ApiKeys.Issue(db, tenant, admin, "first key", cancel);
         await new AuditLog(db).Append(

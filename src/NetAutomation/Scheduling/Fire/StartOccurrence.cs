@@ -19,8 +19,9 @@ internal sealed class StartOccurrence(
         await using var transaction = await db.Begin(tenant, cancel);
         var rows = await db.Query<Head>(
             $"""
-            select overlap, created_by, member, next_at from scheduling.schedule
-            where tenant_id = {tenant.Value} and id = {id.Value} and enabled for update skip locked
+            select s.overlap, s.created_by, s.member, s.next_at, case when m.state = 'active' then m.role end as role
+            from scheduling.schedule s left join onboarding.member m on m.tenant_id = s.tenant_id and m.id = s.created_by
+            where s.tenant_id = {tenant.Value} and s.id = {id.Value} and s.enabled for update of s skip locked
             """,
             cancel);
         if (rows is not [var head] || await First(tenant, id, cancel) is not { } at)
@@ -40,8 +41,18 @@ internal sealed class StartOccurrence(
             return;
         }
 
+        if (head.Role is not { } role || role < MemberRole.Operator)
+        {
+            var refusal = head.Role is null ? Web.Problems.Unauthorized : Web.Problems.RoleInsufficient;
+            await Refuse(
+                tenant, id, at, refusal.With("The schedule's member may run nothing any more. Whoever changes the schedule takes it over."),
+                head, cancel);
+            await transaction.CommitAsync(cancel);
+            return;
+        }
+
         var request = (await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel)).Run;
-        var caller = new Caller(tenant, ApiKeyId.None, head.CreatedBy, head.Member, MemberRole.Operator, "", false);
+        var caller = new Caller(tenant, ApiKeyId.None, head.CreatedBy, head.Member, role, "", false);
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try
         {
@@ -118,5 +129,6 @@ internal sealed class StartOccurrence(
         """,
         cancel);
 
-    private sealed record Head(OverlapPolicy Overlap, MemberId CreatedBy, string Member, DateTimeOffset? NextAt);
+    /// <param name="Role">What the member may do; null where it is disabled.</param>
+    private sealed record Head(OverlapPolicy Overlap, MemberId CreatedBy, string Member, DateTimeOffset? NextAt, MemberRole? Role);
 }

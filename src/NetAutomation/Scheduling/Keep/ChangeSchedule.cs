@@ -22,7 +22,10 @@ public sealed record ChangeScheduleRequest(
 
 internal static class ChangeSchedule
 {
-    /// <summary>Changes a schedule. Occurrences count from now on: what was missed while it was disabled stays missed.</summary>
+    /// <summary>
+    /// Changes a schedule, whose runs start in the name of the caller from now on. Occurrences count from now on: what was missed while it
+    /// was disabled stays missed.
+    /// </summary>
     public static Task<Results<Ok<ScheduleView>, Problem>> Patch(
         ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, Evaluations evaluations,
         TimeProvider clock) =>
@@ -48,7 +51,10 @@ internal static class ChangeSchedule
                 return unstartable;
             }
 
-            call.Db.Entry(schedule).CurrentValues.SetValues(wanted);
+            var row = call.Db.Entry(schedule);
+            row.CurrentValues.SetValues(wanted);
+            row.Property(each => each.CreatedBy).CurrentValue = call.Caller.MemberId;
+            row.Property(each => each.Member).CurrentValue = call.Caller.Member;
             (schedule.Anchor, schedule.Last, schedule.NextAt) = (anchor, times.Last, wanted.Enabled ? times.First : null);
             return new Changed(wanted);
         },

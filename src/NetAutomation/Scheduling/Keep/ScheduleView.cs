@@ -34,7 +34,7 @@ public enum OverlapPolicy
 /// <param name="Overlap">What becomes of an occurrence during an earlier run.</param>
 /// <param name="Enabled">False: it starts nothing.</param>
 /// <param name="NextAt">The next occurrence; null where disabled, over, or put aside as too costly.</param>
-/// <param name="CreatedBy">The member that made it, in whose name its runs start.</param>
+/// <param name="CreatedBy">The member that made it, or changed it last: in whose name its runs start.</param>
 /// <param name="Member">The member's name then.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record ScheduleView(

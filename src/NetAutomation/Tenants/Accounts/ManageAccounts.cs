@@ -8,7 +8,7 @@ namespace NetAutomation.Tenants.Accounts;
 /// <summary>An AWS account of the tenant.</summary>
 /// <param name="Account">12 digits.</param>
 /// <param name="State">active: it may open endpoints; pending: it is claimed and not proven.</param>
-/// <param name="ProvenBy">marketplace, sts or operator; null while it is pending.</param>
+/// <param name="ProvenBy">marketplace, sts or operator (the provider's staff); null while it is pending.</param>
 /// <param name="CreatedAt">When it was claimed first.</param>
 /// <param name="Challenge">What the proof of a pending account is signed over; null where there is none or it has expired: claim the
 /// account again.</param>

@@ -12,8 +12,6 @@ public sealed record SetLimitRequest(long? Max, string Reason);
 
 internal static class OperateLimits
 {
-    private const int LongestReason = 1_000;
-
     public static async Task<Results<Ok<LimitsView>, Problem>> List(
         TenantId id, SystemDb db, TimeProvider clock, CancellationToken cancel) =>
         await db.Scalar<bool>($"select exists (select from onboarding.tenant where tenant_id = {id.Value})", cancel)
@@ -28,9 +26,9 @@ internal static class OperateLimits
             return Web.Problems.Refused.At("/max", "out_of_range", "A limit is not negative.");
         }
 
-        if (request.Reason.Length is < 1 or > LongestReason)
+        if (ShownText.Refusal(ShownText.TextFaults(request.Reason, "/reason")) is { } refused)
         {
-            return Web.Problems.Refused.At("/reason", "length", $"1 to {LongestReason} characters.");
+            return refused;
         }
 
         if ((await List(id, db, clock, cancel)).Result is not Ok<LimitsView> { Value.Items: var before }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Access;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -19,6 +20,7 @@ public enum OperatorDeed
 /// <param name="TenantId">Whom the deed is about.</param>
 /// <param name="Deed">issue_key or export.</param>
 /// <param name="Member">Whom the key is for.</param>
+/// <param name="NewMember">True where this member is made, as an admin; false where it is an admin there is.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="State">pending, approved, used or expired.</param>
 /// <param name="RequestedBy">The operator who does the deed.</param>
@@ -28,14 +30,16 @@ public enum OperatorDeed
 /// <param name="ApprovedAt">When.</param>
 /// <param name="UsedAt">When the deed was done.</param>
 public sealed record OperatorRequestView(
-    OperatorRequestId Id, TenantId TenantId, OperatorDeed Deed, string? Member, string Reason, string State, string RequestedBy,
-    DateTimeOffset RequestedAt, DateTimeOffset ExpiresAt, string? ApprovedBy, DateTimeOffset? ApprovedAt, DateTimeOffset? UsedAt);
+    OperatorRequestId Id, TenantId TenantId, OperatorDeed Deed, string? Member, bool NewMember, string Reason, string State,
+    string RequestedBy, DateTimeOffset RequestedAt, DateTimeOffset ExpiresAt, string? ApprovedBy, DateTimeOffset? ApprovedAt,
+    DateTimeOffset? UsedAt);
 
 /// <summary>Asks for a deed.</summary>
 /// <param name="Deed">issue_key or export.</param>
 /// <param name="Reason">Why; it stands in the tenant's audit.</param>
-/// <param name="Member">With issue_key: the person the key is for.</param>
-public sealed record MakeOperatorRequest(OperatorDeed Deed, string Reason, string? Member = null);
+/// <param name="Member">With issue_key: the active admin the key is for.</param>
+/// <param name="NewMember">True where there is no member of this name yet and one is to be made, as an admin.</param>
+public sealed record MakeOperatorRequest(OperatorDeed Deed, string Reason, string? Member = null, bool NewMember = false);
 
 /// <summary>Deeds of one operator that another one approves first: each request is good for one deed, within an hour.</summary>
 internal static class OperateRequests
@@ -45,7 +49,7 @@ internal static class OperateRequests
     public static async Task<Results<Created<OperatorRequestView>, Problem>> Make(
         TenantId id, MakeOperatorRequest body, SystemDb db, OperatorCaller caller, CancellationToken cancel)
     {
-        if ((body.Deed == OperatorDeed.IssueKey) != body.Member is not null)
+        if ((body.Deed == OperatorDeed.IssueKey) != body.Member is not null || (body.NewMember && body.Member is null))
         {
             return Web.Problems.Refused.At("/member", "not_allowed", "A key is for a member; an export is for none.");
         }
@@ -62,11 +66,20 @@ internal static class OperateRequests
             return Web.Problems.NotFound.With();
         }
 
+        // A misspelt name must not make another admin.
+        if (body.Member is { } known && !body.NewMember && await Members.FindAdmin(db, id, known, cancel) is null)
+        {
+            return Web.Problems.Refused.At(
+                "/member", "unknown", "The tenant has no active admin of this name. With newMember the deed makes one.");
+        }
+
         var request = OperatorRequestId.New();
         await db.Execute(
             $"""
-            insert into onboarding.operator_request (tenant_id, id, deed, member, reason, requested_by, expires_at)
-            values ({id.Value}, {request.Value}, {Wire.Name(body.Deed)}, {body.Member}, {body.Reason}, {caller.Name}, now() + {_life})
+            insert into onboarding.operator_request (tenant_id, id, deed, member, new_member, reason, requested_by, expires_at)
+            values (
+              {id.Value}, {request.Value}, {Wire.Name(body.Deed)}, {body.Member}, {body.NewMember}, {body.Reason}, {caller.Name},
+              now() + {_life})
             """,
             cancel);
         await new AuditLog(db).Append(caller, id, "operator_request.made", $"{request}", body, cancel);
@@ -128,7 +141,7 @@ internal static class OperateRequests
         SystemDb db, OperatorRequestId? id, Guid? below, int take, CancellationToken cancel) =>
         db.Query<OperatorRequestView>(
         $"""
-        select id, tenant_id, deed, member, reason, requested_by, requested_at, expires_at, approved_by, approved_at, used_at,
+        select id, tenant_id, deed, member, new_member, reason, requested_by, requested_at, expires_at, approved_by, approved_at, used_at,
           case when used_at is not null then 'used' when expires_at <= now() then 'expired'
             when approved_at is not null then 'approved' else 'pending' end as state
         from onboarding.operator_request

@@ -113,10 +113,13 @@ internal static class OperateTenants
         }
 
         var name = approved.Member!;
-        var member = await Members.FindAdmin(db, id, name, cancel) ?? await Members.Add(db, id, name, MemberRole.Admin, cancel);
+        var member = approved.NewMember
+            ? await Members.Add(db, id, name, MemberRole.Admin, (caller.Principal, caller.Name), cancel)
+            : await Members.FindAdmin(db, id, name, cancel);
         if (member is not { } admin)
         {
-            return Web.Problems.Conflict.With("The tenant has a member of this name who is disabled or no admin: choose another name.");
+            return Web.Problems.Conflict.With(
+                approved.NewMember ? "The tenant has a member of this name by now." : "The tenant's active admin of this name is gone.");
         }
 
         var key = await ApiKeys.Issue(db, id, admin, "issued by the provider", cancel);

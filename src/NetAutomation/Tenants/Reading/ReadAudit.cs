@@ -9,7 +9,7 @@ namespace NetAutomation.Tenants.Reading;
 /// <param name="Id">The row.</param>
 /// <param name="TenantId">Whose it is.</param>
 /// <param name="At">When.</param>
-/// <param name="Principal">Id of the member, or the operator or service, that acted.</param>
+/// <param name="Principal">Id of the member that acted; operator: and a name for the provider's staff; or a part of the service.</param>
 /// <param name="Member">Its name then.</param>
 /// <param name="EndpointId">The VPC endpoint it came through.</param>
 /// <param name="Action">What was done.</param>

@@ -130,8 +130,35 @@ internal static class ApiDocument
                     new Dictionary<string, OpenApiMediaType>(
                         StringComparer.Ordinal)
                     { ["application/problem+json"] = new() { Schema = reference } },
+                Headers = Headers(context.Document, [.. kinds]),
             });
         }
+    }
+
+    /// <summary>The headers of an answer with one of these refusals.</summary>
+    private static Dictionary<string, IOpenApiHeader> Headers(OpenApiDocument document, ProblemType[] kinds)
+    {
+        var headers = new Dictionary<string, IOpenApiHeader>(StringComparer.Ordinal);
+        void Add(string name, JsonSchemaType type, string meaning)
+        {
+            document.AddComponent<IOpenApiHeader>(
+                name, new OpenApiHeader { Description = meaning, Schema = new OpenApiSchema { Type = type } });
+            headers[name] = new OpenApiHeaderReference(name, document);
+        }
+
+        var limited = kinds.Contains(Problems.RateLimited);
+        if (limited || kinds.Contains(Problems.Unavailable) || kinds.Contains(Problems.IdempotencyInFlight))
+        {
+            Add("Retry-After", JsonSchemaType.Integer, "Seconds after which to try again; absent where a repeat may not help.");
+        }
+
+        if (limited)
+        {
+            Add("RateLimit-Policy", JsonSchemaType.String, "The rates that the request counted for (docs/api.md).");
+            Add("RateLimit", JsonSchemaType.String, "What is left of them.");
+        }
+
+        return headers;
     }
 
     /// <summary>The refusals that follow from the conventions, and those that the operation declares.</summary>
@@ -164,6 +191,15 @@ internal static class ApiDocument
             schema.Type = JsonSchemaType.String | nullable;
             schema.Pattern = $"^{prefix}[0-9a-hjkmnp-tv-z]{{26}}$";
             schema.Properties?.Clear();
+        }
+        else if (type == typeof(ProblemBody))
+        {
+            foreach (var (name, member, meaning) in ProblemBody.Further)
+            {
+                var further = await context.GetOrCreateSchemaAsync(member, null, cancel);
+                further.Description = meaning;
+                schema.Properties![name] = further;
+            }
         }
         else if (type == typeof(Money))
         {
