@@ -250,19 +250,21 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
 
     private SandboxRun Start(string id, string block, string what, Dial dial) => fixture.Launcher.Start(Job(id, block, what), dial);
 
-    private BubblewrapLauncher Launcher(string bubblewrap, string workDirectory) => new(
-        Microsoft.Extensions.Options.Options.Create(new ExecutionOptions
+    private BubblewrapLauncher Launcher(string bubblewrap, string workDirectory)
+    {
+        var options = new ExecutionOptions
         {
             AnsibleDirectory = fixture.Options.AnsibleDirectory,
             WorkDirectory = workDirectory,
             Bubblewrap = bubblewrap,
             SandboxUid = fixture.Options.SandboxUid,
-        }),
-        TimeProvider.System);
+        };
+        return SandboxFixture.Launch(options, fixture.UsersOf(options));
+    }
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 }
