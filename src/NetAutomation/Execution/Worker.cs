@@ -14,9 +14,8 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, SandboxUsers users, RunSignals signals, RunMetrics metrics,
-    IOptions<ExecutionOptions> options,
-    TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, SandboxUsers users, RunSignals signals,
+    RunMetrics metrics, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";

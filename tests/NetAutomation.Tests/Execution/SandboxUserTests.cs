@@ -49,8 +49,7 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
                 while True:
                     os.pipe()
             except OSError:
-                # Room for the word that it has done so.
-                os.close(100)
+                pass
         def send(socket):
             try:
                 while True:
@@ -275,7 +274,8 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
     {
         string[] user = fixture.Options.SandboxUid is { } id ? ["setpriv", $"--reuid={id}", $"--regid={id}", "--clear-groups"] : [];
         using var process =
-            Process.Start(new ProcessStartInfo("/usr/bin/env", [.. user, "/usr/bin/python3", "-c", Look]) { RedirectStandardOutput = true })!;
+            Process.Start(
+                new ProcessStartInfo("/usr/bin/env", [.. user, "/usr/bin/python3", "-c", Look]) { RedirectStandardOutput = true })!;
         var said = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         process.ExitCode.ShouldBe(0);
@@ -360,15 +360,13 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
         /// <summary>Takes the limit of processes away that the host counts by group, as where there are no groups.</summary>
         private void LiftProcesses()
         {
-            foreach (var line in File.ReadLines($"/proc/{FirstPid()}/cgroup").Where(line => line.Contains("/sandbox-", StringComparison.Ordinal)))
+            var limits = from line in File.ReadLines($"/proc/{FirstPid()}/cgroup")
+                         where line.Contains("/sandbox-", StringComparison.Ordinal)
+                         from mount in (string[])["/sys/fs/cgroup", .. Directory.GetDirectories("/sys/fs/cgroup")]
+                         select $"{mount}{line.Split(':', 3)[2]}/pids.max";
+            foreach (var limit in limits.Where(File.Exists))
             {
-                foreach (var mount in (string[])["/sys/fs/cgroup", .. Directory.GetDirectories("/sys/fs/cgroup")])
-                {
-                    if (Path.Combine(mount + line.Split(':', 3)[2], "pids.max") is var limit && File.Exists(limit))
-                    {
-                        File.WriteAllText(limit, "max");
-                    }
-                }
+                File.WriteAllText(limit, "max");
             }
         }
 

@@ -57,8 +57,9 @@ internal static class BubblewrapCommand
             .. platforms.SelectMany(folder => new[] { "--ro-bind", folder, Inside(folder) }),
             .. Environment(),
             "--chdir", "/home/run", "--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/", "--",
-            // Counted for the user namespace by itself, since it is set inside. The group's own limit is met first, and can tell so.
-            "/usr/bin/prlimit", $"--nproc={SandboxLimits.ProcessesFor(devices) + 16}", "--",
+            // Counted for the user namespace by itself, since it is set inside; outside they are counted for the service, too. The group's
+            // own limit is met first, and can tell so.
+            "/usr/bin/prlimit", $"--nproc={SandboxLimits.ProcessesFor(devices) + 16}", $"--sigpending={SandboxLimits.Signals}", "--",
             .. program,
         ];
         var start = new ProcessStartInfo("/bin/sh", arguments)

@@ -110,8 +110,8 @@ internal sealed partial class SandboxUsers
         var inside = SandboxUser.Inside.ToString(CultureInfo.InvariantCulture);
         return
         [
-            "unshare", "--user", $"--map-users={user},{inside},1", $"--map-groups={group},{inside},1", "--setuid", inside, "--setgid", inside,
-            "--",
+            "unshare", "--user", $"--map-users={user},{inside},1", $"--map-groups={group},{inside},1",
+            "--setuid", inside, "--setgid", inside, "--",
         ];
     }
 
@@ -155,7 +155,8 @@ internal sealed partial class SandboxUsers
             return true;
         }
 
-        return Marshal.GetLastPInvokeError() is var error && error is TryAgain or PermissionDenied
+        var error = Marshal.GetLastPInvokeError();
+        return error is TryAgain or PermissionDenied
             ? false : throw new IOException("The user of a sandbox cannot be locked.", new Win32Exception(error));
     }
 
@@ -190,7 +191,8 @@ internal sealed partial class SandboxUsers
             }
 
             var text = id.ToString(CultureInfo.InvariantCulture);
-            var known = File.ReadLines("/etc/passwd").Select(line => line.Split(':')).FirstOrDefault(user => user.Length > 3 && user[2] == text);
+            var known = File.ReadLines("/etc/passwd").Select(line => line.Split(':'))
+                .FirstOrDefault(user => user.Length > 3 && user[2] == text);
             return new Account(
                 (uint)id, known?[0] ?? text, ["setpriv", "--reuid", text, "--regid", known?[3] ?? text, "--clear-groups", "--"]);
         }
