@@ -98,6 +98,7 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
         }
 
         var building = Path.Combine(Root, $".{Guid.NewGuid():n}");
+        Directory.CreateDirectory(building, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         foreach (var file in files)
         {
             var path = Path.Combine(building, file.Path);
