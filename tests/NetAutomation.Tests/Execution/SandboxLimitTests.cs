@@ -94,7 +94,8 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
             terminal = False
         print(json.dumps({"writable": writable, "terminal": terminal, "limits": [
             resource.getrlimit(each) for each in
-            (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)]}))
+            (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE,
+             resource.RLIMIT_SIGPENDING)]}))
         """;
 
     private readonly string _id = "run_" + Guid.NewGuid().ToString("N")[..12];
@@ -117,7 +118,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
         var limits = seen.GetProperty("limits").Deserialize<long[][]>()!;
         limits.ShouldAllBe(limit => limit[0] == limit[1]);
         limits[0][0].ShouldBeInRange(SandboxLimits.ProcessesFor(1), SandboxLimits.ProcessesFor(fixture.Options.DevicesAtOnce) + 16);
-        limits.Skip(1).Select(limit => limit[0]).ShouldBe([SandboxLimits.Descriptors, SandboxLimits.File, 0]);
+        limits.Skip(1).Select(limit => limit[0]).ShouldBe([SandboxLimits.Descriptors, SandboxLimits.File, 0, SandboxLimits.Signals]);
     }
 
     [Theory]

@@ -133,8 +133,7 @@ internal sealed partial class SandboxUsers
             using var place = new SandboxPlace(_options, user, "users-" + Guid.CreateVersion7().ToString("N"), devices: 1);
             var (code, error) = SandboxProbe.Run(BubblewrapCommand.Build(
                 _options, SandboxProbe.WriteFilter(_options), place, platforms: [_content], devices: 1,
-                // In place of the first program: that it can be read.
-                ["/usr/bin/head", "-c", "1", BubblewrapCommand.Init(_options)[^1]]));
+                [_options.Python, "-I", "-c", $"open('{BubblewrapCommand.Init(_options)[^1]}').close()"]));
             return code == 0 ? null : error;
         }
         catch (Exception fault) when (fault is IOException or InvalidOperationException or UnauthorizedAccessException or Win32Exception)
