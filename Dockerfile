@@ -22,11 +22,13 @@ RUN version=$(dotnet msbuild src/NetAutomation.Connector -getProperty:Version) \
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-asyncssh python3-paramiko python3-seccomp tini util-linux \
+    && apt-get install -y --no-install-recommends ansible bubblewrap openssh-client python3-asyncssh python3-paramiko python3-seccomp tini uidmap util-linux \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 netautomation \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netautomation \
-    && install -d -o 10001 -g 10001 -m 700 /var/lib/netautomation /var/lib/netautomation/keys /var/lib/netautomation/certificates /var/lib/netautomation/content
+    && printf 'netautomation:100000:65536\n' | tee /etc/subuid > /etc/subgid \
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/netautomation/keys /var/lib/netautomation/certificates \
+    && install -d -o 10001 -g 10001 -m 711 /var/lib/netautomation /var/lib/netautomation/content
 COPY --from=build --chown=root:root /app /app
 COPY --from=build --chown=root:root /releases /releases
 # Not files of the image: keys and certificates are a volume or mounted secrets.
@@ -43,5 +45,6 @@ WORKDIR /
 # customer, connector, operator, registration, peer
 EXPOSE 8443 8444 9443 8080 9444
 # tini reaps what a killed sandbox leaves. Roles__0=api and so on choose what a process does; `migrate` is its own step.
-# A worker refuses to start where the host does not let it make user namespaces, and says what to allow.
+# A worker refuses to start where the host does not let it make user namespaces, and says what to allow. Each sandbox has a user id of its
+# own, of those above, unless the container is started with no-new-privileges.
 ENTRYPOINT ["/usr/bin/tini", "--", "dotnet", "/app/NetAutomation.dll"]

@@ -113,7 +113,17 @@ place_data() {
   app=$data/app
 }
 
-make_user() { id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"; }
+make_user() {
+  id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  give_ids uid
+  give_ids gid
+}
+# Ids for sandboxes, of which each has one, behind those that others have. What the user has stays.
+give_ids() { # uid or gid
+  touch "/etc/sub$1"
+  grep -q "^$user:" "/etc/sub$1" ||
+    usermod "--add-sub$1s" "$(awk -F: 'BEGIN { from = 100000 } $2 + $3 > from { from = $2 + $3 } END { print from "-" from + 65535 }' "/etc/sub$1")" "$user"
+}
 as_user() { (cd / && setpriv --reuid "$user" --regid "$user" --init-groups -- "$@"); }
 own_directory() { mkdir -p "$1"; chown "$user:$user" "$1"; chmod 700 "$1"; }
 # Writes standard input to a file only the service user can read.
@@ -265,6 +275,8 @@ prepare_stack() { # tenants, devices
   chmod 700 "$logs"
   for each in home keys content connectors; do own_directory "$data/$each"; done
   own_directory "$work"
+  # Sandboxes pass through these to what is theirs, as users that are not the service.
+  chmod 711 "$work" "$data/content"
   find_dotnet
 }
 

@@ -12,9 +12,9 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
 {
     private readonly ConcurrentDictionary<string, string> _unpacked = new(StringComparer.Ordinal);
 
-    private readonly Lazy<string> _root = new(() => options.Value.ContentDirectory is { } configured
-        ? Directory.CreateDirectory(configured).FullName
-        : Directory.CreateTempSubdirectory("netautomation-content-").FullName);
+    private readonly Lazy<string> _root = new(() => options.Value.ContentDirectory is not { } configured
+        ? Passable(Directory.CreateTempSubdirectory("netautomation-content-"))
+        : Directory.Exists(configured) ? Path.GetFullPath(configured) : Passable(Directory.CreateDirectory(configured)));
 
     /// <summary>The directory that holds the unpacked directories.</summary>
     public string Root => _root.Value;
@@ -34,7 +34,8 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
     /// <summary>
     /// Where this process holds the files, byte for byte as published; null where nothing was published under the digest.
     /// </summary>
-    public async Task<string?> Unpacked(NetAutomationDb db, string digest, CancellationToken cancel)
+    /// <param name="forAll">Every user of the host may read them: sandboxes run as others than this process does.</param>
+    public async Task<string?> Unpacked(NetAutomationDb db, string digest, CancellationToken cancel, bool forAll = false)
     {
         if (_unpacked.TryGetValue(digest, out var known))
         {
@@ -47,6 +48,11 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
             return null;
         }
 
+        if (forAll)
+        {
+            Open(target);
+        }
+
         return _unpacked[digest] = target;
     }
 
@@ -55,6 +61,26 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
         if (options.Value.ContentDirectory is null && _root.IsValueCreated)
         {
             Directory.Delete(_root.Value, recursive: true);
+        }
+    }
+
+    /// <summary>Others may pass through, but not list it.</summary>
+    private static string Passable(DirectoryInfo directory)
+    {
+        directory.UnixFileMode = (UnixFileMode)0b111_001_001;
+        return directory.FullName;
+    }
+
+    private static void Open(string folder)
+    {
+        foreach (var entry in new DirectoryInfo(folder).EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+            .Prepend(new DirectoryInfo(folder)))
+        {
+            var needed = entry.UnixFileMode | (entry is DirectoryInfo ? (UnixFileMode)0b101_101_101 : (UnixFileMode)0b100_100_100);
+            if (entry.UnixFileMode != needed)
+            {
+                entry.UnixFileMode = needed;
+            }
         }
     }
 
@@ -72,6 +98,7 @@ internal sealed class PublishedFiles(IOptions<ContentOptions> options) : IDispos
         }
 
         var building = Path.Combine(Root, $".{Guid.NewGuid():n}");
+        Directory.CreateDirectory(building, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         foreach (var file in files)
         {
             var path = Path.Combine(building, file.Path);

@@ -17,7 +17,7 @@ internal static class ExecutionModule
     {
         var services = builder.Services;
         services.AddOptions<ExecutionOptions>().BindConfiguration(ExecutionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        services.AddSingleton<ISandboxLauncher, BubblewrapLauncher>().AddSingleton<TestTurns>();
+        services.AddSingleton<SandboxUsers>().AddSingleton<ISandboxLauncher, BubblewrapLauncher>().AddSingleton<TestTurns>();
         services.AddScoped<DeviceTester>().AddScoped<DeviceTestQueue>();
         services.AddSingleton(provider => Engine(provider.GetRequiredService<IOptions<ExecutionOptions>>().Value.AnsibleDirectory));
     }

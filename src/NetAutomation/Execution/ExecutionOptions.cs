@@ -63,7 +63,8 @@ internal sealed class ExecutionOptions
     public int DrainSeconds { get; set; } = 60;
 
     /// <summary>
-    /// The user and group id of sandboxes when the service itself is root; otherwise sandboxes run as the service's user.
+    /// The id of the user who starts sandboxes when the service itself is root; otherwise that is the service's user. Sandboxes have ids of
+    /// the range that /etc/subuid gives this user, or its own.
     /// </summary>
     [Range(1, int.MaxValue)]
     public int? SandboxUid { get; set; }

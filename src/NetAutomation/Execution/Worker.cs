@@ -14,9 +14,8 @@ namespace NetAutomation.Execution;
 /// to start where nothing can be isolated.
 /// </summary>
 internal sealed partial class Worker(
-    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, RunSignals signals, RunMetrics metrics,
-    IOptions<ExecutionOptions> options,
-    TimeProvider clock, ILogger<Worker> log) : BackgroundService
+    Journals journals, RunExecution execution, PlatformCatalog platforms, ISandboxLauncher launcher, SandboxUsers users, RunSignals signals,
+    RunMetrics metrics, IOptions<ExecutionOptions> options, TimeProvider clock, ILogger<Worker> log) : BackgroundService
 {
     private static readonly TimeSpan _poll = TimeSpan.FromMilliseconds(500);
     private readonly string _name = $"{Environment.MachineName}-{Guid.CreateVersion7():n}";
@@ -26,13 +25,14 @@ internal sealed partial class Worker(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (await SandboxProbe.Check(options.Value, cancellationToken) is { Count: > 0 } faults)
+        if (await SandboxProbe.Check(options.Value, users, cancellationToken) is { Count: > 0 } faults)
         {
             throw new InvalidOperationException($"This worker cannot isolate runs: {string.Join(" ", faults)}");
         }
 
         var groups = ControlGroups.Own;
         Log.Bounded(log, string.Join(", ", groups.Controllers), groups.Missing() is { } missing ? $"; not bounded: {missing}" : "");
+        Log.Users(log, users.Ids);
         await base.StartAsync(cancellationToken);
     }
 
@@ -122,6 +122,9 @@ internal sealed partial class Worker(
 
         [LoggerMessage(812, LogLevel.Information, "Each sandbox is bounded by itself in: {Bounded}{Missing}")]
         public static partial void Bounded(ILogger logger, string bounded, string missing);
+
+        [LoggerMessage(815, LogLevel.Information, "User ids of sandboxes: {Ids}")]
+        public static partial void Users(ILogger logger, string ids);
 
         [LoggerMessage(808, LogLevel.Information, "The worker stops: {Runs} runs may go on for {Seconds} s")]
         public static partial void Draining(ILogger logger, int runs, int seconds);

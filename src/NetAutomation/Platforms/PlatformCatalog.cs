@@ -64,5 +64,6 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     }
 
     /// <summary>Where this process holds the platform's files; null where this digest was never published.</summary>
-    public Task<string?> Directory(NetAutomationDb db, string digest, CancellationToken cancel) => files.Unpacked(db, digest, cancel);
+    public Task<string?> Directory(NetAutomationDb db, string digest, CancellationToken cancel) =>
+        files.Unpacked(db, digest, cancel, forAll: true);
 }

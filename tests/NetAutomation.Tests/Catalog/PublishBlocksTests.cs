@@ -155,6 +155,27 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
         ContentFolder.Read(second.Directory).Digest.ShouldBe(second.Digest);
     }
 
+    [Fact]
+    public async Task Unpacked_files_are_closed_to_other_users_until_they_are_asked_for_all()
+    {
+        Write("1.0.0", "0.10");
+        await Publish();
+        using var files = new PublishedFiles(Options.Create(new ContentOptions()));
+        using var again = new PublishedFiles(Options.Create(new ContentOptions { ContentDirectory = files.Root }));
+        await using var db = App();
+        var block = (await new BlockCatalog(files).Find(db, "demo", "1.0.0")).Value;
+        (Others(files.Root), Others(block.Directory)).ShouldBe((UnixFileMode.OtherExecute, UnixFileMode.None));
+
+        await again.Unpacked(db, block.Digest, TestContext.Current.CancellationToken, forAll: true);
+
+        var open = UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        (Others(block.Directory), Others($"{block.Directory}/platforms")).ShouldBe((open, open));
+        Others($"{block.Directory}/platforms/frr.yml").ShouldBe(UnixFileMode.OtherRead);
+        Others(files.Root).ShouldBe(UnixFileMode.OtherExecute);
+
+        static UnixFileMode Others(string path) => File.GetUnixFileMode(path) & (UnixFileMode)0b111;
+    }
+
     private async Task<string> Find(string? version, int? major = null, string slug = "demo")
     {
         using var files = new PublishedFiles(Options.Create(new ContentOptions()));

@@ -26,7 +26,7 @@ public sealed class AnsibleCorpusTests(PostgresServer postgres, SandboxFixture s
     [Fact]
     public async Task A_hostile_text_runs_nowhere()
     {
-        Assert.SkipUnless(await SandboxProbe.Check(sandbox.Options) is [], "needs namespaces");
+        Assert.SkipUnless(await SandboxProbe.Check(sandbox.Options, sandbox.Users) is [], "needs namespaces");
         var corpus = new Corpus("ansible");
         var count = Corpus.Of(500, 60);
         var texts = Enumerable.Range(0, count).Select(input => new HostileTexts(Corpus.Dice(input)).Next()).ToList();

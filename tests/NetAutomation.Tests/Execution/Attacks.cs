@@ -44,7 +44,7 @@ internal sealed class Attacks(SandboxFixture fixture)
 
     public async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 }

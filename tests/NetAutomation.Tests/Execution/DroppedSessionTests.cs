@@ -18,7 +18,7 @@ public class DroppedSessionTests(SandboxFixture fixture) : IClassFixture<Sandbox
     [InlineData("static-routes", """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"192.0.2.1"}]}""", "write memory")]
     public async Task A_session_that_ends_during_a_command_is_no_answer_to_it(string block, string input, string command)
     {
-        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, CancellationToken.None) is [], "needs namespaces");
+        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, fixture.Users, CancellationToken.None) is [], "needs namespaces");
         var state = Directory.CreateTempSubdirectory("na-drop").FullName;
         await File.WriteAllTextAsync(
             Path.Combine(state, "login.json"), JsonSerializer.Serialize(new { username = "netops", password = "sample-secret" }));

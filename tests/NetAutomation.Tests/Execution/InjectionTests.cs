@@ -124,7 +124,7 @@ public sealed class InjectionTests(SandboxFixture fixture) : IClassFixture<Sandb
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 }

@@ -15,7 +15,7 @@ public sealed class ManyDevicesTests(SandboxFixture fixture) : IClassFixture<San
     [Fact]
     public async Task Every_device_gets_its_outcome_and_a_slow_one_holds_up_no_other()
     {
-        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, CancellationToken.None) is [], "needs namespaces");
+        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, fixture.Users, CancellationToken.None) is [], "needs namespaces");
         var folder = Directory.CreateTempSubdirectory("na-many");
         try
         {

@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using NetAutomation.Execution;
 using NetAutomation.Execution.Sandbox;
 
@@ -26,14 +29,17 @@ public class SandboxFixture : IAsyncDisposable
             AnsibleDirectory = Path.Combine(_root, "ansible"),
             WorkDirectory = Path.Combine(_root, "w"),
             Warm = warm,
-            SandboxUid = Environment.IsPrivilegedProcess ? 64123 : null,
+            SandboxUid = Environment.IsPrivilegedProcess ? Starter() : null,
             // deploy/sandbox/record puts a program around it.
             Bubblewrap = Environment.GetEnvironmentVariable("NETAUTOMATION_TEST_BUBBLEWRAP") ?? new ExecutionOptions().Bubblewrap,
         };
-        Launcher = new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(Options), TimeProvider.System);
+        Users = UsersOf(Options);
+        Launcher = Launch(Options, Users);
     }
 
     internal ExecutionOptions Options { get; }
+
+    internal SandboxUsers Users { get; }
 
     internal ISandboxLauncher Launcher { get; }
 
@@ -77,6 +83,17 @@ public class SandboxFixture : IAsyncDisposable
         File.SetUnixFileMode(Path.Combine(directory, name), (UnixFileMode)0b110_100_100);
     }
 
+    /// <param name="ranges">The directory of other files subuid and subgid than the host's.</param>
+    internal SandboxUsers UsersOf(ExecutionOptions options, string ranges = "/etc", ILogger? log = null)
+    {
+        Directory.CreateDirectory(Content);
+        return new SandboxUsers(options, Content, log ?? NullLogger.Instance, ranges);
+    }
+
+    internal static BubblewrapLauncher Launch(
+        ExecutionOptions options, SandboxUsers users, ILogger<BubblewrapLauncher>? log = null) => new(
+        Microsoft.Extensions.Options.Options.Create(options), users, TimeProvider.System, log ?? NullLogger<BubblewrapLauncher>.Instance);
+
     internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)
     {
         var events = new List<SandboxEvent>();
@@ -94,6 +111,11 @@ public class SandboxFixture : IAsyncDisposable
         Directory.Delete(_root, recursive: true);
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>The services' user of this host, who may have ids for sandboxes; any user without it.</summary>
+    private static int Starter() => File.ReadLines("/etc/passwd").Select(line => line.Split(':'))
+        .Where(user => user[0] == (Environment.GetEnvironmentVariable("NETAUTOMATION_PG_USER") ?? "netautomation"))
+        .Select(user => int.Parse(user[2], CultureInfo.InvariantCulture)).FirstOrDefault(64123);
 
     private static void Copy(string from, string to)
     {

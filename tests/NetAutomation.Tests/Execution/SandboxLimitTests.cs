@@ -94,7 +94,8 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
             terminal = False
         print(json.dumps({"writable": writable, "terminal": terminal, "limits": [
             resource.getrlimit(each) for each in
-            (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)]}))
+            (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE,
+             resource.RLIMIT_SIGPENDING)]}))
         """;
 
     private readonly string _id = "run_" + Guid.NewGuid().ToString("N")[..12];
@@ -117,7 +118,7 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
         var limits = seen.GetProperty("limits").Deserialize<long[][]>()!;
         limits.ShouldAllBe(limit => limit[0] == limit[1]);
         limits[0][0].ShouldBeInRange(SandboxLimits.ProcessesFor(1), SandboxLimits.ProcessesFor(fixture.Options.DevicesAtOnce) + 16);
-        limits.Skip(1).Select(limit => limit[0]).ShouldBe([SandboxLimits.Descriptors, SandboxLimits.File, 0]);
+        limits.Skip(1).Select(limit => limit[0]).ShouldBe([SandboxLimits.Descriptors, SandboxLimits.File, 0, SandboxLimits.Signals]);
     }
 
     [Theory]
@@ -250,19 +251,21 @@ public sealed class SandboxLimitTests(SandboxFixture fixture) : IClassFixture<Sa
 
     private SandboxRun Start(string id, string block, string what, Dial dial) => fixture.Launcher.Start(Job(id, block, what), dial);
 
-    private BubblewrapLauncher Launcher(string bubblewrap, string workDirectory) => new(
-        Microsoft.Extensions.Options.Options.Create(new ExecutionOptions
+    private BubblewrapLauncher Launcher(string bubblewrap, string workDirectory)
+    {
+        var options = new ExecutionOptions
         {
             AnsibleDirectory = fixture.Options.AnsibleDirectory,
             WorkDirectory = workDirectory,
             Bubblewrap = bubblewrap,
             SandboxUid = fixture.Options.SandboxUid,
-        }),
-        TimeProvider.System);
+        };
+        return SandboxFixture.Launch(options, fixture.UsersOf(options));
+    }
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NetAutomation.Execution;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Support;
@@ -333,13 +334,14 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
         await File.WriteAllTextAsync(refusing, "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n");
         File.SetUnixFileMode(refusing, (UnixFileMode)0b111_101_101);
 
-        var faults = await SandboxProbe.Check(new()
+        var options = new ExecutionOptions
         {
             AnsibleDirectory = fixture.Options.AnsibleDirectory,
             WorkDirectory = fixture.Options.WorkDirectory,
             SandboxUid = fixture.Options.SandboxUid,
             Bubblewrap = refusing,
-        });
+        };
+        var faults = await SandboxProbe.Check(options, fixture.UsersOf(options));
 
         Assert.SkipWhen(faults.Any(fault => fault.Contains("is missing", StringComparison.Ordinal)), "programs are missing");
         faults.ShouldHaveSingleItem().ShouldContain("kernel.unprivileged_userns_clone");
@@ -371,7 +373,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
 
     private async Task SkipUnlessPossible()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
     }
 

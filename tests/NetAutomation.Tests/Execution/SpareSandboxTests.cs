@@ -14,14 +14,13 @@ public sealed class SpareSandboxTests(SandboxFixture fixture) : IClassFixture<Sa
     [Fact]
     public async Task Jobs_take_sandboxes_that_have_only_just_been_begun()
     {
-        var faults = await SandboxProbe.Check(fixture.Options);
+        var faults = await SandboxProbe.Check(fixture.Options, fixture.Users);
         Assert.SkipWhen(faults.Count > 0, string.Join(' ', faults));
         var block = fixture.Block("""
             - ansible.builtin.set_fact: { block_result: done }
 
             """);
-        await using var launcher =
-            new BubblewrapLauncher(Microsoft.Extensions.Options.Options.Create(fixture.Options), TimeProvider.System);
+        await using var launcher = SandboxFixture.Launch(fixture.Options, fixture.Users);
         launcher.KeepReady([.. fixture.Platforms.Values]);
         var (taken, runs) = (new HashSet<string>(), new List<Task<(SandboxResult Result, List<SandboxEvent> Events)>>());
         using var limit = new CancellationTokenSource(Eventually.Limit);

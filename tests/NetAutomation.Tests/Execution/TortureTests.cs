@@ -18,7 +18,7 @@ public class TortureTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     [Fact]
     public async Task Backups_of_it_are_its_own_bytes_or_fail()
     {
-        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, CancellationToken.None) is [], "needs namespaces");
+        Assert.SkipUnless(await SandboxProbe.Check(fixture.Options, fixture.Users, CancellationToken.None) is [], "needs namespaces");
         var state = Directory.CreateTempSubdirectory("na-torture").FullName;
         await File.WriteAllTextAsync(
             Path.Combine(state, "login.json"), JsonSerializer.Serialize(new { username = "netops", password = "sample-secret" }));

@@ -9,7 +9,6 @@ internal static class BubblewrapCommand
 {
     /// <summary>The directory of the platforms inside the sandbox.</summary>
     private const string Content = "/run/content";
-    private const int InnerUid = 1000;
 
     // The shell enters the sandbox's control groups, opens the descriptors bubblewrap wants and stays its parent: "die with parent"
     // follows the thread that forked, and a thread of the runtime's pool may end at any time. The pipes of the job and of the events go
@@ -35,12 +34,12 @@ internal static class BubblewrapCommand
         string[] arguments =
         [
             "-c", Shell, "sandbox", filterPath, place.InfoPath, .. place.Group.Doors, "--",
-            .. RunAs(options.SandboxUid),
+            .. place.User.Command,
             "choom", "-n", "500", "--",
             "prlimit", $"--nofile={SandboxLimits.Descriptors}", "--core=0", $"--fsize={SandboxLimits.File}", "--cpu=7200",
             "--memlock=65536", "--msgqueue=0", "--",
             options.Bubblewrap,
-            "--unshare-user", "--uid", Number(InnerUid), "--gid", Number(InnerUid),
+            "--unshare-user", "--uid", Number(SandboxUser.Inside), "--gid", Number(SandboxUser.Inside),
             "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
             "--hostname", "run", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--seccomp", "9", "--info-fd",
             "8",
@@ -58,8 +57,9 @@ internal static class BubblewrapCommand
             .. platforms.SelectMany(folder => new[] { "--ro-bind", folder, Inside(folder) }),
             .. Environment(),
             "--chdir", "/home/run", "--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/", "--",
-            // Counted for the user namespace by itself, since it is set inside. The group's own limit is met first, and can tell so.
-            "/usr/bin/prlimit", $"--nproc={SandboxLimits.ProcessesFor(devices) + 16}", "--",
+            // Counted for the user namespace by itself, since it is set inside; outside they are counted for the service, too. The group's
+            // own limit is met first, and can tell so.
+            "/usr/bin/prlimit", $"--nproc={SandboxLimits.ProcessesFor(devices) + 16}", $"--sigpending={SandboxLimits.Signals}", "--",
             .. program,
         ];
         var start = new ProcessStartInfo("/bin/sh", arguments)
@@ -80,9 +80,6 @@ internal static class BubblewrapCommand
     private static string[] NoTerminals() => [.. Memory("/dev/pts", 4096), "--remount-ro", "/dev/pts"];
 
     private static string[] Memory(string path, int size) => ["--size", Number(size), "--tmpfs", path];
-
-    private static string[] RunAs(int? uid) =>
-        uid is { } id ? ["setpriv", "--reuid", Number(id), "--regid", Number(id), "--clear-groups", "--"] : [];
 
     private static string[] Etc(ExecutionOptions options, string name) =>
         ["--ro-bind", Path.Combine(options.AnsibleDirectory, "sandbox", name), "/etc/" + name];

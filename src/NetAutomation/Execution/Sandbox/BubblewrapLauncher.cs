@@ -8,7 +8,9 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>Runs each job in namespaces of its own, made by bubblewrap.</summary>
-internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, TimeProvider clock) : ISandboxLauncher, IAsyncDisposable
+internal sealed partial class BubblewrapLauncher(
+    IOptions<ExecutionOptions> options, SandboxUsers users, TimeProvider clock, ILogger<BubblewrapLauncher> log)
+    : ISandboxLauncher, IAsyncDisposable
 {
     private const int MessageLimit = 2 * 1024;
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(10);
@@ -58,8 +60,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             made = Take(job.Id, platforms) ?? Make(job.Id, platforms, job.Devices.Count);
             // A spare was made for as many as there may be.
             made.Place.Group.Limit(job.Devices.Count);
-            link = new SandboxLink(made.Place.SocketPath, job.Devices, dial, clock);
-            link.Listen();
+            link = Link(made.Place, job.Devices, dial);
         }
         catch (Exception fault) when (IsOwn(fault))
         {
@@ -92,9 +93,8 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
     private async Task<IReadOnlyList<ProbeResult>> ProbeIn(
         IReadOnlyList<SandboxDevice> devices, Dial dial, TimeSpan timeout, CancellationToken cancel)
     {
-        using var place = new SandboxPlace(_options, "probe-" + Guid.CreateVersion7().ToString("N"), devices.Count);
-        await using var link = new SandboxLink(place.SocketPath, devices, dial, clock);
-        link.Listen();
+        using var place = new SandboxPlace(_options, users.Take(), "probe-" + Guid.CreateVersion7().ToString("N"), devices.Count);
+        await using var link = Link(place, devices, dial);
         var start = BubblewrapCommand.Build(_options, Filter(), place, platforms: [], devices.Count, BubblewrapCommand.Init(_options));
         await using var process = SandboxProcess.Start(start, place.InfoPath, clock);
         await process.Give(Line(new
@@ -154,7 +154,7 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
 
     private Spare Make(string id, IReadOnlyList<string> platforms, int devices)
     {
-        var place = new SandboxPlace(_options, id, devices);
+        var place = new SandboxPlace(_options, users.Take(), id, devices);
         try
         {
             var program = _options.Warm ? BubblewrapCommand.Warm(_options, platforms) : BubblewrapCommand.Init(_options);
@@ -166,6 +166,16 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
             place.Dispose();
             throw;
         }
+    }
+
+    private SandboxLink Link(SandboxPlace place, IReadOnlyList<SandboxDevice> devices, Dial dial)
+    {
+        var link = new SandboxLink(place.SocketPath, place.User.Id, devices, dial, clock)
+        {
+            Stranger = user => Log.Stranger(log, place.SocketPath, user, place.User.Id),
+        };
+        link.Listen();
+        return link;
     }
 
     private async Task MakeSpares()
@@ -260,6 +270,12 @@ internal sealed class BubblewrapLauncher(IOptions<ExecutionOptions> options, Tim
         {
             throw new ArgumentException("A device without a pinned host key cannot be part of a run.", nameof(job));
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(814, LogLevel.Warning, "User {Stranger} of this host has tried to use {Link}, which is for {User} alone")]
+        public static partial void Stranger(ILogger logger, string link, uint stranger, uint user);
     }
 
     /// <summary>A sandbox that waits for its job.</summary>

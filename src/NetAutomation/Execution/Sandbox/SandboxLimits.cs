@@ -9,6 +9,9 @@ internal static class SandboxLimits
     /// <summary>Of each file, in a directory or in memory.</summary>
     public const int File = 128 << 20;
 
+    /// <summary>That wait until they are taken.</summary>
+    public const int Signals = 1024;
+
     public const int Temporary = 128 << 20;
 
     public const int Home = 64 << 20;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 using NetAutomation.Tunnel;
 
@@ -8,14 +9,16 @@ namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
 /// The only way out of a sandbox: one unix socket. A program inside sends <c>address port\n</c>, and if that is one of the
-/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed. <c>address port key\n</c> is for a look at the
-/// device's host key, before anything of the block has begun. No connection beyond <see cref="MostConnections"/> is accepted: what a
-/// sandbox opens besides waits in the kernel, on descriptors of the sandbox alone.
+/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed, and so is what another user than the sandbox's opens.
+/// <c>address port key\n</c> is for a look at the device's host key, before anything of the block has begun. No connection beyond
+/// <see cref="MostConnections"/> is accepted: what a sandbox opens besides waits in the kernel, on descriptors of the sandbox alone.
 /// </summary>
 internal sealed class SandboxLink : IAsyncDisposable
 {
     public const int Port = 2222;
     private const int StreamsPerDevice = 4;
+    private const int SocketLevel = 1;
+    private const int PeerCredentials = 17;
 
     // For those that have not yet said which device they want, or are to be told that it has its streams.
     private const int Waiting = 8;
@@ -23,6 +26,7 @@ internal sealed class SandboxLink : IAsyncDisposable
     private static readonly TimeSpan _dialTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(200);
     private readonly string _socketPath;
+    private readonly uint _user;
     private readonly Dial _dial;
     private readonly TimeProvider _clock;
     private readonly Dictionary<string, Entry> _byName;
@@ -33,9 +37,12 @@ internal sealed class SandboxLink : IAsyncDisposable
     private readonly SemaphoreSlim _free;
     private Task _accepting = Task.CompletedTask;
     private long _lastByte;
+    private bool _strange;
 
-    public SandboxLink(string socketPath, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider clock)
+    /// <param name="user">The sandbox's, as this process sees it.</param>
+    public SandboxLink(string socketPath, uint user, IEnumerable<SandboxDevice> devices, Dial dial, TimeProvider clock)
     {
+        _user = user;
         (_socketPath, _dial, _clock, _lastByte) = (socketPath, dial, clock, clock.GetTimestamp());
         _byName = devices.Select((device, index) => new Entry(device.Name, Address(index)))
             .ToDictionary(entry => entry.Name, StringComparer.Ordinal);
@@ -46,6 +53,9 @@ internal sealed class SandboxLink : IAsyncDisposable
 
     /// <summary>Connections that are accepted at the same time, each a descriptor of this process.</summary>
     public int MostConnections { get; }
+
+    /// <summary>Is told the first user beside the sandbox's who connects.</summary>
+    public Action<uint>? Stranger { get; init; }
 
     public TimeSpan Quiet => _clock.GetElapsedTime(Interlocked.Read(ref _lastByte));
 
@@ -67,7 +77,7 @@ internal sealed class SandboxLink : IAsyncDisposable
     public void Listen()
     {
         _listener.Bind(new UnixDomainSocketEndPoint(_socketPath));
-        // Its directory belongs to the sandbox's user alone.
+        // The sandbox is another user. Who connects is asked.
         File.SetUnixFileMode(_socketPath, (UnixFileMode)0b110_110_110);
         // A program that finds the queue full is refused: there must be room for all that may be accepted.
         _listener.Listen(MostConnections);
@@ -94,6 +104,13 @@ internal sealed class SandboxLink : IAsyncDisposable
             try
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
+                if (!IsOwn(socket))
+                {
+                    socket.Dispose();
+                    _free.Release();
+                    continue;
+                }
+
                 var stream = Task.Run(() => Serve(socket), CancellationToken.None);
                 _streams.TryAdd(stream, 0);
                 _ = stream.ContinueWith(
@@ -107,6 +124,21 @@ internal sealed class SandboxLink : IAsyncDisposable
                 await Task.Delay(_pause, _clock, _closed.Token);
             }
         }
+    }
+
+    /// <summary>Whether the sandbox has made this connection: the kernel says which user did (unix(7)).</summary>
+    private bool IsOwn(Socket socket)
+    {
+        Span<byte> credentials = stackalloc byte[3 * sizeof(int)];
+        socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);
+        var user = MemoryMarshal.Cast<byte, uint>(credentials)[1];
+        if (user != _user && !_strange)
+        {
+            _strange = true;
+            Stranger?.Invoke(user);
+        }
+
+        return user == _user;
     }
 
     private async Task Serve(Socket socket)

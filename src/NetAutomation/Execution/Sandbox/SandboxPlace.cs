@@ -1,33 +1,38 @@
-using System.ComponentModel;
-using System.Runtime.InteropServices;
-
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
-/// What one live sandbox has of the host: its control groups, and a directory with the link's socket and its first pid, nothing secret.
+/// What one live sandbox has of the host: its user, its control groups, and a directory with the link's socket and its first pid, nothing
+/// secret.
 /// </summary>
 internal sealed class SandboxPlace : IDisposable
 {
+    // The sandbox's user passes through to the socket. Nobody lists what is there.
+    private const UnixFileMode Passable = (UnixFileMode)0b111_001_001;
     private readonly string _directory;
     private string? _name;
 
+    /// <param name="user">Belongs to the place from now on.</param>
     /// <param name="devices">For the limits of the groups.</param>
     /// <exception cref="IOException">The host has no room.</exception>
-    public SandboxPlace(ExecutionOptions options, string id, int devices)
+    public SandboxPlace(ExecutionOptions options, SandboxUser user, string id, int devices)
     {
-        _directory = Path.Combine(options.WorkDirectory, id);
-        Prepare(options.WorkDirectory, (UnixFileMode)0b111_001_001);
-        Delete(_directory);
-        Prepare(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Directory.CreateDirectory(LinkDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (options.SandboxUid is { } uid)
+        (User, _directory) = (user, Path.Combine(options.WorkDirectory, id));
+        try
         {
-            Give(_directory, uid);
-            Give(LinkDirectory, uid);
+            Prepare(options.WorkDirectory);
+            Delete(_directory);
+            Prepare(_directory);
+            Prepare(LinkDirectory);
+            Group = ControlGroups.Own.Make(options, devices);
         }
-
-        Group = ControlGroups.Own.Make(options, devices);
+        catch
+        {
+            user.Dispose();
+            throw;
+        }
     }
+
+    public SandboxUser User { get; }
 
     public SandboxGroup Group { get; }
 
@@ -55,6 +60,7 @@ internal sealed class SandboxPlace : IDisposable
 
         Delete(_directory);
         Group.Dispose();
+        User.Dispose();
     }
 
     // A directory left by a killed worker is dead: its sandbox went with the worker's end of the pipes.
@@ -70,25 +76,13 @@ internal sealed class SandboxPlace : IDisposable
         }
     }
 
-    private static void Prepare(string path, UnixFileMode mode)
+    private static void Prepare(string path)
     {
         if (!Directory.Exists(path))
         {
-            Directory.CreateDirectory(path, mode);
+            Directory.CreateDirectory(path, Passable);
             // The process's umask may have taken bits away.
-            File.SetUnixFileMode(path, mode);
+            File.SetUnixFileMode(path, Passable);
         }
     }
-
-    private static void Give(string path, int uid)
-    {
-        if (Chown(path, uid, uid) != 0)
-        {
-            throw new IOException($"Cannot give {path} to the sandbox's user.", new Win32Exception(Marshal.GetLastPInvokeError()));
-        }
-    }
-
-    [DllImport("libc", EntryPoint = "chown", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Chown([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int owner, int group);
 }

@@ -12,7 +12,8 @@ internal static class SandboxProbe
     private static readonly Version _kernel = new(5, 14);
 
     /// <summary>The faults, in words an administrator can act on; empty if a sandbox could be made.</summary>
-    public static async Task<IReadOnlyList<string>> Check(ExecutionOptions options, CancellationToken cancel = default)
+    public static async Task<IReadOnlyList<string>> Check(
+        ExecutionOptions options, SandboxUsers users, CancellationToken cancel = default)
     {
         var faults = new List<string>();
         if (!OperatingSystem.IsLinux())
@@ -49,11 +50,11 @@ internal static class SandboxProbe
 
         try
         {
-            using var place = new SandboxPlace(options, "check-" + Guid.CreateVersion7().ToString("N"), devices: 1);
+            using var place = new SandboxPlace(options, users.Take(), "check-" + Guid.CreateVersion7().ToString("N"), devices: 1);
             var start =
                 BubblewrapCommand.Build(
                     options, WriteFilter(options), place, platforms: [], devices: 1, [options.Python, "-I", "-c", Imports]);
-            var (code, error) = await Run(start, cancel);
+            var (code, error) = await Task.Run(() => Run(start), cancel);
             if (code != 0)
             {
                 faults.Add(Explain(error));
@@ -65,6 +66,16 @@ internal static class SandboxProbe
         }
 
         return faults;
+    }
+
+    /// <summary>Executes a sandbox's command, which needs no input and says little.</summary>
+    public static (int Code, string Error) Run(ProcessStartInfo start)
+    {
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, error.Trim());
     }
 
     /// <summary>Writes the system-call filter into the work directory and returns its path.</summary>
@@ -90,17 +101,6 @@ internal static class SandboxProbe
         // Replaced in one step: another worker may be reading it.
         File.Move(fresh, path, overwrite: true);
         return path;
-    }
-
-    private static async Task<(int Code, string Error)> Run(ProcessStartInfo start, CancellationToken cancel)
-    {
-        using var process = Process.Start(start)!;
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync(cancel);
-        var error = await process.StandardError.ReadToEndAsync(cancel);
-        await output;
-        await process.WaitForExitAsync(cancel);
-        return (process.ExitCode, error.Trim());
     }
 
     private static string Explain(string error)
