@@ -70,6 +70,7 @@ internal sealed partial class RequestFaults(
         RateLimitedException limited => limited.Refusal,
         _ when StatementLimit.Ended(exception) => Ended(context),
         NoConnectionException => rates.NoConnection(),
+        TransactionTooLongException late => new Problem(Problems.Unavailable, late.Message) { RetryAfter = StatementLimit.App },
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
