@@ -26,7 +26,7 @@ internal static class InventoryModule
         services.AddScoped<ImportDevices>();
         services.AddSingleton(ExportPart.Of("site", (from, page, cancel) => ReadSites.List(page, from.Db, cancel)));
         services.AddSingleton(ExportPart.Of("credential", (from, page, cancel) => ReadCredentials.List(page, from.Db, cancel)));
-        services.AddSingleton(ExportPart.Of("device", (from, page, cancel) => ReadDevices.List(new DeviceFilter(), page, from.Db, cancel)));
+        services.AddSingleton(ExportPart.Of("device", (from, page, cancel) => DeviceResource.Rows.List(page, from.Db, cancel)));
         services.Configure<OpenApiOptions>("v1", options => options.AddSchemaTransformer((schema, context, _) =>
         {
             if (context.JsonTypeInfo.Type == typeof(Secret))

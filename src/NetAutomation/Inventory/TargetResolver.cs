@@ -4,6 +4,7 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Inventory;
 
@@ -14,12 +15,13 @@ internal static class TargetResolver
     private const int Shown = 20;
 
     /// <summary>The devices in name order, or the refusal with pointers below <c>/targets</c>. A disabled device is refused.</summary>
-    public static Task<Outcome<TargetDevice[]>> Resolve(NetAutomationDb db, Targets targets, CancellationToken cancel = default) =>
-        Resolve(db, targets, disabledToo: false, cancel);
+    public static Task<Outcome<TargetDevice[]>> Resolve(
+        NetAutomationDb db, Evaluations evaluations, Targets targets, CancellationToken cancel = default) =>
+        Resolve(db, evaluations, targets, disabledToo: false, cancel);
 
     /// <summary>The same, and disabled devices where they are wanted.</summary>
     public static async Task<Outcome<TargetDevice[]>> Resolve(
-        NetAutomationDb db, Targets targets, bool disabledToo, CancellationToken cancel)
+        NetAutomationDb db, Evaluations evaluations, Targets targets, bool disabledToo, CancellationToken cancel)
     {
         if ((targets.DeviceIds is null ? 0 : 1) + (targets.Selector is null ? 0 : 1) + (targets.All is null ? 0 : 1) != 1
             || targets.All == false)
@@ -41,7 +43,7 @@ internal static class TargetResolver
                 return problem;
             }
 
-            query = db.Set<Device>().FromSql(selector.Query()).AsNoTracking();
+            query = (await Select(db, selector, evaluations.Begin(cancel), cancel)).AsNoTracking();
         }
 
         var found = await query.OrderBy(device => device.Name).Select(_found).Take(Most + 1).ToListAsync(cancel);
@@ -64,12 +66,34 @@ internal static class TargetResolver
         NetAutomationDb db, IReadOnlyCollection<DeviceId> ids, CancellationToken cancel) =>
         await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found).ToListAsync(cancel);
 
+    /// <summary>What is wrong with a selector.</summary>
+    public static Problem? Refusal(string selector) => Selector.Read(selector, "/selector").Problem;
+
     /// <summary>Every device a selector selects now, none included.</summary>
-    public static async Task<Outcome<Guid[]>> Matching(NetAutomationDb db, string selector, CancellationToken cancel) =>
-        Selector.Read(selector, "/selector").Refused(out var problem, out var read)
-            ? problem
-            : (await db.Set<Device>().FromSql(read.Query()).AsNoTracking().Select(device => device.Id).ToListAsync(cancel))
-                .Select(id => id.Value).ToArray();
+    public static async Task<Guid[]> Matching(NetAutomationDb db, string selector, EvaluationBudget budget, CancellationToken cancel) =>
+        await Ids(await Select(db, Selector.Read(selector, "").Value, budget, cancel), cancel);
+
+    /// <summary>Those of some devices that a selector selects now.</summary>
+    /// <param name="budget">Null where the work has a bound of its own.</param>
+    public static async Task<Guid[]> Matching(
+        NetAutomationDb db, string selector, Guid[] among, EvaluationBudget? budget, CancellationToken cancel)
+    {
+        var read = Selector.Read(selector, "").Value;
+        read.Charge(budget, among.Length);
+        DeviceId[] ids = [.. among.Select(id => new DeviceId(id))];
+        return await Ids(db.Set<Device>().FromSql(read.Query()).Where(device => ids.Contains(device.Id)), cancel);
+    }
+
+    /// <summary>The devices a selector selects of all, which costs as much as there are devices.</summary>
+    public static async Task<IQueryable<Device>> Select(
+        NetAutomationDb db, Selector selector, EvaluationBudget budget, CancellationToken cancel)
+    {
+        selector.Charge(budget, await db.Set<Device>().CountAsync(cancel));
+        return db.Set<Device>().FromSql(selector.Query());
+    }
+
+    private static async Task<Guid[]> Ids(IQueryable<Device> devices, CancellationToken cancel) =>
+        [.. (await devices.AsNoTracking().Select(device => device.Id).ToListAsync(cancel)).Select(id => id.Value)];
 
     private static async Task<Outcome<TargetDevice[]>> ById(
         NetAutomationDb db, IReadOnlyList<DeviceId> ids, bool disabledToo, CancellationToken cancel)

@@ -11,6 +11,16 @@ internal static class DatabaseOutage
     public static bool Is(Exception fault) => fault is NpgsqlException { IsTransient: true }
         || (fault.InnerException is { } inner && Is(inner));
 
+    /// <summary>
+    /// The server is there, and gave up this statement for what others do: a lock was not to be had, or the statement took too long.
+    /// </summary>
+    public static bool IsContention(Exception fault) => fault is PostgresException
+        {
+            SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
+                or PostgresErrorCodes.QueryCanceled
+        }
+        || (fault.InnerException is { } inner && IsContention(inner));
+
     /// <summary>Tries until the database is available; the work must be harmless to repeat.</summary>
     public static async Task<T> Retry<T>(Func<Task<T>> work, TimeProvider clock, CancellationToken cancel)
     {

@@ -69,15 +69,15 @@ internal sealed class DeferredStatements
     {
         public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
             DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result,
-            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
+            CancellationToken cancellationToken = default) => Before(eventData, result, cancellationToken);
 
         public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
             DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
-            After(eventData, result, cancellationToken);
+            Before(eventData, result, cancellationToken);
 
         public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
             DbCommand command, CommandEventData eventData, InterceptionResult<object> result,
-            CancellationToken cancellationToken = default) => After(eventData, result, cancellationToken);
+            CancellationToken cancellationToken = default) => Before(eventData, result, cancellationToken);
 
         public ValueTask<InterceptionResult> TransactionCommittingAsync(
             DbTransaction transaction, TransactionEventData eventData, InterceptionResult result,
@@ -123,6 +123,12 @@ internal sealed class DeferredStatements
         {
             Db(eventData).AfterCommit.Clear();
             return Task.CompletedTask;
+        }
+
+        private static ValueTask<T> Before<T>(DbContextEventData eventData, T result, CancellationToken cancel)
+        {
+            Db(eventData).CheckTime();
+            return After(eventData, result, cancel);
         }
 
         private static async ValueTask<T> After<T>(DbContextEventData eventData, T result, CancellationToken cancel)

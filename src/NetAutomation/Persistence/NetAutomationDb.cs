@@ -11,6 +11,7 @@ internal class NetAutomationDb : DbContext
 {
     private TenantId? _tenant;
     private DatabaseBudget? _budget;
+    private TransactionTime? _time;
 
     public NetAutomationDb(DbContextOptions<NetAutomationDb> options)
         : base(options)
@@ -35,11 +36,13 @@ internal class NetAutomationDb : DbContext
     internal DeferredStatements Deferred { get; } = new();
 
     /// <summary>Begins a transaction that sees and writes rows of this tenant only (row-level security).</summary>
-    public async Task<IDbContextTransaction> Begin(TenantId tenant, CancellationToken cancel)
+    /// <param name="longest">No statement begins later than this after now.</param>
+    public async Task<IDbContextTransaction> Begin(TenantId tenant, CancellationToken cancel, TimeSpan? longest = null)
     {
         var transaction = await Database.BeginTransactionAsync(cancel);
         Deferred.Add(transaction, As(tenant));
         _tenant = tenant;
+        _time = longest is { } most ? new(most) : null;
         return transaction;
     }
 
@@ -118,6 +121,15 @@ internal class NetAutomationDb : DbContext
         {
             await budget.Take(cancel);
             _budget = budget;
+        }
+    }
+
+    /// <summary>Before each statement.</summary>
+    internal void CheckTime()
+    {
+        if (Database.CurrentTransaction is not null)
+        {
+            _time?.Check();
         }
     }
 
@@ -224,6 +236,7 @@ internal class NetAutomationDb : DbContext
     /// <param name="first">The number of commands before these statements.</param>
     private NpgsqlBatch Batch(out int first, TenantId? tenant, params ReadOnlySpan<FormattableString> statements)
     {
+        CheckTime();
         var transaction = Database.CurrentTransaction;
         var batch = ((NpgsqlConnection)Database.GetDbConnection()).CreateBatch();
         batch.Timeout = Database.GetCommandTimeout() ?? batch.Timeout;

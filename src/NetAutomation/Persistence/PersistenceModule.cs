@@ -21,6 +21,13 @@ internal sealed class DatabaseOptions
 
     /// <summary>The schema's owner; needed by the <c>migrate</c> verb only.</summary>
     public string Owner { get; set; } = "";
+
+    /// <summary>
+    /// The longest time of a customer's request in its transaction, in seconds: no statement begins after it. The feeds of all tenants wait
+    /// for the oldest transaction that writes.
+    /// </summary>
+    [Range(1, 600)]
+    public int TransactionSeconds { get; set; } = 30;
 }
 
 internal static class PersistenceModule

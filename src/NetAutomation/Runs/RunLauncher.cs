@@ -53,7 +53,7 @@ internal sealed class RunLauncher(
 
         var by = origin?.Schedule?.ToString() ?? caller.MemberId.ToString();
         Enqueue(caller, run, planned, body, origin, by);
-        await windows.Refresh(caller.Tenant, cancel);
+        await windows.Refresh(caller.Tenant, cancel, planned.Plan.Devices.Select(device => device.DeviceId));
         await audit.Append(
             caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
             new { planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count }, cancel);

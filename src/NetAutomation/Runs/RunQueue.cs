@@ -136,7 +136,10 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<OverdueRun>(
-            $"select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now() limit 100",
+            $"""
+            select tenant_id, id from runs.run where state in {RunStates.Queued} and attempt = 0 and start_by <= now()
+            order by row_number() over (partition by tenant_id order by start_by), start_by limit 100
+            """,
             cancel))
             .Select(row => (row.TenantId, row.Id))];
 

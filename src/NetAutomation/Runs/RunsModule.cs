@@ -67,7 +67,8 @@ internal static class RunsModule
             .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream")
                 .WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/log", RunLog.Handle).WithName("GetRunLog").Produces<string>(200, "text/plain")
-            .Produces<string>(206, "text/plain").WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable, Problems.EventsDropped));
+            .Produces<string>(206, "text/plain")
+                .WithMetadata(new OwnTransaction(), new Refuses(Web.Problems.RangeNotSatisfiable, Problems.EventsDropped));
         group.MapGet("/runs/{id}/events", FollowRun.Handle).WithName("FollowRun").WithMetadata(new OwnTransaction())
             .Produces<RunEventPage>(200, "application/json", "text/event-stream").Produces(204)
                 .WithMetadata(new Refuses(Problems.EventsDropped));

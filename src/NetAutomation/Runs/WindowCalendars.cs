@@ -1,5 +1,6 @@
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Follow;
 using NetAutomation.Web.Calendar;
 using NetAutomation.Web.Evaluation;
 
@@ -11,6 +12,9 @@ internal sealed partial class WindowCalendars(
 {
     // Intervals are written again when this part of the time for which they are known has passed.
     private const int Parts = 14;
+
+    // Of a tenant with the longest labels and as many windows as it may have, some tenths of a second.
+    private const int AtOnce = 200;
     private static readonly TimeSpan _ahead = TimeSpan.FromDays(14);
     private static readonly TimeSpan _putAside = TimeSpan.FromHours(1);
 
@@ -24,13 +28,14 @@ internal sealed partial class WindowCalendars(
             from runs.window_interval where tenant_id = {tenant.Value} group by window_id
             """,
             cancel)).ToDictionary(each => each.WindowId);
-        foreach (var row in await Read(tenant, null, cancel))
+        var rows = await Read(tenant, cancel);
+        var selected = rows.Exists(row => row.Selector is not null) ? await Selected(tenant, rows, devices, cancel) : [];
+        foreach (var row in rows)
         {
-            var selected = row.Selector is null
-                ? null : (await TargetResolver.Matching(db, row.Selector, cancel)).Value.Select(id => new DeviceId(id)).ToHashSet();
             windows.Add(
                 new MaintenanceWindow(
-                    new WindowId(row.Id), row.Name, row.Kind == "deny", row.Starts, TimeSpan.FromMinutes(row.Minutes), selected,
+                    new WindowId(row.Id), row.Name, row.Kind == "deny", row.Starts, TimeSpan.FromMinutes(row.Minutes),
+                    row.Selector is null ? null : selected.GetValueOrDefault(row.Id) ?? [],
                     new(known.GetValueOrDefault(row.Id)?.Intervals ?? [], row.KnownUntil)));
         }
 
@@ -38,20 +43,23 @@ internal sealed partial class WindowCalendars(
     }
 
     /// <summary>
-    /// Brings up to date which devices the windows select, and extends the intervals that do not reach far enough. A window whose rule
-    /// costs too much keeps those it has: after them nothing starts that it covers. A request leaves what its budget is too small for to
-    /// the loop, in which each window has its own.
+    /// Extends the intervals that do not reach far enough, and looks at some of the devices that changed. A window whose rule costs too
+    /// much keeps the intervals it has: after them nothing starts that it covers. A request leaves what its budget is too small for to the
+    /// loop, in which each window has its own.
     /// </summary>
-    public async Task Refresh(TenantId tenant, CancellationToken cancel)
+    /// <param name="among">Looks at these devices only.</param>
+    public async Task Refresh(TenantId tenant, CancellationToken cancel, IEnumerable<DeviceId>? among = null)
     {
-        foreach (var row in await Read(tenant, null, cancel))
+        // Another one may be at the same windows: who changes a window has its row first and the tenant's quota then.
+        var ends = await db.Query<Guid>(
+            $"""
+            select id from runs.maintenance_window where tenant_id = {tenant.Value} and extend_at < now()
+            order by id for update skip locked
+            """,
+            cancel);
+        var rows = ends.Count > 0 ? (await Read(tenant, cancel)).Where(row => ends.Contains(row.Id)) : [];
+        foreach (var row in rows)
         {
-            await RefreshDevices(tenant, row, cancel);
-            if (!row.Short)
-            {
-                continue;
-            }
-
             try
             {
                 await Extend(tenant, row, cancel);
@@ -71,29 +79,100 @@ internal sealed partial class WindowCalendars(
                     cancel);
             }
         }
+
+        await LookAtChanged(tenant, among?.Select(id => id.Value).ToArray(), cancel);
     }
 
     /// <summary>Writes all rows of a window that is new or has changed.</summary>
     public async Task Rewrite(TenantId tenant, WindowId window, CancellationToken cancel)
     {
-        var row = (await Read(tenant, window.Value, cancel))[0];
-        await RefreshDevices(tenant, row, cancel);
-        await Extend(tenant, row, cancel);
-    }
-
-    private async Task RefreshDevices(TenantId tenant, Row row, CancellationToken cancel)
-    {
-        var devices = row.Selector is null ? [] : (await TargetResolver.Matching(db, row.Selector, cancel)).Value;
+        // A device that changes meanwhile is looked at after this commit, with the window.
+        await Lock(tenant, cancel);
+        var row = (await Read(tenant, cancel)).Single(each => each.Id == window.Value);
+        var devices = row.Selector is null
+            ? [] : await TargetResolver.Matching(db, row.Selector, evaluations.Begin(cancel), cancel);
         await db.Execute(
             $"delete from runs.window_device where tenant_id = {tenant.Value} and window_id = {row.Id} and device_id <> all ({devices})",
             cancel);
-        await db.Execute(
+        await Insert(tenant, row, devices, cancel);
+        await Extend(tenant, row, cancel);
+    }
+
+    /// <summary>
+    /// The devices that windows select, as they are stored; those that changed since are looked at again. What changed is read first: it
+    /// may be stored between the two.
+    /// </summary>
+    private async Task<Dictionary<Guid, HashSet<DeviceId>>> Selected(
+        TenantId tenant, List<Row> rows, IReadOnlyList<DeviceId> devices, CancellationToken cancel)
+    {
+        Guid[] ids = [.. devices.Select(id => id.Value)];
+        var (changed, stored) = await db.Query<Guid, Selection>(
             $"""
-            insert into runs.window_device (tenant_id, window_id, device_id)
-            select {tenant.Value}, {row.Id}, d from unnest({devices}) d on conflict do nothing
+            select distinct device_id from runs.relabelled_device where tenant_id = {tenant.Value} and device_id = any ({ids})
+            """,
+            $"""
+            select window_id, array_agg(device_id) as devices from runs.window_device
+            where tenant_id = {tenant.Value} and device_id = any ({ids}) group by window_id
             """,
             cancel);
+        var selected = stored.ToDictionary(each => each.WindowId, each => each.Devices.Select(id => new DeviceId(id)).ToHashSet());
+        var budget = evaluations.Begin(cancel);
+        foreach (var row in rows.Where(row => row.Selector is not null && changed.Count > 0))
+        {
+            var now = await TargetResolver.Matching(db, row.Selector!, [.. changed], budget, cancel);
+            var set = selected.GetValueOrDefault(row.Id) ?? [];
+            set.ExceptWith(changed.Select(id => new DeviceId(id)));
+            set.UnionWith(now.Select(id => new DeviceId(id)));
+            selected[row.Id] = set;
+        }
+
+        return selected;
     }
+
+    /// <summary>
+    /// Stores which windows select the devices that changed, <see cref="AtOnce"/> changes at a time: what is left waits for the next time,
+    /// and until then nothing starts on it that such a window might keep.
+    /// </summary>
+    private async Task LookAtChanged(TenantId tenant, Guid[]? among, CancellationToken cancel)
+    {
+        // Nearly always there is none, and no look for each of ten thousand devices is needed.
+        if (!await db.Scalar<bool>($"select exists (select from runs.relabelled_device where tenant_id = {tenant.Value})", cancel))
+        {
+            return;
+        }
+
+        var which = RunFilter.When(among, $"and device_id = any ({among})");
+        await Lock(tenant, cancel);
+        var changed = (await db.Query<Guid>(
+            $"""
+            delete from runs.relabelled_device where tenant_id = {tenant.Value} and seq in (
+              select seq from runs.relabelled_device where tenant_id = {tenant.Value} {which} order by seq limit {AtOnce})
+            returning device_id
+            """,
+            cancel)).Distinct().ToArray();
+        var rows = changed.Length > 0 ? await Read(tenant, cancel) : [];
+        foreach (var row in rows.Where(row => row.Selector is not null))
+        {
+            var devices = await TargetResolver.Matching(db, row.Selector!, changed, budget: null, cancel);
+            await db.Execute(
+                $"""
+                delete from runs.window_device
+                where tenant_id = {tenant.Value} and window_id = {row.Id} and device_id = any ({changed}) and device_id <> all ({devices})
+                """,
+                cancel);
+            await Insert(tenant, row, devices, cancel);
+        }
+    }
+
+    private Task<int> Lock(TenantId tenant, CancellationToken cancel) =>
+        db.Execute($"select runs.lock_quota({tenant.Value})", cancel);
+
+    private Task<int> Insert(TenantId tenant, Row row, Guid[] devices, CancellationToken cancel) => db.Execute(
+        $"""
+        insert into runs.window_device (tenant_id, window_id, device_id)
+        select {tenant.Value}, {row.Id}, d from unnest({devices}) d on conflict do nothing
+        """,
+        cancel);
 
     /// <summary>Writes the intervals from now on.</summary>
     private async Task Extend(TenantId tenant, Row row, CancellationToken cancel)
@@ -118,20 +197,21 @@ internal sealed partial class WindowCalendars(
             cancel);
     }
 
-    private Task<List<Row>> Read(TenantId tenant, Guid? id, CancellationToken cancel) => db.Query<Row>(
+    private Task<List<Row>> Read(TenantId tenant, CancellationToken cancel) => db.Query<Row>(
         $"""
-        select id, name, kind, cron, rrule, anchor, last, time_zone, minutes, selector, greatest(known_until, 'epoch') as known_until,
-          extend_at < now() as short
-        from runs.maintenance_window where tenant_id = {tenant.Value} and ({id}::uuid is null or id = {id}) order by id
+        select id, name, kind, cron, rrule, anchor, last, time_zone, minutes, selector, greatest(known_until, 'epoch') as known_until
+        from runs.maintenance_window where tenant_id = {tenant.Value} order by id
         """,
         cancel);
 
     private sealed record Row(
         Guid Id, string Name, string Kind, string? Cron, string? Rrule, DateTime Anchor, DateTime? Last, string TimeZone, int Minutes,
-        string? Selector, DateTimeOffset KnownUntil, bool Short)
+        string? Selector, DateTimeOffset KnownUntil)
     {
         public Recurrence Starts => Recurrence.Stored(Cron, Rrule, TimeZone, Anchor, Last);
     }
+
+    private sealed record Selection(Guid WindowId, Guid[] Devices);
 
     private sealed record Known(Guid WindowId, DateTime[] Starts, DateTime[] Ends)
     {

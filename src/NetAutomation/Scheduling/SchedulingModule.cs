@@ -6,7 +6,7 @@ using NetAutomation.Web.Loops;
 
 namespace NetAutomation.Scheduling;
 
-/// <summary>Runs at times: schedules, their occurrences, and the loop that fires them.</summary>
+/// <summary>Runs at times: schedules, their occurrences, and the loops that fire them.</summary>
 internal static class SchedulingModule
 {
     public static void AddScheduling(this IHostApplicationBuilder builder) =>
@@ -16,7 +16,9 @@ internal static class SchedulingModule
     /// <summary>The scheduler role's part.</summary>
     public static void AddSchedulingLoops(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOneProcessLoop<FireDue>("scheduling.fire", TimeSpan.FromSeconds(3), (due, cancel) => due.Run(cancel));
+        var often = TimeSpan.FromSeconds(3);
+        builder.Services.AddOneProcessLoop<FireDue>("scheduling.note", often, (due, cancel) => due.Note(cancel));
+        builder.Services.AddOneProcessLoop<FireDue>("scheduling.fire", often, (due, cancel) => due.Start(cancel));
         builder.Services.AddOneProcessLoop<Forget>("scheduling.forget", TimeSpan.FromHours(1), (forget, cancel) => forget.Run(cancel));
     }
 

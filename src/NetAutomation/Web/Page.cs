@@ -16,6 +16,8 @@ public sealed record PageQuery(
     [property: Description("Cursor: the previous page's next.")] string? After = null,
     [property: Description("Page size, 1 to 200.")] int? Limit = null)
 {
+    /// <summary>Of what customers and blocks wrote, in a page whose rows may be large; a page has one row at least.</summary>
+    internal const int MostBytes = 1024 * 1024;
     private const int Largest = 200;
     private const int Usual = 50;
 
@@ -23,7 +25,12 @@ public sealed record PageQuery(
     /// Reads one row more than the page to learn whether there is a next one. <paramref name="read"/> takes the id to start below
     /// (null: from the newest) and how many rows to take, ordered by id descending.
     /// </summary>
-    internal async Task<Outcome<Page<T>>> Read<T>(string filters, Func<Guid?, int, Task<List<T>>> read, Func<T, Guid> id)
+    /// <param name="found">
+    /// Where <paramref name="read"/> leaves out rows at the end, because they would be more than <see cref="MostBytes"/>: how many there
+    /// were with them, as every row says.
+    /// </param>
+    internal async Task<Outcome<Page<T>>> Read<T>(
+        string filters, Func<Guid?, int, Task<List<T>>> read, Func<T, Guid> id, Func<T, long>? found = null)
     {
         var size = Limit ?? Usual;
         if (size is < 1 or > Largest)
@@ -46,12 +53,16 @@ public sealed record PageQuery(
         }
 
         var rows = await read(below, size + 1);
-        if (rows.Count <= size)
+        if (rows.Count == 0 || (rows.Count <= size && (found is null || found(rows[0]) == rows.Count)))
         {
             return new Page<T>(rows, null);
         }
 
-        rows.RemoveAt(size);
+        if (rows.Count > size)
+        {
+            rows.RemoveAt(size);
+        }
+
         return new Page<T>(rows, Base64Url.EncodeToString([.. id(rows[^1]).ToByteArray(bigEndian: true), .. seal]));
     }
 

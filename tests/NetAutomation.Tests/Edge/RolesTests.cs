@@ -36,8 +36,8 @@ public sealed class RolesTests(PostgresServer postgres)
             "execution.forget-tests", "purchasing.renew-rentals", "purchasing.sync-contracts", "runs.drop-events", "runs.expire",
             "runs.make-partitions", "runs.measure-queue",
             "runs.refresh-windows", "runs.reopen", "runs.rescue",
-            "scheduling.fire", "scheduling.forget", "tenants.confirm-contracts", "tenants.offboard", "tenants.suspend-refused",
-            "tenants.sweep-events", "web.lead",
+            "scheduling.fire", "scheduling.forget", "scheduling.note", "tenants.confirm-contracts", "tenants.offboard",
+            "tenants.suspend-refused", "tenants.sweep-events", "web.lead",
         ]);
     }
 

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using NetAutomation.Inventory;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Tests.Support;
+using Npgsql;
 
 namespace NetAutomation.Tests.Inventory;
 
@@ -88,11 +90,84 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
             var text = string.Join(",", requirements.Select(requirement => requirement.Print(random)));
             var expected = devices.Where(device => requirements.TrueForAll(requirement => requirement.Holds(device.Value)))
                 .Select(device => device.Key).Order(StringComparer.Ordinal);
-            var resolved = await mine.In(db => TargetResolver.Resolve(db, new Targets(Selector: text)));
+            var resolved = await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets(Selector: text)));
             var actual = resolved.Refused(out var problem, out var found) && problem.Errors![0].Code == "no_targets"
                 ? [] : found.Select(device => device.Name);
             actual.Order(StringComparer.Ordinal).ShouldBe(expected, $"seed {seed}: {text}");
         }
+    }
+
+    [Fact]
+    public async Task Long_labels_are_unpacked_once_for_a_selector_and_not_once_for_each_requirement()
+    {
+        var mine = await Inventories.Create(shared);
+        await mine.Add("r1", "10.0.0.1");
+        await using var source = NpgsqlDataSource.Create(shared.Database.Owner);
+        // Longer than the API takes, as they may be stored, and of letters that do not compress.
+        await source.Execute(
+            """
+            insert into inventory.device
+            select (jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid(), 'name', 'x' || n, 'address', 'x' || n,
+              'labels', (select jsonb_object_agg('k' || k, 
+                (select string_agg(md5(random()::text), '') from generate_series(1, 10 + 0 * k + 0 * n)))
+                from generate_series(1, 64) k)))).*
+            from inventory.device d, generate_series(1, 200) n where tenant_id = $1
+            """, mine.Tenant.Id.Value);
+        var one = "k64=none";
+        var fifty = $"{string.Join(',', Enumerable.Range(1, 49).Select(k => $"k{k}!=none"))},{one}";
+        var (single, many) = (TimeSpan.MaxValue, TimeSpan.MaxValue);
+        for (var i = 0; i < 4; i++)
+        {
+            (single, many) = (Shorter(single, await Time(one)), Shorter(many, await Time(fifty)));
+        }
+
+        (many / single).ShouldBeLessThan(12, $"{single} and {many}");
+
+        async Task<TimeSpan> Time(string selector)
+        {
+            var watch = Stopwatch.StartNew();
+            (await mine.Client.Call("GET", $"/v1/devices?selector={Uri.EscapeDataString(selector)}")).Must(HttpStatusCode.OK)
+                .Json.GetProperty("items").GetArrayLength().ShouldBe(0);
+            return watch.Elapsed;
+        }
+
+        static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+    }
+
+    [Fact]
+    public async Task Labels_that_are_long_together_are_refused()
+    {
+        var mine = await Inventories.Create(shared);
+        Dictionary<string, string> Labels(int values) =>
+            Enumerable.Range(10, values).ToDictionary(n => $"k{n}", _ => new string('x', 61), StringComparer.Ordinal);
+        (await mine.Add("r1", "10.0.0.1", Labels(64))).Must(HttpStatusCode.Created);
+        var longer = Labels(64);
+        longer["k10"] += "x";
+        (await mine.Add("r2", "10.0.0.2", longer)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/labels too_long"]);
+    }
+
+    [Fact]
+    public async Task A_selector_is_charged_for_the_devices_and_the_requirements_it_looks_at()
+    {
+        var mine = await Inventories.Create(shared);
+        var csv = new StringBuilder("name,site,address,platform,credential\r\n");
+        for (var i = 0; i < 2_000; i++)
+        {
+            csv.Append($"r{i},ams,r{i}.example,frr,lab\r\n");
+        }
+
+        using var content = new StringContent(csv.ToString(), Encoding.UTF8, "text/csv");
+        (await mine.Client.Call("POST", "/v1/devices:import", content)).Must(HttpStatusCode.OK);
+        var selector = Uri.EscapeDataString(string.Join(',', Enumerable.Repeat("!a", 49)) + ",a");
+        var answers = 0;
+        Answer last;
+        do
+        {
+            last = await mine.Client.Call("GET", $"/v1/devices?selector={selector}");
+        }
+        while (last.Status == HttpStatusCode.OK && ++answers < 500);
+
+        last.Must(HttpStatusCode.TooManyRequests).Json.GetProperty("limit").GetString().ShouldBe("evaluation_steps");
     }
 
     private sealed record Requirement(string Key, string Operator, string[] Values)

@@ -16,7 +16,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
         (await Resolve(mine, new Targets([second, first]))).ShouldBe("r1,r2");
         (await Resolve(mine, new Targets(Selector: "role=edge"))).ShouldBe("r1");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("r1,r2");
-        var target = (await mine.In(db => TargetResolver.Resolve(db, new Targets([first])))).Value[0];
+        var target = (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets([first])))).Value[0];
         target.ShouldBe(new TargetDevice(first, "r1", SiteId.Parse(mine.Site), "frr", false));
     }
 
@@ -32,7 +32,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
             + "/targets/deviceIds/3 duplicate,/targets/deviceIds/4 unknown_device");
         (await Resolve(mine, new Targets(Selector: "a=1"))).ShouldBe("/targets/selector device_disabled");
         (await Resolve(mine, new Targets(All: true))).ShouldBe("/targets/all device_disabled");
-        (await mine.In(db => TargetResolver.Resolve(db, new Targets([off, first]), disabledToo: true, default)))
+        (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets([off, first]), disabledToo: true, default)))
             .Value.Select(device => device.Enabled).ShouldBe([true, false]);
         (await Resolve(mine, new Targets(Selector: "a=2"))).ShouldBe("/targets/selector no_targets");
         (await Resolve(mine, new Targets([]))).ShouldBe("/targets/deviceIds no_targets");
@@ -59,9 +59,10 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
 
         using var content = new StringContent(csv.ToString(), Encoding.UTF8, "text/csv");
         (await mine.Client.Call("POST", "/v1/devices:import", content)).Must(HttpStatusCode.OK);
-        var all = (await mine.In(db => TargetResolver.Resolve(db, new Targets(All: true)))).Value;
+        var all = (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), new Targets(All: true)))).Value;
         all.Length.ShouldBe(10_000);
-        (await mine.In(db => TargetResolver.Resolve(db, new Targets([.. all.Select(device => device.DeviceId)])))).Value.Length.ShouldBe(
+        var ids = new Targets([.. all.Select(device => device.DeviceId)]);
+        (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), ids))).Value.Length.ShouldBe(
             10_000);
         using var staff = shared.Host.Operator();
         (await staff.Call("PUT", $"/operator/v1/tenants/{mine.Tenant.Id}/limits/devices", new { max = 10_001, reason = "they asked" }))
@@ -71,7 +72,7 @@ public sealed class TargetsTests(SharedHost shared) : IClassFixture<SharedHost>
     }
 
     private static async Task<string> Resolve(Inventories mine, Targets targets) =>
-        (await mine.In(db => TargetResolver.Resolve(db, targets))).Refused(out var problem, out var devices)
+        (await mine.In(db => TargetResolver.Resolve(db, Budgets.Scope(), targets))).Refused(out var problem, out var devices)
             ? string.Join(',', problem.Errors!.Select(error => $"{error.Pointer} {error.Code}"))
             : string.Join(',', devices.Select(device => device.Name));
 }

@@ -13,7 +13,6 @@ public sealed class TenantTablesTests(PostgresServer postgres)
     private static readonly string[] _written =
     [
         "inventory.tenant_key.created_at", "runs.maintenance_window.extend_at", "runs.maintenance_window.known_until",
-        "runs.maintenance_window.refreshed_at",
     ];
 
     [Fact]

@@ -189,6 +189,46 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
     }
 
     [Fact]
+    public async Task Readers_of_one_tenant_that_wait_for_the_database_leave_places_for_those_of_another()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var other = await fixture.Host.CreateTenant();
+        await fixture.AddDevices(other, 1);
+        await fixture.Post(other.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+        var (slow, quick) = (await fixture.StartRun(), await fixture.StartRun(client: other.Client));
+        // Events of the first tenant are not to be read while the test holds this lock.
+        await fixture.Sql(
+            """
+            create function public.wait() returns boolean language sql volatile
+              as 'select pg_advisory_xact_lock_shared(4711) is not null'
+            """);
+        await fixture.Sql(
+            $"""
+            create policy slow on runs.run_event as restrictive to na_app
+              using (tenant_id <> '{fixture.Tenant.Id.Value}' or public.wait())
+            """);
+        await using var source = NpgsqlDataSource.Create(fixture.Database.Owner);
+        await using var connection = await source.OpenConnectionAsync();
+        await using var hold = new NpgsqlCommand("select pg_advisory_lock(4711)", connection);
+        await hold.ExecuteNonQueryAsync();
+        var waiting = Enumerable.Range(0, 6).Select(_ => RunFixture.Get(fixture.Client, $"/v1/runs/{slow}/events")).ToList();
+        await Eventually.Holds(async () => await AtLock() >= 2);
+        for (var i = 0; i < 10; i++)
+        {
+            (await RunFixture.Get(other.Client, $"/v1/runs/{quick}/events"))["items"]!.AsArray().ShouldNotBeEmpty();
+        }
+
+        waiting.ShouldAllBe(reader => !reader.IsCompleted);
+        (await AtLock()).ShouldBe(2);
+        await using var free = new NpgsqlCommand("select pg_advisory_unlock(4711)", connection);
+        await free.ExecuteNonQueryAsync();
+        await Task.WhenAll(waiting);
+
+        Task<long> AtLock() => fixture.Scalar<long>(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'");
+    }
+
+    [Fact]
     public async Task A_page_is_bounded_by_bytes_and_the_next_goes_on()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
@@ -236,6 +276,52 @@ public sealed class FollowTests(PostgresServer postgres, ITestOutputHelper outpu
             using var answer = await fixture.Client.SendAsync(request);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
+    }
+
+    [Fact]
+    public async Task A_log_that_is_being_read_lies_in_no_file_and_its_ranges_go_over_its_pages()
+    {
+        const int Readers = 5;
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        await fixture.StartRun();
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        for (var i = 0; i < 60; i++)
+        {
+            var text = new string((char)('a' + (i % 26)), 3000);
+            (await fixture.Write(run, [.. Enumerable.Range(0, 32).Select(_ => OutputEvent(text))])).ShouldBeTrue();
+        }
+
+        var path = $"/v1/runs/{run.Id}/log";
+        var before = TemporaryFiles();
+        var slow = fixture.Host.Customer(fixture.Tenant.EndpointId, fixture.Tenant.Key, receiveBuffer: 4096);
+        var readers = new List<HttpResponseMessage>();
+        for (var i = 0; i < Readers; i++)
+        {
+            readers.Add(await slow.GetAsync(path, HttpCompletionOption.ResponseHeadersRead));
+        }
+
+        (TemporaryFiles() - before).ShouldBeLessThan(Readers);
+        readers.ForEach(reader => reader.Dispose());
+
+        var whole = await fixture.Client.GetByteArrayAsync(path);
+        whole.Length.ShouldBeGreaterThan(60 * 32 * 3000);
+        var random = new Random(5);
+        for (var i = 0; i < 10; i++)
+        {
+            var begin = random.Next(whole.Length);
+            var end = Math.Min(whole.Length - 1, begin + random.Next(600_000));
+            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Range = new RangeHeaderValue(begin, end) } };
+            using var answer = await fixture.Client.SendAsync(request);
+            answer.StatusCode.ShouldBe(HttpStatusCode.PartialContent);
+            (await answer.Content.ReadAsByteArrayAsync()).AsSpan().SequenceEqual(whole.AsSpan(begin..(end + 1)))
+                .ShouldBeTrue($"{begin} {end}");
+        }
+
+        // Files of this process that are named at random, as .NET names them.
+        static int TemporaryFiles() => Directory.GetFiles("/proc/self/fd").Count(
+            file => new FileInfo(file).LinkTarget is { } target && target.StartsWith(Path.GetTempPath(), StringComparison.Ordinal)
+                && Path.GetFileName(target).Length == 12);
     }
 
     [Fact]

@@ -68,7 +68,6 @@ public sealed class WindowTests(PostgresServer postgres)
         (await fixture.Claim())!.Id.ShouldBe(core);
         (await fixture.Claim()).ShouldBeNull();
         await fixture.Sql("update inventory.device set labels = '{\"role\":\"core\"}'");
-        await fixture.Sql("update runs.maintenance_window set refreshed_at = '-infinity'");
         await using (var scope = fixture.Host.Services.CreateAsyncScope())
         {
             await scope.ServiceProvider.GetRequiredService<RefreshWindows>().Sweep(default);
@@ -84,7 +83,7 @@ public sealed class WindowTests(PostgresServer postgres)
         await Window(fixture, "later", "deny", Minute(DateTimeOffset.UtcNow.AddHours(3)));
         var run = await fixture.StartRun();
         await fixture.Sql("update runs.maintenance_window set known_until = now() - interval '1 minute', "
-            + "extend_at = '-infinity', refreshed_at = '-infinity'");
+            + "extend_at = '-infinity'");
         (await fixture.Claim()).ShouldBeNull();
         await using (var scope = fixture.Host.Services.CreateAsyncScope())
         {

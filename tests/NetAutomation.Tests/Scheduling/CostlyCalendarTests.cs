@@ -145,7 +145,7 @@ public sealed class CostlyCalendarTests(CostlyCalendars shared) : IClassFixture<
         var tenant = await shared.CreateTenant();
         var costly = WindowId.Parse(await shared.Window(tenant.Client, "deny", "0 1 * * *", "PT1H"));
         var other = WindowId.Parse(await shared.Window(tenant.Client, "deny", "*/2 * * * *", "PT1M"));
-        const string Forgotten = "known_until = '-infinity', extend_at = '-infinity', refreshed_at = '-infinity'";
+        const string Forgotten = "known_until = '-infinity', extend_at = '-infinity'";
         await shared.MakeCostly("runs.maintenance_window", costly.Value, $", {Forgotten}");
         await Fixture.Sql($"update runs.maintenance_window set {Forgotten} where id = $1", other.Value);
         await using (var scope = Fixture.Host.Services.CreateAsyncScope())

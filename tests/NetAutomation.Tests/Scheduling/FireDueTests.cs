@@ -154,6 +154,55 @@ public sealed class FireDueTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task The_first_schedule_of_a_tenant_comes_before_the_second_of_another()
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        var other = await OtherTenant(fixture, schedules: 30);
+        // A pass leaves what takes longer than a tenant's share to the next one.
+        await Eventually.Holds(async () =>
+        {
+            await fixture.Host.Fire();
+            return await fixture.Scalar<long>("select count(*) from scheduling.occurrence where state = 'started'") == 31;
+        });
+        (await fixture.Scalar<long>(
+            $"""
+            select count(*) from scheduling.occurrence
+            where found_at < (select found_at from scheduling.occurrence where tenant_id = '{other.Id.Value}')
+            """)).ShouldBeLessThanOrEqualTo(1);
+        (await fixture.Scalar<long>(
+            $"""
+            select count(*) from runs.run
+            where created_at < (select created_at from runs.run where tenant_id = '{other.Id.Value}')
+            """)).ShouldBeLessThanOrEqualTo(1);
+    }
+
+    [Fact]
+    public async Task A_tenant_whose_schedules_take_long_has_a_share_of_each_pass()
+    {
+        await using var fixture = await ScheduleFixture.Start(postgres);
+        var other = await OtherTenant(fixture, schedules: 6);
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        // By this clock every schedule takes a second.
+        var due = ActivatorUtilities.CreateInstance<FireDue>(scope.ServiceProvider, new SecondsClock());
+        foreach (var noted in new[] { 2, 4, 6 })
+        {
+            await due.Note(default);
+            (await Count("scheduling.occurrence", fixture.Tenant.Id)).ShouldBe(noted);
+            (await Count("scheduling.occurrence", other.Id)).ShouldBe(1);
+        }
+
+        foreach (var started in new[] { 2, 4, 6 })
+        {
+            await due.Start(default);
+            (await Count("runs.run", fixture.Tenant.Id)).ShouldBe(started);
+            (await Count("runs.run", other.Id)).ShouldBe(1);
+        }
+
+        Task<long> Count(string table, TenantId tenant) =>
+            fixture.Scalar<long>($"select count(*) from {table} where tenant_id = '{tenant.Value}'");
+    }
+
+    [Fact]
     public async Task Two_processes_fire_on_their_own_and_once()
     {
         var database = await postgres.Create();
@@ -163,5 +212,39 @@ public sealed class FireDueTests(PostgresServer postgres)
         await Eventually.Holds(async () => await fixture.Scalar<long>("select count(*) from runs.run") > 0);
         await Task.WhenAll(fixture.Host.Fire(), second.Fire());
         (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(1);
+    }
+
+    /// <summary>Gives the fixture's tenant this number of due schedules, and another tenant one that became due after them.</summary>
+    private static async Task<TestTenant> OtherTenant(RunFixture fixture, int schedules)
+    {
+        var first = await fixture.CreateDueSchedule();
+        await fixture.Sql(
+            """
+            insert into scheduling.schedule
+            select (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'name', 'copy' || n))).*
+            from scheduling.schedule s, generate_series(2, $2) n where s.id = $1
+            """, first.Value, schedules);
+        await fixture.Sql("update scheduling.schedule set next_at = next_at - interval '1 minute'");
+        var other = await fixture.Host.CreateTenant();
+        await fixture.AddDevices(other, 1);
+        await fixture.Post(other.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
+        var now = DateTimeOffset.UtcNow;
+        var created = await fixture.Post(
+            other.Client, "/v1/schedules",
+            new
+            {
+                name = "late", cron = ScheduleFixture.Minute(now), timeZone = "UTC",
+                run = fixture.Apply("10.9.0.0/16"), misfire = "once",
+            });
+        await fixture.SetNextDue(ScheduleId.Parse(created["id"]!.GetValue<string>()), now.AddMinutes(-1));
+        return other;
+    }
+
+    /// <summary>A second passes whenever somebody looks.</summary>
+    private sealed class SecondsClock : TimeProvider
+    {
+        private long _now;
+
+        public override long GetTimestamp() => Interlocked.Add(ref _now, TimestampFrequency);
     }
 }

@@ -48,7 +48,9 @@ internal static class ScheduleFixture
     public static async Task Fire(this ServiceHost host)
     {
         await using var scope = host.Services.CreateAsyncScope();
-        await ActivatorUtilities.CreateInstance<FireDue>(scope.ServiceProvider).Run(default);
+        var due = ActivatorUtilities.CreateInstance<FireDue>(scope.ServiceProvider);
+        await due.Note(default);
+        await due.Start(default);
     }
 
     /// <summary>Cancels the run that a fire started, so that the next may start. Null: it started none.</summary>

@@ -50,7 +50,8 @@ internal sealed partial class ReverseRuns(SystemDb db, ILogger<ReverseRuns> log)
                     refused.Add(new RefusedReversal(tenant, "More would be given back than was charged to the tenant in total."));
                 }
             }
-            catch (Exception fault) when (!cancel.IsCancellationRequested && !DatabaseOutage.Is(fault))
+            catch (Exception fault) when (!cancel.IsCancellationRequested
+                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
             {
                 // A fault of one tenant stops no other.
                 Log.Failed(log, id, tenant, fault);

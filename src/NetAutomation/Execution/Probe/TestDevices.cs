@@ -5,6 +5,7 @@ using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Execution.Probe;
 
@@ -23,9 +24,10 @@ internal static class TestDevices
     /// GET /v1/device-tests/{id}.
     /// </summary>
     public static async Task<Results<Accepted<DevicesTestView>, Problem>> Start(
-        TestDevicesRequest body, NetAutomationDb db, Caller caller, AuditLog audit, CancellationToken cancel)
+        TestDevicesRequest body, NetAutomationDb db, Caller caller, Evaluations evaluations, AuditLog audit, CancellationToken cancel)
     {
-        if ((await TargetResolver.Resolve(db, body.Targets, disabledToo: true, cancel)).Refused(out var refused, out var devices))
+        if ((await TargetResolver.Resolve(db, evaluations, body.Targets, disabledToo: true, cancel))
+            .Refused(out var refused, out var devices))
         {
             return refused;
         }

@@ -37,7 +37,7 @@ public sealed record DeviceResource(
 /// <param name="CredentialId">The login.</param>
 /// <param name="Port">SSH port.</param>
 /// <param name="HostKeySha256">SSH host key in OpenSSH's form <c>SHA256:…</c>; absent: pinned when first seen.</param>
-/// <param name="Labels">Up to 64, in Kubernetes' syntax.</param>
+/// <param name="Labels">Up to 64, in Kubernetes' syntax, and 4,096 characters together.</param>
 /// <param name="Enabled">False: runs that name it are refused.</param>
 /// <param name="ConnectionOptions">How it is logged in to where it differs from its platform.</param>
 public sealed record CreateDeviceRequest(

@@ -5,6 +5,7 @@ using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Inventory.KeepDevices;
 
@@ -17,7 +18,8 @@ internal static class ReadDevices
 {
     /// <summary>The tenant's devices.</summary>
     internal static async Task<Results<Ok<Page<DeviceResource>>, Problem>> List(
-        [AsParameters] DeviceFilter filter, [AsParameters] PageQuery page, NetAutomationDb db, CancellationToken cancel)
+        [AsParameters] DeviceFilter filter, [AsParameters] PageQuery page, NetAutomationDb db, Evaluations evaluations,
+        CancellationToken cancel)
     {
         var devices = db.Set<Device>().AsQueryable();
         if (filter.Selector is not null)
@@ -27,7 +29,7 @@ internal static class ReadDevices
                 return problem;
             }
 
-            devices = db.Set<Device>().FromSql(selector.Query());
+            devices = await TargetResolver.Select(db, selector, evaluations.Begin(cancel), cancel);
         }
 
         if (filter.Site is { } site)

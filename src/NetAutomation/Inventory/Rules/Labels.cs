@@ -8,6 +8,9 @@ internal static partial class Labels
 {
     private const int Most = 64;
 
+    // Of all keys and values: selectors read the labels of every device.
+    private const int Longest = 4096;
+
     public static bool IsKey(string key) =>
         key.Split('/') switch
         {
@@ -26,6 +29,11 @@ internal static partial class Labels
         if (labels.Count > Most)
         {
             yield return new ProblemError(at, "max_items", $"At most {Most} labels.");
+        }
+
+        if (labels.Sum(label => label.Key.Length + (label.Value?.Length ?? 0)) > Longest)
+        {
+            yield return new ProblemError(at, "too_long", $"All labels together have at most {Longest} characters.");
         }
 
         foreach (var (key, value) in labels)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using NetAutomation.Inventory.Rules;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Inventory.Select;
 
@@ -11,6 +12,15 @@ internal sealed class Selector
 
     // Each is looked up in the labels of every device.
     private const int MostRequirements = 50;
+
+    // Of looks into the labels of a device, each of which costs less than a date.
+    private const int PerStep = 16;
+
+    // Long labels are stored compressed and apart. They are fetched once for a device, not once for a requirement: adding nothing to them
+    // makes a copy, and the offset keeps the copy from being made wherever it is used.
+    private const string Unpacked =
+        "cross join lateral (select device.labels || '{{}}'::jsonb as labels offset 0) unpacked";
+
     private readonly List<string> _conditions = [];
     private readonly List<object> _parameters = [];
 
@@ -19,8 +29,11 @@ internal sealed class Selector
     }
 
     /// <summary>The devices it selects.</summary>
-    public FormattableString Query() =>
-        FormattableStringFactory.Create($"select * from inventory.device where {string.Join(" and ", _conditions)}", [.. _parameters]);
+    public FormattableString Query() => FormattableStringFactory.Create(
+        $"select device.* from inventory.device {Unpacked} where {string.Join(" and ", _conditions)}", [.. _parameters]);
+
+    /// <summary>Counts what it costs to look at devices.</summary>
+    public void Charge(EvaluationBudget? budget, int devices) => budget?.Step(1 + (devices * (1 + _conditions.Count) / PerStep));
 
     /// <summary>
     /// The selector, or the refusal where the text is none. A key that a device lacks fulfils <c>!=</c> and <c>notin</c>.
@@ -58,24 +71,24 @@ internal sealed class Selector
 
         if (absent || text.AtEnd || text.Next == ',')
         {
-            Add(absent ? "labels ->> {0} is null" : "labels ->> {0} is not null", key);
+            Add(absent ? "unpacked.labels ->> {0} is null" : "unpacked.labels ->> {0} is not null", key);
             return null;
         }
 
         if (text.Take("!="))
         {
-            return Value(text, "labels ->> {0} is distinct from {1}", key);
+            return Value(text, "unpacked.labels ->> {0} is distinct from {1}", key);
         }
 
         if (text.Take("==") || text.Take("="))
         {
-            return Value(text, "labels ->> {0} = {1}", key);
+            return Value(text, "unpacked.labels ->> {0} = {1}", key);
         }
 
         return text.Word() switch
         {
-            "in" => Values(text, "labels ->> {0} = any ({1})", key),
-            "notin" => Values(text, "coalesce(labels ->> {0} <> all ({1}), true)", key),
+            "in" => Values(text, "unpacked.labels ->> {0} = any ({1})", key),
+            "notin" => Values(text, "coalesce(unpacked.labels ->> {0} <> all ({1}), true)", key),
             _ => text.Expected("=, ==, !=, in or notin"),
         };
     }

@@ -48,7 +48,11 @@ begin
     elsif g.code is not null and not g.readers then
       perform runs.put_aside(q, case g.code when 'connector_absent' then 'connector' else 'device' end,
                              case g.code when 'connector_absent' then g.site_id else g.device_id end, null);
-    elsif runs.outside_windows(t, q.run_id, now()) then
+    elsif runs.outside_windows(t, q.run_id, now())
+      -- Which windows hold a device that changed is not known before they have looked at it.
+      or (exists (select from runs.maintenance_window where tenant_id = t and selector is not null)
+        and exists (select from runs.run_device d join runs.relabelled_device l on l.tenant_id = t and l.device_id = d.device_id
+                    where d.tenant_id = t and d.run_id = q.run_id and d.outcome is null)) then
       select min(x) into look from (
         select starts_at from runs.window_interval where tenant_id = t and starts_at > now()
         union all select ends_at from runs.window_interval where tenant_id = t and ends_at > now()

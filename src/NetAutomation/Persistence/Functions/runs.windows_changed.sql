@@ -19,3 +19,5 @@ create or replace trigger devices_added after insert on runs.window_device refer
   for each statement execute function runs.windows_changed();
 create or replace trigger devices_gone after delete on runs.window_device referencing old table as changed for each statement
   when (pg_trigger_depth() = 0) execute function runs.windows_changed();
+create or replace trigger looked_at after delete on runs.relabelled_device referencing old table as changed
+  for each statement execute function runs.windows_changed();

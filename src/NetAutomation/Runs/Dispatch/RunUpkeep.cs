@@ -16,17 +16,36 @@ internal sealed partial class RunUpkeep(
         }
     }
 
-    /// <summary>Ends queued runs whose startBy has passed.</summary>
+    /// <summary>Ends queued runs whose startBy has passed. A tenant whose run fails has its turn the next time.</summary>
     public async Task Expire(CancellationToken cancel)
     {
+        var failed = new HashSet<TenantId>();
         foreach (var (tenant, run) in await queue.Overdue(cancel))
         {
-            await using var transaction = await db.Begin(tenant, cancel);
-            if (await endings.Expire(tenant, run, cancel))
+            try
             {
-                await transaction.CommitAsync(cancel);
-                signals.RingNews(run);
+                if (!failed.Contains(tenant))
+                {
+                    await Expire(tenant, run, cancel);
+                }
             }
+            catch (Exception fault) when (!cancel.IsCancellationRequested
+                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
+            {
+                failed.Add(tenant);
+                Log.NotExpired(log, run, fault);
+            }
+        }
+    }
+
+    private async Task Expire(TenantId tenant, RunId run, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(tenant, cancel);
+        db.SendWithNext($"select set_config('lock_timeout', '1s', true)");
+        if (await endings.Expire(tenant, run, cancel))
+        {
+            await transaction.CommitAsync(cancel);
+            signals.RingNews(run);
         }
     }
 
@@ -34,5 +53,8 @@ internal sealed partial class RunUpkeep(
     {
         [LoggerMessage(704, LogLevel.Information, "Events of runs of {Day} were dropped")]
         public static partial void Dropped(ILogger logger, DateOnly day);
+
+        [LoggerMessage(707, LogLevel.Error, "Run {Run} did not start in time and could not be ended yet")]
+        public static partial void NotExpired(ILogger logger, RunId run, Exception exception);
     }
 }

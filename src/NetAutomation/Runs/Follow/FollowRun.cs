@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Text;
 using System.Text.Json;
@@ -24,8 +25,10 @@ public sealed record RunEventPage(IReadOnlyList<RunEventView> Items, long LastSe
 
 internal static class FollowRun
 {
-    // Readers of one process have few connections between them, and each looks ten times a second at most: none takes them from a run.
+    // Readers of one process have few connections between them, those of one tenant half of them, and each looks ten times a second at
+    // most: none takes them from a run, nor all of them from the readers of another tenant.
     private static readonly SemaphoreSlim _reads = new(4);
+    private static readonly ConcurrentDictionary<TenantId, SemaphoreSlim> _turns = new();
     private static readonly TimeSpan _apart = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _ping = TimeSpan.FromSeconds(15);
 
@@ -117,14 +120,16 @@ internal static class FollowRun
     private static async Task<Outcome<RunEventPage>> Read(
         NetAutomationDb db, HttpContext http, TenantId tenant, RunId id, long after, CancellationToken cancel)
     {
-        // Before the place among all readers, where a tenant that waits for its own connections would keep the others waiting.
-        if (http.Features.Get<DatabaseBudget>() is { } budget)
-        {
-            await db.Spend(budget, cancel);
-        }
-
+        // The tenant's own turn and connection come before the place among all readers: who waits for them keeps nobody waiting.
+        var turns = _turns.GetOrAdd(tenant, _ => new SemaphoreSlim(2));
+        await turns.WaitAsync(cancel);
         try
         {
+            if (http.Features.Get<DatabaseBudget>() is { } budget)
+            {
+                await db.Spend(budget, cancel);
+            }
+
             await _reads.WaitAsync(cancel);
             try
             {
@@ -138,6 +143,7 @@ internal static class FollowRun
         finally
         {
             db.GiveBack();
+            turns.Release();
         }
     }
 

@@ -36,6 +36,9 @@ public sealed record RunDeviceView(
 
 internal static class GetRunDevices
 {
+    // Of an artifact, which is read as its reader takes it.
+    private const int Part = 512 * 1024;
+
     /// <summary>The devices of a run by their ids, newest device first.</summary>
     public static async Task<Results<Ok<Page<RunDeviceView>>, Problem>> ListRunDevices(
         RunId id, NetAutomationDb db, Caller caller, [AsParameters] PageQuery page, CancellationToken cancel)
@@ -49,7 +52,7 @@ internal static class GetRunDevices
             $"run-devices/{id}",
             (below, take) => Rows(
                 db, caller.Tenant, id, $"and ({below}::uuid is null or device_id < {below}) order by device_id desc limit {take}", cancel),
-            row => row.DeviceId.Value);
+            row => row.DeviceId.Value, row => row.Found);
         return read.Refused(out var problem, out var value)
             ? problem : TypedResults.Ok(new Page<RunDeviceView>([.. value.Items.Select(row => row.View([], null))], value.Next));
     }
@@ -88,12 +91,12 @@ internal static class GetRunDevices
             : TypedResults.Ok(new Page<ArtifactView>(await Artifacts(db, caller.Tenant, id, deviceId, cancel), null));
 
     /// <summary>One file, with its digest; ranges are honoured.</summary>
-    public static async Task<Results<FileContentHttpResult, Problem>> GetArtifact(
+    public static async Task<Results<FileStreamHttpResult, Problem>> GetArtifact(
         RunId id, DeviceId deviceId, string name, NetAutomationDb db, Caller caller, HttpContext http)
     {
         var rows = await db.Query<Content>(
             $"""
-            select media_type, content as bytes, sha256 from runs.artifact
+            select media_type, octet_length(content) as size, sha256 from runs.artifact
             where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value} and name = {name}
             """,
             http.RequestAborted);
@@ -104,7 +107,19 @@ internal static class GetRunDevices
 
         http.Response.Headers["Digest"] = $"sha-256={Convert.ToBase64String(file.Sha256)}";
         http.Response.Headers.ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileName = name }.ToString();
-        return TypedResults.Bytes(file.Bytes, file.MediaType, enableRangeProcessing: true);
+        return TypedResults.Stream(
+            new PagedStream(file.Size, async (position, cancel) =>
+            {
+                var begin = position - (position % Part);
+                return (begin, (await db.QueryAs<Bytes>(
+                    caller.Tenant,
+                    $"""
+                    select substring(content from {(int)begin + 1} for {Part}) as value from runs.artifact
+                    where tenant_id = {caller.Tenant.Value} and run_id = {id.Value} and device_id = {deviceId.Value} and name = {name}
+                    """,
+                    cancel)).FirstOrDefault()?.Value ?? []);
+            }),
+            file.MediaType, enableRangeProcessing: true);
     }
 
     private static async Task<Row?> Find(NetAutomationDb db, TenantId tenant, RunId id, DeviceId device, CancellationToken cancel) =>
@@ -113,8 +128,12 @@ internal static class GetRunDevices
     private static Task<List<Row>> Rows(
         NetAutomationDb db, TenantId tenant, RunId id, FormattableString condition, CancellationToken cancel) => db.Query<Row>(
         $"""
-        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result
-        from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} {condition}
+        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result, found
+        from (
+          select *, count(*) over () as found, coalesce(sum(octet_length(result::text))
+            over (order by device_id desc rows between unbounded preceding and 1 preceding), 0) as before
+          from (select * from runs.run_device where tenant_id = {tenant.Value} and run_id = {id.Value} {condition}) page) d
+        where before < {PageQuery.MostBytes} order by device_id desc
         """,
         cancel);
 
@@ -129,11 +148,13 @@ internal static class GetRunDevices
 
     private sealed record Row(
         RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code,
-        string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result)
+        string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, long Found)
     {
         public RunDeviceView View(IReadOnlyList<ArtifactView> artifacts, Receipt? receipt) => new(
             RunId, DeviceId, Name, Phase, Outcome, Changed, Contacted, Code, Message, StartedAt, FinishedAt, Result, artifacts, receipt);
     }
 
-    private sealed record Content(string MediaType, byte[] Bytes, byte[] Sha256);
+    private sealed record Content(string MediaType, int Size, byte[] Sha256);
+
+    private sealed record Bytes(byte[] Value);
 }

@@ -21,8 +21,11 @@ internal static class GetRuns
         }
 
         var filter = new RunFilter(null, state, block, deviceId?.Value, createdAfter?.ToUniversalTime(), scheduleId?.Value);
-        return await page.Answer<RunView>(
-            filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), view => view.Id.Value);
+        var read = await page.Read<(RunView Run, long Found)>(
+            filter.ToString(), (below, take) => RunView.Read(db, caller.Tenant, filter, below, take, cancel), row => row.Run.Id.Value,
+            row => row.Found);
+        return read.Refused(out var problem, out var value)
+            ? problem : TypedResults.Ok(new Page<RunView>([.. value.Items.Select(row => row.Run)], value.Next));
     }
 
     /// <summary>One run; with <c>wait</c>, the answer comes when it is final or the time is over.</summary>

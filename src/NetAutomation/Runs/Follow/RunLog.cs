@@ -1,4 +1,6 @@
 using System.ComponentModel;
+using System.Globalization;
+using System.Text;
 using NetAutomation.Persistence;
 
 namespace NetAutomation.Runs.Follow;
@@ -15,38 +17,45 @@ internal static class RunLog
         }
 
         var names =
-            (await db.Query<Named>(
+            (await db.QueryAs<Named>(
+                caller.Tenant,
                 $"select device_id, name from runs.run_device where tenant_id = {caller.Tenant.Value} and run_id = {id.Value}", cancel))
             .ToDictionary(row => row.DeviceId, row => row.Name);
 
-        // A log may be long and a range of it starts anywhere. It goes through a file that is deleted when it is closed.
-        var file = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
+        // Nothing of a log is kept: it is read once for its length and the places of its pages, and once more as somebody takes it. What
+        // is written meanwhile belongs to the next request.
+        var (pages, length, last) = (new List<(long Begin, long After)>(), 0L, page.LastSeq);
+        for (var after = 0L; after < last && await Read(after, cancel) is { } next; after = next.Last)
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose | FileOptions.Asynchronous,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        try
-        {
-            await using var text = new StreamWriter(file, leaveOpen: true) { NewLine = "\n" };
-            while (page?.Items is [.., var last])
+            pages.Add((length, after));
+            length += next.Text.Length;
+        }
+
+        return TypedResults.Stream(
+            new PagedStream(length, async (position, stop) =>
             {
-                foreach (var item in page.Items.Where(item => deviceId is null || item.DeviceId == deviceId))
-                {
-                    var name = item.DeviceId is { } device ? names.GetValueOrDefault(device) : "-";
-                    await text.WriteLineAsync($"{item.Time.UtcDateTime:HH:mm:ss.fff} {item.Type} {name} {item.Data.GetRawText()}");
-                }
+                var (begin, after) = pages.FindLast(each => each.Begin <= position);
+                return (begin, (await Read(after, stop))?.Text ?? []);
+            }),
+            "text/plain; charset=utf-8", enableRangeProcessing: true);
 
-                page = (await RunEvents.Read(db, caller.Tenant, id, last.Seq, cancel)).Value;
-            }
-        }
-        catch
+        async Task<(byte[] Text, long Last)?> Read(long after, CancellationToken stop)
         {
-            await file.DisposeAsync();
-            throw;
-        }
+            if ((await RunEvents.Read(db, caller.Tenant, id, after, stop)).Value is not { Items: [.., var end] } read)
+            {
+                return null;
+            }
 
-        file.Position = 0;
-        return TypedResults.Stream(file, "text/plain; charset=utf-8", enableRangeProcessing: true);
+            var text = new StringBuilder();
+            foreach (var item in read.Items.Where(item => deviceId is null || item.DeviceId == deviceId))
+            {
+                var name = item.DeviceId is { } device ? names.GetValueOrDefault(device) : "-";
+                text.Append(
+                    CultureInfo.InvariantCulture, $"{item.Time.UtcDateTime:HH:mm:ss.fff} {item.Type} {name} {item.Data.GetRawText()}\n");
+            }
+
+            return (Encoding.UTF8.GetBytes(text.ToString()), end.Seq);
+        }
     }
 
     private sealed record Named(DeviceId DeviceId, string Name);

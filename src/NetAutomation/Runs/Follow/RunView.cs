@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
+using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
 
@@ -57,9 +58,10 @@ public sealed record RunView(
     JsonElement Labels, int Priority, string? TraceId)
 {
     internal static async Task<RunView?> Find(NetAutomationDb db, TenantId tenant, RunId id, CancellationToken cancel) =>
-        (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault();
+        (await Read(db, tenant, new RunFilter(id.Value, null, null, null, null), null, 1, cancel)).FirstOrDefault().Run;
 
-    internal static async Task<List<RunView>> Read(
+    /// <summary>Runs of a page, with the number of those there were before the page became too long.</summary>
+    internal static async Task<List<(RunView Run, long Found)>> Read(
         NetAutomationDb db, TenantId tenant, RunFilter filter, Guid? below, int take, CancellationToken cancel)
     {
         var rows = await db.QueryAs<Row>(
@@ -68,18 +70,21 @@ public sealed record RunView(
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
               r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
               r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at, r.finished_at,
-              r.final_seq, r.labels, r.priority, r.trace_id, d.*,
+              r.final_seq, r.labels, r.priority, r.trace_id, r.found, d.*,
               (select name from onboarding.member m where m.tenant_id = r.tenant_id and m.id = r.created_by) as member
-            from (select * from runs.run r
-                  where tenant_id = {tenant.Value} {filter.Condition()} {RunFilter.When(below, $"and id < {below}")}
-                  order by id desc limit {take}) r
+            from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
+                    over (order by id desc rows between unbounded preceding and 1 preceding), 0) as before
+                  from (select * from runs.run r
+                        where tenant_id = {tenant.Value} {filter.Condition()} {RunFilter.When(below, $"and id < {below}")}
+                        order by id desc limit {take}) page) r
             cross join lateral (
               select count(*) as total, count(*) filter (where outcome is null) as pending, {DeviceOutcomes.Counts}
               from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id) d
+            where r.before < {PageQuery.MostBytes}
             order by r.id desc
             """,
             cancel);
-        return [.. rows.Select(row => row.View())];
+        return [.. rows.Select(row => (row.View(), row.Found))];
     }
 
     private sealed record Row(
@@ -87,7 +92,8 @@ public sealed record RunView(
         string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
         Money? Charged, string? FailureCode, string? FailureDetail, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
         MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
-        JsonElement Labels, int Priority, string? TraceId, long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable,
+        JsonElement Labels, int Priority, string? TraceId, long Found, long Total, long Pending, long Ok, long Changed, long Failed,
+        long Unreachable,
         long NotStarted, long Unknown)
     {
         public RunView View() => new(

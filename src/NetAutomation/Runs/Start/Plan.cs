@@ -7,6 +7,7 @@ using NetAutomation.Persistence;
 using NetAutomation.Platforms;
 using NetAutomation.Purchasing;
 using NetAutomation.Web;
+using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Runs.Start;
 
@@ -33,7 +34,8 @@ internal sealed record RunPlan(
 }
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
-internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access)
+internal sealed class Planner(
+    NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations)
 {
     private const int UsualTimeout = 600;
     private static readonly JsonElement _emptyInput = JsonElement.Parse("{}");
@@ -77,7 +79,7 @@ internal sealed class Planner(NetAutomationDb db, BlockCatalog catalog, Platform
 
         // What runs, is hashed and is shown again has 4 for 4.0, which Ansible would take for a float.
         input = CanonicalJson.Normal(input);
-        if ((await TargetResolver.Resolve(db, body.Targets!, cancel)).Refused(out var untargetable, out var devices))
+        if ((await TargetResolver.Resolve(db, evaluations, body.Targets!, cancel)).Refused(out var untargetable, out var devices))
         {
             return untargetable;
         }

@@ -35,7 +35,7 @@ internal static class ChangeWindow
                 body.Cron ?? (body.Rrule is null ? window.Cron : null), body.Rrule ?? (body.Cron is null ? window.Rrule : null),
                 body.Selector == "" ? null : body.Selector ?? window.Selector);
             var anchor = retimed ? Recurrence.Anchor(wanted.TimeZone!, clock.GetUtcNow()) ?? default : window.Anchor;
-            if ((await CreateWindow.Read(call, wanted, anchor, evaluations, clock)).Refused(out var refused, out var starts))
+            if (CreateWindow.Read(call, wanted, anchor, evaluations, clock).Refused(out var refused, out var starts))
             {
                 return refused;
             }

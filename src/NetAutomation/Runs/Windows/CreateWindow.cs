@@ -35,7 +35,7 @@ internal static class CreateWindow
 
         body = body with { TimeZone = zone };
         var anchor = Recurrence.Anchor(zone, clock.GetUtcNow()) ?? default;
-        if ((await Read(call, body, anchor, evaluations, clock)).Refused(out var refused, out var starts))
+        if (Read(call, body, anchor, evaluations, clock).Refused(out var refused, out var starts))
         {
             return refused;
         }
@@ -46,7 +46,7 @@ internal static class CreateWindow
     }
 
     /// <summary>The times of a window whose zone is known, or what is wrong with the window.</summary>
-    public static async Task<Outcome<NewRecurrence>> Read(
+    public static Outcome<NewRecurrence> Read(
         ResourceCall call, WindowRequest body, DateTime anchor, Evaluations evaluations, TimeProvider clock)
     {
         if (ShownText.Refusal(ShownText.NameFaults(body.Name, "/name")) is { } unfit)
@@ -61,7 +61,7 @@ internal static class CreateWindow
 
         var text = new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor);
         var starts = Recurrence.Make(text, clock.GetUtcNow(), evaluations.BeginRule(call.Cancel));
-        return starts.Problem is null && body.Selector is not null
-            && (await TargetResolver.Matching(call.Db, body.Selector, call.Cancel)).Problem is { } problem ? problem : starts;
+        return starts.Problem is null && body.Selector is not null && TargetResolver.Refusal(body.Selector) is { } problem
+            ? problem : starts;
     }
 }

@@ -5,20 +5,24 @@ namespace NetAutomation.Runs.Windows;
 /// <summary>Keeps the rows by which claims know the windows up to date with labels and with time.</summary>
 internal sealed partial class RefreshWindows(SystemDb system, IServiceScopeFactory scopes, ILogger<RefreshWindows> log)
 {
-    private static readonly TimeSpan _every = TimeSpan.FromSeconds(10);
-
+    /// <summary>Each tenant has one turn of bounded work; what is left waits for the next sweep.</summary>
     public async Task Sweep(CancellationToken cancel)
     {
         foreach (
             var tenant in await system.Query<Guid>(
-                $"select distinct tenant_id from runs.maintenance_window where refreshed_at < now() - {_every}", cancel))
+                $"""
+                select tenant_id from runs.maintenance_window where extend_at < now()
+                union select tenant_id from runs.relabelled_device
+                """,
+                cancel))
         {
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
                 await Refresh(scope.ServiceProvider, new TenantId(tenant), cancel);
             }
-            catch (Exception fault) when (fault is not OperationCanceledException && !DatabaseOutage.Is(fault))
+            catch (Exception fault) when (!cancel.IsCancellationRequested
+                && (DatabaseOutage.IsContention(fault) || !DatabaseOutage.Is(fault)))
             {
                 Log.Failed(log, new TenantId(tenant), fault);
             }
@@ -29,18 +33,10 @@ internal sealed partial class RefreshWindows(SystemDb system, IServiceScopeFacto
     {
         var db = services.GetRequiredService<NetAutomationDb>();
         await using var transaction = await db.Begin(tenant, cancel);
-        var mine = await db.Execute(
-            $"""
-            update runs.maintenance_window set refreshed_at = now() where tenant_id = {tenant.Value} and id in (
-              select id from runs.maintenance_window
-              where tenant_id = {tenant.Value} and refreshed_at < now() - {_every} for update skip locked)
-            """,
-            cancel);
-        if (mine > 0)
-        {
-            await services.GetRequiredService<WindowCalendars>().Refresh(tenant, cancel);
-            await transaction.CommitAsync(cancel);
-        }
+        // A tenant whose locks are held has its turn in the next sweep; the others do not wait for it.
+        db.SendWithNext($"select set_config('lock_timeout', '1s', true)");
+        await services.GetRequiredService<WindowCalendars>().Refresh(tenant, cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     private static partial class Log

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using NetAutomation.Persistence;
 using NetAutomation.Web.Evaluation;
 using NetAutomation.Web.Rates;
@@ -23,7 +24,8 @@ internal sealed class CustomerFilter : IEndpointFilter
         }
 
         var db = http.RequestServices.GetRequiredService<NetAutomationDb>();
-        await using var transaction = await db.Begin(caller.Tenant, http.RequestAborted);
+        var longest = TimeSpan.FromSeconds(http.RequestServices.GetRequiredService<IOptions<DatabaseOptions>>().Value.TransactionSeconds);
+        await using var transaction = await db.Begin(caller.Tenant, http.RequestAborted, longest);
         var idempotency = await IdempotentRequest.Open(http, caller, db, metadata);
         if (idempotency.Refused(out var refused, out var request))
         {

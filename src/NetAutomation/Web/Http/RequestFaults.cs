@@ -65,6 +65,7 @@ internal sealed partial class RequestFaults(
         _ when StatementLimit.Ended(exception) => Ended(context),
         NoConnectionException none => rates.NoConnection(none),
         _ when StatementLimit.EndedAtLock(exception) => EndedAtLock(),
+        TransactionTooLongException late => new Problem(Problems.Unavailable, late.Message) { RetryAfter = StatementLimit.App },
         _ when DatabaseOutage.Is(exception) => Problems.Unavailable.With(),
         _ => Problems.Internal.With(),
     };
