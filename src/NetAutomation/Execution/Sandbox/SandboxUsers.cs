@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Options;
@@ -16,6 +17,7 @@ internal sealed partial class SandboxUsers
 {
     // The same file for all processes of this user, whatever directories and however private a /tmp each of them has. The system takes the
     // locks of a process that is gone away.
+    [SuppressMessage("Critical", "S5443", Justification = "A file that is somebody else's is refused.")]
     private const string Locks = "/dev/shm/netautomation-sandbox-users-";
     private const int SetLock = 37;
     private const short WriteLock = 1;

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Select;
 using NetAutomation.Persistence;
