@@ -24,6 +24,6 @@ internal static class StatementLimit
         db.SendWithNext($"select set_config('statement_timeout', {$"{longest.TotalMilliseconds:0}"}, true)");
     }
 
-    private static bool Is(Exception fault, string state) => fault is PostgresException refusal && refusal.SqlState == state
+    private static bool Is(Exception fault, string state) => (fault is PostgresException refusal && refusal.SqlState == state)
         || (fault.InnerException is { } inner && Is(inner, state));
 }
