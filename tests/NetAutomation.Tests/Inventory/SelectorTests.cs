@@ -146,30 +146,6 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
         (await mine.Add("r2", "10.0.0.2", longer)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/labels too_long"]);
     }
 
-    [Fact]
-    public async Task A_selector_is_charged_for_the_devices_and_the_requirements_it_looks_at()
-    {
-        var mine = await Inventories.Create(shared);
-        var csv = new StringBuilder("name,site,address,platform,credential\r\n");
-        for (var i = 0; i < 2_000; i++)
-        {
-            csv.Append($"r{i},ams,r{i}.example,frr,lab\r\n");
-        }
-
-        using var content = new StringContent(csv.ToString(), Encoding.UTF8, "text/csv");
-        (await mine.Client.Call("POST", "/v1/devices:import", content)).Must(HttpStatusCode.OK);
-        var selector = Uri.EscapeDataString(string.Join(',', Enumerable.Repeat("!a", 49)) + ",a");
-        var answers = 0;
-        Answer last;
-        do
-        {
-            last = await mine.Client.Call("GET", $"/v1/devices?selector={selector}");
-        }
-        while (last.Status == HttpStatusCode.OK && ++answers < 500);
-
-        last.Must(HttpStatusCode.TooManyRequests).Json.GetProperty("limit").GetString().ShouldBe("evaluation_steps");
-    }
-
     private sealed record Requirement(string Key, string Operator, string[] Values)
     {
         public static Requirement Random(Random random)

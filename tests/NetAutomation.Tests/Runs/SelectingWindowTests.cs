@@ -14,6 +14,7 @@ public sealed class SelectingWindowTests(PostgresServer postgres)
     {
         await using var fixture = await ScheduleFixture.Start(postgres, 2);
         await Deny(fixture, "role=edge");
+        await Sweep(fixture);
         // What is stored counts: nobody asks the selectors again.
         await fixture.Sql("delete from runs.window_device");
         var run = await fixture.StartRun(Routes(fixture, 0));
