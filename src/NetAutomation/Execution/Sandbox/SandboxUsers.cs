@@ -16,7 +16,9 @@ internal sealed partial class SandboxUsers
 {
     // The same file for all processes of this user, whatever directories and however private a /tmp each of them has. The system takes the
     // locks of a process that is gone away.
+#pragma warning disable S5443 // Its owner is checked when it is opened.
     private const string Locks = "/dev/shm/netautomation-sandbox-users-";
+#pragma warning restore S5443
     private const int SetLock = 37;
     private const short WriteLock = 1;
     private const int TryAgain = 11;
