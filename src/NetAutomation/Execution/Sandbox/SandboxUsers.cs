@@ -79,10 +79,18 @@ internal sealed partial class SandboxUsers
 
     private SandboxUser? TakeOwn()
     {
-        var file = File.OpenHandle(Locks + _account.Id, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var path = Locks + _account.Id;
+        // To create what is there is refused even to root, in a directory that is everybody's (fs.protected_regular).
+        var file = File.OpenHandle(
+            path, File.Exists(path) ? FileMode.Open : FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         try
         {
-            // Refused where somebody else has put the file there.
+            // Root makes it for the user whose ids these are. Refused where somebody else has put the file there.
+            if (_options.SandboxUid is not null && ChangeOwner(file, _account.Id, uint.MaxValue) != 0)
+            {
+                throw new IOException($"{path} cannot be given to its user.", new Win32Exception(Marshal.GetLastPInvokeError()));
+            }
+
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             for (var tries = 0; tries < Count; tries++)
             {
@@ -164,6 +172,10 @@ internal sealed partial class SandboxUsers
     [DllImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Control(SafeFileHandle file, int command, ref Region region);
+
+    [DllImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int ChangeOwner(SafeFileHandle file, uint owner, uint group);
 
     [DllImport("libc", EntryPoint = "geteuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
