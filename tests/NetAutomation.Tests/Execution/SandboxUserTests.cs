@@ -185,7 +185,7 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
         for (var number = 0; number < 3; number++)
         {
             using var link = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await link.ConnectAsync(new UnixDomainSocketEndPoint(sandbox.Link));
+            await link.ConnectAsync(new UnixDomainSocketEndPoint(sandbox.Link), TestContext.Current.CancellationToken);
             (await Heard(link)).ShouldBe(0);
         }
 
@@ -229,7 +229,7 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
         CultureInfo.InvariantCulture);
 
     private static string Status(int pid, string name) => File.ReadLines($"/proc/{pid}/status")
-        .Select(line => line.Split([':', '\t'], StringSplitOptions.RemoveEmptyEntries)).First(line => line[0] == name)[1];
+        .First(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split('\t')[1];
 
     private static async Task<int> Heard(Socket link)
     {

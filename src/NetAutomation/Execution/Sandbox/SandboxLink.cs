@@ -9,7 +9,7 @@ namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>
 /// The only way out of a sandbox: one unix socket. A program inside sends <c>address port\n</c>, and if that is one of the
-/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed, and so is what another user than the sandbox's opens.
+/// run's devices the link answers <c>+</c> and carries bytes; anything else is closed, as is what another user than the sandbox's opens.
 /// <c>address port key\n</c> is for a look at the device's host key, before anything of the block has begun. No connection beyond
 /// <see cref="MostConnections"/> is accepted: what a sandbox opens besides waits in the kernel, on descriptors of the sandbox alone.
 /// </summary>

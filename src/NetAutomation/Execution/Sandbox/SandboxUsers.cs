@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Options;
@@ -17,8 +16,9 @@ internal sealed partial class SandboxUsers
 {
     // The same file for all processes of this user, whatever directories and however private a /tmp each of them has. The system takes the
     // locks of a process that is gone away.
-    [SuppressMessage("Critical", "S5443", Justification = "A file that is somebody else's is refused.")]
+#pragma warning disable S5443 // Its owner is checked when it is opened.
     private const string Locks = "/dev/shm/netautomation-sandbox-users-";
+#pragma warning restore S5443
     private const int SetLock = 37;
     private const short WriteLock = 1;
     private const int TryAgain = 11;
@@ -79,10 +79,18 @@ internal sealed partial class SandboxUsers
 
     private SandboxUser? TakeOwn()
     {
-        var file = File.OpenHandle(Locks + _account.Id, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var path = Locks + _account.Id;
+        // To create what is there is refused even to root, in a directory that is everybody's (fs.protected_regular).
+        var file = File.OpenHandle(
+            path, File.Exists(path) ? FileMode.Open : FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         try
         {
-            // Refused where somebody else has put the file there.
+            // Root makes it for the user whose ids these are. Refused where somebody else has put the file there.
+            if (_options.SandboxUid is not null && ChangeOwner(file, _account.Id, uint.MaxValue) != 0)
+            {
+                throw new IOException($"{path} cannot be given to its user.", new Win32Exception(Marshal.GetLastPInvokeError()));
+            }
+
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             for (var tries = 0; tries < Count; tries++)
             {
@@ -164,6 +172,10 @@ internal sealed partial class SandboxUsers
     [DllImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Control(SafeFileHandle file, int command, ref Region region);
+
+    [DllImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int ChangeOwner(SafeFileHandle file, uint owner, uint group);
 
     [DllImport("libc", EntryPoint = "geteuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
