@@ -77,6 +77,7 @@ public class SandboxFixture : IAsyncDisposable
         File.SetUnixFileMode(Path.Combine(directory, name), (UnixFileMode)0b110_100_100);
     }
 
+    /// <summary>Reads a run to its end; the results have the artifacts that came with the events.</summary>
     internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)
     {
         var events = new List<SandboxEvent>();
@@ -85,7 +86,17 @@ public class SandboxFixture : IAsyncDisposable
             events.Add(runEvent);
         }
 
-        return (await run.Completion, events);
+        var result = await run.Completion;
+        return (
+            result with
+            {
+                Devices = [.. result.Devices.Select(device => device with
+                {
+                    Artifacts = events.Select(each => each.Outcome).FirstOrDefault(told => told?.Name == device.Name)?.Artifacts
+                        ?? device.Artifacts,
+                })],
+            },
+            events);
     }
 
     public async ValueTask DisposeAsync()
