@@ -27,6 +27,8 @@ internal static class Limits
         new("queued_runs", 5_000, "run", "Runs in the queue. A run that comes back, because its worker was lost, is not refused."),
         new("device_tests", 5, "test", "Tests of many devices that are open."),
         new("event_rows", 20_000_000, "event", "Events of the runs that ended in the month; above it no run starts.", Monthly: true),
-        new("artifact_bytes", 50L << 30, "byte", "Artifacts of the runs that ended in the month; above it no run starts.", Monthly: true),
+        new(
+            "artifact_bytes", 50L << 30, "byte",
+            "Artifacts, results and diffs of the runs that ended in the month; above it no run starts.", Monthly: true),
     ];
 }
