@@ -29,6 +29,8 @@ internal static class Limits
         new("quotes", 1_000, "quote", "Quotes that no run has used and that have not expired."),
         new("device_tests", 5, "test", "Tests of many devices that are open."),
         new("event_rows", 20_000_000, "event", "Events of the runs that ended in the month; above it no run starts.", Monthly: true),
-        new("artifact_bytes", 50L << 30, "byte", "Artifacts of the runs that ended in the month; above it no run starts.", Monthly: true),
+        new(
+            "artifact_bytes", 50L << 30, "byte",
+            "Artifacts, results and diffs of the runs that ended in the month; above it no run starts.", Monthly: true),
     ];
 }

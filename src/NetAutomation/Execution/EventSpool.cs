@@ -13,11 +13,11 @@ internal sealed class EventSpool(string path) : IDisposable
     private const int MemoryLimit = 1 << 20;
     private const int FileLimit = 64 << 20;
     private const int BatchLimit = 256;
+    private const int ReportLimit = 32 << 20;
     private readonly Lock _gate = new();
     private readonly Queue<RunEvent> _memory = new();
 
-    // The content of reports (artifacts, a result) is bounded by the number of devices: they stay here, and the line "null" stands for each
-    // in the file.
+    // Reports and their content (artifacts, a result) stay here, up to a limit, and the line "null" stands for each in the file.
     private readonly Queue<RunEvent> _reports = new();
 
     // Each holds one signal at most. A signal without a waiting task costs one needless look.
@@ -26,10 +26,11 @@ internal sealed class EventSpool(string path) : IDisposable
     private FileStream? _file;
     private StreamReader? _reader;
     private long _size;
+    private long _reportSize;
     private int _spooled;
     private bool _complete;
 
-    /// <summary>Waits while the file is full: then the run waits, too.</summary>
+    /// <summary>Waits while the file is full, or so are the reports: then the run waits, too.</summary>
     public async Task Add(RunEvent runEvent)
     {
         while (IsFull())
@@ -39,6 +40,7 @@ internal sealed class EventSpool(string path) : IDisposable
 
         lock (_gate)
         {
+            _reportSize += Size(runEvent.Report);
             if (_spooled == 0 && (_memory.Count == 0 || _size + runEvent.Data.Length <= MemoryLimit))
             {
                 _memory.Enqueue(runEvent);
@@ -70,10 +72,17 @@ internal sealed class EventSpool(string path) : IDisposable
         {
             lock (_gate)
             {
-                var batch = new List<RunEvent>();
-                while (batch.Count < BatchLimit && Take() is { } runEvent)
+                var (batch, size) = (new List<RunEvent>(), 0L);
+                while (batch.Count < BatchLimit && size < ReportLimit && Take() is { } runEvent)
                 {
                     batch.Add(runEvent);
+                    size += Size(runEvent.Report);
+                }
+
+                if (size > 0)
+                {
+                    _reportSize -= size;
+                    _drained.Writer.TryWrite(true);
                 }
 
                 if (batch.Count > 0 || _complete)
@@ -96,9 +105,12 @@ internal sealed class EventSpool(string path) : IDisposable
     {
         lock (_gate)
         {
-            return _file?.Length >= FileLimit;
+            return _file?.Length >= FileLimit || _reportSize >= ReportLimit;
         }
     }
+
+    private static long Size(DeviceReport? report) => report is null ? 0
+        : report.Artifacts.Sum(file => (long)file.Content.Length) + (report.ResultJson?.Length ?? 0) + (report.Diff?.Length ?? 0);
 
     private void Spill(RunEvent runEvent)
     {

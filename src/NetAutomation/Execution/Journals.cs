@@ -22,8 +22,8 @@ internal sealed class Journals(IServiceScopeFactory scopes, TimeProvider clock)
     /// <summary>
     /// The next run for a worker, or null. A claim is never repeated. Reading the claimed run is, or a dead connection would cost a lease.
     /// </summary>
-    public async Task<ClaimedRun?> Claim(string worker) =>
-        await Use<RunQueue, RunClaim?>(queue => queue.Claim(worker, CancellationToken.None)) is { } claim
+    public async Task<ClaimedRun?> Claim(string worker, bool last = false) =>
+        await Use<RunQueue, RunClaim?>(queue => queue.Claim(worker, CancellationToken.None, last)) is { } claim
             ? await RetryUntilAvailable<RunQueue, ClaimedRun>(queue => queue.Read(claim, CancellationToken.None))
             : null;
 }

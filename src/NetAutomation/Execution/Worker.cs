@@ -65,7 +65,7 @@ internal sealed partial class Worker(
             try
             {
                 // Not cancelled half-way: a claim whose answer is lost holds its devices until the lease ends.
-                run = await journals.Claim(_name);
+                run = await journals.Claim(_name, last: _room.CurrentCount == 0);
             }
             catch (Exception fault) when (DatabaseOutage.Is(fault))
             {

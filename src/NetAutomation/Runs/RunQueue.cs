@@ -31,7 +31,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
     private const int PartitionsAhead = 7;
 
     /// <summary>Claims the next run, or null where none can start now.</summary>
-    public async Task<RunClaim?> Claim(string worker, CancellationToken cancel)
+    /// <param name="last">The worker has one free place, which long runs of a tenant that has others running do not get.</param>
+    public async Task<RunClaim?> Claim(string worker, CancellationToken cancel, bool last = false)
     {
         List<Guid> passed = [];
         var aside = 0;
@@ -39,7 +40,10 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         {
             var tried =
                 await db.Query<Claimed>(
-                    $"select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()})", cancel);
+                    $"""
+                    select tenant_id, run_id, attempt, fence, put_aside from runs.claim({worker}, {Lease}, {passed.ToArray()}, {last})
+                    """,
+                    cancel);
             if (tried is [{ RunId: { } run } claim])
             {
                 return new RunClaim(claim.TenantId, run, claim.Attempt!.Value, claim.Fence!.Value);

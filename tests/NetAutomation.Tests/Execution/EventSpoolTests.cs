@@ -73,6 +73,44 @@ public sealed class EventSpoolTests : IDisposable
         Task Full() => Eventually.Holds(() => File.Exists(_path) && new FileInfo(_path).Length >= 64 << 20);
     }
 
+    [Fact]
+    public async Task A_writer_waits_where_the_files_of_reports_fill_the_memory_and_every_batch_is_bounded()
+    {
+        using var spool = new EventSpool(_path);
+        var (added, taken, largest) = (0, 0, 0);
+        Task adding;
+        while ((adding = spool.Add(WithFile(added))).IsCompleted && added < 100)
+        {
+            added++;
+        }
+
+        added.ShouldBe(4, "32 MiB");
+        var rest = Task.Run(async () =>
+        {
+            await adding;
+            while (++added < 20)
+            {
+                await spool.Add(WithFile(added));
+            }
+
+            spool.Complete();
+        });
+        while (await spool.Next() is { Count: > 0 } batch)
+        {
+            largest = Math.Max(largest, batch.Count);
+            taken += Check(batch, taken);
+        }
+
+        await rest;
+        (taken, largest).ShouldBe((20, 4));
+
+        static RunEvent WithFile(int number)
+        {
+            var plain = Numbered(number, 100, true);
+            return plain with { Report = plain.Report! with { Artifacts = [new ArtifactFile("a", "text/plain", new byte[8 << 20])] } };
+        }
+    }
+
     private static RunEvent Numbered(int number, int size, bool report)
     {
         var device = DeviceId.New();

@@ -94,6 +94,7 @@ public class SandboxFixture : IAsyncDisposable
         ExecutionOptions options, SandboxUsers users, ILogger<BubblewrapLauncher>? log = null) => new(
         Microsoft.Extensions.Options.Options.Create(options), users, TimeProvider.System, log ?? NullLogger<BubblewrapLauncher>.Instance);
 
+    /// <summary>Reads a run to its end; the results have the artifacts that came with the events.</summary>
     internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run)
     {
         var events = new List<SandboxEvent>();
@@ -102,7 +103,17 @@ public class SandboxFixture : IAsyncDisposable
             events.Add(runEvent);
         }
 
-        return (await run.Completion, events);
+        var result = await run.Completion;
+        return (
+            result with
+            {
+                Devices = [.. result.Devices.Select(device => device with
+                {
+                    Artifacts = events.Select(each => each.Outcome).FirstOrDefault(told => told?.Name == device.Name)?.Artifacts
+                        ?? device.Artifacts,
+                })],
+            },
+            events);
     }
 
     public async ValueTask DisposeAsync()

@@ -249,6 +249,33 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     }
 
     [Fact]
+    public async Task Artifacts_of_many_devices_pass_one_after_the_other_and_a_device_with_more_than_there_is_room_for_fails()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block("""
+            - ansible.builtin.set_fact: { block_artifacts: "{{ dict(names | zip([text] * 9)) }}", block_result: done }
+              vars: { names: "{{ range(9) | map('string') | list }}", text: "{{ 'x' * 8000000 }}" }
+              when: inventory_hostname == 'heap'
+            - ansible.builtin.set_fact: { block_artifacts: { a: "{{ 'y' * 8000000 }}" }, block_result: done }
+              when: inventory_hostname != 'heap'
+            """);
+        string[] names = ["heap", .. Enumerable.Range(0, 10).Select(number => $"dev_{number}")];
+
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
+            new SandboxJob(
+                _id, block, fixture.Platforms, false, SandboxFixture.Json("{}"),
+                [.. names.Select(name => new SandboxDevice(name, "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey))],
+                TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1)),
+            (_, _) => Task.FromResult<Stream?>(null)));
+
+        var heap = result.Devices.Single(device => device.Name == "heap");
+        (heap.Outcome, heap.Code, heap.Artifacts.Count).ShouldBe((DeviceOutcome.Failed, DeviceCode.InternalError, 0));
+        heap.Message.ShouldNotBeNull().ShouldContain("64 MiB");
+        result.Devices.Where(device => device.Name != "heap")
+            .ShouldAllBe(device => device.Outcome == DeviceOutcome.Ok && device.Artifacts.Single().Content.Length == 8_000_000);
+    }
+
+    [Fact]
     public async Task A_code_from_inside_reaches_the_device_and_is_no_part_of_the_text()
     {
         await SkipUnlessPossible();

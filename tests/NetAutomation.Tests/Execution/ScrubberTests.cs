@@ -102,4 +102,111 @@ public sealed class ScrubberTests
 
         text.ShouldBe("error near ******** -----BEGIN KEY-----");
     }
+
+    [Fact]
+    public void Many_secrets_in_one_text_are_masked_as_if_one_after_the_other_and_nothing_more_shows_where_they_overlap()
+    {
+        for (var seed = 0; seed < 300; seed++)
+        {
+            // Letters that base64, URLs and JSON leave as they are or not; few enough that secrets overlap by chance.
+            var random = new Random(seed);
+            var letters = seed % 2 == 0 ? "ab" : "abcdefgh/+\"\\ é";
+            string Some(int least, int most) => new(random.GetItems<char>(letters, random.Next(least, most)));
+            string[] secrets = [.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => Some(4, 12))];
+            var text = string.Concat(Enumerable.Range(0, 40).Select(_ => random.Next(3) switch
+            {
+                0 => secrets[random.Next(secrets.Length)],
+                1 => Convert.ToBase64String(Encoding.UTF8.GetBytes(Some(0, 2) + secrets[random.Next(secrets.Length)])),
+                _ => Some(0, 6) + "|",
+            }));
+
+            var shown = new Scrubber(secrets).Text(text, 10_000);
+            var bytes = Encoding.UTF8.GetString(new Scrubber(secrets).Artifact(Encoding.UTF8.GetBytes(text)).ShouldNotBeNull());
+
+            var (before, overlap) = OneAfterTheOther(secrets, text);
+            bytes.ShouldBe(shown, $"seed {seed}");
+            if (!overlap)
+            {
+                shown.ShouldBe(before, $"seed {seed}");
+            }
+
+            IsPartOf(shown.Replace(Scrubber.Mask, ""), before.Replace(Scrubber.Mask, "")).ShouldBeTrue($"seed {seed}: {shown} {before}");
+        }
+    }
+
+    [Fact]
+    public void Scrubbing_takes_no_more_memory_for_many_secrets_that_all_stand_in_the_text()
+    {
+        var random = new Random(1);
+        string[] keys = [.. Enumerable.Range(0, 20).Select(_ => string.Join('\n', Enumerable.Range(0, 200).Select(_ => Line(random))))];
+        var scrubber = new Scrubber(keys);
+        var text = Encoding.UTF8.GetBytes(string.Join(" ", keys.SelectMany(key => key.Split('\n')).Reverse()));
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var scrubbed = scrubber.Artifact(text);
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Encoding.UTF8.GetString(scrubbed!).ShouldBe(string.Join(" ", Enumerable.Repeat(Scrubber.Mask, 20 * 200)));
+        taken.ShouldBeLessThan(20L * text.Length);
+    }
+
+    [Fact]
+    public void Text_that_nearly_repeats_a_long_secret_all_the_time_is_withheld()
+    {
+        var scrubber = new Scrubber([new string('a', 1000) + "b"]);
+
+        scrubber.Artifact(Encoding.UTF8.GetBytes(new string('a', 100_000))).ShouldBeNull();
+        scrubber.Text(new string('a', 100_000), 100_000).ShouldBe("[withheld]");
+        scrubber.Text(new string('a', 500), 1000).ShouldBe(new string('a', 500));
+    }
+
+    private static string Line(Random random)
+    {
+        var bytes = new byte[48];
+        random.NextBytes(bytes);
+        return Convert.ToBase64String(bytes);
+    }
+
+    private static bool IsPartOf(string part, string whole)
+    {
+        var at = 0;
+        foreach (var letter in whole)
+        {
+            at += at < part.Length && part[at] == letter ? 1 : 0;
+        }
+
+        return at == part.Length;
+    }
+
+    // What masking means: the longest spelling first, each wherever it still stands.
+    private static (string Text, bool Overlap) OneAfterTheOther(string[] secrets, string text)
+    {
+        string[] spellings = [.. secrets.SelectMany(Spelled).Distinct().OrderByDescending(spelling => spelling.Length)];
+        var places = spellings.SelectMany(spelling => Enumerable.Range(0, text.Length)
+            .Where(at => string.CompareOrdinal(text, at, spelling, 0, spelling.Length) == 0)
+            .Select(at => (Start: at, End: at + spelling.Length))).ToList();
+        return (
+            spellings.Aggregate(text, (masked, spelling) => masked.Replace(spelling, Scrubber.Mask, StringComparison.Ordinal)),
+            places.Any(one => places.Any(other => one.Start < other.Start && other.Start < one.End && one.End < other.End)));
+    }
+
+    private static IEnumerable<string> Spelled(string secret)
+    {
+        var (url, escaped, bytes) = (Uri.EscapeDataString(secret), secret.Replace("\\", "\\\\"), Encoding.UTF8.GetBytes(secret));
+        string[] plain =
+        [
+            secret, url, url.Replace("%20", "+"), string.Join('%', url.Split('%').Select((part, i) =>
+                i == 0 ? part : part[..2].ToLowerInvariant() + part[2..])),
+            JsonEncodedText.Encode(secret).Value,
+            JsonEncodedText.Encode(secret, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value,
+            escaped.Replace("\"", "\\\""), escaped.Replace("'", "\\'"),
+        ];
+        return plain.Concat(Enumerable.Range(0, 3).SelectMany(offset =>
+        {
+            var encoded = Convert.ToBase64String([.. new byte[offset], .. bytes]);
+            var (start, end) = (offset == 0 ? 0 : offset + 1, (offset + bytes.Length) * 8 / 6);
+            return end - start < 4 ? Enumerable.Empty<string>()
+                : [encoded[start..end], encoded[start..end].Replace('+', '-').Replace('/', '_')];
+        }));
+    }
 }

@@ -11,6 +11,10 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
 {
     private const string Key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
 
+    // Its lines are short enough to stand in any text, or too short to be found again.
+    private const string ShortLines =
+        "-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAA\nAAAAAAAAAAAAAAAAB\nAAAA\n-----END PRIVATE KEY-----\n";
+
     // The beginnings of keys that ssh-keygen and openssl have encrypted.
     private const string EncryptedKey =
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABDxYq\n"
@@ -45,6 +49,11 @@ public sealed class CredentialsTests(SharedHost shared) : IClassFixture<SharedHo
     [InlineData("password", "", null, null, null, "/password pattern")]
     [InlineData("ssh_key", null, null, null, null, "/privateKey required")]
     [InlineData("ssh_key", null, "ssh-ed25519 AAAA", null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", null, "-----BEGIN PRIVATE KEY-----\nAAAA\n", null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", null, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", null, "-----BEGIN PRIVATE KEY-----\nA-A\n-----END PRIVATE KEY-----\n", null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", null, ShortLines, null, null, "/privateKey pattern")]
+    [InlineData("ssh_key", null, Key + Key, null, null, "/privateKey pattern")]
     [InlineData("ssh_key", "x", Key, null, null, "/password not_of_kind")]
     [InlineData("ssh_key", null, EncryptedKey, null, null, "/passphrase required")]
     [InlineData("ssh_key", null, EncryptedPem, null, null, "/passphrase required")]

@@ -254,6 +254,58 @@ public sealed class ClaimTests(PostgresServer postgres, ITestOutputHelper output
     }
 
     [Fact]
+    public async Task Long_runs_of_one_tenant_leave_the_last_place_of_a_worker_to_others_and_to_runs_that_end_soon()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var other = await Another(fixture, 1);
+        var (first, second) = (await Check(86400), await Check(86400));
+        (await fixture.Claim(last: true))!.Id.ShouldBe(first, "nothing of this tenant was running");
+        (await fixture.Claim(last: true)).ShouldBeNull();
+        var soon = await Check(600);
+        (await fixture.Claim(last: true))!.Id.ShouldBe(soon);
+        var theirs = await Check(86400, other.Client);
+        (await fixture.Claim(last: true))!.Id.ShouldBe(theirs);
+        (await fixture.Claim(last: true)).ShouldBeNull();
+        var claimed = (await fixture.Claim())!;
+        (claimed.Id, claimed.Timeout).ShouldBe((second, TimeSpan.FromHours(1)), "a check takes no longer");
+
+        Task<RunId> Check(int timeoutSeconds, HttpClient? client = null) => fixture.StartRun(
+            new
+            {
+                block = "static-routes", mode = "check", targets = new { all = true }, timeoutSeconds,
+                input = new { routes = new[] { new { prefix = "10.9.0.0/16", nextHop = "10.66.0.1" } } },
+            },
+            client);
+    }
+
+    [Fact]
+    public async Task A_queued_run_waits_while_the_output_of_the_month_is_used_up_and_one_that_was_lost_does_not()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var run = await fixture.StartRun();
+        await fixture.Sql("insert into web.tenant_limit (tenant_id, name, max) values ($1, 'event_rows', 10)", fixture.Tenant.Id.Value);
+        await Used(10);
+        (await fixture.Claim()).ShouldBeNull();
+        (await Why(fixture, run)).ShouldBe(["output"]);
+        await Used(9);
+        await fixture.Sql("update runs.queue set look_at = now()");
+        await fixture.Sql("select runs.reopen()");
+        var claimed = (await fixture.Claim())!;
+        claimed.Id.ShouldBe(run);
+        (await fixture.Journal(journal => journal.Start(claimed, default))).ShouldBeTrue();
+        await Used(10);
+        await fixture.Sql($"select runs.lose('{claimed.Tenant.Value}', '{run.Value}', {claimed.Fence}, 'test', 'worker_lost')");
+        (await fixture.Claim())!.Id.ShouldBe(run);
+
+        Task Used(int events) => fixture.Sql(
+            """
+            insert into runs.tenant_quota (tenant_id, month, event_rows)
+            values ($1, date_trunc('month', now() at time zone 'UTC')::date, $2)
+            on conflict (tenant_id) do update set month = excluded.month, event_rows = excluded.event_rows
+            """, fixture.Tenant.Id.Value, events);
+    }
+
+    [Fact]
     public async Task A_reader_behind_a_waiting_writer_sees_that_in_why()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);

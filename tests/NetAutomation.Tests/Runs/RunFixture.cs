@@ -110,8 +110,8 @@ internal sealed class RunFixture : IAsyncDisposable
         return JsonNode.Parse(text)!;
     }
 
-    public Task<ClaimedRun?> Claim(string worker = "w1") =>
-        new Journals(Host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System).Claim(worker);
+    public Task<ClaimedRun?> Claim(string worker = "w1", bool last = false) =>
+        new Journals(Host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System).Claim(worker, last);
 
     public Task<bool> Journal(Func<RunJournal, Task<bool>> write) => With(write);
 

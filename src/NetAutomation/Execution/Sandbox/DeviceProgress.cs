@@ -6,7 +6,7 @@ using NetAutomation.Runs;
 namespace NetAutomation.Execution.Sandbox;
 
 /// <summary>Collects the messages about one device, and concludes its outcome from them.</summary>
-internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink link, Scrubber scrubber)
+internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink link, Scrubber scrubber, ArtifactRoom room)
 {
     private const int DiffLimit = 256 * 1024;
     private const int MessageLimit = 4 * 1024;
@@ -35,7 +35,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     public bool Done => _result is not null && _lost is null;
 
     /// <summary>The last outcome that was announced: a later fault is announced, too.</summary>
-    public SandboxDeviceResult? Announced { get; set; }
+    public DeviceOutcome? Announced { get; set; }
 
     public bool Start()
     {
@@ -74,11 +74,21 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     }
 
     /// <summary>Something of what the block says did not arrive: whatever else arrives, the device is not done.</summary>
-    public void Lose(string what) => _lost ??= what;
+    public void Lose(string what)
+    {
+        _lost ??= what;
+        room.Change(-_artifacts.Values.Sum(content => content.Length));
+        _artifacts.Clear();
+    }
 
     /// <param name="artifacts">What was handed over before: size and SHA-256 by name.</param>
     public void Result(JsonElement result, JsonElement artifacts)
     {
+        if (Done)
+        {
+            return;
+        }
+
         _result = scrubber.Json(result, ResultLimit);
         if (_result is null)
         {
@@ -92,7 +102,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
             {
                 Lose($"The artifact {artifact.Name} did not arrive whole.");
             }
-            else if (scrubber.Artifact(content) is not { } scrubbed)
+            else if (scrubber.Artifact(content) is not { Length: <= ArtifactLimit } scrubbed)
             {
                 Lose($"The artifact {artifact.Name} cannot be shown.");
             }
@@ -102,18 +112,35 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
             }
         }
 
-        _handedOver = handedOver;
+        if (_lost is null)
+        {
+            room.Change(handedOver.Sum(file => file.Content.Length) - _artifacts.Values.Sum(content => content.Length));
+            _handedOver = handedOver;
+        }
+
+        _artifacts.Clear();
     }
 
-    /// <param name="first">The artifact begins with this piece, in place of one of the same name.</param>
+    /// <summary>Whoever was told the outcome has the artifacts, too.</summary>
+    public void Forget() => _handedOver = [];
+
     /// <summary>What takes the change back that comes now. A device that fails has it as its result.</summary>
     public void Undo(JsonElement message) => _undo = scrubber.Json(
         JsonSerializer.SerializeToElement(new { undo = message.GetProperty("undo") }), ResultLimit);
 
-    public void Artifact(string artifact, bool first, byte[] piece)
+    /// <param name="first">The artifact begins with this piece, in place of one of the same name.</param>
+    /// <param name="over">Nobody reads the events of the run any more.</param>
+    public async Task Artifact(string artifact, bool first, byte[] piece, Task over)
     {
+        // One that has lost something, or has handed over its result, needs no more of them.
+        if (_lost is not null || Done)
+        {
+            return;
+        }
+
         if (first && (_artifacts.ContainsKey(artifact) || _artifacts.Count < ArtifactCount))
         {
+            room.Change(-(_artifacts.GetValueOrDefault(artifact)?.Length ?? 0));
             _artifacts[artifact] = new MemoryStream();
         }
 
@@ -124,6 +151,11 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         else if (content.Length + piece.Length > ArtifactLimit)
         {
             Lose($"The artifact {artifact} is larger than {ArtifactLimit >> 20} MiB.");
+        }
+        else if (!await room.Enter(piece.Length, over))
+        {
+            Lose($"The block handed over more than {ArtifactRoom.Most >> 20} MiB of artifacts at the same time. "
+                + "Fewer devices in a batch (rollout.batchSize) may help.");
         }
         else
         {

@@ -10,7 +10,8 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>
 /// The only way out of a sandbox: one unix socket. A program inside sends <c>address port\n</c>, and if that is one of the
 /// run's devices the link answers <c>+</c> and carries bytes; anything else is closed, as is what another user than the sandbox's opens.
-/// <c>address port key\n</c> is for a look at the device's host key, before anything of the block has begun. No connection beyond
+/// <c>address port key\n</c> is for a look at the device's host key, before anything of the block has begun. Dials of a device beyond a
+/// rate wait. No connection beyond
 /// <see cref="MostConnections"/> is accepted: what a sandbox opens besides waits in the kernel, on descriptors of the sandbox alone.
 /// </summary>
 internal sealed class SandboxLink : IAsyncDisposable
@@ -20,10 +21,14 @@ internal sealed class SandboxLink : IAsyncDisposable
     private const int SocketLevel = 1;
     private const int PeerCredentials = 17;
 
+    // Dials of one device: a run needs a few; each costs the database some questions, whatever becomes of it.
+    private const int DialsAtOnce = 20;
+
     // For those that have not yet said which device they want, or are to be told that it has its streams.
     private const int Waiting = 8;
     private static readonly TimeSpan _handshakeTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _dialTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _dialEvery = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(200);
     private readonly string _socketPath;
     private readonly uint _user;
@@ -208,6 +213,11 @@ internal sealed class SandboxLink : IAsyncDisposable
     private async Task<Stream?> DialDevice(Entry entry)
     {
         entry.Asked = true;
+        if (entry.Turn(_clock) is { Ticks: > 0 } wait)
+        {
+            await Task.Delay(wait, _clock, _closed.Token);
+        }
+
         using var limit = _closed.Token.Within(_dialTimeout);
         var started = _clock.GetTimestamp();
         try
@@ -275,5 +285,19 @@ internal sealed class SandboxLink : IAsyncDisposable
         public volatile DialRefusedException? Refusal;
 
         public TimeSpan? DialTime { get; set; }
+
+        private readonly Lock _gate = new();
+        private DateTimeOffset _next;
+
+        /// <summary>How long the next dial has to wait: so many may come at once, further ones at a steady rate.</summary>
+        public TimeSpan Turn(TimeProvider clock)
+        {
+            lock (_gate)
+            {
+                var now = clock.GetUtcNow();
+                _next = (_next > now ? _next : now) + _dialEvery;
+                return _next - now - (DialsAtOnce * _dialEvery);
+            }
+        }
     }
 }

@@ -50,6 +50,7 @@ internal sealed record SandboxArtifact(string Name, byte[] Content);
 
 /// <param name="Changed">Null where it is not known, for example after a refused line.</param>
 /// <param name="Contacted">A connection to the device was open at least once.</param>
+/// <param name="Artifacts">They go with the event of the outcome; the run's result has those alone that nobody took.</param>
 internal sealed record SandboxDeviceResult(
     string Name,
     DeviceOutcome Outcome,

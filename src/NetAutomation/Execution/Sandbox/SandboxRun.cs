@@ -16,6 +16,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
     private readonly Channel<SandboxEvent> _events =
         Channel.CreateBounded<SandboxEvent>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly Scrubber _scrubber = new(job.Devices.SelectMany(device => device.Secrets).Concat(job.Secrets ?? []));
+    private readonly ArtifactRoom _room = new();
     private readonly Dictionary<string, DeviceProgress> _devices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _failures = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -29,17 +30,27 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
     private int _exitCode;
 
     /// <summary>Must be read to the end: the run waits for a reader that is slow.</summary>
-    public IAsyncEnumerable<SandboxEvent> Events => _events.Reader.ReadAllAsync(CancellationToken.None);
+    public IAsyncEnumerable<SandboxEvent> Events => Read();
 
     /// <summary>Never faults; ends when no process is left and every device has an outcome.</summary>
     public Task<SandboxResult> Completion { get; private set; } = Task.FromCanceled<SandboxResult>(new(canceled: true));
+
+    // Who asks for the next event has done with the one before.
+    private async IAsyncEnumerable<SandboxEvent> Read()
+    {
+        await foreach (var next in _events.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            yield return next;
+            _room.Leave(Size(next.Outcome));
+        }
+    }
 
     /// <summary>Gives the sandbox its job. Call it once, before everything else.</summary>
     public void Start(byte[] firstLine)
     {
         foreach (var device in job.Devices)
         {
-            _devices.Add(device.Name, new DeviceProgress(job, device.Name, link, _scrubber));
+            _devices.Add(device.Name, new DeviceProgress(job, device.Name, link, _scrubber, _room));
         }
 
         _given = process.Give(firstLine);
@@ -249,9 +260,11 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 await TaskDone(device, message);
                 break;
             case "artifact":
-                device.Artifact(
+                _waitingForReader = true;
+                await device.Artifact(
                     message.GetProperty("name").GetString()!, message.GetProperty("first").GetBoolean(),
-                    message.GetProperty("data").GetBytesFromBase64());
+                    message.GetProperty("data").GetBytesFromBase64(), _abandoned.Task);
+                _waitingForReader = false;
                 break;
             case "lost":
                 device.Lose($"Something that the block said was lost: {message.GetProperty("text").GetString()}");
@@ -288,14 +301,21 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
 
     private async Task Announce(DeviceProgress device, SandboxDeviceResult result)
     {
-        if (device.Announced?.Outcome != result.Outcome)
+        if (device.Announced != result.Outcome)
         {
-            device.Announced = result;
-            await Emit("device_outcome", device.Name, [], result);
+            device.Announced = result.Outcome;
+            _room.Wait(Size(result));
+            if (await Emit("device_outcome", device.Name, [], result))
+            {
+                device.Forget();
+            }
         }
     }
 
-    private async Task Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
+    private static long Size(SandboxDeviceResult? outcome) => outcome?.Artifacts.Sum(file => (long)file.Content.Length) ?? 0;
+
+    /// <summary>False where the reader is gone.</summary>
+    private async Task<bool> Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
     {
         _waitingForReader = true;
         var written =
@@ -304,5 +324,6 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         await Task.WhenAny(written, _abandoned.Task);
         _waitingForReader = false;
         Interlocked.Exchange(ref _lastEvent, clock.GetTimestamp());
+        return written.IsCompletedSuccessfully;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,17 +14,17 @@ internal sealed partial class Scrubber
 {
     public const string Mask = "********";
     private const string Withheld = "[withheld]";
-    private readonly string[] _spellings;
-    private readonly int _longest;
-    private readonly SearchValues<string> _any;
+    private readonly SpellingMask _mask;
+
+    // Of the bytes of an artifact: Latin-1 maps them to characters one to one, so nothing but the secrets changes.
+    private readonly SpellingMask _byteMask;
 
     public Scrubber(IEnumerable<string> secrets)
     {
-        // Longest first: a spelling may hold a shorter one.
-        _spellings = [.. secrets.Where(secret => secret.Length > 0).Distinct(StringComparer.Ordinal).SelectMany(Spellings)
-            .Where(spelling => spelling.Length > 0).Distinct(StringComparer.Ordinal).OrderByDescending(spelling => spelling.Length)];
-        _longest = _spellings.Length == 0 ? 0 : _spellings[0].Length;
-        _any = SearchValues.Create(_spellings, StringComparison.Ordinal);
+        string[] spellings = [.. secrets.Where(secret => secret.Length > 0).Distinct(StringComparer.Ordinal).SelectMany(Spellings)];
+        _mask = new SpellingMask(spellings);
+        _byteMask = spellings.All(spelling => Ascii.IsValid(spelling)) ? _mask
+            : new SpellingMask(spellings.Select(spelling => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(spelling))));
     }
 
     /// <summary>Text for people: cleaned, masked and at most <paramref name="limit"/> characters.</summary>
@@ -40,7 +39,7 @@ internal sealed partial class Scrubber
             // The end of a cut text may be the first half of a secret, which no mask knows.
             return raw.Length == text.Length && clean.Length <= limit
                 ? clean
-                : Cut(clean, Math.Min(limit, raw.Length == text.Length ? limit : Math.Max(0, clean.Length - _longest))) + "\n[cut]";
+                : Cut(clean, Math.Min(limit, raw.Length == text.Length ? limit : Math.Max(0, clean.Length - _mask.Longest))) + "\n[cut]";
         }
         catch (Exception)
         {
@@ -67,11 +66,9 @@ internal sealed partial class Scrubber
     {
         try
         {
-            // Latin-1 maps bytes to characters one to one, so nothing but the secrets changes.
-            return Encoding.Latin1.GetBytes(_spellings.Aggregate(
-                Encoding.Latin1.GetString(content),
-                (text, spelling) =>
-                    text.Replace(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(spelling)), Mask, StringComparison.Ordinal)));
+            var text = Encoding.Latin1.GetString(content);
+            var masked = _byteMask.Apply(text, Mask);
+            return ReferenceEquals(masked, text) ? content : Encoding.Latin1.GetBytes(masked);
         }
         catch (Exception)
         {
@@ -87,9 +84,7 @@ internal sealed partial class Scrubber
     // Bytes of a device that are no UTF-8, as the engine shows them (engine/text.py).
     private static bool IsByte(int c) => c is '\uEF00' or (>= '\uEF80' and <= '\uEFFF');
 
-    private string Masked(string text) => text.AsSpan().ContainsAny(_any)
-        ? _spellings.Aggregate(text, (masked, spelling) => masked.Replace(spelling, Mask, StringComparison.Ordinal))
-        : text;
+    private string Masked(string text) => _mask.Apply(text, Mask);
 
     private static string Cut(string text, int limit)
     {

@@ -2,12 +2,14 @@
 -- them, where there are more. Of its ready runs, by priority and then age, those that must wait are put aside until one can start, 20 at
 -- most; one call stays with one tenant, so that its locks are few and always taken in this order: fence, quota, run. A row
 -- without a run: this tenant had none, and the caller asks again without it. No row: no tenant has one. Raises the tenant's fence and takes
--- the device holds in the same transaction.
-create or replace function runs.claim(p_worker text, p_lease interval, p_passed uuid[])
+-- the device holds in the same transaction. The last free place of a worker (p_last) is for tenants with nothing running and for runs that
+-- end soon: long runs of one tenant never take all places. A run that has not begun waits while the month's output is used up.
+create or replace function runs.claim(p_worker text, p_lease interval, p_passed uuid[], p_last boolean default false)
 returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint, put_aside int) language plpgsql as $$
 #variable_conflict use_column
 declare
   many int; t uuid; best uuid; q runs.queue; r record; g record; n int := 0; f bigint; seen uuid[] := '{}'; aside int := 0;
+  short boolean; used_up boolean;
   look timestamptz; bars boolean;
 begin
   foreach many in array array[64, 2147483647] loop
@@ -15,6 +17,8 @@ begin
       select w.id from runs.ready_tenants(floor(random() * 4294967296 - 2147483648)::int, many) w (id)
       left join runs.tenant_quota u on u.tenant_id = w.id
       where w.id <> all (p_passed) and coalesce(u.running < u.max_running, true)
+        and (not p_last or coalesce(u.running, 0) = 0
+          or exists (select from runs.queue s where s.tenant_id = w.id and s.ready and not s.long))
       order by coalesce(u.running::float / u.weight, 0), coalesce(u.served_at, '-infinity'), w.id
     loop
       best := coalesce(best, t);
@@ -31,11 +35,18 @@ begin
     perform from runs.fence_counter where tenant_id = t for update;
   end if;
   perform runs.lock_quota(t);
+  short := p_last and exists (select from runs.tenant_quota where tenant_id = t and running > 0);
+  used_up := runs.output_used_up(t);
 
   while n < 20 and exists (select from runs.tenant_quota where tenant_id = t and running < max_running) loop
     n := n + 1;
-    select * into q from runs.queue where tenant_id = t and ready and run_id <> all (seen)
-      order by priority desc, created_at, run_id limit 1;
+    if short then
+      select * into q from runs.queue where tenant_id = t and ready and not long and run_id <> all (seen)
+        order by priority desc, created_at, run_id limit 1;
+    else
+      select * into q from runs.queue where tenant_id = t and ready and run_id <> all (seen)
+        order by priority desc, created_at, run_id limit 1;
+    end if;
     exit when not found;
     seen := seen || q.run_id;
     select effect, mode, attempt, start_by <= now() and attempt = 0 as late into r from runs.run
@@ -45,6 +56,8 @@ begin
     bars := false;
     if r.late then
       perform runs.put_aside(q, 'expiry', null, null);
+    elsif used_up and r.attempt = 0 then
+      perform runs.put_aside(q, 'output', null, null);
     elsif g.code is not null and not g.readers then
       perform runs.put_aside(q, case g.code when 'connector_absent' then 'connector' else 'device' end,
                              case g.code when 'connector_absent' then g.site_id else g.device_id end, null);

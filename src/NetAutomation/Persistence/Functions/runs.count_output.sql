@@ -2,7 +2,10 @@
 create or replace function runs.count_output(p_tenant uuid, p_run uuid, p_events bigint) returns void language plpgsql as $$
 declare
   m date := date_trunc('month', now() at time zone 'UTC')::date;
-  bytes bigint := (select coalesce(sum(size), 0) from runs.artifact where tenant_id = p_tenant and run_id = p_run);
+  -- A result as it is stored: its text would have to be made again.
+  bytes bigint := (select coalesce(sum(size), 0) from runs.artifact where tenant_id = p_tenant and run_id = p_run)
+    + (select coalesce(sum(coalesce(octet_length(diff), 0) + coalesce(pg_column_size(result), 0)), 0) from runs.run_device
+       where tenant_id = p_tenant and run_id = p_run);
 begin
   update runs.tenant_quota set month = m,
     event_rows = p_events + case when month = m then event_rows else 0 end,

@@ -11,8 +11,9 @@ begin
   else
     update runs.tenant_quota set left_queue = left_queue - 1 where tenant_id = new.tenant_id;
   end if;
-  insert into runs.queue (tenant_id, run_id, priority, created_at, exclusive)
-    values (new.tenant_id, new.id, new.priority, new.created_at, new.writes);
+  -- Long is what may take longer than a run whose start names no limit.
+  insert into runs.queue (tenant_id, run_id, priority, created_at, exclusive, long)
+    values (new.tenant_id, new.id, new.priority, new.created_at, new.writes, new.timeout_seconds > 600);
   return null;
 end $$;
 create or replace trigger enter_queue after insert on runs.run

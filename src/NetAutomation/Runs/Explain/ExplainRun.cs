@@ -7,8 +7,8 @@ using NetAutomation.Web.Evaluation;
 namespace NetAutomation.Runs.Explain;
 
 /// <summary>One thing that holds a run.</summary>
-/// <param name="Code">queue, quota, device_held, writer_waiting, connector_absent or window; of a run that has started, worker_lost or
-/// resolution.</param>
+/// <param name="Code">queue, quota, output, device_held, writer_waiting, connector_absent or window; of a run that has started,
+/// worker_lost or resolution.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it or waits for it.</param>
@@ -61,6 +61,19 @@ internal static class ExplainRun
                 cancel);
         gates.AddRange(
             room.Select(row => new Gate("quota", $"{row.Running} of at most {row.MaxRunning} of your runs are running", null, null)));
+        // One that was lost by its worker goes on.
+        if (await db.Scalar<bool>(
+            $"""
+            select attempt = 0 and runs.output_used_up(tenant_id) as "Value" from runs.run
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            """,
+            cancel))
+        {
+            gates.Add(new Gate(
+                "output", "The events or artifacts of this month are used up, see GET /v1/limits; the next month has its own.", null,
+                null));
+        }
+
         if (gates.Count == 0)
         {
             gates.Add(new Gate("queue", "Waiting for a worker.", null, null));

@@ -38,6 +38,9 @@ internal sealed class Planner(
     NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations)
 {
     private const int UsualTimeout = 600;
+
+    // A check costs nothing but a worker's time.
+    private const int LongestCheck = 3600;
     private static readonly JsonElement _emptyInput = JsonElement.Parse("{}");
 
     public async Task<Outcome<RunPlan>> Plan(StartRunRequest body, Caller caller, CancellationToken cancel)
@@ -95,6 +98,7 @@ internal sealed class Planner(
             return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
+        timeout = mode == RunMode.Check ? Math.Min(timeout, LongestCheck) : timeout;
         var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
         if ((await Secrets(block, input, pinned, cancel)).Refused(out var unusable, out var secrets))
         {
