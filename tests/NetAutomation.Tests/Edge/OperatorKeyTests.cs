@@ -76,12 +76,10 @@ public sealed class OperatorKeyTests(PostgresServer postgres)
     public async Task Key_that_ends_too_far_ahead_is_refused_at_start()
     {
         var database = await postgres.Create();
-        string[] Ending(int days) =>
+        static string[] Ending(int days) =>
             ["Roles:1=api", .. ServiceHost.OperatorKey(2, "nora", "nora", "read"),
                 $"Operator:Keys:2:ExpiresAt={DateTimeOffset.UtcNow.AddDays(days):O}"];
-        await using (await ServiceHost.Start(database, Ending(399)))
-        {
-        }
+        await (await ServiceHost.Start(database, Ending(399))).DisposeAsync();
 
         (await Should.ThrowAsync<OptionsValidationException>(() => ServiceHost.Start(database, Ending(401)))).Message
             .ShouldContain("400 days");

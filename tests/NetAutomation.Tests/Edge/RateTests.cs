@@ -224,8 +224,8 @@ public sealed class RateTests(RateFixture fixture) : IClassFixture<RateFixture>
         var made = 0;
         for (var round = 0; round < 3; round++)
         {
-            HttpResponseMessage last;
-            while ((last = await Window(mine, made)).StatusCode == HttpStatusCode.Created)
+            var last = await Window(mine, made);
+            for (; last.StatusCode == HttpStatusCode.Created; last = await Window(mine, made))
             {
                 made++.ShouldBeLessThan(10);
                 Field(last, "RateLimit").ShouldContain("\"evaluation_steps\";r=");

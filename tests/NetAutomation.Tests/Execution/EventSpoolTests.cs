@@ -78,10 +78,10 @@ public sealed class EventSpoolTests : IDisposable
     {
         using var spool = new EventSpool(_path);
         var (added, taken, largest) = (0, 0, 0);
-        Task adding;
-        while ((adding = spool.Add(WithFile(added))).IsCompleted && added < 100)
+        var adding = spool.Add(WithFile(added));
+        while (adding.IsCompleted && added < 100)
         {
-            added++;
+            adding = spool.Add(WithFile(++added));
         }
 
         added.ShouldBe(4, "32 MiB");

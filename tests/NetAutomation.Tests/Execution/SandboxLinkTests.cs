@@ -15,7 +15,7 @@ public sealed class SandboxLinkTests
         var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}");
         var dialled = new List<string>();
         await using var link = new SandboxLink(
-            path, [Device("a"), Device("b")],
+            path, Own(), [Device("a"), Device("b")],
             (device, _) =>
             {
                 lock (dialled)
@@ -51,6 +51,11 @@ public sealed class SandboxLinkTests
             (await socket.ReceiveAsync(new byte[1], cancel).AsTask().WaitAsync(Eventually.Limit, cancel)).ShouldBe(0);
         }
     }
+
+    /// <summary>The effective user of this process.</summary>
+    private static uint Own() => uint.Parse(
+        File.ReadLines("/proc/self/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal)).Split('\t')[2],
+        System.Globalization.CultureInfo.InvariantCulture);
 
     private static SandboxDevice Device(string name) => new(
         name, "frr", 22, "netops", RandomNumberGenerator.GetHexString(16), null, null, "SHA256:x", null);

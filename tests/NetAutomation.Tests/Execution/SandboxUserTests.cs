@@ -275,7 +275,10 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
         string[] user = fixture.Options.SandboxUid is { } id ? ["setpriv", $"--reuid={id}", $"--regid={id}", "--clear-groups"] : [];
         using var process =
             Process.Start(
-                new ProcessStartInfo("/usr/bin/env", [.. user, "/usr/bin/python3", "-c", Look]) { RedirectStandardOutput = true })!;
+                new ProcessStartInfo("/usr/bin/env", [.. user, "/usr/bin/python3", "-c", Look])
+                {
+                    UseShellExecute = false, RedirectStandardOutput = true,
+                })!;
         var said = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         process.ExitCode.ShouldBe(0);
@@ -286,7 +289,7 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
     private async Task<Held> Hold(ISandboxLauncher launcher, string what = "nothing")
     {
         var held = new Held(Path.Combine(fixture.Options.WorkDirectory, $"run_{_number + 1}_{Path.GetFileName(_ranges)}"));
-        held.Run = SandboxFixture.Finish(launcher.Start(Job(Hoard, what), held.Dial));
+        held.Run = SandboxFixture.Finish(launcher.Start(Job(Hoard, what), (_, cancel) => held.Dial(cancel)));
         await Task.WhenAny(held.Height, held.Run).WaitAsync(Eventually.Limit);
         held.Height.IsCompleted.ShouldBeTrue(held.Run.IsCompleted ? (await held.Run).Result.Devices[0].Message : "");
         return held;
@@ -332,7 +335,7 @@ public sealed class SandboxUserTests(SandboxFixture fixture) : IClassFixture<San
         /// <summary>As the host sees it.</summary>
         public uint User => uint.Parse(Status(FirstPid(), "Uid"), CultureInfo.InvariantCulture);
 
-        public async Task<Stream?> Dial(string device, CancellationToken cancel)
+        public async Task<Stream?> Dial(CancellationToken cancel)
         {
             if (Interlocked.Increment(ref _dials) == 1)
             {

@@ -21,7 +21,7 @@ public sealed class NoSandboxTests(PostgresServer postgres)
             await File.WriteAllTextAsync(program, $"#!/bin/sh\n[ ! -e {full} ] || exit 1\nexec /usr/bin/bwrap \"$@\"\n");
             File.SetUnixFileMode(program, (UnixFileMode)0b111_101_101);
             File.SetUnixFileMode(folder.FullName, (UnixFileMode)0b111_101_101);
-            await using var fleet = await ServiceFleet.Start(postgres, 1, settings: [$"Execution:Bubblewrap={program}"]);
+            await using var fleet = await ServiceFleet.Start(postgres, 1, settings: $"Execution:Bubblewrap={program}");
             await fleet.StartWorker("worker", "Execution:Spares=0");
 
             await File.WriteAllTextAsync(full, "");

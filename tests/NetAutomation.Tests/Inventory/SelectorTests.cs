@@ -138,7 +138,7 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
     public async Task Labels_that_are_long_together_are_refused()
     {
         var mine = await Inventories.Create(shared);
-        Dictionary<string, string> Labels(int values) =>
+        static Dictionary<string, string> Labels(int values) =>
             Enumerable.Range(10, values).ToDictionary(n => $"k{n}", _ => new string('x', 61), StringComparer.Ordinal);
         (await mine.Add("r1", "10.0.0.1", Labels(64))).Must(HttpStatusCode.Created);
         var longer = Labels(64);

@@ -58,7 +58,7 @@ public sealed class HeldLockTests(PostgresServer postgres)
         }, scope => scope.GetRequiredService<RunQueue>().Rescue(TimeSpan.FromSeconds(5), TimeSpan.Zero, default));
     }
 
-    private static object Check(RunFixture fixture)
+    private static System.Text.Json.Nodes.JsonObject Check(RunFixture fixture)
     {
         var check = System.Text.Json.JsonSerializer.SerializeToNode(fixture.Apply("10.9.0.0/16"))!.AsObject();
         check["mode"] = "check";

@@ -59,7 +59,7 @@ public sealed class LongPageTests(PostgresServer postgres)
     }
 
     private static async Task ShouldListInPages(
-        RunFixture fixture, string path, Func<JsonNode, string> id, IReadOnlyList<string> expected)
+        RunFixture fixture, string path, Func<JsonNode, string> id, List<string> expected)
     {
         var (seen, pages) = (new List<string>(), 0);
         string? after = null;

@@ -65,7 +65,7 @@ public sealed class SelectingWindowTests(PostgresServer postgres)
         await using var fixture = await ScheduleFixture.Start(postgres, 2);
         await Deny(fixture, "role=core");
         (await fixture.Scalar<long>("select count(*) from runs.window_device")).ShouldBe(1);
-        var known = (await RunFixture.Get(fixture.Client, $"/v1/devices/{fixture.Devices[1]}"))!;
+        var known = await RunFixture.Get(fixture.Client, $"/v1/devices/{fixture.Devices[1]}");
         var added = await fixture.Post(fixture.Client, "/v1/devices", new
         {
             name = "r900", siteId = $"{known["siteId"]}", address = "10.66.9.1", port = 22, platform = "frr",

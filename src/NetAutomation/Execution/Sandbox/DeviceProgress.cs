@@ -159,7 +159,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         }
         else
         {
-            content.Write(piece);
+            await content.WriteAsync(piece);
         }
     }
 
