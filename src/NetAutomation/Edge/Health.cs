@@ -31,8 +31,13 @@ internal sealed class Health(
     }
 
     /// <summary>The reason why this process is not ready; null where it is.</summary>
-    public async Task<string?> Fault() => life.ApplicationStopping.IsCancellationRequested
-        ? "This process leaves." : await _faults.Get("database", Ask, CancellationToken.None);
+    public async Task<string?> Fault() => life switch
+    {
+        // Listeners are open before a worker knows whether it can make sandboxes.
+        { ApplicationStarted.IsCancellationRequested: false } => "This process starts.",
+        { ApplicationStopping.IsCancellationRequested: true } => "This process leaves.",
+        _ => await _faults.Get("database", Ask, CancellationToken.None),
+    };
 
     private async Task<string?> Ask()
     {
