@@ -265,7 +265,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
             new SandboxJob(
                 _id, block, fixture.Platforms, false, SandboxFixture.Json("{}"),
                 [.. names.Select(name => new SandboxDevice(name, "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey))],
-                TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1)),
+                TimeSpan.FromMinutes(8), TimeSpan.FromMinutes(4)),
             (_, _) => Task.FromResult<Stream?>(null)));
 
         var heap = result.Devices.Single(device => device.Name == "heap");
