@@ -252,7 +252,7 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     public async Task Artifacts_of_many_devices_pass_one_after_the_other_and_a_device_with_more_than_there_is_room_for_fails()
     {
         await SkipUnlessPossible();
-        Assert.SkipUnless(fixture.Options.Warm, "The stock engine copies each text from process to process: 72 MB are more than its memory.");
+        Assert.SkipUnless(fixture.Options.Warm, "The stock engine copies each text, so 72 MB are more than its memory.");
         var block = fixture.Block("""
             - ansible.builtin.set_fact: { block_artifacts: "{{ dict(names | zip([text] * 9)) }}", block_result: done }
               vars: { names: "{{ range(9) | map('string') | list }}", text: "{{ 'x' * 8000000 }}" }

@@ -143,7 +143,7 @@ public sealed class SelectorTests(SharedHost shared) : IClassFixture<SharedHost>
         (await mine.Add("r1", "10.0.0.1", Labels(64))).Must(HttpStatusCode.Created);
         var longer = Labels(64);
         longer["k10"] += "x";
-        (await mine.Add("r2", "10.0.0.2", longer)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/labels too_long"]);
+        (await mine.Add("r2", "10.0.0.2", longer)).Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/labels too_large"]);
     }
 
     private sealed record Requirement(string Key, string Operator, string[] Values)

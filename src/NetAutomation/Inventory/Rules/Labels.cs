@@ -33,7 +33,7 @@ internal static partial class Labels
 
         if (labels.Sum(label => label.Key.Length + (label.Value?.Length ?? 0)) > Longest)
         {
-            yield return new ProblemError(at, "too_long", $"All labels together have at most {Longest} characters.");
+            yield return new ProblemError(at, "too_large", $"All labels together have at most {Longest} characters.");
         }
 
         foreach (var (key, value) in labels)
