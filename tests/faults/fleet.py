@@ -6,7 +6,7 @@
 Device i answers at 127.66.0.i. DIR/journal/dNN.jsonl holds one line per event, written before it takes effect:
   {"t": wall clock, "m": monotonic clock, "s": session, "e": "open"|"close"|"line"|"save", "text": ...}
 DIR/state/slow.json, read at each login, gives the seconds a device takes for one configuration line, {"d01": 0.5}, and for showing its
-configuration, {"d01 show": 2}. It takes no longer than its session lasts.
+configuration, {"d01 show": 2}. It takes no longer than its session lasts, and than the file names it.
 A device's configuration is in memory. With --drop-on, a session ends when that command arrives. --answers names
 a JSON file of further commands with their answers, for devices of another make: {"show privilege": "Current privilege level is 15"}.
 """
@@ -42,13 +42,17 @@ class Device:
             line = {'t': time.time(), 'm': time.monotonic(), 's': session, 'e': event, 'text': text}
             os.write(self.journal, (json.dumps(line) + '\n').encode())
 
-    def pauses(self):
+    def slow(self):
         try:
             with open(self.slow_file, encoding='ascii') as file:
-                slow = json.load(file)
+                return json.load(file)
         except FileNotFoundError:
-            slow = {}
-        return slow.get(self.name, 0), slow.get(self.name + ' show', 0)
+            return {}
+
+    def take(self, what, seconds, channel):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and what in self.slow() and channel.get_transport().is_active():
+            time.sleep(min(0.05, seconds))
 
     def running_config(self):
         with self.lock:
@@ -81,14 +85,9 @@ class Login(paramiko.ServerInterface):
         return True
 
 
-def take(seconds, channel):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and channel.get_transport().is_active():
-        time.sleep(min(0.05, seconds))
-
-
 def shell(device, channel, session):
-    (pause, show_pause), configuring, pending = device.pauses(), False, b''
+    slow, configuring, pending = device.slow(), False, b''
+    line_at, show_at = device.name, device.name + ' show'
     channel.sendall('\r\n%s# ' % device.name)
     while True:
         while b'\n' not in pending and b'\r' not in pending:
@@ -105,7 +104,7 @@ def shell(device, channel, session):
             configuring = False
         elif configuring and line:
             device.note(session, 'line', line)
-            take(pause, channel)
+            device.take(line_at, slow.get(line_at, 0), channel)
             with device.lock:
                 if line.startswith('no '):
                     device.routes.pop(line[3:], None)
@@ -114,7 +113,7 @@ def shell(device, channel, session):
         elif line == 'configure terminal':
             configuring = True
         elif line == 'show running-config':
-            take(show_pause, channel)
+            device.take(show_at, slow.get(show_at, 0), channel)
             answer = device.running_config()
         elif not configuring and line in device.answers:
             answer = device.answers[line]

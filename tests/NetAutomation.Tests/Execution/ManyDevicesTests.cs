@@ -30,8 +30,7 @@ public sealed class ManyDevicesTests(SandboxFixture fixture) : IClassFixture<San
 
     private async Task Play(string folder, Routers routers)
     {
-        // A run shows the configuration twice: before and after the change.
-        routers.Slow(($"{Slow} show", 12));
+        routers.Slow(($"{Slow} show", 240));
         var devices = Enumerable.Range(1, Count).Select(i => new SandboxDevice(
             Routers.Name(i), "frr", routers.Port, Routers.Username, routers.Password, null, null, routers.HostKey(i),
             string.Join(' ', File.ReadAllText(Path.Combine(folder, $"{Routers.Name(i)}.key.pub")).Split(' ').Take(2)))).ToList();
@@ -45,7 +44,13 @@ public sealed class ManyDevicesTests(SandboxFixture fixture) : IClassFixture<San
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(Routers.Address(int.Parse(device[1..], CultureInfo.InvariantCulture)), routers.Port, cancel);
             return new NetworkStream(socket, ownsSocket: true);
-        }));
+        }), seen =>
+        {
+            if (seen.Count(each => each.Type == "device_outcome") == Count - 1)
+            {
+                routers.Slow();
+            }
+        });
 
         result.Fault.ShouldBeNull();
         result.Devices.ShouldAllBe(device => device.Outcome == DeviceOutcome.Changed);

@@ -63,6 +63,7 @@ internal sealed class Routers : IDisposable
 
     /// <summary>
     /// Seconds that routers take from the next login on: "d01" for one configuration line, "d01 show" to show the configuration.
+    /// A router that is not named any more takes no longer.
     /// </summary>
     public void Slow(params (string What, double Seconds)[] pauses)
     {
