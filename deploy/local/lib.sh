@@ -167,13 +167,14 @@ enter_groups() { # name
     mkdir -p "$group" || continue
     chown "$user:$user" "$group" "$group/cgroup.procs"
     if [ "$type" = cgroup2 ]; then chown "$user:$user" "$group/cgroup.threads" "$group/cgroup.subtree_control"; fi
-    # Workers have the processors that calls leave. In version 1, what is beside a group counts by the thread: the other shares are what the
-    # threads of a service would have.
-    if [[ $1 == worker* && -e $group/cpu.idle ]]; then echo 1 > "$group/cpu.idle"
-    elif [ -e "$group/cpu.shares" ]; then echo "$((1024 * 4 * $(nproc)))" > "$group/cpu.shares"; fi
+    # Workers have the processors that calls leave, and a little where other programs of the host would leave none. In version 1, what is
+    # beside a group counts by the thread: the shares are what the threads of a service would have.
+    if [[ $1 == worker* ]]; then set_first 5 "$group/cpu.weight" || set_first 256 "$group/cpu.shares"
+    else set_first "$((1024 * 4 * $(nproc)))" "$group/cpu.shares"; fi
     echo "$BASHPID" > "$group/cgroup.procs"
   done < <(group_mounts) 2>/dev/null || true
 }
+set_first() { [ -e "$2" ] && echo "$1" > "$2"; } # value, file that this host may have
 leave_groups() { # name; what ran in them has ended
   local point
   while read -r point _; do
