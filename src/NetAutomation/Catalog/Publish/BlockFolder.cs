@@ -86,7 +86,8 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         "refuse" when value is JsonArray rules
             && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
         "refuse" => [("/refuse", "a list of objects with line, a regular expression, and because")],
-        Lack.Member when value is JsonArray { Count: > 0 } lacks => lacks.Index().SelectMany(lack => Faults(lack.Index, lack.Item, manifest)),
+        Lack.Member when value is JsonArray { Count: > 0 } lacks =>
+            lacks.Index().SelectMany(lack => Faults(lack.Index, lack.Item, manifest)),
         Lack.Member => [($"/{Lack.Member}", "a list of objects with at, because and perhaps when")],
         "exact" when IsText(value) => [],
         "exact" => [("/exact", "a group of the platform's grammar")],

@@ -136,9 +136,9 @@ internal sealed partial class InputSchemaRules
         {
             _needsState |= keyword.Name == Relations.RequiredUnlessAbsent;
             var owner = keyword.Name != Relations.UniqueBy ? schema : schema.TryGetProperty("items", out var items) ? items : default;
+            var withFamily = keyword.Name switch { Relations.SameFamily => int.MaxValue, Relations.PrefixLengths => 1, _ => 0 };
             if (_keywords[keyword.Name].Holds(keyword.Value)
-                && !Relations.Members(keyword.Value).Index().All(name => IsMember(
-                    owner, name.Item, keyword.Name == Relations.SameFamily || (keyword.Name == Relations.PrefixLengths && name.Index == 0))))
+                && !Relations.Members(keyword.Value).Index().All(name => IsMember(owner, name.Item, name.Index < withFamily)))
             {
                 _faults.Add(($"{at}/{keyword.Name}", keyword.Name switch
                 {
