@@ -45,7 +45,8 @@ public sealed class BrowseBlocksTests(SharedHost shared) : IClassFixture<SharedH
             next = page.GetProperty("next").GetString() is { } cursor ? $"&after={cursor}" : null;
         }
 
-        seen.ShouldBe(Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/src/Blocks").Select(Path.GetFileName), ignoreOrder: true);
+        seen.ShouldBe(
+            Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/src/Blocks").Select(Path.GetFileName), ignoreOrder: true);
     }
 
     [Theory]

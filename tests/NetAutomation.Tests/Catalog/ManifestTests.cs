@@ -141,7 +141,8 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "wanted: x\nlacks: []", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- { at: /list/*/b, because: y, then: z }", "platforms/frr.yml:3")]
-    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n- at: /list/0/b\n  because: y", "platforms/frr.yml:5")]
+    [InlineData(
+        "artifact: a.txt", "wanted: x\nlacks:\n- { at: /list/*/b, because: y }\n- at: /list/0/b\n  because: y", "platforms/frr.yml:4")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /none\n  because: y", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: list\n  because: y", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n  when: { type: text }", "platforms/frr.yml:5")]

@@ -61,14 +61,14 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         other.Devices[0].Message.ShouldNotBeNull().ShouldContain("already runs BGP");
     }
 
-    /// <summary>A block, its input, a line that it brings on a real router, and the input that takes it away; none where nothing does.</summary>
+    /// <summary>A block, its input, a line that it brings on a real router, and the input that takes it away, if any.</summary>
     [Theory]
-    [InlineData("hostname", """{"hostname":"r9.example.net"}""", "hostname r9.example.net", """{"hostname":"r002"}""", "effect config")]
     [InlineData(
         "syslog", """{"level":"informational","facility":"local7"}""", "log facility local7",
         """{"state":"absent","level":"errors","facility":"local0"}""", "config")]
     [InlineData(
-        "syslog", """{"level":"debugging","facility":"daemon"}""", "log syslog", """{"state":"absent","level":"errors"}""", "config")]
+        "syslog", """{"level":"debugging","facility":"daemon"}""", "log syslog",
+        """{"state":"absent","level":"errors"}""", "config")]
     [InlineData(
         "interfaces", """{"interfaces":[{"interface":"lo","description":"to nobody","enabled":false}]}""", " description to nobody",
         """{"state":"absent","interfaces":[{"interface":"lo"}]}""", "effect")]
@@ -81,16 +81,24 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         "prefix-lists",
         """
         {"prefixLists":[{"name":"IN","entries":[
-          {"sequence":5,"action":"permit","prefix":"10.9.1.1/16","ge":17,"le":24},{"sequence":10,"action":"deny","prefix":"0.0.0.0/0","le":32},
+          {"sequence":5,"action":"permit","prefix":"10.9.1.1/16","ge":17,"le":24},
+          {"sequence":10,"action":"deny","prefix":"0.0.0.0/0","le":32},
           {"sequence":15,"action":"permit","prefix":"2001:DB8::/32","ge":48}]}]}
         """, "ip prefix-list IN seq 5 permit 10.9.0.0/16 ge 17 le 24", """{"state":"absent","prefixLists":[{"name":"IN"}]}""", "config")]
     [InlineData(
         "raw-lines",
-        """{"changes":[{"lines":["route-map RM permit 10","ip nht resolve-via-default"]},{"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}""",
+        """
+        {"changes":[{"lines":["route-map RM permit 10","ip nht resolve-via-default"]},
+          {"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}
+        """,
         " set metric 5",
-        """{"state":"absent","changes":[{"lines":["ip nht resolve-via-default"]},{"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}""",
+        """
+        {"state":"absent","changes":[{"lines":["ip nht resolve-via-default"]},
+          {"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}
+        """,
         "config")]
-    public async Task A_block_of_lines_changes_once_and_takes_it_back(string block, string input, string? line, string? back, string verified)
+    public async Task A_block_of_lines_changes_once_and_takes_it_back(
+        string block, string input, string? line, string? back, string verified)
     {
         Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
 
@@ -100,7 +108,7 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         var (again, _) = await Run(block, input, check: false, lab.Device("r002"));
 
         again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
-        verified.Split(' ').ShouldContain(again.Devices[0].Result!.Value.GetProperty("verified").GetString());
+        again.Devices[0].Result!.Value.GetProperty("verified").GetString().ShouldBe(verified);
         if (line is null || back is null)
         {
             return;
@@ -133,7 +141,8 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
               {"sequence":30,"action":"deny","prefix":"0.0.0.0/0","le":32}]}]}
             """, check: false, lab.Device("r003"));
         var after = await lab.RunningConfig("r003");
-        await lab.Configure("r003", apply.Devices[0].Result!.Value.GetProperty("undo").EnumerateArray().Select(line => line.GetString()!));
+        var undo = apply.Devices[0].Result!.Value.GetProperty("undo");
+        await lab.Configure("r003", undo.EnumerateArray().Select(line => line.GetString()!));
         var back = await lab.RunningConfig("r003");
         await lab.Configure("r003", ["no ip prefix-list P"]);
 
@@ -159,11 +168,15 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         var same = await Result("state-snapshot", $$"""{"baseline":[{{state}}]}""");
         var worse = await Result(
             "state-snapshot",
-            """{"include":["neighbor"],"baseline":[{"hostname":"r001","entries":[{"kind":"neighbor","subject":"bgp 10.0.0.9 ipv4Unicast","value":"up"}]}]}""");
+            """
+            {"include":["neighbor"],"baseline":[{"hostname":"r001","entries":[
+              {"kind":"neighbor","subject":"bgp 10.0.0.9 ipv4Unicast","value":"up"}]}]}
+            """);
         var broken = await Result(
-            "compliance", """{"rules":[{"name":"name","must":["hostname r001"],"mustNot":["frr version *"]}],"golden":["hostname r002"]}""");
+            "compliance", """{"rules":[{"name":"n","must":["hostname r001"],"mustNot":["frr version *"]}],"golden":["hostname r002"]}""");
         var (stranger, _) = await Run(
-            "state-snapshot", """{"baseline":[{"hostname":"other","entries":[{"kind":"routes","subject":"x","value":"1"}]}]}""", false, device);
+            "state-snapshot", """{"baseline":[{"hostname":"other","entries":[{"kind":"routes","subject":"x","value":"1"}]}]}""",
+            check: false, device);
 
         facts.GetProperty("hostname").GetString().ShouldBe("r001");
         facts.GetProperty("interfaces").EnumerateArray().Single(each => each.GetProperty("interface").GetString() == "eth0")

@@ -150,9 +150,11 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
     [Theory]
     [InlineData(
         "syslog", """{"servers":[{"address":"10.0.0.9"}],"sourceInterface":"eth0","level":"errors"}""",
-        "frr cannot do this: its programs log to the syslog of their own host and to no other.", "/input/servers", "/input/sourceInterface")]
+        "frr cannot do this: its programs log to the syslog of their own host and to no other.", "/input/servers",
+        "/input/sourceInterface")]
     [InlineData(
-        "interfaces", """{"interfaces":[{"interface":"eth0","enabled":true},{"interface":"eth1","mtu":9000},{"interface":"eth2","mtu":1500}]}""",
+        "interfaces",
+        """{"interfaces":[{"interface":"eth0","enabled":true},{"interface":"eth1","mtu":9000},{"interface":"eth2","mtu":1500}]}""",
         "the MTU is the kernel's", "/input/interfaces/1/mtu", "/input/interfaces/2/mtu")]
     [InlineData(
         "l3-interfaces", """{"state":"absent","interfaces":[{"interface":"eth0","addresses":["10.0.0.1/24"],"vrf":"RED"}]}""",
@@ -161,16 +163,16 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
         Refused(block, input, words, [.. pointers.Select(pointer => $"{pointer} not_on_platform")]);
 
     [Theory]
-    [InlineData("prefix-lists", """{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","ge":16}""", "/ge out_of_range", "Here it is 17 to 32")]
-    [InlineData("prefix-lists", """{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","le":33}""", "/le out_of_range", "17 to 32")]
+    [InlineData("""{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","ge":16}""", "/ge out_of_range", "Here it is 17 to 32")]
+    [InlineData("""{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","le":33}""", "/le out_of_range", "17 to 32")]
     [InlineData(
-        "prefix-lists", """{"sequence":5,"action":"permit","prefix":"2001:db8::/32","ge":64,"le":48}""", "/le out_of_range",
+        """{"sequence":5,"action":"permit","prefix":"2001:db8::/32","ge":64,"le":48}""", "/le out_of_range",
         "Here it is 64 to 128, beside 2001:db8::/32.")]
     [InlineData(
-        "prefix-lists", """{"sequence":5,"action":"permit","prefix":"10.9.0.1/32","le":32}""", "/le out_of_range",
+        """{"sequence":5,"action":"permit","prefix":"10.9.0.1/32","le":32}""", "/le out_of_range",
         "No prefix is longer than 10.9.0.1/32.")]
-    public Task An_entry_that_no_prefix_fits_is_refused(string block, string entry, string fault, string words) => Refused(
-        block, $$$"""{"prefixLists":[{"name":"IN","entries":[{{{entry}}}]}]}""", words, $"/input/prefixLists/0/entries/0{fault}");
+    public Task An_entry_that_no_prefix_fits_is_refused(string entry, string fault, string words) => Refused(
+        "prefix-lists", $$$"""{"prefixLists":[{"name":"IN","entries":[{{{entry}}}]}]}""", words, $"/input/prefixLists/0/entries/0{fault}");
 
     [Theory]
     [InlineData("10.0.0.0/24", "it is the prefix, and no address in it")]
@@ -188,7 +190,8 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
     [InlineData("do show version")]
     [InlineData("description what?")]
     public Task A_line_that_configures_nothing_is_refused(string line) => Refused(
-        "raw-lines", $$$"""{"changes":[{"section":["interface eth0"],"lines":["{{{line}}}"]}]}""", "frr takes", "/input/changes/0/lines/0 reserved");
+        "raw-lines", $$$"""{"changes":[{"section":["interface eth0"],"lines":["{{{line}}}"]}]}""", "frr takes",
+        "/input/changes/0/lines/0 reserved");
 
     [Fact]
     public Task A_secret_as_text_is_refused_and_not_repeated() => Refused(
@@ -215,10 +218,14 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
         """{"asn":4200000000,"vrf":"RED","neighbors":[{"address":"10.0.0.1","remoteAs":64512,"description":"x|y {(backup)} #2!"}]}""")]
     [InlineData("syslog", """{"level":"debugging","facility":"local7"}""")]
     [InlineData("interfaces", """{"interfaces":[{"interface":"eth0","description":"up or not","enabled":false}]}""")]
-    [InlineData("l3-interfaces", """{"interfaces":[{"interface":"eth0","addresses":["10.0.0.0/31","10.0.0.5/32","fe80::1/64","2001:db8::/128"]}]}""")]
     [InlineData(
-        "prefix-lists", """{"prefixLists":[{"name":"IN","entries":[{"sequence":5,"action":"deny","prefix":"0.0.0.0/0","ge":25,"le":25}]}]}""")]
-    [InlineData("raw-lines", """{"changes":[{"section":["router bgp 65001"],"lines":["exempt none","endless x","bgp router-id 10.0.0.1"]}]}""")]
+        "l3-interfaces",
+        """{"interfaces":[{"interface":"eth0","addresses":["10.0.0.0/31","10.0.0.5/32","fe80::1/64","2001:db8::/128"]}]}""")]
+    [InlineData(
+        "prefix-lists",
+        """{"prefixLists":[{"name":"IN","entries":[{"sequence":5,"action":"deny","prefix":"0.0.0.0/0","ge":25,"le":25}]}]}""")]
+    [InlineData(
+        "raw-lines", """{"changes":[{"section":["router bgp 65001"],"lines":["exempt none","endless x","bgp router-id 10.0.0.1"]}]}""")]
     [InlineData("bgp-neighbors", """{"asn":65001,"state":"absent","neighbors":[{"address":"10.0.0.1"},{"address":"2001:db8::1"}]}""")]
     [InlineData(
         "bgp-neighbors", """{"asn":65001,"neighbors":[{"address":"10.0.0.1","remoteAs":65001,"password":{"credentialId":"GOOD"}}]}""")]

@@ -197,7 +197,7 @@ internal sealed record PlatformGrammar(
 /// <param name="Key">Groups that tell two objects apart; the first is the one that people name it by.</param>
 /// <param name="One">Groups by which a device has one line at most: a new one takes the place of the old one.</param>
 /// <param name="Whole">The wanted line is all there is of the object: other lines with its key go.</param>
-/// <param name="Once">Groups of which the device takes one line at most: it passes over a second one. Not where the first has no value.</param>
+/// <param name="Once">Groups of which the device takes one line, and passes over a second. Not where the first has no value.</param>
 /// <param name="Enough">A line of the object is enough, whatever else it says.</param>
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
