@@ -1,7 +1,3 @@
-using System.Text.Json;
-using NetAutomation.Catalog.Publish;
-using NetAutomation.Catalog.Schema;
-using NetAutomation.Content;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
 
@@ -59,145 +55,6 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         other.Devices[0].Outcome.ShouldBe(DeviceOutcome.Failed);
         (other.Devices[0].Code, other.Devices[0].Changed).ShouldBe((DeviceCode.Refused, false));
         other.Devices[0].Message.ShouldNotBeNull().ShouldContain("already runs BGP");
-    }
-
-    /// <summary>A block, its input, a line that it brings on a real router, and the input that takes it away, if any.</summary>
-    [Theory]
-    [InlineData(
-        "syslog", """{"level":"informational","facility":"local7"}""", "log facility local7",
-        """{"state":"absent","level":"errors","facility":"local0"}""", "config")]
-    [InlineData(
-        "syslog", """{"level":"debugging","facility":"daemon"}""", "log syslog",
-        """{"state":"absent","level":"errors"}""", "config")]
-    [InlineData(
-        "interfaces", """{"interfaces":[{"interface":"lo","description":"to nobody","enabled":false}]}""", " description to nobody",
-        """{"state":"absent","interfaces":[{"interface":"lo"}]}""", "effect")]
-    [InlineData("interfaces", """{"interfaces":[{"interface":"lo","enabled":true}]}""", null, null, "effect")]
-    [InlineData(
-        "l3-interfaces", """{"interfaces":[{"interface":"lo","addresses":["10.99.0.1/32","10.99.1.1/24","2001:DB8:99::1/64"]}]}""",
-        " ipv6 address 2001:db8:99::1/64",
-        """{"state":"absent","interfaces":[{"interface":"lo","addresses":["10.99.0.1/32","10.99.1.1/24","2001:db8:99::1/64"]}]}""", "effect")]
-    [InlineData(
-        "prefix-lists",
-        """
-        {"prefixLists":[{"name":"IN","entries":[
-          {"sequence":5,"action":"permit","prefix":"10.9.1.1/16","ge":17,"le":24},
-          {"sequence":10,"action":"deny","prefix":"0.0.0.0/0","le":32},
-          {"sequence":15,"action":"permit","prefix":"2001:DB8::/32","ge":48}]}]}
-        """, "ip prefix-list IN seq 5 permit 10.9.0.0/16 ge 17 le 24", """{"state":"absent","prefixLists":[{"name":"IN"}]}""", "config")]
-    [InlineData(
-        "raw-lines",
-        """
-        {"changes":[{"lines":["route-map RM permit 10","ip nht resolve-via-default"]},
-          {"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}
-        """,
-        " set metric 5",
-        """
-        {"state":"absent","changes":[{"lines":["ip nht resolve-via-default"]},
-          {"section":["route-map RM permit 10"],"lines":["set metric 5"]}]}
-        """,
-        "config")]
-    public async Task A_block_of_lines_changes_once_and_takes_it_back(
-        string block, string input, string? line, string? back, string verified)
-    {
-        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-
-        var (check, _) = await Run(block, input, check: true, lab.Device("r002"));
-        var (apply, _) = await Run(block, input, check: false, lab.Device("r002"));
-        var configured = await lab.RunningConfig("r002");
-        var (again, _) = await Run(block, input, check: false, lab.Device("r002"));
-
-        again.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, again.Devices[0].Message);
-        again.Devices[0].Result!.Value.GetProperty("verified").GetString().ShouldBe(verified);
-        if (line is null || back is null)
-        {
-            return;
-        }
-
-        check.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, check.Devices[0].Message);
-        apply.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, apply.Devices[0].Message);
-        configured.ShouldContain($"{line}\n");
-        var (undone, _) = await Run(block, back, check: false, lab.Device("r002"));
-        undone.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, undone.Devices[0].Message);
-        (await lab.RunningConfig("r002")).ShouldNotContain($"{line}\n");
-    }
-
-    [Fact]
-    public async Task A_prefix_list_becomes_exactly_what_is_given_and_its_undo_brings_the_old_one_back()
-    {
-        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        await lab.Configure("r003",
-        [
-            "ip prefix-list P description kept", "ip prefix-list P seq 5 permit 10.9.0.0/16", "ip prefix-list P seq 10 permit 10.8.0.0/16",
-            "ip prefix-list P seq 20 deny any",
-        ]);
-        var before = await lab.RunningConfig("r003");
-
-        var (apply, _) = await Run(
-            "prefix-lists",
-            """
-            {"prefixLists":[{"name":"P","entries":[
-              {"sequence":5,"action":"permit","prefix":"10.8.0.0/16"},{"sequence":10,"action":"permit","prefix":"10.9.0.0/16"},
-              {"sequence":30,"action":"deny","prefix":"0.0.0.0/0","le":32}]}]}
-            """, check: false, lab.Device("r003"));
-        var after = await lab.RunningConfig("r003");
-        var undo = apply.Devices[0].Result!.Value.GetProperty("undo");
-        await lab.Configure("r003", undo.EnumerateArray().Select(line => line.GetString()!));
-        var back = await lab.RunningConfig("r003");
-        await lab.Configure("r003", ["no ip prefix-list P"]);
-
-        apply.Devices[0].Outcome.ShouldBe(DeviceOutcome.Changed, apply.Devices[0].Message);
-        after.Split('\n').Where(line => line.StartsWith("ip prefix-list P ", StringComparison.Ordinal)).ShouldBe(
-        [
-            "ip prefix-list P description kept", "ip prefix-list P seq 5 permit 10.8.0.0/16", "ip prefix-list P seq 10 permit 10.9.0.0/16",
-            "ip prefix-list P seq 30 deny 0.0.0.0/0 le 32",
-        ]);
-        back.ShouldBe(before);
-    }
-
-    [Fact]
-    public async Task Blocks_that_read_tell_facts_version_state_and_compliance()
-    {
-        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
-        var device = lab.Device("r001");
-
-        var facts = await Result("device-facts", "{}");
-        var wanted = await Result("software-version", """{"versions":["8.4.*","8.5"],"minimumVersion":"8.4.2"}""");
-        var newer = await Result("software-version", """{"minimumVersion":"99"}""");
-        var state = await Result("state-snapshot", "{}");
-        var same = await Result("state-snapshot", $$"""{"baseline":[{{state}}]}""");
-        var worse = await Result(
-            "state-snapshot",
-            """
-            {"include":["neighbor"],"baseline":[{"hostname":"r001","entries":[
-              {"kind":"neighbor","subject":"bgp 10.0.0.9 ipv4Unicast","value":"up"}]}]}
-            """);
-        var broken = await Result(
-            "compliance", """{"rules":[{"name":"n","must":["hostname r001"],"mustNot":["frr version *"]}],"golden":["hostname r002"]}""");
-        var (stranger, _) = await Run(
-            "state-snapshot", """{"baseline":[{"hostname":"other","entries":[{"kind":"routes","subject":"x","value":"1"}]}]}""",
-            check: false, device);
-
-        facts.GetProperty("hostname").GetString().ShouldBe("r001");
-        facts.GetProperty("interfaces").EnumerateArray().Single(each => each.GetProperty("interface").GetString() == "eth0")
-            .GetProperty("addresses")[0].GetString().ShouldBe("10.66.0.2/16");
-        (wanted.GetProperty("passed").GetBoolean(), newer.GetProperty("passed").GetBoolean()).ShouldBe((true, false));
-        state.GetProperty("entries").EnumerateArray().Select(entry => $"{entry.GetProperty("subject")} {entry.GetProperty("value")}")
-            .ShouldContain("eth0 up");
-        (same.GetProperty("passed").GetBoolean(), same.GetProperty("changed").GetInt32()).ShouldBe((true, 0));
-        worse.GetProperty("passed").GetBoolean().ShouldBeFalse();
-        worse.GetProperty("entries")[0].GetProperty("value").GetString().ShouldBe("gone");
-        broken.GetProperty("passed").GetBoolean().ShouldBeFalse();
-        broken.GetProperty("findings")[0].GetProperty("line").GetString().ShouldBe("frr version 8.4.4");
-        stranger.Devices[0].Outcome.ShouldBe(DeviceOutcome.Failed);
-        stranger.Devices[0].Message.ShouldNotBeNull().ShouldContain("no device of the host name r001");
-
-        async Task<JsonElement> Result(string block, string input)
-        {
-            var (run, _) = await Run(block, input, check: false, device);
-            run.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, run.Devices[0].Message);
-            return run.Devices[0].Result!.Value;
-        }
     }
 
     [Fact]
@@ -298,20 +155,10 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         (dead.Reachable, dead.Stage, dead.Code).ShouldBe((false, "tcp", DeviceCode.ConnectTimeout));
     }
 
-    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
-        string block, string input, bool check, params SandboxDevice[] devices)
-    {
-        var (result, events) = await SandboxFixture.Finish(fixture.Launcher.Start(Job(block, input, check, devices), lab.Dial));
-        var promised =
-            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(fixture.Content, block))).Result!.Schema.GetRawText());
-        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value))
-            .ShouldBeEmpty();
-        return (result, events);
-    }
+    private Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
+        string block, string input, bool check, params SandboxDevice[] devices) => fixture.Run(lab, block, input, check, devices);
 
-    private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, check,
-        SandboxFixture.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+    private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => fixture.Job(block, input, check, devices);
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>
