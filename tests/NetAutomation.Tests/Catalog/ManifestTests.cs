@@ -137,6 +137,8 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "wanted: [x]", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "refuse:\n- line: x", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "- debug: !unsafe x", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "tasks:\n- debug: {}\n- text", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "tasks: []", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "wanted: x\nexact: [x]", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks: []", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b", "platforms/frr.yml:3")]
