@@ -50,7 +50,7 @@ def main():
     for part in sorted(options.blocks.glob(f"{options.block or '*'}/platforms/*.yml")):
         cases = [json.loads(path.read_text())["platforms"] for path in part.parent.parent.glob("cases/*.json")]
         content = platforms.load(part)
-        if isinstance(content, dict) and "artifact" not in content and not any(part.stem in case for case in cases):
+        if isinstance(content, dict) and not {"artifact", "tasks"} & content.keys() and not any(part.stem in case for case in cases):
             counts[False] += 1
             print(f"FAILED {part.parent.parent.name}: no case for {part.stem}")
     print(f"{counts[True]} passed, {counts[False]} failed")

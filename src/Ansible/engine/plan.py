@@ -111,6 +111,8 @@ def _change(running, part, block_input, directory):
     change = Change(tree.Tree(grammar, shown))
     for line in wanted:
         change.want(line)
+    if "exact" in part:
+        change.drop_others(wanted, part["exact"])
     for line in unwanted:
         change.drop(line)
     return change
@@ -123,6 +125,8 @@ class Change:
         self.before, self.grammar = before, before.grammar
         self.added, self.removed = [], {}  # removed: line -> the command that removes it, None where an added line replaces it
         self._places = {}
+        self._same = set()  # lines that say in other words what is wanted
+        self._first = {}  # removals that come before the lines that are added
 
     def want(self, line):
         """The line must be there, in place of others that the device cannot have beside it."""
@@ -132,15 +136,28 @@ class Change:
                 self.added.append(line)
             return
         slot = part.slot(line)
-        place = part.object if part.kind.whole else slot
-        if place and self._places.setdefault(place, line) != line:
-            raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
-        others = self._others(line, part, slot)
+        for place in filter(None, (part.object if part.kind.whole else slot, part.once)):
+            if self._places.setdefault(place, line) != line:
+                raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
+        others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
+        if part.kind.enough and part.object in self.before.objects or twin != line and self.before.parts[twin].slot(twin) == slot:
+            self._same.add(twin)
+            return
+        if twin != line:
+            self._first[twin] = self.grammar.negated(twin.text)
         if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
         else:
             others = [(other, self.grammar.negated(other.text)) for other, _ in others]  # nothing replaces them
-        self.removed.update(others)
+        self.removed |= dict(others) | self._first
+
+    def drop_others(self, wanted, group):
+        """Of an object that has wanted lines with a value for this group, all others with one must not be there."""
+        kept = {*wanted, *self._same, *self.removed}
+        objects = {part.object for line in wanted if (part := self.grammar.owned(line)) and part.groups.get(group) is not None}
+        for line, part in self.before.parts.items():
+            if part.object in objects and part.groups[group] is not None and line not in kept:
+                self.removed[line] = self.grammar.negated(line.text)
 
     def drop(self, line):
         """The object of the line must not be there, whatever its other attributes; a line of no object, just as it is."""
@@ -169,17 +186,15 @@ class Change:
                         f"Name both in one input, with the same {attribute}.")
 
     def typed(self):
-        """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both."""
-        done, typed = set(), list(self.added)
+        """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
+        for one that the device would pass over."""
+        first, after = {}, {}
         for line, command in self.removed.items():
-            if command is None:
-                continue
-            part = self.before.parts.get(line)
-            place = Line(part.home if part and part.kind.remove else line.path, command)
-            if place not in done:
-                done.add(place)
-                typed.append(place)
-        return typed
+            if command is not None:
+                part = self.before.parts.get(line)
+                place = Line(part.home if part and part.kind.remove else line.path, command)
+                (first if line in self._first else after)[place] = None
+        return [*first, *self.added, *after]
 
     def diff(self):
         """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
@@ -198,8 +213,8 @@ class Change:
 
     def undo(self):
         """What to do to have the configuration before again."""
-        back = list(self.removed)
-        slots = {part.slot(line) for line, part in self.before.parts.items() if line in self.removed} - {None}
+        back = [line for line in self.removed if line not in self._first]
+        slots = {part.slot(line) for line, part in self.before.parts.items() if line in back} - {None}
         done = set()
         for line in reversed(self.added):
             part = self.grammar.owned(line)
@@ -214,7 +229,7 @@ class Change:
         for path in sorted(self._sections(), key=len, reverse=True):
             if self.grammar.removable(path[-1]):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
-        return back
+        return [*back, *self._first]
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))

@@ -55,6 +55,11 @@ def effect(directory):
     return _code(directory, "effect").get("effect")
 
 
+def state(directory):
+    """The functions of the platform's state.py, which read what a device says of itself."""
+    return _code(directory, "state")
+
+
 def first_question(pattern, answer):
     """Variables for what a device asks before its first prompt. Lists, since an empty text would not count as an answer."""
     return {"ansible_terminal_initial_prompt": [pattern], "ansible_terminal_initial_answer": [answer or ""]} if pattern else {}

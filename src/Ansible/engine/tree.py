@@ -67,7 +67,7 @@ class Grammar:
             typed += [self.indented(place[:depth + 1], self.leave) for depth in reversed(range(shared, len(place)))]
             typed += [self.indented(path[:depth], path[depth]) for depth in range(shared, len(path))]
             typed.append(self.indented(path, text))
-            place = path
+            place = (*path, text) if self.removable(text) else path  # a header by itself opens its section, too
         return typed
 
     def indented(self, path, text):
@@ -101,6 +101,7 @@ class Kind:
         self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
+        self.once, self.enough = data.get("once", []), data.get("enough", False)
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
 
     def home(self, path):
@@ -125,6 +126,12 @@ class Part(collections.namedtuple("Part", "kind home groups")):
     def object(self):
         return self.kind.name, self.home, tuple(self.groups[name] for name in self.kind.key)
 
+    @property
+    def once(self):
+        """What the device takes one line with at most, passing over a second one; None where the first of its groups has no value."""
+        values = tuple(self.groups[name] for name in self.kind.once)
+        return ("once", self.kind.name, self.home, values) if values and values[0] is not None else None
+
     def slot(self, line):
         """What the device has one line for at most; None where it takes any number of them."""
         values = tuple(self.groups[name] for name in self.kind.one)
@@ -139,7 +146,7 @@ class Tree:
         self.present = set(lines)
         self.sections = {line.path + (line.text,) for line in lines} | {
             line.path[:depth + 1] for line in lines for depth in range(len(line.path))}
-        self.parts, self.objects, self.slots, self.unread = {}, {}, {}, []
+        self.parts, self.objects, self.slots, self.onces, self.unread = {}, {}, {}, {}, []
         for line in lines:
             part = grammar.owned(line)
             if part is None and grammar.unreadable(line.text):
@@ -149,6 +156,8 @@ class Tree:
                 self.objects.setdefault(part.object, []).append(line)
                 if slot := part.slot(line):
                     self.slots.setdefault(slot, []).append(line)
+                if part.once:
+                    self.onces[part.once] = line
 
     def order(self, paths):
         """The key that sorts these sections as a text has them: each one after that it is in, and beside others as they came."""

@@ -5,6 +5,7 @@ import traceback
 
 from ansible.utils.unsafe_proxy import wrap_var
 
+import judge
 import plan as planning
 import platforms
 
@@ -26,6 +27,18 @@ def result(change, verdict):
     return wrap_var(planning.result(change, verdict))
 
 
+def compliance(text, given, directory):
+    return wrap_var(judge.compliance(text, given, directory))
+
+
+def snapshot(seen, given):
+    return wrap_var(judge.snapshot(seen["facts"]["hostname"], seen["snapshot"], given))
+
+
+def version(facts, wanted):
+    return wrap_var(judge.version(facts, wanted))
+
+
 class FilterModule:
     def filters(self):
-        return {**planning.WORDS, "plan": plan, "result": result}
+        return {**planning.WORDS, "compliance": compliance, "plan": plan, "result": result, "snapshot": snapshot, "version_wanted": version}

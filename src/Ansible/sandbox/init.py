@@ -180,7 +180,10 @@ def plays(block, directory):
         raise Unknown(f"this worker does not know the device's platform: {type(fault).__name__}") from None
     part = f"{block}/platforms/{platform['name']}.yml"
     content = platforms.load(part)
-    play = "tasks" if isinstance(content, list) else "text" if "artifact" in content else "lines"
+    play = "tasks" if isinstance(content, list) or "tasks" in content else "text" if "artifact" in content else "lines"
+    if "tasks" in content:
+        # Ansible includes a file that holds tasks and nothing else.
+        part = private(f"{HOME}/job/{platform['name']}.json", json.dumps(content["tasks"]))
     return play, {**connect(platform), "platform": {"directory": directory, "commands": platform["commands"]}, "block_part": part,
                   **({"block_artifact": content["artifact"]} if play == "text" else {})}
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using NetAutomation.Catalog.Schema;
+using NetAutomation.Content;
 using NetAutomation.Platforms;
 using NetAutomation.Web;
 
@@ -14,6 +15,7 @@ internal static class BlockInput
 {
     private const int Largest = 256 * 1024;
     private static readonly ConcurrentDictionary<string, InputSchema> _compiled = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<(string Digest, string Platform), IReadOnlyList<Lack>> _lacks = new();
     private static readonly TimeSpan _longestMatch = TimeSpan.FromSeconds(1);
     private static readonly string[] _templates = ["{{", "{%", "{#"];
 
@@ -56,14 +58,22 @@ internal static class BlockInput
             version, input, id => new JsonObject { ["credentialId"] = $"{id}", ["version"] = secrets[id] }));
 
     /// <summary>
-    /// Every part of a valid input that cannot be put on these platforms: text that a command line would act on, and secrets that are not
-    /// there.
+    /// Every part of a valid input that cannot be put on these platforms: what the block cannot do on one of them, text that a command line
+    /// would act on, and secrets that are not there.
     /// </summary>
     /// <param name="secret">The text of a credential; null where it is none of a secret.</param>
     public static IReadOnlyList<ProblemError> Unusable(
         BlockVersion version, JsonElement input, Func<CredentialId, string?> secret, IReadOnlyCollection<PlatformVersion> platforms)
     {
-        var faults = new List<ProblemError>();
+        List<ProblemError> faults =
+        [
+            .. from platform in platforms
+               let lacks = LacksOf(version, platform.Name)
+               from place in lacks.Count == 0 ? [] : SchemaOf(version).Places(input)
+               from lack in lacks
+               where lack.Holds(place)
+               select new ProblemError(place.Pointer, "not_on_platform", $"{platform.Name} cannot do this: {lack.Because}."),
+        ];
         foreach (var (pointer, format, value) in SchemaOf(version).Formatted(input))
         {
             if (format != Formats.Secret)
@@ -87,6 +97,12 @@ internal static class BlockInput
 
     private static InputSchema SchemaOf(BlockVersion version) =>
         _compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema));
+
+    private static IReadOnlyList<Lack> LacksOf(BlockVersion version, string platform) => _lacks.GetOrAdd((version.Digest, platform), _ =>
+    {
+        var path = Path.Combine(version.Directory, "platforms", $"{platform}.yml");
+        return Lack.Read(StrictYaml.Read(path, File.ReadAllText(path)).Root);
+    });
 
     private static IEnumerable<ProblemError> Reserved(
         string pointer, string format, string text, IReadOnlyCollection<PlatformVersion> platforms) =>

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where FRR shows what its configuration does: its routing table and the neighbours of its BGP, both in the default VRF."""
+"""Where FRR shows what its configuration does: its routing table, the neighbours of its BGP and its interfaces, all in the default VRF."""
 import json
 import re
 
 _ROUTE = re.compile(r"(ip|ipv6) route (\S+) (\S+)(?: (?!tag )([^0-9 ]\S*))?(?: tag ([0-9]+))?(?: ([0-9]+))?")
+_INTERFACE = re.compile(r"interface (\S+)")
+_ADDRESS = re.compile(r"(?:ip|ipv6) address (\S+)")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
 
 
@@ -24,11 +26,13 @@ def effect(wanted, unwanted, ask):
 
 
 def _place(line):
-    """route or neighbor where the device can be asked about the line, else None."""
+    """route, neighbor or interface where the device can be asked about the line, else None."""
     if not line.path and _ROUTE.match(line.text):
         return "route"
     if line.path and re.fullmatch("router bgp [0-9]+", line.path[0]) and _NEIGHBOR.match(line.text):
         return "neighbor"
+    if line.path and _INTERFACE.fullmatch(line.path[0]) and re.match("description|shutdown$|(?:ip|ipv6) address", line.text):
+        return "interface"
     return None
 
 
@@ -48,6 +52,14 @@ def _shows(line, asked):
         if number and any(peer.get("remoteAs") != int(number) for peer in peers):
             return "otherwise"
         return bool(peers)
+    if place == "interface":
+        seen = asked("show interface json").get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        if line.text == "shutdown":
+            return seen.get("administrativeStatus") == "down"
+        if line.text.startswith("description"):
+            said, wanted = seen.get("description"), line.text.removeprefix("description").strip()
+            return bool(said) and (wanted in ("", said) or "otherwise")
+        return any(each["address"] == _ADDRESS.match(line.text)[1] for each in seen.get("ipAddresses", []))
     return False
 
 

@@ -16,3 +16,16 @@ def static_route(route):
     if int(route.get("distance", 1)) != 1:
         words.append(str(int(route["distance"])))
     return " ".join(words)
+
+
+def interface_address(address):
+    """The line of an address in its interface's section."""
+    own = ipaddress.ip_interface(address)
+    return f"{'ipv6' if own.version == 6 else 'ip'} address {own}"
+
+
+def prefix_entry(entry, name):
+    """The line of an entry of a prefix list."""
+    prefix = ipaddress.ip_network(entry["prefix"], strict=False)
+    words = ["ipv6" if prefix.version == 6 else "ip", "prefix-list", name, "seq", str(int(entry["sequence"])), entry["action"], str(prefix)]
+    return " ".join([*words, *(f"{word} {int(entry[word])}" for word in ("ge", "le") if word in entry)])

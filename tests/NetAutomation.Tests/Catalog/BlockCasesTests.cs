@@ -5,13 +5,16 @@ namespace NetAutomation.Tests.Catalog;
 
 public sealed class BlockCasesTests
 {
-    [Fact]
-    public async Task Every_case_of_every_block_is_planned_as_it_says()
+    /// <summary>The lines that every case of every block plans, and what the blocks that only read make of a device.</summary>
+    [Theory]
+    [InlineData("cases.py")]
+    [InlineData("judge.py")]
+    public async Task Blocks_do_on_paper_what_they_say(string program)
     {
         using var process =
             Process.Start(
                 new ProcessStartInfo(
-                    "/usr/bin/python3", [$"{PostgresServer.RepositoryRoot()}/tests/blocks/cases.py"])
+                    "/usr/bin/python3", [$"{PostgresServer.RepositoryRoot()}/tests/blocks/{program}"])
                 {
                     RedirectStandardOutput = true, UseShellExecute = false
                 })!;

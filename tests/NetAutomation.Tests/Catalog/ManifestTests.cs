@@ -86,6 +86,7 @@ public sealed class ManifestTests
     [InlineData("""{"properties":{"a":{"type":"string"}},"requiredUnlessAbsent":["a"]}""")]
     [InlineData("""{"properties":{"a":{"type":"string"},"b":{"type":"string","format":"ip"}},"sameFamily":["a","b"]}""")]
     [InlineData("""{"linkLocalNeeds":"a"}""")]
+    [InlineData("""{"properties":{"a":{"type":"integer"},"b":{"type":"string","format":"prefix"}},"prefixLengths":["a","b"]}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"[0-9]+"}}}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"^\\d+$"}}}""")]
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"^(a$"}}}""")]
@@ -121,13 +122,13 @@ public sealed class ManifestTests
     [InlineData("title: T\n", "", "block.yaml:1")]
     [InlineData("title: T\n", "title: [T\n", "block.yaml:3")]
     [InlineData("additionalProperties: false", "additionalProperties: true", "block.yaml:6")]
-    [InlineData("run: \"1\"", "run: 1.5", "block.yaml:9")]
-    [InlineData("run: \"1\"", "run: \"-1\"", "block.yaml:9")]
-    [InlineData("run: \"1\"", "fee: \"1\"", "block.yaml:9")]
-    [InlineData("artifacts: [a.txt]", "artifacts: [../a.txt]", "block.yaml:10")]
-    [InlineData("view: { facts: [a] }", "view: { facts: [b] }", "block.yaml:13")]
-    [InlineData("view: { facts: [a] }", "view: { table: b }", "block.yaml:13")]
-    [InlineData("{ a: { type: integer } }", "{ a: { type: number, multipleOf: x } }", "block.yaml:12")]
+    [InlineData("run: \"1\"", "run: 1.5", "block.yaml:10")]
+    [InlineData("run: \"1\"", "run: \"-1\"", "block.yaml:10")]
+    [InlineData("run: \"1\"", "fee: \"1\"", "block.yaml:10")]
+    [InlineData("artifacts: [a.txt]", "artifacts: [../a.txt]", "block.yaml:11")]
+    [InlineData("view: { facts: [a] }", "view: { facts: [b] }", "block.yaml:14")]
+    [InlineData("view: { facts: [a] }", "view: { table: b }", "block.yaml:14")]
+    [InlineData("{ a: { type: integer } }", "{ a: { type: number, multipleOf: x } }", "block.yaml:13")]
     [InlineData("artifact: a.txt", "artifact: b.txt", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "# nothing", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "[]", "platforms/frr.yml:1")]
@@ -136,6 +137,18 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "wanted: [x]", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "refuse:\n- line: x", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "- debug: !unsafe x", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "tasks:\n- debug: {}\n- text", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "tasks: []", "platforms/frr.yml:1")]
+    [InlineData("artifact: a.txt", "wanted: x\nexact: [x]", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks: []", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- { at: /list/*/b, because: y, then: z }", "platforms/frr.yml:3")]
+    [InlineData(
+        "artifact: a.txt", "wanted: x\nlacks:\n- { at: /list/*/b, because: y }\n- at: /list/0/b\n  because: y", "platforms/frr.yml:4")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /none\n  because: y", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: list\n  because: y", "platforms/frr.yml:3")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n  when: { type: text }", "platforms/frr.yml:5")]
+    [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n  when: { enum: [1] }", "platforms/frr.yml:5")]
     public void Broken_block_is_refused_with_file_and_line(string good, string bad, string place)
     {
         const string manifest = """
@@ -144,7 +157,8 @@ public sealed class ManifestTests
             title: T
             summary: S
             effect: read
-            input: { type: object, additionalProperties: false }
+            input: { type: object, additionalProperties: false, properties: { list: { type: array, items: {
+              type: object, additionalProperties: false, properties: { b: { type: integer } } } } } }
             prices:
               pay_per_use:
                 apply: { run: "1" }

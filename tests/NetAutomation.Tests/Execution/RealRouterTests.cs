@@ -1,6 +1,3 @@
-using NetAutomation.Catalog.Publish;
-using NetAutomation.Catalog.Schema;
-using NetAutomation.Content;
 using NetAutomation.Execution.Sandbox;
 using NetAutomation.Runs;
 
@@ -158,20 +155,10 @@ public partial class RealRouterTests(RouterLab lab, SandboxFixture fixture) : IC
         (dead.Reachable, dead.Stage, dead.Code).ShouldBe((false, "tcp", DeviceCode.ConnectTimeout));
     }
 
-    private async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
-        string block, string input, bool check, params SandboxDevice[] devices)
-    {
-        var (result, events) = await SandboxFixture.Finish(fixture.Launcher.Start(Job(block, input, check, devices), lab.Dial));
-        var promised =
-            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(fixture.Content, block))).Result!.Schema.GetRawText());
-        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value))
-            .ShouldBeEmpty();
-        return (result, events);
-    }
+    private Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
+        string block, string input, bool check, params SandboxDevice[] devices) => fixture.Run(lab, block, input, check, devices);
 
-    private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
-        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, check,
-        SandboxFixture.Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
+    private SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => fixture.Job(block, input, check, devices);
 }
 
 /// <summary>The same with the stock <c>ansible-playbook</c>.</summary>

@@ -2,6 +2,9 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using NetAutomation.Catalog.Publish;
+using NetAutomation.Catalog.Schema;
+using NetAutomation.Content;
 using NetAutomation.Execution;
 using NetAutomation.Execution.Sandbox;
 
@@ -95,7 +98,8 @@ public class SandboxFixture : IAsyncDisposable
         Microsoft.Extensions.Options.Options.Create(options), users, TimeProvider.System, log ?? NullLogger<BubblewrapLauncher>.Instance);
 
     /// <summary>Reads a run to its end; the results have the artifacts that came with the events.</summary>
-    internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run, Action<IReadOnlyList<SandboxEvent>>? seen = null)
+    internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(
+        SandboxRun run, Action<IReadOnlyList<SandboxEvent>>? seen = null)
     {
         var events = new List<SandboxEvent>();
         await foreach (var runEvent in run.Events)
@@ -116,6 +120,22 @@ public class SandboxFixture : IAsyncDisposable
             },
             events);
     }
+
+    /// <summary>Runs a block on real routers; its results are as it promises them.</summary>
+    internal async Task<(SandboxResult Result, List<SandboxEvent> Events)> Run(
+        RouterLab lab, string block, string input, bool check, params SandboxDevice[] devices)
+    {
+        var (result, events) = await Finish(Launcher.Start(Job(block, input, check, devices), lab.Dial));
+        var promised =
+            InputSchema.Read(BlockManifest.Read(ContentFolder.Read(Path.Combine(Content, block))).Result!.Schema.GetRawText());
+        result.Devices.Where(device => device.Result is not null).SelectMany(device => promised.Faults(device.Result!.Value))
+            .ShouldBeEmpty();
+        return (result, events);
+    }
+
+    internal SandboxJob Job(string block, string input, bool check, SandboxDevice[] devices) => new(
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(Content, block), Platforms, check,
+        Json(input), devices, TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(1));
 
     public async ValueTask DisposeAsync()
     {

@@ -249,6 +249,27 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
     }
 
     [Fact]
+    public async Task Tasks_run_beside_what_the_platform_lacks()
+    {
+        await SkipUnlessPossible();
+        var block = fixture.Block("""
+            lacks: [{ at: /x, because: it has none }]
+            tasks:
+            - ansible.builtin.set_fact: { block_result: "{{ block_input.y }}" }
+            """);
+        SandboxDevice[] devices = [new("one", "frr", 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey)];
+
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
+            new SandboxJob(
+                _id, block, fixture.Platforms, false, SandboxFixture.Json("""{"y":"z"}"""), devices, TimeSpan.FromMinutes(2),
+                TimeSpan.FromMinutes(1)),
+            (_, _) => Task.FromResult<Stream?>(null)));
+
+        result.Devices[0].Outcome.ShouldBe(DeviceOutcome.Ok, result.Devices[0].Message);
+        result.Devices[0].Result!.Value.GetString().ShouldBe("z");
+    }
+
+    [Fact]
     public async Task Artifacts_of_many_devices_pass_one_after_the_other_and_a_device_with_more_than_there_is_room_for_fails()
     {
         await SkipUnlessPossible();

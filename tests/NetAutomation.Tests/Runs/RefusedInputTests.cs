@@ -14,7 +14,11 @@ public sealed class BoughtBlocks(PostgresServer postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Fixture = await RunFixture.Start(postgres, 1);
-        await Fixture.Post(Fixture.Client, "/v1/purchases", new { block = "bgp-neighbors", kind = "pay_per_use" });
+        foreach (var block in new[] { "bgp-neighbors", "interfaces", "l3-interfaces", "prefix-lists", "raw-lines", "syslog" })
+        {
+            await Fixture.Post(Fixture.Client, "/v1/purchases", new { block, kind = "pay_per_use" });
+        }
+
         foreach (var (name, password) in new[]
         {
             ("GOOD", "md5-key-1"), ("HELP", "md5?key"), ("BLANK", "md5 key"), ("TEMPLATE", "{{md5}}"),
@@ -143,6 +147,52 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
     public Task A_neighbour_is_refused_in_plain_words(string neighbor, string fault, string words) =>
         Refused("bgp-neighbors", $$"""{"asn":65001,"neighbors":[{{neighbor}}]}""", words, $"/input/neighbors/0{fault}");
 
+    [Theory]
+    [InlineData(
+        "syslog", """{"servers":[{"address":"10.0.0.9"}],"sourceInterface":"eth0","level":"errors"}""",
+        "frr cannot do this: its programs log to the syslog of their own host and to no other.", "/input/servers",
+        "/input/sourceInterface")]
+    [InlineData(
+        "interfaces",
+        """{"interfaces":[{"interface":"eth0","enabled":true},{"interface":"eth1","mtu":9000},{"interface":"eth2","mtu":1500}]}""",
+        "the MTU is the kernel's", "/input/interfaces/1/mtu", "/input/interfaces/2/mtu")]
+    [InlineData(
+        "l3-interfaces", """{"state":"absent","interfaces":[{"interface":"eth0","addresses":["10.0.0.1/24"],"vrf":"RED"}]}""",
+        "the kernel puts an interface into a VRF", "/input/interfaces/0/vrf")]
+    public Task What_the_platform_cannot_do_is_refused_by_name(string block, string input, string words, params string[] pointers) =>
+        Refused(block, input, words, [.. pointers.Select(pointer => $"{pointer} not_on_platform")]);
+
+    [Theory]
+    [InlineData("""{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","ge":16}""", "/ge out_of_range", "Here it is 17 to 32")]
+    [InlineData("""{"sequence":5,"action":"permit","prefix":"10.9.0.0/16","le":33}""", "/le out_of_range", "17 to 32")]
+    [InlineData(
+        """{"sequence":5,"action":"permit","prefix":"2001:db8::/32","ge":64,"le":48}""", "/le out_of_range",
+        "Here it is 64 to 128, beside 2001:db8::/32.")]
+    [InlineData(
+        """{"sequence":5,"action":"permit","prefix":"10.9.0.1/32","le":32}""", "/le out_of_range",
+        "No prefix is longer than 10.9.0.1/32.")]
+    public Task An_entry_that_no_prefix_fits_is_refused(string entry, string fault, string words) => Refused(
+        "prefix-lists", $$$"""{"prefixLists":[{"name":"IN","entries":[{{{entry}}}]}]}""", words, $"/input/prefixLists/0/entries/0{fault}");
+
+    [Theory]
+    [InlineData("10.0.0.0/24", "it is the prefix, and no address in it")]
+    [InlineData("2001:db8::/64", "it is the prefix, and no address in it")]
+    [InlineData("127.0.0.1/8", "it is a loopback address")]
+    [InlineData("10.0.0.1", "a length are needed")]
+    public Task What_no_interface_can_have_is_refused(string address, string words) => Refused(
+        "l3-interfaces", $$$"""{"interfaces":[{"interface":"eth0","addresses":["{{{address}}}"]}]}""", words,
+        "/input/interfaces/0/addresses/0 format");
+
+    [Theory]
+    [InlineData("! a comment")]
+    [InlineData("ex")]
+    [InlineData("end")]
+    [InlineData("do show version")]
+    [InlineData("description what?")]
+    public Task A_line_that_configures_nothing_is_refused(string line) => Refused(
+        "raw-lines", $$$"""{"changes":[{"section":["interface eth0"],"lines":["{{{line}}}"]}]}""", "frr takes",
+        "/input/changes/0/lines/0 reserved");
+
     [Fact]
     public Task A_secret_as_text_is_refused_and_not_repeated() => Refused(
         "bgp-neighbors", """{"asn":65001,"neighbors":[{"address":"10.66.9.9","remoteAs":65002,"password":"visible"}]}""",
@@ -166,6 +216,16 @@ public sealed class RefusedInputTests(BoughtBlocks shared) : IClassFixture<Bough
     [InlineData(
         "bgp-neighbors",
         """{"asn":4200000000,"vrf":"RED","neighbors":[{"address":"10.0.0.1","remoteAs":64512,"description":"x|y {(backup)} #2!"}]}""")]
+    [InlineData("syslog", """{"level":"debugging","facility":"local7"}""")]
+    [InlineData("interfaces", """{"interfaces":[{"interface":"eth0","description":"up or not","enabled":false}]}""")]
+    [InlineData(
+        "l3-interfaces",
+        """{"interfaces":[{"interface":"eth0","addresses":["10.0.0.0/31","10.0.0.5/32","fe80::1/64","2001:db8::/128"]}]}""")]
+    [InlineData(
+        "prefix-lists",
+        """{"prefixLists":[{"name":"IN","entries":[{"sequence":5,"action":"deny","prefix":"0.0.0.0/0","ge":25,"le":25}]}]}""")]
+    [InlineData(
+        "raw-lines", """{"changes":[{"section":["router bgp 65001"],"lines":["exempt none","endless x","bgp router-id 10.0.0.1"]}]}""")]
     [InlineData("bgp-neighbors", """{"asn":65001,"state":"absent","neighbors":[{"address":"10.0.0.1"},{"address":"2001:db8::1"}]}""")]
     [InlineData(
         "bgp-neighbors", """{"asn":65001,"neighbors":[{"address":"10.0.0.1","remoteAs":65001,"password":{"credentialId":"GOOD"}}]}""")]

@@ -59,17 +59,17 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
     private static string Platform(string part) => Path.GetFileNameWithoutExtension(part);
 
     /// <summary>
-    /// A list holds tasks. An object holds configuration lines, or the name of the artifact that stores the configuration.
+    /// A list holds tasks. An object holds configuration lines, the name of the artifact that stores the configuration, or tasks, and what
+    /// of the input the platform cannot do.
     /// </summary>
     private static void Check(ContentFolder folder, string path, BlockManifest manifest)
     {
         var yaml = folder.Yaml(path);
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
-            JsonArray { Count: > 0 } tasks =>
-                tasks.Index().Where(task => task.Item is not JsonObject).Select(task => ($"/{task.Index}", "a task is an object")),
+            JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
             JsonObject { Count: > 0 } part => part.SelectMany(member => Faults(member.Key, member.Value, manifest)),
-            _ => [("", "a list of tasks, or an object with wanted, unwanted and refuse, or with artifact")],
+            _ => [("", "a list of tasks, or an object with wanted, unwanted, exact and refuse, with artifact, or with tasks")],
         };
         foreach (var (pointer, reason) in faults.Take(1))
         {
@@ -82,13 +82,36 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         "artifact" when !(IsText(value) && manifest.Artifacts?.Contains(value!.GetValue<string>(), StringComparer.Ordinal) == true) =>
             [("/artifact", "one of the artifacts that block.yaml names")],
         "artifact" => [],
+        "tasks" => value is JsonArray { Count: > 0 } tasks ? Faults(tasks, "/tasks") : [("/tasks", "a list of tasks")],
         "refuse" when value is JsonArray rules
             && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
         "refuse" => [("/refuse", "a list of objects with line, a regular expression, and because")],
+        Lack.Member when value is JsonArray { Count: > 0 } lacks =>
+            lacks.Index().SelectMany(lack => Faults(lack.Index, lack.Item, manifest)),
+        Lack.Member => [($"/{Lack.Member}", "a list of objects with at, because and perhaps when")],
+        "exact" when IsText(value) => [],
+        "exact" => [("/exact", "a group of the platform's grammar")],
         _ when !_templates.Contains(name, StringComparer.Ordinal) => [($"/{name}", "no such member")],
         _ when !IsText(value) => [($"/{name}", "a template of configuration lines")],
         _ => [],
     };
+
+    private static IEnumerable<(string Pointer, string Reason)> Faults(JsonArray tasks, string at) =>
+        tasks.Index().Where(task => task.Item is not JsonObject).Select(task => ($"{at}/{task.Index}", "a task is an object"));
+
+    private static IEnumerable<(string Pointer, string Reason)> Faults(int index, JsonNode? lack, BlockManifest manifest)
+    {
+        var at = $"/{Lack.Member}/{index}";
+        if (lack is not JsonObject members || !IsText(members["at"]) || !IsText(members["because"])
+            || members.Any(member => member.Key is not ("at" or "because" or "when")))
+        {
+            return [(at, "an object with at, because and perhaps when")];
+        }
+
+        return Lack.Describes(manifest.Input, $"{members["at"]}")
+            ? members["when"] is { } when ? InputSchemaRules.FaultsOfValue(JsonSerializer.SerializeToElement(when), $"{at}/when") : []
+            : [($"{at}/at", "the pointer of a member that the input has, with * for each item of a list")];
+    }
 
     private static bool IsText(JsonNode? value) => value?.GetValueKind() == JsonValueKind.String;
 }

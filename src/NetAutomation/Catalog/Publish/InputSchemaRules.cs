@@ -41,7 +41,7 @@ internal sealed partial class InputSchemaRules
         ["minimum"] = _number, ["maximum"] = _number, ["exclusiveMinimum"] = _number, ["exclusiveMaximum"] = _number,
         ["multipleOf"] = _number,
         [Relations.UniqueBy] = _names, [Relations.RequiredAny] = _names, [Relations.RequiredUnlessAbsent] = _names,
-        [Relations.SameFamily] = _names, [Relations.LinkLocalNeeds] = new("a name", IsText),
+        [Relations.SameFamily] = _names, [Relations.LinkLocalNeeds] = new("a name", IsText), [Relations.PrefixLengths] = _names,
     };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
@@ -71,6 +71,14 @@ internal sealed partial class InputSchemaRules
             rules._faults.Add((at, $"{Relations.RequiredUnlessAbsent} needs a member state that may be absent"));
         }
 
+        return rules._faults;
+    }
+
+    /// <summary>Every reason to refuse the schema of a value that need not be an object.</summary>
+    public static IReadOnlyList<(string Pointer, string Reason)> FaultsOfValue(JsonElement schema, string at)
+    {
+        var rules = new InputSchemaRules();
+        rules.Check(schema, at);
         return rules._faults;
     }
 
@@ -128,11 +136,16 @@ internal sealed partial class InputSchemaRules
         {
             _needsState |= keyword.Name == Relations.RequiredUnlessAbsent;
             var owner = keyword.Name != Relations.UniqueBy ? schema : schema.TryGetProperty("items", out var items) ? items : default;
+            var withFamily = keyword.Name switch { Relations.SameFamily => int.MaxValue, Relations.PrefixLengths => 1, _ => 0 };
             if (_keywords[keyword.Name].Holds(keyword.Value)
-                && !Array.TrueForAll(Relations.Members(keyword.Value), name => IsMember(owner, name, keyword.Name)))
+                && !Relations.Members(keyword.Value).Index().All(name => IsMember(owner, name.Item, name.Index < withFamily)))
             {
-                _faults.Add(($"{at}/{keyword.Name}", keyword.Name == Relations.SameFamily
-                    ? "names members that are addresses or prefixes" : "names members"));
+                _faults.Add(($"{at}/{keyword.Name}", keyword.Name switch
+                {
+                    Relations.SameFamily => "names members that are addresses or prefixes",
+                    Relations.PrefixLengths => "names members, a prefix first",
+                    _ => "names members",
+                }));
             }
         }
     }
@@ -142,10 +155,10 @@ internal sealed partial class InputSchemaRules
         && members.TryGetProperty("state", out var state) && state.ValueKind == JsonValueKind.Object
         && state.TryGetProperty("enum", out var values) && Names(values).Contains("absent");
 
-    private static bool IsMember(JsonElement owner, string name, string keyword) =>
+    private static bool IsMember(JsonElement owner, string name, bool hasFamily) =>
         owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty("properties", out var members)
         && members.ValueKind == JsonValueKind.Object && members.TryGetProperty(name, out var member)
-        && (keyword != Relations.SameFamily || (Format(member) is { } format && Formats.HasFamily(format)));
+        && (!hasFamily || (Format(member) is { } format && Formats.HasFamily(format)));
 
     private static string? Format(JsonElement schema) =>
         schema.ValueKind == JsonValueKind.Object && schema.TryGetProperty("format", out var format) && IsText(format)

@@ -47,11 +47,14 @@ internal static partial class Formats
         ["prefix4"] = Text(text => Prefix(text, V4), Network),
         ["prefix6"] = Text(text => Prefix(text, V6), Network),
         ["prefix"] = Text(text => Prefix(text, Any), Network),
+        ["interface-address"] = Text(Own, text => $"{Spelled(text.Split('/')[0])}/{text.Split('/')[1]}"),
         [NextHop] = Text(text => Device(text, linkLocal: true), Spelled),
         ["neighbor"] = Text(text => Device(text, linkLocal: false), Spelled),
         ["interface"] = Text(Interface),
         ["vrf"] = Text(text => VrfName().IsMatch(text) ? null : Sentence(text, "the name of a VRF", Name)),
-        ["description"] = Text(Description),
+        ["name"] = Text(text => VrfName().IsMatch(text) ? null : Sentence(text, "a name", Name)),
+        ["description"] = Text(text => Words(text, "a description")),
+        ["line"] = Text(text => Words(text, "a line of a configuration")),
         ["hostname"] = Text(text => text.Length <= 253 && HostName().IsMatch(text)
             ? null : Sentence(text, "a host name", "labels of letters, digits and hyphens with dots between (RFC 1123)")),
         ["date-time"] = Text(text => IsInstant(text)
@@ -112,6 +115,23 @@ internal static partial class Formats
                 : length is ['0', _, ..] ? "the length has a leading zero" : null));
     }
 
+    /// <summary>An address of an interface: with the length of the prefix that it is in, and not that of the prefix itself.</summary>
+    private static string? Own(string text)
+    {
+        if (Prefix(text, Any) is { } fault)
+        {
+            return fault;
+        }
+
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var (address, length) = (IPAddress.Parse(text[..slash]), int.Parse(text.AsSpan(slash + 1), CultureInfo.InvariantCulture));
+        var longest = text.Contains(':') ? 128 : 32;
+        return Sentence(
+            text, "the address of an interface",
+            Array.Find(_nobody, nobody => nobody.Network.Contains(address)).Reason
+            ?? (length < longest - 1 && Network(text) == $"{address}/{length}" ? "it is the prefix, and no address in it" : null));
+    }
+
     private static string? Device(string text, bool linkLocal)
     {
         if (Any(text) is { } fault)
@@ -165,8 +185,8 @@ internal static partial class Formats
         : null);
 
     /// <summary>Free text in the form in which every device shows it again.</summary>
-    private static string? Description(string text) => Sentence(
-        text, "a description",
+    private static string? Words(string text, string what) => Sentence(
+        text, what,
         text.Length == 0 || text.Any(c => c is < ' ' or > '~') ? "printable ASCII characters are taken, at least one"
         : text[0] == ' ' || text[^1] == ' ' ? "it begins or ends with a blank"
         : text.Contains("  ", StringComparison.Ordinal) ? "two blanks stand together"

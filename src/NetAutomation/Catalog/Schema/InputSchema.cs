@@ -46,7 +46,7 @@ internal sealed class InputSchema
         TitleKeyword.Instance, DescriptionKeyword.Instance, DefaultKeyword.Instance, ExamplesKeyword.Instance,
         new Keyword(RequiredKeyword.Instance), new Keyword(EnumKeyword.Instance), new Own("format", Format),
         new Own(Relations.UniqueBy), new Own(Relations.RequiredAny), new Own(Relations.RequiredUnlessAbsent),
-        new Own(Relations.SameFamily), new Own(Relations.LinkLocalNeeds),
+        new Own(Relations.SameFamily), new Own(Relations.LinkLocalNeeds), new Own(Relations.PrefixLengths),
         new Keyword(MinimumKeyword.Instance), new Keyword(ExclusiveMinimumKeyword.Instance), new Keyword(MultipleOfKeyword.Instance),
         new Keyword(MaximumKeyword.Instance), new Keyword(ExclusiveMaximumKeyword.Instance),
         new Keyword(MinItemsKeyword.Instance), new Keyword(MaxItemsKeyword.Instance),
@@ -109,9 +109,12 @@ internal sealed class InputSchema
             .Concat(Relations.Faults(_text, input));
     }
 
+    /// <summary>The input and everything in it.</summary>
+    public IEnumerable<Place> Places(JsonElement input) => Place.All(_text, input);
+
     /// <summary>The values of the input that have a format, each with its JSON pointer below <c>/input</c>.</summary>
     public IEnumerable<(string Pointer, string Format, JsonElement Value)> Formatted(JsonElement input) =>
-        from place in Place.All(_text, input)
+        from place in Places(input)
         let format = place.Format
         where format is not null && place.Value.ValueKind != JsonValueKind.Null
         select (place.Pointer, format, place.Value);

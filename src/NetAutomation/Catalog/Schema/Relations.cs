@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using NetAutomation.Web;
 
@@ -23,6 +24,9 @@ internal static class Relations
     /// <summary>Of an object: this member stands beside a next hop that is link-local.</summary>
     public const string LinkLocalNeeds = "linkLocalNeeds";
 
+    /// <summary>Of an object: a prefix, and members with lengths of prefixes in it, none shorter than the one before.</summary>
+    public const string PrefixLengths = "prefixLengths";
+
     private static readonly Dictionary<string, Func<Place, string[], JsonElement, IEnumerable<ProblemError>>> _checks =
         new(StringComparer.Ordinal)
         {
@@ -35,6 +39,7 @@ internal static class Relations
             [LinkLocalNeeds] = (place, members, _) =>
                 NextHop(place) is { } hop && Formats.IsLinkLocal(hop) && place.Member(members[0]) is null
                 ? [Missing(place, members[0], $"{hop} is link-local, so {members[0]} is needed beside it.")] : [],
+            [PrefixLengths] = (place, members, _) => OutOfOrder(place, members),
         };
 
     /// <summary>All of them.</summary>
@@ -99,6 +104,34 @@ internal static class Relations
             .Where(member => member.Value.ValueKind == JsonValueKind.String && Formats.Fault(member.Format!, member.Value) is null)];
         return given.Where(member => IsV6(member) != IsV6(given[0])).Select(member => new ProblemError(
             member.Pointer, "same_family", $"{member.Value} and {given[0].Value} are not both IPv4 or both IPv6."));
+    }
+
+    private static IEnumerable<ProblemError> OutOfOrder(Place place, string[] members)
+    {
+        if (place.Member(members[0]) is not { Value.ValueKind: JsonValueKind.String } prefix
+            || Formats.Fault(prefix.Format!, prefix.Value) is not null)
+        {
+            yield break;
+        }
+
+        var text = prefix.Value.GetString()!;
+        var (least, most) = (int.Parse(text[(text.IndexOf('/', StringComparison.Ordinal) + 1)..], CultureInfo.InvariantCulture) + 1,
+            IsV6(prefix) ? 128 : 32);
+        foreach (var member in members.Skip(1).Select(place.Member).OfType<Place>())
+        {
+            if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt32(out var length))
+            {
+                continue;
+            }
+
+            if (length < least || length > most)
+            {
+                yield return new ProblemError(member.Pointer, "out_of_range", least > most
+                    ? $"No prefix is longer than {text}." : $"Here it is {least} to {most}, beside {text}.");
+            }
+
+            least = Math.Max(least, length);
+        }
     }
 
     private static bool IsV6(Place place) => place.Value.GetString()!.Contains(':');

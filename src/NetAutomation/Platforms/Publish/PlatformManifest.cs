@@ -27,7 +27,7 @@ internal sealed record PlatformManifest(
     PlatformTerminal? Terminal = null)
 {
     /// <summary>The formats of an input whose values are text of a customer's choice.</summary>
-    public static readonly string[] Reservable = ["description", "hostname", "interface", "secret", "vrf"];
+    public static readonly string[] Reservable = ["description", "hostname", "interface", "line", "name", "secret", "vrf"];
 
     private const string File = "platform.yaml";
 
@@ -197,6 +197,8 @@ internal sealed record PlatformGrammar(
 /// <param name="Key">Groups that tell two objects apart; the first is the one that people name it by.</param>
 /// <param name="One">Groups by which a device has one line at most: a new one takes the place of the old one.</param>
 /// <param name="Whole">The wanted line is all there is of the object: other lines with its key go.</param>
+/// <param name="Once">Groups of which the device takes one line, and passes over a second. Not where the first has no value.</param>
+/// <param name="Enough">A line of the object is enough, whatever else it says.</param>
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
 /// <param name="Vital">Settings whose negation removes the whole object.</param>
@@ -206,7 +208,7 @@ internal sealed record PlatformGrammar(
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
     string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null,
-    PlatformDefault[]? Defaults = null)
+    PlatformDefault[]? Defaults = null, string[]? Once = null, bool Enough = false)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
@@ -221,10 +223,10 @@ internal sealed record PlatformObject(
             }
         }
 
-        string[] used = [.. Key, .. One, .. (Shared ?? []).SelectMany(each => each.Value.Append(each.Key))];
+        string[] used = [.. Key, .. One, .. Once ?? [], .. (Shared ?? []).SelectMany(each => each.Value.Append(each.Key))];
         if (Key.Length == 0 || used.Any(name => !Line.Contains($"(?P<{name}>", StringComparison.Ordinal)))
         {
-            yield return ("", "key, one and shared name groups of line");
+            yield return ("", "key, one, once and shared name groups of line");
         }
     }
 }

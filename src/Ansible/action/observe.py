@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what a device says of itself, by the functions of its platform's state.py.
+
+arguments: what, the names of functions.
+returns: for each name what its function returned."""
+from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+import platforms
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        known, device = platforms.state(task_vars["platform"]["directory"]), Connection(self._connection.socket_path)
+        try:
+            seen = {name: known[name](device.send_command) for name in self._task.args["what"]}
+        except DeviceError as fault:
+            return {**result, "failed": True, "msg": str(fault)}
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            # The words of the device could be anything; the code that reads them says which part of them.
+            return {**result, "failed": True, "msg": f"[netautomation:task_failed] the device's answer cannot be read: {fault}"}
+        return {**result, "changed": False, **wrap_var(seen)}

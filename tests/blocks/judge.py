@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Holds what blocks that only read make of a device's text and state against answers by hand. The last line is "N passed, M failed"."""
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "src/Ansible/engine"))
+sys.dont_write_bytecode = True
+import judge  # noqa: E402
+
+FRR = str(ROOT / "src/Platforms/frr")
+TEXT = """Building configuration...
+frr version 8.4.4
+hostname r1
+!
+interface eth0
+ description to the core
+ ip address 10.0.0.1/24
+exit
+!
+interface eth1
+exit
+!
+router bgp 65001
+ neighbor 10.0.0.2 remote-as 65002
+ neighbor 10.0.0.2 password hush
+ !
+ address-family ipv4 unicast
+  network 10.9.0.0/16
+ exit-address-family
+exit
+!
+end
+"""
+
+
+def found(**given):
+    judged = judge.compliance(TEXT, given, FRR)
+    assert judged["passed"] == (not judged["findings"]), judged
+    return [" ".join([each["fault"], *(f"[{header}]" for header in each.get("section", [])), each["line"]]) for each in judged["findings"]]
+
+
+def rule(**members):
+    return found(rules=[{"name": "r", **members}])
+
+
+def version(own, **wanted):
+    return judge.version({"version": own}, wanted)["passed"]
+
+
+UP, DOWN = ({"kind": "neighbor", "subject": "bgp 10.0.0.2 ipv4Unicast", "value": value} for value in ("up", "down"))
+TEN, NINE, EIGHT = ({"kind": "routes", "subject": "ip bgp", "value": value} for value in ("10", "9", "8"))
+
+
+def compared(now, before, **given):
+    judged = judge.snapshot("r1", now, {"baseline": [{"hostname": "r1", "entries": before}], **given})
+    return judged["passed"], [(row.get("was"), row["value"]) for row in judged["entries"]]
+
+
+CASES = [
+    (lambda: rule(must=["hostname *"]), []),
+    (lambda: rule(must=["hostname r2"]), ["missing hostname r2"]),
+    (lambda: rule(must=["hostname r?"]), ["missing hostname r?"]),
+    (lambda: rule(must=["description *"], section=["interface eth*"]), ["missing [interface eth1] description *"]),
+    (lambda: rule(must=["description *"]), ["missing description *"]),
+    (lambda: rule(mustNot=["ip address 10.*"], section=["interface *"]), ["forbidden [interface eth0] ip address 10.0.0.1/24"]),
+    (lambda: rule(mustNot=["network *"], section=["router bgp *", "address-family ipv4 *"]),
+     ["forbidden [router bgp 65001] [address-family ipv4 unicast] network 10.9.0.0/16"]),
+    (lambda: rule(mustNot=["*"], section=["router ospf*"]), []),
+    (lambda: rule(mustNot=["neighbor * password *"], section=["router bgp *"]),
+     ["forbidden [router bgp 65001] neighbor 10.0.0.2 password ***"]),
+    (lambda: found(golden=TEXT.splitlines()), []),
+    (lambda: found(golden=["hostname r1", "interface eth0", " description to the edge", "ip route 10.0.0.0/8 10.0.0.2"],
+                   ignore=["router bgp *", "frr version *", "interface eth1"]),
+     ["missing [interface eth0] description to the edge", "missing ip route 10.0.0.0/8 10.0.0.2",
+      "unexpected [interface eth0] description to the core", "unexpected [interface eth0] ip address 10.0.0.1/24"]),
+    (lambda: version("8.4.4", versions=["8.4.*"]), True),
+    (lambda: version("8.4.4", versions=["8.4", "8.5*"]), False),
+    (lambda: version("8.10", minimumVersion="8.9"), True),
+    (lambda: version("15.6(2)T", minimumVersion="15.6(3)"), False),
+    (lambda: version("4.32.1F", minimumVersion="4.32.1F"), True),
+    (lambda: version("8.4.4", versions=["8.*"], minimumVersion="8.5"), False),
+    (lambda: compared([UP], [UP]), (True, [(None, "up")])),
+    (lambda: compared([DOWN], [UP]), (False, [("up", "down")])),
+    (lambda: compared([UP], [DOWN]), (True, [("down", "up")])),
+    (lambda: compared([], [UP]), (False, [("up", "gone")])),
+    (lambda: compared([UP], []), (True, [("absent", "up")])),
+    (lambda: compared([NINE], [TEN]), (False, [("10", "9")])),
+    (lambda: compared([NINE], [TEN], tolerancePercent=10), (True, [("10", "9")])),
+    (lambda: compared([EIGHT], [TEN], tolerancePercent=10), (False, [("10", "8")])),
+    (lambda: compared([TEN], [NINE]), (True, [("9", "10")])),
+    (lambda: compared([DOWN, NINE], [UP, TEN], include=["routes"], tolerancePercent=10), (True, [("10", "9")])),
+]
+
+
+def main():
+    failed = 0
+    for number, (ask, expected) in enumerate(CASES, 1):
+        if (answer := ask()) != expected:
+            failed += 1
+            print(f"FAILED case {number}: {answer} in place of {expected}")
+    print(f"{len(CASES) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
