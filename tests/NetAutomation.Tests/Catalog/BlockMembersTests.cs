@@ -57,7 +57,7 @@ public sealed class BlockMembersTests
         from manifest in Manifests() from member in Members(manifest.Input) select $"{manifest.Slug} {member.Name}");
 
     private static IEnumerable<BlockManifest> Manifests() =>
-        Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/src/Blocks")
+        new[] { "src/Blocks", "docs/planned-blocks" }.SelectMany(at => Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/{at}"))
             .Select(path => BlockManifest.Read(ContentFolder.Read(path)));
 
     private static IEnumerable<(string Name, string Form, JsonElement Schema)> Members(JsonElement schema)
