@@ -177,7 +177,7 @@ class Rule:
             if place == len(words):
                 return []
             word = words[place]
-            taken = (content if content.startswith(word.lower()) else None) if kind == "keyword" else content(word)
+            taken = (content if content.lower().startswith(word.lower()) else None) if kind == "keyword" else content(word)
             return [] if taken is None else [(place + 1, out + (taken,))]
 
         ends = walk(node or self.node, 0, ())
@@ -318,7 +318,9 @@ class Grammar:
                 node.children = []
                 self.bear(root, path, node, platform)
             return
-        if (refusal := platform.keeps(section, rule, line)) and not one:
+        if refusal := platform.keeps(section, rule, line):
+            if one:
+                return
             raise Refused(0, refusal)
         section.drop(lambda child: (child.line == line or child.key == key == line) if rule.exact else (
             child.key == key or child.key.startswith(key + " ") and not one))

@@ -174,19 +174,25 @@ class Session:
         await self.execute(line)
 
     async def execute(self, line):
-        """A command outside of configuration mode, with its filters."""
-        command, *filters = [part.strip() for part in re.split(r"(?<!\\)\|", line, 1)] if line.startswith(("sh", "dir", "more")) else [line]
-        found, far, short = self.platform.COMMANDS.understood("exec", command.split())
+        """A command outside of configuration mode, with its filters. A handler answers with a text, or with a text and what is JSON of it."""
+        command, *filters = [part.strip() for part in line.split("|", 1)] if line.startswith(("sh", "dir", "more")) else [line]
+        words = command.split()
+        found, far, short = self.platform.COMMANDS.understood("exec", words)
         if not found:
-            raise Refused(None if short and far == len(command.split()) else far)
+            raise Refused(None if short and far == len(words) else far)
         rule, out = found
         handler = self.platform.handlers[rule.order]
         if handler.level > self.level:
             raise Refused(0)
-        text = handler(self, [word for word in out if isinstance(word, str)], *([filters[0] if filters else ""] if handler.filters else []))
-        text = await text if asyncio.iscoroutine(text) else text
+        answer = handler(self, list(out))
+        answer = await answer if asyncio.iscoroutine(answer) else answer
+        text, data = answer if isinstance(answer, tuple) else (answer, None)
+        if filters and filters[0].startswith("json"):
+            text = self.platform.as_json(text, data)
+        elif filters and text is not None:
+            text = filtered(text, filters[0], self.platform.SECTION)
         if text is not None:
-            await self.show(filtered(text, filters[0], self.platform.SECTION) if filters and not handler.filters else text)
+            await self.show(text)
 
     def configure(self, line):
         """One line of configuration, which the journal has before the tree."""

@@ -4,11 +4,10 @@ import re
 from .grammar import Refused
 
 
-def command(*patterns, level=1, filters=False):
-    """A handler of commands outside of configuration mode: called with the session, the command's words, and with `filters` the text
-    behind the bar; it returns what is shown."""
+def command(*patterns, level=1):
+    """A handler of commands outside of configuration mode, called with the session and the command's words."""
     def mark(function):
-        function.patterns, function.level, function.filters = patterns, level, filters
+        function.patterns, function.level = patterns, level
         return function
     return mark
 

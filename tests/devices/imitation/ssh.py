@@ -3,6 +3,7 @@ import asyncio
 import ipaddress
 import json
 import os
+import traceback
 
 import asyncssh
 
@@ -56,6 +57,8 @@ class Front:
                 await session.run(process.command)
         except (Ended, OSError, asyncssh.Error, asyncssh.BreakReceived, asyncssh.TerminalSizeChanged):
             pass
+        except Exception:  # The other devices go on, and the fault is seen.
+            traceback.print_exc()
         try:
             process.exit(0)
         except OSError:

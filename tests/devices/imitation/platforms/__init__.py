@@ -1,5 +1,5 @@
 """What a platform's module gives, and what it need not: the tables of one make, and its words."""
-from ..grammar import Grammar
+from ..grammar import Grammar, Refused
 from ..show import fitting_lines, handlers
 from ..tree import Node
 
@@ -24,7 +24,7 @@ class Block:
 class Platform:
     """HOSTNAME, PAGE: the name and the lines of a page of a new device; VARIANT: start options and their values; SECTION: what
     `| section` shows; SHORT: the words of a prompt for a context."""
-    HOSTNAME, PAGE, VARIANT, SECTION, INDENT = "device", 24, {}, fitting_lines, 1
+    HOSTNAME, PAGE, VARIANT, SECTION = "device", 24, {}, staticmethod(fitting_lines)
     GRAMMAR, SHORT = None, {}
 
     def __init__(self):
@@ -58,6 +58,10 @@ class Platform:
 
     def greeting(self, device):
         return ""
+
+    def as_json(self, text, data):
+        """What `| json` shows, where the platform has it."""
+        raise Refused(0)
 
     def block(self, line):
         """What takes the following lines, where this one begins a text of several."""
