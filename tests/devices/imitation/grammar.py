@@ -71,6 +71,11 @@ def six(word):
         return None
 
 
+def vlans(word):
+    found = ranges(word) if re.fullmatch(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*", word) else ()
+    return ranged(found) if found and min(found) > 0 and max(found) < 4095 else None
+
+
 IPV4 = r"\d{1,3}(\.\d{1,3}){3}"
 TYPES = {
     "WORD": lambda word: word,
@@ -79,7 +84,7 @@ TYPES = {
     "IP6": lambda word: six(word) if ":" in word and "/" not in word else None,
     "PREFIX6": lambda word: six(word) if re.search(r":.*/\d+$", word) else None,
     "NUMBER": matching(r"\d+"),
-    "VLANS": lambda word: ranged(ranges(word)) if re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) else None,
+    "VLANS": lambda word: vlans(word),
 }
 CUT = object()
 
@@ -218,15 +223,17 @@ class Grammar:
         best, far, short = None, 0, False
         for rule in self.rules[context]:
             whole, partial, reached = rule.match(words)
+            less = 0
             far = max(far, reached)
             short = short or bool(partial)
             if not whole and negated:
                 whole = [out for out in partial if CUT in out or not rule.exact and len(out) >= max(rule.head, 1)]
+                less = 500 if any(CUT in out for out in whole) else 1000
                 whole = whole or partial[:1] * bool(self._negatable and self._negatable.fullmatch(" ".join(words)))
             for out in whole:
                 # An exact keyword goes before one that is abbreviated.
                 given = [word for word in out if word is not CUT]
-                cost = sum(1 for word, typed in zip(given, words) if word != typed and word.startswith(typed))
+                cost = less + sum(1 for word, typed in zip(given, words) if word != typed and word.startswith(typed))
                 if best is None or cost < best[0]:
                     best = (cost, rule, out)
         answer = (best[1:] if best else None, far, short)
@@ -322,7 +329,7 @@ class Grammar:
             if one:
                 return
             raise Refused(0, refusal)
-        section.drop(lambda child: (child.line == line or child.key == key == line) if rule.exact else (
+        section.drop(lambda child: child.line == line if rule.exact and key != line else (
             child.key == key or child.key.startswith(key + " ") and not one))
         if verb == "no" and (rule.on or rule.neg):
             section.put(self.node(rule, f"no {line if rule.on else key}", key))

@@ -6,11 +6,10 @@ from .tree import Node
 
 
 class Device:
-    """minute: how many seconds a minute of its timers takes; variant: what the platform's start options say (version, interfaces, ...)."""
+    """minute: how many seconds a minute of its timers takes."""
 
-    def __init__(self, platform, name, address, journal, minute=60.0, variant=None):
+    def __init__(self, platform, name, address, journal, minute=60.0):
         self.platform, self.name, self.address, self._journal, self.minute = platform, name, address, journal, minute
-        self.variant = {**platform.VARIANT, **(variant or {})}
         self.files, self.candidates, self.timers, self.logged_in = {}, {}, {}, set()
         self.state = {}
         self.running = Node()

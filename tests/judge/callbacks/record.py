@@ -16,7 +16,7 @@ class CallbackModule(CallbackBase):
             "case": result._host.get_name(), "outcome": outcome, "ignored": ignored, "changed": bool(content.get("changed")),
             "task": result._task.get_name(), "action": result._task.action, "path": result._task.get_path(),
             "said": " | ".join(str(part) for part in parts if part)[:600] if outcome != "ok" else "",
-            "commands": content.get("commands") if outcome == "ok" else None}
+            "result": {part: content[part] for part in ("commands", "before", "after", "gathered", "stdout") if part in content}}
         with open(os.environ["JUDGE_RECORD"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 

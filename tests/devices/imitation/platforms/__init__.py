@@ -27,7 +27,8 @@ class Platform:
     HOSTNAME, PAGE, VARIANT, SECTION = "device", 24, {}, staticmethod(fitting_lines)
     GRAMMAR, SHORT = None, {}
 
-    def __init__(self):
+    def __init__(self, **variant):
+        self.variant = {**self.VARIANT, **variant}
         table, self.handlers = handlers(self)
         self.COMMANDS = Grammar({"exec": table}, getattr(self, "TYPES", ()))
 

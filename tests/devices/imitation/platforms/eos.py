@@ -276,8 +276,8 @@ class Eos(Platform):
     SHORT = {"bgp-vrf": "router-bgp-vrf", "bgp": "router-bgp", "bgp-af": "router-bgp-af"}
 
     def factory(self, device):
-        ports = "\n".join(f"interface Ethernet{port}" for port in range(1, int(device.variant["ports"]) + 1))
-        return device.variant["config"] or FACTORY.format(hostname=device.name, ports=ports)
+        ports = "\n".join(f"interface Ethernet{port}" for port in range(1, int(self.variant["ports"]) + 1))
+        return self.variant["config"] or FACTORY.format(hostname=device.name, ports=ports)
 
     # --- what a line does ---
     def does(self, root, path, verb, rule, line):
@@ -431,7 +431,7 @@ class Eos(Platform):
         name = words[2] if len(words) > 2 else f"sess-{len(device.state.setdefault('sessions', {}))}"
         pending = [state for state in device.state.setdefault("sessions", {}).values() if state == "pending"]
         if name not in device.candidates:
-            if len(pending) >= int(device.variant["sessions"]):
+            if len(pending) >= int(self.variant["sessions"]):
                 return ("% Maximum number of pending sessions has been reached. Please commit or abort previous sessions before creating a new one.")
             device.candidates[name] = device.running.clone()
             device.state["sessions"][name] = "pending"
@@ -487,14 +487,14 @@ class Eos(Platform):
     @command("show configuration sessions [detail]")
     def show_sessions(self, session, words):
         device = session.device
-        late = tuple(int(part) for part in re.findall(r"\d+", device.variant["version"])[:2]) >= (4, 32)
+        late = tuple(int(part) for part in re.findall(r"\d+", self.variant["version"])[:2]) >= (4, 32)
         waiting = "committed" if late else "pendingCommitTimer"
         states = {name: waiting if state == "waiting" else state for name, state in device.state.get("sessions", {}).items()}
-        text = (f"Maximum number of completed sessions: 1\nMaximum number of pending sessions: {device.variant['sessions']}\n\n"
+        text = (f"Maximum number of completed sessions: 1\nMaximum number of pending sessions: {self.variant['sessions']}\n\n"
                 "  Name              State                   User    Terminal\n  ----------------- ----------------------- ------- --------\n")
         text += "\n".join(f"{'*' if name == session.candidate else ' '} {name:<17} {state:<23} {session.user}" for name, state in states.items())
         data = {"sessions": {name: {"state": state, "commitUser": "", "description": "", "instances": {}} for name, state in states.items()},
-                "maxSavedSessions": 1, "maxOpenSessions": int(device.variant["sessions"]), "mergeOnCommit": False, "saveToStartupConfigOnCommit": False}
+                "maxSavedSessions": 1, "maxOpenSessions": int(self.variant["sessions"]), "mergeOnCommit": False, "saveToStartupConfigOnCommit": False}
         if late and "commit" in device.timers:
             data["commitTimerSessionName"] = device.state["timer"]
         return text, data
@@ -511,9 +511,8 @@ class Eos(Platform):
         return f"! Command: show session-config\n{self.title(device)}\n{text}\n!\nend"
 
     # --- commands ---
-    @staticmethod
-    def title(device):
-        return f"! device: {device.hostname} (vEOS-lab, EOS-{device.variant['version']})\n!"
+    def title(self, device):
+        return f"! device: {device.hostname} (vEOS-lab, EOS-{self.variant['version']})\n!"
 
     @command("show running-config [all | sanitized]", "write terminal", level=15)
     def show_running(self, session, words):
@@ -550,7 +549,7 @@ class Eos(Platform):
     def show_version(self, session, words):
         device = session.device
         mac = "52:54:00:" + ":".join(self.serial(device)[at:at + 2].lower() for at in (0, 2, 4))
-        data = {"modelName": "vEOS-lab", "version": device.variant["version"], "internalVersion": device.variant["version"] + "-1", "architecture": "i686",
+        data = {"modelName": "vEOS-lab", "version": self.variant["version"], "internalVersion": self.variant["version"] + "-1", "architecture": "i686",
                 "serialNumber": self.serial(device), "systemMacAddress": mac, "hardwareRevision": "", "hwMacAddress": mac, "memTotal": 2014424,
                 "memFree": 1320432, "uptime": 788645.5, "bootupTimestamp": 1614556800.0, "imageFormatVersion": "2.0", "mfgName": "Arista", "isIntlVersion": False}
         return (f"Arista vEOS-lab\nHardware version:\nSerial number: {data['serialNumber']}\nHardware MAC address: {mac}\nSystem MAC address: {mac}\n\n"

@@ -150,6 +150,7 @@ ipv6 route [vrf WORD] PREFIX6 (INTERFACE [IP6] | IP6) = [1-254] {{(unicast | mul
 ipv6 prefix-list WORD description = LINE :: by 3
 ipv6 prefix-list WORD [seq NUMBER] (permit | deny) PREFIX6 {{ge NUMBER | le NUMBER}} :: by 3 sort
 ipv6 access-list WORD :: > ipv6-acl
+ipv6 router (eigrp ASN | ospf NUMBER) :: > rtr
 route-map WORD [permit | deny] [0-65535] :: > route-map sort
 snmp-server engineID local = WORD
 snmp-server engineID remote (IP | IP6) [udp-port NUMBER] = WORD
@@ -191,6 +192,7 @@ ntp allow mode (control | private) = [NUMBER]
 ntp peer [vrf WORD] (ip IP | ipv6 IP6 | IP | IP6 | WORD) = {{burst | iburst | key NUMBER | maxpoll NUMBER | minpoll NUMBER | prefer | source INTERFACE | version 1-4}}
 ntp server [vrf WORD] (ip IP | ipv6 IP6 | IP | IP6 | WORD) = {{burst | iburst | key NUMBER | maxpoll NUMBER | minpoll NUMBER | prefer | source INTERFACE | version 1-4}}
 """,
+    "rtr": "router-id = IP\neigrp router-id = IP\nshutdown :: neg",
     "vrf": "rd = WORD\naddress-family FAMILY :: > vrf-af\nexit-address-family",
     "vrf-af": "route-target (import | export | both) WORD",
     "ip-vrf": "rd = WORD\nroute-target (import | export | both) WORD",
@@ -211,7 +213,7 @@ private-vlan association = VLANS
     "pmap-c-police": "conform-action LINE\nexceed-action LINE",
     "if": f"""
 description = LINE
-switchport :: neg
+switchport :: on
 switchport access vlan = 1-4094 :: default 1
 switchport trunk encapsulation = (dot1q | isl | negotiate) :: default negotiate
 switchport trunk native vlan = 1-4094 :: default 1
@@ -240,8 +242,8 @@ bandwidth = NUMBER
 delay = NUMBER
 load-interval = 30-600
 encapsulation dot1Q = 1-4094 [native]
-ipv6 address = (PREFIX6 [eui-64] | autoconfig [default] | dhcp) :: exact
-ipv6 address (PREFIX6 [eui-64 | anycast] | autoconfig [default] | dhcp)
+ipv6 address PREFIX6 [eui-64 | anycast]
+ipv6 address (autoconfig [default] | dhcp)
 ipv6 enable
 ipv6 traffic-filter WORD (in | out)
 lldp transmit :: on
@@ -252,10 +254,10 @@ spanning-tree bpduguard = (enable | disable)
 channel-group = NUMBER mode (active | passive | on | auto | desirable)
 service-policy (input | output) WORD
 standby LINE
-""".replace("ipv6 address = (PREFIX6 [eui-64] | autoconfig [default] | dhcp) :: exact\n", ""),
+""",
     "router": f"""
 bgp router-id = (IP | interface INTERFACE)
-bgp log-neighbor-changes :: on
+bgp log-neighbor-changes
 bgp default ipv4-unicast :: on
 bgp advertise-best-external
 bgp always-compare-med
@@ -331,25 +333,28 @@ line vty 0 4
 
 
 class Ios(Platform):
-    """version: as `show version` has it; ports: how many GigabitEthernet1/0/N there are; config: the text of its first configuration."""
+    """version: as `show version` has it; kind: switch, whose ports are routed when they are told so, or router; ports: how many
+    GigabitEthernet1/0/N there are; config: the text of the first configuration."""
     GRAMMAR, TYPES, HOSTNAME = GRAMMAR, TYPES, "Router"
-    VARIANT = {"version": "17.03.04", "ports": 8, "config": None}
+    VARIANT = {"version": "17.03.04", "kind": "switch", "ports": 8, "config": None}
     SHORT = {"conf-ssh-pubkey": "ssh-pubkey", "conf-ssh-pubkey-user": "ssh-pubkey-user", "pmap-c": "pmap-c", "config-vlan": "vlan"}
 
     def factory(self, device):
-        device.state["vlans"] = {}
-        ports = "\n".join(f"interface GigabitEthernet1/0/{port}\n switchport" for port in range(1, int(device.variant["ports"]) + 1))
-        return device.variant["config"] or FACTORY.format(
-            hostname=device.name, short=".".join(device.variant["version"].split(".")[:2]), ports=ports)
+        ports = "\n".join(f"interface GigabitEthernet1/0/{port}" for port in range(1, int(self.variant["ports"]) + 1))
+        return self.variant["config"] or FACTORY.format(
+            hostname=device.name, short=".".join(self.variant["version"].split(".")[:2]), ports=ports)
 
     # --- what a line does ---
     def does(self, root, path, verb, rule, line):
         if rule.context in ("std-nacl", "ext-nacl", "ipv6-acl"):
             self._entry(root.at(path), verb, rule, line)
             return True
-        if line.startswith("no ip address") or verb != "no" or rule.context != "if" or line != "ip address":
-            return False
-        root.at(path).drop(lambda child: child.line.startswith("ip address "))
+        if rule.context == "if" and rule.first == "switchport" and self.variant["kind"] == "router":
+            raise Refused(0)
+        if not verb and (found := re.match(r"(ip|ipv6) route vrf (\S+)", line)):
+            vrf = root.find(f"vrf definition {found[2]}")
+            if root.find(f"ip vrf {found[2]}") is None and (vrf is None or vrf.find(f"address-family {found[1].replace('ip', 'ipv4', 1).replace('ipv4v6', 'ipv6')}") is None):
+                raise Refused(None, f"% IP routing table {found[2]} does not exist")
         return False
 
     @staticmethod
@@ -397,8 +402,7 @@ class Ios(Platform):
 
     def born(self, node):
         if node.line.startswith("interface "):
-            name = node.line.split()[1]
-            return () if name.startswith("Vlan") else ["no ip address"]
+            return () if self.variant["kind"] == "switch" and node.line.split()[1].startswith(PORTS) else ["no ip address"]
         if node.line.startswith("router bgp"):
             return ["bgp log-neighbor-changes"]
         return ()
@@ -412,11 +416,22 @@ class Ios(Platform):
 
     def after(self, root, path, verb, rule, line):
         section = root.at(path)
-        if rule.context == "if" and not verb and (line.startswith("switchport") and line != "switchport voice"):
-            if line == "switchport":
-                section.drop(lambda child: child.key == "ip address")
+        if rule.context == "if":
+            self._hardware(root, path, section, verb, line)
+        if verb == "no" and (found := re.match(r"(?:vrf definition|ip vrf) (\S+)$", line)):
+            section.drop(lambda child: re.match(rf"ip(v6)? route vrf {re.escape(found[1])} ", child.line))
         if rule.context == "config-vlan" and line == f"name VLAN{int(path[-1].split()[1]):04d}":
             section.drop(lambda child: child.key == "name")
+
+    def _hardware(self, root, path, section, verb, line):
+        """A port has an address or switches, and without negotiation it has a speed."""
+        if line == "switchport":
+            section.drop(lambda child: child.rule.first in ("ip", "ipv6") and "address" in child.key)
+            if verb:
+                GRAMMAR.apply(root, [path], "no ip address", self)
+        if section.has("no negotiation auto") and section.find("speed") is None:
+            rule = next(rule for rule in GRAMMAR.rules["if"] if rule.first == "speed")
+            section.put(GRAMMAR.node(rule, "speed 1000", "speed"))
 
     # --- text ---
     def render(self, device, root):
@@ -534,10 +549,10 @@ class Ios(Platform):
     @command("show version")
     def show_version(self, session, words):
         device = session.device
-        family = "IOS Software [Amsterdam], Catalyst L3 Switch Software (CAT9K_IOSXE)" if device.variant["version"].startswith("1" + "7") else \
+        family = "IOS Software [Amsterdam], Catalyst L3 Switch Software (CAT9K_IOSXE)" if self.variant["version"].startswith("1" + "7") else \
             "IOS Software, vios_l2 Software (vios_l2-ADVENTERPRISEK9-M)"
         return (
-            f"Cisco {family}, Version {device.variant['version']}, RELEASE SOFTWARE (fc3)\n"
+            f"Cisco {family}, Version {self.variant['version']}, RELEASE SOFTWARE (fc3)\n"
             "Technical Support: http://www.cisco.com/techsupport\n\nROM: Bootstrap program is imitated\n\n"
             f"{device.hostname} uptime is 1 week, 2 days, 3 hours, 4 minutes\nSystem returned to ROM by reload\n"
             'System image file is "flash:packages.conf"\nLast reload reason: Reload Command\n\n'
@@ -678,13 +693,14 @@ class Ios(Platform):
             rows.append(f"{name:<13}{node.value('description', '')[:18]:<19}{'disabled' if node.has('shutdown') else 'connected':<13}{vlan:<11}a-full a-1000 10/100/1000BaseTX")
         return "\n".join(rows)
 
-    @staticmethod
-    def switched(node):
-        return node.find("ip address") is None and node.line.split()[1].startswith(PORTS)
+    def switched(self, node):
+        return self.variant["kind"] == "switch" and node.find("switchport") is None and node.line.split()[1].startswith(PORTS)
 
     @command("show vlan [brief]")
     def show_vlan(self, session, words):
         device = session.device
+        if self.variant["kind"] == "router":
+            raise Refused(1)
         vlans = {1: ("default", "active", 1500), **{vlan: (name, "act/unsup", 1500) for vlan, name in FACTORY_VLANS.items()}}
         for node, match in device.running.lines(r"vlan (\d+)$"):
             vlan = int(match[1])
@@ -925,7 +941,7 @@ class Ios(Platform):
             return None
         return None if session.device.files.pop(words[-1], None) is not None else f"%Error deleting {words[-1]} (No such file or directory)"
 
-    @command("reload [in 1-34560] [LINE]", level=15)
+    @command("reload", "reload in 1-34560 [LINE]", level=15)
     async def reload(self, session, words):
         device = session.device
         if device.unsaved():
