@@ -126,9 +126,9 @@ class Rule:
             elif part in ("LINE", "REST"):
                 items.append(("line", part == "REST"))
             elif re.fullmatch(r"\d+-\d+", part):
-                items.append(("type", number(*map(int, part.split("-")))))
+                items.append(("type", number(*map(int, part.split("-"))), f"<{part}>"))
             elif part.isupper() or part[0].isupper() and part in self._types:
-                items.append(("type", self._types[part]))
+                items.append(("type", self._types[part], part))
             else:
                 items.append(("keyword", part))
         return ("sequence", items)
@@ -147,12 +147,13 @@ class Rule:
         return found
 
     def match(self, words, node=None):
-        """Whole matches, each as its words in the platform's order; those that ended before the pattern did; how many words were understood."""
-        partial, far = [], 0
+        """Whole matches, each as its words in the platform's order; those that ended before the pattern did; how many words were understood;
+        and what may come next."""
+        partial, far, expected = [], 0, set()
 
         def walk(node, place, out):
             nonlocal far
-            kind, content = node
+            kind, content = node[:2]
             far = max(far, place)
             if kind == "sequence":
                 found = [(place, out)]
@@ -164,6 +165,7 @@ class Rule:
             if kind == "cut":
                 return [(place, out + (CUT,))]
             if kind == "line":
+                expected.update(["LINE"] * (place == len(words)))
                 return [(len(words), out + tuple(words[place:]))] if place < len(words) or content else []
             if kind in ("optional", "one"):
                 taken = [after for choice in content for after in walk(choice, place, out)]
@@ -180,6 +182,7 @@ class Rule:
                         break
                 return [(place, out + tuple(word for choice in sorted(chosen) for word in chosen[choice]))]
             if place == len(words):
+                expected.add(node[-1])
                 return []
             word = words[place]
             taken = (content if content.lower().startswith(word.lower()) else None) if kind == "keyword" else content(word)
@@ -187,7 +190,7 @@ class Rule:
 
         ends = walk(node or self.node, 0, ())
         far = max([far] + [place for place, _ in ends])
-        return [out for place, out in ends if place == len(words)], partial, far
+        return [out for place, out in ends if place == len(words)], partial, far, expected
 
 
 def split(out):
@@ -222,7 +225,7 @@ class Grammar:
             return self._known[memory]
         best, far, short = None, 0, False
         for rule in self.rules[context]:
-            whole, partial, reached = rule.match(words)
+            whole, partial, reached, _ = rule.match(words)
             less = 0
             far = max(far, reached)
             short = short or bool(partial)
@@ -240,6 +243,16 @@ class Grammar:
         if len(self._known) < 20000:
             self._known[memory] = answer
         return answer
+
+    def help(self, context, line):
+        """What may be typed next: the rest of a word, or the next one."""
+        words = line.split()
+        begun = words.pop() if line and not line.endswith(" ") else ""
+        found = set()
+        for rule in self.rules[context]:
+            whole, partial, _, expected = rule.match(words)
+            found |= expected | ({"<cr>"} if whole and not begun else set())
+        return sorted(word for word in found if word.startswith(begun))
 
     def context(self, root, path):
         node = root.at(path)

@@ -44,7 +44,7 @@ class Session:
 
     async def line(self, echo=True):
         """What is typed up to the end of the line. Control characters as on a terminal: erase, forget the line, leave the mode."""
-        line = bytearray()
+        line, shown = bytearray(), 0
         while True:
             key = await self._key()
             if key == b"\n" and self._after_return:
@@ -63,15 +63,24 @@ class Session:
             elif key == b"\x1a":
                 self.leave()
                 break
-            elif key == b"?" and not line.strip() and self.until is None:
-                line = bytearray(b"?")
-                break
+            elif key == b"?" and echo and self.until is None and not line.startswith(b"banner"):
+                self._help(line.decode("latin-1"))
+                shown = len(line)
             else:
                 line += key
         text = line.decode("latin-1")
-        self.say((text if echo else "") + "\n")
+        self.say((text[shown:] if echo else "") + "\n")
         return text
     _after_return = False
+
+    def _help(self, line):
+        """What may come next, while the line is typed; what is typed goes on."""
+        if self.paths is None:
+            found = self.platform.COMMANDS.help("exec", line)
+        else:
+            found = self.platform.GRAMMAR.help(self.platform.GRAMMAR.context(self.root, self.paths[0]), line)
+        shown = "".join(f"  {word}\n" for word in found) or "% Unrecognized command\n"
+        self.say(f"{line}?\n{shown}\n{self.prompt()}{line}")
 
     async def ask(self, question, echo=True):
         self.say(question)

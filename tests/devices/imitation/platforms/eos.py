@@ -7,7 +7,7 @@ import re
 
 from ..grammar import Grammar, Refused, matching, number, ranged, ranges
 from ..session import Ended
-from ..show import command, whole_sections
+from ..show import command, filtered, whole_sections
 from ..tree import diff
 from . import Block, Platform
 
@@ -54,6 +54,7 @@ TYPES = {
     "ICMP": matching(r"echo(-reply)?|unreachable|time-exceeded|redirect|traceroute|message-reply|\d+"),
     "ASN": matching(r"\d+(\.\d+)?"),
     "SPEED": matching(r"auto|(forced )?\d+(\.\d+)?[gG]?(full|half)?(-\d)?|\d+g"),
+    "OID": matching(r"\.?\d+(\.\d+)*", lambda word: "." + word.lstrip(".")),
     "URL": matching(r"(flash|file|extension|http|https|scp|tftp):\S*"),
     "TEXT": lambda word: word,
 }
@@ -132,7 +133,7 @@ logging synchronous = [level (SEVERITY | all)]
 logging facility = WORD :: default local7
 logging format timestamp = {{traditional | high-resolution | (timezone | year) [timezone | year]}}
 logging format (hostname = (fqdn | ipv4) | sequence-numbers)
-logging policy match [invert-result | inverse-result] match-list WORD = discard
+logging policy match [inverse-result] match-list WORD = discard
 logging level WORD = SEVERITY
 logging [vrf WORD] host WORD = [add | remove] {{NUMBER | protocol (tcp | udp)}}
 logging [vrf WORD] source-interface = INTERFACE
@@ -171,8 +172,9 @@ snmp-server community WORD = [view WORD] [ro | rw] [ipv6 WORD] [WORD]
 snmp-server group WORD (v1 | v2c | v3 (auth | noauth | priv)) = {{context WORD | read WORD | write WORD | notify WORD}}
 snmp-server user WORD LINE
 snmp-server host WORD [vrf WORD] [traps | informs] [version (1 | 2c | 3 (auth | noauth | priv))] WORD [udp-port NUMBER]
-snmp-server enable traps = [WORD] [WORD] [WORD] [WORD]
-snmp-server extension WORD = URL [one-shot]
+snmp-server enable traps [WORD] [WORD]
+snmp-server enable traps WORD WORD WORD [WORD] [WORD] [WORD]
+snmp-server extension OID = URL [one-shot]
 snmp-server (notification log-entry limit | transmit max-size | qos dscp) = NUMBER
 spanning-tree mode = (mstp | rstp | rapid-pvst | none)
 spanning-tree mst LINE
@@ -247,6 +249,7 @@ service-profile = WORD
 }, TYPES, [
     (None, r"^(int\S*) ([A-Za-z-]+) +(?=\d)", r"\1 \2"),
     ("", r"^ip domain-name\b", "dns domain"),
+    ("", r"^(logging policy match) invert-result", r"\1 inverse-result"),
     ("", r"^ip domain lookup vrf default ", "ip domain lookup "),
     ("", r"^(ip name-server) (?!vrf)(?=\S)", r"\1 vrf default "),
     ("", r"^(username \S+) sshkey", r"\1 ssh-key"),
@@ -283,6 +286,10 @@ class Eos(Platform):
     def does(self, root, path, verb, rule, line):
         if rule.context in ENTRIES and not line.startswith("statistics"):
             self._entry(root.at(path), verb, rule.context, line)
+            return True
+        if found := re.match(r"(snmp-server enable traps \S+) (\S+ .+)", line):
+            for one in found[2].split():
+                GRAMMAR.apply(root, [()], f"{verb} {found[1]} {one}".strip(), self)
             return True
         if rule.context == "" and (found := re.match(r"(ip|ipv6) prefix-list (\S+) (.+)", line)):
             name = f"{found[1]} prefix-list {found[2]}"
@@ -519,6 +526,10 @@ class Eos(Platform):
         device = session.device
         text = device.text(self.complete(device.running)) if "all" in words else device.text()
         return f"! Command: show running-config{' all' if 'all' in words else ''}\n{self.title(device)}\n{text}\n!\nend"
+
+    @command("show running-config section LINE", level=15)
+    def show_section(self, session, words):
+        return filtered(session.device.text(), " ".join(words[2:]), self.SECTION)
 
     def complete(self, root):
         full = root.clone()

@@ -83,7 +83,8 @@ boot system LINE
 vrf definition WORD :: > vrf
 ip vrf WORD :: > ip-vrf
 logging discriminator WORD = LINE
-logging message-counter (log | debug | syslog)
+logging message-counter syslog :: on
+logging message-counter (log | debug)
 logging userinfo
 logging persistent = LINE
 logging queue-limit = LINE
