@@ -1,8 +1,8 @@
 """What a platform's configuration mode understands, as a table of lines, and what a line does to a tree.
 
-A rule is a line of the table: `description = LINE :: > context`. Lower case is a keyword, which may be abbreviated; UPPER CASE a type of the
-platform, or a range of numbers; `[a]` may be absent; `(a | b)` is one of them; `{a | b}` is any of them in any order, which are shown in
-this order. What stands before `=` is the key: a section holds one line of it. The order of rules is the order in which they are shown.
+A rule is a line of the table: `description = LINE :: > context`. Lower case is a keyword, which may be abbreviated; UPPER CASE a type of
+the platform, or a range of numbers; `[a]` may be absent; `(a | b)` is one of them; `{a | b}` is any of them in any order, which are shown
+in this order. What stands before `=` is the key: a section holds one line of it. The order of rules is the order in which they are shown.
 Behind `::` stand
   > CONTEXT   the line opens a section of that context
   on          the platform does it unless told otherwise: only `no ...` is shown
@@ -15,6 +15,7 @@ Behind `::` stand
   each        it names several sections, and opens them all
   hide        it is taken, but not shown
 """
+import ipaddress
 import re
 
 from .tree import Node, natural
@@ -61,14 +62,32 @@ def octet(word):
     return all(int(part) < 256 for part in word.split("."))
 
 
+def mask(word):
+    """How long a mask is, or None where it is none."""
+    try:
+        return None if word.startswith("0.") else ipaddress.ip_network(f"0.0.0.0/{word}").prefixlen
+    except ValueError:
+        return None
+
+
 def six(word):
     """An IPv6 address, as the platforms show it: capitals, zeros cut."""
-    import ipaddress
     address, slash, length = word.partition("/")
     try:
         return str(ipaddress.IPv6Address(address)).upper() + slash + length
     except ValueError:
         return None
+
+
+def changed_set(old, line):
+    """The line that shows what `... vlan add 5` makes of the one that stands."""
+    found = re.match(r"(switchport trunk (?:allowed|pruning) vlan) (add|remove|except) (\S+)$", line)
+    if not found:
+        return line
+    everything, change = set(range(1, 4095)), ranges(found[3])
+    before = ranges(old.line.rsplit(" ", 1)[1]) if old is not None and old.line[-1].isdigit() else everything
+    left = {"add": before | change, "remove": before - change, "except": everything - change}[found[2]]
+    return f"{found[1]} {ranged(left) if left else 'none'}"
 
 
 def vlans(word):
@@ -147,8 +166,8 @@ class Rule:
         return found
 
     def match(self, words, node=None):
-        """Whole matches, each as its words in the platform's order; those that ended before the pattern did; how many words were understood;
-        and what may come next."""
+        """Whole matches, each as its words in the platform's order; those that ended before the pattern did; how many words were
+        understood; and what may come next."""
         partial, far, expected = [], 0, set()
 
         def walk(node, place, out):
@@ -219,7 +238,7 @@ class Grammar:
         self._known = {}
 
     def understood(self, context, words, negated=False):
-        """The best whole match as (rule, out), or with `no` a part of one; or how far the words are understood and whether more may come."""
+        """The best whole match as (rule, out), or with `no` a part of one; how far the words are understood, and whether more may come."""
         memory = (context, tuple(words), negated)
         if memory in self._known:
             return self._known[memory]
@@ -344,5 +363,6 @@ class Grammar:
             raise Refused(0, refusal)
         section.drop(lambda child: child.line == line if rule.exact and key != line else (
             child.key == key or child.key.startswith(key + " ") and not one))
-        if verb == "no" and (rule.on or rule.neg):
+        # What says no to another value than the one that stands changes nothing.
+        if verb == "no" and (rule.on or rule.neg) and section.find(key) is None:
             section.put(self.node(rule, f"no {line if rule.on else key}", key))

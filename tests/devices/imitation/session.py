@@ -183,7 +183,8 @@ class Session:
         await self.execute(line)
 
     async def execute(self, line):
-        """A command outside of configuration mode, with its filters. A handler answers with a text, or with a text and what is JSON of it."""
+        """A command outside of configuration mode, with its filters. Its handler answers with a text, or with a text and the data that
+        `| json` shows."""
         command, *filters = [part.strip() for part in line.split("|", 1)] if line.startswith(("sh", "dir", "more")) else [line]
         words = command.split()
         found, far, short = self.platform.COMMANDS.understood("exec", words)

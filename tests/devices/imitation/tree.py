@@ -4,7 +4,7 @@ import re
 
 
 class Node:
-    """One line with the lines under it. `key` is the part of the line that there is once in a section; `rank` places it among its sisters."""
+    """One line with the lines under it. `key` is the part of the line that there is once in a section; `rank` places it there."""
     __slots__ = ("line", "key", "rule", "rank", "children")
 
     def __init__(self, line="", key="", rule=None, rank=()):

@@ -1,6 +1,7 @@
 """What a platform's module gives, and what it need not: the tables of one make, and its words."""
 from ..grammar import Grammar, Refused
-from ..show import fitting_lines, handlers
+from ..session import Ended
+from ..show import command, fitting_lines, handlers
 from ..tree import Node
 
 
@@ -23,9 +24,10 @@ class Block:
 
 class Platform:
     """HOSTNAME, PAGE: the name and the lines of a page of a new device; VARIANT: start options and their values; SECTION: what
-    `| section` shows; SHORT: the words of a prompt for a context."""
-    HOSTNAME, PAGE, VARIANT, SECTION = "device", 24, {}, staticmethod(fitting_lines)
-    GRAMMAR, SHORT = None, {}
+    `| section` shows; INDENT: of a line in a section; NESTED: whether a mark stands before a section in a section; SHORT: the words of a
+    prompt for a context; NO_SECRET: what a wrong secret is answered with."""
+    HOSTNAME, PAGE, VARIANT, SECTION, INDENT, NESTED = "device", 24, {}, staticmethod(fitting_lines), " ", False
+    GRAMMAR, SHORT, NO_SECRET = None, {}, "% Bad secrets\n"
 
     def __init__(self, **variant):
         self.variant = {**self.VARIANT, **variant}
@@ -52,6 +54,26 @@ class Platform:
         """The device's words where it does not take a section away."""
         return None
 
+    # --- text ---
+    def render(self, device, root):
+        """The lines of a configuration. A mark stands around sections, and between lines that begin otherwise."""
+        lines, last = [], None
+
+        def walk(node, depth):
+            for child in node.children:
+                if child.rule.opens and self.NESTED:
+                    lines.append(self.INDENT * depth + "!")
+                lines.append(self.INDENT * depth + child.line)
+                walk(child, depth + 1)
+
+        for node in root.children:
+            if last is not None and (node.rule.opens or last.rule.opens or node.rule.first != last.rule.first):
+                lines.append("!")
+            lines.append(node.line)
+            walk(node, 1)
+            last = node
+        return lines
+
     # --- the terminal's ---
     def mode(self, session):
         context = self.GRAMMAR.context(session.root, session.paths[0])
@@ -73,3 +95,34 @@ class Platform:
 
     def knows_key(self, device, username, key):
         return False
+
+    # --- commands of all makes ---
+    @command("show privilege")
+    def show_privilege(self, session, words):
+        return f"Current privilege level is {session.level}"
+
+    @command("enable [0-15]")
+    async def enable(self, session, words):
+        if session.level < 15 and session.device.enable:
+            for _ in range(3):
+                if await session.ask("Password: ", echo=False) == session.device.enable:
+                    break
+            else:
+                return self.NO_SECRET
+        session.level = 15
+
+    @command("disable")
+    def disable(self, session, words):
+        session.level = 1
+
+    @command("terminal length 0-32767")
+    def terminal_length(self, session, words):
+        session.length = int(words[2])
+
+    @command("terminal width 0-32767", "terminal monitor", "terminal no monitor", "terminal dont-ask")
+    def terminal(self, session, words):
+        """Nothing that an imitation does depends on it."""
+
+    @command("exit", "quit", "logout")
+    def exit(self, session, words):
+        raise Ended
