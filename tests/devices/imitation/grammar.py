@@ -99,11 +99,11 @@ IPV4 = r"\d{1,3}(\.\d{1,3}){3}"
 TYPES = {
     "WORD": lambda word: word,
     "IP": lambda word: word if re.fullmatch(IPV4, word) and octet(word) else None,
-    "PREFIX": lambda word: word if re.fullmatch(IPV4 + r"/\d\d?", word) and octet(word.split("/")[0]) else None,
+    "PREFIX": lambda word: word if re.fullmatch(IPV4 + r"/(3[0-2]|[12]?\d)", word) and octet(word.split("/")[0]) else None,
     "IP6": lambda word: six(word) if ":" in word and "/" not in word else None,
     "PREFIX6": lambda word: six(word) if re.search(r":.*/\d+$", word) else None,
     "NUMBER": matching(r"\d+"),
-    "VLANS": lambda word: vlans(word),
+    "VLANS": vlans,
 }
 CUT = object()
 
@@ -221,8 +221,8 @@ def split(out):
 
 class Grammar:
     """contexts: the table of each context by its name, that of the top by ""; rewrites: (context or None, pattern, text) applied to a line
-    before it is understood; negatable: what `no` takes away though it is not a whole head, by pattern; climbs: contexts from which a line
-    that they do not know is looked for further up."""
+    before it is understood; negatable: a pattern of what `no` takes away though it names no line whole. A line that its context does not
+    know is looked for further up, as far as the top."""
 
     def __init__(self, contexts, types=(), rewrites=(), negatable=None):
         types = {**TYPES, **dict(types)}
@@ -248,7 +248,7 @@ class Grammar:
             less = 0
             far = max(far, reached)
             short = short or bool(partial)
-            if not whole and negated:
+            if not whole and negated and not rule.opens:
                 whole = [out for out in partial if CUT in out or not rule.exact and len(out) >= max(rule.head, 1)]
                 less = 500 if any(CUT in out for out in whole) else 1000
                 whole = whole or partial[:1] * bool(self._negatable and self._negatable.fullmatch(" ".join(words)))
@@ -315,10 +315,11 @@ class Grammar:
         if rule.each:
             head, _, last = line.rpartition(" ")
             prefix = re.match(r"\D*(?:\d+/)*", last).group()
-            many = [(f"{head} {prefix}{one}",) * 2 for one in sorted(ranges(last[len(prefix):]))] if last != prefix else many
+            if re.fullmatch(r"[\d,-]+", last[len(prefix):]):
+                many = [(f"{head} {prefix}{one}",) * 2 for one in sorted(ranges(last[len(prefix):]))]
         for line_, key_ in many:
             if verb:
-                self._undo(root, path, verb, rule, line_, key_, line_ if len(many) > 1 else None, platform)
+                self._undo(root, path, verb, rule, line_, key_, len(many) > 1, platform)
             elif not rule.hide:
                 self._set(root, path, rule, line_, key_, platform)
         platform.after(root, path, verb, rule, line)
@@ -335,9 +336,8 @@ class Grammar:
             head = len(key.split())
             kept = {**rule.options(old.line.split()[head:]), **rule.options(line.split()[head:])}
             line = " ".join([key] + [word for place in sorted(kept) for word in kept[place]])
-        fresh = old is None
         node = section.put(self.node(rule, line, key))
-        if fresh:
+        if old is None:
             self.bear(root, path, node, platform)
 
     def bear(self, root, path, node, platform):
@@ -350,7 +350,7 @@ class Grammar:
         rank = (rule.group, natural(" ".join(key.split()[:rule.by])), rule.order) if rule.by else (rule.order,)
         return Node(line, key, rule, rank + (natural(line),) if rule.sort else rank)
 
-    def _undo(self, root, path, verb, rule, line, key, one, platform):
+    def _undo(self, root, path, verb, rule, line, key, of_many, platform):
         section = root.at(path)
         if rule.opens and verb == "default":
             if (node := section.find(key)) is not None:
@@ -358,11 +358,11 @@ class Grammar:
                 self.bear(root, path, node, platform)
             return
         if refusal := platform.keeps(section, rule, line):
-            if one:
+            if of_many:
                 return
             raise Refused(0, refusal)
         section.drop(lambda child: child.line == line if rule.exact and key != line else (
-            child.key == key or child.key.startswith(key + " ") and not one))
+            child.key == key or child.key.startswith(key + " ") and not of_many))
         # What says no to another value than the one that stands changes nothing.
         if verb == "no" and (rule.on or rule.neg) and section.find(key) is None:
             section.put(self.node(rule, f"no {line if rule.on else key}", key))

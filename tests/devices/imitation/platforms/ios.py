@@ -30,6 +30,10 @@ class Ios(Views, Platform):
             return True
         if rule.context == "if" and rule.first == "switchport" and self.variant["kind"] == "router":
             raise Refused(0)
+        if not verb and (found := re.match(r"(ip name-server(?: vrf \S+)?) (\S+ .+)", line)):
+            for one in found[2].split():
+                GRAMMAR.apply(root, [()], f"{found[1]} {one}", self)
+            return True
         if not verb and (found := re.match(r"(ip|ipv6) route vrf (\S+)", line)):
             family = "address-family " + {"ip": "ipv4"}.get(found[1], found[1])
             if root.find(f"ip vrf {found[2]}") is None and root.at((f"vrf definition {found[2]}", family)) is None:
@@ -206,11 +210,10 @@ class Ios(Views, Platform):
 
     def arm(self, session, minutes, before=None):
         device = session.device
-        before, startup = before or device.running.clone(), device.startup
+        before = before or device.running.clone()
 
         def revert():
             device.running = before
-        del startup
         device.state["rollback"] = minutes
         device.arm("rollback", minutes * device.minute, session.number, revert)
 

@@ -184,12 +184,12 @@ snmp-server (notification log-entry limit | transmit max-size | qos dscp) = NUMB
 spanning-tree mode = (mstp | rstp | rapid-pvst | none)
 spanning-tree mst LINE
 spanning-tree priority = NUMBER
-vlan = VLANS :: > vlan each sort
+vlan VLANS :: > vlan each sort
 vrf instance WORD :: > vrf
 nexthop-group WORD type WORD :: > nexthop
 class-map type qos match-any WORD :: > cmap
 policy-map type quality-of-service WORD :: > pmap
-interface = INTERFACES :: > if each sort
+interface INTERFACES :: > if each sort
 ip access-list standard WORD :: > std-acl
 ip access-list WORD :: > acl
 ipv6 access-list standard WORD :: > std-acl6

@@ -62,7 +62,7 @@ NEIGHBOR = [
     "maximum-prefix = NUMBER [1-100] [warning-only | restart NUMBER]", "weight = NUMBER"]
 NEIGHBORS = "\n".join(f"neighbor WORD {line} :: by 2" for line in NEIGHBOR)
 NETWORKS = """
-network = IP [mask IP] [route-map WORD] [backdoor]
+network IP [mask IP] = {route-map WORD | backdoor}
 redistribute connected = {metric NUMBER | route-map WORD}
 redistribute static = {metric NUMBER | route-map WORD}
 redistribute ospf NUMBER = {metric NUMBER | match LINE | route-map WORD}
@@ -119,7 +119,7 @@ username WORD = {{privilege 0-15 | view WORD | nopassword | secret [0 | 4 | 5 | 
 archive :: > archive
 spanning-tree mode = (pvst | rapid-pvst | mst)
 spanning-tree extend system-id
-vlan = VLANS :: > config-vlan each sort
+vlan VLANS :: > config-vlan each sort
 lldp timer = 5-65534 :: default 30
 lldp holdtime = 0-65535 :: default 120
 lldp reinit = 2-5 :: default 2
