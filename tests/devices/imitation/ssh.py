@@ -42,7 +42,7 @@ class Front:
 
         self._listeners.append(await asyncssh.listen(
             device.address, port, server_factory=lambda: Login(self, device), process_factory=serve, encoding=None, line_editor=False,
-            server_host_keys=[key], login_timeout=60, keepalive_interval=30))
+            server_host_keys=[key], login_timeout=60, keepalive_interval=30, reuse_address=True))
         device.enable = self.enable
         return key.export_public_key().decode().strip()
 
