@@ -175,11 +175,8 @@ class Session:
                 self.note("line", line)
                 self.until = block
                 return
-            if await self.platform.configuring(self, line):
-                return
-            line = self.platform.direct(line)
-            if line is None:
-                raise Refused(0)
+            await self.platform.configuring(self, line)
+            return
         await self.execute(line)
 
     async def execute(self, line):

@@ -1,5 +1,7 @@
 """What a platform's module gives, and what it need not: the tables of one make, and its words."""
-from ..grammar import Grammar, Refused
+import re
+
+from ..grammar import Grammar, Refused, ranges
 from ..session import Ended
 from ..show import command, fitting_lines, handlers
 from ..tree import Node
@@ -24,10 +26,10 @@ class Block:
 
 class Platform:
     """HOSTNAME, PAGE: the name and the lines of a page of a new device; VARIANT: start options and their values; SECTION: what
-    `| section` shows; INDENT: of a line in a section; NESTED: whether a mark stands before a section in a section; SHORT: the words of a
+    `| section` shows; PORTS: the kinds of interfaces that are hardware; INDENT: of a line in a section; NESTED: whether a mark stands before a section in a section; SHORT: the words of a
     prompt for a context; NO_SECRET: what a wrong secret is answered with."""
     HOSTNAME, PAGE, VARIANT, SECTION, INDENT, NESTED = "device", 24, {}, staticmethod(fitting_lines), " ", False
-    GRAMMAR, SHORT, NO_SECRET = None, {}, "% Bad secrets\n"
+    GRAMMAR, PORTS, SHORT, NO_SECRET = None, (), {}, "% Bad secrets\n"
 
     def __init__(self, **variant):
         self.variant = {**self.VARIANT, **variant}
@@ -75,6 +77,21 @@ class Platform:
         return lines
 
     # --- the terminal's ---
+    async def configuring(self, session, line):
+        """Does a line that is typed in configuration mode."""
+        self.has_ports(session.root, line)
+        session.configure(line)
+
+    def has_ports(self, root, line):
+        """Refuses a line that opens ports which the device does not have."""
+        found, *_ = self.GRAMMAR.understood("", self.GRAMMAR.rewrite("", line.removeprefix("default ")).split())
+        if not found or found[0].opens != "if" or not found[1][-1].startswith(self.PORTS):
+            return
+        name = found[1][-1]
+        module = re.match(r"\D+(?:\d+/)*", name).group()
+        if any(root.find(f"interface {module}{port}") is None for port in ranges(name[len(module):].split(".")[0])):
+            raise Refused(1)
+
     def mode(self, session):
         context = self.GRAMMAR.context(session.root, session.paths[0])
         return "config" + ("-" + self.SHORT.get(context, context) if context else "")

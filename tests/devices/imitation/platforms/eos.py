@@ -6,7 +6,7 @@ import re
 
 from ..grammar import Refused, changed_set
 from ..show import command, whole_sections
-from ..tables.eos import ENTRIES, FACTORY, GRAMMAR, PORTS, TYPES, interface
+from ..tables.eos import ENTRIES, FACTORY, GRAMMAR, PORTS, TYPES
 from ..views.eos import Views
 from . import Block, Platform
 
@@ -15,7 +15,7 @@ class Eos(Views, Platform):
     """version: as `show version` has it; since 4.32, a session that waits for its confirmation is called committed; ports: how many
     EthernetN there are; config: the text of its first configuration; sessions: how many may be pending."""
     GRAMMAR, TYPES, HOSTNAME, SECTION = GRAMMAR, TYPES, "localhost", staticmethod(whole_sections)
-    INDENT, NESTED, NO_SECRET = "   ", True, "% Bad secret"
+    PORTS, INDENT, NESTED, NO_SECRET = PORTS, "   ", True, "% Bad secret"
     VARIANT = {"version": "4.27.0F", "ports": 8, "config": None, "sessions": 5}
     SHORT = {"bgp-vrf": "router-bgp-vrf", "bgp": "router-bgp", "bgp-af": "router-bgp-af"}
 
@@ -118,12 +118,10 @@ class Eos(Views, Platform):
 
     async def configuring(self, session, line):
         words = line.split()
-        if line == "end":
+        if line == "end" or line in ("exit", "ex") and not session.paths[0]:
             session.leave()
         elif line in ("exit", "ex"):
-            session.paths = [path[:-1] for path in session.paths if path][:1]
-            if not session.paths:
-                session.leave()
+            session.paths = [session.paths[0][:-1]]
         elif session.candidate and words[0] in ("commit", "abort"):
             self.finish(session, words)
         elif session.candidate and line == "rollback clean-config":
@@ -135,12 +133,7 @@ class Eos(Views, Platform):
         elif re.match(r"(?:config\w*|conf) (?:session|sess|terminal|t$)", line):
             await session.execute(line)
         else:
-            name = re.match(r"interface (\S+)$", GRAMMAR.rewrite("", line), re.IGNORECASE)
-            name = name and interface(name[1])
-            if name and name.startswith(PORTS) and session.device.running.find(f"interface {name.split('.')[0]}") is None:
-                raise Refused(1)
-            session.configure(line)
-        return True
+            await super().configuring(session, line)
 
     @command("configure [terminal]", level=15)
     def configure(self, session, words):

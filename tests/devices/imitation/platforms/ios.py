@@ -6,7 +6,7 @@ import re
 
 from ..grammar import Refused, changed_set
 from ..show import command
-from ..tables.ios import FACTORY, FACTORY_VLANS, GRAMMAR, PORTS, TYPES, interface
+from ..tables.ios import FACTORY, FACTORY_VLANS, GRAMMAR, PORTS, TYPES
 from ..views.ios import Views
 from . import Block, Platform
 
@@ -14,7 +14,7 @@ from . import Block, Platform
 class Ios(Views, Platform):
     """version: as `show version` has it; kind: switch, whose ports are routed when they are told so, or router; ports: how many
     GigabitEthernet1/0/N there are; config: the text of the first configuration."""
-    GRAMMAR, TYPES, HOSTNAME = GRAMMAR, TYPES, "Router"
+    GRAMMAR, TYPES, PORTS, HOSTNAME = GRAMMAR, TYPES, PORTS, "Router"
     VARIANT = {"version": "17.03.04", "kind": "switch", "ports": 8, "config": None}
     SHORT = {"conf-ssh-pubkey": "ssh-pubkey", "conf-ssh-pubkey-user": "ssh-pubkey-user", "pmap-c": "pmap-c", "config-vlan": "vlan"}
 
@@ -145,33 +145,19 @@ class Ios(Views, Platform):
 
     # --- configuration mode ---
     async def configuring(self, session, line):
-        words = line.split()
-        if line in ("end", "exit", "ex") or re.fullmatch(r"exit-(address-family|vrf|af)", line):
-            deep = [path[:-1] for path in session.paths if path]
-            session.paths = deep[:1] or None if line != "end" else None
-            if line != "end" and not deep:
-                session.leave()
-            return True
-        if words[0] == "do":
-            await session.execute(line[3:])
-            return True
         here = GRAMMAR.context(session.root, session.paths[0])
-        if (found := re.match(r"no (username|user) (\S+)$", line)) and here != "conf-ssh-pubkey":
-            if session.device.running.find(f"username {found[2]}") is not None and not await session.confirm(
-                    "This operation will remove all username related configurations with same name.Do you want to continue? [confirm]"):
-                return True
-            session.note("line", line)
-            session.device.running.drop(lambda child: child.key == f"username {found[2]}")
-            return True
-        if found := re.match(r"(?:default )?interface (\S+)$", GRAMMAR.rewrite("", line), re.IGNORECASE):
-            name = interface(found[1])
-            if name and name.startswith(PORTS) and session.device.running.find(f"interface {name.split('.')[0]}") is None:
-                raise Refused(1)
-        session.configure(line)
-        return True
-
-    def direct(self, line):
-        return None
+        user = re.match(r"no username (\S+)$", line)
+        if line == "end" or line in ("exit", "ex") and not here:
+            session.leave()
+        elif line in ("exit", "ex") or re.fullmatch(r"exit-(address-family|vrf|af)", line):
+            session.paths = [session.paths[0][:-1]]
+        elif line.startswith("do "):
+            await session.execute(line[3:])
+        elif user and here != "conf-ssh-pubkey" and session.root.find(f"username {user[1]}") is not None and not await session.confirm(
+                "This operation will remove all username related configurations with same name.Do you want to continue? [confirm]"):
+            return
+        else:
+            await super().configuring(session, line)
 
     # --- commands ---
     @command("more URL", level=15)
