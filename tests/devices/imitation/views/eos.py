@@ -1,0 +1,289 @@
+"""What Arista EOS shows."""
+import hashlib
+import ipaddress
+import re
+
+from ..show import command, filtered
+from ..tables.eos import GRAMMAR, KINDS, PORTS, interface
+from ..tree import diff
+
+
+class Views:
+    def banner(self, device, kind):
+        node = device.running.find(f"banner {kind}")
+        return "" if node is None else "\n".join(node.line.split("\n")[1:-1]) + "\n"
+
+    @command("show configuration sessions [detail]")
+    def show_sessions(self, session, words):
+        device = session.device
+        late = tuple(int(part) for part in re.findall(r"\d+", self.variant["version"])[:2]) >= (4, 32)
+        waiting = "committed" if late else "pendingCommitTimer"
+        states = {name: waiting if state == "waiting" else state for name, state in device.state.get("sessions", {}).items()}
+        text = (f"Maximum number of completed sessions: 1\nMaximum number of pending sessions: {self.variant['sessions']}\n\n"
+                "  Name              State                   User    Terminal\n"
+                "  ----------------- ----------------------- ------- --------\n")
+        text += "\n".join(f"{'*' if name == session.candidate else ' '} {name:<17} {state:<23} {session.user}"
+                          for name, state in states.items())
+        data = {"sessions": {name: {"state": state, "commitUser": "", "description": "", "instances": {}}
+                             for name, state in states.items()},
+                "maxSavedSessions": 1, "maxOpenSessions": int(self.variant["sessions"]), "mergeOnCommit": False,
+                "saveToStartupConfigOnCommit": False}
+        if late and "commit" in device.timers:
+            data["commitTimerSessionName"] = device.state["timer"]
+        return text, data
+
+    @command("show session-config [diffs]", "show session-config named WORD [diffs]")
+    def show_session(self, session, words):
+        device = session.device
+        name = words[words.index("named") + 1] if "named" in words else session.candidate
+        if name not in device.candidates:
+            return "" if name is None else f"% No such session: {name}"
+        text = device.text(device.candidates[name])
+        if words[-1] == "diffs":
+            return diff(device.text().split("\n"), text.split("\n"), ("system:/running-config", f"session:/{name}-session-config"))
+        return f"! Command: show session-config\n{self.title(device)}\n{text}\n!\nend"
+
+    def title(self, device):
+        return f"! device: {device.hostname} (vEOS-lab, EOS-{self.variant['version']})\n!"
+
+    @command("show running-config [all | sanitized]", "write terminal", level=15)
+    def show_running(self, session, words):
+        device = session.device
+        text = device.text(self.complete(device.running)) if "all" in words else device.text()
+        return f"! Command: show running-config{' all' if 'all' in words else ''}\n{self.title(device)}\n{text}\n!\nend"
+
+    @command("show running-config section LINE", level=15)
+    def show_section(self, session, words):
+        return filtered(session.device.text(), " ".join(words[2:]), self.SECTION)
+
+    def complete(self, root):
+        full = root.clone()
+        for node in full.children:
+            if node.rule.opens == "if":
+                for key, line in (("shutdown", "no shutdown"), ("mtu", "mtu 1500"), ("switchport", "switchport"), ("speed", "speed auto"),
+                                  ("switchport mode", "switchport mode access"), ("lldp transmit", "lldp transmit"),
+                                  ("lldp receive", "lldp receive")):
+                    if node.find(key) is None:
+                        (rule, _), *_ = GRAMMAR.understood("if", line.replace("no ", "").split())
+                        node.put(GRAMMAR.node(rule, line, key))
+        return full
+
+    @command("show startup-config", level=15)
+    def show_startup(self, session, words):
+        startup = session.device.startup
+        return (f"! Command: show startup-config\n! Startup-config last modified at Mon Mar  1 00:00:00 2021 by {session.user}\n"
+                f"{self.title(session.device)}\n{startup}\n!\nend")
+
+    @command("show running-config diffs", level=15)
+    def show_diffs(self, session, words):
+        device = session.device
+        return diff(device.startup.split("\n"), device.text().split("\n"), ("flash:/startup-config", "system:/running-config"))
+
+    @staticmethod
+    def serial(device):
+        return hashlib.sha256(device.name.encode()).hexdigest()[:16].upper()
+
+    @command("show version")
+    def show_version(self, session, words):
+        device = session.device
+        mac = "52:54:00:" + ":".join(self.serial(device)[at:at + 2].lower() for at in (0, 2, 4))
+        data = {"modelName": "vEOS-lab", "version": self.variant["version"], "internalVersion": self.variant["version"] + "-1",
+                "architecture": "i686", "serialNumber": self.serial(device), "systemMacAddress": mac, "hardwareRevision": "",
+                "hwMacAddress": mac, "memTotal": 2014424, "memFree": 1320432, "uptime": 788645.5, "bootupTimestamp": 1614556800.0,
+                "imageFormatVersion": "2.0", "mfgName": "Arista", "isIntlVersion": False}
+        return (f"Arista vEOS-lab\nHardware version:\nSerial number: {data['serialNumber']}\n"
+                f"Hardware MAC address: {mac}\nSystem MAC address: {mac}\n\n"
+                f"Software image version: {data['version']}\nArchitecture: i686\nInternal build version: {data['internalVersion']}\n\n"
+                f"Uptime: 9 days, 3 hours and 4 minutes\nTotal memory: {data['memTotal']} kB\nFree memory: {data['memFree']} kB"), data
+
+    @command("show hostname")
+    def show_hostname(self, session, words):
+        running = session.device.running
+        fqdn = session.device.hostname + (f".{running.value('dns domain')}" if running.value("dns domain") else "")
+        return f"Hostname: {session.device.hostname}\nFQDN:     {fqdn}", {"hostname": session.device.hostname, "fqdn": fqdn}
+
+    @command("show banner (motd | login)")
+    def show_banner(self, session, words):
+        text = self.banner(session.device, words[-1])
+        return text, {"motd" if words[-1] == "motd" else "loginBanner": text}
+
+    @command("show inventory")
+    def show_inventory(self, session, words):
+        serial = self.serial(session.device)
+        data = {"systemInformation": {"name": "vEOS-lab", "description": "Virtual EOS", "serialNum": serial}}
+        return ("System information\n    Model                    Description\n    vEOS-lab                 Virtual EOS\n\n"
+                f"    HW Version  Serial Number\n                {serial}\n"), data
+
+    @command("show clock")
+    def show_clock(self, session, words):
+        return "Mon Mar  1 00:00:00 2021\nTimezone: UTC\nClock source: local"
+
+    @command("dir [all-filesystems | URL]")
+    def directory(self, session, words):
+        return ("Directory of flash:/\n\n       -rwx         29           Mar 1  2021  boot-config\n\n"
+                "4093313024 bytes total (2744459264 bytes free)\n\n"
+                "Directory of extension:/\n\nNo files in directory\n")
+
+    @command("bash timeout NUMBER cat /mnt/flash/boot-config", level=15)
+    def boot_config(self, session, words):
+        return "SWI=flash:/vEOS-lab.swi"
+
+    @staticmethod
+    def ports(device, kinds=KINDS):
+        return [node for node in device.running.children if node.rule.opens == "if" and node.line.split()[1].startswith(kinds)]
+
+    @staticmethod
+    def address(node):
+        found = node.value("ip address", "")
+        return found if re.match(r"[\d.]+/\d+$", found) else None
+
+    @staticmethod
+    def sixes(node):
+        return [match[1] for _, match in node.lines(r"ipv6 address (\S+/\d+)")]
+
+    @staticmethod
+    def routed(node):
+        return node.has("no switchport") or not node.line.startswith("interface Ethernet")
+
+    def member(self, node):
+        """The VLAN of a port, as a table of ports shows it."""
+        if self.routed(node):
+            return "routed"
+        return "trunk" if node.has("switchport mode trunk") else node.value("switchport access vlan", "1")
+
+    @command("show interfaces [INTERFACE]")
+    def show_interfaces(self, session, words):
+        text, data = [], {}
+        for node in self.ports(session.device):
+            name = node.line.split()[1]
+            if len(words) > 2 and name != words[2]:
+                continue
+            down, address = node.has("shutdown"), self.address(node)
+            mac = "52:54:00:" + ":".join(hashlib.sha256((session.device.name + name).encode()).hexdigest()[at:at + 2] for at in (0, 2, 4))
+            mtu = int(node.value("mtu", "1500" if self.routed(node) else "9214"))
+            text.append("\n".join(filter(None, [
+                f"{name} is {'administratively down' if down else 'up'}, line protocol is {'down' if down else 'up'} "
+                f"({'disabled' if down else 'connected'})",
+                f"  Hardware is Ethernet, address is {mac.replace(':', '')}",
+                f"  Description: {node.value('description')}" if node.value("description") else "",
+                f"  Internet address is {address}" if address else "", f"  IP MTU {mtu} bytes, BW 1000000 kbit"])))
+            data[name] = {"name": name, "description": node.value("description", ""), "physicalAddress": mac, "mtu": mtu,
+                          "bandwidth": 1000000000, "duplex": "duplexFull", "lineProtocolStatus": "down" if down else "up",
+                          "interfaceStatus": "disabled" if down else "connected",
+                          "forwardingModel": "routed" if self.routed(node) else "bridged", "hardware": "ethernet", "interfaceAddress": []}
+            if address:
+                data[name]["interfaceAddress"] = [{
+                    "primaryIp": {"address": address.split("/")[0], "maskLen": int(address.split("/")[1])}, "secondaryIps": {},
+                    "secondaryIpsOrderedList": [], "broadcastAddress": "255.255.255.255"}]
+            if self.sixes(node):
+                data[name]["interfaceAddressIp6"] = {"globalUnicastIp6s": [
+                    {"address": one.split("/")[0], "subnet": str(ipaddress.ip_network(one, False))} for one in self.sixes(node)]}
+        return "\n".join(text), {"interfaces": data}
+
+    @command("show interfaces status")
+    def show_status(self, session, words):
+        rows = ["Port       Name   Status       Vlan     Duplex Speed  Type            Flags Encapsulation"]
+        for node in self.ports(session.device, PORTS):
+            name = re.sub(r"^(Et|Ma)\D*", r"\1", node.line.split()[1])
+            rows.append(f"{name:<10} {node.value('description', ''):<6} {'disabled' if node.has('shutdown') else 'connected':<12} "
+                        f"{self.member(node):<8} full   1G     EbraTestPhyPort")
+        return "\n".join(rows)
+
+    @command("show ip interface brief")
+    def show_ip_brief(self, session, words):
+        rows = [" " * 78 + "Address", f"{'Interface':<15}{'IP Address':<22}{'Status':<12}{'Protocol':<13}{'MTU':<8}Owner",
+                f"{'-' * 14} {'-' * 21} {'-' * 11} {'-' * 12} {'-' * 7} -------"]
+        for node in self.ports(session.device):
+            if self.routed(node):
+                down = node.has("shutdown")
+                rows.append(f"{node.line.split()[1]:<15}{self.address(node) or 'unassigned':<22}{'admin down' if down else 'up':<12}"
+                            f"{'down' if down else 'up':<13}{node.value('mtu', '1500'):<8}")
+        return "\n".join(rows)
+
+    @command("show ipv6 interface brief")
+    def show_ipv6_brief(self, session, words):
+        rows = ["   Interface       Status       MTU   IPv6 Address                  Addr State   Addr Source"]
+        return "\n".join(rows + [f"   {node.line.split()[1]:<15} {'down' if node.has('shutdown') else 'up':<12} "
+                                 f"{node.value('mtu', '1500'):<5} {one:<29} up           config"
+                                 for node in self.ports(session.device) for one in self.sixes(node)])
+
+    @command("show vlan [brief]")
+    def show_vlan(self, session, words):
+        vlans = {1: ("default", "active")}
+        for node, match in session.device.running.lines(r"vlan (\d+)$"):
+            vlans[int(match[1])] = (node.value("name", f"VLAN{int(match[1]):04d}"), "suspended" if node.has("state suspend") else "active")
+        ports = {}
+        for node in self.ports(session.device, ("Ethernet",)):
+            if self.member(node).isdigit():
+                ports.setdefault(int(self.member(node)), []).append(node.line.split()[1])
+        rows = ["VLAN  Name                             Status    Ports", f"----- {'-' * 32} {'-' * 9} {'-' * 31}"]
+        rows += [f"{vlan:<5} {name:<32} {state:<9} {', '.join('Et' + port[8:] for port in ports.get(vlan, []))}"
+                 for vlan, (name, state) in sorted(vlans.items())]
+        data = {"vlans": {str(vlan): {"name": name, "status": state, "dynamic": False,
+                                      "interfaces": {port: {"privatePromoted": False} for port in ports.get(vlan, [])}}
+                          for vlan, (name, state) in sorted(vlans.items())}}
+        return "\n".join(rows), data
+
+    @command("show lldp neighbors [detail]")
+    def show_lldp(self, session, words):
+        if session.device.running.has("no lldp run"):
+            return "% LLDP is not enabled", {"lldpNeighbors": []}
+        return ("Last table change time   : never\nNumber of table inserts  : 0\nNumber of table deletes  : 0\n"
+                "Number of table drops    : 0\n"
+                "Number of table age-outs : 0\n\nPort          Neighbor Device ID       Neighbor Port ID    TTL\n"), {
+                    "tablesLastChangeTime": 0.0, "tablesInserts": 0, "tablesDeletes": 0, "tablesDrops": 0, "tablesAgeOuts": 0,
+                    "lldpNeighbors": []}
+
+    @command("show ip route")
+    def show_route(self, session, words):
+        rows = ["", "VRF: default", "Codes: C - connected, S - static, B - BGP", "", "Gateway of last resort is not set", ""]
+        for node in self.ports(session.device):
+            if self.routed(node) and self.address(node) and not node.has("shutdown"):
+                rows.append(f" C        {ipaddress.ip_network(self.address(node), False)} is directly connected, {node.line.split()[1]}")
+        for _, match in session.device.running.lines(r"ip route (?!vrf)(\S+) (\S+)(?: (\d+))?"):
+            via = f"is directly connected, {match[2]}" if interface(match[2]) else f"[{match[3] or 1}/0] via {match[2]}"
+            rows.append(f" S        {match[1]} {via}")
+        return "\n".join(rows)
+
+    @command("show ip bgp summary", "show bgp summary")
+    def show_bgp(self, session, words):
+        bgp = session.device.running.lines(r"router bgp (\S+)")
+        if not bgp:
+            return "% BGP inactive", {"vrfs": {}}
+        node, own = bgp[0][0], bgp[0][1][1]
+        peers = {match[1]: match[2] for _, match in node.lines(r"neighbor (\S+) remote-as (\S+)")}
+        rows = [f"BGP summary information for VRF default\nRouter identifier {node.value('router-id', '0.0.0.0')}, local AS number {own}",
+                "  Neighbor         V  AS           MsgRcvd   MsgSent  InQ OutQ  Up/Down State   PfxRcd PfxAcc"]
+        state = {peer: "Idle(Admin)" if node.has(f"neighbor {peer} shutdown") else "Active" for peer in peers}
+        rows += [f"  {peer:<16} 4  {asn:<12} 0         0          0    0    never {state[peer]}" for peer, asn in peers.items()]
+        known = {peer: {"peerState": state[peer], "asn": asn, "version": 4, "prefixReceived": 0, "underMaintenance": False}
+                 for peer, asn in peers.items()}
+        return "\n".join(rows), {"vrfs": {"default": {"routerId": node.value("router-id", "0.0.0.0"), "asn": own, "peers": known}}}
+
+    @command("show vrf")
+    def show_vrf(self, session, words):
+        names = ["default"] + [match[1] for _, match in session.device.running.lines(r"vrf instance (\S+)")]
+        rows = ["   VRF         Protocols     State       Interfaces"] + [f"   {name:<11} ipv4          routing" for name in names]
+        return "\n".join(rows), {"vrfs": {name: {"routeDistinguisher": "", "protocols": {}, "interfaces": []} for name in names}}
+
+    @command("show ip access-lists [WORD]", "show ipv6 access-lists [WORD]")
+    def show_access(self, session, words):
+        kind = "IPv6" if words[1] == "ipv6" else "IP"
+        shown = []
+        for node, match in session.device.running.lines(rf"{words[1]} access-list (standard )?(\S+)$"):
+            shown.append(f"{'Standard ' if match[1] else ''}{kind} Access List {match[2]}")
+            shown += [f"        {child.line}" for child in node.children]
+        return "\n".join(shown)
+
+    @command("show management api http-commands")
+    def show_api(self, session, words):
+        node = session.device.running.find("management api http-commands")
+        on = node is not None and node.has("no shutdown")
+        servers = {"httpServer": (on, 80), "httpsServer": (on, 443), "localHttpServer": (False, 8080), "unixSocketServer": (False, 0)}
+        return f"Enabled: {'Yes' if on else 'No'}", {
+            "enabled": on, "vrfs": [], "urls": [],
+            **{name: {"running": runs, "configured": runs, "port": port} for name, (runs, port) in servers.items()}}
+
+    @command("show reload cause", "show users", "show boot-config", "show snmp")
+    def show_little(self, session, words):
+        return ""
