@@ -7,6 +7,7 @@ import re
 import jinja2
 import jinja2.sandbox
 
+import document
 import platforms
 import tree
 from tree import Line
@@ -45,16 +46,24 @@ class Refused(Exception):
 def plan(running, part, block_input, directory, parts=None):
     """part: the block's file for this platform; directory: the platform's; parts: the names of the device's programs that run, where it can
     tell. Answers, as a dict:
-    lines, what to type; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
+    lines, what to type, or the diff where the device takes its whole text, which is then after; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
     those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
     be has no lines."""
     try:
         _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)
         change.check()
-    except Refused as reason:
+    except (Refused, document.Unreadable) as reason:
         return refused(str(reason))
-    grammar, typed = change.grammar, change.typed()
+    grammar, typed, writer = change.grammar, change.typed(), platforms.writer(directory)
+    if writer:
+        after = change.edited(running)
+        configured = [*(grammar.indented(*line) for line in change.added), *(
+            "- " + grammar.indented(*line) for line in change.removed)]
+        undo = writer[1](running, after, change.signed()) if after != running else []
+        return {"lines": change.diff(masked=False).splitlines(), "configured": list(map(grammar.masked, configured)),
+                "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
+                "signed": change.signed()}
     return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
             "diff": change.diff(), "undo": list(map(grammar.masked, grammar.commands(change.undo()))), "refused": None}
 
@@ -76,13 +85,27 @@ def unverified(before, after, part, block_input, directory):
         if left.added or left.removed:
             return f"the device does not show what was configured:\n{left.diff()}"
         made = _change(before, part, block_input, directory)
-    except Refused as reason:
+    except (Refused, document.Unreadable) as reason:
         return str(reason)
     stand = set(made.grammar.lines(after)[0])
     # A device need not show a section that the change has emptied.
     kept = made.before.without(made.removed)
     gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand]
     return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
+
+
+def taken_back(change, before, now, directory):
+    """How to take back what of a change a device has: (the text that it shall have, what changes, as signed). Where the device has all of
+    the change and no other, that is the text before; what others have changed meanwhile stays."""
+    grammar = tree.grammar(directory)
+    present, signed = set(map(tuple, grammar.lines(now)[0])), []
+    for sign, path, text in change["signed"]:
+        if (sign == "+") == ((tuple(path), text) in present):
+            signed.append(["-" if sign == "+" else "+", path, text])
+    if now == change["after"]:
+        return before, signed
+    lines = {sign: [Line(tuple(path), text) for each, path, text in signed if each == sign] for sign in "+-"}
+    return (grammar.edited(now, lines["+"], dict.fromkeys(lines["-"])) if signed else now), signed
 
 
 def intent(part, block_input, directory):
@@ -181,11 +204,22 @@ class Change:
                 typed.append(place)
         return typed
 
-    def diff(self):
+    def signed(self):
+        """What changes, as [sign, path, text]: "-" for a line that goes, "+" for one that comes."""
+        return [[sign, list(line.path), line.text] for sign, lines in (("-", self.removed), ("+", self.added)) for line in lines]
+
+    def edited(self, text):
+        """The text of the device with the change in it. A line takes the place of that which it replaces."""
+        slots = {(part.slot(line), line.path): line for line in self.added if (part := self.grammar.owned(line))}
+        places = {line: slots.get((self.before.parts[line].slot(line), line.path)) if command is None else None
+                  for line, command in self.removed.items()}
+        return self.grammar.edited(text, self.added, places)
+
+    def diff(self, masked=True):
         """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
         sections = {}
         for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
-            sections.setdefault(line.path, []).append(sign + self._shown(line))
+            sections.setdefault(line.path, []).append(sign + (self._shown(line) if masked else self.grammar.indented(*line)))
         text, place = [], ()
         for path in sorted(sections, key=self.before.order(sections)):
             for depth in range(len(path)):

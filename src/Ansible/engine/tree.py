@@ -4,6 +4,7 @@ import collections
 import functools
 import re
 
+import document
 import platforms
 
 Line = collections.namedtuple("Line", "path text")  # path: the headers of the sections it is in, from the outside
@@ -16,7 +17,7 @@ class Grammar:
         data = platform["grammar"]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
-        self.leave = data.get("leave", "exit")
+        self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
         self._renames = re.compile(data["renames"]) if "renames" in data else None
         self._ends = re.compile(data["ends"]) if "ends" in data else None
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
@@ -24,20 +25,19 @@ class Grammar:
 
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
-        found, lost, above = [], [], []
-        for line in text.split("\n"):  # splitlines() ends a line at characters that a device may have in one
-            bare = line.strip(" \t\r")
-            if not bare or bare.startswith(self.comment) or self._ends and self._ends.fullmatch(bare):
-                continue
-            depth = len(line) - len(line.lstrip(" \t"))
-            while above and above[-1][0] >= depth:
-                above.pop()
-            if depth and not above:
-                lost.append(bare)
-                continue
-            found.append(Line(tuple(header for _, header in above), bare))
-            above.append((depth, bare))
-        return found, lost
+        found = document.Document(self, text)
+        return [Line(node.path, node.text) for node in found.nodes], found.lost
+
+    def skips(self, bare):
+        """The line is none of the configuration: a comment, or what only closes a section."""
+        return bare.startswith(self.comment) or self.closes(bare)
+
+    def closes(self, bare):
+        return bool(self._ends and self._ends.fullmatch(bare))
+
+    def edited(self, text, added, removed):
+        """The text with these lines and without those; removed as Document.edited takes it."""
+        return document.Document(self, text).edited(added, removed, self._sections)
 
     def leaves(self, text):
         """The lines that a template asks for, each once. A line with others below it only names their section."""
@@ -160,7 +160,8 @@ class Tree:
 
     def without(self, removed):
         """The lines that are left without these, and without the headers of sections of which nothing is left."""
-        left = [line for line in self.lines if line not in removed]
+        left = [line for line in self.lines if line not in removed and not any(
+            Line(line.path[:depth], header) in removed for depth, header in enumerate(line.path))]
         were, are = ({line.path[:depth] for line in lines for depth in range(1, len(line.path) + 1)} for lines in (self.lines, left))
         return [line for line in left if (*line.path, line.text) not in were - are]
 
