@@ -62,6 +62,10 @@ class Connection(NetworkConnectionBase):
     transport = "commands"
     _session = None
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._sub_plugin = {"type": "external", "obj": None}  # it has none
+
     @_coded
     def _connect(self):
         device = login.device(self._play_context.remote_addr)

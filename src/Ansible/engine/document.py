@@ -161,11 +161,14 @@ class Document:
 
     def _written(self, lines, margin):
         """Lines as the platform writes them; lines: header or line -> what is in it."""
-        step, braces = " " * self._grammar.indent, self._grammar.braces
-        return "".join(
-            f"{margin}{text}{' {' if below else ';'}\n{self._written(below, margin + step)}{margin + '}' + chr(10) if below else ''}"
-            if braces else f"{margin}{text}\n{self._written(below, margin + step)}"
-            for text, below in lines.items())
+        written = []
+        for text, below in lines.items():
+            inner = self._written(below, margin + " " * self._grammar.indent)
+            if self._grammar.braces:
+                # A block in another one ends as a statement does.
+                inner, text = (f"{inner}{margin}}}{';' if margin else ''}\n", text + " {") if below else ("", text + ";")
+            written.append(f"{margin}{text}\n{inner}")
+        return "".join(written)
 
     def _insertion(self, node, lines):
         if node is None:
@@ -177,7 +180,7 @@ class Document:
             first = "" if not node.inner or self.text[node.inner - 1] == "\n" else "\n"
             return node.inner, node.inner, first + self._written(lines, margin)
         if not node.open:
-            return node.inner, node.inner + 1, " {\n" + self._written(lines, margin) + node.margin + "}"
+            return node.inner, node.inner + 1, " {\n" + self._written(lines, margin) + node.margin + "};"
         begin = self.text.rfind("\n", 0, node.inner) + 1
         if not self.text[begin:node.inner].strip():
             return begin, begin, self._written(lines, margin)

@@ -155,6 +155,8 @@ class Change:
                 self.added.append(line)
             return
         slot = part.slot(line)
+        if part.groups.get("setting") in part.kind.initial and slot in self.before.slots:
+            return
         place = part.object if part.kind.whole else slot
         if place and self._places.setdefault(place, line) != line:
             raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
@@ -171,6 +173,8 @@ class Change:
         if part is None:
             if line in self.before.present:
                 self.removed[line] = self.grammar.negated(line.text)
+                below = (*line.path, line.text)
+                self.removed.update({other: None for other in self.before.lines if other.path[:len(below)] == below})
             return
         self._readable(part)
         for other in self.before.objects.get(part.object, []):
@@ -211,20 +215,23 @@ class Change:
     def edited(self, text):
         """The text of the device with the change in it. A line takes the place of that which it replaces."""
         slots = {(part.slot(line), line.path): line for line in self.added if (part := self.grammar.owned(line))}
-        places = {line: slots.get((self.before.parts[line].slot(line), line.path)) if command is None else None
+        places = {line: slots.get((part.slot(line), line.path)) if (part := self.before.parts.get(line)) and command is None else None
                   for line, command in self.removed.items()}
         return self.grammar.edited(text, self.added, places)
 
     def diff(self, masked=True):
         """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
+        gone = {(*line.path, line.text) for line in self.removed}
+        headers = {line.path for line in self.removed} & gone
         sections = {}
         for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
-            sections.setdefault(line.path, []).append(sign + (self._shown(line) if masked else self.grammar.indented(*line)))
+            if (*line.path, line.text) not in headers:
+                sections.setdefault(line.path, []).append(sign + (self._shown(line) if masked else self.grammar.indented(*line)))
         text, place = [], ()
         for path in sorted(sections, key=self.before.order(sections)):
             for depth in range(len(path)):
                 if path[:depth + 1] != place[:depth + 1]:
-                    sign = " " if path[:depth + 1] in self.before.sections else "+"
+                    sign = "-" if path[:depth + 1] in gone else " " if path[:depth + 1] in self.before.sections else "+"
                     text.append(sign + self.grammar.indented(path[:depth], path[depth]))
             place = path
             text += sections[path]
@@ -287,8 +294,9 @@ class Change:
 
 def _refuse(part, shown, block_input, directory):
     for rule in part.get("refuse", []):
-        expression = re.compile(_render(rule["line"], directory, {"input": block_input}).strip())
-        if any(not line.path and expression.fullmatch(line.text) for line in shown):
+        text = _render(rule["line"], directory, {"input": block_input}).strip()
+        expression, deep = re.compile(text), "\\n" in text
+        if any((deep or not line.path) and expression.fullmatch("\n".join((*line.path, line.text))) for line in shown):
             raise Refused(rule["because"])
 
 

@@ -16,15 +16,13 @@ def write(files, check="", load="", back=""):
     All of them are put beside the old ones first; check, shell commands, may refuse them then. They take the old ones' places one after
     the other, each at once. load makes the device read them; where it fails, the old files come back, and back has them read again. In
     check the new files are "$new1", "$new2", ..., in all of them the files' own names are "$file1", ..."""
-    begin, commit, revert, staged, olds, contents = [], [], [], [], [], []
+    names, begin, commit, revert, contents = [], [], [], [], []
     for number, (name, (old, new)) in enumerate(files.items(), 1):
         file, beside, before = f'"$file{number}"', f'"$new{number}"', f'"$old{number}"'
-        begin += [f"file{number}=$(readlink -m -- {shlex.quote(name)})",
+        names += [f"file{number}=$(readlink -m -- {shlex.quote(name)})",
                   f'new{number}=$file{number}{_NEW} old{number}=$file{number}{_OLD}']
         known = f"[ -f {file} ] && [ \"$(sha256sum < {file})\" = '{_hash(old)}  -' ]" if old is not None else f"[ ! -e {file} ]"
         begin.append(f"{{ {known}; }} || refuse {shlex.quote(name + ' has changed since it was read')}")
-        staged.append(beside)
-        olds.append(before)
         if new is not None:
             data = _bytes(new)
             contents.append(new)
@@ -39,7 +37,8 @@ def write(files, check="", load="", back=""):
         revert.append(f"mv -f -- {before} {file}" if old is not None else f"rm -f -- {file}")
     script = [
         "set -eu", 'refuse() { printf "%s\\n" "$1" >&2; exit 1; }', "umask 077",
-        *begin, f"trap 'rm -f -- {' '.join(staged + olds)}' EXIT", *filter(None, [check]),
+        *names, "trap 'rm -f -- {}' EXIT".format(" ".join(f'"$new{number}" "$old{number}"' for number in range(1, len(files) + 1))),
+        *begin, *filter(None, [check]),
         # From here on the command goes on to its end, even if nobody listens any more.
         "trap '' HUP INT TERM PIPE", *commit,
         "set +e", f"( set -e; {load or ':'}\n)", "code=$?", "set -e",
@@ -50,8 +49,8 @@ def write(files, check="", load="", back=""):
 def edit(name, old, new):
     """Lines for a person to type into a shell: they make the new text of a file from the old one, and show nothing else of it."""
     if old is None or new is None:
-        return [f"rm -- {shlex.quote(name)}"] if new is None else _here(f"cat > {shlex.quote(name)}", new.splitlines())
-    before, after, script = old.splitlines(), new.splitlines(), []
+        return [f"rm -- {shlex.quote(name)}"] if new is None else _here(f"cat > {shlex.quote(name)}", _lines(new))
+    before, after, script = _lines(old), _lines(new), []
     if not before:
         return _here(f"cat > {shlex.quote(name)}", after)
     for kind, begin, end, start, stop in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -69,6 +68,11 @@ def _here(command, lines):
     while mark in lines:
         mark += "_"
     return [f"{command} <<'{mark}'", *lines, mark]
+
+
+def _lines(text):
+    """splitlines() ends a line at characters that a file may have in one."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _bytes(text):

@@ -87,9 +87,10 @@ class Grammar:
                 return Part(kind, kind.home(line.path), groups)
         return None
 
-    def unreadable(self, text):
-        """A line about a kind of object that is not written in any way known of it."""
-        return any(kind.begins.match(text) for kind in self.kinds)
+    def unreadable(self, text, path=None):
+        """A line about a kind of object that is not written in any way known of it. Where braces tell sections, words mean what their
+        section says."""
+        return any(kind.begins.match(text) and not (self.braces and path is not None and kind.home(path) is None) for kind in self.kinds)
 
 
 class Kind:
@@ -102,6 +103,7 @@ class Kind:
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
+        self.initial = data.get("initial", [])
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -142,7 +144,7 @@ class Tree:
         self.parts, self.objects, self.slots, self.unread = {}, {}, {}, []
         for line in lines:
             part = grammar.owned(line)
-            if part is None and grammar.unreadable(line.text):
+            if part is None and grammar.unreadable(line.text, line.path):
                 self.unread.append(line)
             elif part:
                 self.parts[line] = part
