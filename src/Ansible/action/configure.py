@@ -7,6 +7,7 @@ from ansible.module_utils.connection import Connection, ConnectionError as Devic
 from ansible.plugins.action import ActionBase
 
 import platforms
+import shell
 import text
 import tree
 
@@ -25,7 +26,7 @@ class ActionModule(ActionBase):
                     device.send_command(command, given, name)
             else:
                 said = _type(device, platform, change["lines"])
-        except DeviceError as fault:
+        except (DeviceError, shell.Refused) as fault:
             return {**result, "failed": True, "msg": str(fault)}
         return {**result, "said": said}
 

@@ -7,6 +7,7 @@ from ansible.plugins.action import ActionBase
 
 import plan
 import platforms
+import shell
 
 
 class ActionModule(ActionBase):
@@ -20,6 +21,6 @@ class ActionModule(ActionBase):
             if signed:
                 for name, command, given in platforms.writer(directory)[0](now, text, signed):
                     device.send_command(command, given, name)
-        except DeviceError as fault:
+        except (DeviceError, shell.Refused) as fault:
             return {**result, "failed": True, "msg": str(fault)}
         return {**result, "changed": bool(signed)}

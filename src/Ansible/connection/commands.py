@@ -108,7 +108,8 @@ class Connection(NetworkConnectionBase):
         try:
             return platforms.pinned(directory)(shown)
         except ValueError as fault:
-            raise AnsibleConnectionFailure(login.coded("incomplete_output", f"The device's configuration cannot be read: {fault}")) from None
+            text = f"The device's configuration cannot be read: {fault}"
+            raise AnsibleConnectionFailure(login.coded("incomplete_output", text)) from None
 
     def close(self):
         if self._session:

@@ -9,6 +9,7 @@ import jinja2.sandbox
 
 import document
 import platforms
+import shell
 import tree
 from tree import Line
 
@@ -46,16 +47,20 @@ class Refused(Exception):
 def plan(running, part, block_input, directory, parts=None):
     """part: the block's file for this platform; directory: the platform's; parts: the names of the device's programs that run, where it can
     tell. Answers, as a dict:
-    lines, what to type, or the diff where the device takes its whole text, which is then after; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
+    lines, what to type, or where the device takes its whole text, which is then after, what changes of it; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
     those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
     be has no lines."""
     try:
         _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)
         change.check()
-    except (Refused, document.Unreadable) as reason:
+        return _planned(change, running, platforms.writer(directory))
+    except (Refused, document.Unreadable, shell.Refused) as reason:
         return refused(str(reason))
-    grammar, typed, writer = change.grammar, change.typed(), platforms.writer(directory)
+
+
+def _planned(change, running, writer):
+    grammar, typed = change.grammar, change.typed()
     if writer:
         after = change.edited(running)
         configured = [*(grammar.indented(*line) for line in change.added), *(
@@ -90,7 +95,7 @@ def unverified(before, after, part, block_input, directory):
     stand = set(made.grammar.lines(after)[0])
     # A device need not show a section that the change has emptied.
     kept = made.before.without(made.removed)
-    gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand]
+    gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand and not made.grammar.follows(line)]
     return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
 
 
@@ -98,11 +103,11 @@ def taken_back(change, before, now, directory):
     """How to take back what of a change a device has: (the text that it shall have, what changes, as signed). Where the device has all of
     the change and no other, that is the text before; what others have changed meanwhile stays."""
     grammar = tree.grammar(directory)
-    present, signed = set(map(tuple, grammar.lines(now)[0])), []
+    present, signed = {line for line in grammar.lines(now)[0] if not grammar.follows(line)}, []
     for sign, path, text in change["signed"]:
         if (sign == "+") == ((tuple(path), text) in present):
             signed.append(["-" if sign == "+" else "+", path, text])
-    if now == change["after"]:
+    if present == {line for line in grammar.lines(change["after"])[0] if not grammar.follows(line)}:
         return before, signed
     lines = {sign: [Line(tuple(path), text) for each, path, text in signed if each == sign] for sign in "+-"}
     return (grammar.edited(now, lines["+"], dict.fromkeys(lines["-"])) if signed else now), signed
@@ -172,14 +177,19 @@ class Change:
         part = self.grammar.owned(line)
         if part is None:
             if line in self.before.present:
-                self.removed[line] = self.grammar.negated(line.text)
-                below = (*line.path, line.text)
-                self.removed.update({other: None for other in self.before.lines if other.path[:len(below)] == below})
+                self._drop(line, self.grammar.negated(line.text))
             return
         self._readable(part)
         for other in self.before.objects.get(part.object, []):
             remove = part.kind.remove
-            self.removed[other] = remove.format(**part.groups) if remove else self.grammar.negated(other.text)
+            self._drop(other, remove.format(**part.groups) if remove else self.grammar.negated(other.text))
+
+    def _drop(self, line, command):
+        """The line goes, and a section goes with all that is in it."""
+        self.removed[line] = command
+        below = (*line.path, line.text)
+        if below in self.before.sections:
+            self.removed.update({other: None for other in self.before.lines if other.path[:len(below)] == below})
 
     def check(self):
         """Refuses what the device cannot have: another value of an attribute that it keeps once for several lines."""

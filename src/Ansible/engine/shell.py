@@ -10,6 +10,10 @@ import shlex
 _NEW, _OLD = ".netautomation", ".netautomation.before"
 
 
+class Refused(Exception):
+    """The platform cannot do that, and nothing of it was done."""
+
+
 def write(files, check="", load="", back=""):
     """(command, standard input) that write these files: name -> (the text before, the text after), None where there is none.
 
@@ -43,7 +47,9 @@ def write(files, check="", load="", back=""):
         "trap '' HUP INT TERM PIPE", *commit,
         "set +e", f"( set -e; {load or ':'}\n)", "code=$?", "set -e",
         f"if [ $code != 0 ]; then {'; '.join(revert)}; ( {back or load or ':'}\n) >/dev/null 2>&1 || true; exit 1; fi"]
-    return "\n".join(script), "".join(contents)
+    # By standard input, too: one word of a command has a limit of 128 KiB. Braces, since a shell does nothing of them before it has all.
+    script = "{\n" + "\n".join(script) + "\n}\n"
+    return f'eval "$(head -c {len(_bytes(script))})"', script + "".join(contents)
 
 
 def edit(name, old, new):

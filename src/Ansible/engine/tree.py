@@ -9,6 +9,8 @@ import platforms
 
 Line = collections.namedtuple("Line", "path text")  # path: the headers of the sections it is in, from the outside
 
+_PROGRAM = "#!"  # the first line of a script: which program runs it
+
 
 class Grammar:
     """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, explained in docs/platforms.md."""
@@ -20,6 +22,7 @@ class Grammar:
         self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
         self._renames = re.compile(data["renames"]) if "renames" in data else None
         self._ends = re.compile(data["ends"]) if "ends" in data else None
+        self._derived = [re.compile(pattern) for pattern in data.get("derived", [])]
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
         self.kinds = [Kind(each) for each in data.get("objects", [])]
 
@@ -30,7 +33,11 @@ class Grammar:
 
     def skips(self, bare):
         """The line is none of the configuration: a comment, or what only closes a section."""
-        return bare.startswith(self.comment) or self.closes(bare)
+        return bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+
+    def follows(self, line):
+        """The line only shows what follows from others, and changes with them."""
+        return any(pattern.fullmatch((*line.path, line.text)[0]) for pattern in self._derived)
 
     def closes(self, bare):
         return bool(self._ends and self._ends.fullmatch(bare))

@@ -2,6 +2,7 @@ using NetAutomation.Catalog.Publish;
 using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.Inventory;
 using NetAutomation.Runs;
 
 namespace NetAutomation.Tests.Execution;
@@ -14,6 +15,8 @@ public sealed class MachineLab() : RouterLab(1, "--bird", "2", "--linux", "2", "
 public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixture<MachineLab>, IClassFixture<SandboxFixture>
 {
     private const string Bird = "cat /etc/bird/bird.conf";
+
+    private const string Files = "hostname; nft list ruleset; cd /etc; cat hostname hosts resolv.conf motd network/interfaces nftables.conf; true";
 
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"},{"prefix":"10.8.1.7/24","nextHop":"10.66.0.1","interface":"eth0"}]}""";
@@ -90,6 +93,139 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         (await lab.Shell("b002", "ls -A /etc/bird")).ShouldBe("bird.conf\nenvvars\n");
         (await lab.Shell("b002", Bird)).ShouldBe(before[..before.LastIndexOf("-rw", StringComparison.Ordinal)]);
     }
+
+    [Fact]
+    public async Task Linux_takes_routes_once_and_its_kernel_has_them()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string State = "ls -la --time-style=+ /etc/network/* /etc/*.conf; ip route; ip -6 route; " + Files;
+
+        var before = await lab.Shell("l001", State);
+        var check = await Run("static-routes", Routes, check: true, lab.Device("l001"));
+        var untouched = await lab.Shell("l001", State);
+        var apply = await Run("static-routes", Routes, check: false, lab.Device("l001"));
+        var (file, table) = (await lab.Shell("l001", "/etc/network/if-up.d/netautomation; cat /etc/network/if-up.d/netautomation"), await lab.Shell("l001", "ip route"));
+        var again = await Run("static-routes", Routes, check: false, lab.Device("l001"));
+        await lab.Shell("l001", "set -e\n" + Undo(apply));
+
+        check.Outcome.ShouldBe(DeviceOutcome.Changed, check.Message);
+        check.Diff.ShouldContain("+ ip route replace 10.8.1.0/24 via 10.66.0.1 dev eth0 proto static");
+        untouched.ShouldBe(before);
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        file.ShouldBe("""
+            #!/bin/sh
+            ip route replace 10.9.0.0/16 via 10.66.0.1 proto static
+            ip route replace 10.8.1.0/24 via 10.66.0.1 dev eth0 proto static
+
+            """);
+        table.ShouldContain("10.9.0.0/16 via 10.66.0.1 dev eth0 proto static");
+        again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
+        (await lab.Shell("l001", State)).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task Linux_with_a_way_that_somebody_else_made_stays_as_it_was()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string State = "ls -laR --time-style=full-iso /etc/network; ip route; " + Files;
+        await lab.Shell("l002", "ip route add 10.8.1.0/24 via 10.66.0.3");
+
+        var before = await lab.Shell("l002", State);
+        var refused = await Run("static-routes", Routes, check: false, lab.Device("l002"));
+
+        (refused.Outcome, refused.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), refused.Message);
+        refused.Message.ShouldNotBeNull().ShouldContain("File exists");
+        Times(await lab.Shell("l002", State)).ShouldBe(Times(before));
+    }
+
+    [Fact]
+    public async Task Linux_takes_hostile_words_as_text_and_a_wrong_rule_not_at_all()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string Hostile = "a 'b' \"c\" $(touch /tmp/x) `touch /tmp/y`; touch /tmp/z & \\ %s END";
+        var words = fixture.Block(
+            "wanted: |\n  file /etc/motd\n   {{ input.text }}\n  file /etc/hostname\n   l900\nunwanted: |\n  file /etc/hostname\n   l002\n",
+            "linux");
+        var rule = fixture.Block(
+            "wanted: |\n  file /etc/motd\n   half of it\n  file /etc/nftables.conf\n   table inet x { chain y { bogus } }\n", "linux");
+        var input = System.Text.Json.JsonSerializer.Serialize(new { text = Hostile });
+
+        var before = await lab.Shell("l002", Files);
+        var apply = await Run(words, input, check: false, lab.Device("l002"));
+        var after = await lab.Shell("l002", "cat /etc/motd; hostname; ls -A /tmp");
+        await lab.Shell("l002", Undo(apply));
+        var refused = await Run(rule, "{}", check: false, lab.Device("l002"));
+
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        after.ShouldBe($"{Hostile}\nl900\n");
+        (refused.Outcome, refused.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), refused.Message);
+        refused.Message.ShouldNotBeNull().ShouldContain("bogus");
+        (await lab.Shell("l002", Files)).ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData("b001", "log syslog all;")]
+    [InlineData("l001", "file /etc/hostname\n l001\n")]
+    public async Task Backup_of_a_machine_is_its_text(string machine, string part)
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+
+        var backup = await Run("config-backup", "{}", check: false, lab.Device(machine));
+
+        backup.Outcome.ShouldBe(DeviceOutcome.Ok, backup.Message);
+        System.Text.Encoding.UTF8.GetString(backup.Artifacts.Single().Content).ShouldContain(part);
+    }
+
+    [Fact]
+    public async Task Login_that_is_not_root_uses_sudo_where_its_credential_says_so()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        var user = lab.Device("l001") with { Username = "netops" };
+
+        var plain = await Run("config-backup", "{}", check: false, lab.Device("b001") with { Username = "netops" });
+        var enabled = await Run("config-backup", "{}", check: false, user with { Enables = true });
+        await lab.Shell("l001", "mv /etc/sudoers.d/netops /root");
+        var forbidden = await Run("config-backup", "{}", check: false, user with { Enables = true });
+        await lab.Shell("l001", "mv /root/netops /etc/sudoers.d");
+
+        (plain.Outcome, plain.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), plain.Message);
+        plain.Message.ShouldNotBeNull().ShouldContain("Permission denied");
+        enabled.Outcome.ShouldBe(DeviceOutcome.Ok, enabled.Message);
+        (forbidden.Outcome, forbidden.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.AuthFailed), forbidden.Message);
+    }
+
+    [Fact]
+    public async Task Machines_that_cannot_be_reached_say_why()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        var strange = "SHA256:" + Convert.ToBase64String(new byte[32]).TrimEnd('=');
+
+        var password = await Run("config-backup", "{}", check: false, lab.Device("l001", password: "wrong-password-1"));
+        var key = await Run("config-backup", "{}", check: false, lab.Device("l001", hostKey: strange));
+        await lab.Shell("l002", "kill -STOP $(cat /run/sshd.pid)");
+        var silent = await Run(
+            "config-backup", "{}", check: false, lab.Device("l002") with { Options = new ConnectionOptions { ConnectSeconds = 5 } });
+        await lab.Shell("l002", "kill -CONT $(cat /run/sshd.pid)");
+        await lab.Shell("b002", "mv /etc/bird/bird.conf /root; mkfifo /etc/bird/bird.conf");
+        var idle = await Run(
+            "config-backup", "{}", check: false, lab.Device("b002") with { Options = new ConnectionOptions { CommandSeconds = 5 } });
+        await lab.Shell("b002", "mv /root/bird.conf /etc/bird");
+        var probes = await fixture.Launcher.Probe(
+            [lab.Device("b001") with { HostKeySha256 = null }, lab.Device("l001", password: "wrong-password-1")], lab.Dial,
+            TimeSpan.FromSeconds(20));
+
+        password.Code.ShouldBe(DeviceCode.AuthFailed, password.Message);
+        key.Code.ShouldBe(DeviceCode.HostKeyMismatch, key.Message);
+        silent.Code.ShouldBe(DeviceCode.ConnectTimeout, silent.Message);
+        idle.Code.ShouldBe(DeviceCode.IdleTimeout, idle.Message);
+        probes.Select(probe => (probe.Reachable, probe.Code)).ShouldBe([(true, null), (false, DeviceCode.AuthFailed)]);
+    }
+
+    /// <summary>A listing without its times.</summary>
+    private static string Times(string listing) =>
+        System.Text.RegularExpressions.Regex.Replace(listing, @"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "");
 
     private static string Undo(SandboxDeviceResult result) =>
         string.Join('\n', result.Result!.Value.GetProperty("undo").EnumerateArray().Select(line => line.GetString())) + "\n";

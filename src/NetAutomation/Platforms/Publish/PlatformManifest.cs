@@ -166,7 +166,7 @@ internal sealed record PlatformParts(string Watch, string Down, string List, Dic
 /// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
 internal sealed record PlatformGrammar(
     int Indent, string Comment, string Negation, string Leave = "exit", bool Braces = false, string? Ends = null, string? Renames = null,
-    string[]? Sections = null, PlatformObject[]? Objects = null)
+    string[]? Sections = null, string[]? Derived = null, PlatformObject[]? Objects = null)
 {
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
@@ -183,9 +183,12 @@ internal sealed record PlatformGrammar(
             }
         }
 
-        if (!(Sections ?? []).All(PlatformObject.IsPattern))
+        foreach (var (pointer, texts) in new[] { ("/grammar/sections", Sections), ("/grammar/derived", Derived) })
         {
-            yield return ("/grammar/sections", "regular expressions");
+            if (!(texts ?? []).All(PlatformObject.IsPattern))
+            {
+                yield return (pointer, "regular expressions");
+            }
         }
 
         foreach (var (index, each) in (Objects ?? []).Index())
