@@ -129,7 +129,9 @@ class Document:
                 place = news.setdefault(id(node), (node, {}))[1]
                 for header in (*rest, text):
                     place = place.setdefault(header, {})
-        edits += [self._insertion(node, new) for node, new in news.values()]
+        # At one place the innermost section ends first.
+        news = sorted(news.values(), key=lambda pair: len(pair[0].path) + 1 if pair[0] else 0)
+        edits = [self._insertion(node, new) for node, new in news] + edits
         text = self.text
         for begin, end, new in sorted(edits, key=lambda edit: edit[:2], reverse=True):
             text = text[:begin] + new + text[end:]

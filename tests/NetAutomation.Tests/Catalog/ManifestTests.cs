@@ -10,13 +10,16 @@ namespace NetAutomation.Tests.Catalog;
 
 public sealed class ManifestTests
 {
+    private static readonly string[] _platforms =
+        [.. Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/src/Platforms").Select(path => Path.GetFileName(path))];
+
     public static TheoryData<string> ShippedBlocks() =>
         [.. Directory.GetDirectories($"{PostgresServer.RepositoryRoot()}/src/Blocks").Select(path => Path.GetFileName(path))];
 
     [Theory]
     [MemberData(nameof(ShippedBlocks))]
     public void Shipped_block_may_be_published(string slug) =>
-        BlockFolder.Read(ContentFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}"), ["frr"]).Platforms.ShouldBe(["frr"]);
+        BlockFolder.Read(ContentFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}"), _platforms).Platforms.ShouldNotBeEmpty();
 
     [Theory]
     [InlineData("a: &x [1]\nb: *x", "anchors")]

@@ -21,6 +21,9 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"},{"prefix":"10.8.1.7/24","nextHop":"10.66.0.1","interface":"eth0"}]}""";
 
+    private static readonly System.Text.Json.JsonSerializerOptions Plain =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static bool Possible => RouterLab.Possible && File.Exists("/usr/sbin/bird") && File.Exists("/usr/sbin/ovs-vswitchd")
         && File.Exists("/usr/sbin/nft");
 
@@ -165,7 +168,41 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         (await lab.Shell("l002", Files)).ShouldBe(before);
     }
 
+    [Fact]
+    public async Task Open_vswitch_takes_a_change_as_one_transaction_with_hostile_words_or_not_at_all()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string Database = "ovsdb-client dump Open_vSwitch Bridge name other_config ports; ovsdb-client dump Open_vSwitch Port name tag external_ids";
+        const string Hostile = "a 'b' \"c\" $(touch /tmp/x) `touch /tmp/y`; touch /tmp/z & \\ %s -- del-br br0";
+        var block = fixture.Block(
+            "wanted: |\n  bridge br0\n   other_config:rstp-priority 4096\n   port p1\n    external_ids:text {{ input.text }}\n    tag {{ input.tag }}\n"
+            + "   port p9\n    tag 9\n    interface p9\n     type internal\nunwanted: |\n  bridge br0\n   port p3\n", "openvswitch");
+        string Input(int tag) => System.Text.Json.JsonSerializer.Serialize(new { text = Hostile, tag });
+
+        var before = await lab.Shell("o001", Database);
+        var refused = await Run(block, Input(5000), check: false, lab.Device("o001"));
+        var after = await lab.Shell("o001", Database);
+        var check = await Run(block, Input(20), check: true, lab.Device("o001"));
+        var untouched = await lab.Shell("o001", Database);
+        var apply = await Run(block, Input(20), check: false, lab.Device("o001"));
+        var shown = await lab.Shell("o001", "ovs-vsctl get Port p1 external_ids:text tag -- list-ports br0; ls -A /tmp");
+        var again = await Run(block, Input(20), check: false, lab.Device("o001"));
+        await lab.Shell("o001", Undo(apply));
+
+        (refused.Outcome, refused.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), refused.Message);
+        refused.Message.ShouldNotBeNull().ShouldContain("5000 is not in the valid range");
+        after.ShouldBe(before);
+        check.Outcome.ShouldBe(DeviceOutcome.Changed, check.Message);
+        untouched.ShouldBe(before);
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        shown.ShouldBe($"{System.Text.Json.JsonSerializer.Serialize(Hostile, Plain)}\n20\np1\np2\np9\n");
+        again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
+        Rows(await lab.Shell("o001", Database)).ShouldBe(Rows(before));
+    }
+
     [Theory]
+    [InlineData("o001", "bridge br0\n datapath_type netdev\n")]
     [InlineData("b001", "log syslog all;")]
     [InlineData("l001", "file /etc/hostname\n l001\n")]
     public async Task Backup_of_a_machine_is_its_text(string machine, string part)
@@ -222,6 +259,9 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         idle.Code.ShouldBe(DeviceCode.IdleTimeout, idle.Message);
         probes.Select(probe => (probe.Reachable, probe.Code)).ShouldBe([(true, null), (false, DeviceCode.AuthFailed)]);
     }
+
+    /// <summary>A dump of tables without the keys of its rows.</summary>
+    private static string Rows(string dump) => System.Text.RegularExpressions.Regex.Replace(dump, "[0-9a-f-]{36}", "");
 
     /// <summary>A listing without its times.</summary>
     private static string Times(string listing) =>
