@@ -76,27 +76,49 @@ class Connection(NetworkConnectionBase):
         except Exception as fault:
             raise ssh.Fault("connection_closed", f"The device ended the login ({type(fault).__name__}).") from None
         self._connected = True
+        self._recognise()
         return self
+
+    def _recognise(self):
+        """Nothing else is sent to a device that is not what its record says."""
+        platform = platforms.read(self.get_option("platform")["directory"])
+        if "recognised" not in platform:
+            return
+        try:
+            ended = self._run(platform["commands"]["version"], "")
+        except ssh.Fault as fault:
+            self.close()
+            raise ssh.Fault("platform_mismatch", f"The device is not what its record says ({platform['title']}): {fault}") \
+                if fault.code == "no_commands" else fault from None
+        answer = bytes(ended.output + ended.errors).decode("utf-8", "replace")
+        if text := platforms.mismatch(platform, answer):
+            self.close()
+            raise ssh.Fault("platform_mismatch", text)
 
     @ensure_connect
     @_coded
     def send_command(self, command, text="", name=None):
         """What the command prints. text: its standard input; name: what it does, for the message of a failure."""
-        privileged = login.device(self._play_context.remote_addr).get("enable")
-        line = _SURROUNDINGS + command
-        if privileged:
-            line = "sudo -n -- sh -c " + shlex.quote(line)
-        ended = self._session.run(
-            line, text.encode("utf-8", "surrogateescape"), self.get_option("persistent_command_timeout"))
+        ended = self._run(command, text)
         if ended.status:
-            raise self._refused(ended, name or command, privileged)
+            raise self._refused(ended, name or command)
         return ended.output.decode("utf-8", "surrogateescape")
 
-    def _refused(self, ended, name, privileged):
+    def _run(self, command, text):
+        line = _SURROUNDINGS + command
+        if self._privileged():
+            line = "sudo -n -- sh -c " + shlex.quote(line)
+        ended = self._session.run(line, text.encode("utf-8", "surrogateescape"), self.get_option("persistent_command_timeout"))
+        if ended.status and self._privileged() and ended.errors.startswith(b"sudo: "):
+            raise ssh.Fault("auth_failed", "The device did not let the login enter the privileged mode: it must be allowed sudo without "
+                            f"a password. {ssh.shown(ended.errors.decode('utf-8', 'replace'))}")
+        return ended
+
+    def _privileged(self):
+        return login.device(self._play_context.remote_addr).get("enable")
+
+    def _refused(self, ended, name):
         said = (bytes(ended.errors).strip() or bytes(ended.output).strip()).decode("utf-8", "surrogateescape")
-        if privileged and said.startswith("sudo: "):
-            return ssh.Fault("auth_failed", "The device did not let the login enter the privileged mode: it must be allowed sudo without "
-                             f"a password. {ssh.shown(said)}")
         mask = tree.grammar(self.get_option("platform")["directory"]).masked
         words = "\n".join(mask(line)[:200] for line in said.splitlines()[-5:])
         return ssh.Fault("task_failed", f"{name.splitlines()[0][:80]}: {words or f'exit code {ended.status}'}")

@@ -66,6 +66,15 @@ def writer(directory):
     return (code["apply"], code["undo"]) if "apply" in code else None
 
 
+def mismatch(platform, answer):
+    """Why a device that answers so to `version` is not of this platform; None where it is, or where nobody can tell."""
+    if re.search(platform.get("recognised", ""), answer, re.M):
+        return None
+    words = "".join(character if character.isprintable() else " " for character in " ".join(answer.split()))[:120]
+    return (f'The device is not what its record says ({platform["title"]}): to "{platform["commands"]["version"]}" it answers "{words}". '
+            "Nothing was sent that could change it.")
+
+
 def first_question(pattern, answer):
     """Variables for what a device asks before its first prompt. Lists, since an empty text would not count as an answer."""
     return {"ansible_terminal_initial_prompt": [pattern], "ansible_terminal_initial_answer": [answer or ""]} if pattern else {}

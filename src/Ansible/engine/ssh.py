@@ -140,6 +140,10 @@ def closed():
     return Fault("connection_closed", "The device closed the connection.")
 
 
+def no_commands():
+    return Fault("no_commands", "It runs no commands without a terminal.")
+
+
 def silent():
     return Fault("idle_timeout", "The device stopped answering.")
 
@@ -378,8 +382,8 @@ class _Paramiko:
             channel.exec_command(line)
         except paramiko.ChannelException as fault:
             raise _no_shell(fault.code, fault.text) from None
-        except (paramiko.SSHException, EOFError, OSError):
-            raise closed() if not self._transport.is_active() else silent() from None
+        except (paramiko.SSHException, EOFError, OSError) as fault:
+            raise closed() if not self._transport.is_active() else silent() if isinstance(fault, OSError) else no_commands() from None
         for pipe in (channel.in_buffer, channel.in_stderr_buffer):
             pipe.set_event(heard)
         threading.Thread(target=_feed, args=(channel, data), daemon=True).start()
@@ -582,7 +586,8 @@ class _Asyncssh:
         except Late:
             raise silent() from None
         except asyncssh.ChannelOpenError as fault:
-            raise _no_shell(fault.code, fault.reason) from None
+            refused = fault.code == asyncssh.constants.OPEN_REQUEST_SESSION_FAILED
+            raise no_commands() if refused else _no_shell(fault.code, fault.reason) from None
         except (asyncssh.Error, OSError):
             raise closed() from None
         while True:

@@ -260,6 +260,28 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         probes.Select(probe => (probe.Reachable, probe.Code)).ShouldBe([(true, null), (false, DeviceCode.AuthFailed)]);
     }
 
+    [Theory]
+    [InlineData("r001", "bird")]
+    [InlineData("r001", "linux")]
+    [InlineData("r001", "openvswitch")]
+    [InlineData("l001", "frr")]
+    [InlineData("l001", "bird")]
+    [InlineData("l001", "openvswitch")]
+    [InlineData("b001", "frr")]
+    public async Task Device_of_another_platform_than_its_record_says_is_left_alone(string machine, string platform)
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        var block = platform == "openvswitch" ? fixture.Block("wanted: \"bridge br9\\n datapath_type netdev\"\n", platform) : "static-routes";
+        Task<string> State() => machine == "r001" ? lab.RunningConfig(machine) : lab.Shell(machine, Files + "; ls -lR /etc /tmp /root; ip route");
+
+        var before = await State();
+        var result = await Run(block, Routes, check: false, lab.Device(machine) with { Platform = platform });
+
+        (result.Outcome, result.Code, result.Changed).ShouldBe((DeviceOutcome.Failed, DeviceCode.PlatformMismatch, false), result.Message);
+        result.Message.ShouldNotBeNull().ShouldContain("is not what its record says");
+        (await State()).ShouldBe(before);
+    }
+
     /// <summary>A dump of tables without the keys of its rows.</summary>
     private static string Rows(string dump) => System.Text.RegularExpressions.Regex.Replace(dump, "[0-9a-f-]{36}", "");
 
