@@ -169,6 +169,8 @@ class Document:
             if self._grammar.braces:
                 # A block in another one ends as a statement does.
                 inner, text = (f"{inner}{margin}}}{';' if margin else ''}\n", text + " {") if below else ("", text + ";")
+            elif text.endswith("{"):
+                inner += margin + "}\n"
             written.append(f"{margin}{text}\n{inner}")
         return "".join(written)
 

@@ -47,9 +47,9 @@ class Refused(Exception):
 def plan(running, part, block_input, directory, parts=None):
     """part: the block's file for this platform; directory: the platform's; parts: the names of the device's programs that run, where it can
     tell. Answers, as a dict:
-    lines, what to type, or where the device takes its whole text, which is then after, what changes of it; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
-    those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
-    be has no lines."""
+    lines, what to type, or what changes of the text, where the device takes its whole text: that is then after, and signed its lines;
+    refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without those that only move
+    between sections; diff; undo, what to type to have the configuration before again. A device that is as it should be has no lines."""
     try:
         _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)

@@ -10,6 +10,9 @@ import shlex
 import shell
 
 _ROUTES = "/etc/network/if-up.d/netautomation"
+_INTERFACES = re.compile(r"file /etc/network/interfaces(?:\.d/.+)?")
+_STATIC = re.compile(r"iface (\S+) inet6? static")
+_ADDRESS = re.compile(r"address ([0-9a-fA-F.:]+/[0-9]+)")
 _ROUTE = re.compile(r"ip route replace (\S+)((?: via \S+)?(?: dev \S+)? proto static)((?: metric [0-9]+)?)")
 # Files, what a new one must stand, what makes the host follow it, and what a person types for that; {} is the place of the file.
 _FOLLOW = (
@@ -39,7 +42,7 @@ def apply(before, after, changes):
         return []
     new, own = ([f'"${kind}{number}"' for number in range(1, len(files) + 1)] for kind in ("new", "file"))
     follow = _WORDS + _follow(files, own, _LOAD)
-    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_routes(changes))}", follow)
+    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(changes))}", follow)
     return [("write " + ", ".join(files), command, given)]
 
 
@@ -47,7 +50,7 @@ def undo(before, after, changes):
     """What a person types to have the text before again."""
     files = _changed(after, before, changes)
     lines = [line for name, (old, new) in files.items() for line in shell.edit(name, old, new)]
-    return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_routes(changes)))]
+    return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(changes)))]
 
 
 def _changed(before, after, changes):
@@ -81,6 +84,18 @@ def _follow(files, places, part):
             if fnmatch.fnmatchcase(name, rule[0]) and line and line not in found and ("{}" not in rule[part] or new is not None):
                 found.append(line)
     return "\n".join(found)
+
+
+def _network(changes):
+    """The commands for addresses and routes, each with that which takes it back."""
+    steps = []
+    for sign, path, text in changes:
+        if len(path) == 2 and _INTERFACES.fullmatch(path[0]) and (link := _STATIC.fullmatch(path[1])) and (own := _ADDRESS.fullmatch(text)):
+            add, delete = (f"ip address {verb} {own[1]} dev {shlex.quote(link[1])}" for verb in ("add", "del"))
+            steps.append((add, delete) if sign == "+" else (delete, add))
+    # A way may need a new address, and none may need an old one.
+    routes = _routes(changes)
+    return [*(step for step in steps if " add " in step[0]), *routes, *(step for step in steps if " del " in step[0])]
 
 
 def _routes(changes):

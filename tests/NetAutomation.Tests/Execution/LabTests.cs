@@ -49,7 +49,7 @@ public sealed class LabTests(MachineLab lab) : IClassFixture<MachineLab>
             """;
 
         var seen = await Run("/usr/bin/unshare", "--mount", "--uts", "--net", "/bin/sh", "-c",
-            $"{Copy}\n{_state} > /tmp/na-before.$$; {change}; {_state} > /tmp/na-after.$$; cmp -s /tmp/na-before.$$ /tmp/na-after.$$ && echo same || echo other; rm /tmp/na-*.$$");
+            $"{Copy}\nbefore=$({_state}); {change}; after=$({_state}); [ \"$before\" = \"$after\" ] && echo same || echo other");
 
         seen.ShouldBe("other\n");
     }

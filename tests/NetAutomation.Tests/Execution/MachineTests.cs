@@ -16,7 +16,8 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
 {
     private const string Bird = "cat /etc/bird/bird.conf";
 
-    private const string Files = "hostname; nft list ruleset; cd /etc; cat hostname hosts resolv.conf motd network/interfaces nftables.conf; true";
+    private const string Files =
+        "hostname; nft list ruleset; cd /etc; cat hostname hosts resolv.conf motd network/interfaces nftables.conf; true";
 
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"},{"prefix":"10.8.1.7/24","nextHop":"10.66.0.1","interface":"eth0"}]}""";
@@ -58,7 +59,10 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     {
         Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
         const string Input =
-            """{"asn":65001,"neighbors":[{"address":"10.66.0.9","remoteAs":65002,"description":"a; } # $(touch /tmp/x) `id` 'b' \\ %s"}]}""";
+            """
+            {"asn":65001,"neighbors":[{"address":"10.66.0.9","remoteAs":65002,
+             "description":"a; } # $(touch /tmp/x) `id` 'b' \\ %s"}]}
+            """;
 
         var before = await lab.Shell("b002", Bird);
         var apply = await Run("bgp-neighbors", Input, check: false, lab.Device("b002"));
@@ -107,7 +111,8 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         var check = await Run("static-routes", Routes, check: true, lab.Device("l001"));
         var untouched = await lab.Shell("l001", State);
         var apply = await Run("static-routes", Routes, check: false, lab.Device("l001"));
-        var (file, table) = (await lab.Shell("l001", "/etc/network/if-up.d/netautomation; cat /etc/network/if-up.d/netautomation"), await lab.Shell("l001", "ip route"));
+        var file = await lab.Shell("l001", "/etc/network/if-up.d/netautomation; cat /etc/network/if-up.d/netautomation");
+        var table = await lab.Shell("l001", "ip route");
         var again = await Run("static-routes", Routes, check: false, lab.Device("l001"));
         await lab.Shell("l001", "set -e\n" + Undo(apply));
 
@@ -125,6 +130,37 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         table.ShouldContain("10.9.0.0/16 via 10.66.0.1 dev eth0 proto static");
         again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
         (await lab.Shell("l001", State)).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task Linux_takes_an_address_and_rules_into_its_files_and_into_its_kernel()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string Kernel = "ip -o address show dev eth0 scope global; nft list ruleset; cat /etc/network/interfaces /etc/nftables.conf";
+        var block = fixture.Block("""
+            wanted: |
+              file /etc/network/interfaces
+               iface eth0 inet static
+                   address 198.51.100.7/24
+              file /etc/nftables.conf
+               table inet guard {
+                   chain input {
+                       tcp dport 23 drop
+
+            """, "linux");
+
+        var before = await lab.Shell("l001", Kernel);
+        var apply = await Run(block, "{}", check: false, lab.Device("l001"));
+        var after = await lab.Shell("l001", Kernel);
+        var again = await Run(block, "{}", check: false, lab.Device("l001"));
+        await lab.Shell("l001", Undo(apply));
+
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        after.ShouldContain("inet 198.51.100.7/24");
+        after.ShouldContain("tcp dport 23 drop\n\t}\n}\n");
+        again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
+        (await lab.Shell("l001", Kernel)).ShouldBe(before);
     }
 
     [Fact]
@@ -147,11 +183,25 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     {
         Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
         const string Hostile = "a 'b' \"c\" $(touch /tmp/x) `touch /tmp/y`; touch /tmp/z & \\ %s END";
-        var words = fixture.Block(
-            "wanted: |\n  file /etc/motd\n   {{ input.text }}\n  file /etc/hostname\n   l900\nunwanted: |\n  file /etc/hostname\n   l002\n",
-            "linux");
-        var rule = fixture.Block(
-            "wanted: |\n  file /etc/motd\n   half of it\n  file /etc/nftables.conf\n   table inet x { chain y { bogus } }\n", "linux");
+        var words = fixture.Block("""
+            wanted: |
+              file /etc/motd
+               {{ input.text }}
+              file /etc/hostname
+               l900
+            unwanted: |
+              file /etc/hostname
+               l002
+
+            """, "linux");
+        var rule = fixture.Block("""
+            wanted: |
+              file /etc/motd
+               half of it
+              file /etc/nftables.conf
+               table inet x { chain y { bogus } }
+
+            """, "linux");
         var input = System.Text.Json.JsonSerializer.Serialize(new { text = Hostile });
 
         var before = await lab.Shell("l002", Files);
@@ -172,11 +222,25 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     public async Task Open_vswitch_takes_a_change_as_one_transaction_with_hostile_words_or_not_at_all()
     {
         Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
-        const string Database = "ovsdb-client dump Open_vSwitch Bridge name other_config ports; ovsdb-client dump Open_vSwitch Port name tag external_ids";
+        const string Database =
+            "for each in 'Bridge name other_config ports' 'Port name tag external_ids'; do ovsdb-client dump Open_vSwitch $each; done";
         const string Hostile = "a 'b' \"c\" $(touch /tmp/x) `touch /tmp/y`; touch /tmp/z & \\ %s -- del-br br0";
-        var block = fixture.Block(
-            "wanted: |\n  bridge br0\n   other_config:rstp-priority 4096\n   port p1\n    external_ids:text {{ input.text }}\n    tag {{ input.tag }}\n"
-            + "   port p9\n    tag 9\n    interface p9\n     type internal\nunwanted: |\n  bridge br0\n   port p3\n", "openvswitch");
+        var block = fixture.Block("""
+            wanted: |
+              bridge br0
+               other_config:rstp-priority 4096
+               port p1
+                external_ids:text {{ input.text }}
+                tag {{ input.tag }}
+               port p9
+                tag 9
+                interface p9
+                 type internal
+            unwanted: |
+              bridge br0
+               port p3
+
+            """, "openvswitch");
         string Input(int tag) => System.Text.Json.JsonSerializer.Serialize(new { text = Hostile, tag });
 
         var before = await lab.Shell("o001", Database);
@@ -271,8 +335,9 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     public async Task Device_of_another_platform_than_its_record_says_is_left_alone(string machine, string platform)
     {
         Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
-        var block = platform == "openvswitch" ? fixture.Block("wanted: \"bridge br9\\n datapath_type netdev\"\n", platform) : "static-routes";
-        Task<string> State() => machine == "r001" ? lab.RunningConfig(machine) : lab.Shell(machine, Files + "; ls -lR /etc /tmp /root; ip route");
+        var block = platform == "openvswitch" ? fixture.Block("wanted: \"open_vswitch\\n other_config:x 1\"\n", platform) : "static-routes";
+        Task<string> State() =>
+            machine == "r001" ? lab.RunningConfig(machine) : lab.Shell(machine, Files + "; ls -lR /etc /tmp /root; ip route");
 
         var before = await State();
         var result = await Run(block, Routes, check: false, lab.Device(machine) with { Platform = platform });

@@ -130,8 +130,8 @@ public class RouterLab : IAsyncLifetime
     }
 
     internal SandboxDevice Device(string router, string? password = null, string? hostKey = null) => new(
-        router, _routers[router].GetProperty("platform").GetString()!, 22, Username, password ?? Password, null, null, hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(),
-        null);
+        router, _routers[router].GetProperty("platform").GetString()!, 22, Username, password ?? Password, null, null,
+        hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(), null);
 
     /// <summary>Connects on a thread that has entered the VPC's network namespace; the socket stays in it.</summary>
     internal Task<Stream?> Dial(string router, CancellationToken cancel)
