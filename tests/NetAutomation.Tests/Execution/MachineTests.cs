@@ -1,3 +1,6 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Catalog.Schema;
 using NetAutomation.Content;
@@ -22,8 +25,8 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     private const string Routes =
         """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"},{"prefix":"10.8.1.7/24","nextHop":"10.66.0.1","interface":"eth0"}]}""";
 
-    private static readonly System.Text.Json.JsonSerializerOptions Plain =
-        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions _plain =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static bool Possible => RouterLab.Possible && File.Exists("/usr/sbin/bird") && File.Exists("/usr/sbin/ovs-vswitchd")
         && File.Exists("/usr/sbin/nft");
@@ -202,7 +205,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
                table inet x { chain y { bogus } }
 
             """, "linux");
-        var input = System.Text.Json.JsonSerializer.Serialize(new { text = Hostile });
+        var input = JsonSerializer.Serialize(new { text = Hostile });
 
         var before = await lab.Shell("l002", Files);
         var apply = await Run(words, input, check: false, lab.Device("l002"));
@@ -241,7 +244,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
                port p3
 
             """, "openvswitch");
-        string Input(int tag) => System.Text.Json.JsonSerializer.Serialize(new { text = Hostile, tag });
+        static string Input(int tag) => JsonSerializer.Serialize(new { text = Hostile, tag });
 
         var before = await lab.Shell("o001", Database);
         var refused = await Run(block, Input(5000), check: false, lab.Device("o001"));
@@ -260,7 +263,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         untouched.ShouldBe(before);
         apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
         apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
-        shown.ShouldBe($"{System.Text.Json.JsonSerializer.Serialize(Hostile, Plain)}\n20\np1\np2\np9\n");
+        shown.ShouldBe($"{JsonSerializer.Serialize(Hostile, _plain)}\n20\np1\np2\np9\n");
         again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
         Rows(await lab.Shell("o001", Database)).ShouldBe(Rows(before));
     }
@@ -348,11 +351,12 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     }
 
     /// <summary>A dump of tables without the keys of its rows.</summary>
-    private static string Rows(string dump) => System.Text.RegularExpressions.Regex.Replace(dump, "[0-9a-f-]{36}", "");
+    private static string Rows(string dump) => Regex.Replace(
+        dump, "[0-9a-f-]{36}", "", RegexOptions.NonBacktracking);
 
     /// <summary>A listing without its times.</summary>
-    private static string Times(string listing) =>
-        System.Text.RegularExpressions.Regex.Replace(listing, @"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "");
+    private static string Times(string listing) => Regex.Replace(
+        listing, @"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "", RegexOptions.NonBacktracking);
 
     private static string Undo(SandboxDeviceResult result) =>
         string.Join('\n', result.Result!.Value.GetProperty("undo").EnumerateArray().Select(line => line.GetString())) + "\n";
