@@ -110,22 +110,22 @@ class Document:
         """The text with these lines and without those, each as (path, text). removed: line -> the added line that takes its place, or None;
         kept: headers of sections that stay when nothing is left in them."""
         gone = [node for node in self.nodes if (node.path, node.text) in removed]
-        swaps, edits = {removed[node.path, node.text]: node for node in reversed(gone) if removed[node.path, node.text]}, []
-        gone, left = set(map(id, gone)), {id(node): list(node.children) for node in self.nodes}
-        parents = {id(child): node for node in self.nodes for child in node.children}
-        growing = {id(self._place(path)[0]) for path, _ in added}
+        swaps = {removed[node.path, node.text]: node for node in reversed(gone) if removed[node.path, node.text]}
+        new_texts = {id(node): text for (_, text), node in swaps.items()}
+        sections = {(*node.path, node.text): node for node in reversed(self.nodes)}
+        places = {path: self._place(sections, path) for path, _ in added}
+        gone, growing = set(map(id, gone)), {id(node) for node, _ in places.values()}
         for node in reversed(self.nodes):
-            empties = node.children and all(id(child) in gone for child in left[id(node)])
+            empties = node.children and all(id(child) in gone for child in node.children)
             if empties and id(node) not in growing and not any(pattern.fullmatch(node.text) for pattern in kept):
                 gone.add(id(node))
+        parents, edits, news = {id(child): id(node) for node in self.nodes for child in node.children}, [], {}
         for node in self.nodes:
-            if id(node) in gone and id(parents.get(id(node))) not in gone:
-                new = next((line for line, old in swaps.items() if old is node), None)
-                edits.append((*self._whole(node), "") if new is None else self._swap(node, new[1]))
-        news = {}
+            if id(node) in gone and parents.get(id(node)) not in gone:
+                edits.append(self._swap(node, new_texts[id(node)]) if id(node) in new_texts else (*self._whole(node), ""))
         for path, text in added:
             if (path, text) not in swaps:
-                node, rest = self._place(path)
+                node, rest = places[path]
                 place = news.setdefault(id(node), (node, {}))[1]
                 for header in (*rest, text):
                     place = place.setdefault(header, {})
@@ -137,12 +137,12 @@ class Document:
             text = text[:begin] + new + text[end:]
         return text
 
-    def _place(self, path):
+    @staticmethod
+    def _place(sections, path):
         """(the deepest section of this path that is there, the headers that are missing)."""
         for depth in range(len(path), 0, -1):
-            for node in self.nodes:
-                if (*node.path, node.text) == path[:depth]:
-                    return node, path[depth:]
+            if path[:depth] in sections:
+                return sections[path[:depth]], path[depth:]
         return None, path
 
     def _whole(self, node):

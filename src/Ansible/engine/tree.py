@@ -171,8 +171,13 @@ class Tree:
         """The lines that are left without these, and without the headers of sections of which nothing is left."""
         left = [line for line in self.lines if line not in removed and not any(
             Line(line.path[:depth], header) in removed for depth, header in enumerate(line.path))]
-        were, are = ({line.path[:depth] for line in lines for depth in range(1, len(line.path) + 1)} for lines in (self.lines, left))
-        return [line for line in left if (*line.path, line.text) not in were - are]
+        were = {line.path[:depth] for line in self.lines for depth in range(1, len(line.path) + 1)}
+        while True:
+            are = {line.path[:depth] for line in left for depth in range(1, len(line.path) + 1)}
+            stay = [line for line in left if (*line.path, line.text) not in were - are]
+            if len(stay) == len(left):
+                return left
+            left = stay
 
     def holds_unseen(self, line, part):
         """The line is a default, which the device shows only where it is otherwise."""
