@@ -5,7 +5,7 @@
 
 One line for each case and platform; the last line is "N passed, M failed". A case, src/Blocks/BLOCK/cases/NAME.json, holds an input and
 for each platform the configuration before, the lines to send, those that undo them, and the configuration after, for which no line is
-left to send; or the reason why the device is refused.
+left to send; or the reason why the device is refused. Where a device takes its whole text, the configuration after is exactly that.
 """
 import argparse
 import json
@@ -28,6 +28,8 @@ def faults(part, case, platform, given):
     for expected, name in (("plan", "lines"), ("undo", "undo")):
         if planned[name] != case[expected]:
             return f"the {expected} is {planned[name]}"
+    if planned.get("after", case["after"]) != case["after"]:
+        return f"the text after is {planned['after']!r}"
     left = plan.plan(case["after"], part, given, str(platform))["lines"]
     return f"left to do afterwards: {left}" if left else None
 

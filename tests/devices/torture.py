@@ -89,6 +89,8 @@ class Device:
             word = line.strip()
             if word == b"show running-config":
                 yield from self._show(say)
+            elif word == b"show version":
+                say(b"FRRouting 8.4.4." + self.tails)
             elif word and word != b"terminal length 0":
                 say(b"% Unknown command: " + word + self.tails)
             self._stand(say)

@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types lines into a device's configuration, one after the other, and stops at the first that it refuses.
+"""Configures a device: types lines into it, one after the other, or runs the commands that write its text. Stops at what it refuses.
 
-arguments: lines; diff, what they change, for the event.
+arguments: change, the plan; before, the configuration that it was made for.
 returns: said, what the device answered to lines that it took."""
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
 from ansible.plugins.action import ActionBase
 
+import platforms
+import shell
 import text
 import tree
 
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
-        result = {**super().run(tmp, task_vars), "changed": True, "diff": {"prepared": self._task.args["diff"]}}
+        change = self._task.args["change"]
+        result = {**super().run(tmp, task_vars), "changed": True, "diff": {"prepared": change["diff"]}}
         if self._task.check_mode:
             return result
         device, platform = Connection(self._connection.socket_path), task_vars["platform"]
-        grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
+        writer, said = platforms.writer(platform["directory"]), []
         try:
-            for line in (commands["configure"], *self._task.args["lines"], commands["end"]):
-                line = text.raw(line).strip()
-                if grammar.renames(line):
-                    device.renames()
-                if words := device.send_command(line).strip():
-                    said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
-        except DeviceError as fault:
+            if writer:
+                for name, command, given in writer[0](self._task.args["before"], change["after"], change["signed"]):
+                    device.send_command(command, given, name)
+            else:
+                said = _type(device, platform, change["lines"])
+        except (DeviceError, shell.Refused) as fault:
             return {**result, "failed": True, "msg": str(fault)}
         return {**result, "said": said}
+
+
+def _type(device, platform, lines):
+    grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
+    for line in (commands["configure"], *lines, commands["end"]):
+        line = text.raw(line).strip()
+        if grammar.renames(line):
+            device.renames()
+        if words := device.send_command(line).strip():
+            said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
+    return said

@@ -7,7 +7,9 @@ import re
 import jinja2
 import jinja2.sandbox
 
+import document
 import platforms
+import shell
 import tree
 from tree import Line
 
@@ -45,16 +47,28 @@ class Refused(Exception):
 def plan(running, part, block_input, directory, parts=None):
     """part: the block's file for this platform; directory: the platform's; parts: the names of the device's programs that run, where it can
     tell. Answers, as a dict:
-    lines, what to type; refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without
-    those that only move between sections; diff; undo, what to type to have the configuration before again. A device that is as it should
-    be has no lines."""
+    lines, what to type, or what changes of the text, where the device takes its whole text: that is then after, and signed its lines;
+    refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without those that only move
+    between sections; diff; undo, what to type to have the configuration before again. A device that is as it should be has no lines."""
     try:
         _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)
         change.check()
-    except Refused as reason:
+        return _planned(change, running, platforms.writer(directory))
+    except (Refused, document.Unreadable, shell.Refused) as reason:
         return refused(str(reason))
+
+
+def _planned(change, running, writer):
     grammar, typed = change.grammar, change.typed()
+    if writer:
+        after = change.edited(running)
+        configured = [*(grammar.indented(*line) for line in change.added), *(
+            "- " + grammar.indented(*line) for line in change.removed)]
+        undo = writer[1](running, after, change.signed()) if after != running else []
+        return {"lines": change.diff(masked=False).splitlines(), "configured": list(map(grammar.masked, configured)),
+                "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
+                "signed": change.signed()}
     return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
             "diff": change.diff(), "undo": list(map(grammar.masked, grammar.commands(change.undo()))), "refused": None}
 
@@ -76,13 +90,27 @@ def unverified(before, after, part, block_input, directory):
         if left.added or left.removed:
             return f"the device does not show what was configured:\n{left.diff()}"
         made = _change(before, part, block_input, directory)
-    except Refused as reason:
+    except (Refused, document.Unreadable) as reason:
         return str(reason)
     stand = set(made.grammar.lines(after)[0])
     # A device need not show a section that the change has emptied.
     kept = made.before.without(made.removed)
-    gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand]
+    gone = [made.grammar.masked(made.grammar.indented(*line)) for line in kept if line not in stand and not made.grammar.follows(line)]
     return "lines that were not to change are gone:\n" + "\n".join(gone) if gone else None
+
+
+def taken_back(change, before, now, directory):
+    """How to take back what of a change a device has: (the text that it shall have, what changes, as signed). Where the device has all of
+    the change and no other, that is the text before; what others have changed meanwhile stays."""
+    grammar = tree.grammar(directory)
+    present, signed = {line for line in grammar.lines(now)[0] if not grammar.follows(line)}, []
+    for sign, path, text in change["signed"]:
+        if (sign == "+") == ((tuple(path), text) in present):
+            signed.append(["-" if sign == "+" else "+", path, text])
+    if present == {line for line in grammar.lines(change["after"])[0] if not grammar.follows(line)}:
+        return before, signed
+    lines = {sign: [Line(tuple(path), text) for each, path, text in signed if each == sign] for sign in "+-"}
+    return (grammar.edited(now, lines["+"], dict.fromkeys(lines["-"])) if signed else now), signed
 
 
 def intent(part, block_input, directory):
@@ -136,6 +164,8 @@ class Change:
                 self.added.append(line)
             return
         slot = part.slot(line)
+        if part.groups.get("setting") in part.kind.initial and slot in self.before.slots:
+            return
         for place in filter(None, (part.object if part.kind.whole else slot, part.once)):
             if self._places.setdefault(place, line) != line:
                 raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
@@ -164,12 +194,19 @@ class Change:
         part = self.grammar.owned(line)
         if part is None:
             if line in self.before.present:
-                self.removed[line] = self.grammar.negated(line.text)
+                self._drop(line, self.grammar.negated(line.text))
             return
         self._readable(part)
         for other in self.before.objects.get(part.object, []):
             remove = part.kind.remove
-            self.removed[other] = remove.format(**part.groups) if remove else self.grammar.negated(other.text)
+            self._drop(other, remove.format(**part.groups) if remove else self.grammar.negated(other.text))
+
+    def _drop(self, line, command):
+        """The line goes, and a section goes with all that is in it."""
+        self.removed[line] = command
+        below = (*line.path, line.text)
+        if below in self.before.sections:
+            self.removed.update({other: None for other in self.before.lines if other.path[:len(below)] == below})
 
     def check(self):
         """Refuses what the device cannot have: another value of an attribute that it keeps once for several lines."""
@@ -196,16 +233,30 @@ class Change:
                 (first if line in self._first else after)[place] = None
         return [*first, *self.added, *after]
 
-    def diff(self):
+    def signed(self):
+        """What changes, as [sign, path, text]: "-" for a line that goes, "+" for one that comes."""
+        return [[sign, list(line.path), line.text] for sign, lines in (("-", self.removed), ("+", self.added)) for line in lines]
+
+    def edited(self, text):
+        """The text of the device with the change in it. A line takes the place of that which it replaces."""
+        slots = {(part.slot(line), line.path): line for line in self.added if (part := self.grammar.owned(line))}
+        places = {line: slots.get((part.slot(line), line.path)) if (part := self.before.parts.get(line)) and command is None else None
+                  for line, command in self.removed.items()}
+        return self.grammar.edited(text, self.added, places)
+
+    def diff(self, masked=True):
         """What changes, each line behind its sections: "-" for a line that goes, "+" for one that comes, " " for a section that stays."""
+        gone = {(*line.path, line.text) for line in self.removed}
+        headers = {line.path for line in self.removed} & gone
         sections = {}
         for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
-            sections.setdefault(line.path, []).append(sign + self._shown(line))
+            if (*line.path, line.text) not in headers:
+                sections.setdefault(line.path, []).append(sign + (self._shown(line) if masked else self.grammar.indented(*line)))
         text, place = [], ()
         for path in sorted(sections, key=self.before.order(sections)):
             for depth in range(len(path)):
                 if path[:depth + 1] != place[:depth + 1]:
-                    sign = " " if path[:depth + 1] in self.before.sections else "+"
+                    sign = "-" if path[:depth + 1] in gone else " " if path[:depth + 1] in self.before.sections else "+"
                     text.append(sign + self.grammar.indented(path[:depth], path[depth]))
             place = path
             text += sections[path]
@@ -268,8 +319,9 @@ class Change:
 
 def _refuse(part, shown, block_input, directory):
     for rule in part.get("refuse", []):
-        expression = re.compile(_render(rule["line"], directory, {"input": block_input}).strip())
-        if any(not line.path and expression.fullmatch(line.text) for line in shown):
+        text = _render(rule["line"], directory, {"input": block_input}).strip()
+        expression, deep = re.compile(text), "\\n" in text
+        if any((deep or not line.path) and expression.fullmatch("\n".join((*line.path, line.text))) for line in shown):
             raise Refused(rule["because"])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the published folder of a platform: its data in platform.yaml, its code in lines.py."""
+"""Reads the published folder of a platform: its data in platform.yaml, its code in Python files beside it."""
 import functools
 import importlib.util
 import os
@@ -60,6 +60,26 @@ def state(directory):
     return _code(directory, "state")
 
 
+def pinned(directory):
+    """The function that makes the text of a device from what it shows. Most devices show the text itself."""
+    return _code(directory, "text").get("pinned", lambda shown: shown)
+
+
+def writer(directory):
+    """(apply, undo) of the platform's text.py, where its devices take no lines but their whole text; else None."""
+    code = _code(directory, "text")
+    return (code["apply"], code["undo"]) if "apply" in code else None
+
+
+def mismatch(platform, answer):
+    """Why a device that answers so to `version` is not of this platform; None where it is, or where nobody can tell."""
+    if re.search(platform.get("recognised", ""), answer, re.M):
+        return None
+    words = "".join(character if character.isprintable() else " " for character in " ".join(answer.split()))[:120]
+    return (f'The device is not what its record says ({platform["title"]}): to "{platform["commands"]["version"]}" it answers "{words}". '
+            "Nothing was sent that could change it.")
+
+
 def first_question(pattern, answer):
     """Variables for what a device asks before its first prompt. Lists, since an empty text would not count as an answer."""
     return {"ansible_terminal_initial_prompt": [pattern], "ansible_terminal_initial_answer": [answer or ""]} if pattern else {}
@@ -77,8 +97,18 @@ def _network_cli(platform):
         **{name: value for name, value in options.items() if value}}
 
 
+def _ssh(platform):
+    seconds = (platform.get("terminal") or {}).get("commandSeconds")
+    return {"ansible_connection": "commands", **({"ansible_command_timeout": seconds} if seconds else {})}
+
+
 # The kinds of connection that this engine can make.
-CONNECTIONS = {"network_cli": _network_cli}
+CONNECTIONS = {"network_cli": _network_cli, "ssh": _ssh}
+
+
+def privileged(platform):
+    """Variables of a login that enters the privileged mode. A session of commands does that by itself."""
+    return {"ansible_become": True, "ansible_become_method": "ansible.netcommon.enable"} if "networkOs" in platform else {}
 
 
 def modules(directory):
@@ -86,6 +116,6 @@ def modules(directory):
     platform = read(directory)
     if platform["connection"] not in CONNECTIONS:
         return []  # a run on its devices reports the unknown connection
-    collection, _, name = platform["networkOs"].rpartition(".")
-    plugins = [f"ansible_collections.{collection}.plugins.{kind}.{name}" for kind in ("terminal", "cliconf")]
+    collection, _, name = platform.get("networkOs", "").rpartition(".")
+    plugins = [f"ansible_collections.{collection}.plugins.{kind}.{name}" for kind in ("terminal", "cliconf") if collection]
     return [*plugins, *platform.get("preload", [])]

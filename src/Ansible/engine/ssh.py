@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSH sessions with devices as they are: the host key is checked, then comes the login, then the shell.
+"""SSH sessions with devices as they are: the host key is checked, then comes the login, then a shell or single commands.
 
 paramiko is tried first: old devices need algorithms that only it has. Where the two find none in common, asyncssh takes its place, by the
 same rules. A device, as the job describes it, is a dict.
@@ -29,6 +29,8 @@ KEY_TYPES = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "e
              ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"))
 # Wide, as some devices wrap the echo of a command at the width of the terminal; high, as some show a page at a time.
 TERMINAL, WIDTH, HEIGHT = "vt100", 511, 1000
+# Bytes of an answer.
+LARGEST = 32 << 20
 EXPIRED = "The device wants a new password for this login. Change it on the device, then in the credential."
 
 # What a device says, in the login or as the first words of its shell.
@@ -104,15 +106,46 @@ def connect(device, until, *purpose):
     raise Fault("ssh_incompatible", _offer(offered))
 
 
-def log_in(device, until):
-    """A session that is logged in, and its shell."""
+def log_in(device, until, shell=True):
+    """A session that is logged in, and its shell where one is asked for."""
     session = connect(device, until)
     try:
         session.authenticate(device, until)
-        return session, session.shell(until)
+        return session, session.shell(until) if shell else None
     except Exception:
         session.close()
         raise
+
+
+class Command:
+    """What becomes of a command that the device runs without a terminal. status: its exit code, None while there is none."""
+
+    def __init__(self):
+        self.status, self.output, self.errors = None, bytearray(), bytearray()
+
+    def heard(self, data, errors):
+        """Takes what the command says. So much is no answer any more."""
+        (self.errors if errors else self.output).extend(data)
+        if len(self.output) + len(self.errors) > LARGEST:
+            raise Fault("task_failed", f"The device's answer is larger than {LARGEST >> 20} MiB.")
+
+    def ended(self, alive):
+        """The command, once it has ended by itself."""
+        if self.status is None:
+            raise Fault("task_failed", "The device ended the command by force.") if alive else closed()
+        return self
+
+
+def closed():
+    return Fault("connection_closed", "The device closed the connection.")
+
+
+def no_commands():
+    return Fault("no_commands", "It runs no commands without a terminal.")
+
+
+def silent():
+    return Fault("idle_timeout", "The device stopped answering.")
 
 
 def _open(device, types, until, purpose):
@@ -341,8 +374,47 @@ class _Paramiko:
         except (paramiko.SSHException, EOFError, OSError):
             raise _ended(self._transport.farewell) from None
 
+    def run(self, line, data, seconds):
+        """A Command that has ended. seconds: how long the device may be silent."""
+        try:
+            channel, heard, command = self._transport.open_session(timeout=seconds), threading.Event(), Command()
+            channel.settimeout(seconds)
+            channel.exec_command(line)
+        except paramiko.ChannelException as fault:
+            raise _no_shell(fault.code, fault.text) from None
+        except (paramiko.SSHException, EOFError, OSError) as fault:
+            raise closed() if not self._transport.is_active() else silent() if isinstance(fault, OSError) else no_commands() from None
+        for pipe in (channel.in_buffer, channel.in_stderr_buffer):
+            pipe.set_event(heard)
+        threading.Thread(target=_feed, args=(channel, data), daemon=True).start()
+        try:
+            while True:
+                if channel.recv_ready():
+                    command.heard(channel.recv(65536), False)
+                elif channel.recv_stderr_ready():
+                    command.heard(channel.recv_stderr(65536), True)
+                elif channel.eof_received or channel.closed:
+                    break
+                elif not heard.wait(seconds):
+                    raise silent()
+            if not channel.status_event.wait(seconds):
+                raise silent()
+            command.status = None if channel.exit_status < 0 else channel.exit_status
+            return command.ended(self._transport.is_active())
+        finally:
+            channel.close()
+
     def close(self):
         self._transport.close()
+
+
+def _feed(channel, data):
+    """Standard input, while the answer is read already."""
+    try:
+        channel.sendall(data)
+        channel.shutdown_write()
+    except OSError:
+        pass  # whoever reads the answer sees why
 
 
 def _no_shell(code, words):
@@ -482,6 +554,50 @@ class _Asyncssh:
             raise _no_shell(fault.code, fault.reason) from None
         except (asyncssh.Error, OSError) as fault:
             raise _ended(str(fault)) from None
+
+    def run(self, line, data, seconds):
+        asyncssh, command, done, moved = self._asyncssh, Command(), Future(), [time.monotonic()]
+
+        class Session(asyncssh.SSHClientSession):
+            def data_received(_, text, datatype):
+                moved[0] = time.monotonic()
+                try:
+                    command.heard(text, datatype == asyncssh.EXTENDED_DATA_STDERR)
+                except Fault as fault:
+                    if not done.done():
+                        done.set_exception(fault)
+
+            def exit_status_received(_, status):
+                command.status = status
+
+            def connection_lost(_, fault):
+                if not done.done():
+                    done.set_result(fault)
+
+        async def start():
+            channel, _ = await self._connection.create_session(Session, command=line, encoding=None)
+            channel.write(data)
+            channel.write_eof()
+            return channel
+
+        starting = self._asyncio.run_coroutine_threadsafe(start(), self._loop)
+        try:
+            channel = starting.result(seconds)
+        except Late:
+            raise silent() from None
+        except asyncssh.ChannelOpenError as fault:
+            refused = fault.code == asyncssh.constants.OPEN_REQUEST_SESSION_FAILED
+            raise no_commands() if refused else _no_shell(fault.code, fault.reason) from None
+        except (asyncssh.Error, OSError):
+            raise closed() from None
+        while True:
+            try:
+                lost = done.result(max(0.01, moved[0] + seconds - time.monotonic()))
+                return command.ended(lost is None)
+            except Late:
+                if moved[0] + seconds <= time.monotonic():
+                    self._loop.call_soon_threadsafe(channel.close)
+                    raise silent() from None
 
     def close(self):
         async def end():

@@ -4,9 +4,12 @@ import collections
 import functools
 import re
 
+import document
 import platforms
 
 Line = collections.namedtuple("Line", "path text")  # path: the headers of the sections it is in, from the outside
+
+_PROGRAM = "#!"  # the first line of a script: which program runs it
 
 
 class Grammar:
@@ -16,28 +19,32 @@ class Grammar:
         data = platform["grammar"]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
-        self.leave = data.get("leave", "exit")
+        self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
         self._renames = re.compile(data["renames"]) if "renames" in data else None
         self._ends = re.compile(data["ends"]) if "ends" in data else None
+        self._derived = [re.compile(pattern) for pattern in data.get("derived", [])]
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
         self.kinds = [Kind(each) for each in data.get("objects", [])]
 
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
-        found, lost, above = [], [], []
-        for line in text.split("\n"):  # splitlines() ends a line at characters that a device may have in one
-            bare = line.strip(" \t\r")
-            if not bare or bare.startswith(self.comment) or self._ends and self._ends.fullmatch(bare):
-                continue
-            depth = len(line) - len(line.lstrip(" \t"))
-            while above and above[-1][0] >= depth:
-                above.pop()
-            if depth and not above:
-                lost.append(bare)
-                continue
-            found.append(Line(tuple(header for _, header in above), bare))
-            above.append((depth, bare))
-        return found, lost
+        found = document.Document(self, text)
+        return [Line(node.path, node.text) for node in found.nodes], found.lost
+
+    def skips(self, bare):
+        """The line is none of the configuration: a comment, or what only closes a section."""
+        return bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+
+    def follows(self, line):
+        """The line only shows what follows from others, and changes with them."""
+        return any(pattern.fullmatch((*line.path, line.text)[0]) for pattern in self._derived)
+
+    def closes(self, bare):
+        return bool(self._ends and self._ends.fullmatch(bare))
+
+    def edited(self, text, added, removed):
+        """The text with these lines and without those; removed as Document.edited takes it."""
+        return document.Document(self, text).edited(added, removed, self._sections)
 
     def leaves(self, text):
         """The lines that a template asks for, each once. A line with others below it only names their section."""
@@ -87,9 +94,10 @@ class Grammar:
                 return Part(kind, kind.home(line.path), groups)
         return None
 
-    def unreadable(self, text):
-        """A line about a kind of object that is not written in any way known of it."""
-        return any(kind.begins.match(text) for kind in self.kinds)
+    def unreadable(self, text, path=None):
+        """A line about a kind of object that is not written in any way known of it. Where braces tell sections, words mean what their
+        section says."""
+        return any(kind.begins.match(text) and not (self.braces and path is not None and kind.home(path) is None) for kind in self.kinds)
 
 
 class Kind:
@@ -103,6 +111,7 @@ class Kind:
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
+        self.initial = data.get("initial", [])
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -149,7 +158,7 @@ class Tree:
         self.parts, self.objects, self.slots, self.onces, self.unread = {}, {}, {}, {}, []
         for line in lines:
             part = grammar.owned(line)
-            if part is None and grammar.unreadable(line.text):
+            if part is None and grammar.unreadable(line.text, line.path):
                 self.unread.append(line)
             elif part:
                 self.parts[line] = part
@@ -169,9 +178,15 @@ class Tree:
 
     def without(self, removed):
         """The lines that are left without these, and without the headers of sections of which nothing is left."""
-        left = [line for line in self.lines if line not in removed]
-        were, are = ({line.path[:depth] for line in lines for depth in range(1, len(line.path) + 1)} for lines in (self.lines, left))
-        return [line for line in left if (*line.path, line.text) not in were - are]
+        left = [line for line in self.lines if line not in removed and not any(
+            Line(line.path[:depth], header) in removed for depth, header in enumerate(line.path))]
+        were = {line.path[:depth] for line in self.lines for depth in range(1, len(line.path) + 1)}
+        while True:
+            are = {line.path[:depth] for line in left for depth in range(1, len(line.path) + 1)}
+            stay = [line for line in left if (*line.path, line.text) not in were - are]
+            if len(stay) == len(left):
+                return left
+            left = stay
 
     def holds_unseen(self, line, part):
         """The line is a default, which the device shows only where it is otherwise."""

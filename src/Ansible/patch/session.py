@@ -753,6 +753,15 @@ def guard(module):
                     raise
                 if fault.code != "task_failed" or not terminal.keys:
                     raise module.AnsibleConnectionFailure(str(fault)) from None
+        if "recognised" in self._platform:
+            try:
+                answer = self.send(self._platform["commands"]["version"].encode())
+            except module.AnsibleConnectionFailure as fault:
+                if session(self).fault.code != "task_failed":
+                    raise
+                answer = str(fault).partition("] ")[2]
+            if text := platforms.mismatch(self._platform, answer):
+                raise module.AnsibleConnectionFailure(str(Trouble("platform_mismatch", text)))
 
     paramiko.SSHClient.invoke_shell = invoke_shell
     connection.receive, connection._on_open_shell = receive, on_open_shell

@@ -151,9 +151,9 @@ def unsafe(text):
     return {"__ansible_unsafe": text}
 
 
-def variables(device, terminal):
+def variables(device, platform):
     """Ansible's variables of one device, besides those of its platform. What the login needs stands in a file of its own."""
-    options = device["options"]
+    options, terminal = device["options"], platform.get("terminal") or {}
     login = {**device, "prompt": options.get("prompt"),
              "connectSeconds": options.get("connectSeconds") or terminal.get("loginSeconds") or LOGIN}
     private(f"{HOME}/login/{device['address']}", json.dumps(login))
@@ -163,7 +163,7 @@ def variables(device, terminal):
     if options.get("firstQuestion"):
         values |= platforms.first_question(unsafe(options["firstQuestion"]), unsafe(options.get("firstAnswer") or ""))
     if device.get("enable"):
-        values |= {"ansible_become": True, "ansible_become_method": "ansible.netcommon.enable"}
+        values |= platforms.privileged(platform)
     return values
 
 
@@ -197,7 +197,7 @@ def inventory(block, devices):
             if directory not in known:
                 known[directory] = (f"platform_{len(known)}", *plays(block, directory))
             group, play, shared = known[directory]
-            hosts[name] = variables(device, platforms.read(directory).get("terminal") or {})
+            hosts[name] = variables(device, platforms.read(directory))
         except Unknown as fault:
             put("excluded", device=name, code="unknown_platform", text=str(fault))
         except Exception as fault:

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-# Modules that network_cli runs need, besides those that the platforms name. A module that is missing here is imported during the run.
+# Modules that runs need, besides those that the platforms name. A module that is missing here is imported during the run.
 AHEAD = (
     "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free",
     "ansible.plugins.action.normal", "ansible.plugins.action.set_fact", "ansible.plugins.action.assert", "ansible.plugins.action.fail",
@@ -27,7 +27,7 @@ AHEAD = (
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_command",
 )
 # The engine's own actions.
-ACTIONS = ("configure", "observe", "read_configuration", "save", "verify")
+ACTIONS = ("configure", "observe", "read_configuration", "restore", "save", "verify")
 # Tasks that touch no device.
 LOCAL = {
     "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",
@@ -54,6 +54,7 @@ def load(patch, modules):
     from ansible.plugins import loader
     loader.connection_loader.get("ansible.netcommon.network_cli", class_only=True)
     loader.connection_loader.get("ssh", class_only=True)
+    loader.connection_loader.get("commands", class_only=True)
     loader.strategy_loader.get("free", class_only=True)
     for name in ACTIONS:
         loader.action_loader.get(name, class_only=True)

@@ -10,10 +10,10 @@ using NetAutomation.Tests.Support;
 
 namespace NetAutomation.Tests.Execution;
 
-/// <summary>Real FRR routers from deploy/local/lab, dialled from inside their own VPC namespace.</summary>
+/// <summary>Real devices from deploy/local/lab, dialled from inside their own VPC namespace.</summary>
 public class RouterLab : IAsyncLifetime
 {
-    private readonly int _count;
+    private readonly string[] _devices;
     private readonly string _vpc = "t" + Guid.NewGuid().ToString("N")[..8];
     private readonly string _state = Directory.CreateTempSubdirectory("na-lab").FullName;
     private readonly Dictionary<string, JsonElement> _routers = new(StringComparer.Ordinal);
@@ -23,7 +23,7 @@ public class RouterLab : IAsyncLifetime
     {
     }
 
-    protected RouterLab(int count) => _count = count;
+    protected RouterLab(int count, params string[] others) => _devices = ["--routers", $"{count}", .. others];
 
     public static bool Possible => Environment.IsPrivilegedProcess && File.Exists("/usr/lib/frr/bgpd") && File.Exists("/usr/sbin/sshd")
         && File.Exists("/usr/bin/bwrap") && File.Exists("/usr/bin/ansible-playbook");
@@ -44,7 +44,7 @@ public class RouterLab : IAsyncLifetime
         for (var attempt = 0; attempt < 5 && up.Code != 0; attempt++)
         {
             await Lab("down");
-            up = await Lab("up", "--routers", $"{_count}", "--index", $"{100 + ((Environment.ProcessId + attempt) % 150)}");
+            up = await Lab("up", [.. _devices, "--index", $"{100 + ((Environment.ProcessId + attempt) % 150)}"]);
         }
 
         up.Code.ShouldBe(0, up.Output);
@@ -120,9 +120,18 @@ public class RouterLab : IAsyncLifetime
         return new(texts, StringComparer.Ordinal);
     }
 
+    /// <summary>What shell commands print on a machine of the lab, as its root.</summary>
+    public async Task<string> Shell(string machine, string commands)
+    {
+        var (code, output) = await Run(
+            Path.Combine(SandboxFixture.RepositoryRoot, "deploy/local/lab"), ["shell", "--vpc", _vpc, machine], commands);
+        code.ShouldBe(0, output);
+        return output;
+    }
+
     internal SandboxDevice Device(string router, string? password = null, string? hostKey = null) => new(
-        router, "frr", 22, Username, password ?? Password, null, null, hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(),
-        null);
+        router, _routers[router].GetProperty("platform").GetString()!, 22, Username, password ?? Password, null, null,
+        hostKey ?? _routers[router].GetProperty("hostKeySha256").GetString(), null);
 
     /// <summary>Connects on a thread that has entered the VPC's network namespace; the socket stays in it.</summary>
     internal Task<Stream?> Dial(string router, CancellationToken cancel)

@@ -49,7 +49,9 @@ public class SandboxFixture : IAsyncDisposable
     /// <summary>Puts blocks and platforms side by side, as a worker unpacks them.</summary>
     internal string Content => Path.Combine(_root, "content");
 
-    internal IReadOnlyDictionary<string, string> Platforms => new Dictionary<string, string> { ["frr"] = Path.Combine(Content, "frr") };
+    internal IReadOnlyDictionary<string, string> Platforms =>
+        Directory.GetFiles(Content, "platform.yaml", SearchOption.AllDirectories).Select(path => Path.GetDirectoryName(path)!)
+            .ToDictionary(path => Path.GetFileName(path), StringComparer.Ordinal);
 
     public static string RepositoryRoot
     {

@@ -340,12 +340,11 @@ public class SandboxTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
         SandboxDevice[] devices = [.. new[] { "frr", "frr", "none", "newer" }.Select((platform, i) =>
             new SandboxDevice($"dev_{i}", platform, 22, "netops", Canary, null, null, Fingerprint(HostKey), HostKey))];
         SandboxFixture.Write(Path.Combine(fixture.Content, "newer"), "platform.yaml", "name: newer\nconnection: carrier_pigeon\n");
-        var platforms = fixture.Platforms.Append(new("newer", Path.Combine(fixture.Content, "newer"))).ToDictionary();
         var block = fixture.Block("- ansible.builtin.set_fact: { block_result: done }\n");
 
         var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(
             new SandboxJob(
-                _id, block, platforms, false, SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
+                _id, block, fixture.Platforms, false, SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1)),
             (_, _) => Task.FromResult<Stream?>(null)));
 
         result.Fault.ShouldBeNull();

@@ -236,7 +236,8 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _ when code == DeviceCode.Refused => false,
         _ when !_taskDone && code == DeviceCode.SandboxFailed && !link.Asked(name) => false,
         _ when !_taskDone && code is DeviceCode.AuthFailed or DeviceCode.HostKeyMismatch or DeviceCode.KeyUnreadable
-            or DeviceCode.NotAllowed or DeviceCode.PasswordExpired or DeviceCode.SshIncompatible or DeviceCode.TooManySessions => false,
+            or DeviceCode.NotAllowed or DeviceCode.PasswordExpired or DeviceCode.PlatformMismatch or DeviceCode.SshIncompatible
+            or DeviceCode.TooManySessions => false,
         _ => null,
     };
 }

@@ -30,6 +30,7 @@ internal static class DeviceCode
     public const string NotVerified = "not_verified";
     public const string Pager = "pager";
     public const string PasswordExpired = "password_expired";
+    public const string PlatformMismatch = "platform_mismatch";
     public const string Refused = "refused";
     public const string SandboxFailed = "sandbox_failed";
     public const string SandboxLimit = "sandbox_limit";

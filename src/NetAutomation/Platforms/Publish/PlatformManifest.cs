@@ -11,13 +11,14 @@ internal sealed record PlatformManifest(
     string Version,
     string Title,
     Connection Connection,
-    string NetworkOs,
     int Port,
     Login[] Logins,
     PlatformCommands Commands,
     PlatformGrammar Grammar,
     PlatformGuard Guard,
+    string? NetworkOs = null,
     string[]? Preload = null,
+    string? Recognised = null,
     string? Saved = null,
     PlatformParts? Parts = null,
     string? Complete = null,
@@ -30,6 +31,9 @@ internal sealed record PlatformManifest(
     public static readonly string[] Reservable = ["description", "hostname", "interface", "line", "name", "secret", "vrf"];
 
     private const string File = "platform.yaml";
+
+    /// <summary>The platform's code for devices that take no lines but their whole text.</summary>
+    private const string Text = "text.py";
 
     private static readonly JsonSerializerOptions _json = new()
     {
@@ -44,12 +48,12 @@ internal sealed record PlatformManifest(
     public static PlatformManifest Read(ContentFolder folder)
     {
         _ = folder.Text("README.md");
-        return ContentManifest.Read<PlatformManifest>(folder, File, _json, manifest => manifest.Faults(folder.Name));
+        return ContentManifest.Read<PlatformManifest>(folder, File, _json, manifest => manifest.Faults(folder));
     }
 
-    private IEnumerable<(string Pointer, string Reason)> Faults(string folder)
+    private IEnumerable<(string Pointer, string Reason)> Faults(ContentFolder folder)
     {
-        if (Name != folder || !Matches(Name, @"^[a-z][a-z0-9]{1,30}\z"))
+        if (Name != folder.Name || !Matches(Name, @"^[a-z][a-z0-9]{1,30}\z"))
         {
             yield return ("/name", "the folder's name, of lower-case letters and digits");
         }
@@ -59,9 +63,14 @@ internal sealed record PlatformManifest(
             yield return ("/version", "three numbers, such as \"1.2.0\"");
         }
 
-        if (!Matches(NetworkOs, @"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+\z"))
+        if (Connection is Connection.Ssh ? NetworkOs is not null : !Matches(NetworkOs ?? "", @"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+\z"))
         {
-            yield return ("/networkOs", "a plugin of a collection, such as namespace.collection.name");
+            yield return ("/networkOs", "a plugin of a collection, such as namespace.collection.name; none for ssh");
+        }
+
+        if (Connection is Connection.Ssh != folder.Files.Any(file => file.Path == Text))
+        {
+            yield return ("/connection", $"ssh needs {Text}, which writes the device's text, and no other connection has it");
         }
 
         if (Port is < 1 or > 65535)
@@ -93,7 +102,7 @@ internal sealed record PlatformManifest(
         var patterns = new (string Pointer, IEnumerable<string> Texts)[]
         {
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
-            ("/saved", Saved is null ? [] : [Saved]), ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
+            ("/recognised", Recognised is null ? [] : [Recognised]), ("/saved", Saved is null ? [] : [Saved]), ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
             ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
             ("/terminal/questions", Terminal?.Questions?.Keys.ToArray() ?? []),
@@ -157,8 +166,8 @@ internal sealed record PlatformParts(string Watch, string Down, string List, Dic
 
 /// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
 internal sealed record PlatformGrammar(
-    int Indent, string Comment, string Negation, string Leave = "exit", string? Ends = null, string? Renames = null,
-    string[]? Sections = null, PlatformObject[]? Objects = null)
+    int Indent, string Comment, string Negation, string Leave = "exit", bool Braces = false, string? Ends = null, string? Renames = null,
+    string[]? Sections = null, string[]? Derived = null, PlatformObject[]? Objects = null)
 {
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
@@ -175,9 +184,12 @@ internal sealed record PlatformGrammar(
             }
         }
 
-        if (!(Sections ?? []).All(PlatformObject.IsPattern))
+        foreach (var (pointer, texts) in new[] { ("/grammar/sections", Sections), ("/grammar/derived", Derived) })
         {
-            yield return ("/grammar/sections", "regular expressions");
+            if (!(texts ?? []).All(PlatformObject.IsPattern))
+            {
+                yield return (pointer, "regular expressions");
+            }
         }
 
         foreach (var (index, each) in (Objects ?? []).Index())
@@ -202,13 +214,15 @@ internal sealed record PlatformGrammar(
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
 /// <param name="Vital">Settings whose negation removes the whole object.</param>
+/// <param name="Initial">Settings of which an existing line stays, whatever it says.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
 /// <param name="Defaults">Settings that the device shows only where they are otherwise.</param>
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
-    string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null, PlatformInheritance? Inherits = null,
-    PlatformDefault[]? Defaults = null, string[]? Once = null, bool Enough = false)
+    string? Remove = null, string[]? Vital = null, string[]? Initial = null, Dictionary<string, string[]>? Shared = null,
+    PlatformInheritance? Inherits = null, PlatformDefault[]? Defaults = null, string[]? Once = null,
+    bool Enough = false)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));

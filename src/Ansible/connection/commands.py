@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands on a device with a shell, each in a channel of its own of one SSH session and without a terminal: `connection: ssh` of a
+platform. The session is the engine's own, as under network_cli."""
+DOCUMENTATION = """
+name: commands
+short_description: Commands over one SSH session
+description: Commands over one SSH session, each without a terminal
+options:
+  persistent_connect_timeout:
+    description: Seconds after which an unused session ends.
+    type: int
+    default: 30
+    ini: [{section: persistent_connection, key: connect_timeout}]
+    vars: [{name: ansible_connect_timeout}]
+  persistent_command_timeout:
+    description: Seconds of a device's silence during a command.
+    type: int
+    default: 30
+    ini: [{section: persistent_connection, key: command_timeout}]
+    vars: [{name: ansible_command_timeout}]
+  persistent_log_messages:
+    description: Never.
+    type: boolean
+    default: false
+  platform:
+    description: The platform of the device.
+    type: dict
+    vars: [{name: platform}]
+"""
+import functools
+import shlex
+import signal
+import time
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection import NetworkConnectionBase, ensure_connect
+
+import login
+import platforms
+import ssh
+import tree
+
+# Answers do not depend on the language of the login, and administrators' programs are found by every login.
+_SURROUNDINGS = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; '
+
+
+def _coded(act):
+    """Reports a fault by its code."""
+    @functools.wraps(act)
+    def coded(self, *arguments):
+        signal.alarm(0)  # the limits of a session hold, as in patch/session.py
+        try:
+            return act(self, *arguments)
+        except ssh.Fault as fault:
+            if fault.code in ("connection_closed", "idle_timeout"):
+                self.close()  # nobody can talk to it
+            raise AnsibleConnectionFailure(login.coded(fault.code, fault)) from None
+    return coded
+
+
+class Connection(NetworkConnectionBase):
+    transport = "commands"
+    _session = None
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._sub_plugin = {"type": "external", "obj": None}  # it has none
+
+    @_coded
+    def _connect(self):
+        device = login.device(self._play_context.remote_addr)
+        try:
+            self._session, _ = ssh.log_in(device, time.monotonic() + device["connectSeconds"], shell=False)
+        except ssh.Fault:
+            raise
+        except Exception as fault:
+            raise ssh.Fault("connection_closed", f"The device ended the login ({type(fault).__name__}).") from None
+        self._connected = True
+        self._recognise()
+        return self
+
+    def _recognise(self):
+        """Nothing else is sent to a device that is not what its record says."""
+        platform = platforms.read(self.get_option("platform")["directory"])
+        if "recognised" not in platform:
+            return
+        try:
+            ended = self._run(platform["commands"]["version"], "")
+        except ssh.Fault as fault:
+            self.close()
+            raise ssh.Fault("platform_mismatch", f"The device is not what its record says ({platform['title']}): {fault}") \
+                if fault.code == "no_commands" else fault from None
+        answer = bytes(ended.output + ended.errors).decode("utf-8", "replace")
+        if text := platforms.mismatch(platform, answer):
+            self.close()
+            raise ssh.Fault("platform_mismatch", text)
+
+    @ensure_connect
+    @_coded
+    def send_command(self, command, text="", name=None):
+        """What the command prints. text: its standard input; name: what it does, for the message of a failure."""
+        ended = self._run(command, text)
+        if ended.status:
+            raise self._refused(ended, name or command)
+        return ended.output.decode("utf-8", "surrogateescape")
+
+    def _run(self, command, text):
+        line = _SURROUNDINGS + command
+        if self._privileged():
+            line = "sudo -n -- sh -c " + shlex.quote(line)
+        ended = self._session.run(line, text.encode("utf-8", "surrogateescape"), self.get_option("persistent_command_timeout"))
+        if ended.status and self._privileged() and ended.errors.startswith(b"sudo: "):
+            raise ssh.Fault("auth_failed", "The device did not let the login enter the privileged mode: it must be allowed sudo without "
+                            f"a password. {ssh.shown(ended.errors.decode('utf-8', 'replace'))}")
+        return ended
+
+    def _privileged(self):
+        return login.device(self._play_context.remote_addr).get("enable")
+
+    def _refused(self, ended, name):
+        said = (bytes(ended.errors).strip() or bytes(ended.output).strip()).decode("utf-8", "surrogateescape")
+        mask = tree.grammar(self.get_option("platform")["directory"]).masked
+        words = "\n".join(mask(line)[:200] for line in said.splitlines()[-5:])
+        return ssh.Fault("task_failed", f"{name.splitlines()[0][:80]}: {words or f'exit code {ended.status}'}")
+
+    def read_configuration(self):
+        """The text that stands for the device's configuration."""
+        directory = self.get_option("platform")["directory"]
+        shown = self.send_command(platforms.read(directory)["commands"]["running"])
+        try:
+            return platforms.pinned(directory)(shown)
+        except ValueError as fault:
+            text = f"The device's configuration cannot be read: {fault}"
+            raise AnsibleConnectionFailure(login.coded("incomplete_output", text)) from None
+
+    def close(self):
+        if self._session:
+            self._session.close()
+            self._session = None
+        super().close()

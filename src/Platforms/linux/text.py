@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a Linux host takes a configuration: its files, and what each of them means for what runs.
+
+All files are written beside the old ones and looked at before the first takes an old one's place; where the host refuses what follows,
+all of them come back."""
+import fnmatch
+import re
+import shlex
+
+import shell
+
+_ROUTES = "/etc/network/if-up.d/netautomation"
+_INTERFACES = re.compile(r"file /etc/network/interfaces(?:\.d/.+)?")
+_STATIC = re.compile(r"iface (\S+) inet6? static")
+_ADDRESS = re.compile(r"address ([0-9a-fA-F.:]+/[0-9]+)")
+_ROUTE = re.compile(r"ip route replace (\S+)((?: via \S+)?(?: dev \S+)? proto static)((?: metric [0-9]+)?)")
+# Files, what a new one must stand, what makes the host follow it, and what a person types for that; {} is the place of the file.
+_FOLLOW = (
+    ("/etc/hostname", "[ \"$(grep -c . < {})\" = 1 ] || refuse 'a host has one name'", "hostname -F {}", "hostname -F {}"),
+    ("/etc/nftables.conf", "grep -qx 'flush ruleset' {} || refuse '/etc/nftables.conf has no line \"flush ruleset\"'\nnft -c -f {}",
+     "nft -f {}", "nft -f {}"),
+    ("/etc/chrony/chrony.conf", "chronyd -p -f {} >/dev/null", "again chrony", "service chrony restart"),
+    ("/etc/chrony/sources.d/*", "", "! runs chrony || chronyc reload sources >/dev/null", "chronyc reload sources"),
+    ("/etc/rsyslog.conf", "rsyslogd -N1 -f {} >/dev/null", "again rsyslog", "service rsyslog restart"),
+    ("/etc/rsyslog.d/*", "", "rsyslogd -N1 >/dev/null\nagain rsyslog", "service rsyslog restart"),
+    ("/etc/snmp/snmpd.conf", "", "again snmpd", "service snmpd restart"),
+    ("/etc/lldpd.d/*", "", "again lldpd", "service lldpd restart"),
+    (_ROUTES, "chmod 755 {}", "", ""),
+)
+_CHECK, _LOAD, _BY_HAND = 1, 2, 3
+_WORDS = """runs() { service "$1" status >/dev/null 2>&1; }
+again() {
+  if runs "$1"; then service "$1" restart >/dev/null 2>&1 </dev/null && runs "$1" || { echo "$1 does not start" >&2; exit 1; }; fi
+}
+"""
+
+
+def apply(before, after, changes):
+    """[(what is done, the command, its standard input)]: what makes the text after of that before."""
+    files = _changed(before, after, changes)
+    if not files:
+        return []
+    new, own = ([f'"${kind}{number}"' for number in range(1, len(files) + 1)] for kind in ("new", "file"))
+    follow = _WORDS + _follow(files, own, _LOAD)
+    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(changes))}", follow)
+    return [("write " + ", ".join(files), command, given)]
+
+
+def undo(before, after, changes):
+    """What a person types to have the text before again."""
+    files = _changed(after, before, changes)
+    lines = [line for name, (old, new) in files.items() for line in shell.edit(name, old, new)]
+    return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(changes)))]
+
+
+def _changed(before, after, changes):
+    """name -> (the text before, the text after) of files that differ; None where there is none."""
+    for _, path, text in changes:
+        if not [*path, text][0].startswith("file "):
+            raise shell.Refused("the rules in force follow from /etc/nftables.conf, and can be changed only there")
+    old, new = _files(before), _files(after)
+    return {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+
+
+def _files(text):
+    """name -> what is in the file."""
+    files, name = {}, None
+    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", text):
+        if not line.startswith(" "):
+            name = line[5:].rstrip("\n") if line.startswith("file ") else None
+            if name:
+                files[name] = ""
+        elif name:
+            files[name] += line[1:]
+    return files
+
+
+def _follow(files, places, part):
+    """What belongs to the changed files, each once and in the order of the list above."""
+    found = []
+    for rule in _FOLLOW:
+        for (name, (_, new)), place in zip(files.items(), places):
+            line = rule[part].replace("{}", place)
+            if fnmatch.fnmatchcase(name, rule[0]) and line and line not in found and ("{}" not in rule[part] or new is not None):
+                found.append(line)
+    return "\n".join(found)
+
+
+def _network(changes):
+    """The commands for addresses and routes, each with that which takes it back."""
+    steps = []
+    for sign, path, text in changes:
+        if len(path) == 2 and _INTERFACES.fullmatch(path[0]) and (link := _STATIC.fullmatch(path[1])) and (own := _ADDRESS.fullmatch(text)):
+            add, delete = (f"ip address {verb} {own[1]} dev {shlex.quote(link[1])}" for verb in ("add", "del"))
+            steps.append((add, delete) if sign == "+" else (delete, add))
+    # A way may need a new address, and none may need an old one.
+    routes = _routes(changes)
+    return [*(step for step in steps if " add " in step[0]), *routes, *(step for step in steps if " del " in step[0])]
+
+
+def _routes(changes):
+    """The commands for the routes that go and come, each with that which takes it back. A way to a prefix that was there before is
+    replaced; another one, which somebody else has made, is not."""
+    lines = {"-": {}, "+": {}}
+    for sign, path, text in changes:
+        if path == ["file " + _ROUTES] and (found := _ROUTE.fullmatch(text)):
+            prefix, way, metric = found.groups()
+            lines[sign][prefix, metric] = " ".join(map(shlex.quote, (prefix + way + metric).split()))
+    old, new = lines["-"], lines["+"]
+    return [
+        *((f"ip route del {old[place]}", f"ip route add {old[place]}") for place in old if place not in new),
+        *((f"ip route replace {new[place]}", f"ip route replace {old[place]}") if place in old else
+          (f"ip route add {new[place]}", f"ip route del {new[place]}") for place in new)]
+
+
+def _all_or_none(steps):
+    """Shell commands that do all of these or, where one fails, none."""
+    if not steps:
+        return ""
+    back = [f"[ $done -lt {number} ] || {line}" for number, (_, line) in enumerate(steps, 1)]
+    forth = [f"{line}; done={number}" for number, (line, _) in enumerate(steps, 1)]
+    return "\n".join([
+        "back() { trap - EXIT; set +e", *reversed(back), "exit 1; }", "done=0", "trap '[ $? = 0 ] || back' EXIT", *forth])
