@@ -36,20 +36,19 @@ def write(files, check="", load="", back=""):
             begin += [f"head -c {len(data)} > {beside}",
                       f"[ \"$(sha256sum < {beside})\" = '{_hash(new)}  -' ] || refuse {shlex.quote(name + ' did not arrive whole')}",
                       f"sync {beside}"]
-        commit += [f"ln -f -- {file} {before}"] if old is not None else []
+        commit += [f"ln -- {file} {before}"] if old is not None else []
         commit.append(f"mv -f -- {beside} {file}" if new is not None else f"rm -f -- {file}")
-        revert.append(f"mv -f -- {before} {file}" if old is not None else f"rm -f -- {file}")
+        revert.append(f"[ ! -e {before} ] || mv -f -- {before} {file}" if old is not None else f"rm -f -- {file}")
+    remove = "rm -f -- " + " ".join(f'"$new{number}" "$old{number}"' for number in range(1, len(files) + 1))
     script = [
-        "set -eu", 'refuse() { printf "%s\\n" "$1" >&2; exit 1; }', "umask 077",
-        *names, "trap 'rm -f -- {}' EXIT".format(" ".join(f'"$new{number}" "$old{number}"' for number in range(1, len(files) + 1))),
-        *begin, *filter(None, [check]),
+        "set -eu", 'refuse() { printf "%s\\n" "$1" >&2; exit 1; }', "umask 077", *names, remove, f"trap '{remove}' EXIT", *begin,
+        *filter(None, [check]),
         # From here on the command goes on to its end, even if nobody listens any more.
-        "trap '' HUP INT TERM PIPE", *commit,
-        "set +e", f"( set -e; {load or ':'}\n)", "code=$?", "set -e",
-        f"if [ $code != 0 ]; then {'; '.join(revert)}; ( {back or load or ':'}\n) >/dev/null 2>&1 || true; exit 1; fi"]
+        "trap '' HUP INT TERM PIPE", "set +e", "( set -e", *commit, f"{load or ':'}\n)", "code=$?",
+        f"if [ $code != 0 ]; then {'; '.join(revert)}; ( {back or load or ':'}\n) >/dev/null 2>&1; exit 1; fi"]
     # By standard input, too: one word of a command has a limit of 128 KiB. Braces, since a shell does nothing of them before it has all.
     script = "{\n" + "\n".join(script) + "\n}\n"
-    return f'eval "$(head -c {len(_bytes(script))})"', script + "".join(contents)
+    return f'script=$(head -c {len(_bytes(script))}); eval "${{script:?}}"', script + "".join(contents)
 
 
 def edit(name, old, new):

@@ -17,8 +17,8 @@ _ROUTE = re.compile(r"ip route replace (\S+)((?: via \S+)?(?: dev \S+)? proto st
 # Files, what a new one must stand, what makes the host follow it, and what a person types for that; {} is the place of the file.
 _FOLLOW = (
     ("/etc/hostname", "[ \"$(grep -c . < {})\" = 1 ] || refuse 'a host has one name'", "hostname -F {}", "hostname -F {}"),
-    ("/etc/nftables.conf", "grep -qx 'flush ruleset' {} || refuse '/etc/nftables.conf has no line \"flush ruleset\"'\nnft -c -f {}",
-     "nft -f {}", "nft -f {}"),
+    ("/etc/nftables.conf", "grep -qx 'flush ruleset' {} || refuse '/etc/nftables.conf has no line \"flush ruleset\"'\nnft -c -f {}\n"
+     "rules=$(nft list ruleset)", "nft -f {}", "nft -f {}"),
     ("/etc/chrony/chrony.conf", "chronyd -p -f {} >/dev/null", "again chrony", "service chrony restart"),
     ("/etc/chrony/sources.d/*", "", "! runs chrony || chronyc reload sources >/dev/null", "chronyc reload sources"),
     ("/etc/rsyslog.conf", "rsyslogd -N1 -f {} >/dev/null", "again rsyslog", "service rsyslog restart"),
@@ -28,6 +28,8 @@ _FOLLOW = (
     (_ROUTES, "chmod 755 {}", "", ""),
 )
 _CHECK, _LOAD, _BY_HAND = 1, 2, 3
+# The rules that were in force need not have been those of the file.
+_RULES = '[ -z "${rules+x}" ] || printf "flush ruleset\\n%s\\n" "$rules" | nft -f -'
 _WORDS = """runs() { service "$1" status >/dev/null 2>&1; }
 again() {
   if runs "$1"; then service "$1" restart >/dev/null 2>&1 </dev/null && runs "$1" || { echo "$1 does not start" >&2; exit 1; }; fi
@@ -42,7 +44,7 @@ def apply(before, after, changes):
         return []
     new, own = ([f'"${kind}{number}"' for number in range(1, len(files) + 1)] for kind in ("new", "file"))
     follow = _WORDS + _follow(files, own, _LOAD)
-    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(changes))}", follow)
+    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(changes))}", f"{follow}\n{_RULES}")
     return [("write " + ", ".join(files), command, given)]
 
 
@@ -114,10 +116,18 @@ def _routes(changes):
 
 
 def _all_or_none(steps):
-    """Shell commands that do all of these or, where one fails, none."""
+    """Shell commands that do all of these or, where one fails, none. One process does them, which says in which line it failed."""
     if not steps:
         return ""
-    back = [f"[ $done -lt {number} ] || {line}" for number, (_, line) in enumerate(steps, 1)]
-    forth = [f"{line}; done={number}" for number, (line, _) in enumerate(steps, 1)]
-    return "\n".join([
-        "back() { trap - EXIT; set +e", *reversed(back), "exit 1; }", "done=0", "trap '[ $? = 0 ] || back' EXIT", *forth])
+    forth, back = ("\n".join(step[part].removeprefix("ip ") for step in steps) for part in (0, 1))
+    return f"""said=$(ip -batch - 2>&1 <<'END'
+{forth}
+END
+) || {{
+  failed=$(printf '%s\\n' "$said" | sed -n 's/^Command failed -:\\([0-9]*\\)$/\\1/p')
+  head -n $((failed - 1)) <<'END' | tac | ip -force -batch -
+{back}
+END
+  printf '%s\\n' "$said" >&2
+  exit 1
+}}"""

@@ -171,12 +171,30 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
     {
         Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
         const string State = "ls -laR --time-style=full-iso /etc/network; ip route; " + Files;
-        await lab.Shell("l002", "ip route add 10.8.1.0/24 via 10.66.0.3");
+        var block = fixture.Block("""
+            wanted: |
+              file /etc/hostname
+               l901
+              file /etc/nftables.conf
+               table inet guard {
+              file /etc/network/if-up.d/netautomation
+               ip route replace 10.7.0.0/16 via 10.66.0.1 proto static
+               ip route replace 10.8.1.0/24 via 10.66.0.1 proto static
+            unwanted: |
+              file /etc/hostname
+               l002
+
+            """, "linux");
+        await lab.Shell("l002", "ip route add 10.8.1.0/24 via 10.66.0.3; nft add table inet by_hand");
 
         var before = await lab.Shell("l002", State);
         var refused = await Run("static-routes", Routes, check: false, lab.Device("l002"));
+        // Its name and its rules are changed before the way is refused.
+        var late = await Run(block, "{}", check: false, lab.Device("l002"));
 
         (refused.Outcome, refused.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), refused.Message);
+        (late.Outcome, late.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), late.Message);
+        late.Message.ShouldNotBeNull().ShouldContain("File exists");
         refused.Message.ShouldNotBeNull().ShouldContain("File exists");
         Times(await lab.Shell("l002", State)).ShouldBe(Times(before));
     }
@@ -290,6 +308,8 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
 
         var plain = await Run("config-backup", "{}", check: false, lab.Device("b001") with { Username = "netops" });
         var enabled = await Run("config-backup", "{}", check: false, user with { Enables = true });
+        var apply = await Run("static-routes", Routes, check: false, user with { Enables = true });
+        await lab.Shell("l001", Undo(apply));
         await lab.Shell("l001", "mv /etc/sudoers.d/netops /root");
         var forbidden = await Run("config-backup", "{}", check: false, user with { Enables = true });
         await lab.Shell("l001", "mv /root/netops /etc/sudoers.d");
@@ -297,6 +317,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         (plain.Outcome, plain.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), plain.Message);
         plain.Message.ShouldNotBeNull().ShouldContain("Permission denied");
         enabled.Outcome.ShouldBe(DeviceOutcome.Ok, enabled.Message);
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
         (forbidden.Outcome, forbidden.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.AuthFailed), forbidden.Message);
     }
 
