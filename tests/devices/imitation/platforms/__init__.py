@@ -26,8 +26,8 @@ class Block:
 
 class Platform:
     """HOSTNAME, PAGE: the name and the lines of a page of a new device; VARIANT: start options and their values; SECTION: what
-    `| section` shows; PORTS: the kinds of interfaces that are hardware; INDENT: of a line in a section; NESTED: whether a mark stands before a section in a section; SHORT: the words of a
-    prompt for a context; NO_SECRET: what a wrong secret is answered with."""
+    `| section` shows; PORTS: the kinds of interfaces that are hardware; INDENT: of a line in a section; NESTED: whether a mark stands
+    before a section in a section; SHORT: the words of a prompt for a context; NO_SECRET: what a wrong secret is answered with."""
     HOSTNAME, PAGE, VARIANT, SECTION, INDENT, NESTED = "device", 24, {}, staticmethod(fitting_lines), " ", False
     GRAMMAR, PORTS, SHORT, NO_SECRET = None, (), {}, "% Bad secrets\n"
 
