@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How BIRD takes a configuration: its file as a whole. BIRD reads all of it before it does any of it, and keeps the old one if it refuses."""
+"""How BIRD takes a configuration: its file as a whole. BIRD reads all of it before it does any of it, and keeps the old one otherwise."""
 import shell
 
 FILE = "/etc/bird/bird.conf"

@@ -19,7 +19,8 @@ public sealed class ManifestTests
     [Theory]
     [MemberData(nameof(ShippedBlocks))]
     public void Shipped_block_may_be_published(string slug) =>
-        BlockFolder.Read(ContentFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}"), _platforms).Platforms.ShouldNotBeEmpty();
+        BlockFolder.Read(ContentFolder.Read($"{PostgresServer.RepositoryRoot()}/src/Blocks/{slug}"), _platforms)
+            .Platforms.ShouldNotBeEmpty();
 
     [Theory]
     [InlineData("a: &x [1]\nb: *x", "anchors")]

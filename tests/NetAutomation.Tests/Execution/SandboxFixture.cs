@@ -97,7 +97,8 @@ public class SandboxFixture : IAsyncDisposable
         Microsoft.Extensions.Options.Options.Create(options), users, TimeProvider.System, log ?? NullLogger<BubblewrapLauncher>.Instance);
 
     /// <summary>Reads a run to its end; the results have the artifacts that came with the events.</summary>
-    internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(SandboxRun run, Action<IReadOnlyList<SandboxEvent>>? seen = null)
+    internal static async Task<(SandboxResult Result, List<SandboxEvent> Events)> Finish(
+        SandboxRun run, Action<IReadOnlyList<SandboxEvent>>? seen = null)
     {
         var events = new List<SandboxEvent>();
         await foreach (var runEvent in run.Events)

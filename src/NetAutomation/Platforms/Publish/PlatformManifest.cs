@@ -102,7 +102,8 @@ internal sealed record PlatformManifest(
         var patterns = new (string Pointer, IEnumerable<string> Texts)[]
         {
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
-            ("/recognised", Recognised is null ? [] : [Recognised]), ("/saved", Saved is null ? [] : [Saved]), ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
+            ("/recognised", Recognised is null ? [] : [Recognised]),
+            ("/saved", Saved is null ? [] : [Saved]), ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
             ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
             ("/terminal/questions", Terminal?.Questions?.Keys.ToArray() ?? []),
