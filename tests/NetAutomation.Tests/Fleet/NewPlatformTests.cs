@@ -16,7 +16,6 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
         ["terminal width 512"] = "",
         ["terminal width 0"] = "",
         ["show privilege"] = "Current privilege level is 15",
-        ["show version"] = "Cisco IOS Software, imitation, Version 15.6(2)T",
         ["copy running-config startup-config"] = "[OK]",
     };
 
