@@ -15,10 +15,10 @@ internal static class DatabaseOutage
     /// The server is there, and gave up this statement for what others do: a lock was not to be had, or the statement took too long.
     /// </summary>
     public static bool IsContention(Exception fault) => fault is PostgresException
-        {
-            SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
+    {
+        SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
                 or PostgresErrorCodes.QueryCanceled
-        }
+    }
         || (fault.InnerException is { } inner && IsContention(inner));
 
     /// <summary>Tries until the database is available; the work must be harmless to repeat.</summary>
