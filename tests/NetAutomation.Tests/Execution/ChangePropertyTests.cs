@@ -19,7 +19,7 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
     private const string PutBack =
         """
         - name: Put back
-          configure: { lines: "{{ block_input.undo[inventory_hostname] }}", diff: "" }
+          configure: { change: { lines: "{{ block_input.undo[inventory_hostname] }}", diff: "" } }
         - name: Hand over
           ansible.builtin.set_fact: { block_result: {} }
         """;

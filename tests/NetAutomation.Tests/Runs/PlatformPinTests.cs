@@ -59,7 +59,7 @@ public sealed class PlatformPinTests(PostgresServer postgres)
             """
             insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard)
             select 'other', version, major, minor, patch, 'sha256:' || repeat('0', 64), title, connection, port, logins, guard
-            from platforms.platform_version
+            from platforms.platform_version where name = 'frr'
             """);
         await fixture.Sql("update inventory.device set platform = 'other'");
 
