@@ -19,9 +19,15 @@ def version(facts, wanted):
     return {**{name: facts[name] for name in ("hostname", "vendor", "model", "version") if name in facts}, "passed": passed}
 
 
+# Words of a version that is not there yet.
+_BEFORE = {"alpha", "beta", "dev", "pre", "rc"}
+
+
 def _parts(text):
-    """The numbers and words of a version in the order in which it grows: 8.10 is above 8.9, and a word below a number."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part.lower()) for part in re.findall(r"[0-9]+|[A-Za-z]+", text)]
+    """The numbers and words of a version in the order in which it grows: 8.10 is above 8.9, a word below a number, 8.4-rc1 below 8.4."""
+    parts = [(3, int(part), "") if part.isdigit() else (0 if part.lower() in _BEFORE else 2, 0, part.lower())
+             for part in re.findall(r"[0-9]+|[A-Za-z]+", text)]
+    return [*parts, (1, 0, "")]
 
 
 def snapshot(hostname, entries, given):
