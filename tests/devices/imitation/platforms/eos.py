@@ -207,8 +207,7 @@ class Eos(Views, Platform):
 
     @command("copy (startup-config | URL) running-config", level=15)
     def restore(self, session, words):
-        device = session.device
-        text = device.startup if words[1] == "startup-config" else device.files.get(words[1])
+        device, text = session.device, _stored(session.device, words[1])
         if text is None:
             return "% Error copying: No such file or directory"
         session.note("line", " ".join(words))
@@ -223,8 +222,7 @@ class Eos(Views, Platform):
 
     @command("configure replace (startup-config | URL)", level=15)
     def replace(self, session, words):
-        device = session.device
-        text = device.startup if words[2] == "startup-config" else device.files.get(words[2])
+        device, text = session.device, _stored(session.device, words[2])
         if text is None:
             return f"% Error: cannot read {words[2]}"
         session.note("line", " ".join(words))
@@ -234,6 +232,10 @@ class Eos(Views, Platform):
     def reload(self, session, words):
         session.note("reload")
         session.device.reload()
+
+
+def _stored(device, name):
+    return device.startup if name == "startup-config" else device.files.get(name)
 
 
 PLATFORM = Eos
