@@ -61,15 +61,17 @@ internal static class BlockPublisher
             $"insert into catalog.block (slug, id) values ({manifest.Slug}, {Guid.CreateVersion7()}) on conflict do nothing", cancel);
         string[] platforms = [.. folder.Platforms];
         var result = manifest.Result is null ? null : JsonSerializer.Serialize(manifest.Result, Json.Api);
+        var lacks = JsonSerializer.Serialize(folder.Lacks, Json.Api);
         await PublishedFiles.Store(db, folder.Content, cancel);
         await db.Execute(
             $"""
             insert into catalog.block_version
-              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, artifacts, input_schema, result, readme,
-               state)
+              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, lacks, artifacts, input_schema, result,
+               readme, state)
             values
               ({manifest.Slug}, {manifest.Version}, {number.Major}, {number.Minor}, {number.Patch}, {folder.Content.Digest},
-               {manifest.Title}, {manifest.Summary}, {Wire.Name(manifest.Effect)}, {platforms}, {manifest.Artifacts ?? []},
+               {manifest.Title}, {manifest.Summary}, {Wire.Name(manifest.Effect)}, {platforms}, {lacks}::jsonb,
+               {manifest.Artifacts ?? []},
                {manifest.Input.GetRawText()}::jsonb, {result}::jsonb, {folder.Readme}, {Wire.Name(VersionState.Published)})
             """,
             cancel);
