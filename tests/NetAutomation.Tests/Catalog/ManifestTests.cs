@@ -144,7 +144,7 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "tasks:\n- debug: {}\n- text", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "tasks: []", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "wanted: x\nexact: [x]", "platforms/frr.yml:2")]
-    [InlineData("artifact: a.txt", "wanted: x\ntasks:\n- debug: {}", "platforms/frr.yml:2")]
+    [InlineData("artifact: a.txt", "wanted: x\ntasks:\n- debug: {}", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "artifact: a.txt\nunwanted: x", "platforms/frr.yml:2")]
     [InlineData("artifact: a.txt", "refuse:\n- { line: x, because: y }", "platforms/frr.yml:1")]
     [InlineData("artifact: a.txt", "lacks:\n- { at: /list/*/b, because: y }", "platforms/frr.yml:1")]

@@ -13,7 +13,7 @@ namespace NetAutomation.Catalog.Browse;
 /// <param name="Version">Semantic version.</param>
 /// <param name="Title">For a person.</param>
 /// <param name="Summary">What it does, in a sentence.</param>
-/// <param name="State"><c>published</c>, or <c>withdrawn</c>: starts no new run.</param>
+/// <param name="State"><c>published</c>; <c>deprecated</c>: runs where it is named; or <c>withdrawn</c>: starts no new run.</param>
 /// <param name="Effect">What it may do to a device.</param>
 /// <param name="Platforms">What it runs on.</param>
 /// <param name="Lacks">What of the input a platform cannot do: a run with it on such a device is refused.</param>

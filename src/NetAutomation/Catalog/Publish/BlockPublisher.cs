@@ -22,14 +22,27 @@ internal static class BlockPublisher
     {
         await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
-        return await ContentFolder.Each(directory, async content =>
+        return await ContentFolder.Each(directory, content => Publish(db, content, platforms, cancel));
+    }
+
+    /// <summary>Publishes one version, beside those that are there, within the caller's transaction.</summary>
+    /// <exception cref="ContentException">It may not be published.</exception>
+    public static async Task<BlockFolder> Publish(SystemDb db, ContentFolder content, CancellationToken cancel)
+    {
+        await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
+        return await Publish(db, content, await PlatformCatalog.Names(db, cancel), cancel);
+    }
+
+    private static async Task<BlockFolder> Publish(
+        SystemDb db, ContentFolder content, IReadOnlyCollection<string> platforms, CancellationToken cancel)
+    {
+        var folder = BlockFolder.Read(content, platforms);
+        if (await PublishVersion(db, folder, cancel))
         {
-            var folder = BlockFolder.Read(content, platforms);
-            if (await PublishVersion(db, folder, cancel))
-            {
-                await PriceList.Publish(db, folder.Manifest.Slug, (folder.Manifest.Prices ?? new ManifestPrices()).Components(), cancel);
-            }
-        });
+            await PriceList.Publish(db, folder.Manifest.Slug, (folder.Manifest.Prices ?? new ManifestPrices()).Components(), cancel);
+        }
+
+        return folder;
     }
 
     /// <summary>
