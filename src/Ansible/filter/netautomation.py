@@ -35,10 +35,15 @@ def snapshot(seen, given):
     return wrap_var(judge.snapshot(seen["facts"]["hostname"], seen["snapshot"], given))
 
 
+def unsaved(running, startup, directory):
+    return wrap_var(judge.unsaved(running, startup, directory))
+
+
 def version(facts, wanted):
     return wrap_var(judge.version(facts, wanted))
 
 
 class FilterModule:
     def filters(self):
-        return {**planning.WORDS, "compliance": compliance, "plan": plan, "result": result, "snapshot": snapshot, "version_wanted": version}
+        return {**planning.WORDS, "compliance": compliance, "plan": plan, "result": result, "snapshot": snapshot,
+                "unsaved": unsaved, "version_wanted": version}

@@ -726,12 +726,12 @@ def guard(module):
         text = self.receive(command, prompt, answer, newline, prompt_retry_check, check_all, strip_prompt)
         return text.decode("utf-8", "surrogateescape")
 
-    def read_configuration(self):
-        """The running configuration, whole, as the device sent it."""
+    def read_configuration(self, which="running"):
+        """The running configuration, or another one that the platform has a command for, whole, as the device sent it."""
         current = session(self)
         platform = self._platform
         return said(self, lambda: current.read(
-            platform["commands"]["running"].encode(), platform.get("complete"), platform.get("volatile", []))
+            platform["commands"][which].encode(), platform.get("complete"), platform.get("volatile", []))
         ).decode("utf-8", "surrogateescape")
 
     def renames(self):
