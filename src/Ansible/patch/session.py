@@ -602,6 +602,10 @@ class Session:
         if owed is not None and reading.start is not None:
             self._refuse(owed, [line for line in map(shown, reading.late) if line.strip() and not self.terminal.is_noise(line)])
         lines = [line for line in text.split(b"\n") if line.strip() and not self.terminal.is_noise(line)]
+        if reading.line and b"\n" in reading.line:
+            # The echo of a text of several lines.
+            typed = set(map(_squeezed, reading.line.split(b"\n")))
+            lines = [line for line in lines if _squeezed(line) not in typed]
         if not (configuring or reading.dialogue or reading.line in self.terminal.wholly):
             # The rest is text of the device, in which anything may stand. A line of "^" points at what was wrong.
             lines = lines[:next((index for index, line in enumerate(lines) if line.strip() != b"^"), 0) + 1]
