@@ -278,7 +278,7 @@ class Change:
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):
-            if self.grammar.removable(path[-1]):
+            if self.grammar.removable(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         return [*back, *self._first]
 

@@ -59,9 +59,9 @@ class Grammar:
         """The line gives the device another name, and with it another prompt."""
         return bool(self._renames and self._renames.fullmatch(typed))
 
-    def removable(self, header):
-        """A section that stays when it is empty, and that a negation of its header removes."""
-        return any(pattern.fullmatch(header) for pattern in self._sections)
+    def removable(self, path):
+        """A section that stays when it is empty, and that a negation of its header removes; path: with its header."""
+        return any(pattern.fullmatch(text) for pattern in self._sections for text in (path[-1], "\n".join(path)))
 
     def commands(self, lines):
         """The lines as they are typed, each section entered once as long as its lines follow each other."""
@@ -74,7 +74,7 @@ class Grammar:
             typed += [self.indented(place[:depth + 1], self.leave) for depth in reversed(range(shared, len(place)))]
             typed += [self.indented(path[:depth], path[depth]) for depth in range(shared, len(path))]
             typed.append(self.indented(path, text))
-            place = (*path, text) if self.removable(text) else path  # a header by itself opens its section, too
+            place = (*path, text) if self.removable((*path, text)) else path  # a header by itself opens its section, too
         return typed
 
     def indented(self, path, text):
@@ -95,9 +95,8 @@ class Grammar:
         return None
 
     def unreadable(self, text, path=None):
-        """A line about a kind of object that is not written in any way known of it. Where braces tell sections, words mean what their
-        section says."""
-        return any(kind.begins.match(text) and not (self.braces and path is not None and kind.home(path) is None) for kind in self.kinds)
+        """A line about a kind of object that is not written in any way known of it; path: where it stands, if that is known."""
+        return any(kind.begins.match(text) and (path is None or kind.home(path) is not None) for kind in self.kinds)
 
 
 class Kind:
