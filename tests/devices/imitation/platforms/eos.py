@@ -81,6 +81,12 @@ class Eos(Views, Platform):
     def after(self, root, path, verb, rule, line):
         if rule.context == "vlan" and path and line == f"name VLAN{int(path[-1].split()[1]):04d}":
             root.at(path).drop(lambda child: child.key == "name")
+        if found := verb and rule.context in ("bgp", "bgp-vrf") and re.match(r"neighbor (\S+)( remote-as \S+| peer group)?$", line):
+            section, gone = root.at(path), f"neighbor {found[1]} "
+            if section is not None and section.find(f"neighbor {found[1]} remote-as") is None:
+                for family in section.children:
+                    if family.line.startswith("address-family"):
+                        family.drop(lambda child: child.line.startswith(gone))
 
     # --- text ---
     def as_json(self, text, data):
