@@ -57,7 +57,24 @@ def compared(now, before, **given):
     return judged["passed"], [(row.get("was"), row["value"]) for row in judged["entries"]]
 
 
+def reached(sent, received, **given):
+    judged = judge.reachability([{"sent": sent, "received": received}, {"sent": 5, "received": 5, "rttMs": 0.2}],
+                                {"destinations": [{"address": "10.0.0.2", "vrf": "red", "sourceInterface": "eth1"}, {"address": "10.0.0.3"}],
+                                 **given})
+    assert judged["destinations"][1] == {"address": "10.0.0.3", "sent": 5, "received": 5, "rttMs": 0.2, "passed": True}, judged
+    first = {"address": "10.0.0.2", "vrf": "red", "sent": sent, "received": received, "passed": judged["passed"]}
+    assert judged["destinations"][0] == first, judged
+    return judged["passed"]
+
+
 CASES = [
+    (lambda: reached(5, 5), True),
+    (lambda: reached(5, 4), False),
+    (lambda: reached(5, 4, tolerancePercent=20), True),
+    (lambda: reached(5, 3, tolerancePercent=20), False),
+    (lambda: reached(0, 0), False),
+    (lambda: reached(0, 0, tolerancePercent=100), False),
+    (lambda: judge.pings({"destinations": [{"address": "10.0.0.2"}], "count": 2}), [{"address": "10.0.0.2", "count": 2}]),
     (lambda: rule(must=["hostname *"]), []),
     (lambda: rule(must=["hostname r2"]), ["missing hostname r2"]),
     (lambda: rule(must=["hostname r?"]), ["missing hostname r?"]),

@@ -64,6 +64,20 @@ def _worse(kind, was, value, tolerance):
     return was == "up" and value != "up"
 
 
+def pings(given):
+    """What a device is asked to ping, and how often."""
+    return [{**destination, "count": given.get("count", 5)} for destination in given["destinations"]]
+
+
+def reachability(answers, given):
+    """A destination is reached where no more answers are missing than are tolerated; one to which nothing could be sent is not."""
+    least = 100 - given.get("tolerancePercent", 0)
+    rows = [{**{name: destination[name] for name in ("address", "vrf") if name in destination}, **answer,
+             "passed": answer["sent"] > 0 and answer["received"] * 100 >= answer["sent"] * least}
+            for destination, answer in zip(given["destinations"], answers)]
+    return {"passed": all(row["passed"] for row in rows), "destinations": rows}
+
+
 def compliance(text, given, directory):
     """rules: lines that must and must not be there, in each section that they name. golden: the text that the configuration should be.
     In the lines of rules and of ignore * stands for any text."""
