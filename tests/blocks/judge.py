@@ -91,6 +91,11 @@ CASES = [
                    ignore=["router bgp *", "frr version *", "interface eth1"]),
      ["missing [interface eth0] description to the edge", "missing ip route 10.0.0.0/8 10.0.0.2",
       "unexpected [interface eth0] description to the core", "unexpected [interface eth0] ip address 10.0.0.1/24"]),
+    (lambda: judge.unsaved(TEXT, TEXT.replace("Building configuration...\n", ""), FRR), []),
+    (lambda: judge.unsaved(TEXT, TEXT.replace(" description to the core\n", "").replace(" neighbor 10.0.0.2 password hush\n", "").replace(
+        "interface eth1\nexit\n", "ip route 10.0.0.0/8 10.0.0.2\n"), FRR),
+     [" interface eth0", "- description to the core", "-interface eth1", " router bgp 65001", "- neighbor 10.0.0.2 password ***",
+      "+ip route 10.0.0.0/8 10.0.0.2"]),
     (lambda: version("8.4.4", versions=["8.4.*"]), True),
     (lambda: version("8.4.4", versions=["8.4", "8.5*"]), False),
     (lambda: version("8.10", minimumVersion="8.9"), True),

@@ -92,6 +92,26 @@ def compliance(text, given, directory):
     return {"passed": not found, "findings": shown, "more": len(found) - len(shown)}
 
 
+def unsaved(running, startup, directory):
+    """What a restart would change, as a diff: "-" for a line that it would lose, "+" for one that would come back, each behind the headers
+    of its sections."""
+    grammar, volatile = tree.grammar(directory), platforms.read(directory).get("volatile", [])
+    are, were = ([line for line in grammar.lines(text)[0] if not any(re.search(pattern, line.text) for pattern in volatile)]
+                 for text in (running, startup))
+    marks = {**{line: "-" for line in set(are) - set(were)}, **{line: "+" for line in set(were) - set(are)}}
+    shown, place = [], ()
+    for line in [*are, *(line for line in were if marks.get(line) == "+")]:
+        if line not in marks:
+            continue
+        shared = 0
+        while shared < min(len(place), len(line.path)) and place[shared] == line.path[shared]:
+            shared += 1
+        shown += [" " + grammar.indented(line.path[:depth], line.path[depth]) for depth in range(shared, len(line.path))]
+        shown.append(marks[line] + grammar.indented(*line))
+        place = (*line.path, line.text)
+    return list(map(grammar.masked, shown))
+
+
 def _broken(rule, lines):
     wanted = rule.get("section", [])
     for section in _sections(wanted, lines):

@@ -13,10 +13,13 @@ _PROGRAM = "#!"  # the first line of a script: which program runs it
 
 
 class Grammar:
-    """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, explained in docs/platforms.md."""
+    """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, and the functions of its lines.py
+    that docs/platforms.md names."""
 
-    def __init__(self, platform):
+    def __init__(self, platform, code):
         data = platform["grammar"]
+        self._spelled, self._typed = code.get("spelled", list), code.get("typed", lambda text: [text])
+        self.same, self.until = code.get("same", lambda wanted, shown: False), code.get("until", lambda header: None)
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
         self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
@@ -29,7 +32,7 @@ class Grammar:
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
         found = document.Document(self, text)
-        return [Line(node.path, node.text) for node in found.nodes], found.lost
+        return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
     def skips(self, bare):
         """The line is none of the configuration: a comment, or what only closes a section."""
@@ -73,7 +76,7 @@ class Grammar:
             # A line may mean something else in a section than outside, so each section is left before the next line outside is typed.
             typed += [self.indented(place[:depth + 1], self.leave) for depth in reversed(range(shared, len(place)))]
             typed += [self.indented(path[:depth], path[depth]) for depth in range(shared, len(path))]
-            typed.append(self.indented(path, text))
+            typed += [self.indented(path, line) for line in self._typed(text)]
             place = (*path, text) if self.removable((*path, text)) else path  # a header by itself opens its section, too
         return typed
 
@@ -110,7 +113,8 @@ class Kind:
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
-        self.initial = data.get("initial", [])
+        self.initial, self.first = data.get("initial", []), data.get("first", False)
+        self.clears = re.compile(data["clears"]) if "clears" in data else None
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -218,4 +222,4 @@ class Tree:
 
 @functools.lru_cache(maxsize=None)
 def grammar(directory):
-    return Grammar(platforms.read(directory))
+    return Grammar(platforms.read(directory), platforms.words(directory))

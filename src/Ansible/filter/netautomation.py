@@ -35,6 +35,10 @@ def snapshot(seen, given):
     return wrap_var(judge.snapshot(seen["facts"]["hostname"], seen["snapshot"], given))
 
 
+def unsaved(running, startup, directory):
+    return wrap_var(judge.unsaved(running, startup, directory))
+
+
 def version(facts, wanted):
     return wrap_var(judge.version(facts, wanted))
 
@@ -50,4 +54,4 @@ def pings(given):
 class FilterModule:
     def filters(self):
         return {**planning.WORDS, "compliance": compliance, "pings": pings, "plan": plan, "reachability": reachability, "result": result,
-                "snapshot": snapshot, "version_wanted": version}
+                "snapshot": snapshot, "unsaved": unsaved, "version_wanted": version}
