@@ -1,0 +1,156 @@
+using System.CommandLine;
+using System.Formats.Tar;
+using NetAutomation.Content;
+
+namespace NetAutomation.Cli;
+
+/// <summary>The program's commands. Exit codes: 0 it is so, 1 it is not, 2 it was called wrongly.</summary>
+internal static class Commands
+{
+    private static readonly Option<string> _ansible = Where("--ansible", "The engine", Source.BesideTheProgram.Ansible);
+    private static readonly Option<string> _blocks = Where("--blocks", "The blocks", Source.BesideTheProgram.Blocks);
+    private static readonly Option<string> _platforms = Where("--platforms", "The platforms", Source.BesideTheProgram.Platforms);
+
+    public static async Task<int> Run(string[] args, CancellationToken cancel)
+    {
+        var blocks = new Command("blocks", "For authors of blocks (docs/writing-blocks.md).") { Lint(), Test(), Pack() };
+        foreach (var option in new[] { _ansible, _blocks, _platforms })
+        {
+            blocks.Add(option);
+        }
+
+        var parsed = new RootCommand("Network automation: what authors of blocks need, without a service.") { blocks }.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            await Console.Error.WriteLineAsync(string.Join('\n', parsed.Errors.Select(error => error.Message)));
+            return 2;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel);
+        }
+        catch (UsageException wrong)
+        {
+            await Console.Error.WriteLineAsync(wrong.Message);
+            return 2;
+        }
+        catch (Exception fault) when (fault is ContentException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(fault.Message);
+            return 1;
+        }
+    }
+
+    private static Command Lint()
+    {
+        var folders = Folders();
+        var command = new Command("lint", "Says what publishing would refuse, with file, line and reason.") { folders };
+        command.SetAction(parsed =>
+        {
+            var source = SourceOf(parsed);
+            var platforms = source.ReadPlatforms();
+            var faults = 0;
+            foreach (var folder in source.Folders(parsed.GetValue(folders) ?? []))
+            {
+                try
+                {
+                    var block = Block.Read(folder, [.. platforms.Keys]);
+                    foreach (var platform in block.Folder.Platforms)
+                    {
+                        _ = Proof.Read(block, platform);
+                    }
+
+                    Console.WriteLine($"ok      {block.Version.Slug} {block.Version.Version} on {string.Join(", ", block.Folder.Platforms)}");
+                }
+                catch (ContentException fault)
+                {
+                    faults++;
+                    Console.WriteLine($"REFUSED {fault.Message}");
+                }
+            }
+
+            return faults == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command Test()
+    {
+        var folders = Folders();
+        var platform = new Option<string?>("--platform") { Description = "This platform alone" };
+        var devices = new Option<string?>("--devices")
+        {
+            Description = "Play the proofs on the devices of this file, in the service's sandbox; without it, cases are planned",
+        };
+        var json = new Option<string?>("--json") { Description = "Write what came of each block and platform to this file" };
+        var sample = new Option<int?>("--sample")
+        {
+            Description = "Play an eighth, chosen by this number, with each block and platform once at least",
+        };
+        var jobs = new Option<int>("--jobs")
+        {
+            Description = "Devices to play on at a time", DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var command = new Command("test", "Plans cases, or plays proofs on devices and says what held.")
+        {
+            folders, platform, devices, json, sample, jobs,
+        };
+        command.SetAction((parsed, cancel) =>
+        {
+            var (source, given) = (SourceOf(parsed), parsed.GetValue(folders) ?? []);
+            return parsed.GetValue(devices) is { } file
+                ? Matrix.Play(
+                    source, source.Folders(given), parsed.GetValue(platform), Device.Read(file), parsed.GetValue(sample),
+                    parsed.GetValue(jobs), parsed.GetValue(json), cancel)
+                : Cases.Plan(source, source.Folders(given), parsed.GetValue(platform), cancel);
+        });
+        return command;
+    }
+
+    private static Command Pack()
+    {
+        var folder = new Argument<string>("DIR") { Description = "The block's folder" };
+        var command = new Command("pack", "Writes SLUG-VERSION.tar of a block that lint takes, and prints its digest.") { folder };
+        command.SetAction(parsed =>
+        {
+            var source = SourceOf(parsed);
+            var block = Block.Read(source.Folders([parsed.GetRequiredValue(folder)])[0], [.. source.ReadPlatforms().Keys]);
+            var file = $"{block.Version.Slug}-{block.Version.Version}.tar";
+            using (var archive = new TarWriter(File.Create(file), TarEntryFormat.Ustar))
+            {
+                foreach (var (path, content) in block.Folder.Content.Files)
+                {
+                    // Nothing but names and contents: the same folder is the same archive everywhere.
+                    archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"{block.Version.Slug}/{path}")
+                    {
+                        DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch,
+                        Mode = (UnixFileMode)0b110_100_100,
+                    });
+                }
+            }
+
+            Console.WriteLine($"{file} {block.Version.Digest}");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Argument<string[]> Folders() => new("DIR")
+    {
+        Description = "Folders of blocks; all of --blocks if none is named", Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private static Option<string> Where(string name, string what, string otherwise) => new(name)
+    {
+        Description = $"{what}, a directory", DefaultValueFactory = _ => otherwise, Recursive = true,
+    };
+
+    private static Source SourceOf(ParseResult parsed)
+    {
+        var source = new Source(
+            parsed.GetRequiredValue(_ansible), parsed.GetRequiredValue(_blocks), parsed.GetRequiredValue(_platforms));
+        return new[] { source.Ansible, source.Platforms }.FirstOrDefault(path => !Directory.Exists(path)) is { } missing
+            ? throw new UsageException($"{missing}: no such directory") : source;
+    }
+}

@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using NetAutomation.Web;
+
+namespace NetAutomation.Cli;
+
+/// <summary>Plays the proofs of many blocks on many devices, and tells what held.</summary>
+internal static class Matrix
+{
+    private const int Share = 8;
+    private static readonly JsonSerializerOptions _json = new(Json.Api) { WriteIndented = true };
+
+    /// <returns>0 where every cell is proven, and there is one.</returns>
+    public static async Task<int> Play(
+        Source source, IReadOnlyList<string> folders, string? only, IReadOnlyList<Device> devices, int? sample, int jobs, string? json,
+        CancellationToken cancel)
+    {
+        var platforms = source.ReadPlatforms();
+        if ((only is null ? devices.Select(device => device.Platform) : [only]).FirstOrDefault(name => !platforms.ContainsKey(name)) is { } unknown)
+        {
+            throw new UsageException($"{unknown}: no such platform in {source.Platforms}");
+        }
+
+        var pools = devices.GroupBy(device => device.Platform).ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
+        // A folder that would not be published is no block yet.
+        var todo =
+            (from folder in folders
+             where Directory.Exists(Path.Combine(folder, "platforms"))
+             let block = Block.Read(folder, [.. platforms.Keys])
+             from platform in block.Folder.Platforms
+             where (only is null || platform == only) && pools.ContainsKey(platform)
+             select (Block: block, Platform: platforms[platform])).ToList();
+        if (sample is { } seed)
+        {
+            todo = Sample(todo, seed);
+        }
+
+        var cells = new ConcurrentBag<Cell>();
+        await using var sandboxes = new Sandboxes(source);
+        using var room = new SemaphoreSlim(jobs);
+        await Task.WhenAll(pools.SelectMany(pool =>
+        {
+            var queue = new ConcurrentQueue<(Block Block, Platform Platform)>(todo.Where(cell => cell.Platform.Version.Name == pool.Key));
+            return pool.Value.Select(async device =>
+            {
+                while (queue.TryDequeue(out var next))
+                {
+                    await room.WaitAsync(cancel);
+                    try
+                    {
+                        var cell = await new Play(next.Block, next.Platform, device, sandboxes, cancel).Run();
+                        cells.Add(cell);
+                        Console.WriteLine(
+                            $"{(cell.Fault is null ? "proven" : "FAILED")} {cell.Block} {cell.Platform} ({cell.Seconds:0.0} s on {cell.Device})"
+                            + (cell.Fault is null ? "" : $": {cell.Fault.Replace("\n", "\n  ", StringComparison.Ordinal)}"));
+                    }
+                    finally
+                    {
+                        room.Release();
+                    }
+                }
+            });
+        }));
+        if (json is not null)
+        {
+            await File.WriteAllTextAsync(
+                json, JsonSerializer.Serialize(
+                    cells.OrderBy(cell => cell.Folder, StringComparer.Ordinal).ThenBy(cell => cell.Platform, StringComparer.Ordinal), _json) + "\n",
+                cancel);
+        }
+
+        var proven = cells.Where(cell => cell.Fault is null).ToList();
+        Console.WriteLine(
+            $"{proven.Count} cells proven ({proven.Count(cell => cell.Real)} on real devices), {cells.Count - proven.Count} failed");
+        return proven.Count > 0 && proven.Count == cells.Count ? 0 : 1;
+    }
+
+    /// <summary>An eighth of the cells: first those that are the only ones of their block or platform so far, then others.</summary>
+    private static List<(Block Block, Platform Platform)> Sample(List<(Block Block, Platform Platform)> all, int seed)
+    {
+        List<(Block Block, Platform Platform)> order = [.. all.OrderBy(
+            cell => Convert.ToHexString(
+                SHA256.HashData(Encoding.UTF8.GetBytes($"{seed} {cell.Block.Version.Slug} {cell.Platform.Version.Name}"))),
+            StringComparer.Ordinal)];
+        var (blocks, platforms) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        var needed = order.Where(cell => blocks.Add(cell.Block.Version.Slug) | platforms.Add(cell.Platform.Version.Name)).ToList();
+        return [.. needed.Concat(order.Except(needed)).Take(Math.Max(needed.Count, (all.Count + Share - 1) / Share))];
+    }
+}
