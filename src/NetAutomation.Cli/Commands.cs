@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Formats.Tar;
+using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
+using NetAutomation.Platforms;
 
 namespace NetAutomation.Cli;
 
@@ -46,31 +48,31 @@ internal static class Commands
     {
         var folders = Folders();
         var command = new Command("lint", "Says what publishing would refuse, with file, line and reason.") { folders };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancel) =>
         {
             var source = SourceOf(parsed);
-            var platforms = source.ReadPlatforms();
-            var faults = 0;
+            var (platforms, refusals) = await PlatformCatalog.Check(source.Platforms);
+            var faults = refusals.ToList();
             foreach (var folder in source.Folders(parsed.GetValue(folders) ?? []))
             {
                 try
                 {
-                    var block = Block.Read(folder, [.. platforms.Keys]);
-                    foreach (var platform in block.Folder.Platforms)
+                    var block = BlockFolder.Read(ContentFolder.Read(folder), platforms);
+                    foreach (var platform in block.Platforms)
                     {
-                        _ = Proof.Read(block, platform);
+                        _ = Proof.Read(Block.Read(folder), platform);
                     }
 
-                    Console.WriteLine($"ok      {block.Version.Slug} {block.Version.Version} on {string.Join(", ", block.Folder.Platforms)}");
+                    Console.WriteLine($"ok      {block.Manifest.Slug} {block.Manifest.Version} on {string.Join(", ", block.Platforms)}");
                 }
                 catch (ContentException fault)
                 {
-                    faults++;
-                    Console.WriteLine($"REFUSED {fault.Message}");
+                    faults.Add(fault.Message);
                 }
             }
 
-            return faults == 0 ? 0 : 1;
+            faults.ForEach(fault => Console.WriteLine($"REFUSED {fault}"));
+            return faults.Count == 0 ? 0 : 1;
         });
         return command;
     }
@@ -112,17 +114,18 @@ internal static class Commands
     {
         var folder = new Argument<string>("DIR") { Description = "The block's folder" };
         var command = new Command("pack", "Writes SLUG-VERSION.tar of a block that lint takes, and prints its digest.") { folder };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancel) =>
         {
             var source = SourceOf(parsed);
-            var block = Block.Read(source.Folders([parsed.GetRequiredValue(folder)])[0], [.. source.ReadPlatforms().Keys]);
-            var file = $"{block.Version.Slug}-{block.Version.Version}.tar";
-            using (var archive = new TarWriter(File.Create(file), TarEntryFormat.Ustar))
+            var (platforms, _) = await PlatformCatalog.Check(source.Platforms);
+            var block = BlockFolder.Read(ContentFolder.Read(source.Folders([parsed.GetRequiredValue(folder)])[0]), platforms);
+            var file = $"{block.Manifest.Slug}-{block.Manifest.Version}.tar";
+            await using (var archive = new TarWriter(File.Create(file), TarEntryFormat.Ustar))
             {
-                foreach (var (path, content) in block.Folder.Content.Files)
+                foreach (var (path, content) in block.Content.Files)
                 {
                     // Nothing but names and contents: the same folder is the same archive everywhere.
-                    archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"{block.Version.Slug}/{path}")
+                    await archive.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, $"{block.Manifest.Slug}/{path}")
                     {
                         DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch,
                         Mode = (UnixFileMode)0b110_100_100,
@@ -130,7 +133,7 @@ internal static class Commands
                 }
             }
 
-            Console.WriteLine($"{file} {block.Version.Digest}");
+            Console.WriteLine($"{file} {block.Content.Digest}");
             return 0;
         });
         return command;

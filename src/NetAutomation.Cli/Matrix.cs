@@ -24,12 +24,12 @@ internal static class Matrix
         }
 
         var pools = devices.GroupBy(device => device.Platform).ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
-        // A folder that would not be published is no block yet.
+        // A block that no platform serves yet has nothing to prove.
         var todo =
             (from folder in folders
              where Directory.Exists(Path.Combine(folder, "platforms"))
-             let block = Block.Read(folder, [.. platforms.Keys])
-             from platform in block.Folder.Platforms
+             let block = Block.Read(folder)
+             from platform in block.Version.Platforms
              where (only is null || platform == only) && pools.ContainsKey(platform)
              select (Block: block, Platform: platforms[platform])).ToList();
         if (sample is { } seed)

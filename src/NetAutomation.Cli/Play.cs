@@ -44,7 +44,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
         return new Cell(
             block.Version.Slug, block.Version.Version, platform.Version.Name, device.On, device.Real, Writes, shows, [.. _held], fault,
-            block.Directory, device.Name, Math.Round(clock.Elapsed.TotalSeconds, 1));
+            block.Version.Directory, device.Name, Math.Round(clock.Elapsed.TotalSeconds, 1));
     }
 
     private async Task Run(Proof proof)
@@ -167,7 +167,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
     private void MustPromise(Proof proof, SandboxDeviceResult told)
     {
-        if (block.Folder.Manifest.Result is { } promised)
+        if (block.Manifest.Result is { } promised)
         {
             Must("result", told.Result is not null, "there is none");
             var faults = InputSchema.Read(promised.Schema.GetRawText()).Faults(told.Result!.Value).ToList();

@@ -38,8 +38,8 @@ internal sealed record Proof(
     public static Proof? Read(Block block, string platform)
     {
         var path = PathOf(platform);
-        return block.Folder.Content.Files.Any(file => file.Path == path)
-            ? ContentManifest.Read<Proof>(block.Folder.Content, path, _json, proof => proof.Faults(block.Version.Effect)) : null;
+        return block.Content.Files.Any(file => file.Path == path)
+            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Version.Effect)) : null;
     }
 
     /// <summary>An input with credentials in place of the names of secrets.</summary>

@@ -46,7 +46,7 @@ internal sealed class Sandboxes : IAsyncDisposable
         var given = BlockInput.WithSecrets(block.Version, input, id => JsonValue.Create(secret(id)));
         var run = _launcher.Start(
             new SandboxJob(
-                $"run-{Guid.NewGuid():N}", block.Directory, _platforms, check, given, [device.InSandbox], TimeSpan.FromMinutes(3),
+                $"run-{Guid.NewGuid():N}", block.Version.Directory, _platforms, check, given, [device.InSandbox], TimeSpan.FromMinutes(3),
                 TimeSpan.FromMinutes(1), secrets),
             (_, cancelDial) => device.Dial(cancelDial));
         await using var stop = cancel.Register(() => _ = run.Stop(TimeSpan.Zero));

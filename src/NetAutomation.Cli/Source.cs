@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using NetAutomation.Catalog;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
@@ -13,8 +14,8 @@ internal sealed record Source(string Ansible, string Blocks, string Platforms)
 {
     public static Source BesideTheProgram { get; } = new(Beside("ansible"), Beside("blocks"), Beside("platforms"));
 
-    /// <summary>The folders of all platforms that may be published, by name.</summary>
-    /// <exception cref="ContentException">One may not.</exception>
+    /// <summary>The platforms, by name.</summary>
+    /// <exception cref="ContentException">One cannot be read.</exception>
     public IReadOnlyDictionary<string, Platform> ReadPlatforms() =>
         Directory.EnumerateDirectories(Platforms).Order(StringComparer.Ordinal).Select(Platform.Read)
             .ToDictionary(platform => platform.Version.Name, StringComparer.Ordinal);
@@ -30,35 +31,40 @@ internal sealed record Source(string Ansible, string Blocks, string Platforms)
     private static string Beside(string name) => Path.Combine(AppContext.BaseDirectory, name);
 }
 
-/// <summary>A platform of a directory.</summary>
+/// <summary>A platform of a directory: what a proof needs of it. Whether it may be published, lint says.</summary>
 /// <param name="Terminal">It is configured in a terminal, line by line, and not by commands of a shell.</param>
 internal sealed record Platform(PlatformVersion Version, bool Terminal)
 {
-    /// <exception cref="ContentException">The folder is not a platform that may be published.</exception>
+    /// <exception cref="ContentException">It cannot be read.</exception>
     public static Platform Read(string directory)
     {
         var folder = ContentFolder.Read(Path.GetFullPath(directory));
-        var manifest = PlatformManifest.Read(folder);
+        var yaml = folder.Yaml("platform.yaml").Root as JsonObject ?? throw folder.Fault("platform.yaml", 0, "an object");
+        var connection = $"{yaml["connection"]}";
         return new Platform(
             new PlatformVersion(
-                manifest.Name, folder.Digest, manifest.Title, Wire.Name(manifest.Connection), manifest.Port,
-                [.. manifest.Logins.Select(Wire.Name)], Wire.Name(manifest.Guard),
-                JsonSerializer.SerializeToElement(manifest.Reserved ?? [])),
-            manifest.Connection != Connection.Ssh);
+                folder.Name, folder.Digest, $"{yaml["title"]}", connection, Port: 22, Logins: [], $"{yaml["guard"]}",
+                JsonSerializer.SerializeToElement(yaml["reserved"] ?? new JsonObject())),
+            connection != Wire.Name(Connection.Ssh));
     }
 }
 
-/// <summary>A block of a directory, as it would be published.</summary>
-internal sealed record Block(string Directory, BlockFolder Folder, BlockVersion Version)
+/// <summary>A block of a directory: what a proof needs of it. Whether it may be published, lint says.</summary>
+internal sealed record Block(BlockManifest Manifest, ContentFolder Content, BlockVersion Version)
 {
-    /// <exception cref="ContentException">The folder is not a block that may be published.</exception>
-    public static Block Read(string directory, IReadOnlyCollection<string> platforms)
+    /// <exception cref="ContentException">It cannot be read.</exception>
+    public static Block Read(string directory)
     {
-        var folder = BlockFolder.Read(ContentFolder.Read(directory), platforms);
-        var manifest = folder.Manifest;
-        return new Block(directory, folder, new BlockVersion(
-            manifest.Slug, manifest.Version, SemanticVersion.Read(manifest.Version)!.Value.Major, folder.Content.Digest, manifest.Effect,
-            folder.Platforms, manifest.Artifacts ?? [], directory, manifest.Input.GetRawText(), Withdrawn: false));
+        var folder = ContentFolder.Read(directory);
+        var manifest = BlockManifest.Read(folder);
+        string[] platforms =
+        [
+            .. folder.Files.Where(file => Path.GetDirectoryName(file.Path) == "platforms" && Path.GetExtension(file.Path) == ".yml")
+                .Select(file => Path.GetFileNameWithoutExtension(file.Path)),
+        ];
+        return new Block(manifest, folder, new BlockVersion(
+            manifest.Slug, manifest.Version, SemanticVersion.Read(manifest.Version)!.Value.Major, folder.Digest, manifest.Effect, platforms,
+            manifest.Artifacts ?? [], directory, manifest.Input.GetRawText(), Withdrawn: false));
     }
 }
 
