@@ -4,7 +4,6 @@ import fnmatch
 import itertools
 import re
 
-import platforms
 import tree
 
 # Findings of a device that are handed over.
@@ -81,9 +80,8 @@ def reachability(answers, given):
 def compliance(text, given, directory):
     """rules: lines that must and must not be there, in each section that they name. golden: the text that the configuration should be.
     In the lines of rules and of ignore * stands for any text."""
-    grammar, volatile = tree.grammar(directory), platforms.read(directory).get("volatile", [])
-    lines, golden = ([line for line in grammar.lines(each)[0] if not any(re.search(pattern, line.text) for pattern in volatile)]
-                     for each in (text, "\n".join(given.get("golden", []))))
+    grammar = tree.grammar(directory)
+    lines, golden = (grammar.lines(each)[0] for each in (text, "\n".join(given.get("golden", []))))
     found = [finding for rule in given.get("rules", []) for finding in _broken(rule, lines)]
     if "golden" in given:
         found += _drift(lines, golden, given.get("ignore", []))
@@ -95,9 +93,8 @@ def compliance(text, given, directory):
 def unsaved(running, startup, directory):
     """What a restart would change, as a diff: "-" for a line that it would lose, "+" for one that would come back, each behind the headers
     of its sections."""
-    grammar, volatile = tree.grammar(directory), platforms.read(directory).get("volatile", [])
-    are, were = ([line for line in grammar.lines(text)[0] if not any(re.search(pattern, line.text) for pattern in volatile)]
-                 for text in (running, startup))
+    grammar = tree.grammar(directory)
+    are, were = (grammar.lines(text)[0] for text in (running, startup))
     marks = {**{line: "-" for line in set(are) - set(were)}, **{line: "+" for line in set(were) - set(are)}}
     shown, place = [], ()
     for line in [*are, *(line for line in were if marks.get(line) == "+")]:

@@ -20,6 +20,7 @@ class Grammar:
         data = platform["grammar"]
         self._spelled, self._typed = code.get("spelled", list), code.get("typed", lambda text: [text])
         self.same, self.until = code.get("same", lambda wanted, shown: False), code.get("until", lambda header: None)
+        self._volatile = [re.compile(pattern) for pattern in platform.get("volatile", [])]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
         self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
@@ -35,8 +36,8 @@ class Grammar:
         return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
     def skips(self, bare):
-        """The line is none of the configuration: a comment, or what only closes a section."""
-        return bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+        """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""
+        return any(pattern.search(bare) for pattern in self._volatile) or bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
 
     def follows(self, line):
         """The line only shows what follows from others, and changes with them."""
