@@ -94,8 +94,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             _held.Add("undo");
         }
 
-        await MustOwnUp(proof, input, before);
+        await MustOwnUp(proof, input, before, "fault");
         _held.Add("fault");
+        if (Writes && platform.Sessions)
+        {
+            await MustOwnUp(proof, input, before, "refuse");
+            _held.Add("refuse");
+        }
     }
 
     /// <summary>A refused input is told before any device is asked.</summary>
@@ -113,11 +118,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         BlockInput.Validate(block.Version, input) is { Count: > 0 } faults
             ? faults : BlockInput.Unusable(block.Version, input, secret, [platform.Version]);
 
-    /// <summary>A device that drops out in the middle is never good, and is told to have changed where it may have.</summary>
-    private async Task MustOwnUp(Proof proof, JsonElement input, string before)
+    /// <summary>
+    /// A device that drops out in the middle, or refuses a line, is never good, and is told to have changed where it may have. One with
+    /// sessions has not.
+    /// </summary>
+    private async Task MustOwnUp(Proof proof, JsonElement input, string before, string trouble)
     {
         var pattern = proof.Fault ?? (!Writes ? "." : platform.Terminal ? LineOf(proof) : null);
-        await device.Do("fault", "", pattern is null ? [] : [pattern], cancel);
+        await device.Do(trouble, "", pattern is null ? [] : [pattern], cancel);
         SandboxDeviceResult result;
         try
         {
@@ -129,12 +137,12 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         }
 
         Must(
-            "fault", !result.Outcome.IsGood(),
-            $"the device dropped out{(pattern is null ? "" : $" at '{pattern}', or never had such a line")}, and the run says {Told(result)}");
+            trouble, !result.Outcome.IsGood(),
+            $"with a '{trouble}'{(pattern is null ? "" : $" at '{pattern}', or without such a line,")} the run says {Told(result)}");
         if (await Text() is var after && after != before)
         {
             Must(
-                "fault", result.Changed != false,
+                trouble, result.Changed != false && !platform.Sessions,
                 $"the device has changed, and the run says {Told(result)}{await Difference(before, after)}");
         }
     }
