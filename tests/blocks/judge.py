@@ -57,7 +57,24 @@ def compared(now, before, **given):
     return judged["passed"], [(row.get("was"), row["value"]) for row in judged["entries"]]
 
 
+def reached(sent, received, **given):
+    judged = judge.reachability([{"sent": sent, "received": received}, {"sent": 5, "received": 5, "rttMs": 0.2}],
+                                {"destinations": [{"address": "10.0.0.2", "vrf": "red", "sourceInterface": "eth1"}, {"address": "10.0.0.3"}],
+                                 **given})
+    assert judged["destinations"][1] == {"address": "10.0.0.3", "sent": 5, "received": 5, "rttMs": 0.2, "passed": True}, judged
+    first = {"address": "10.0.0.2", "vrf": "red", "sent": sent, "received": received, "passed": judged["passed"]}
+    assert judged["destinations"][0] == first, judged
+    return judged["passed"]
+
+
 CASES = [
+    (lambda: reached(5, 5), True),
+    (lambda: reached(5, 4), False),
+    (lambda: reached(5, 4, tolerancePercent=20), True),
+    (lambda: reached(5, 3, tolerancePercent=20), False),
+    (lambda: reached(0, 0), False),
+    (lambda: reached(0, 0, tolerancePercent=100), False),
+    (lambda: judge.pings({"destinations": [{"address": "10.0.0.2"}], "count": 2}), [{"address": "10.0.0.2", "count": 2}]),
     (lambda: rule(must=["hostname *"]), []),
     (lambda: rule(must=["hostname r2"]), ["missing hostname r2"]),
     (lambda: rule(must=["hostname r?"]), ["missing hostname r?"]),
@@ -74,6 +91,11 @@ CASES = [
                    ignore=["router bgp *", "frr version *", "interface eth1"]),
      ["missing [interface eth0] description to the edge", "missing ip route 10.0.0.0/8 10.0.0.2",
       "unexpected [interface eth0] description to the core", "unexpected [interface eth0] ip address 10.0.0.1/24"]),
+    (lambda: judge.unsaved(TEXT, TEXT.replace("Building configuration...\n", ""), FRR), []),
+    (lambda: judge.unsaved(TEXT, TEXT.replace(" description to the core\n", "").replace(" neighbor 10.0.0.2 password hush\n", "").replace(
+        "interface eth1\nexit\n", "ip route 10.0.0.0/8 10.0.0.2\n"), FRR),
+     [" interface eth0", "- description to the core", "-interface eth1", " router bgp 65001", "- neighbor 10.0.0.2 password ***",
+      "+ip route 10.0.0.0/8 10.0.0.2"]),
     (lambda: version("8.4.4", versions=["8.4.*"]), True),
     (lambda: version("8.4.4", versions=["8.4", "8.5*"]), False),
     (lambda: version("8.10", minimumVersion="8.9"), True),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the device's running configuration, by the command of its platform and until it is whole.
+"""Reads a configuration of the device, by the command of its platform and until it is whole.
 
+arguments: which, the command's name: running, or startup, what the device loads when it restarts.
 returns: stdout, the text as the device sent it; lines, how many it has; parts, the names of the device's programs that run, where the
 platform has a command for them."""
 import re
@@ -16,7 +17,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         try:
             device = Connection(self._connection.socket_path)
-            text = device.read_configuration()
+            text = device.read_configuration(self._task.args.get("which", "running"))
             parts = _parts(platforms.read(task_vars["platform"]["directory"]).get("parts"), device)
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Saves the running configuration, by the command of the device's platform, and reads from the answer whether it is saved."""
+"""Saves the running configuration, by the command of the device's platform, and reads from the answer whether it is saved.
+
+arguments: lost, optional: the lines that a restart would lose. Where there are any, the save is a change, which check mode leaves out."""
 import re
 
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
@@ -13,6 +15,10 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         platform = platforms.read(task_vars["platform"]["directory"])
+        if lost := self._task.args.get("lost"):
+            result |= {"changed": True, "diff": {"prepared": "\n".join(lost)}}
+            if self._task.check_mode:
+                return result
         try:
             answer = Connection(self._connection.socket_path).send_command(platform["commands"]["save"])
         except DeviceError as fault:

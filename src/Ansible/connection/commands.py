@@ -123,10 +123,10 @@ class Connection(NetworkConnectionBase):
         words = "\n".join(mask(line)[:200] for line in said.splitlines()[-5:])
         return ssh.Fault("task_failed", f"{name.splitlines()[0][:80]}: {words or f'exit code {ended.status}'}")
 
-    def read_configuration(self):
+    def read_configuration(self, which="running"):
         """The text that stands for the device's configuration."""
         directory = self.get_option("platform")["directory"]
-        shown = self.send_command(platforms.read(directory)["commands"]["running"])
+        shown = self.send_command(platforms.read(directory)["commands"][which])
         try:
             return platforms.pinned(directory)(shown)
         except ValueError as fault:

@@ -29,8 +29,13 @@ class Document:
     # --- by indentation ---
 
     def _indented(self):
-        above, at = [], 0
+        above, at, until = [], 0, None
         for line in self.text.split("\n"):  # splitlines() ends a line at characters that a device may have in one
+            if until:
+                # A text of several lines, whatever it says.
+                at = self._goes_on(line.rstrip("\r"), at + len(line) + 1)
+                until = None if re.search(until, line.rstrip("\r")) else until
+                continue
             bare, depth, end = line.strip(" \t\r"), len(line) - len(line.lstrip(" \t")), min(at + len(line) + 1, len(self.text))
             skipped = not bare or self._grammar.skips(bare)
             for header_depth, node in above if line else ():
@@ -46,7 +51,16 @@ class Document:
                 else:
                     self._add(above[-1][1] if above else None, bare, at, line[:depth], end)
                     above.append((depth, self.nodes[-1]))
+                    until = self._grammar.until(bare)
             at = end
+        if until:
+            raise Unreadable(f"a text in it does not end: {self._grammar.masked(self.nodes[-1].text.splitlines()[0])}")
+
+    def _goes_on(self, line, end):
+        node = self.nodes[-1]
+        node.text += "\n" + line
+        node.end = node.inner = min(end, len(self.text))
+        return node.end
 
     def _add(self, parent, text, start, margin, end=None):
         node = Node((*parent.path, parent.text) if parent else (), text, start, margin)

@@ -4,7 +4,6 @@ import fnmatch
 import itertools
 import re
 
-import platforms
 import tree
 
 # Findings of a device that are handed over.
@@ -64,18 +63,50 @@ def _worse(kind, was, value, tolerance):
     return was == "up" and value != "up"
 
 
+def pings(given):
+    """What a device is asked to ping, and how often."""
+    return [{**destination, "count": given.get("count", 5)} for destination in given["destinations"]]
+
+
+def reachability(answers, given):
+    """A destination is reached where no more answers are missing than are tolerated; one to which nothing could be sent is not."""
+    least = 100 - given.get("tolerancePercent", 0)
+    rows = [{**{name: destination[name] for name in ("address", "vrf") if name in destination}, **answer,
+             "passed": answer["sent"] > 0 and answer["received"] * 100 >= answer["sent"] * least}
+            for destination, answer in zip(given["destinations"], answers)]
+    return {"passed": all(row["passed"] for row in rows), "destinations": rows}
+
+
 def compliance(text, given, directory):
     """rules: lines that must and must not be there, in each section that they name. golden: the text that the configuration should be.
     In the lines of rules and of ignore * stands for any text."""
-    grammar, volatile = tree.grammar(directory), platforms.read(directory).get("volatile", [])
-    lines, golden = ([line for line in grammar.lines(each)[0] if not any(re.search(pattern, line.text) for pattern in volatile)]
-                     for each in (text, "\n".join(given.get("golden", []))))
+    grammar = tree.grammar(directory)
+    lines, golden = (grammar.lines(each)[0] for each in (text, "\n".join(given.get("golden", []))))
     found = [finding for rule in given.get("rules", []) for finding in _broken(rule, lines)]
     if "golden" in given:
         found += _drift(lines, golden, given.get("ignore", []))
     shown = [{**finding, **{name: _masked(grammar, finding[name]) for name in ("line", "section") if name in finding}}
              for finding in found[:FINDINGS]]
     return {"passed": not found, "findings": shown, "more": len(found) - len(shown)}
+
+
+def unsaved(running, startup, directory):
+    """What a restart would change, as a diff: "-" for a line that it would lose, "+" for one that would come back, each behind the headers
+    of its sections."""
+    grammar = tree.grammar(directory)
+    are, were = (grammar.lines(text)[0] for text in (running, startup))
+    marks = {**{line: "-" for line in set(are) - set(were)}, **{line: "+" for line in set(were) - set(are)}}
+    shown, place = [], ()
+    for line in [*are, *(line for line in were if marks.get(line) == "+")]:
+        if line not in marks:
+            continue
+        shared = 0
+        while shared < min(len(place), len(line.path)) and place[shared] == line.path[shared]:
+            shared += 1
+        shown += [" " + grammar.indented(line.path[:depth], line.path[depth]) for depth in range(shared, len(line.path))]
+        shown.append(marks[line] + grammar.indented(*line))
+        place = (*line.path, line.text)
+    return list(map(grammar.masked, shown))
 
 
 def _broken(rule, lines):

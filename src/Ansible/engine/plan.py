@@ -169,7 +169,12 @@ class Change:
         for place in filter(None, (part.object if part.kind.whole else slot, part.once)):
             if self._places.setdefault(place, line) != line:
                 raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
+        if line not in self.before.present:
+            line = next((other for other in self.before.slots.get(slot, []) if self.grammar.same(line.text, other.text)), line)
+            self._same.add(line)
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
+        if part.kind.first:
+            self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
         if part.kind.enough and part.object in self.before.objects or twin != line and self.before.parts[twin].slot(twin) == slot:
             self._same.add(twin)
             return
@@ -231,7 +236,14 @@ class Change:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and part.kind.remove else line.path, command)
                 (first if line in self._first else after)[place] = None
-        return [*first, *self.added, *after]
+        added = [each for line in self.added for each in (line, *self._cleared([line], self.removed))]
+        return [*first, *added, *after]
+
+    def _cleared(self, lines, without=()):
+        """Lines of the configuration before that the device forgets where one of these changes."""
+        places = [(line.path, part.kind.clears) for line in lines if (part := self.grammar.owned(line)) and part.kind.clears]
+        return [line for line in self.before.lines for path, clears in places
+                if line.path == path and clears.fullmatch(line.text) and line not in without]
 
     def signed(self):
         """What changes, as [sign, path, text]: "-" for a line that goes, "+" for one that comes."""
@@ -251,7 +263,8 @@ class Change:
         sections = {}
         for sign, line in [*(("-", line) for line in self.removed), *(("+", line) for line in self.added)]:
             if (*line.path, line.text) not in headers:
-                sections.setdefault(line.path, []).append(sign + (self._shown(line) if masked else self.grammar.indented(*line)))
+                shown = self._shown(line) if masked else self.grammar.indented(*line)
+                sections.setdefault(line.path, []).append(sign + shown.replace("\n", "\n" + sign))
         text, place = [], ()
         for path in sorted(sections, key=self.before.order(sections)):
             for depth in range(len(path)):
@@ -278,9 +291,10 @@ class Change:
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):
-            if self.grammar.removable(path[-1]):
+            if self.grammar.removable(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
-        return [*back, *self._first]
+        cleared = self._cleared([*self.added, *self.removed])
+        return [*(line for line in (*back, *self._first) if line not in cleared), *cleared]
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))
@@ -319,9 +333,9 @@ class Change:
 
 def _refuse(part, shown, block_input, directory):
     for rule in part.get("refuse", []):
-        text = _render(rule["line"], directory, {"input": block_input}).strip()
+        text = _render(rule.get("line") or rule["unless"], directory, {"input": block_input}).strip()
         expression, deep = re.compile(text), "\\n" in text
-        if any((deep or not line.path) and expression.fullmatch("\n".join((*line.path, line.text))) for line in shown):
+        if ("line" in rule) == any((deep or not line.path) and expression.fullmatch("\n".join((*line.path, line.text))) for line in shown):
             raise Refused(rule["because"])
 
 

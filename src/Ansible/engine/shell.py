@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of a device with a shell, for a platform's text.py: written as a whole or not at all, and how to take a change of one back.
+Pings from one, for its state.py.
 
 Nothing of a file stands in a command: contents come by standard input, names are quoted."""
 import difflib
 import hashlib
+import re
 import shlex
 
 # The new file and the old one while the device decides.
@@ -66,6 +68,26 @@ def edit(name, old, new):
             lines = [line.replace("\\", "\\\\") for line in after[start:stop]]
             script += [at, *(line + "\\" for line in lines[:-1]), lines[-1]]
     return _here(f"sed -i -f /dev/stdin {shlex.quote(name)}", script) if script else []
+
+
+def ping(ask, destination):
+    """The answer to pings, as docs/platforms.md says, by ping of iputils."""
+    words = ["ping", "-n", "-q", "-c", str(destination["count"]), "-i", "0.2", "-W", "1"]
+    if "sourceInterface" in destination:
+        words += ["-I", destination["sourceInterface"]]
+    # It ends with 1 where no answer came.
+    return pinged(ask(" ".join(map(shlex.quote, [*words, destination["address"]])) + " 2>&1 || :"))
+
+
+def pinged(said):
+    """What iputils say of their pings."""
+    if "Network is unreachable" in said:
+        return {"sent": 0, "received": 0}
+    counts = re.search(r"^(\d+) packets transmitted, (\d+) received", said, re.M)
+    if not counts:
+        raise ValueError(f"ping says {said.strip()[:200]}")
+    average = re.search(r"^rtt min/avg/max/mdev = [^/]+/([^/]+)/", said, re.M)
+    return {"sent": int(counts[1]), "received": int(counts[2]), **({"rttMs": float(average[1])} if average else {})}
 
 
 def _here(command, lines):

@@ -13,10 +13,14 @@ _PROGRAM = "#!"  # the first line of a script: which program runs it
 
 
 class Grammar:
-    """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, explained in docs/platforms.md."""
+    """How a platform writes its configuration: the members "grammar" and "secrets" of its platform.yaml, and the functions of its lines.py
+    that docs/platforms.md names."""
 
-    def __init__(self, platform):
+    def __init__(self, platform, code):
         data = platform["grammar"]
+        self._spelled, self._typed = code.get("spelled", list), code.get("typed", lambda text: [text])
+        self.same, self.until = code.get("same", lambda wanted, shown: False), code.get("until", lambda header: None)
+        self._volatile = [re.compile(pattern) for pattern in platform.get("volatile", [])]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
         self.leave, self.braces = data.get("leave", "exit"), data.get("braces", False)
@@ -29,11 +33,11 @@ class Grammar:
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
         found = document.Document(self, text)
-        return [Line(node.path, node.text) for node in found.nodes], found.lost
+        return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
     def skips(self, bare):
-        """The line is none of the configuration: a comment, or what only closes a section."""
-        return bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+        """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""
+        return any(pattern.search(bare) for pattern in self._volatile) or bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
 
     def follows(self, line):
         """The line only shows what follows from others, and changes with them."""
@@ -59,9 +63,9 @@ class Grammar:
         """The line gives the device another name, and with it another prompt."""
         return bool(self._renames and self._renames.fullmatch(typed))
 
-    def removable(self, header):
-        """A section that stays when it is empty, and that a negation of its header removes."""
-        return any(pattern.fullmatch(header) for pattern in self._sections)
+    def removable(self, path):
+        """A section that stays when it is empty, and that a negation of its header removes; path: with its header."""
+        return any(pattern.fullmatch(text) for pattern in self._sections for text in (path[-1], "\n".join(path)))
 
     def commands(self, lines):
         """The lines as they are typed, each section entered once as long as its lines follow each other."""
@@ -73,8 +77,8 @@ class Grammar:
             # A line may mean something else in a section than outside, so each section is left before the next line outside is typed.
             typed += [self.indented(place[:depth + 1], self.leave) for depth in reversed(range(shared, len(place)))]
             typed += [self.indented(path[:depth], path[depth]) for depth in range(shared, len(path))]
-            typed.append(self.indented(path, text))
-            place = (*path, text) if self.removable(text) else path  # a header by itself opens its section, too
+            typed += [self.indented(path, line) for line in self._typed(text)]
+            place = (*path, text) if self.removable((*path, text)) else path  # a header by itself opens its section, too
         return typed
 
     def indented(self, path, text):
@@ -95,9 +99,8 @@ class Grammar:
         return None
 
     def unreadable(self, text, path=None):
-        """A line about a kind of object that is not written in any way known of it. Where braces tell sections, words mean what their
-        section says."""
-        return any(kind.begins.match(text) and not (self.braces and path is not None and kind.home(path) is None) for kind in self.kinds)
+        """A line about a kind of object that is not written in any way known of it; path: where it stands, if that is known."""
+        return any(kind.begins.match(text) and (path is None or kind.home(path) is not None) for kind in self.kinds)
 
 
 class Kind:
@@ -111,7 +114,8 @@ class Kind:
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
-        self.initial = data.get("initial", [])
+        self.initial, self.first = data.get("initial", []), data.get("first", False)
+        self.clears = re.compile(data["clears"]) if "clears" in data else None
 
     def home(self, path):
         """The section that holds the object whose line stands at this path; None where no such object can be."""
@@ -219,4 +223,4 @@ class Tree:
 
 @functools.lru_cache(maxsize=None)
 def grammar(directory):
-    return Grammar(platforms.read(directory))
+    return Grammar(platforms.read(directory), platforms.words(directory))

@@ -35,10 +35,23 @@ def snapshot(seen, given):
     return wrap_var(judge.snapshot(seen["facts"]["hostname"], seen["snapshot"], given))
 
 
+def unsaved(running, startup, directory):
+    return wrap_var(judge.unsaved(running, startup, directory))
+
+
 def version(facts, wanted):
     return wrap_var(judge.version(facts, wanted))
 
 
+def reachability(answers, given):
+    return wrap_var(judge.reachability(answers, given))
+
+
+def pings(given):
+    return wrap_var(judge.pings(given))
+
+
 class FilterModule:
     def filters(self):
-        return {**planning.WORDS, "compliance": compliance, "plan": plan, "result": result, "snapshot": snapshot, "version_wanted": version}
+        return {**planning.WORDS, "compliance": compliance, "pings": pings, "plan": plan, "reachability": reachability, "result": result,
+                "snapshot": snapshot, "unsaved": unsaved, "version_wanted": version}

@@ -602,6 +602,10 @@ class Session:
         if owed is not None and reading.start is not None:
             self._refuse(owed, [line for line in map(shown, reading.late) if line.strip() and not self.terminal.is_noise(line)])
         lines = [line for line in text.split(b"\n") if line.strip() and not self.terminal.is_noise(line)]
+        if reading.line and b"\n" in reading.line:
+            # The echo of a text of several lines.
+            typed = set(map(_squeezed, reading.line.split(b"\n")))
+            lines = [line for line in lines if _squeezed(line) not in typed]
         if not (configuring or reading.dialogue or reading.line in self.terminal.wholly):
             # The rest is text of the device, in which anything may stand. A line of "^" points at what was wrong.
             lines = lines[:next((index for index, line in enumerate(lines) if line.strip() != b"^"), 0) + 1]
@@ -726,12 +730,12 @@ def guard(module):
         text = self.receive(command, prompt, answer, newline, prompt_retry_check, check_all, strip_prompt)
         return text.decode("utf-8", "surrogateescape")
 
-    def read_configuration(self):
-        """The running configuration, whole, as the device sent it."""
+    def read_configuration(self, which="running"):
+        """The running configuration, or another one that the platform has a command for, whole, as the device sent it."""
         current = session(self)
         platform = self._platform
         return said(self, lambda: current.read(
-            platform["commands"]["running"].encode(), platform.get("complete"), platform.get("volatile", []))
+            platform["commands"][which].encode(), platform.get("complete"), platform.get("volatile", []))
         ).decode("utf-8", "surrogateescape")
 
     def renames(self):

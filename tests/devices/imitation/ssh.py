@@ -24,13 +24,14 @@ class Front:
 
     def __init__(self, login, enable=None, faults=None):
         self.login, self.enable, self._faults, self._listeners = login, enable, faults, []
+        self.own_faults = {}  # Of the console, which come before those of the file.
 
     def faults(self, device):
-        if not self._faults or not os.path.exists(self._faults):
-            return {}
-        with open(self._faults, encoding="utf-8") as file:
-            content = json.load(file)
-        return {**content.get("*", {}), **content.get(device.name, {})}
+        content = {}
+        if self._faults and os.path.exists(self._faults):
+            with open(self._faults, encoding="utf-8") as file:
+                content = json.load(file)
+        return {**content.get("*", {}), **content.get(device.name, {}), **self.own_faults.get(device.name, {})}
 
     async def listen(self, device, port):
         """Returns the public host key."""

@@ -10,10 +10,14 @@ class Device:
 
     def __init__(self, platform, name, address, journal, minute=60.0):
         self.platform, self.name, self.address, self._journal, self.minute = platform, name, address, journal, minute
-        self.files, self.candidates, self.timers, self.logged_in = {}, {}, {}, set()
-        self.state = {}
+        self.timers, self.logged_in = {}, set()
+        self.renew()
+
+    def renew(self):
+        """As it comes from the factory."""
+        self.files, self.candidates, self.state = {}, {}, {}
         self.running = Node()
-        self.load(platform.factory(self))
+        self.load(self.platform.factory(self))
         self.startup = self.text()
         self.changed = None
 

@@ -101,8 +101,9 @@ internal sealed record BlockFolder(
         "artifact" => [],
         "tasks" => value is JsonArray { Count: > 0 } tasks ? Faults(tasks, "/tasks") : [("/tasks", "a list of tasks")],
         "refuse" when value is JsonArray rules
-            && rules.All(rule => rule is JsonObject { Count: 2 } and var both && IsText(both["line"]) && IsText(both["because"])) => [],
-        "refuse" => [("/refuse", "a list of objects with line, a regular expression, and because")],
+            && rules.All(rule => rule is JsonObject { Count: 2 } and var both
+                && IsText(both["line"] ?? both["unless"]) && IsText(both["because"])) => [],
+        "refuse" => [("/refuse", "a list of objects with line or unless, a regular expression, and because")],
         Lack.Member when value is JsonArray { Count: > 0 } lacks =>
             lacks.Index().SelectMany(lack => Faults(lack.Index, lack.Item, manifest)),
         Lack.Member => [($"/{Lack.Member}", "a list of objects with at, because and perhaps when")],

@@ -156,7 +156,8 @@ internal enum PlatformGuard
 
 /// <summary>Commands of the engine.</summary>
 internal sealed record PlatformCommands(
-    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null);
+    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null,
+    string? Abort = null);
 
 /// <summary>The programs that a device's configuration is spread over.</summary>
 /// <param name="Watch">The command of the program that watches over them.</param>
@@ -223,14 +224,15 @@ internal sealed record PlatformObject(
     string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
     string? Remove = null, string[]? Vital = null, string[]? Initial = null, Dictionary<string, string[]>? Shared = null,
     PlatformInheritance? Inherits = null, PlatformDefault[]? Defaults = null, string[]? Once = null,
-    bool Enough = false)
+    bool Enough = false, bool First = false, string? Clears = null)
 {
     /// <summary>Python writes <c>(?P&lt;name&gt;…)</c> where .NET has <c>(?&lt;name&gt;…)</c>.</summary>
     public static bool IsPattern(string text) => ContentManifest.IsPattern(text.Replace("(?P<", "(?<", StringComparison.Ordinal));
 
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
-        foreach (var (pointer, texts) in new[] { ("/within", Within.SelectMany(path => path)), ("/begins", [Begins]), ("/line", [Line]) })
+        foreach (var (pointer, texts) in new[] { ("/within", Within.SelectMany(path => path)), ("/begins", [Begins]), ("/line", [Line]),
+                     ("/clears", Clears is null ? [] : [Clears]) })
         {
             if (!texts.All(IsPattern))
             {

@@ -65,7 +65,7 @@ class Platform:
             for child in node.children:
                 if child.rule.opens and self.NESTED:
                     lines.append(self.INDENT * depth + "!")
-                lines.append(self.INDENT * depth + child.line)
+                lines.append(self.INDENT * depth + self.shown(child))
                 walk(child, depth + 1)
 
         for node in root.children:
@@ -75,6 +75,10 @@ class Platform:
             walk(node, 1)
             last = node
         return lines
+
+    def shown(self, node):
+        """A line as a configuration shows it."""
+        return node.line
 
     # --- the terminal's ---
     async def configuring(self, session, line):

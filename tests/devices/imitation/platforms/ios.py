@@ -11,6 +11,12 @@ from ..views.ios import Views
 from . import Block, Platform
 
 
+def veiled(text):
+    """A password of type 7."""
+    key = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
+    return "08" + "".join(f"{byte ^ key[(8 + at) % len(key)]:02X}" for at, byte in enumerate(text.encode()))
+
+
 class Ios(Views, Platform):
     """version: as `show version` has it; kind: switch, whose ports are routed when they are told so, or router; ports: how many
     GigabitEthernet1/0/N there are; config: the text of the first configuration."""
@@ -40,10 +46,16 @@ class Ios(Views, Platform):
                 raise Refused(None, f"% IP routing table {found[2]} does not exist")
         return False
 
+    def shown(self, node):
+        """The entries of an access list have numbers, which releases before 17 do not show."""
+        if node.rule.context in ("ext-nacl", "std-nacl", "ipv6-acl") and self.variant["version"].startswith("17"):
+            return f"{'sequence ' * (node.rule.context == 'ipv6-acl')}{node.key} {node.line}"
+        return node.line
+
     @staticmethod
     def _entry(section, verb, rule, line):
-        """An access list numbers its entries, and shows them without their numbers."""
-        found = re.match(r"(\d+) (.*)", line)
+        """An access list numbers its entries."""
+        found = re.match(r"(?:sequence )?(\d+) (.*)", line)
         line, wanted = (found[2], int(found[1])) if found else (line, None)
         if rule.context == "ipv6-acl" and (found := re.search(r" sequence (\d+)$", line)):
             line, wanted = line[:found.start()], int(found[1])
@@ -70,6 +82,8 @@ class Ios(Views, Platform):
                 salt = base64.b64encode(hashlib.sha256((found[1] + found[2]).encode()).digest(), b"./")[:4].decode()
                 return f"{found[1]} secret 5 {crypt.crypt(found[2], '$1$' + salt)}"
         line = re.sub(r"^((?:username \S+|enable).* password) (?![07] )(?=\S+$)", r"\1 0 ", line)
+        if (found := re.fullmatch(r"(ntp authentication-key \d+ md5) (\S+)", line)):
+            return f"{found[1]} {veiled(found[2])} 7"
         if key.startswith("snmp-server community ") and not re.search(r" R[OW]\b", line):
             line = re.sub(r"^(snmp-server community \S+(?: view \S+)?)", r"\1 RO", line)
         if rule.context == "" and re.match(r"ip(v6)? prefix-list \S+ (permit|deny)", line):
@@ -96,6 +110,10 @@ class Ios(Views, Platform):
         section = root.at(path)
         if rule.context == "if":
             self._hardware(root, path, section, verb, line)
+            if line.startswith("vrf forwarding"):
+                # Addresses belong to the table that the interface leaves.
+                section.drop(lambda child: child.rule.first == "ipv6" and "address" in child.key or child.key.startswith("ip address"))
+                GRAMMAR.apply(root, [path], "no ip address", self)
         if verb == "no" and (found := re.match(r"(?:vrf definition|ip vrf) (\S+)$", line)):
             section.drop(lambda child: re.match(rf"ip(v6)? route vrf {re.escape(found[1])} ", child.line))
         if rule.context == "config-vlan" and line == f"name VLAN{int(path[-1].split()[1]):04d}":
@@ -115,7 +133,7 @@ class Ios(Views, Platform):
     def block(self, line):
         if found := re.match(r"banner (motd|login|exec|incoming|slip-ppp|prompt-timeout) (\^C|\S)(.*)$", line):
             return Block(self, f"banner {found[1]}", found[2],
-                         lambda key, text: f"{key} ^C\n{text}\n^C".replace("^C\n\n", "^C\n"), found[3] or None)
+                         lambda key, text: f"{key} ^C\n{text}\n^C" if text else f"{key} ^C\n^C", found[3] or None)
         return None
 
     def refusal(self, session, line, refusal):

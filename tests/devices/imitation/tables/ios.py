@@ -47,7 +47,7 @@ SOURCE = "(any | host IP | IP IP)"
 SOURCE6 = "(any | host IP6 | PREFIX6)"
 PORT = "[(eq SERVICE | gt SERVICE | lt SERVICE | neq SERVICE | range SERVICE SERVICE)]"
 MATCHES = ("{ICMP | FLAG [FLAG] [FLAG] | dscp WORD | precedence WORD | tos WORD | option WORD | fragments | time-range WORD | "
-           "ttl (eq NUMBER | gt NUMBER | lt NUMBER | neq NUMBER | range NUMBER NUMBER) | (log-input | log)}")
+           "ttl (eq NUMBER | gt NUMBER | lt NUMBER | neq NUMBER | range NUMBER NUMBER) | (log | log-input)}")
 ROUTE = "{NUMBER-OF-ROUTE}"
 NEIGHBOR = [
     "remote-as = ASN", "peer-group = [WORD]", "local-as = ASN {no-prepend | replace-as | dual-as}", "shutdown", "description = LINE",
@@ -144,11 +144,11 @@ logging origin-id = LINE
 logging delimiter = LINE
 logging filter URL = [args LINE]
 logging history = SEVERITY
-logging trap = SEVERITY :: neg
+logging trap = SEVERITY :: neg default informational
 logging facility = WORD :: default local7
 logging server-arp
 logging source-interface = INTERFACE [vrf WORD]
-logging host (IP | ipv6 IP6 | WORD) = {{vrf WORD | discriminator WORD | transport (tcp | udp) [port NUMBER] \
+logging host (IP | ipv6 IP6 | WORD) [vrf WORD] = {{discriminator WORD | transport (tcp | udp) [port NUMBER] \
     | filtered [stream NUMBER] | xml}}
 ipv6 route [vrf WORD] PREFIX6 (INTERFACE [IP6] | IP6) = [1-254] {{(unicast | multicast) | tag NUMBER | track NUMBER | name WORD}} :: exact
 ipv6 prefix-list WORD description = LINE :: by 3
@@ -294,9 +294,9 @@ address-family FAMILY [unicast | multicast] [vrf WORD] :: > router-af
     "router-af": f"{NETWORKS}\n{NEIGHBORS}\nbgp dampening = LINE\nauto-summary\nsynchronization\ndefault-information originate",
     "conf-ssh-pubkey": "username WORD :: > conf-ssh-pubkey-user",
     "conf-ssh-pubkey-user": "key-hash ssh-rsa WORD [WORD]",
-    "std-nacl": "remark LINE\n[NUMBER] (permit | deny) (any | host IP | IP [IP]) [log]",
-    "ext-nacl": f"remark LINE\n[NUMBER] (permit | deny) PROTOCOL {SOURCE} {PORT} {SOURCE} {PORT} {MATCHES}",
-    "ipv6-acl": f"remark LINE\n(permit | deny) PROTOCOL {SOURCE6} {PORT} {SOURCE6} {PORT} {{{MATCHES[1:-1]} | sequence NUMBER}}",
+    "std-nacl": "[NUMBER] remark LINE\n[NUMBER] (permit | deny) (any | host IP | IP [IP]) [log]",
+    "ext-nacl": f"[NUMBER] remark LINE\n[NUMBER] (permit | deny) PROTOCOL {SOURCE} {PORT} {SOURCE} {PORT} {MATCHES}",
+    "ipv6-acl": f"[sequence NUMBER] remark LINE\n[sequence NUMBER] (permit | deny) PROTOCOL {SOURCE6} {PORT} {SOURCE6} {PORT} {{{MATCHES[1:-1]} | sequence NUMBER}}",
     "route-map": "match LINE\nset LINE\ndescription = LINE\ncontinue = [NUMBER]",
     "line": """
 access-class WORD (in | out) [vrf-also]

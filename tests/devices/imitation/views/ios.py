@@ -113,7 +113,8 @@ class Views:
 
     @staticmethod
     def address(node):
-        if found := re.match(r"(\S+) (\S+)$", node.value("ip address", "")):
+        primary = node.find("ip address")
+        if primary is not None and (found := re.fullmatch(r"ip address (\d\S+) (\S+)", primary.line)):
             return found[1], found[2], sum(bin(int(part)).count("1") for part in found[2].split("."))
         return None
 
@@ -151,8 +152,12 @@ class Views:
     def show_ip_interface(self, session, words):
         shown = []
         for node in self.interfaces(session.device):
+            if len(words) > 3 and node.line.split()[1] != words[3]:
+                continue
             address = self.address(node)
             shown.append(self.state(node))
+            if vrf := node.value("vrf forwarding"):
+                shown.append(f'  VPN Routing/Forwarding "{vrf}"')
             if address:
                 shown.append(f"  Internet address is {address[0]}/{address[2]}\n  Broadcast address is 255.255.255.255")
                 shown += [f"  Secondary address {match[1]}/{sum(bin(int(part)).count('1') for part in match[2].split('.'))}"
@@ -271,28 +276,127 @@ class Views:
     def show_lldp_neighbors(self, session, words):
         if not session.device.running.has("lldp run"):
             return "% LLDP is not enabled"
+        rows = self.cabled(session.device)
         if "detail" in words:
-            return "Total entries displayed: 0"
+            return "\n".join(
+                f"{'-' * 48}\nLocal Intf: {local}\nChassis id: 5254.0000.0001\nPort id: {far}\nPort Description: {name}\n"
+                f"System Name: {session.device.hostname}\n\nSystem Description: \nCisco IOS Software, Version {self.variant['version']}\n\n"
+                "Time remaining: 101 seconds\nSystem Capabilities: B,R\nEnabled Capabilities: R\nManagement Addresses - not advertised\n"
+                "Vlan ID: 1\n" for local, far, name in rows) + f"\nTotal entries displayed: {len(rows)}"
         return ("Capability codes:\n    (R) Router, (B) Bridge, (T) Telephone, (C) DOCSIS Cable Device\n"
                 "    (W) WLAN Access Point, (P) Repeater, (S) Station, (O) Other\n\n"
-                "Device ID           Local Intf     Hold-time  Capability      Port ID\n\nTotal entries displayed: 0")
+                "Device ID           Local Intf     Hold-time  Capability      Port ID\n"
+                + "".join(f"{session.device.hostname:<20}{local:<15}120        R               {far}\n" for local, far, _ in rows)
+                + f"\nTotal entries displayed: {len(rows)}")
+
+    def cabled(self, device):
+        """A cable joins the last two ports of a device: (port, the one at its other end, that one's name), as far as LLDP sees it."""
+        ends = self.interfaces(device, PORTS)[-2:]
+        if any(node.has("shutdown") for node in ends):
+            return []
+        return [(self.short(near), self.short(far), far.line.split()[1]) for near, far in zip(ends, ends[::-1])
+                if not near.has("no lldp receive") and not far.has("no lldp transmit")]
 
     @command("show cdp")
     def show_cdp(self, session, words):
         return "% CDP is not enabled"
 
+    def connected(self, device, vrf=None):
+        """Networks of IPv4 and IPv6 that interfaces lead to, each with the interface's own address and name."""
+        for node in self.interfaces(device):
+            if not node.has("shutdown") and node.value("vrf forwarding") == vrf:
+                own = [f"{address[0]}/{address[2]}"] if (address := self.address(node)) else []
+                own += ["/".join(match.groups()) for _, match in node.lines(r"ip address (\S+) (\S+) secondary")]
+                for each in own + self.six(node):
+                    yield ipaddress.ip_interface(each), node.line.split()[1]
+
+    def routes(self, device):
+        """Static routes of IPv4 that lead somewhere: (network, interface, next hop, distance, tag)."""
+        networks = list(self.connected(device))
+        for _, match in device.running.lines(
+                r"ip route (?!vrf)(\S+) (\S+)(?: ([A-Z]\S+))?(?: (\d\S*\.\S+))?(?: (\d+))?(?: tag (\d+))?"):
+            name, hop = match[3], match[4]
+            if any(name == to if not hop else ipaddress.ip_address(hop) in own.network for own, to in networks):
+                yield ipaddress.ip_network(f"{match[1]}/{match[2]}", False), name, hop, match[5] or "1", match[6]
+
     @command("show ip route")
     def show_ip_route(self, session, words):
         rows = ["Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP", "", "Gateway of last resort is not set", ""]
-        for node in self.interfaces(session.device):
-            if (address := self.address(node)) and not node.has("shutdown"):
-                name = node.line.split()[1]
-                rows += [f"C        {ipaddress.ip_network(f'{address[0]}/{address[2]}', False)} is directly connected, {name}",
-                         f"L        {address[0]}/32 is directly connected, {name}"]
-        for _, match in session.device.running.lines(r"ip route (?!vrf)(\S+) (\S+) (\S+)(?: (\d+))?"):
-            via = f"is directly connected, {match[3]}" if interface(match[3]) else f"[{match[4] or 1}/0] via {match[3]}"
-            rows.append(f"S        {ipaddress.ip_network(f'{match[1]}/{match[2]}', False)} {via}")
+        for own, name in self.connected(session.device):
+            if own.version == 4:
+                rows += [f"C        {own.network} is directly connected, {name}", f"L        {own.ip}/32 is directly connected, {name}"]
+        for network, name, hop, distance, _ in self.routes(session.device):
+            rows.append(f"S        {network} " + (f"[{distance}/0] via {hop}" if hop else f"is directly connected, {name}"))
         return "\n".join(rows)
+
+    @command("show ip route IP MASK")
+    def show_ip_route_to(self, session, words):
+        wanted = ipaddress.ip_network(f"{words[3]}/{words[4]}", False)
+        found = [route for route in self.routes(session.device) if route[0] == wanted]
+        if not found:
+            return "% Subnet not in table"
+        _, _, _, distance, tag = min(found, key=lambda route: int(route[3]))
+        best = [route for route in found if route[3] == distance]
+        ways = "\n".join(
+            f"  {'*' if not at else ' '} {hop or f'directly connected, via {name}'}{f', via {name}' if hop and name else ''}\n"
+            "      Route metric is 0, traffic share count is 1" for at, (_, name, hop, *_) in enumerate(best))
+        told = f"\n  Tag {tag}" if tag else ""
+        return (f'Routing entry for {wanted}\n  Known via "static", distance {distance}, metric 0{told}\n'
+                f"  Routing Descriptor Blocks:\n{ways}")
+
+    @command("show ip route summary", "show ipv6 route summary")
+    def show_route_summary(self, session, words):
+        six = words[1] == "ipv6"
+        connected = [own for own, _ in self.connected(session.device) if (own.version == 6) == six]
+        static = 0 if six else len({route[0] for route in self.routes(session.device)})
+        if six:
+            rows = [("connected", len(connected)), ("local", len(connected)), ("static", static)]
+            return "\n".join(["IPv6 routing table name is default(0) global scope", "IPv6 routing table default maximum-paths is 16",
+                              "Route Source    Networks    Overhead    Memory (bytes)",
+                              *(f"{name:<16}{count:<12}{count * 88:<12}{count * 128}" for name, count in rows),
+                              f"{'Total':<16}{sum(count for _, count in rows):<12}0           0"])
+        rows = [("application", 0), ("connected", 2 * len(connected)), ("static", static)]
+        return "\n".join(["IP routing table name is default (0x0)", "IP routing table maximum-paths is 32",
+                          "Route Source    Networks    Subnets     Replicates  Overhead    Memory (bytes)",
+                          *(f"{name:<16}0           {count:<12}0           {count * 96:<12}{count * 288}" for name, count in rows),
+                          "internal        1                                               400",
+                          f"{'Total':<16}1           {sum(count for _, count in rows):<12}0           0           0"])
+
+    @command("ping [vrf WORD] (IP | IP6) [repeat 1-2147483647] [timeout 0-3600] [source INTERFACE]")
+    def ping(self, session, words):
+        """Only its own addresses answer: there is nothing behind its ports."""
+        vrf = words[2] if words[1] == "vrf" else None
+        target = ipaddress.ip_address(words[3 if vrf else 1])
+        sent = int(words[words.index("repeat") + 1]) if "repeat" in words else 5
+        if vrf and not any(session.device.running.has(f"{kind} {vrf}") for kind in ("vrf definition", "ip vrf")):
+            return f"% VRF {vrf} does not exist"
+        answers = any(own.ip == target for own, _ in self.connected(session.device, vrf))
+        told = f"Success rate is {100 if answers else 0} percent ({sent if answers else 0}/{sent})"
+        return ("Type escape sequence to abort.\n"
+                f"Sending {sent}, 100-byte ICMP Echos to {str(target).upper()}, timeout is 1 seconds:\n{('!' if answers else '.') * sent}\n"
+                f"{told}{', round-trip min/avg/max = 1/2/4 ms' if answers else ''}")
+
+    @command("show interfaces INTERFACE switchport")
+    def show_switchport(self, session, words):
+        node = session.device.running.find(f"interface {words[2]}")
+        if node is None or self.variant["kind"] == "router" or not words[2].startswith(PORTS):
+            raise Refused(2)
+        if not self.switched(node):
+            return f"Name: {self.short(node)}\nSwitchport: Disabled"
+        mode = node.value("switchport mode", "dynamic auto")
+        voice = node.value("switchport voice vlan")
+        allowed = node.value("switchport trunk allowed vlan", "ALL")
+        return "\n".join([
+            f"Name: {self.short(node)}", "Switchport: Enabled", f"Administrative Mode: {'static ' * (mode == 'access')}{mode}",
+            f"Operational Mode: {'down' if node.has('shutdown') else 'static access' if mode != 'trunk' else 'trunk'}",
+            f"Access Mode VLAN: {node.value('switchport access vlan', '1')} (named)",
+            f"Trunking Native Mode VLAN: {node.value('switchport trunk native vlan', '1')} (named)",
+            f"Voice VLAN: {f'{voice} (named)' if voice else 'none'}", f"Trunking VLANs Enabled: {allowed}", "Pruning VLANs Enabled: 2-1001"])
+
+    @command("show bgp all summary")
+    def show_bgp_all_summary(self, session, words):
+        told = self.show_bgp_summary(session, words)
+        return told if told.startswith("%") else f"For address family: IPv4 Unicast\n{told}"
 
     @command("show ip bgp summary", "show bgp summary", "show bgp ipv4 unicast summary")
     def show_bgp_summary(self, session, words):

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Words of the configuration lines of Cisco IOS, offered to block templates as filters, and what of these lines is the same."""
+import base64
+import crypt
+import hashlib
+import hmac
+import ipaddress
+import re
+
+_TYPES = ("GigabitEthernet", "TenGigabitEthernet", "TwoGigabitEthernet", "FiveGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet",
+          "HundredGigE", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel", "Tunnel", "BDI", "Serial")
+# What the device calls ports of access lists, by protocol.
+_PORTS = {
+    "tcp": {7: "echo", 9: "discard", 13: "daytime", 19: "chargen", 20: "ftp-data", 21: "ftp", 23: "telnet", 25: "smtp", 37: "time",
+            43: "whois", 49: "tacacs", 53: "domain", 70: "gopher", 79: "finger", 80: "www", 101: "hostname", 109: "pop2", 110: "pop3",
+            111: "sunrpc", 113: "ident", 119: "nntp", 135: "msrpc", 179: "bgp", 194: "irc", 496: "pim-auto-rp", 512: "exec", 513: "login",
+            514: "cmd", 515: "lpd", 517: "talk", 540: "uucp", 543: "klogin", 544: "kshell"},
+    "udp": {7: "echo", 9: "discard", 37: "time", 42: "nameserver", 49: "tacacs", 53: "domain", 67: "bootps", 68: "bootpc", 69: "tftp",
+            111: "sunrpc", 123: "ntp", 137: "netbios-ns", 138: "netbios-dgm", 139: "netbios-ss", 161: "snmp", 162: "snmptrap", 177: "xdmcp",
+            195: "dnsix", 434: "mobile-ip", 496: "pim-auto-rp", 500: "isakmp", 512: "biff", 513: "who", 514: "syslog", 517: "talk",
+            520: "rip", 4500: "non500-isakmp"}}
+_NUMBERS = {name: {word: str(port) for port, word in ports.items()} for name, ports in _PORTS.items()}
+# Characters of a line that a device takes whole.
+_WIDTH = 200
+
+
+# --- words of templates ---
+
+def interface(name):
+    """Gi1/0/1 -> GigabitEthernet1/0/1, as the device shows it."""
+    kind, number = re.match(r"([A-Za-z-]*)(.*)", name).groups()
+    full = [each for each in _TYPES if each.lower() == kind.lower()] or [each for each in _TYPES if each.lower().startswith(kind.lower())]
+    return full[0] + number if kind and full else name
+
+
+def address(value):
+    """2001:db8::1 -> 2001:DB8::1, as the device shows it."""
+    return str(ipaddress.ip_address(value)).upper()
+
+
+def static_route(route):
+    """The line of a static route; the default distance, 1, is not shown."""
+    prefix = ipaddress.ip_network(route["prefix"], strict=False)
+    words = ["ipv6" if prefix.version == 6 else "ip", "route", *(["vrf", route["vrf"]] if "vrf" in route else []), _prefix(prefix)]
+    words += [interface(route["interface"])] if "interface" in route else []
+    words += [address(route["nextHop"])] if "nextHop" in route else []
+    words += [str(int(route["distance"]))] if int(route.get("distance", 1)) != 1 else []
+    return " ".join([*words, *([f"tag {int(route['tag'])}"] if "tag" in route else [])])
+
+
+def _prefix(prefix):
+    return f"{prefix.network_address} {prefix.netmask}" if prefix.version == 4 else str(prefix).upper()
+
+
+def interface_address(given, secondary=False):
+    """The line of an address in its interface's section."""
+    own = ipaddress.ip_interface(given)
+    if own.version == 6:
+        return f"ipv6 address {str(own).upper()}"
+    return f"ip address {own.ip} {own.netmask}{' secondary' if secondary else ''}"
+
+
+def interface_addresses(given):
+    """The lines of an interface's addresses: the first of IPv4 is the primary one."""
+    versions = [ipaddress.ip_interface(each).version for each in given]
+    return [interface_address(each, version == 4 and 4 in versions[:at]) for at, (each, version) in enumerate(zip(given, versions))]
+
+
+def prefix_entry(entry, name):
+    """The line of an entry of a prefix list."""
+    prefix = ipaddress.ip_network(entry["prefix"], strict=False)
+    words = ["ipv6" if prefix.version == 6 else "ip", "prefix-list", name, "seq", str(int(entry["sequence"])), entry["action"],
+             str(prefix).upper()]
+    return " ".join([*words, *(f"{word} {int(entry[word])}" for word in ("ge", "le") if word in entry)])
+
+
+def vlan_name(vlan):
+    """The name that a VLAN has by itself."""
+    return "default" if int(vlan) == 1 else f"VLAN{int(vlan):04d}"
+
+
+def log_host(server):
+    """The line of a log target."""
+    words = ["logging", "host", *(["ipv6"] if ":" in server["address"] else []), address(server["address"])]
+    words += ["vrf", server["vrf"]] if "vrf" in server else []
+    transport, port = server.get("transport", "udp"), server.get("port")
+    if transport != "udp" or port not in (None, 514):
+        words += ["transport", transport, *(["port", str(port)] if port not in (None, {"udp": 514, "tcp": 601}[transport]) else [])]
+    return " ".join(words)
+
+
+def trap_receiver(server):
+    """How the lines of a trap receiver begin."""
+    return " ".join(["snmp-server host", address(server["address"]), *(["vrf", server["vrf"]] if "vrf" in server else [])])
+
+
+def access_list(given):
+    """The header of an access list's section."""
+    return f"ipv6 access-list {given['name']}" if given["family"] == "ipv6" else f"ip access-list extended {given['name']}"
+
+
+def access_entry(entry, family):
+    """The line of an entry of an access list."""
+    protocol = "ipv6" if entry["protocol"] == "ip" and family == "ipv6" else entry["protocol"]
+    words = [*(["sequence"] if family == "ipv6" else []), str(int(entry["sequence"])), entry["action"], protocol]
+    for end in ("source", "destination"):
+        words.append(_matched(entry[end]) if end in entry else "any")
+        first, last = entry.get(end + "Port"), entry.get(end + "PortTo")
+        if first is not None or last is not None:
+            names = [_PORTS.get(protocol, {}).get(int(port), str(int(port))) for port in (first or 1, last or first)]
+            words.append(f"eq {names[0]}" if names[0] == names[1] else f"range {names[0]} {names[1]}")
+    words += [word for word in ("established", "log") if entry.get(word)]
+    return " ".join(words)
+
+
+def _matched(given):
+    prefix = ipaddress.ip_network(given, strict=False)
+    if prefix.prefixlen == 0:
+        return "any"
+    if prefix.prefixlen == prefix.max_prefixlen:
+        return f"host {str(prefix.network_address).upper()}"
+    return f"{prefix.network_address} {prefix.hostmask}" if prefix.version == 4 else str(prefix).upper()
+
+
+def vlan_list(vlans):
+    """1,3-5: two that follow each other stay two."""
+    parts, left = [], sorted(map(int, vlans))
+    while left:
+        run = next((at for at in range(1, len(left)) if left[at] != left[0] + at), len(left))
+        run = run if run > 2 else 1
+        parts.append(str(left[0]) if run == 1 else f"{left[0]}-{left[run - 1]}")
+        left = left[run:]
+    return ",".join(parts)
+
+
+# --- lines as the engine compares them ---
+
+_SEVERAL = re.compile(r"(vlan|ntp trusted-key|ip name-server(?: vrf \S+)?) (\S+(?: - \d+| \S+)+|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+_MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
+
+
+def spelled(lines):
+    """Some lines name several things, and a long list goes on in a line of its own."""
+    result = []
+    for path, text in lines:
+        more = _MORE.fullmatch(text)
+        if more and result and result[-1][0] == path and result[-1][1].startswith(more[1]):
+            result[-1] = path, f"{result[-1][1]},{more[2]}"
+            continue
+        paths = [path]
+        if path and not path[0].startswith("interface") and (several := _each(path[0])):
+            paths = [(header, *path[1:]) for header in several]
+        result += [(each, one) for each in paths for one in ((not path and _each(text)) or [text])]
+    return result
+
+
+def _each(text):
+    """vlan 2-3 -> vlan 2, vlan 3; None where the line names one thing."""
+    found = _SEVERAL.fullmatch(text)
+    if not found:
+        return None
+    if found[1].startswith("ip"):
+        return [f"{found[1]} {word}" for word in found[2].split()]
+    numbers = []
+    for part in found[2].replace(" - ", "-").split(","):
+        first, _, last = part.partition("-")
+        numbers += range(int(first), int(last or first) + 1)
+    return [f"{found[1]} {number}" for number in numbers]
+
+
+def until(header):
+    """A banner ends where its mark stands again; a certificate with a word."""
+    if found := re.match(r"banner \S+ (\^C|\S)(.*)", header):
+        mark = re.escape(found[1])
+        return None if re.search(mark, found[2]) else mark
+    return r"^\s*quit$" if re.match(r"certificate (?:self-signed|ca) |certificate [0-9A-F]+$", header) else None
+
+
+def typed(text):
+    """The mark that a banner is shown with cannot be typed, and a line has an end."""
+    if found := re.fullmatch(r"(?s)(banner \S+ )\^C(.*)\^C", text):
+        mark = next(mark for mark in "#@%~$*+=&|;:/\\^_" if mark not in found[2])
+        return [f"{found[1]}{mark}{found[2]}{mark}"]
+    if (found := re.fullmatch(r"(switchport trunk allowed vlan )([\d,-]+)", text)) and len(text) > _WIDTH:
+        lines, line = [], ""
+        for part in found[2].split(","):
+            if line and len(line) + len(part) > _WIDTH - 40:
+                lines, line = [*lines, line], ""
+            line += ("," if line else "") + part
+        first, *rest = [*lines, line]
+        return [found[1] + first, *(f"{found[1]}add {each}" for each in rest)]
+    return [text]
+
+
+def same(wanted, shown):
+    """The device shows secrets as hashes, options in an order of its own, and some words as older or newer releases do."""
+    for pattern, judge in _SAME:
+        if (one := re.fullmatch(pattern, wanted)) and (other := re.fullmatch(pattern, shown)):
+            return judge(one, other)
+    return _plain(wanted) == _plain(shown)
+
+
+def _plain(text):
+    text = re.sub(r"^ip (domain-)(name|list|lookup)", r"ip domain \2", text)
+    text = re.sub(r"^ip vrf forwarding", "vrf forwarding", text)
+    text = re.sub(r"^spanning-tree portfast edge$", "spanning-tree portfast", text)
+    if found := re.match(r"(?:sequence )?\d+ (?:permit|deny) (tcp|udp) ", text):
+        numbers = {**_NUMBERS[found[1]], **({"syslog": "514"} if found[1] == "tcp" else {})}
+        text = " ".join(numbers.get(word, word) for word in text.split())
+    return text
+
+
+def _user(one, other):
+    """What is wanted of a user is there: its privilege, where one is wanted, and its password."""
+    wanted, have = one.groupdict(), other.groupdict()
+    if wanted["name"] != have["name"] or wanted["privilege"] and wanted["privilege"] != (have["privilege"] or "1"):
+        return False
+    return wanted["value"] == have["value"] if wanted["type"] != "0" else _hashed(wanted["value"], have["type"], have["value"] or "")
+
+
+def _hashed(password, kind, value):
+    """Whether this is the hash of the password."""
+    try:
+        if kind in ("5", "0", None, "7", "4"):
+            own = {"5": lambda: crypt.crypt(password, value), "7": lambda: password if _clear(value) == password else "",
+                   "4": lambda: _base64(hashlib.sha256(password.encode()).digest())}.get(kind, lambda: password)()
+            return hmac.compare_digest(own or "", password if kind == "7" else value)
+        _, number, salt, digest = value.split("$")
+        if number == "9":
+            own = hashlib.scrypt(password.encode(), salt=salt.encode(), n=16384, r=1, p=1, dklen=32)
+        elif number == "8":
+            own = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), 20000, 32)
+        else:
+            return False
+        return hmac.compare_digest(_base64(own), digest)
+    except (OSError, ValueError):
+        return False
+
+
+_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_COMMON = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def _base64(data):
+    return base64.b64encode(data).decode().rstrip("=").translate(str.maketrans(_COMMON, _ALPHABET))
+
+
+_KEY = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
+
+
+def _clear(value):
+    """The text behind a password of type 7, which is only veiled."""
+    begin, veiled = int(value[:2]), bytes.fromhex(value[2:])
+    return bytes(byte ^ _KEY[(begin + at) % len(_KEY)] for at, byte in enumerate(veiled)).decode("latin-1")
+
+
+def _veiled(one, other):
+    """The same but for a secret that is veiled on the device."""
+    wanted, have = one.groupdict(), other.groupdict()
+    return wanted["head"] == have["head"] and (have["value"] if have["type"] != "7" else _unveiled(have["value"])) == wanted["value"]
+
+
+def _unveiled(value):
+    try:
+        return _clear(value)
+    except ValueError:
+        return None
+
+
+def _time_server(one, other):
+    """Options that the block does not know stay as they are."""
+    def told(found):
+        words = found["rest"].split()
+        return found["head"], "prefer" in words, words[words.index("key") + 1] if "key" in words else None
+    return told(one) == told(other)
+
+
+_SAME = [
+    (r"username (?P<name>\S+)(?: privilege (?P<privilege>\d+))?(?: (?:secret|password)(?: (?P<type>\d))? (?P<value>\S+))?", _user),
+    (r"(?P<head>neighbor \S+ password)(?: (?P<type>[07]))? (?P<value>\S+)(?P<tail>)", _veiled),
+    (r"(?P<head>ntp authentication-key \d+ \S+) (?P<value>\S+)(?: (?P<type>7))?", _veiled),
+    (r"ntp (?P<head>server(?: vrf \S+)? (?:ip |ipv6 )?(?P<address>\S+))(?P<rest>(?: .+)?)", _time_server),
+]

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Cisco IOS says of itself. docs/platforms.md says what each function returns."""
+import re
+
+_UNITS = {"year": 31536000, "week": 604800, "day": 86400, "hour": 3600, "minute": 60}
+
+
+def facts(ask):
+    told = ask("show version")
+    hostname, uptime = re.search(r"^(\S+) uptime is (.+?)\s*$", told, re.M).groups()
+    seen = {"hostname": hostname, "vendor": "Cisco", "version": re.search(r"\bVersion ([^\s,]+)", told)[1],
+            "uptimeSeconds": sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+) (\w+?)s?\b", uptime) if unit in _UNITS)}
+    for name, pattern in (("model", r"^[Cc]isco (\S+) .*processor"), ("serial", r"^Processor board ID (\S+)")):
+        if found := re.search(pattern, told, re.M):
+            seen[name] = found[1]
+    addresses, vrfs = _addresses(ask)
+    return {**seen, "interfaces": [_facts(name, lines, addresses, vrfs) for name, lines in _interfaces(ask("show interfaces"))]}
+
+
+def snapshot(ask):
+    _, vrfs = _addresses(ask)
+    entries = [{"kind": "interface", "subject": name, "value": "up" if _up(lines) else "down", **_vrf(vrfs, name)}
+               for name, lines in _interfaces(ask("show interfaces"))]
+    family = None
+    # A long address has a line of its own.
+    for line in re.sub(r"^(\S*:\S*)\s*\n", r"\1 ", ask("show bgp all summary"), flags=re.M).splitlines():
+        if found := re.match(r"For address family: (.+?)\s*$", line):
+            family = found[1]
+        elif found := re.match(r"\*?(\S*[.:]\S*)\s+4\s+(?:\S+\s+){7}(\S.*)$", line):
+            entries.append({"kind": "neighbor", "subject": f"bgp {found[1]} {family}", "value": "up" if found[2].isdigit() else "down"})
+    for family, columns in (("ip", 2), ("ipv6", 1)):
+        for line in ask(f"show {family} route summary").splitlines():
+            found = re.match(r"([a-z]\S*(?: \S+)??)\s+((?:\d+\s+)*\d+)\s*$", line)
+            if found and found[1] != "internal":
+                entries.append({"kind": "routes", "subject": f"{family} {found[1]}",
+                                "value": str(sum(map(int, found[2].split()[:columns])))})
+    return entries
+
+
+def neighbors(ask):
+    names = {_short(name): name for name, _ in _interfaces(ask("show interfaces"))}
+    rows = []
+    for part in re.split(r"^-{10,}\s*$", ask("show lldp neighbors detail"), flags=re.M)[1:]:
+        def said(pattern, part=part):
+            found = re.search(pattern, part, re.M)
+            return found[1] if found and found[1] != "not advertised" else None
+        local = said(r"^Local Intf: (\S+)")
+        optional = {"neighborInterface": said(r"^Port id: (.+?)\s*$"), "address": said(r"^    IP: (\S+)"),
+                    "description": said(r"^System Description: *\n(.+?)\s*$")}
+        rows.append({"interface": names.get(local, local), "neighbor": said(r"^System Name: (.+?)\s*$") or said(r"^Chassis id: (\S+)"),
+                     **{name: value for name, value in optional.items() if value}})
+    return rows
+
+
+def ping(ask, destination):
+    words = ["ping", *(["vrf", destination["vrf"]] if "vrf" in destination else []), destination["address"],
+             "repeat", str(destination["count"]), "timeout 1"]
+    words += ["source", destination["sourceInterface"]] if "sourceInterface" in destination else []
+    said = ask(" ".join(words))
+    counts = re.search(r"\((\d+)/(\d+)\)", said)
+    if not counts:
+        raise ValueError(f"ping says {said.strip()[:200]}")
+    average = re.search(r"min/avg/max = \d+/(\d+)/\d+ ms", said)
+    return {"sent": int(counts[2]), "received": int(counts[1]), **({"rttMs": int(average[1])} if average else {})}
+
+
+def _short(name):
+    return re.sub(r"^([A-Za-z]{2})[A-Za-z-]*", r"\1", name)
+
+
+def _interfaces(told):
+    """(name, the lines about it) of each interface."""
+    parts = re.split(r"^(\S+)(?= is (?:up|down|administratively down|deleted))", told, flags=re.M)[1:]
+    return list(zip(parts[::2], parts[1::2]))
+
+
+def _addresses(ask):
+    """({interface: addresses}, {interface: VRF})"""
+    addresses, vrfs = {}, {}
+    for name, lines in _interfaces(ask("show ip interface")):
+        addresses[name] = re.findall(r"^  (?:Internet|Secondary) address is (\S+)|^  Secondary address (\S+)", lines, re.M)
+        addresses[name] = ["".join(pair) for pair in addresses[name]]
+        if found := re.search(r'VPN Routing/Forwarding "([^"]+)"', lines):
+            vrfs[name] = found[1]
+    for name, lines in _interfaces(ask("show ipv6 interface")):
+        for address, prefix in re.findall(r"^    (\S+), subnet is \S+(/\d+)", lines, re.M):
+            addresses.setdefault(name, []).append(address.lower() + prefix)
+    return addresses, vrfs
+
+
+def _facts(name, lines, addresses, vrfs):
+    mac = re.search(r"address is (\w{4})\.(\w{4})\.(\w{4})", lines)
+    description, mtu = re.search(r"^  Description: (.+?)\s*$", lines, re.M), re.search(r"\bMTU (\d+) bytes", lines)
+    said = {"description": description and description[1], "mtu": mtu and int(mtu[1]),
+            "mac": mac and ":".join(re.findall("..", "".join(mac.groups()))), "addresses": addresses.get(name)}
+    return {"interface": name, "enabled": not lines.startswith(" is administratively down"), "up": _up(lines), **_vrf(vrfs, name),
+            **{member: value for member, value in said.items() if value}}
+
+
+def _up(lines):
+    return bool(re.match(r" is up, line protocol is up\b", lines))
+
+
+def _vrf(vrfs, name):
+    return {"vrf": vrfs[name]} if name in vrfs else {}
