@@ -29,11 +29,11 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         try
         {
             var proof = Proof.Read(block, platform.Version.Name)
-                ?? throw new Unproven("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
+                ?? throw new UnprovenException("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
             shows = proof.Shows?.Length ?? 0;
             await Run(proof);
         }
-        catch (Unproven unproven)
+        catch (UnprovenException unproven)
         {
             fault = unproven.Message;
         }
@@ -53,7 +53,8 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         if (proof.Before is { } lines)
         {
             var said = await device.Do("type", lines, [], cancel);
-            Must("before", !Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5)), $"the device said: {said.Trim()}");
+            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+            Must("before", !refused, $"the device said: {said.Trim()}");
         }
 
         var before = await Text();
@@ -93,8 +94,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             _held.Add("undo");
         }
 
-        await MustOwnUp(proof, input, before);
+        await MustOwnUp(proof, input, before, "fault");
         _held.Add("fault");
+        if (Writes && platform.Sessions)
+        {
+            await MustOwnUp(proof, input, before, "refuse");
+            _held.Add("refuse");
+        }
     }
 
     /// <summary>A refused input is told before any device is asked.</summary>
@@ -112,11 +118,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         BlockInput.Validate(block.Version, input) is { Count: > 0 } faults
             ? faults : BlockInput.Unusable(block.Version, input, secret, [platform.Version]);
 
-    /// <summary>A device that drops out in the middle is never good, and is told to have changed where it may have.</summary>
-    private async Task MustOwnUp(Proof proof, JsonElement input, string before)
+    /// <summary>
+    /// A device that drops out in the middle, or refuses a line, is never good, and is told to have changed where it may have. One with
+    /// sessions has not.
+    /// </summary>
+    private async Task MustOwnUp(Proof proof, JsonElement input, string before, string trouble)
     {
         var pattern = proof.Fault ?? (!Writes ? "." : platform.Terminal ? LineOf(proof) : null);
-        await device.Do("fault", "", pattern is null ? [] : [pattern], cancel);
+        await device.Do(trouble, "", pattern is null ? [] : [pattern], cancel);
         SandboxDeviceResult result;
         try
         {
@@ -128,11 +137,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         }
 
         Must(
-            "fault", !result.Outcome.IsGood(),
-            $"the device dropped out{(pattern is null ? "" : $" at '{pattern}'")}, or never had such a line, and the run says {Told(result)}");
+            trouble, !result.Outcome.IsGood(),
+            $"with a '{trouble}'{(pattern is null ? "" : $" at '{pattern}', or without such a line,")} the run says {Told(result)}");
         if (await Text() is var after && after != before)
         {
-            Must("fault", result.Changed != false, $"the device has changed, and the run says {Told(result)}{await Difference(before, after)}");
+            Must(
+                trouble, result.Changed != false && !platform.Sessions,
+                $"the device has changed, and the run says {Told(result)}{await Difference(before, after)}");
         }
     }
 
@@ -176,7 +187,8 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
         if (proof.Result is { } wanted)
         {
-            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null, "");
+            var found = told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null;
+            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), found, "");
             Must("result", missing is null, $"{missing}: {told.Result}");
         }
     }
@@ -188,13 +200,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             member => has.TryGetPropertyValue(member.Key, out var value)
                 ? Missing(member.Value, value, $"{at}/{member.Key}") : $"{at}/{member.Key}").FirstOrDefault(each => each is not null),
         (JsonArray items, JsonArray has) => items.Count != has.Count
-            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}")).FirstOrDefault(each => each is not null),
+            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}"))
+                .FirstOrDefault(each => each is not null),
         (JsonValue text, JsonValue has) when text.TryGetValue<string>(out var pattern) && pattern is ['~', ..] =>
             Regex.IsMatch($"{has}", pattern[1..], RegexOptions.Multiline, TimeSpan.FromSeconds(5)) ? null : at,
         _ => JsonNode.DeepEquals(wanted, told) ? null : at,
     };
 
-    private async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
+    private static async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
     {
         var found = await Lines(before, after);
         var same = found.Count == wanted.Count && wanted.Zip(found).All(pair => Regex.IsMatch(
@@ -207,7 +220,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     {
         if (await Text() is var found && found != text)
         {
-            throw new Unproven(step, $"the device's text is another one{await Difference(text, found)}{more}");
+            throw new UnprovenException(step, $"the device's text is another one{await Difference(text, found)}{more}");
         }
     }
 
@@ -232,7 +245,10 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             var (old, now) = (Path.Combine(folder.FullName, "old"), Path.Combine(folder.FullName, "new"));
             await File.WriteAllTextAsync(old, before);
             await File.WriteAllTextAsync(now, after);
-            using var diff = Process.Start(new ProcessStartInfo("diff", ["-a", "-U0", old, now]) { RedirectStandardOutput = true })!;
+            using var diff = Process.Start(new ProcessStartInfo("/usr/bin/diff", ["-a", "-U0", old, now])
+            {
+                RedirectStandardOutput = true, UseShellExecute = false,
+            })!;
             var lines = (await diff.StandardOutput.ReadToEndAsync()).TrimEnd('\n').Split('\n');
             await diff.WaitForExitAsync();
             return [.. lines.Skip(2).Where(line => line is ['+' or '-', ..])];
@@ -251,13 +267,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     {
         if (!holds)
         {
-            throw new Unproven(step, otherwise);
+            throw new UnprovenException(step, otherwise);
         }
     }
 }
 
 /// <summary>A step of a proof did not hold.</summary>
-internal sealed class Unproven(string step, string reason) : Exception($"{step}: {reason}");
+internal sealed class UnprovenException(string step, string reason) : Exception($"{step}: {reason}");
 
 /// <summary>What came of a block on a platform.</summary>
 /// <param name="On">The product on which it was played.</param>

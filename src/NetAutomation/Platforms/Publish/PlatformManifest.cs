@@ -156,7 +156,8 @@ internal enum PlatformGuard
 
 /// <summary>Commands of the engine.</summary>
 internal sealed record PlatformCommands(
-    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null);
+    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null,
+    string? Abort = null);
 
 /// <summary>The programs that a device's configuration is spread over.</summary>
 /// <param name="Watch">The command of the program that watches over them.</param>

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Open vSwitch says of itself. docs/platforms.md says what each function returns."""
+import json
+import re
+
+from shell import ping  # noqa: F401  one of the functions
+
+
+def facts(ask):
+    version = re.search(r"^ovs-vsctl \(Open vSwitch\) (\S+)", ask("ovs-vsctl --version"))[1]
+    return {"hostname": ask("hostname").strip(), "vendor": "Open vSwitch", "version": version,
+            "interfaces": list(map(_facts, _interfaces(ask)))}
+
+
+def snapshot(ask):
+    entries = [{"kind": "interface", "subject": link["name"], "value": "up" if _up(link) else "down"} for link in _interfaces(ask)]
+    return entries + [{"kind": "neighbor", "subject": f"controller {each['target']}", "value": "up" if each["is_connected"] else "down"}
+                      for each in _rows(ask, "Controller", "target", "is_connected")]
+
+
+def _interfaces(ask):
+    return sorted(_rows(ask, "Interface", "name", "admin_state", "link_state", "mtu", "mac_in_use"), key=lambda link: link["name"])
+
+
+def _rows(ask, table, *columns):
+    """The rows of a table, without columns that have no value."""
+    shown = json.loads(ask(f"ovs-vsctl -f json --columns={','.join(columns)} list {table}"))
+    return [{name: value for name, value in zip(shown["headings"], row) if value != ["set", []]} for row in shown["data"]]
+
+
+def _facts(link):
+    return {"interface": link["name"], "enabled": link.get("admin_state") == "up", "up": _up(link),
+            **{name: link[column] for name, column in (("mtu", "mtu"), ("mac", "mac_in_use")) if column in link}}
+
+
+def _up(link):
+    return link.get("admin_state") == link.get("link_state") == "up"
