@@ -29,11 +29,11 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         try
         {
             var proof = Proof.Read(block, platform.Version.Name)
-                ?? throw new Unproven("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
+                ?? throw new UnprovenException("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
             shows = proof.Shows?.Length ?? 0;
             await Run(proof);
         }
-        catch (Unproven unproven)
+        catch (UnprovenException unproven)
         {
             fault = unproven.Message;
         }
@@ -107,7 +107,8 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         if (proof.Before is { } lines)
         {
             var said = await device.Do("type", lines, [], cancel);
-            Must("before", !Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5)), $"the device said: {said.Trim()}");
+            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+            Must("before", !refused, $"the device said: {said.Trim()}");
         }
     }
 
@@ -146,7 +147,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
         Must(
             trouble, !result.Outcome.IsGood(),
-            $"the device dropped out{(pattern is null ? "" : $" at '{pattern}'")}, or never had such a line, and the run says {Told(result)}");
+            $"with a '{trouble}'{(pattern is null ? "" : $" at '{pattern}', or without such a line,")} the run says {Told(result)}");
         if (await Text() is var after && after != before)
         {
             Must(
@@ -195,7 +196,8 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
         if (proof.Result is { } wanted)
         {
-            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null, "");
+            var found = told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null;
+            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), found, "");
             Must("result", missing is null, $"{missing}: {told.Result}");
         }
     }
@@ -207,13 +209,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             member => has.TryGetPropertyValue(member.Key, out var value)
                 ? Missing(member.Value, value, $"{at}/{member.Key}") : $"{at}/{member.Key}").FirstOrDefault(each => each is not null),
         (JsonArray items, JsonArray has) => items.Count != has.Count
-            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}")).FirstOrDefault(each => each is not null),
+            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}"))
+                .FirstOrDefault(each => each is not null),
         (JsonValue text, JsonValue has) when text.TryGetValue<string>(out var pattern) && pattern is ['~', ..] =>
             Regex.IsMatch($"{has}", pattern[1..], RegexOptions.Multiline, TimeSpan.FromSeconds(5)) ? null : at,
         _ => JsonNode.DeepEquals(wanted, told) ? null : at,
     };
 
-    private async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
+    private static async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
     {
         var found = await Lines(before, after);
         var same = found.Count == wanted.Count && wanted.Zip(found).All(pair => Regex.IsMatch(
@@ -226,7 +229,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     {
         if (await Text() is var found && found != text)
         {
-            throw new Unproven(step, $"the device's text is another one{await Difference(text, found)}{more}");
+            throw new UnprovenException(step, $"the device's text is another one{await Difference(text, found)}{more}");
         }
     }
 
@@ -251,7 +254,10 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             var (old, now) = (Path.Combine(folder.FullName, "old"), Path.Combine(folder.FullName, "new"));
             await File.WriteAllTextAsync(old, before);
             await File.WriteAllTextAsync(now, after);
-            using var diff = Process.Start(new ProcessStartInfo("diff", ["-a", "-U0", old, now]) { RedirectStandardOutput = true })!;
+            using var diff = Process.Start(new ProcessStartInfo("/usr/bin/diff", ["-a", "-U0", old, now])
+            {
+                RedirectStandardOutput = true, UseShellExecute = false,
+            })!;
             var lines = (await diff.StandardOutput.ReadToEndAsync()).TrimEnd('\n').Split('\n');
             await diff.WaitForExitAsync();
             return [.. lines.Skip(2).Where(line => line is ['+' or '-', ..])];
@@ -270,13 +276,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     {
         if (!holds)
         {
-            throw new Unproven(step, otherwise);
+            throw new UnprovenException(step, otherwise);
         }
     }
 }
 
 /// <summary>A step of a proof did not hold.</summary>
-internal sealed class Unproven(string step, string reason) : Exception($"{step}: {reason}");
+internal sealed class UnprovenException(string step, string reason) : Exception($"{step}: {reason}");
 
 /// <summary>What came of a block on a platform.</summary>
 /// <param name="On">The product on which it was played.</param>

@@ -15,8 +15,8 @@ def snapshot(ask):
     entries = [{"kind": "interface", "subject": name, "value": state} for name, state, _ in _interfaces(ask)]
     for name, kind, state in re.findall(r"^(\S+) +([A-Z]\S*) .*\n((?:[ \t].*\n|\n(?=[ \t]))*)", ask("birdc show protocols all"), re.M):
         if kind == "BGP":
-            address = _one(r"Neighbor address: (\S+)", state)
-            entries.append({"kind": "neighbor", "subject": f"bgp {address}", "value": "up" if "BGP state:          Established" in state else "down"})
+            address, up = _one(r"Neighbor address: (\S+)", state), _one(r"BGP state: +(\S+)", state) == "Established"
+            entries.append({"kind": "neighbor", "subject": f"bgp {address}", "value": "up" if up else "down"})
         entries += [{"kind": "routes", "subject": f"{channel} {name}", "value": count} for channel, count in re.findall(
             r"^  Channel (\S+)\n(?:    .*\n)*?    Routes: +([0-9]+) imported", state, re.M)]
     return entries

@@ -17,7 +17,8 @@ def facts(ask):
 
 
 def snapshot(ask):
-    entries = [{"kind": "interface", "subject": link["ifname"], "value": "up" if _up(link) else "down", **_vrf(link)} for link in _links(ask)]
+    entries = [{"kind": "interface", "subject": link["ifname"], "value": "up" if _up(link) else "down", **_vrf(link)}
+               for link in _links(ask)]
     for family, name in (("4", "ip"), ("6", "ipv6")):
         counts = collections.Counter(route.get("protocol", "other") for route in json.loads(ask(f"ip -{family} -json route show") or "[]"))
         entries += [{"kind": "routes", "subject": f"{name} {protocol}", "value": str(count)} for protocol, count in sorted(counts.items())]
@@ -46,7 +47,8 @@ def _links(ask):
 
 
 def _facts(link):
-    said = {"description": link.get("ifalias"), "mtu": link.get("mtu"), "mac": link.get("address") if link.get("link_type") == "ether" else None,
+    said = {"description": link.get("ifalias"), "mtu": link.get("mtu"),
+            "mac": link.get("address") if link.get("link_type") == "ether" else None,
             "addresses": [f"{each['local']}/{each['prefixlen']}" for each in link.get("addr_info", [])]}
     return {"interface": link["ifname"], "enabled": "UP" in link["flags"], "up": _up(link), **_vrf(link),
             **{name: value for name, value in said.items() if value}}
