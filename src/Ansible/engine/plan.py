@@ -175,7 +175,8 @@ class Change:
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
         if part.kind.first:
             self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
-        if part.kind.enough and part.object in self.before.objects or twin != line and self.before.parts[twin].slot(twin) == slot:
+        there = any(other not in self.removed for other in self.before.objects.get(part.object, []))
+        if part.kind.enough and there or twin != line and self.before.parts[twin].slot(twin) == slot:
             self._same.add(twin)
             return
         if twin != line:
