@@ -33,8 +33,8 @@ def until(header):
 
 def selector(server, level=None):
     """The line of rsyslog that sends messages of a level and of those above it to a server."""
-    words = {"emergencies": "emerg", "alerts": "alert", "critical": "crit", "errors": "err", "warnings": "warning", "notifications": "notice",
-             "informational": "info", "debugging": "*"}
+    words = {"emergencies": "emerg", "alerts": "alert", "critical": "crit", "errors": "err", "warnings": "warning",
+             "notifications": "notice", "informational": "info", "debugging": "*"}
     target = ipaddress.ip_address(server["address"])
     return (f'*.{words[level or "debugging"]} action(type="omfwd" target="{target}" port="{int(server.get("port", 514))}" '
             f'protocol="{server.get("transport", "udp")}"')
@@ -67,7 +67,8 @@ def portless(chains):
     return any(
         any(name in entry for name in ("sourcePort", "sourcePortTo", "destinationPort", "destinationPortTo"))
         and entry["protocol"] not in ("tcp", "udp", "ip")
-        or any(f"{side}PortTo" in entry and int(entry.get(f"{side}Port", 65536)) > int(entry[f"{side}PortTo"]) for side in ("source", "destination"))
+        or any(f"{side}PortTo" in entry and int(entry.get(f"{side}Port", 65536)) > int(entry[f"{side}PortTo"])
+               for side in ("source", "destination"))
         for each in chains for entry in each.get("entries", []))
 
 

@@ -60,7 +60,8 @@ def apply(before, after, changes):
         return []
     new, own = ([f'"${kind}{number}"' for number in range(1, len(files) + 1)] for kind in ("new", "file"))
     follow = _WORDS + _follow(files, own, _LOAD)
-    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(before, changes))}", f"{follow}\n{_RULES}")
+    load, back = f"{follow}\n{_all_or_none(_network(before, changes))}", f"{follow}\n{_RULES}"
+    command, given = shell.write(files, _follow(files, new, _CHECK), load, back)
     return [("write " + ", ".join(files), command, given)]
 
 
