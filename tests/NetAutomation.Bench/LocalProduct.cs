@@ -18,6 +18,7 @@ internal sealed class LocalProduct : IAsyncDisposable
     private readonly string _repository;
     private readonly string _state = $"{Path.GetTempPath()}netautomation-bench-{Guid.NewGuid().ToString("n")[..8]}";
     private HttpClient? _http;
+    private Process? _imitation;
 
     private LocalProduct(string repository) => _repository = repository;
 
@@ -60,9 +61,7 @@ internal sealed class LocalProduct : IAsyncDisposable
             account.Add(int.Parse(File.ReadAllText(file).Split(' ')[0], CultureInfo.InvariantCulture));
         }
 
-        var data = File.ReadLines($"{_state}/stack").First().Split(' ')
-            .First(part => part.StartsWith("data=", StringComparison.Ordinal))[5..];
-        account.Add(int.Parse(File.ReadLines($"{data}/pg/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
+        account.Add(int.Parse(File.ReadLines($"{Data()}/pg/data/postmaster.pid").First(), CultureInfo.InvariantCulture));
     }
 
     public async Task<JsonElement> Get(string path)
@@ -82,7 +81,89 @@ internal sealed class LocalProduct : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http?.Dispose();
+        if (_imitation is not null)
+        {
+            _imitation.Kill();
+            await _imitation.WaitForExitAsync();
+            _imitation.Dispose();
+        }
+
         await Script("deploy/local/down");
+    }
+
+    /// <summary>
+    /// Puts this number of imitation devices, all in one process, into the customer's network, and takes them in place of the routers.
+    /// </summary>
+    public async Task Imitate(string platform, int count, string block)
+    {
+        Stack.Log($"starting {count} imitations of {platform}");
+        var addresses = Enumerable.Range(1, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.66.40.{i}")).ToList();
+        await File.WriteAllLinesAsync(
+            $"{_state}/addresses", addresses.Select(address => $"address add {address}/32 dev br0"));
+        await Command("ip", "-n", $"na-{Vpc}", "-batch", $"{_state}/addresses");
+        await File.WriteAllTextAsync($"{_state}/login.json", JsonSerializer.Serialize(new { username = Username, password = Password }));
+        _imitation = Process.Start(new ProcessStartInfo(
+            "ip",
+            [
+                "netns", "exec", $"na-{Vpc}", $"{_repository}/tests/devices/run", platform, "--address", addresses[0],
+                "--devices", $"{count}", "--port", "22", "--login", $"{_state}/login.json", "--console", $"{_state}/console"
+            ])
+        { UseShellExecute = false, RedirectStandardOutput = true, WorkingDirectory = "/" })!;
+        var devices = new List<JsonElement>();
+        while (await _imitation.StandardOutput.ReadLineAsync() is { } line && line != "ready")
+        {
+            devices.Add(JsonElement.Parse(line));
+        }
+
+        Routers = [.. devices.Select(device => (
+            device.GetProperty("device").GetString()!, device.GetProperty("address").GetString()!,
+            device.GetProperty("hostKey").GetString()!))];
+        await File.AppendAllLinesAsync(
+            $"{Data()}/connectors/1/allow-list", addresses.Select(address => $"{address}/32 22"));
+        var site = (await Get("/v1/sites")).GetProperty("items")[0].GetProperty("id").GetString();
+        var credential = (await Get("/v1/credentials")).GetProperty("items")[0].GetProperty("id").GetString();
+        var ids = new List<string>();
+        foreach (var (name, address, _) in Routers)
+        {
+            var device = await Post("/v1/devices", new { name, siteId = site, address, port = 22, platform, credentialId = credential });
+            ids.Add(device.GetProperty("id").GetString()!);
+        }
+
+        Devices = ids;
+        await Reachable(ids[^1]);
+        foreach (var id in ids)
+        {
+            await Reachable(id);
+        }
+
+        if (block != "static-routes")
+        {
+            await Post("/v1/purchases", new { block, kind = "pay_per_use" });
+        }
+    }
+
+    /// <summary>The configuration of an imitation, read past its SSH server.</summary>
+    public Task<string> ShownText(int device) =>
+        Command($"{_repository}/tests/blocks/hand", "imitation", $"{_state}/console", Routers[device].Name, "text");
+
+    /// <summary>Pins the device's host key; the connector reads its new allow list soon.</summary>
+    private async Task Reachable(string id)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            var test = await Post($"/v1/devices/{id}:test", new { });
+            if (test.GetProperty("reachable").GetBoolean())
+            {
+                return;
+            }
+
+            if (tries == 20)
+            {
+                throw new InvalidOperationException($"The imitation cannot be reached: {test}");
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1));
+        }
     }
 
     private async Task ReadStack()
@@ -119,6 +200,10 @@ internal sealed class LocalProduct : IAsyncDisposable
         await Post("/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
     }
 
+    /// <summary>Where the services keep what is theirs.</summary>
+    private string Data() => File.ReadLines($"{_state}/stack").First().Split(' ')
+        .First(part => part.StartsWith("data=", StringComparison.Ordinal))[5..];
+
     private static async Task<JsonElement> Read(HttpResponseMessage answer)
     {
         var text = await answer.Content.ReadAsStringAsync();
@@ -126,10 +211,11 @@ internal sealed class LocalProduct : IAsyncDisposable
             ? JsonElement.Parse(text) : throw new InvalidOperationException($"{answer.RequestMessage?.RequestUri}: {text}");
     }
 
-    private async Task<string> Script(string script, params string[] arguments)
+    private Task<string> Script(string script, params string[] arguments) => Command(Path.Combine(_repository, script), arguments);
+
+    private async Task<string> Command(string command, params string[] arguments)
     {
-        var start =
-            new ProcessStartInfo(Path.Combine(_repository, script), arguments) { UseShellExecute = false, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(command, arguments) { UseShellExecute = false, RedirectStandardOutput = true };
         foreach (
             var (name, value) in new[] {
                 ("NETAUTOMATION_STATE", _state), ("NETAUTOMATION_LOCAL", _state), ("NETAUTOMATION_HIDE_KEYS", "1") })
@@ -140,6 +226,6 @@ internal sealed class LocalProduct : IAsyncDisposable
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{script} ended with {process.ExitCode}.");
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{command} ended with {process.ExitCode}.");
     }
 }

@@ -9,6 +9,8 @@ namespace NetAutomation.Bench;
 /// balancer, database, sandbox, tunnel and connector; once by the stock ansible-playbook with its defaults in the routers' own network,
 /// with the same playbook; and once as the bare SSH sessions that push the same lines. Each side has routes of its own, which it adds in
 /// one round and removes in the next.
+/// <para>On imitations of a vendor's devices, all in one process, the stock command plays the vendor's own module for the same task, with its
+/// persistent connections. The module neither reads back, verifies nor saves; the block does.</para>
 /// </summary>
 internal sealed class RunOnRouters : IDisposable
 {
@@ -21,6 +23,7 @@ internal sealed class RunOnRouters : IDisposable
     private const int HostsUnreachable = 4;
     private static readonly string[] _sides = [Product, Stock, Ssh];
     private readonly LocalProduct _product;
+    private readonly RunTask _task;
     private readonly string _repository;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-bench-");
     private readonly Dictionary<string, CpuAccount> _cpu =
@@ -29,9 +32,9 @@ internal sealed class RunOnRouters : IDisposable
 
     private int _stockLost;
 
-    private RunOnRouters(LocalProduct product, string repository)
+    private RunOnRouters(LocalProduct product, string repository, RunTask task)
     {
-        (_product, _repository) = (product, repository);
+        (_product, _repository, _task) = (product, repository, task);
         Directory.CreateDirectory($"{_folder.FullName}/.ssh");
         File.WriteAllLines(
             $"{_folder.FullName}/.ssh/known_hosts",
@@ -43,15 +46,27 @@ internal sealed class RunOnRouters : IDisposable
     public static Func<Stack, Task<Result>> With(int devices, double wallLimit, double? cpuLimit = null) => async stack =>
     {
         await using var product = await LocalProduct.Start(stack.Parts.Repository, devices);
-        using var bench = new RunOnRouters(product, stack.Parts.Repository);
+        using var bench = new RunOnRouters(product, stack.Parts.Repository, RunTask.Routers);
         return await bench.Compare($"run-{devices}", stack.Parts.Rounds, wallLimit, cpuLimit);
+    };
+
+    /// <summary>Wall and CPU time on this number of imitation devices, at most two hundred.</summary>
+    public static Func<Stack, Task<Result>> OnImitations(RunTask task, int devices, double wallLimit) => async stack =>
+    {
+        await using var product = await LocalProduct.Start(stack.Parts.Repository, 1);
+        await product.Imitate(task.Platform, devices, task.Block);
+        using var bench = new RunOnRouters(product, stack.Parts.Repository, task);
+        await bench.Run();
+        await bench.Playbook();
+        await bench.MustAgree();
+        return await bench.Compare($"run-{devices}-{task.Platform}", stack.Parts.Rounds, wallLimit, cpuLimit: null);
     };
 
     /// <summary>From POST to the first task on a device, and from the command to its first task.</summary>
     public static async Task<Result> Overhead(Stack stack)
     {
         await using var product = await LocalProduct.Start(stack.Parts.Repository, 1);
-        using var bench = new RunOnRouters(product, stack.Parts.Repository);
+        using var bench = new RunOnRouters(product, stack.Parts.Repository, RunTask.Routers);
         await bench.Run();
         var rounds =
             await Rounds.Measure(
@@ -90,41 +105,55 @@ internal sealed class RunOnRouters : IDisposable
         var rounds = await Rounds.Measure(
             name,
             count,
-            (Product, Metered(Product, async () => (await Run()).Seconds)),
-            (Stock, Metered(Stock, async () => (await Playbook()).Seconds)),
-            (Ssh, Metered(Ssh, Push)));
+            [
+                (Product, Metered(Product, async () => (await Run()).Seconds)),
+                (Stock, Metered(Stock, async () => (await Playbook()).Seconds)),
+                .. _task.Lines is null ? Array.Empty<(string, Func<Task<double>>)>() : [(Ssh, Metered(Ssh, Push))],
+            ]);
         cpu.ForEach(used => rounds.Add($"{used.Side} cpu", used.Seconds));
         var (wall, processor) = (rounds.Ratio(Product, Stock), rounds.Ratio($"{Product} cpu", $"{Stock} cpu"));
         return new Result(name, wall <= wallLimit && (cpuLimit is null || processor <= cpuLimit),
         [
             new("productSeconds", Math.Round(rounds.Median(Product), 2)), new("stockSeconds", Math.Round(rounds.Median(Stock), 2)),
-            new("sshSeconds", Math.Round(rounds.Median(Ssh), 2)),
+            .. Beside(() => [new("sshSeconds", Math.Round(rounds.Median(Ssh), 2))]),
             new("wallRatio", Math.Round(wall, 3)), new("wallSpread", rounds.Spread(Product, Stock)), new("wallLimit", wallLimit),
             new("productCpu", Math.Round(rounds.Median($"{Product} cpu"), 2)),
-            new("stockCpu", Math.Round(rounds.Median($"{Stock} cpu"), 2)), new("sshCpu", Math.Round(rounds.Median($"{Ssh} cpu"), 2)),
+            new("stockCpu", Math.Round(rounds.Median($"{Stock} cpu"), 2)),
+            .. Beside(() => [new("sshCpu", Math.Round(rounds.Median($"{Ssh} cpu"), 2))]),
             new("cpuRatio", Math.Round(processor, 3)), new("cpuSpread", rounds.Spread($"{Product} cpu", $"{Stock} cpu")),
             .. cpuLimit is { } limit ? [new("cpuLimit", limit)] : Array.Empty<KeyValuePair<string, object>>(),
-            new("toSshWall", Math.Round(rounds.Ratio(Product, Ssh), 1)),
-            new("toSshCpu", Math.Round(rounds.Ratio($"{Product} cpu", $"{Ssh} cpu"), 1)),
+            .. Beside(() =>
+            [
+                new("toSshWall", Math.Round(rounds.Ratio(Product, Ssh), 1)),
+                new("toSshCpu", Math.Round(rounds.Ratio($"{Product} cpu", $"{Ssh} cpu"), 1)),
+            ]),
             new("stockRunsThatLostRouters", _stockLost), new("rounds", count), new("noise", rounds.Noise),
         ]);
     }
 
-    /// <summary>The side's own four prefixes, and whether this round adds them or removes them.</summary>
-    private (string[] Prefixes, bool Add) Turn(string side) =>
-        ([.. Enumerable.Range(0, 4)
-            .Select(i => string.Create(CultureInfo.InvariantCulture, $"10.{100 + Array.IndexOf(_sides, side)}.{i}.0/24"))],
-            _turns[side]++ % 2 == 0);
+    /// <summary>Figures of the bare sessions, where they are played.</summary>
+    private KeyValuePair<string, object>[] Beside(Func<KeyValuePair<string, object>[]> figures) => _task.Lines is null ? [] : figures();
 
-    private static object Input((string[] Prefixes, bool Add) turn) =>
-        new { state = turn.Add ? "present" : "absent", routes = turn.Prefixes.Select(prefix => new { prefix, nextHop = "10.66.0.1" }) };
+    /// <summary>The input of a side: things of its own, which this round adds or removes.</summary>
+    private object Input(string side) => _task.Input(Array.IndexOf(_sides, side), _turns[side]++ % 2 == 0);
+
+    /// <summary>Both sides have added theirs: a device must hold the same lines for them, but for their numbers.</summary>
+    private async Task MustAgree()
+    {
+        var text = await _product.ShownText(0);
+        var (own, stock) = (_task.Shown(text, 0), _task.Shown(text, 1));
+        if (own.Count == 0 || !own.SequenceEqual(stock))
+        {
+            throw new InvalidOperationException($"The sides differ: {string.Join(" / ", own)} and {string.Join(" / ", stock)}.");
+        }
+    }
 
     private async Task<(double Seconds, double FirstTask)> Run()
     {
         var body =
             new
             {
-                block = "static-routes", mode = "apply", targets = new { deviceIds = _product.Devices }, input = Input(Turn(Product)),
+                block = _task.Block, mode = "apply", targets = new { deviceIds = _product.Devices }, input = Input(Product),
                 timeoutSeconds = 3600
             };
         var (posted, begun) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
@@ -156,16 +185,16 @@ internal sealed class RunOnRouters : IDisposable
             {
                 hosts = _product.Routers.Take(_product.Devices.Count).ToDictionary(router => router.Name, router => new
                 {
-                    ansible_host = router.Address, ansible_connection = "ansible.netcommon.network_cli", ansible_network_os = "frr.frr.frr",
+                    ansible_host = router.Address, ansible_connection = "ansible.netcommon.network_cli", ansible_network_os = _task.NetworkOs,
                     ansible_user = _product.Username, ansible_password = _product.Password,
                 }),
             },
         });
-        var input = Private("input.json", new { block_input = Input(Turn(Stock)) });
+        var input = Private("input.json", new { block_input = Input(Stock) });
         var (begun, first) = (Stopwatch.GetTimestamp(), 0.0);
         using var process =
             Start(_cpu[Stock],
-                ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/tests/bench/static-routes.yml"]);
+                ["ansible-playbook", "--diff", "-i", inventory, "-e", $"@{input}", $"{_repository}/tests/bench/{_task.Playbook}"]);
         process.StandardInput.Close();
         var recap = "";
         while (await process.StandardOutput.ReadLineAsync() is { } line)
@@ -187,14 +216,13 @@ internal sealed class RunOnRouters : IDisposable
 
     private async Task<double> Push()
     {
-        var (prefixes, add) = Turn(Ssh);
+        var lines = _task.Lines!(Array.IndexOf(_sides, Ssh), _turns[Ssh]++ % 2 == 0);
         var begun = Stopwatch.GetTimestamp();
         using var process = Start(_cpu[Ssh], ["/usr/bin/python3", $"{_repository}/tests/bench/push.py"]);
         await process.StandardInput.WriteAsync(JsonSerializer.Serialize(new
         {
             hosts = _product.Routers.Take(_product.Devices.Count).Select(router => new { address = router.Address, key = router.HostKey }),
-            username = _product.Username, password = _product.Password, sessions = 32,
-            lines = prefixes.Select(prefix => $"{(add ? "" : "no ")}ip route {prefix} 10.66.0.1"),
+            username = _product.Username, password = _product.Password, sessions = 32, lines,
         }));
         process.StandardInput.Close();
         await process.WaitForExitAsync();

@@ -34,9 +34,9 @@ public sealed class BrowseBlocksTests(SharedHost shared) : IClassFixture<SharedH
     }
 
     [Theory]
-    [InlineData("?effect=read", "compliance,config-backup,device-facts,software-version,state-snapshot")]
+    [InlineData("?effect=read", "compliance,config-backup,device-facts,lldp-neighbors,reachability,software-version,state-snapshot")]
     [InlineData("?platform=frr&search=STATIC", "static-routes")]
-    [InlineData("?platform=ios", "")]
+    [InlineData("?platform=nxos", "")]
     [InlineData("?search=%25", "")]
     public async Task List_is_filtered(string query, string expected)
     {
