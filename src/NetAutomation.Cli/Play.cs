@@ -49,14 +49,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
     private async Task Run(Proof proof)
     {
-        await device.Do("fresh", "", [], cancel);
-        if (proof.Before is { } lines)
-        {
-            var said = await device.Do("type", lines, [], cancel);
-            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
-            Must("before", !refused, $"the device said: {said.Trim()}");
-        }
-
+        await Prepare(proof);
         var before = await Text();
         MustBeRefused(proof);
         var input = proof.Named(proof.Input);
@@ -85,7 +78,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             _held.Add("again");
         }
 
-        if (Writes)
+        if (block.Configures)
         {
             var undo = apply.Result is { } result && result.TryGetProperty("undo", out var told) ? told : default;
             Must("undo", undo.ValueKind == JsonValueKind.Array && undo.GetArrayLength() > 0, "the result has none");
@@ -94,13 +87,29 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             await MustStay("undo", before, $"\nthe undo:\n{typed}the device said: {said.Trim()}");
             _held.Add("undo");
         }
+        else
+        {
+            // What is saved is as it was only on a fresh device.
+            await Prepare(proof);
+        }
 
         await MustOwnUp(proof, input, before, "fault");
         _held.Add("fault");
-        if (Writes && platform.Sessions)
+        if (block.Configures && platform.Sessions)
         {
             await MustOwnUp(proof, input, before, "refuse");
             _held.Add("refuse");
+        }
+    }
+
+    private async Task Prepare(Proof proof)
+    {
+        await device.Do("fresh", "", [], cancel);
+        if (proof.Before is { } lines)
+        {
+            var said = await device.Do("type", lines, [], cancel);
+            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+            Must("before", !refused, $"the device said: {said.Trim()}");
         }
     }
 
@@ -125,7 +134,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     /// </summary>
     private async Task MustOwnUp(Proof proof, JsonElement input, string before, string trouble)
     {
-        var pattern = proof.Fault ?? (!Writes ? "." : platform.Terminal ? LineOf(proof, trouble) : null);
+        var pattern = proof.Fault ?? (!block.Configures ? "." : platform.Terminal ? LineOf(proof, trouble) : null);
         await device.Do(trouble, "", pattern is null ? [] : [pattern], cancel);
         SandboxDeviceResult result;
         try

@@ -39,7 +39,7 @@ internal sealed record Proof(
     {
         var path = PathOf(platform);
         return block.Content.Files.Any(file => file.Path == path)
-            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Version.Effect)) : null;
+            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Configures)) : null;
     }
 
     /// <summary>An input with credentials in place of the names of secrets.</summary>
@@ -67,7 +67,7 @@ internal sealed record Proof(
         _ => value,
     };
 
-    private IEnumerable<(string Pointer, string Reason)> Faults(Effect effect)
+    private IEnumerable<(string Pointer, string Reason)> Faults(bool configures)
     {
         if (Input.ValueKind != JsonValueKind.Object)
         {
@@ -79,14 +79,14 @@ internal sealed record Proof(
             yield return ("/refused", "an input that is refused, and the pointer at which");
         }
 
-        if (effect == Effect.Read != (Change is null))
+        if (configures != (Change is not null))
         {
-            yield return ("/change", "the lines that go and come; a block that reads has none");
+            yield return ("/change", "the lines that go and come; a block that reads or saves has none");
         }
 
-        if (effect == Effect.Read && Result is null)
+        if (!configures && Result is null)
         {
-            yield return ("/result", "a block that reads has members of the result here");
+            yield return ("/result", "a block that reads or saves has members of the result here");
         }
 
         if (Lines.Any(line => line is not ['+' or '-', ..]))

@@ -54,6 +54,9 @@ internal sealed record Platform(PlatformVersion Version, bool Terminal, bool Ses
 /// <summary>A block of a directory: what a proof needs of it. Whether it may be published, lint says.</summary>
 internal sealed record Block(BlockManifest Manifest, ContentFolder Content, BlockVersion Version)
 {
+    /// <summary>It changes configurations, and says how to take that back.</summary>
+    public bool Configures { get; } = Manifest.Result?.Schema.GetProperty("properties").TryGetProperty("undo", out _) == true;
+
     /// <exception cref="ContentException">It cannot be read.</exception>
     public static Block Read(string directory)
     {

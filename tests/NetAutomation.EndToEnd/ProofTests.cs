@@ -74,6 +74,6 @@ public sealed class ProofTests
             _limit, new Dictionary<string, string>(StringComparer.Ordinal), "tests/blocks/guide");
 
         code.ShouldBe(0, output + error);
-        output.TrimEnd().Split('\n')[^1].ShouldMatch(@"^link-label-1\.0\.0\.tar sha256:[0-9a-f]{64}$");
+        output.TrimEnd().Split('\n')[^1].ShouldMatch(@"^link-label-1\.0\.0\.tar\.gz sha256:[0-9a-f]{64}$");
     }
 }

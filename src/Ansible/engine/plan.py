@@ -137,6 +137,8 @@ def _change(running, part, block_input, directory):
             raise Refused(f"the device shows a line in no section: {grammar.masked(line)}")
     wanted, unwanted = intent(part, block_input, directory)
     change = Change(tree.Tree(grammar, shown))
+    wanted = [line for each in wanted for line in change.placed(each, needed=True)]
+    unwanted = [line for each in unwanted for line in change.placed(each)]
     for line in wanted:
         change.want(line)
     if "exact" in part:
@@ -155,6 +157,16 @@ class Change:
         self._places = {}
         self._same = set()  # lines that say in other words what is wanted
         self._first = {}  # removals that come before the lines that are added
+
+    def placed(self, line, needed=False):
+        """The line in the sections that the device has above it, where a template need not name them: none where it has no such section."""
+        header = (*line.path, line.text)[0]
+        if not self.grammar.anywhere(header):
+            return [line]
+        found = [path[:-1] for path in self.before.sections if path[-1] == header]
+        if len(found) > 1 or needed and not found:
+            raise Refused(f"the device has {'more than one' if found else 'no'} {header}")
+        return [Line((*above, *line.path), line.text) for above in found]
 
     def want(self, line):
         """The line must be there, in place of others that the device cannot have beside it."""
@@ -175,7 +187,8 @@ class Change:
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
         if part.kind.first:
             self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
-        if part.kind.enough and part.object in self.before.objects or twin != line and self.before.parts[twin].slot(twin) == slot:
+        there = any(other not in self.removed for other in self.before.objects.get(part.object, []))
+        if part.kind.enough and there or twin != line and self.before.parts[twin].slot(twin) == slot:
             self._same.add(twin)
             return
         if twin != line:
@@ -231,7 +244,7 @@ class Change:
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
         for one that the device would pass over."""
         first, after = {}, {}
-        for line, command in self.removed.items():
+        for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and part.kind.remove else line.path, command)

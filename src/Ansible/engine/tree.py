@@ -28,6 +28,7 @@ class Grammar:
         self._ends = re.compile(data["ends"]) if "ends" in data else None
         self._derived = [re.compile(pattern) for pattern in data.get("derived", [])]
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
+        self._anywhere = [re.compile(pattern) for pattern in data.get("anywhere", [])]
         self.kinds = [Kind(each) for each in data.get("objects", [])]
 
     def lines(self, text):
@@ -37,7 +38,8 @@ class Grammar:
 
     def skips(self, bare):
         """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""
-        return any(pattern.search(bare) for pattern in self._volatile) or bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+        comment = bare.startswith(self.comment) and not bare.startswith(_PROGRAM)
+        return comment or self.closes(bare) or any(pattern.search(bare) for pattern in self._volatile)
 
     def follows(self, line):
         """The line only shows what follows from others, and changes with them."""
@@ -66,6 +68,10 @@ class Grammar:
     def removable(self, path):
         """A section that stays when it is empty, and that a negation of its header removes; path: with its header."""
         return any(pattern.fullmatch(text) for pattern in self._sections for text in (path[-1], "\n".join(path)))
+
+    def anywhere(self, header):
+        """A template may name such a section without those that it is in."""
+        return any(pattern.fullmatch(header) for pattern in self._anywhere)
 
     def commands(self, lines):
         """The lines as they are typed, each section entered once as long as its lines follow each other."""

@@ -19,7 +19,8 @@ internal sealed class BlockCatalog(PublishedFiles files)
         var exact = version is not null && SemanticVersion.Read(version) is not null;
         var wanted = version is null ? major : SemanticVersion.Number(version) ?? -1;
         var fitting = exact ? rows.Where(row => row.Version == version) : rows.Where(row => wanted == null || row.Major == wanted);
-        var found = await fitting.OrderBy(row => row.State == VersionState.Withdrawn).ThenByDescending(row => row.Major)
+        var found = await fitting.OrderBy(row => row.State == VersionState.Withdrawn)
+            .ThenBy(row => row.State == VersionState.Deprecated).ThenByDescending(row => row.Major)
             .ThenByDescending(row => row.Minor).ThenByDescending(row => row.Patch).FirstOrDefaultAsync(cancel);
         if (found is null)
         {

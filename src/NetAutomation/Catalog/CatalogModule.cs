@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Mvc;
 using NetAutomation.Catalog.Browse;
 using NetAutomation.Catalog.Operators;
 using NetAutomation.Catalog.Publish;
@@ -39,6 +40,10 @@ internal static class CatalogModule
         blocks.MapGet("/{block}", ShowBlock.Handle).WithName(nameof(ShowBlock));
         blocks.MapGet("/{block}/versions/{version}", ShowBlockVersion.Handle).WithName(nameof(ShowBlockVersion));
         routes.Customer.MapGet("/platforms", ListPlatforms.Handle).WithName(nameof(ListPlatforms)).WithTags("Catalog");
-        routes.Operator.MapPost("/blocks/{block}/versions/{version}:withdraw", WithdrawVersion.Handle);
+        routes.Operator.MapPost("/blocks/{block}/versions", PublishVersion.Handle).WithMetadata(
+            new RequiredOperatorRole(OperatorRole.Money), new RequestSizeLimitAttribute(ContentArchive.Largest),
+            new Takes(ContentArchive.MediaType));
+        routes.Operator.MapPost("/blocks/{block}/versions/{version}:deprecate", RetireVersion.Deprecate);
+        routes.Operator.MapPost("/blocks/{block}/versions/{version}:withdraw", RetireVersion.Withdraw);
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace NetAutomation.Content;
 
@@ -8,9 +9,12 @@ namespace NetAutomation.Content;
 /// <param name="Name">The folder's name.</param>
 /// <param name="Digest"><c>sha256:</c> and hex, over every file.</param>
 /// <param name="Files">Every file by its path in the folder, without hidden ones.</param>
-internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<ContentFile> Files)
+internal sealed partial record ContentFolder(string Name, string Digest, IReadOnlyList<ContentFile> Files)
 {
-    private const int LargestFolder = 4 * 1024 * 1024;
+    /// <summary>Largest size of all files, in bytes.</summary>
+    public const int Largest = 4 * 1024 * 1024;
+
+    private const int MostFiles = 1000;
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Uses each folder of a directory, in order of name. Returns the reason for each folder that was refused.</summary>
@@ -45,16 +49,33 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
             }
 
             total += file.Length;
-            if (file.LinkTarget is not null || total > LargestFolder)
+            if (file.LinkTarget is not null || total > Largest)
             {
-                throw ContentException.At($"{name}/{path}", 0, $"a link, or more than {LargestFolder} bytes in all");
+                throw ContentException.At($"{name}/{path}", 0, $"a link, or more than {Largest} bytes in all");
             }
 
             files.Add(new ContentFile(path, File.ReadAllBytes(file.FullName)));
         }
 
+        return Of(name, files);
+    }
+
+    /// <exception cref="ContentException">A path may not stand in a folder, or the files are too many.</exception>
+    public static ContentFolder Of(string name, List<ContentFile> files)
+    {
         files.Sort((one, other) => string.CompareOrdinal(one.Path, other.Path));
-        return new ContentFolder(name, DigestOf(files), files);
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var path in files.Select(file => file.Path))
+        {
+            var above = Enumerable.Range(0, path.Length).Where(i => path[i] == '/').Select(i => path[..i]);
+            if (!PathForm().IsMatch(path) || !known.Add(path) || above.Any(known.Contains))
+            {
+                throw ContentException.At(name, 0, $"a file may not be called '{path}', and each is there once");
+            }
+        }
+
+        return files.Count <= MostFiles
+            ? new ContentFolder(name, DigestOf(files), files) : throw ContentException.At(name, 0, $"more than {MostFiles} files");
     }
 
     /// <summary>
@@ -106,6 +127,9 @@ internal sealed record ContentFolder(string Name, string Digest, IReadOnlyList<C
     }
 
     public ContentException Fault(string path, int line, string reason) => ContentException.At($"{Name}/{path}", line, reason);
+
+    [GeneratedRegex(@"\A[\w-][\w.-]{0,99}(?:/[\w-][\w.-]{0,99}){0,9}\z", RegexOptions.CultureInvariant | RegexOptions.ECMAScript, 1000)]
+    private static partial Regex PathForm();
 }
 
 /// <param name="Path">Below the folder, with slashes.</param>

@@ -92,8 +92,8 @@ def vlan_list(vlans):
 def log_target(address, server):
     """Where to log, as the device shows it: UDP to port 514 is not shown, a port of TCP is."""
     transport, port = server.get("transport", "udp"), int(server.get("port", 514))
-    words = [address, *([str(port)] if transport != "udp" or port != 514 else []), *([f"protocol {transport}"] if transport != "udp" else [])]
-    return " ".join(words)
+    shown = transport != "udp" or port != 514
+    return " ".join([address, *([str(port)] if shown else []), *([f"protocol {transport}"] if transport != "udp" else [])])
 
 
 _PRIVACY = {"aes-128": "aes", "aes-192": "aes192", "aes-256": "aes256"}
@@ -120,8 +120,8 @@ _VLANS = re.compile(r"vlan ([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)+|[0-9]+-[0
 # What the device calls ports of access lists.
 _PORTS = {
     "echo": 7, "discard": 9, "daytime": 13, "chargen": 19, "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "time": 37,
-    "nameserver": 42, "whois": 43, "tacacs": 49, "domain": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "gopher": 70, "finger": 79, "www": 80,
-    "kerberos": 88, "hostname": 101, "pop2": 109, "pop3": 110, "sunrpc": 111, "ident": 113, "nntp": 119, "ntp": 123, "netbios-ns": 137,
+    "nameserver": 42, "whois": 43, "tacacs": 49, "domain": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "gopher": 70, "finger": 79,
+    "www": 80, "kerberos": 88, "hostname": 101, "pop2": 109, "pop3": 110, "sunrpc": 111, "ident": 113, "nntp": 119, "ntp": 123, "netbios-ns": 137,
     "netbios-dgm": 138, "netbios-ss": 139, "imap": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "irc": 194, "ldap": 389, "https": 443,
     "isakmp": 500, "exec": 512, "login": 513, "syslog": 514, "rip": 520, "uucp": 540, "klogin": 543, "kshell": 544, "ldaps": 636}
 
@@ -171,6 +171,12 @@ def _user(one, other):
     if any(wanted[name] not in (None, have[name] or default) for name, default in (("name", None), ("privilege", "1"), ("role", None))):
         return False
     return hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"] or "")
+
+
+def _time_options(found):
+    """What the block knows of a server; other options stay as they are."""
+    words = found[1].split()
+    return "prefer" in words, words[words.index("key") + 1] if "key" in words else None
 
 
 def _time_key(one, other):
@@ -227,7 +233,9 @@ _SAME = [
     (r"switchport trunk allowed vlan ([0-9,-]+)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
     (r"[0-9]+ (?:permit|deny) .+", lambda one, other: _rule(one) == _rule(other)),
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
-    (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?P<type>0|5|sha512) (?P<value>\S+)", _user),
+    (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?:0|5|sha512) (?P<value>\S+)",
+     _user),
+    (r"ntp server (?:vrf \S+ )?\S+((?: .+)?)", lambda one, other: _time_options(one) == _time_options(other)),
     (r"(?P<head>ntp authentication-key [0-9]+ \S+) [07] (?P<value>\S+)", _time_key),
     (r"neighbor (?P<name>\S+) password [07] (?P<value>\S+)", _neighbor_password),
     (r"(?P<head>snmp-server user \S+ \S+ v3)(?: localized (?P<engine>[0-9A-Fa-f]+))?(?: auth (?P<auth>\S+) (?P<authKey>\S+))?"

@@ -51,7 +51,8 @@ def _neighbor(name, each):
             "address": next((own["address"] for own in each.get("managementAddresses", []) if own.get("address")), None),
             "description": each.get("systemDescription")}
     # A neighbour need not tell its name; what it is known by it does.
-    return {"interface": name, "neighbor": each.get("systemName") or each["chassisId"], **{key: value for key, value in said.items() if value}}
+    return {"interface": name, "neighbor": each.get("systemName") or each["chassisId"],
+            **{member: value for member, value in said.items() if value}}
 
 
 def _counts(seen):

@@ -13,17 +13,25 @@ _ROUTES = "/etc/network/if-up.d/netautomation"
 _INTERFACES = re.compile(r"file /etc/network/interfaces(?:\.d/.+)?")
 _STATIC = re.compile(r"iface (\S+) inet6? static")
 _ADDRESS = re.compile(r"address ([0-9a-fA-F.:]+/[0-9]+)")
+_FURTHER = re.compile(r"up ip address replace (\S+) dev (\S+)")
+_SETTING = re.compile(r"up ip link set dev (\S+) (?:(alias|mtu) (.+)|up|down)")
+_LINK = re.compile(r"^ (\S+) (up|down) mtu ([0-9]+)$", re.M)
 _ROUTE = re.compile(r"ip route replace (\S+)((?: via \S+)?(?: dev \S+)? proto static)((?: metric [0-9]+)?)")
-# Files, what a new one must stand, what makes the host follow it, and what a person types for that; {} is the place of the file.
+# Files, what a new one must stand, what makes the host follow it, and what a person types for that; {} is the place of the file, <> the
+# users of snmpd that change.
 _FOLLOW = (
     ("/etc/hostname", "[ \"$(grep -c . < {})\" = 1 ] || refuse 'a host has one name'", "hostname -F {}", "hostname -F {}"),
     ("/etc/nftables.conf", "grep -qx 'flush ruleset' {} || refuse '/etc/nftables.conf has no line \"flush ruleset\"'\nnft -c -f {}\n"
      "rules=$(nft list ruleset)", "nft -f {}", "nft -f {}"),
+    ("/etc/chrony/sources.d/*", "", "chronyc reload sources >/dev/null 2>&1 || again chrony",
+     "chronyc reload sources || service chrony restart"),
     ("/etc/chrony/chrony.conf", "chronyd -p -f {} >/dev/null", "again chrony", "service chrony restart"),
-    ("/etc/chrony/sources.d/*", "", "! runs chrony || chronyc reload sources >/dev/null", "chronyc reload sources"),
+    ("/etc/chrony/conf.d/*", "", "chronyd -p >/dev/null\nagain chrony", "service chrony restart"),
+    ("/etc/chrony/chrony.keys", "", "again chrony", "service chrony restart"),
     ("/etc/rsyslog.conf", "rsyslogd -N1 -f {} >/dev/null", "again rsyslog", "service rsyslog restart"),
     ("/etc/rsyslog.d/*", "", "rsyslogd -N1 >/dev/null\nagain rsyslog", "service rsyslog restart"),
-    ("/etc/snmp/snmpd.conf", "", "again snmpd", "service snmpd restart"),
+    ("/etc/snmp/snmpd.conf", "", "users '<>'",
+     "service snmpd stop\nsed -i -E '/^usmUser .* \"(<>)\" /d' /var/lib/snmp/snmpd.conf\nservice snmpd start"),
     ("/etc/lldpd.d/*", "", "again lldpd", "service lldpd restart"),
     (_ROUTES, "chmod 755 {}", "", ""),
 )
@@ -34,7 +42,15 @@ _WORDS = """runs() { service "$1" status >/dev/null 2>&1; }
 again() {
   if runs "$1"; then service "$1" restart >/dev/null 2>&1 </dev/null && runs "$1" || { echo "$1 does not start" >&2; exit 1; }; fi
 }
+# snmpd keeps a user that it has made in a file of its own, which it writes when it ends and which counts more.
+users() {
+  ran=$(! runs snmpd || echo yes)
+  [ -z "$ran" ] || service snmpd stop >/dev/null 2>&1
+  [ ! -f /var/lib/snmp/snmpd.conf ] || sed -i -E "/^usmUser .* \\"($1)\\" /d" /var/lib/snmp/snmpd.conf
+  [ -z "$ran" ] || { service snmpd start >/dev/null 2>&1 </dev/null && runs snmpd; } || { echo "snmpd does not start" >&2; exit 1; }
+}
 """
+_USER = re.compile(r"^\s*createUser\s+([A-Za-z0-9._-]+)(?:\s.*)?$", re.M)
 
 
 def apply(before, after, changes):
@@ -44,7 +60,8 @@ def apply(before, after, changes):
         return []
     new, own = ([f'"${kind}{number}"' for number in range(1, len(files) + 1)] for kind in ("new", "file"))
     follow = _WORDS + _follow(files, own, _LOAD)
-    command, given = shell.write(files, _follow(files, new, _CHECK), f"{follow}\n{_all_or_none(_network(changes))}", f"{follow}\n{_RULES}")
+    load, back = f"{follow}\n{_all_or_none(_network(before, changes))}", f"{follow}\n{_RULES}"
+    command, given = shell.write(files, _follow(files, new, _CHECK), load, back)
     return [("write " + ", ".join(files), command, given)]
 
 
@@ -52,7 +69,7 @@ def undo(before, after, changes):
     """What a person types to have the text before again."""
     files = _changed(after, before, changes)
     lines = [line for name, (old, new) in files.items() for line in shell.edit(name, old, new)]
-    return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(changes)))]
+    return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(before, changes)))]
 
 
 def _changed(before, after, changes):
@@ -81,23 +98,49 @@ def _follow(files, places, part):
     """What belongs to the changed files, each once and in the order of the list above."""
     found = []
     for rule in _FOLLOW:
-        for (name, (_, new)), place in zip(files.items(), places):
-            line = rule[part].replace("{}", place)
+        for (name, (old, new)), place in zip(files.items(), places):
+            line = rule[part].replace("{}", place).replace("<>", "|".join(map(re.escape, _users(old or "", new or ""))))
             if fnmatch.fnmatchcase(name, rule[0]) and line and line not in found and ("{}" not in rule[part] or new is not None):
                 found.append(line)
     return "\n".join(found)
 
 
-def _network(changes):
-    """The commands for addresses and routes, each with that which takes it back."""
-    steps = []
+def _users(old, new):
+    """The users of snmpd of whom a line differs."""
+    lines = [{found[0]: found[1] for found in _USER.finditer(text)} for text in (old, new)]
+    return sorted({user for line, user in {**lines[0], **lines[1]}.items() if (line in lines[0]) != (line in lines[1])})
+
+
+def _network(before, changes):
+    """The commands for links, addresses and routes, each with that which takes it back."""
+    steps = _links(before, changes)
     for sign, path, text in changes:
         if len(path) == 2 and _INTERFACES.fullmatch(path[0]) and (link := _STATIC.fullmatch(path[1])) and (own := _ADDRESS.fullmatch(text)):
             add, delete = (f"ip address {verb} {own[1]} dev {shlex.quote(link[1])}" for verb in ("add", "del"))
             steps.append((add, delete) if sign == "+" else (delete, add))
+        elif further := _FURTHER.fullmatch(text):
+            add, delete = text.removeprefix("up "), f"ip address del {further[1]} dev {shlex.quote(further[2])}"
+            steps.append((add, delete) if sign == "+" else (delete, add))
     # A way may need a new address, and none may need an old one.
     routes = _routes(changes)
-    return [*(step for step in steps if " add " in step[0]), *routes, *(step for step in steps if " del " in step[0])]
+    return [*(step for step in steps if " del " not in step[0]), *routes, *(step for step in steps if " del " in step[0])]
+
+
+def _links(before, changes):
+    """The commands for settings of links. What a link had without a line of its own stands in the text; an MTU and a state without a line
+    stay as they are."""
+    had, lines = {name: ("up" if up == "up" else "down", mtu) for name, up, mtu in _LINK.findall(before)}, {"-": {}, "+": {}}
+    for sign, _, text in changes:
+        if found := _SETTING.fullmatch(text):
+            lines[sign][found[1], found[2]] = text.removeprefix("up ")
+    steps = []
+    for link, name in {**lines["-"], **lines["+"]}:
+        words, (state, mtu) = f"ip link set dev {link}", had.get(link, ("up", "1500"))
+        bare = f'{words} alias ""' if name == "alias" else f"{words} mtu {mtu}" if name else f"{words} {state}"
+        old, new = (lines[sign].get((link, name)) for sign in "-+")
+        if new or name == "alias":
+            steps.append((new or bare, old or bare))
+    return steps
 
 
 def _routes(changes):

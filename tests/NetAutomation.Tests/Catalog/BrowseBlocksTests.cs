@@ -20,6 +20,19 @@ public sealed class BrowseBlocksTests(SharedHost shared) : IClassFixture<SharedH
         detail.GetProperty("state").GetString().ShouldBe("published");
     }
 
+    [Fact]
+    public async Task Version_shows_what_a_platform_cannot_do()
+    {
+        var client = (await shared.Host.CreateTenant(MemberRole.Viewer)).Client;
+        var version = (await client.Call("GET", "/v1/blocks/interfaces")).Must(HttpStatusCode.OK).Json
+            .GetProperty("versions")[0].GetProperty("version").GetString();
+        var lacks = (await client.Call("GET", $"/v1/blocks/interfaces/versions/{version}")).Must(HttpStatusCode.OK).Json
+            .GetProperty("lacks").EnumerateArray();
+        var lack = lacks.Single(each => each.GetProperty("platform").GetString() == "frr");
+        lack.GetProperty("at").GetString().ShouldBe("/interfaces/*/mtu");
+        lack.GetProperty("because").GetString().ShouldBe("the MTU is the kernel's and has no line in its configuration");
+    }
+
     [Theory]
     [InlineData("?effect=read", "compliance,config-backup,device-facts,software-version,state-snapshot")]
     [InlineData("?platform=frr&search=STATIC", "static-routes")]

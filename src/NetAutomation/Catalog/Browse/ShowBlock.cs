@@ -18,7 +18,7 @@ public sealed record BlockDetail(
 
 /// <summary>One version of a block.</summary>
 /// <param name="Version">Semantic version.</param>
-/// <param name="State"><c>published</c>, or <c>withdrawn</c>: starts no new run.</param>
+/// <param name="State"><c>published</c>; <c>deprecated</c>: runs where it is named; or <c>withdrawn</c>: starts no new run.</param>
 /// <param name="Effect">What it may do to a device.</param>
 /// <param name="Platforms">What it runs on.</param>
 /// <param name="Digest">SHA-256 over its files.</param>

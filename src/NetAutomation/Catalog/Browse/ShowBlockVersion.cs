@@ -13,9 +13,10 @@ namespace NetAutomation.Catalog.Browse;
 /// <param name="Version">Semantic version.</param>
 /// <param name="Title">For a person.</param>
 /// <param name="Summary">What it does, in a sentence.</param>
-/// <param name="State"><c>published</c>, or <c>withdrawn</c>: starts no new run.</param>
+/// <param name="State"><c>published</c>; <c>deprecated</c>: runs where it is named; or <c>withdrawn</c>: starts no new run.</param>
 /// <param name="Effect">What it may do to a device.</param>
 /// <param name="Platforms">What it runs on.</param>
+/// <param name="Lacks">What of the input a platform cannot do: a run with it on such a device is refused.</param>
 /// <param name="Artifacts">Names of the files it leaves per device.</param>
 /// <param name="InputSchema">JSON Schema of a run's input.</param>
 /// <param name="Result">What it hands over for each device, and how to show that; null where nothing is said.</param>
@@ -31,6 +32,7 @@ public sealed record BlockVersionDetail(
     string State,
     Effect Effect,
     IReadOnlyList<string> Platforms,
+    IReadOnlyList<BlockLack> Lacks,
     IReadOnlyList<string> Artifacts,
     JsonElement InputSchema,
     BlockResult? Result,
@@ -70,6 +72,7 @@ internal static class ShowBlockVersion
             Wire.Name(row.State),
             row.Effect,
             row.Platforms,
+            JsonSerializer.Deserialize<List<BlockLack>>(row.Lacks, Json.Api)!,
             row.Artifacts,
             JsonElement.Parse(row.InputSchema),
             row.Result is null ? null : JsonSerializer.Deserialize<BlockResult>(row.Result, Json.Api),

@@ -14,6 +14,7 @@ internal sealed record BlockVersionRow(
     string[] Artifacts,
     string InputSchema,
     string? Result,
+    string Lacks,
     string Readme,
     VersionState State,
     DateTimeOffset PublishedAt);

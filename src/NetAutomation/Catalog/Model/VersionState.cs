@@ -1,8 +1,12 @@
 namespace NetAutomation.Catalog.Model;
 
-/// <summary>A withdrawn version starts no new run; what ran keeps its record.</summary>
+/// <summary>
+/// A deprecated version runs where it is named, and where no other one is left. A withdrawn version starts no new run. What ran keeps its
+/// record.
+/// </summary>
 internal enum VersionState
 {
     Published,
+    Deprecated,
     Withdrawn,
 }

@@ -9,10 +9,13 @@ namespace NetAutomation.Catalog.Publish;
 /// A block on disk: <c>block.yaml</c>, <c>README.md</c>, and a file <c>platforms/NAME.yml</c> for each platform that it supports.
 /// docs/blocks.md describes them.
 /// </summary>
-internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string> Platforms, string Readme, ContentFolder Content)
+internal sealed record BlockFolder(
+    BlockManifest Manifest, IReadOnlyList<string> Platforms, IReadOnlyList<BlockLack> Lacks, string Readme, ContentFolder Content)
 {
     private const string Parts = "platforms/";
     private static readonly string[] _templates = ["wanted", "unwanted"];
+
+    private static readonly string[] _lines = [.. _templates, "exact", "refuse"];
 
     /// <param name="platforms">The names of all platforms.</param>
     /// <exception cref="ContentException">The folder is not a block that may be published.</exception>
@@ -41,7 +44,8 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
             }
         }
 
-        return new BlockFolder(manifest, [.. parts.Select(Platform)], folder.Text("README.md"), folder);
+        return new BlockFolder(
+            manifest, [.. parts.Select(Platform)], [.. parts.SelectMany(part => LacksOf(folder, part))], folder.Text("README.md"), folder);
     }
 
     private static void Compile(ContentFolder folder, string at, JsonElement schema)
@@ -56,6 +60,9 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         }
     }
 
+    private static IEnumerable<BlockLack> LacksOf(ContentFolder folder, string part) =>
+        Lack.Read(folder.Yaml(part).Root).Select(lack => new BlockLack(Platform(part), lack.At, lack.Because, lack.When?.Text));
+
     private static string Platform(string part) => Path.GetFileNameWithoutExtension(part);
 
     /// <summary>
@@ -68,13 +75,23 @@ internal sealed record BlockFolder(BlockManifest Manifest, IReadOnlyList<string>
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
-            JsonObject { Count: > 0 } part => part.SelectMany(member => Faults(member.Key, member.Value, manifest)),
+            JsonObject { Count: > 0 } part => [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
             _ => [("", "a list of tasks, or an object with wanted, unwanted, exact and refuse, with artifact, or with tasks")],
         };
         foreach (var (pointer, reason) in faults.Take(1))
         {
             throw folder.Fault(path, yaml.LineOf(pointer), $"{pointer}: {reason}");
         }
+    }
+
+    private static IEnumerable<(string Pointer, string Reason)> OfOneForm(JsonObject part)
+    {
+        var form = part.Select(member => member.Key).FirstOrDefault(name => name != Lack.Member) is not { } first ? []
+            : _lines.Contains(first) ? _lines : [first];
+        return form.Any(name => name is not ("exact" or "refuse") && part.ContainsKey(name))
+            ? part.Where(member => member.Key != Lack.Member && !form.Contains(member.Key))
+                .Select(member => ($"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact or tasks"))
+            : [("", "wanted, unwanted, artifact or tasks is needed")];
     }
 
     private static IEnumerable<(string Pointer, string Reason)> Faults(string name, JsonNode? value, BlockManifest manifest) => name switch

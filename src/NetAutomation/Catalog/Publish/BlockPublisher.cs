@@ -22,14 +22,27 @@ internal static class BlockPublisher
     {
         await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
-        return await ContentFolder.Each(directory, async content =>
+        return await ContentFolder.Each(directory, content => Publish(db, content, platforms, cancel));
+    }
+
+    /// <summary>Publishes one version, beside those that are there, within the caller's transaction.</summary>
+    /// <exception cref="ContentException">It may not be published.</exception>
+    public static async Task<BlockFolder> Publish(SystemDb db, ContentFolder content, CancellationToken cancel)
+    {
+        await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
+        return await Publish(db, content, await PlatformCatalog.Names(db, cancel), cancel);
+    }
+
+    private static async Task<BlockFolder> Publish(
+        SystemDb db, ContentFolder content, IReadOnlyCollection<string> platforms, CancellationToken cancel)
+    {
+        var folder = BlockFolder.Read(content, platforms);
+        if (await PublishVersion(db, folder, cancel))
         {
-            var folder = BlockFolder.Read(content, platforms);
-            if (await PublishVersion(db, folder, cancel))
-            {
-                await PriceList.Publish(db, folder.Manifest.Slug, (folder.Manifest.Prices ?? new ManifestPrices()).Components(), cancel);
-            }
-        });
+            await PriceList.Publish(db, folder.Manifest.Slug, (folder.Manifest.Prices ?? new ManifestPrices()).Components(), cancel);
+        }
+
+        return folder;
     }
 
     /// <summary>
@@ -61,15 +74,17 @@ internal static class BlockPublisher
             $"insert into catalog.block (slug, id) values ({manifest.Slug}, {Guid.CreateVersion7()}) on conflict do nothing", cancel);
         string[] platforms = [.. folder.Platforms];
         var result = manifest.Result is null ? null : JsonSerializer.Serialize(manifest.Result, Json.Api);
+        var lacks = JsonSerializer.Serialize(folder.Lacks, Json.Api);
         await PublishedFiles.Store(db, folder.Content, cancel);
         await db.Execute(
             $"""
             insert into catalog.block_version
-              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, artifacts, input_schema, result, readme,
-               state)
+              (slug, version, major, minor, patch, digest, title, summary, effect, platforms, lacks, artifacts, input_schema, result,
+               readme, state)
             values
               ({manifest.Slug}, {manifest.Version}, {number.Major}, {number.Minor}, {number.Patch}, {folder.Content.Digest},
-               {manifest.Title}, {manifest.Summary}, {Wire.Name(manifest.Effect)}, {platforms}, {manifest.Artifacts ?? []},
+               {manifest.Title}, {manifest.Summary}, {Wire.Name(manifest.Effect)}, {platforms}, {lacks}::jsonb,
+               {manifest.Artifacts ?? []},
                {manifest.Input.GetRawText()}::jsonb, {result}::jsonb, {folder.Readme}, {Wire.Name(VersionState.Published)})
             """,
             cancel);

@@ -63,6 +63,9 @@ internal sealed class InputSchema
 
     private InputSchema(JsonSchema schema, JsonElement text) => (_schema, _text) = (schema, text);
 
+    /// <summary>The schema as it was written.</summary>
+    public JsonElement Text => _text;
+
     /// <summary>
     /// A pattern as .NET has to read it: a dollar at the end is the end, as JSON Schema has it, and not also the place before a line break.
     /// </summary>

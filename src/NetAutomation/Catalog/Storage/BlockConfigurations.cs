@@ -14,5 +14,6 @@ internal sealed class BlockConfigurations
         builder.ToTable("block_version", "catalog").HasKey(version => new { version.Slug, version.Version });
         builder.Property(version => version.InputSchema).HasColumnType("jsonb");
         builder.Property(version => version.Result).HasColumnType("jsonb");
+        builder.Property(version => version.Lacks).HasColumnType("jsonb");
     }
 }

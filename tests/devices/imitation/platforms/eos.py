@@ -45,7 +45,8 @@ def localized(password, kind, engine, digits=None):
 
 class Eos(Views, Platform):
     """version: as `show version` has it; since 4.32, a session that waits for its confirmation is called committed; ports: how many
-    EthernetN there are; config: the text of its first configuration; sessions: how many may be pending; cable: the ports that a cable joins, as 7-8."""
+    EthernetN there are; config: the text of its first configuration; sessions: how many may be pending; cable: the
+    ports that a cable joins, as 7-8."""
     GRAMMAR, TYPES, HOSTNAME, SECTION = GRAMMAR, TYPES, "localhost", staticmethod(whole_sections)
     PORTS, INDENT, NESTED, NO_SECRET = PORTS, "   ", True, "% Bad secret"
     VARIANT = {"version": "4.27.0F", "ports": 8, "config": None, "sessions": 5, "cable": "7-8"}

@@ -222,7 +222,7 @@ event-handler WORD :: > handler
     "if": f"""
 description = LINE
 shutdown
-mtu = 68-65535
+mtu = 68-65535 :: default 1500
 load-interval = NUMBER
 speed = SPEED [SPEED] :: default auto
 logging event link-status = [use-global]
