@@ -126,7 +126,7 @@ internal static class Commands
     {
         var folder = new Argument<string>("DIR") { Description = "The block's folder" };
         var command = new Command("pack", "Writes SLUG-VERSION.tar.gz of a block that lint takes, and prints its digest.") { folder };
-        command.SetAction(async (parsed, cancel) =>
+        command.SetAction(async (parsed, _) =>
         {
             var source = SourceOf(parsed);
             var (platforms, _) = await PlatformCatalog.Check(source.Platforms);

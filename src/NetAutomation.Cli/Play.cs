@@ -87,7 +87,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             await MustStay("undo", before, $"\nthe undo:\n{typed}the device said: {said.Trim()}");
             _held.Add("undo");
         }
-        else
+        else if (Writes)
         {
             // What is saved is as it was only on a fresh device.
             await Prepare(proof);
