@@ -39,7 +39,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         }
         catch (Exception other) when (other is HandException or ContentException or SandboxFailedException)
         {
-            fault = other.Message;
+            fault = $"{(other is HandException ? "hand" : other is ContentException ? "proof" : "sandbox")}: {other.Message}";
         }
 
         return new Cell(

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using NetAutomation.Catalog;
 using NetAutomation.Content;
 
 namespace NetAutomation.Cli;
