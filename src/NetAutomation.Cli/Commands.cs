@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Formats.Tar;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
 using NetAutomation.Platforms;
@@ -126,25 +125,16 @@ internal static class Commands
     private static Command Pack()
     {
         var folder = new Argument<string>("DIR") { Description = "The block's folder" };
-        var command = new Command("pack", "Writes SLUG-VERSION.tar of a block that lint takes, and prints its digest.") { folder };
-        command.SetAction(async (parsed, cancel) =>
+        var command = new Command("pack", "Writes SLUG-VERSION.tar.gz of a block that lint takes, and prints its digest.") { folder };
+        command.SetAction(async (parsed, _) =>
         {
             var source = SourceOf(parsed);
             var (platforms, _) = await PlatformCatalog.Check(source.Platforms);
             var block = BlockFolder.Read(ContentFolder.Read(source.Folders([parsed.GetRequiredValue(folder)])[0]), platforms);
-            var file = $"{block.Manifest.Slug}-{block.Manifest.Version}.tar";
-            await using (var archive = new TarWriter(File.Create(file), TarEntryFormat.Ustar))
+            var file = $"{block.Manifest.Slug}-{block.Manifest.Version}.tar.gz";
+            await using (var archive = File.Create(file))
             {
-                foreach (var (path, content) in block.Content.Files)
-                {
-                    // Nothing but names and contents: the same folder is the same archive everywhere.
-                    var entry = new UstarTarEntry(TarEntryType.RegularFile, $"{block.Manifest.Slug}/{path}")
-                    {
-                        DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch,
-                        Mode = (UnixFileMode)0b110_100_100,
-                    };
-                    await archive.WriteEntryAsync(entry, cancel);
-                }
+                ContentArchive.Write(block.Content, archive);
             }
 
             Console.WriteLine($"{file} {block.Content.Digest}");

@@ -21,7 +21,9 @@ internal sealed record Device(
     int Port = 22, string? Password = null, string? Enable = null, string? Namespace = null)
 {
     private const int NetworkNamespace = 0x40000000;
-    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(2);
+
+    // A machine that starts anew beside many others.
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(5);
 
     private static readonly JsonSerializerOptions _json = new()
     {
