@@ -6,8 +6,8 @@ import re
 _ROUTE = re.compile(r"ip route ([0-9.]+) ([0-9.]+)(?: ([A-Z]\S+))?(?: ([0-9.]+\.[0-9.]+))?(?: ([0-9]+))?(?: tag ([0-9]+))?")
 _INTERFACE = re.compile(r"interface (\S+)")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
-_SETTING = re.compile(r"(description|shutdown|mtu|ip address|switchport (?:mode|access vlan|voice vlan|trunk native vlan|trunk allowed vlan))"
-                      r"(?: (.+))?")
+_SETTING = re.compile(
+    r"(description|shutdown|mtu|ip address|switchport (?:mode|(?:access|voice|trunk native|trunk allowed) vlan))(?: (.+))?")
 # How a port's settings are shown.
 _PORT = {"switchport mode": r"^Administrative Mode: (?:static )?(\S+)", "switchport access vlan": r"^Access Mode VLAN: (\d+)",
          "switchport voice vlan": r"^Voice VLAN: (\d+)", "switchport trunk native vlan": r"^Trunking Native Mode VLAN: (\d+)",

@@ -296,7 +296,8 @@ address-family FAMILY [unicast | multicast] [vrf WORD] :: > router-af
     "conf-ssh-pubkey-user": "key-hash ssh-rsa WORD [WORD]",
     "std-nacl": "[NUMBER] remark LINE\n[NUMBER] (permit | deny) (any | host IP | IP [IP]) [log]",
     "ext-nacl": f"[NUMBER] remark LINE\n[NUMBER] (permit | deny) PROTOCOL {SOURCE} {PORT} {SOURCE} {PORT} {MATCHES}",
-    "ipv6-acl": f"[sequence NUMBER] remark LINE\n[sequence NUMBER] (permit | deny) PROTOCOL {SOURCE6} {PORT} {SOURCE6} {PORT} {{{MATCHES[1:-1]} | sequence NUMBER}}",
+    "ipv6-acl": f"[sequence NUMBER] remark LINE\n"
+                f"[sequence NUMBER] (permit | deny) PROTOCOL {SOURCE6} {PORT} {SOURCE6} {PORT} {{{MATCHES[1:-1]} | sequence NUMBER}}",
     "route-map": "match LINE\nset LINE\ndescription = LINE\ncontinue = [NUMBER]",
     "line": """
 access-class WORD (in | out) [vrf-also]

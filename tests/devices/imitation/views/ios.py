@@ -391,7 +391,8 @@ class Views:
             f"Operational Mode: {'down' if node.has('shutdown') else 'static access' if mode != 'trunk' else 'trunk'}",
             f"Access Mode VLAN: {node.value('switchport access vlan', '1')} (named)",
             f"Trunking Native Mode VLAN: {node.value('switchport trunk native vlan', '1')} (named)",
-            f"Voice VLAN: {f'{voice} (named)' if voice else 'none'}", f"Trunking VLANs Enabled: {allowed}", "Pruning VLANs Enabled: 2-1001"])
+            f"Voice VLAN: {f'{voice} (named)' if voice else 'none'}", f"Trunking VLANs Enabled: {allowed}",
+            "Pruning VLANs Enabled: 2-1001"])
 
     @command("show bgp all summary")
     def show_bgp_all_summary(self, session, words):
