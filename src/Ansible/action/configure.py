@@ -33,10 +33,8 @@ class ActionModule(ActionBase):
 
 def _type(device, platform, lines):
     grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
-    # What an earlier run left in a session that was cut would be committed with this change.
-    fresh = [commands["configure"], commands["abort"]] if "abort" in commands else []
     renamed = False
-    for line in (*fresh, commands["configure"], *lines, commands["end"]):
+    for line in (commands["configure"], *lines, commands["end"]):
         line = text.raw(line).strip()
         renamed = renamed or grammar.renames(line)
         if grammar.renames(line) or renamed and line == commands["end"]:
