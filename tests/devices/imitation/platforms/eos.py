@@ -72,6 +72,9 @@ class Eos(Views, Platform):
             if (section := root.find(name)) is not None:
                 self._entry(section, verb, "ipp" if found[1] == "ip" else "ipp6", found[3])
             return True
+        if rule.context == "if" and re.match("vrf( |$)", line) and (section := root.at(path)).has(line) == bool(verb):
+            # The addresses of an interface are gone with its VRF.
+            section.drop(lambda child: re.match("ip(v6)? address", child.line))
         if verb == "no" and rule.opens == "if" and line.split()[1].startswith(PORTS):
             raise Refused(None, "% Invalid input")
         return False
