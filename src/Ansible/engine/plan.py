@@ -232,7 +232,7 @@ class Change:
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
         for one that the device would pass over."""
         first, after = {}, {}
-        for line, command in self.removed.items():
+        for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and part.kind.remove else line.path, command)
