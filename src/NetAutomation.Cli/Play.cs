@@ -53,7 +53,8 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         var before = await Text();
         MustBeRefused(proof);
         var input = proof.Named(proof.Input);
-        Must("input", Faults(input, proof.Secret) is [], string.Join("; ", Faults(input, proof.Secret).Select(each => $"{each}")));
+        var faults = Faults(input, proof.Secret);
+        Must("input", faults.Count == 0, Told(faults));
 
         var check = await Apply(proof, input, check: true);
         Must("check", check.Outcome == (Writes ? DeviceOutcome.Changed : DeviceOutcome.Ok), Told(check));
@@ -115,11 +116,11 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     /// <summary>A refused input is told before any device is asked.</summary>
     private void MustBeRefused(Proof proof)
     {
-        var at = $"/input{proof.Refused.At}";
+        var at = $"/input{proof.Refused!.At}";
         var faults = Faults(proof.Named(proof.Refused.Input), proof.Secret);
         Must(
             "refused", faults.Any(fault => fault.Pointer == at),
-            faults.Count == 0 ? "the input is taken" : $"not at {at} but {string.Join("; ", faults.Select(each => $"{each}"))}");
+            faults.Count == 0 ? "the input is taken" : $"not at {at} but {Told(faults)}");
         _held.Add("refused");
     }
 
@@ -133,7 +134,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     /// </summary>
     private async Task MustOwnUp(Proof proof, JsonElement input, string before, string trouble)
     {
-        var pattern = proof.Fault ?? (!block.Configures ? "." : platform.Terminal ? LineOf(proof) : null);
+        var pattern = proof.Fault ?? (!block.Configures ? "." : platform.Terminal ? LineOf(proof, trouble) : null);
         await device.Do(trouble, "", pattern is null ? [] : [pattern], cancel);
         SandboxDeviceResult result;
         try
@@ -156,11 +157,16 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         }
     }
 
-    /// <summary>One of the lines that the change is made of, as a pattern.</summary>
-    private static string LineOf(Proof proof)
+    /// <summary>
+    /// A pattern of the lines that the change is made of, at which a device drops out without the first of several, so that something is
+    /// typed before. A device numbers some lines by itself.
+    /// </summary>
+    private static string LineOf(Proof proof, string trouble)
     {
-        var line = proof.Lines.LastOrDefault(line => line[0] == '+' && line.Any(char.IsLetterOrDigit)) ?? proof.Lines[^1];
-        return string.Join(".*", line[1..].Trim().Split('…').Select(Regex.Escape));
+        var come = proof.Lines.Where(line => line[0] == '+' && line.Any(char.IsLetterOrDigit)).ToList();
+        var lines = come.Count > 0 ? come : proof.Lines;
+        return string.Join('|', lines.Skip(trouble == "fault" && lines.Count > 1 ? 1 : 0).Select(line => string.Join(
+            ".*", line[1..].Trim().TrimStart("0123456789".ToCharArray()).Trim().Split('…').Select(Regex.Escape))));
     }
 
     private async Task MustShow(Proof proof, bool before)
@@ -191,7 +197,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         {
             Must("result", told.Result is not null, "there is none");
             var faults = InputSchema.Read(promised.Schema.GetRawText()).Faults(told.Result!.Value).ToList();
-            Must("result", faults.Count == 0, $"not as block.yaml promises: {string.Join("; ", faults.Select(fault => $"{fault}"))}");
+            Must("result", faults.Count == 0, $"not as block.yaml promises: {Told(faults)}");
         }
 
         if (proof.Result is { } wanted)
@@ -271,6 +277,9 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     private static string Told(SandboxDeviceResult result) =>
         $"{Wire.Name(result.Outcome)}, changed {result.Changed?.ToString() ?? "unknown"}, {result.Code} {result.Message}".TrimEnd(',', ' ')
         + (result.Diff.Length > 0 ? $"\n{result.Diff.TrimEnd()}" : "");
+
+    private static string Told(IEnumerable<ProblemError> faults) =>
+        string.Join("; ", faults.Select(fault => $"{fault.Pointer}: {fault.Code}, {fault.Detail}"));
 
     private static void Must(string step, bool holds, string otherwise)
     {

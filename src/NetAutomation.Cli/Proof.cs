@@ -9,8 +9,8 @@ namespace NetAutomation.Cli;
 
 /// <summary>What a block is proven by on one platform: <c>proofs/PLATFORM.yaml</c>. docs/blocks.md explains each member.</summary>
 internal sealed record Proof(
-    JsonElement Input,
-    Refusal Refused,
+    JsonElement Input = default,
+    Refusal? Refused = null,
     string? Before = null,
     Dictionary<string, string>? Secrets = null,
     string? Change = null,
@@ -69,6 +69,16 @@ internal sealed record Proof(
 
     private IEnumerable<(string Pointer, string Reason)> Faults(bool configures)
     {
+        if (Input.ValueKind != JsonValueKind.Object)
+        {
+            yield return ("/input", "an object, the input that is applied");
+        }
+
+        if (Refused is null)
+        {
+            yield return ("/refused", "an input that is refused, and the pointer at which");
+        }
+
         if (configures != (Change is not null))
         {
             yield return ("/change", "the lines that go and come; a block that reads or saves has none");
