@@ -33,14 +33,18 @@ class ActionModule(ActionBase):
 
 def _type(device, platform, lines):
     grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
-    # What an earlier run left in a session that was cut would be committed with this change.
-    fresh = [commands["configure"], commands["abort"]] if "abort" in commands else []
-    renamed = False
-    for line in (*fresh, commands["configure"], *lines, commands["end"]):
+    typed, renamed = [commands["configure"], *lines, commands["end"]], False
+    for number, line in enumerate(typed, 1):
         line = text.raw(line).strip()
         renamed = renamed or grammar.renames(line)
-        if grammar.renames(line) or renamed and line == commands["end"]:
+        if grammar.renames(line) or renamed and number == len(typed):
             device.renames()
-        if words := device.send_command(line).strip():
+        try:
+            words = device.send_command(line).strip()
+        except DeviceError as fault:
+            if "abort" in commands and number < len(typed):
+                raise DeviceError(f"{fault}\nNothing of the change has taken effect.") from None
+            raise
+        if words:
             said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
     return said

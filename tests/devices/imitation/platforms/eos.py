@@ -72,6 +72,9 @@ class Eos(Views, Platform):
             if (section := root.find(name)) is not None:
                 self._entry(section, verb, "ipp" if found[1] == "ip" else "ipp6", found[3])
             return True
+        if rule.context == "if" and re.match("vrf( |$)", line) and (section := root.at(path)).has(line) == bool(verb):
+            # The addresses of an interface are gone with its VRF.
+            section.drop(lambda child: re.match("ip(v6)? address", child.line))
         if verb == "no" and rule.opens == "if" and line.split()[1].startswith(PORTS):
             raise Refused(None, "% Invalid input")
         return False
@@ -192,6 +195,8 @@ class Eos(Views, Platform):
         device = session.device
         name = words[2] if len(words) > 2 else f"sess-{len(device.state.setdefault('sessions', {}))}"
         pending = [state for state in device.state.setdefault("sessions", {}).values() if state == "pending"]
+        if device.state["sessions"].get(name) == "completed":
+            return f"% Cannot enter session {name} (already completed)"
         if name not in device.candidates:
             if len(pending) >= int(self.variant["sessions"]):
                 return ("% Maximum number of pending sessions has been reached. "
@@ -199,6 +204,16 @@ class Eos(Views, Platform):
             device.candidates[name] = device.running.clone()
             device.state["sessions"][name] = "pending"
         session.edit(name, device.candidates[name])
+
+    @command("no configure session WORD", level=15)
+    def drop_session(self, session, words):
+        device, name = session.device, words[3]
+        if name not in device.state.get("sessions", {}) or device.state.get("timer") == name and "commit" in device.timers:
+            return f"% Cannot delete non-existent session {name}"
+        session.note("abort", name)
+        device.candidates.pop(name, None)
+        del device.state["sessions"][name]
+        return None
 
     @command("configure session WORD (commit [timer WORD] | abort)", level=15)
     def end_session(self, session, words):
@@ -232,6 +247,8 @@ class Eos(Views, Platform):
         clock = re.fullmatch(r"(\d\d?):(\d\d):(\d\d)", words[2]) if len(words) == 3 and "timer".startswith(words[1]) else None
         if len(words) > 1 and not clock:
             raise Refused(1 if len(words) == 2 else 2)
+        if name not in device.candidates:
+            raise Refused(None, f"% Cannot commit session {name} (deleted)")
         before = device.running
         session.note("commit", name)
         device.running = device.candidates.pop(name)

@@ -119,7 +119,7 @@ GRAMMAR = Grammar({
     "": f"""
 aaa root = LINE
 aaa (authentication | authorization | accounting) LINE
-username WORD = {{privilege 0-15 | role WORD | nopassword | secret [0 | 5 | sha512 | *] WORD}} :: merge sort
+username WORD = {{privilege 0-15 | role WORD | (nopassword | secret [0 | 5 | sha512 | *] WORD)}} :: merge sort
 username WORD (sshkey | ssh-key) = LINE
 enable (secret | password) = [0 | 5 | sha512] WORD
 transceiver qsfp default-mode = 4x10G
