@@ -15,7 +15,7 @@ internal static class Commands
 
     public static async Task<int> Run(string[] args, CancellationToken cancel)
     {
-        var blocks = new Command("blocks", "For authors of blocks (docs/writing-blocks.md).") { Lint(), Test(), Pack() };
+        var blocks = new Command("blocks", "For authors of blocks (docs/writing-blocks.md).") { New(), Lint(), Test(), Pack() };
         foreach (var option in new[] { _ansible, _blocks, _platforms })
         {
             blocks.Add(option);
@@ -42,6 +42,19 @@ internal static class Commands
             await Console.Error.WriteLineAsync(fault.Message);
             return 1;
         }
+    }
+
+    private static Command New()
+    {
+        var slug = new Argument<string>("SLUG") { Description = "The block's name and that of its folder, made in this directory" };
+        var platform = new Option<string?>("--platform") { Description = "The first platform; one with a terminal if none is named" };
+        var command = new Command("new", "Writes a block to begin with, which lint and test take.") { slug, platform };
+        command.SetAction(parsed =>
+        {
+            Skeleton.Write(Path.GetFullPath(parsed.GetRequiredValue(slug)), parsed.GetValue(platform), SourceOf(parsed));
+            return 0;
+        });
+        return command;
     }
 
     private static Command Lint()
@@ -125,11 +138,12 @@ internal static class Commands
                 foreach (var (path, content) in block.Content.Files)
                 {
                     // Nothing but names and contents: the same folder is the same archive everywhere.
-                    await archive.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, $"{block.Manifest.Slug}/{path}")
+                    var entry = new UstarTarEntry(TarEntryType.RegularFile, $"{block.Manifest.Slug}/{path}")
                     {
                         DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch,
                         Mode = (UnixFileMode)0b110_100_100,
-                    });
+                    };
+                    await archive.WriteEntryAsync(entry, cancel);
                 }
             }
 

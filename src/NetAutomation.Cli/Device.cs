@@ -52,7 +52,7 @@ internal sealed record Device(
     /// <summary>
     /// Calls the hand: <c>fresh</c> makes the device as new, <c>text</c> prints its own text, <c>type</c> types the given lines,
     /// <c>show</c> prints what it answers to the given command, <c>fault PATTERN</c> lets it drop out at a line that the pattern finds
-    /// (or, without one, once it has changed), and <c>mend</c> takes that back.
+    /// (or, without one, once it has changed), <c>refuse PATTERN</c> lets it refuse such a line, and <c>mend</c> takes either back.
     /// </summary>
     /// <exception cref="HandException">The hand failed.</exception>
     public async Task<string> Do(string verb, string given, string[] rest, CancellationToken cancel)

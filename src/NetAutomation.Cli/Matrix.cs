@@ -18,12 +18,14 @@ internal static class Matrix
         CancellationToken cancel)
     {
         var platforms = source.ReadPlatforms();
-        if ((only is null ? devices.Select(device => device.Platform) : [only]).FirstOrDefault(name => !platforms.ContainsKey(name)) is { } unknown)
+        var named = only is null ? devices.Select(device => device.Platform) : [only];
+        if (named.FirstOrDefault(name => !platforms.ContainsKey(name)) is { } unknown)
         {
             throw new UsageException($"{unknown}: no such platform in {source.Platforms}");
         }
 
-        var pools = devices.GroupBy(device => device.Platform).ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
+        var pools = devices.GroupBy(device => device.Platform, StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => group.ToList(), StringComparer.Ordinal);
         // A block that no platform serves yet has nothing to prove.
         var todo =
             (from folder in folders
@@ -52,9 +54,9 @@ internal static class Matrix
                     {
                         var cell = await new Play(next.Block, next.Platform, device, sandboxes, cancel).Run();
                         cells.Add(cell);
-                        Console.WriteLine(
-                            $"{(cell.Fault is null ? "proven" : "FAILED")} {cell.Block} {cell.Platform} ({cell.Seconds:0.0} s on {cell.Device})"
-                            + (cell.Fault is null ? "" : $": {cell.Fault.Replace("\n", "\n  ", StringComparison.Ordinal)}"));
+                        var (state, why) = cell.Fault is { } fault
+                            ? ("FAILED", ": " + fault.Replace("\n", "\n  ", StringComparison.Ordinal)) : ("proven", "");
+                        Console.WriteLine($"{state} {cell.Block} {cell.Platform} ({cell.Seconds:0.0} s on {cell.Device}){why}");
                     }
                     finally
                     {
@@ -65,10 +67,8 @@ internal static class Matrix
         }));
         if (json is not null)
         {
-            await File.WriteAllTextAsync(
-                json, JsonSerializer.Serialize(
-                    cells.OrderBy(cell => cell.Folder, StringComparer.Ordinal).ThenBy(cell => cell.Platform, StringComparer.Ordinal), _json) + "\n",
-                cancel);
+            var ordered = cells.OrderBy(cell => cell.Folder, StringComparer.Ordinal).ThenBy(cell => cell.Platform, StringComparer.Ordinal);
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(ordered, _json) + "\n", cancel);
         }
 
         var proven = cells.Where(cell => cell.Fault is null).ToList();
@@ -77,15 +77,15 @@ internal static class Matrix
         return proven.Count > 0 && proven.Count == cells.Count ? 0 : 1;
     }
 
-    /// <summary>An eighth of the cells: first those that are the only ones of their block or platform so far, then others.</summary>
+    /// <summary>An eighth of the cells: first one of each block and platform, then others.</summary>
     private static List<(Block Block, Platform Platform)> Sample(List<(Block Block, Platform Platform)> all, int seed)
     {
         List<(Block Block, Platform Platform)> order = [.. all.OrderBy(
             cell => Convert.ToHexString(
                 SHA256.HashData(Encoding.UTF8.GetBytes($"{seed} {cell.Block.Version.Slug} {cell.Platform.Version.Name}"))),
             StringComparer.Ordinal)];
-        var (blocks, platforms) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
-        var needed = order.Where(cell => blocks.Add(cell.Block.Version.Slug) | platforms.Add(cell.Platform.Version.Name)).ToList();
+        var needed = order.DistinctBy(cell => cell.Block.Version.Slug).Concat(order.DistinctBy(cell => cell.Platform.Version.Name))
+            .Distinct().ToList();
         return [.. needed.Concat(order.Except(needed)).Take(Math.Max(needed.Count, (all.Count + Share - 1) / Share))];
     }
 }

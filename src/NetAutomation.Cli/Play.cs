@@ -29,11 +29,11 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         try
         {
             var proof = Proof.Read(block, platform.Version.Name)
-                ?? throw new Unproven("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
+                ?? throw new UnprovenException("proof", $"there is no {Proof.PathOf(platform.Version.Name)}");
             shows = proof.Shows?.Length ?? 0;
             await Run(proof);
         }
-        catch (Unproven unproven)
+        catch (UnprovenException unproven)
         {
             fault = unproven.Message;
         }
@@ -49,17 +49,12 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
 
     private async Task Run(Proof proof)
     {
-        await device.Do("fresh", "", [], cancel);
-        if (proof.Before is { } lines)
-        {
-            var said = await device.Do("type", lines, [], cancel);
-            Must("before", !Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5)), $"the device said: {said.Trim()}");
-        }
-
+        await Prepare(proof);
         var before = await Text();
         MustBeRefused(proof);
         var input = proof.Named(proof.Input);
-        Must("input", Faults(input, proof.Secret) is [], string.Join("; ", Faults(input, proof.Secret).Select(each => $"{each}")));
+        var faults = Faults(input, proof.Secret);
+        Must("input", faults.Count == 0, Told(faults));
 
         var check = await Apply(proof, input, check: true);
         Must("check", check.Outcome == (Writes ? DeviceOutcome.Changed : DeviceOutcome.Ok), Told(check));
@@ -83,7 +78,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             _held.Add("again");
         }
 
-        if (Writes)
+        if (block.Configures)
         {
             var undo = apply.Result is { } result && result.TryGetProperty("undo", out var told) ? told : default;
             Must("undo", undo.ValueKind == JsonValueKind.Array && undo.GetArrayLength() > 0, "the result has none");
@@ -92,19 +87,40 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             await MustStay("undo", before, $"\nthe undo:\n{typed}the device said: {said.Trim()}");
             _held.Add("undo");
         }
+        else
+        {
+            // What is saved is as it was only on a fresh device.
+            await Prepare(proof);
+        }
 
-        await MustOwnUp(proof, input, before);
+        await MustOwnUp(proof, input, before, "fault");
         _held.Add("fault");
+        if (block.Configures && platform.Sessions)
+        {
+            await MustOwnUp(proof, input, before, "refuse");
+            _held.Add("refuse");
+        }
+    }
+
+    private async Task Prepare(Proof proof)
+    {
+        await device.Do("fresh", "", [], cancel);
+        if (proof.Before is { } lines)
+        {
+            var said = await device.Do("type", lines, [], cancel);
+            var refused = Regex.IsMatch(said, @"^\s*%", RegexOptions.Multiline, TimeSpan.FromSeconds(5));
+            Must("before", !refused, $"the device said: {said.Trim()}");
+        }
     }
 
     /// <summary>A refused input is told before any device is asked.</summary>
     private void MustBeRefused(Proof proof)
     {
-        var at = $"/input{proof.Refused.At}";
+        var at = $"/input{proof.Refused!.At}";
         var faults = Faults(proof.Named(proof.Refused.Input), proof.Secret);
         Must(
             "refused", faults.Any(fault => fault.Pointer == at),
-            faults.Count == 0 ? "the input is taken" : $"not at {at} but {string.Join("; ", faults.Select(each => $"{each}"))}");
+            faults.Count == 0 ? "the input is taken" : $"not at {at} but {Told(faults)}");
         _held.Add("refused");
     }
 
@@ -112,11 +128,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         BlockInput.Validate(block.Version, input) is { Count: > 0 } faults
             ? faults : BlockInput.Unusable(block.Version, input, secret, [platform.Version]);
 
-    /// <summary>A device that drops out in the middle is never good, and is told to have changed where it may have.</summary>
-    private async Task MustOwnUp(Proof proof, JsonElement input, string before)
+    /// <summary>
+    /// A device that drops out in the middle, or refuses a line, is never good, and is told to have changed where it may have. One with
+    /// sessions has not.
+    /// </summary>
+    private async Task MustOwnUp(Proof proof, JsonElement input, string before, string trouble)
     {
-        var pattern = proof.Fault ?? (!Writes ? "." : platform.Terminal ? LineOf(proof) : null);
-        await device.Do("fault", "", pattern is null ? [] : [pattern], cancel);
+        var pattern = proof.Fault ?? (!block.Configures ? "." : platform.Terminal ? LineOf(proof, trouble) : null);
+        await device.Do(trouble, "", pattern is null ? [] : [pattern], cancel);
         SandboxDeviceResult result;
         try
         {
@@ -128,19 +147,26 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         }
 
         Must(
-            "fault", !result.Outcome.IsGood(),
-            $"the device dropped out{(pattern is null ? "" : $" at '{pattern}'")}, or never had such a line, and the run says {Told(result)}");
+            trouble, !result.Outcome.IsGood(),
+            $"with a '{trouble}'{(pattern is null ? "" : $" at '{pattern}', or without such a line,")} the run says {Told(result)}");
         if (await Text() is var after && after != before)
         {
-            Must("fault", result.Changed != false, $"the device has changed, and the run says {Told(result)}{await Difference(before, after)}");
+            Must(
+                trouble, result.Changed != false && !platform.Sessions,
+                $"the device has changed, and the run says {Told(result)}{await Difference(before, after)}");
         }
     }
 
-    /// <summary>One of the lines that the change is made of, as a pattern.</summary>
-    private static string LineOf(Proof proof)
+    /// <summary>
+    /// A pattern of the lines that the change is made of, at which a device drops out without the first of several, so that something is
+    /// typed before. A device numbers some lines by itself.
+    /// </summary>
+    private static string LineOf(Proof proof, string trouble)
     {
-        var line = proof.Lines.LastOrDefault(line => line[0] == '+' && line.Any(char.IsLetterOrDigit)) ?? proof.Lines[^1];
-        return string.Join(".*", line[1..].Trim().Split('…').Select(Regex.Escape));
+        var come = proof.Lines.Where(line => line[0] == '+' && line.Any(char.IsLetterOrDigit)).ToList();
+        var lines = come.Count > 0 ? come : proof.Lines;
+        return string.Join('|', lines.Skip(trouble == "fault" && lines.Count > 1 ? 1 : 0).Select(line => string.Join(
+            ".*", line[1..].Trim().TrimStart("0123456789".ToCharArray()).Trim().Split('…').Select(Regex.Escape))));
     }
 
     private async Task MustShow(Proof proof, bool before)
@@ -171,12 +197,13 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         {
             Must("result", told.Result is not null, "there is none");
             var faults = InputSchema.Read(promised.Schema.GetRawText()).Faults(told.Result!.Value).ToList();
-            Must("result", faults.Count == 0, $"not as block.yaml promises: {string.Join("; ", faults.Select(fault => $"{fault}"))}");
+            Must("result", faults.Count == 0, $"not as block.yaml promises: {Told(faults)}");
         }
 
         if (proof.Result is { } wanted)
         {
-            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null, "");
+            var found = told.Result is { } result ? JsonNode.Parse(result.GetRawText()) : null;
+            var missing = Missing(JsonNode.Parse(wanted.GetRawText()), found, "");
             Must("result", missing is null, $"{missing}: {told.Result}");
         }
     }
@@ -188,13 +215,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             member => has.TryGetPropertyValue(member.Key, out var value)
                 ? Missing(member.Value, value, $"{at}/{member.Key}") : $"{at}/{member.Key}").FirstOrDefault(each => each is not null),
         (JsonArray items, JsonArray has) => items.Count != has.Count
-            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}")).FirstOrDefault(each => each is not null),
+            ? at : items.Zip(has).Select((pair, index) => Missing(pair.First, pair.Second, $"{at}/{index}"))
+                .FirstOrDefault(each => each is not null),
         (JsonValue text, JsonValue has) when text.TryGetValue<string>(out var pattern) && pattern is ['~', ..] =>
             Regex.IsMatch($"{has}", pattern[1..], RegexOptions.Multiline, TimeSpan.FromSeconds(5)) ? null : at,
         _ => JsonNode.DeepEquals(wanted, told) ? null : at,
     };
 
-    private async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
+    private static async Task MustChange(IReadOnlyList<string> wanted, string before, string after)
     {
         var found = await Lines(before, after);
         var same = found.Count == wanted.Count && wanted.Zip(found).All(pair => Regex.IsMatch(
@@ -207,7 +235,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
     {
         if (await Text() is var found && found != text)
         {
-            throw new Unproven(step, $"the device's text is another one{await Difference(text, found)}{more}");
+            throw new UnprovenException(step, $"the device's text is another one{await Difference(text, found)}{more}");
         }
     }
 
@@ -232,7 +260,10 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
             var (old, now) = (Path.Combine(folder.FullName, "old"), Path.Combine(folder.FullName, "new"));
             await File.WriteAllTextAsync(old, before);
             await File.WriteAllTextAsync(now, after);
-            using var diff = Process.Start(new ProcessStartInfo("diff", ["-a", "-U0", old, now]) { RedirectStandardOutput = true })!;
+            using var diff = Process.Start(new ProcessStartInfo("/usr/bin/diff", ["-a", "-U0", old, now])
+            {
+                RedirectStandardOutput = true, UseShellExecute = false,
+            })!;
             var lines = (await diff.StandardOutput.ReadToEndAsync()).TrimEnd('\n').Split('\n');
             await diff.WaitForExitAsync();
             return [.. lines.Skip(2).Where(line => line is ['+' or '-', ..])];
@@ -247,17 +278,20 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         $"{Wire.Name(result.Outcome)}, changed {result.Changed?.ToString() ?? "unknown"}, {result.Code} {result.Message}".TrimEnd(',', ' ')
         + (result.Diff.Length > 0 ? $"\n{result.Diff.TrimEnd()}" : "");
 
+    private static string Told(IEnumerable<ProblemError> faults) =>
+        string.Join("; ", faults.Select(fault => $"{fault.Pointer}: {fault.Code}, {fault.Detail}"));
+
     private static void Must(string step, bool holds, string otherwise)
     {
         if (!holds)
         {
-            throw new Unproven(step, otherwise);
+            throw new UnprovenException(step, otherwise);
         }
     }
 }
 
 /// <summary>A step of a proof did not hold.</summary>
-internal sealed class Unproven(string step, string reason) : Exception($"{step}: {reason}");
+internal sealed class UnprovenException(string step, string reason) : Exception($"{step}: {reason}");
 
 /// <summary>What came of a block on a platform.</summary>
 /// <param name="On">The product on which it was played.</param>

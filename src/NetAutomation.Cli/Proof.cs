@@ -9,8 +9,8 @@ namespace NetAutomation.Cli;
 
 /// <summary>What a block is proven by on one platform: <c>proofs/PLATFORM.yaml</c>. docs/blocks.md explains each member.</summary>
 internal sealed record Proof(
-    JsonElement Input,
-    Refusal Refused,
+    JsonElement Input = default,
+    Refusal? Refused = null,
     string? Before = null,
     Dictionary<string, string>? Secrets = null,
     string? Change = null,
@@ -39,7 +39,7 @@ internal sealed record Proof(
     {
         var path = PathOf(platform);
         return block.Content.Files.Any(file => file.Path == path)
-            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Version.Effect)) : null;
+            ? ContentManifest.Read<Proof>(block.Content, path, _json, proof => proof.Faults(block.Configures)) : null;
     }
 
     /// <summary>An input with credentials in place of the names of secrets.</summary>
@@ -67,16 +67,26 @@ internal sealed record Proof(
         _ => value,
     };
 
-    private IEnumerable<(string Pointer, string Reason)> Faults(Effect effect)
+    private IEnumerable<(string Pointer, string Reason)> Faults(bool configures)
     {
-        if (effect == Effect.Read != (Change is null))
+        if (Input.ValueKind != JsonValueKind.Object)
         {
-            yield return ("/change", "the lines that go and come; a block that reads has none");
+            yield return ("/input", "an object, the input that is applied");
         }
 
-        if (effect == Effect.Read && Result is null)
+        if (Refused is null)
         {
-            yield return ("/result", "a block that reads has members of the result here");
+            yield return ("/refused", "an input that is refused, and the pointer at which");
+        }
+
+        if (configures != (Change is not null))
+        {
+            yield return ("/change", "the lines that go and come; a block that reads or saves has none");
+        }
+
+        if (!configures && Result is null)
+        {
+            yield return ("/result", "a block that reads or saves has members of the result here");
         }
 
         if (Lines.Any(line => line is not ['+' or '-', ..]))

@@ -8,7 +8,7 @@ using NetAutomation.Execution.Sandbox;
 
 namespace NetAutomation.Cli;
 
-/// <summary>The service's sandboxes without the service: copies of engine and platforms that their users may read, and a launcher.</summary>
+/// <summary>The service's sandboxes without the service: a launcher, and copies of engine and platforms that all users may read.</summary>
 internal sealed class Sandboxes : IAsyncDisposable
 {
     private const UnixFileMode ForAll = (UnixFileMode)0b111_101_101;
@@ -30,8 +30,8 @@ internal sealed class Sandboxes : IAsyncDisposable
             SandboxUid = Environment.IsPrivilegedProcess ? Starter() : null,
         };
         _launcher = new BubblewrapLauncher(
-            Microsoft.Extensions.Options.Options.Create(options), new SandboxUsers(options, content, NullLogger.Instance), TimeProvider.System,
-            NullLogger<BubblewrapLauncher>.Instance);
+            Microsoft.Extensions.Options.Options.Create(options), new SandboxUsers(options, content, NullLogger.Instance),
+            TimeProvider.System, NullLogger<BubblewrapLauncher>.Instance);
         _platforms = Directory.GetDirectories(content).ToDictionary(path => Path.GetFileName(path), StringComparer.Ordinal);
         _launcher.KeepReady([.. _platforms.Values]);
     }

@@ -33,7 +33,8 @@ internal sealed record Source(string Ansible, string Blocks, string Platforms)
 
 /// <summary>A platform of a directory: what a proof needs of it. Whether it may be published, lint says.</summary>
 /// <param name="Terminal">It is configured in a terminal, line by line, and not by commands of a shell.</param>
-internal sealed record Platform(PlatformVersion Version, bool Terminal)
+/// <param name="Sessions">What is typed takes effect together, or not at all.</param>
+internal sealed record Platform(PlatformVersion Version, bool Terminal, bool Sessions)
 {
     /// <exception cref="ContentException">It cannot be read.</exception>
     public static Platform Read(string directory)
@@ -45,13 +46,17 @@ internal sealed record Platform(PlatformVersion Version, bool Terminal)
             new PlatformVersion(
                 folder.Name, folder.Digest, $"{yaml["title"]}", connection, Port: 22, Logins: [], $"{yaml["guard"]}",
                 JsonSerializer.SerializeToElement(yaml["reserved"] ?? new JsonObject())),
-            connection != Wire.Name(Connection.Ssh));
+            connection != Wire.Name(Connection.Ssh),
+            yaml["commands"]?["abort"] is not null);
     }
 }
 
 /// <summary>A block of a directory: what a proof needs of it. Whether it may be published, lint says.</summary>
 internal sealed record Block(BlockManifest Manifest, ContentFolder Content, BlockVersion Version)
 {
+    /// <summary>It changes configurations, and says how to take that back.</summary>
+    public bool Configures { get; } = Manifest.Result?.Schema.GetProperty("properties").TryGetProperty("undo", out _) == true;
+
     /// <exception cref="ContentException">It cannot be read.</exception>
     public static Block Read(string directory)
     {

@@ -43,6 +43,20 @@ internal static class Repository
         }
     }
 
+    /// <summary>Copies a folder's files that are chosen by their path in it.</summary>
+    public static void Copy(string from, string to, Func<string, bool> chosen)
+    {
+        var folder = Path.Combine(_root, from);
+        foreach (var path in Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(folder, path)))
+        {
+            if (chosen(path))
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(to, path))!);
+                File.Copy(Path.Combine(folder, path), Path.Combine(to, path));
+            }
+        }
+    }
+
     private static string Find()
     {
         var folder = AppContext.BaseDirectory;

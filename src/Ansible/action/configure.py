@@ -33,9 +33,11 @@ class ActionModule(ActionBase):
 
 def _type(device, platform, lines):
     grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
+    renamed = False
     for line in (commands["configure"], *lines, commands["end"]):
         line = text.raw(line).strip()
-        if grammar.renames(line):
+        renamed = renamed or grammar.renames(line)
+        if grammar.renames(line) or renamed and line == commands["end"]:
             device.renames()
         if words := device.send_command(line).strip():
             said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))

@@ -187,7 +187,8 @@ class Change:
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
         if part.kind.first:
             self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
-        if part.kind.enough and part.object in self.before.objects or twin != line and self.before.parts[twin].slot(twin) == slot:
+        there = any(other not in self.removed for other in self.before.objects.get(part.object, []))
+        if part.kind.enough and there or twin != line and self.before.parts[twin].slot(twin) == slot:
             self._same.add(twin)
             return
         if twin != line:
@@ -243,7 +244,7 @@ class Change:
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
         for one that the device would pass over."""
         first, after = {}, {}
-        for line, command in self.removed.items():
+        for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and part.kind.remove else line.path, command)

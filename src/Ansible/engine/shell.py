@@ -76,7 +76,11 @@ def ping(ask, destination):
     if "sourceInterface" in destination:
         words += ["-I", destination["sourceInterface"]]
     # It ends with 1 where no answer came.
-    said = ask(" ".join(map(shlex.quote, [*words, destination["address"]])) + " 2>&1 || :")
+    return pinged(ask(" ".join(map(shlex.quote, [*words, destination["address"]])) + " 2>&1 || :"))
+
+
+def pinged(said):
+    """What iputils say of their pings."""
     if "Network is unreachable" in said:
         return {"sent": 0, "received": 0}
     counts = re.search(r"^(\d+) packets transmitted, (\d+) received", said, re.M)

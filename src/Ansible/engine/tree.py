@@ -38,7 +38,8 @@ class Grammar:
 
     def skips(self, bare):
         """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""
-        return any(pattern.search(bare) for pattern in self._volatile) or bare.startswith(self.comment) and not bare.startswith(_PROGRAM) or self.closes(bare)
+        comment = bare.startswith(self.comment) and not bare.startswith(_PROGRAM)
+        return comment or self.closes(bare) or any(pattern.search(bare) for pattern in self._volatile)
 
     def follows(self, line):
         """The line only shows what follows from others, and changes with them."""

@@ -135,14 +135,15 @@ def vlan_list(vlans):
 
 # --- lines as the engine compares them ---
 
-_SEVERAL = re.compile(r"(vlan|ntp trusted-key|ip name-server(?: vrf \S+)?) (\S+(?: - \d+| \S+)+|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+_SEVERAL = re.compile(r"(vlan|ntp trusted-key|ip name-server(?: vrf \S+)?(?! vrf )) (\S+(?: - \d+| \S+)+|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
 
 
 def spelled(lines):
-    """Some lines name several things, and a long list goes on in a line of its own."""
+    """Some lines name several things, a long list goes on in a line of its own, and older releases write some words in one."""
     result = []
     for path, text in lines:
+        text = re.sub(r"^ip domain-(name|list|lookup)\b", r"ip domain \1", text)
         more = _MORE.fullmatch(text)
         if more and result and result[-1][0] == path and result[-1][1].startswith(more[1]):
             result[-1] = path, f"{result[-1][1]},{more[2]}"
@@ -201,7 +202,6 @@ def same(wanted, shown):
 
 
 def _plain(text):
-    text = re.sub(r"^ip (domain-)(name|list|lookup)", r"ip domain \2", text)
     text = re.sub(r"^ip vrf forwarding", "vrf forwarding", text)
     text = re.sub(r"^spanning-tree portfast edge$", "spanning-tree portfast", text)
     if found := re.match(r"(?:sequence )?\d+ (?:permit|deny) (tcp|udp) ", text):

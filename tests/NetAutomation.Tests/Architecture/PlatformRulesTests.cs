@@ -19,7 +19,7 @@ public sealed class PlatformRulesTests
     [MemberData(nameof(Names))]
     public void No_code_names_a_platform(string name)
     {
-        string[] directories = ["src/NetAutomation", "src/NetAutomation.Connector", "src/Ansible"];
+        string[] directories = ["src/NetAutomation", "src/NetAutomation.Cli", "src/NetAutomation.Connector", "src/Ansible"];
         var faults =
             from directory in directories
             from path in Directory.GetFiles($"{_root}/{directory}", "*", SearchOption.AllDirectories)

@@ -67,6 +67,18 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
         await Compare("docs/errors.md", $"{text}{there[there.IndexOf(FaultCodeTests.Heading, StringComparison.Ordinal)..]}");
     }
 
+    [Fact]
+    public async Task The_catalogue_has_a_line_for_each_platform_of_each_block_and_no_other()
+    {
+        var root = PostgresServer.RepositoryRoot();
+        var there = Directory.GetFiles($"{root}/src/Blocks", "*.yml", SearchOption.AllDirectories)
+            .Where(path => Path.GetFileName(Path.GetDirectoryName(path)) == "platforms")
+            .Select(path => (Block: path.Split('/')[^3], Platform: Path.GetFileNameWithoutExtension(path)));
+        var told = (await File.ReadAllLinesAsync($"{root}/docs/catalogue.md")).Where(line => line.StartsWith("| [", StringComparison.Ordinal))
+            .Select(line => (Block: line.Split('[', ']')[1], Platform: line.Split('|')[2].Trim()));
+        told.ShouldBe(there, ignoreOrder: true, "docs/catalogue.md is out of date: tests/blocks/run --write");
+    }
+
     private static async Task Compare(string path, string text)
     {
         var file = Path.Combine(PostgresServer.RepositoryRoot(), path);

@@ -7,7 +7,7 @@ from .session import Ended, Session
 
 
 class _Terminal:
-    """In place of a channel: takes what is said, and is asked nothing."""
+    """In place of a channel: takes what is said, and says yes to what is asked."""
 
     def __init__(self):
         self.said, self.stdout, self.stdin, self.channel = [], self, self, self
@@ -16,7 +16,7 @@ class _Terminal:
         self.said.append(data.decode("utf-8", "replace").replace("\r\n", "\n"))
 
     async def read(self, size):
-        return b""
+        return b"\r"
 
     def get_connection(self):
         return self
@@ -29,7 +29,7 @@ class Console:
     """A unix socket. A request is one JSON line, {"device", "verb", "given"}; its answer is one, too, with "text" or "fault".
 
     fresh: the device as it was made; text: its configuration; type: lines into its configuration; show: the answer to a command; fault:
-    sessions that begin from now on end at a line that the pattern finds; mend: no more."""
+    sessions that begin from now on end at a line that the pattern finds; refuse: they refuse such a line; mend: no more."""
 
     def __init__(self, devices, front):
         self._devices, self._front = {device.name: device for device in devices}, front
@@ -75,6 +75,9 @@ class Console:
 
     async def _fault(self, device, pattern):
         self._front.own_faults[device.name] = {"drop": pattern or "."}
+
+    async def _refuse(self, device, pattern):
+        self._front.own_faults[device.name] = {"refuse": pattern}
 
     async def _mend(self, device, _):
         self._front.own_faults.pop(device.name, None)

@@ -20,6 +20,7 @@ internal sealed record PlatformManifest(
     string[]? Preload = null,
     string? Recognised = null,
     string? Saved = null,
+    string? Aborted = null,
     PlatformParts? Parts = null,
     string? Complete = null,
     string[]? Volatile = null,
@@ -83,6 +84,11 @@ internal sealed record PlatformManifest(
             yield return ("/logins", "at least one");
         }
 
+        if (Commands.Abort is null != Aborted is null)
+        {
+            yield return ("/aborted", "what the device says to abort where it has no session; only there");
+        }
+
         foreach (var fault in Grammar.Faults())
         {
             yield return fault;
@@ -103,6 +109,7 @@ internal sealed record PlatformManifest(
         {
             ("/complete", Complete is null or "twice" ? [] : [Complete]), ("/volatile", Volatile ?? []), ("/secrets", Secrets ?? []),
             ("/recognised", Recognised is null ? [] : [Recognised]), ("/saved", Saved is null ? [] : [Saved]),
+            ("/aborted", Aborted is null ? [] : [Aborted]),
             ("/parts", Parts is null ? [] : [Parts.Down, .. Parts.Needed.Values]),
             ("/terminal/prompts", Terminal?.Prompts ?? []), ("/terminal/question", Terminal?.Question is { } question ? [question] : []),
             ("/terminal/errors", Terminal?.Errors ?? []), ("/terminal/noise", Terminal?.Noise ?? []),
@@ -156,7 +163,8 @@ internal enum PlatformGuard
 
 /// <summary>Commands of the engine.</summary>
 internal sealed record PlatformCommands(
-    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null);
+    string Running, string Version, string? Startup = null, string? Save = null, string? Configure = null, string? End = null,
+    string? Abort = null);
 
 /// <summary>The programs that a device's configuration is spread over.</summary>
 /// <param name="Watch">The command of the program that watches over them.</param>

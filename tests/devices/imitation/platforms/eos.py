@@ -1,8 +1,12 @@
 """Arista EOS, as a switch whose ports may be routed."""
+import base64
 import crypt
 import hashlib
 import json
 import re
+
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
 
 from ..grammar import Refused, changed_set
 from ..show import command, whole_sections
@@ -10,13 +14,42 @@ from ..tables.eos import ENTRIES, FACTORY, GRAMMAR, PORTS, TYPES
 from ..views.eos import Views
 from . import Block, Platform
 
+# Hexadecimal digits of a key.
+PRIVACY = {"des": 32, "aes": 32, "aes192": 48, "aes256": 64}
+
+
+def veiled(text, begin=9):
+    mask = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
+    return f"{begin:02}" + bytes(byte ^ mask[(begin + at) % 53] for at, byte in enumerate(text.encode())).hex().upper()
+
+
+def encrypted(name, text):
+    """A neighbour's password: DES, under a key of the neighbour's name."""
+    seed, data = bytearray.fromhex("d5a8c91ef5d58a23"), text.encode()
+    for at, byte in enumerate(name.encode() + b"_passwd"):
+        seed[at % 8] ^= byte
+    filled = -(4 + len(data)) % 8
+    cipher = Cipher(TripleDES(bytes(byte & 127 for byte in seed)), modes.CBC(bytes(8))).encryptor()
+    return base64.b64encode(cipher.update(bytes([0x4c, 0x88, 0xbb, filled << 4 | 14]) + data + bytes(filled))).decode()
+
+
+def localized(password, kind, engine, digits=None):
+    """RFC 3414; a cipher needs so many digits."""
+    name = {"sha": "sha1"}.get(kind, kind)
+    made = hashlib.new(name)
+    for at in range(0, 1 << 20, 64):
+        made.update(bytes(password.encode()[(at + step) % len(password)] for step in range(64)))
+    key = hashlib.new(name, made.digest() + bytes.fromhex(engine) + made.digest()).digest()
+    return ((key + hashlib.new(name, key).digest()).hex() if digits else key.hex())[:digits]
+
 
 class Eos(Views, Platform):
     """version: as `show version` has it; since 4.32, a session that waits for its confirmation is called committed; ports: how many
-    EthernetN there are; config: the text of its first configuration; sessions: how many may be pending."""
+    EthernetN there are; config: the text of its first configuration; sessions: how many may be pending; cable: the
+    ports that a cable joins, as 7-8."""
     GRAMMAR, TYPES, HOSTNAME, SECTION = GRAMMAR, TYPES, "localhost", staticmethod(whole_sections)
     PORTS, INDENT, NESTED, NO_SECRET = PORTS, "   ", True, "% Bad secret"
-    VARIANT = {"version": "4.27.0F", "ports": 8, "config": None, "sessions": 5}
+    VARIANT = {"version": "4.27.0F", "ports": 8, "config": None, "sessions": 5, "cable": "7-8"}
     SHORT = {"bgp-vrf": "router-bgp-vrf", "bgp": "router-bgp", "bgp-af": "router-bgp-af"}
 
     def factory(self, device):
@@ -39,6 +72,9 @@ class Eos(Views, Platform):
             if (section := root.find(name)) is not None:
                 self._entry(section, verb, "ipp" if found[1] == "ip" else "ipp6", found[3])
             return True
+        if rule.context == "if" and re.match("vrf( |$)", line) and (section := root.at(path)).has(line) == bool(verb):
+            # The addresses of an interface are gone with its VRF.
+            section.drop(lambda child: re.match("ip(v6)? address", child.line))
         if verb == "no" and rule.opens == "if" and line.split()[1].startswith(PORTS):
             raise Refused(None, "% Invalid input")
         return False
@@ -71,8 +107,17 @@ class Eos(Views, Platform):
             return line.replace(" protocol", " 514 protocol")
         if key.startswith("snmp-server community ") and not re.search(r" (ro|rw)\b", line):
             return re.sub(r"^(snmp-server community \S+(?: view \S+)?)", r"\1 ro", line)
-        if rule.context == "" and key.startswith("ntp authentication-key") and not re.search(r" [07] \S+$", line):
-            return re.sub(r" (\S+)$", r" 7 \1", line)
+        if rule.context == "" and key.startswith("ntp authentication-key"):
+            if found := re.search(r" 0 (\S+)$", line):
+                return f"{line[:found.start()]} 7 {veiled(found[1])}"
+            return line if re.search(r" 7 \S+$", line) else re.sub(r" (\S+)$", r" 7 \1", line)
+        if found := re.match(r"(neighbor (\S+) password) 0 (\S+)$", line):
+            return f"{found[1]} 7 {encrypted(found[2], found[3])}"
+        if found := re.match(r"(snmp-server user \S+ \S+ v3)( auth (\S+) (\S+)(?: priv (\S+) (\S+))?)$", line):
+            engine = section.value("snmp-server engineID local", "f5717f52540012345600")
+            keys = [f" auth {found[3]} {localized(found[4], found[3], engine)}"]
+            keys += [f" priv {found[5]} {localized(found[6], found[3], engine, PRIVACY[found[5]])}"] if found[5] else []
+            return f"{found[1]} localized {engine}{''.join(keys)}"
         return line
 
     def keeps(self, section, rule, line):
@@ -81,6 +126,12 @@ class Eos(Views, Platform):
     def after(self, root, path, verb, rule, line):
         if rule.context == "vlan" and path and line == f"name VLAN{int(path[-1].split()[1]):04d}":
             root.at(path).drop(lambda child: child.key == "name")
+        if found := verb and rule.context in ("bgp", "bgp-vrf") and re.match(r"neighbor (\S+)( remote-as \S+| peer group)?$", line):
+            section, gone = root.at(path), f"neighbor {found[1]} "
+            if section is not None and section.find(f"neighbor {found[1]} remote-as") is None:
+                for family in section.children:
+                    if family.line.startswith("address-family"):
+                        family.drop(lambda child: child.line.startswith(gone))
 
     # --- text ---
     def as_json(self, text, data):
@@ -144,6 +195,8 @@ class Eos(Views, Platform):
         device = session.device
         name = words[2] if len(words) > 2 else f"sess-{len(device.state.setdefault('sessions', {}))}"
         pending = [state for state in device.state.setdefault("sessions", {}).values() if state == "pending"]
+        if device.state["sessions"].get(name) == "completed":
+            return f"% Cannot enter session {name} (already completed)"
         if name not in device.candidates:
             if len(pending) >= int(self.variant["sessions"]):
                 return ("% Maximum number of pending sessions has been reached. "
@@ -151,6 +204,16 @@ class Eos(Views, Platform):
             device.candidates[name] = device.running.clone()
             device.state["sessions"][name] = "pending"
         session.edit(name, device.candidates[name])
+
+    @command("no configure session WORD", level=15)
+    def drop_session(self, session, words):
+        device, name = session.device, words[3]
+        if name not in device.state.get("sessions", {}) or device.state.get("timer") == name and "commit" in device.timers:
+            return f"% Cannot delete non-existent session {name}"
+        session.note("abort", name)
+        device.candidates.pop(name, None)
+        del device.state["sessions"][name]
+        return None
 
     @command("configure session WORD (commit [timer WORD] | abort)", level=15)
     def end_session(self, session, words):
@@ -184,6 +247,8 @@ class Eos(Views, Platform):
         clock = re.fullmatch(r"(\d\d?):(\d\d):(\d\d)", words[2]) if len(words) == 3 and "timer".startswith(words[1]) else None
         if len(words) > 1 and not clock:
             raise Refused(1 if len(words) == 2 else 2)
+        if name not in device.candidates:
+            raise Refused(None, f"% Cannot commit session {name} (deleted)")
         before = device.running
         session.note("commit", name)
         device.running = device.candidates.pop(name)

@@ -119,7 +119,7 @@ GRAMMAR = Grammar({
     "": f"""
 aaa root = LINE
 aaa (authentication | authorization | accounting) LINE
-username WORD = {{privilege 0-15 | role WORD | nopassword | secret [0 | 5 | sha512 | *] WORD}} :: merge
+username WORD = {{privilege 0-15 | role WORD | (nopassword | secret [0 | 5 | sha512 | *] WORD)}} :: merge sort
 username WORD (sshkey | ssh-key) = LINE
 enable (secret | password) = [0 | 5 | sha512] WORD
 transceiver qsfp default-mode = 4x10G
@@ -140,14 +140,14 @@ logging format timestamp = {{traditional | high-resolution | (timezone | year) [
 logging format (hostname = (fqdn | ipv4) | sequence-numbers)
 logging policy match [inverse-result] match-list WORD = discard
 logging level WORD = SEVERITY
-logging [vrf WORD] host WORD = [add | remove] {{NUMBER | protocol (tcp | udp)}}
+logging [vrf WORD] host WORD = [add | remove] {{NUMBER | protocol (tcp | udp)}} :: sort
 logging [vrf WORD] source-interface = INTERFACE
 logging repeat-messages
 logging event (link-status | congestion-drops | spanning-tree) [global]
 hostname = WORD
 dns domain = WORD
-ip name-server {VRF} (IP | IP6) [(IP | IP6)] [(IP | IP6)]
-ip domain-list WORD
+ip name-server {VRF} (IP | IP6) [(IP | IP6)] [(IP | IP6)] :: sort
+ip domain-list WORD :: sort
 ip domain lookup [vrf WORD] source-interface = INTERFACE
 lldp timer = 1-32768 :: default 30
 lldp hold-time = 10-65535 :: default 120
@@ -156,12 +156,12 @@ lldp tlv transmit WORD :: on
 lldp tlv-select WORD :: on
 lldp management-address (all | WORD)
 lldp run :: on
-ntp authentication-key NUMBER (md5 | sha1) = [0 | 7] WORD
+ntp authentication-key NUMBER (md5 | sha1) = [0 | 7] WORD :: sort
 ntp trusted-key = LINE
 ntp authenticate = [servers]
 ntp local-interface [vrf WORD] = INTERFACE
 ntp qos dscp = 0-63
-ntp server [vrf WORD] (IP | IP6 | WORD) = {CLOCK}
+ntp server [vrf WORD] (IP | IP6 | WORD) = {CLOCK} :: sort
 ntp serve (ip | ipv6) access-group WORD [vrf WORD] = [in]
 ntp serve all
 snmp-server engineID (local | remote WORD [udp-port NUMBER]) = WORD
@@ -173,10 +173,11 @@ snmp-server local-interface = INTERFACE
 snmp-server vrf WORD local-interface = INTERFACE
 snmp-server vrf WORD
 snmp-server view WORD WORD (included | excluded)
-snmp-server community WORD = [view WORD] [ro | rw] [ipv6 WORD] [WORD]
-snmp-server group WORD (v1 | v2c | v3 (auth | noauth | priv)) = {{context WORD | read WORD | write WORD | notify WORD}}
-snmp-server user WORD LINE
-snmp-server host WORD [vrf WORD] [traps | informs] [version (1 | 2c | 3 (auth | noauth | priv))] WORD [udp-port NUMBER]
+snmp-server community WORD = [view WORD] [ro | rw] [ipv6 WORD] [WORD] :: sort
+snmp-server group WORD (v1 | v2c | v3 (auth | noauth | priv)) = {{context WORD | read WORD | write WORD | notify WORD}} :: sort
+snmp-server user WORD WORD (v1 | v2c | v3) = [LINE] :: sort
+snmp-server user WORD remote LINE :: sort
+snmp-server host WORD [vrf WORD] [traps | informs] [version (1 | 2c | 3 (auth | noauth | priv))] WORD [udp-port NUMBER] :: sort
 snmp-server enable traps [WORD] [WORD]
 snmp-server enable traps WORD WORD WORD [WORD] [WORD] [WORD]
 snmp-server extension OID = URL [one-shot]
@@ -185,25 +186,25 @@ spanning-tree mode = (mstp | rstp | rapid-pvst | none)
 spanning-tree mst LINE
 spanning-tree priority = NUMBER
 vlan VLANS :: > vlan each sort
-vrf instance WORD :: > vrf
+vrf instance WORD :: > vrf sort
 nexthop-group WORD type WORD :: > nexthop
 class-map type qos match-any WORD :: > cmap
 policy-map type quality-of-service WORD :: > pmap
 interface INTERFACES :: > if each sort
-ip access-list standard WORD :: > std-acl
-ip access-list WORD :: > acl
-ipv6 access-list standard WORD :: > std-acl6
-ipv6 access-list WORD :: > acl6
+ip access-list standard WORD :: > std-acl sort
+ip access-list WORD :: > acl sort
+ipv6 access-list standard WORD :: > std-acl6 sort
+ipv6 access-list WORD :: > acl6 sort
 ip routing = [vrf WORD]
 ipv6 unicast-routing = [vrf WORD]
 ip prefix-list WORD [seq NUMBER] (permit | deny) PREFIX {{eq NUMBER | ge NUMBER | le NUMBER}}
-ip prefix-list WORD :: > ipp
+ip prefix-list WORD :: > ipp sort
 ipv6 prefix-list WORD [seq NUMBER] (permit | deny) PREFIX6 {{eq NUMBER | ge NUMBER | le NUMBER}}
-ipv6 prefix-list WORD :: > ipp6
+ipv6 prefix-list WORD :: > ipp6 sort
 ip route {VRF} PREFIX (Nexthop-Group WORD | INTERFACE [IP] | IP) = [1-255] {{track bfd | tag NUMBER | name WORD \
-    | metric NUMBER}} [1-255] :: exact by 3
+    | metric NUMBER}} [1-255] :: exact sort by 3
 ipv6 route {VRF} PREFIX6 (Nexthop-Group WORD | INTERFACE [IP6] | IP6) = [1-255] {{track bfd | tag NUMBER | name WORD \
-    | metric NUMBER}} :: exact by 3
+    | metric NUMBER}} :: exact sort by 3
 route-map WORD [permit | deny] [0-65535] :: > route-map sort
 banner (login | motd) = TEXT
 router bgp ASN :: > bgp
@@ -221,7 +222,7 @@ event-handler WORD :: > handler
     "if": f"""
 description = LINE
 shutdown
-mtu = 68-65535
+mtu = 68-65535 :: default 1500
 load-interval = NUMBER
 speed = SPEED [SPEED] :: default auto
 logging event link-status = [use-global]

@@ -138,6 +138,10 @@ class Views:
         return found if re.match(r"[\d.]+/\d+$", found) else None
 
     @staticmethod
+    def secondaries(node):
+        return [match[1] for _, match in node.lines(r"ip address (\S+/\d+) secondary")]
+
+    @staticmethod
     def sixes(node):
         return [match[1] for _, match in node.lines(r"ipv6 address (\S+/\d+)")]
 
@@ -174,7 +178,9 @@ class Views:
             if address:
                 data[name]["interfaceAddress"] = [{
                     "primaryIp": {"address": address.split("/")[0], "maskLen": int(address.split("/")[1])}, "secondaryIps": {},
-                    "secondaryIpsOrderedList": [], "broadcastAddress": "255.255.255.255"}]
+                    "secondaryIpsOrderedList": [
+                        {"address": one.split("/")[0], "maskLen": int(one.split("/")[1])} for one in self.secondaries(node)],
+                    "broadcastAddress": "255.255.255.255"}]
             if self.sixes(node):
                 data[name]["interfaceAddressIp6"] = {"globalUnicastIp6s": [
                     {"address": one.split("/")[0], "subnet": str(ipaddress.ip_network(one, False))} for one in self.sixes(node)]}
@@ -224,15 +230,64 @@ class Views:
                           for vlan, (name, state) in sorted(vlans.items())}}
         return "\n".join(rows), data
 
-    @command("show lldp neighbors [detail]")
+    def cabled(self, device):
+        """The port at the other end of each port's cable, both being up."""
+        ends = [f"Ethernet{port}" for port in self.variant["cable"].split("-")]
+        nodes = {node.line.split()[1]: node for node in self.ports(device, ("Ethernet",))}
+        up = len(ends) == 2 and all(end in nodes and not nodes[end].has("shutdown") for end in ends)
+        return [(nodes[one], nodes[other]) for one, other in (ends, ends[::-1])] if up else []
+
+    @command("show lldp neighbors")
     def show_lldp(self, session, words):
         if session.device.running.has("no lldp run"):
             return "% LLDP is not enabled", {"lldpNeighbors": []}
+        seen = [(node.line.split()[1], other.line.split()[1]) for node, other in self.heard(session.device)]
+        rows = [f"{port.replace('Ethernet', 'Et'):<13} {session.device.hostname:<24} {other:<19} 120" for port, other in seen]
         return ("Last table change time   : never\nNumber of table inserts  : 0\nNumber of table deletes  : 0\n"
                 "Number of table drops    : 0\n"
-                "Number of table age-outs : 0\n\nPort          Neighbor Device ID       Neighbor Port ID    TTL\n"), {
+                "Number of table age-outs : 0\n\nPort          Neighbor Device ID       Neighbor Port ID    TTL\n"
+                + "\n".join(rows)), {
                     "tablesLastChangeTime": 0.0, "tablesInserts": 0, "tablesDeletes": 0, "tablesDrops": 0, "tablesAgeOuts": 0,
-                    "lldpNeighbors": []}
+                    "lldpNeighbors": [{"port": port, "neighborDevice": session.device.hostname, "neighborPort": other, "ttl": 120}
+                                      for port, other in seen]}
+
+    def heard(self, device):
+        return [] if device.running.has("no lldp run") else [
+            (node, other) for node, other in self.cabled(device) if not node.has("no lldp receive") and not other.has("no lldp transmit")]
+
+    @command("show lldp neighbors detail")
+    def show_lldp_detail(self, session, words):
+        device, text, data = session.device, [], {}
+        fqdn = device.hostname + (f".{device.running.value('dns domain')}" if device.running.value("dns domain") else "")
+        for node, other in self.heard(device):
+            name, port = node.line.split()[1], other.line.split()[1]
+            text.append(f"Interface {name} detected 1 LLDP neighbors:\n\n  Neighbor {fqdn}/\"{port}\"\n"
+                        f"    - System Name: \"{fqdn}\"\n    - Port ID: \"{port}\"")
+            data[name] = {"lldpNeighborInfo": [{
+                "chassisIdType": "macAddress", "chassisId": "5254.0012.3456", "systemName": fqdn,
+                "systemDescription": f"Arista Networks EOS version {self.variant['version']} running on an Arista vEOS-lab",
+                "neighborInterfaceInfo": {"interfaceIdType": "interfaceName", "interfaceId": f'"{port}"', "interfaceId_v2": port},
+                "managementAddresses": [{"addressType": "ipv4", "address": device.address}], "ttl": 120}]}
+        return "\n".join(text), {"lldpNeighbors": data}
+
+    @command("ping WORD [repeat NUMBER] [source WORD]", "ping vrf WORD (ip | ipv6) WORD [repeat NUMBER] [source WORD]",
+             "ping vrf WORD WORD [repeat NUMBER] [source WORD]", "ping (ip | ipv6) WORD [repeat NUMBER] [source WORD]")
+    def ping(self, session, words):
+        """The device itself answers, at the addresses of its interfaces that are up."""
+        vrf = words[words.index("vrf") + 1] if "vrf" in words else "default"
+        count = int(words[words.index("repeat") + 1]) if "repeat" in words else 5
+        target = ipaddress.ip_address(next(word for word in words[1:] if word != vrf and word not in ("ip", "ipv6", "vrf")))
+        near = [ipaddress.ip_interface(one) for node in self.ports(session.device)
+                if self.routed(node) and not node.has("shutdown") and node.value("vrf", "default") == vrf
+                for one in [*filter(None, [self.address(node)]), *self.secondaries(node), *self.sixes(node)]]
+        if not any(target in one.network for one in near if one.version == target.version):
+            return "ping: connect: Network is unreachable"
+        own = any(target == one.ip for one in near)
+        rows = [f"PING {target} ({target}) 72(100) bytes of data."]
+        rows += [f"80 bytes from {target}: icmp_seq={number} ttl=64 time=0.0{number % 10}6 ms" for number in range(1, count + 1) if own]
+        lost = "0% packet loss, time 1ms" if own else "100% packet loss, time 41ms"
+        rows += ["", f"--- {target} ping statistics ---", f"{count} packets transmitted, {count if own else 0} received, {lost}"]
+        return "\n".join(rows + ["rtt min/avg/max/mdev = 0.016/0.036/0.096/0.015 ms, ipg/ewma 0.050/0.030 ms"] * own)
 
     @command("show ip route")
     def show_route(self, session, words):
@@ -245,26 +300,62 @@ class Views:
             rows.append(f" S        {match[1]} {via}")
         return "\n".join(rows)
 
-    @command("show ip bgp summary", "show bgp summary")
+    @command("show ip route [vrf WORD] summary", "show ipv6 route [vrf WORD] summary")
+    def show_route_summary(self, session, words):
+        running, six, vrfs = session.device.running, words[1] == "ipv6", {}
+        for name in self.vrfs(session.device):
+            connected = sum(len(self.sixes(node)) if six else bool(self.address(node)) + len(self.secondaries(node))
+                            for node in self.ports(session.device)
+                            if self.routed(node) and not node.has("shutdown") and node.value("vrf", "default") == name)
+            static = len({match[2] for _, match in running.lines(rf"{words[1]} route (vrf \S+ )?(\S+)")
+                          if (match[1] or "vrf default ").split()[1] == name})
+            vrfs[name] = {"connected": connected, "static": static, "bgpCounts": {"bgpTotal": 0, "bgpExternal": 0, "bgpInternal": 0},
+                          "ospfCounts": {"ospfTotal": 0}, "rip": 0, "totalRoutes": connected + static, "maskLen": {}}
+        asked = words[words.index("vrf") + 1] if "vrf" in words else "default"
+        if asked not in ("all", *vrfs):
+            return f"% IP Routing table for VRF {asked} does not exist."
+        vrfs = {name: counts for name, counts in vrfs.items() if asked in ("all", name)}
+        rows = [f"VRF: {name}\n   Route Source                                Number Of Routes\n   connected {counts['connected']:>46}\n"
+                f"   static (persistent) {counts['static']:>36}\n   Total Routes {counts['totalRoutes']:>43}"
+                for name, counts in vrfs.items()]
+        return "\n".join(rows), {"vrfs": vrfs}
+
+    @staticmethod
+    def vrfs(device):
+        return ["default"] + [match[1] for _, match in device.running.lines(r"vrf instance (\S+)")]
+
+    @command("show ip bgp summary [vrf WORD]", "show bgp summary [vrf WORD]", "show ipv6 bgp summary [vrf WORD]")
     def show_bgp(self, session, words):
         bgp = session.device.running.lines(r"router bgp (\S+)")
         if not bgp:
             return "% BGP inactive", {"vrfs": {}}
-        node, own = bgp[0][0], bgp[0][1][1]
-        peers = {match[1]: match[2] for _, match in node.lines(r"neighbor (\S+) remote-as (\S+)")}
-        rows = [f"BGP summary information for VRF default\nRouter identifier {node.value('router-id', '0.0.0.0')}, local AS number {own}",
-                "  Neighbor         V  AS           MsgRcvd   MsgSent  InQ OutQ  Up/Down State   PfxRcd PfxAcc"]
-        state = {peer: "Idle(Admin)" if node.has(f"neighbor {peer} shutdown") else "Active" for peer in peers}
-        rows += [f"  {peer:<16} 4  {asn:<12} 0         0          0    0    never {state[peer]}" for peer, asn in peers.items()]
-        known = {peer: {"peerState": state[peer], "asn": asn, "version": 4, "prefixReceived": 0, "underMaintenance": False}
-                 for peer, asn in peers.items()}
-        return "\n".join(rows), {"vrfs": {"default": {"routerId": node.value("router-id", "0.0.0.0"), "asn": own, "peers": known}}}
+        top, own = bgp[0][0], bgp[0][1][1]
+        asked = words[words.index("vrf") + 1] if "vrf" in words else "default"
+        nodes = {"default": top} | {match[1]: node for node, match in top.lines(r"vrf (\S+)")}
+        rows, vrfs = [], {}
+        for name, node in nodes.items():
+            if asked not in ("all", name):
+                continue
+            peers = {match[1]: match[2] for _, match in node.lines(r"neighbor (\S+) remote-as (\S+)")
+                     if (":" in match[1]) == (words[1] == "ipv6") and (":" in match[1] or "." in match[1])}
+            rows += [f"BGP summary information for VRF {name}\nRouter identifier {node.value('router-id', '0.0.0.0')}, "
+                     f"local AS number {own}",
+                     "  Neighbor         V  AS           MsgRcvd   MsgSent  InQ OutQ  Up/Down State   PfxRcd PfxAcc"]
+            state = {peer: "Idle(Admin)" if node.has(f"neighbor {peer} shutdown") else "Active" for peer in peers}
+            rows += [f"  {peer:<16} 4  {asn:<12} 0         0          0    0    never {state[peer]}" for peer, asn in peers.items()]
+            known = {peer: {"peerState": state[peer], "asn": asn, "version": 4, "prefixReceived": 0, "underMaintenance": False}
+                     for peer, asn in peers.items()}
+            vrfs[name] = {"routerId": node.value("router-id", "0.0.0.0"), "asn": own, "peers": known}
+        return "\n".join(rows), {"vrfs": vrfs}
 
     @command("show vrf")
     def show_vrf(self, session, words):
-        names = ["default"] + [match[1] for _, match in session.device.running.lines(r"vrf instance (\S+)")]
+        names = self.vrfs(session.device)
         rows = ["   VRF         Protocols     State       Interfaces"] + [f"   {name:<11} ipv4          routing" for name in names]
-        return "\n".join(rows), {"vrfs": {name: {"routeDistinguisher": "", "protocols": {}, "interfaces": []} for name in names}}
+        return "\n".join(rows), {"vrfs": {name: {
+            "routeDistinguisher": "", "protocols": {}, "interfaces": [
+                node.line.split()[1] for node in self.ports(session.device) if self.routed(node) and node.value("vrf", "default") == name]}
+                for name in names}}
 
     @command("show ip access-lists [WORD]", "show ipv6 access-lists [WORD]")
     def show_access(self, session, words):

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where EOS shows what its configuration does: its VLANs, its interfaces, and the neighbours of its BGP in the default VRF."""
+import json
+import re
+
+_VLAN = re.compile(r"vlan ([0-9]+)")
+_INTERFACE = re.compile(r"interface (\S+)")
+_ADDRESS = re.compile(r"(?:ip|ipv6) address (\S+)(?: secondary)?")
+_NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
+
+
+def effect(wanted, unwanted, ask):
+    """(seen, wrong): whether all that is wanted shows, and what shows although it is unwanted or otherwise than wanted."""
+    answers = {}
+
+    def asked(command):
+        if command not in answers:
+            answers[command] = json.loads(ask(f"{command} | json"))  # a ValueError: the device does not show it
+        return answers[command]
+
+    seen = [_shows(line, asked) for line in wanted]
+    wrong = [line.text for line, shows in zip(wanted, seen) if shows == "otherwise"]
+    wrong += [f"no {line.text}" for line in unwanted if _shows(line, asked)]
+    return all(shows is True for shows in seen) and all(_place(line) for line in unwanted), wrong
+
+
+def _place(line):
+    """vlan, neighbor or interface where the device can be asked about the line, else None."""
+    if not line.path:
+        return "vlan" if _VLAN.fullmatch(line.text) else None
+    if _VLAN.fullmatch(line.path[0]) and line.text.startswith("name "):
+        return "vlan"
+    if line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text):
+        return "neighbor"
+    if _INTERFACE.fullmatch(line.path[0]) and re.match(r"description|shutdown$|(?:ip|ipv6) address ", line.text):
+        return "interface"
+    return None
+
+
+def _shows(line, asked):
+    """True, False, or "otherwise" where the device shows the same thing with another value."""
+    place = _place(line)
+    if place == "vlan":
+        number = _VLAN.fullmatch((*line.path, line.text)[0])[1]
+        seen = asked("show vlan")["vlans"].get(number)
+        return bool(seen) and (not line.path or seen["name"] == line.text.removeprefix("name ") or "otherwise")
+    if place == "neighbor":
+        address, number = _NEIGHBOR.match(line.text).groups()
+        family = "ipv6" if ":" in address else "ip"
+        peer = asked(f"show {family} bgp summary").get("vrfs", {}).get("default", {}).get("peers", {}).get(address)
+        return bool(peer) and (not number or str(peer.get("asn")) == number or "otherwise")
+    if place == "interface":
+        seen = asked("show interfaces")["interfaces"].get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        if line.text == "shutdown":
+            return seen.get("interfaceStatus") == "disabled"
+        if line.text.startswith("description"):
+            said, wanted = seen.get("description"), line.text.removeprefix("description").strip()
+            return bool(said) and (wanted in ("", said) or "otherwise")
+        return _ADDRESS.match(line.text)[1] in _addresses(seen)
+    return False
+
+
+def _addresses(seen):
+    own = [each for own in seen.get("interfaceAddress", []) for each in (own.get("primaryIp", {}), *own.get("secondaryIpsOrderedList", []))]
+    shown = {f"{each['address']}/{each['maskLen']}" for each in own if each.get("maskLen")}
+    return shown | {f"{each['address']}/{each['subnet'].partition('/')[2]}"
+                    for each in (seen.get("interfaceAddressIp6") or {}).get("globalUnicastIp6s", [])}
