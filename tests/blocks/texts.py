@@ -17,7 +17,7 @@ import tree  # noqa: E402
 
 
 def grammar(braces):
-    return tree.Grammar({"grammar": {"indent": 2, "comment": "#", "negation": "- ", "braces": braces, "sections": ["stays .*"]}})
+    return tree.Grammar({"grammar": {"indent": 2, "comment": "#", "negation": "- ", "braces": braces, "sections": ["stays .*"]}}, {})
 
 
 class Writer:

@@ -159,7 +159,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         await lab.Shell("l001", Undo(apply));
 
         apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
-        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("config");
         after.ShouldContain("inet 198.51.100.7/24");
         after.ShouldContain("tcp dport 23 drop\n\t}\n}\n");
         again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
@@ -208,6 +208,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
             wanted: |
               file /etc/motd
                {{ input.text }}
+              end
               file /etc/hostname
                l900
             unwanted: |
@@ -219,6 +220,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
             wanted: |
               file /etc/motd
                half of it
+              end
               file /etc/nftables.conf
                table inet x { chain y { bogus } }
 
@@ -232,7 +234,7 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         var refused = await Run(rule, "{}", check: false, lab.Device("l002"));
 
         apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
-        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("config");
         after.ShouldBe($"{Hostile}\nl900\n");
         (refused.Outcome, refused.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.TaskFailed), refused.Message);
         refused.Message.ShouldNotBeNull().ShouldContain("bogus");

@@ -176,7 +176,7 @@ internal sealed record PlatformParts(string Watch, string Down, string List, Dic
 /// <summary>How its configuration is written. The engine's <c>tree.py</c> gives the members their meaning.</summary>
 internal sealed record PlatformGrammar(
     int Indent, string Comment, string Negation, string Leave = "exit", bool Braces = false, string? Ends = null, string? Renames = null,
-    string[]? Sections = null, string[]? Derived = null, PlatformObject[]? Objects = null)
+    string[]? Sections = null, string[]? Derived = null, string[]? Anywhere = null, PlatformObject[]? Objects = null)
 {
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
@@ -193,7 +193,8 @@ internal sealed record PlatformGrammar(
             }
         }
 
-        foreach (var (pointer, texts) in new[] { ("/grammar/sections", Sections), ("/grammar/derived", Derived) })
+        foreach (var (pointer, texts) in new[]
+                 { ("/grammar/sections", Sections), ("/grammar/derived", Derived), ("/grammar/anywhere", Anywhere) })
         {
             if (!(texts ?? []).All(PlatformObject.IsPattern))
             {
