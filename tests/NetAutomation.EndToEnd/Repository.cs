@@ -47,12 +47,13 @@ internal static class Repository
     public static void Copy(string from, string to, Func<string, bool> chosen)
     {
         var folder = Path.Combine(_root, from);
-        foreach (var path in Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(folder, path)))
+        foreach (var file in Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
         {
+            var path = Path.GetRelativePath(folder, file);
             if (chosen(path))
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(to, path))!);
-                File.Copy(Path.Combine(folder, path), Path.Combine(to, path));
+                File.Copy(file, Path.Combine(to, path));
             }
         }
     }

@@ -74,7 +74,8 @@ public sealed class GeneratedDocsTests(PostgresServer postgres)
         var there = Directory.GetFiles($"{root}/src/Blocks", "*.yml", SearchOption.AllDirectories)
             .Where(path => Path.GetFileName(Path.GetDirectoryName(path)) == "platforms")
             .Select(path => (Block: path.Split('/')[^3], Platform: Path.GetFileNameWithoutExtension(path)));
-        var told = (await File.ReadAllLinesAsync($"{root}/docs/catalogue.md")).Where(line => line.StartsWith("| [", StringComparison.Ordinal))
+        var told = (await File.ReadAllLinesAsync($"{root}/docs/catalogue.md"))
+            .Where(line => line.StartsWith("| [", StringComparison.Ordinal))
             .Select(line => (Block: line.Split('[', ']')[1], Platform: line.Split('|')[2].Trim()));
         told.ShouldBe(there, ignoreOrder: true, "docs/catalogue.md is out of date: tests/blocks/run --write");
     }
