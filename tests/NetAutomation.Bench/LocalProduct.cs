@@ -100,10 +100,10 @@ internal sealed class LocalProduct : IAsyncDisposable
         var addresses = Enumerable.Range(1, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.66.40.{i}")).ToList();
         await File.WriteAllLinesAsync(
             $"{_state}/addresses", addresses.Select(address => $"address add {address}/32 dev br0"));
-        await Command("ip", "-n", $"na-{Vpc}", "-batch", $"{_state}/addresses");
+        await Command("/usr/sbin/ip", "-n", $"na-{Vpc}", "-batch", $"{_state}/addresses");
         await File.WriteAllTextAsync($"{_state}/login.json", JsonSerializer.Serialize(new { username = Username, password = Password }));
         _imitation = Process.Start(new ProcessStartInfo(
-            "ip",
+            "/usr/sbin/ip",
             [
                 "netns", "exec", $"na-{Vpc}", $"{_repository}/tests/devices/run", platform, "--address", addresses[0],
                 "--devices", $"{count}", "--port", "22", "--login", $"{_state}/login.json", "--console", $"{_state}/console"
@@ -149,20 +149,16 @@ internal sealed class LocalProduct : IAsyncDisposable
     /// <summary>Pins the device's host key; the connector reads its new allow list soon.</summary>
     private async Task Reachable(string id)
     {
-        for (var tries = 0; ; tries++)
+        var test = await Post($"/v1/devices/{id}:test", new { });
+        for (var tries = 0; !test.GetProperty("reachable").GetBoolean(); tries++)
         {
-            var test = await Post($"/v1/devices/{id}:test", new { });
-            if (test.GetProperty("reachable").GetBoolean())
-            {
-                return;
-            }
-
             if (tries == 20)
             {
                 throw new InvalidOperationException($"The imitation cannot be reached: {test}");
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1));
+            test = await Post($"/v1/devices/{id}:test", new { });
         }
     }
 
