@@ -149,17 +149,19 @@ internal sealed class LocalProduct : IAsyncDisposable
     /// <summary>Pins the device's host key; the connector reads its new allow list soon.</summary>
     private async Task Reachable(string id)
     {
-        var test = await Post($"/v1/devices/{id}:test", new { });
-        for (var tries = 0; !test.GetProperty("reachable").GetBoolean(); tries++)
+        JsonElement? test = null;
+        for (var tries = 0; tries < 20; tries++)
         {
-            if (tries == 20)
+            test = await Post($"/v1/devices/{id}:test", new { });
+            if (test.Value.GetProperty("reachable").GetBoolean())
             {
-                throw new InvalidOperationException($"The imitation cannot be reached: {test}");
+                return;
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1));
-            test = await Post($"/v1/devices/{id}:test", new { });
         }
+
+        throw new InvalidOperationException($"The imitation cannot be reached: {test}");
     }
 
     private async Task ReadStack()

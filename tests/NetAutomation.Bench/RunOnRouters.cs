@@ -8,8 +8,8 @@ namespace NetAutomation.Bench;
 /// balancer, database, sandbox, tunnel and connector; once by the stock ansible-playbook with its defaults in the routers' own network,
 /// with the same playbook; and once as the bare SSH sessions that push the same lines. Each side has routes of its own, which it adds in
 /// one round and removes in the next.
-/// <para>On imitations of a vendor's devices, all in one process, the stock command plays the vendor's own module for the same task, with its
-/// persistent connections. The module neither reads back, verifies nor saves; the block does.</para>
+/// <para>On imitations of a vendor's devices, all in one process, the stock command plays the vendor's own module for the same task, with
+/// its persistent connections. The module neither reads back, verifies nor saves; the block does.</para>
 /// </summary>
 internal sealed class RunOnRouters : IDisposable
 {
@@ -184,7 +184,8 @@ internal sealed class RunOnRouters : IDisposable
             {
                 hosts = _product.Routers.Take(_product.Devices.Count).ToDictionary(router => router.Name, router => new
                 {
-                    ansible_host = router.Address, ansible_connection = "ansible.netcommon.network_cli", ansible_network_os = _task.NetworkOs,
+                    ansible_host = router.Address, ansible_connection = "ansible.netcommon.network_cli",
+                    ansible_network_os = _task.NetworkOs,
                     ansible_user = _product.Username, ansible_password = _product.Password,
                 }),
             },

@@ -10,7 +10,9 @@ namespace NetAutomation.Bench;
 /// <param name="Playbook">What the stock command plays, in tests/bench; it takes the block's input.</param>
 /// <param name="Input">The block's input, by the side's number, and whether it adds.</param>
 /// <param name="Lines">The lines of bare sessions, by the same; null where there are none.</param>
-/// <param name="Pattern">How the device shows what a side has added, by the side's number; the first group is that which the sides differ in.</param>
+/// <param name="Pattern">
+/// How the device shows what a side has added, by the side's number; the first group is that which the sides differ in.
+/// </param>
 internal sealed record RunTask(
     string Platform, string NetworkOs, string Block, string Playbook, Func<int, bool, object> Input, Func<int, bool, string[]>? Lines,
     Func<int, string> Pattern)

@@ -59,7 +59,8 @@ def compared(now, before, **given):
 
 def reached(sent, received, **given):
     judged = judge.reachability([{"sent": sent, "received": received}, {"sent": 5, "received": 5, "rttMs": 0.2}],
-                                {"destinations": [{"address": "10.0.0.2", "vrf": "red", "sourceInterface": "eth1"}, {"address": "10.0.0.3"}],
+                                {"destinations": [{"address": "10.0.0.2", "vrf": "red", "sourceInterface": "eth1"},
+                                                  {"address": "10.0.0.3"}],
                                  **given})
     assert judged["destinations"][1] == {"address": "10.0.0.3", "sent": 5, "received": 5, "rttMs": 0.2, "passed": True}, judged
     first = {"address": "10.0.0.2", "vrf": "red", "sent": sent, "received": received, "passed": judged["passed"]}

@@ -75,7 +75,8 @@ internal sealed record BlockFolder(
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
-            JsonObject { Count: > 0 } part => [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
+            JsonObject { Count: > 0 } part =>
+                [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
             _ => [("", "a list of tasks, or an object with wanted, unwanted, exact and refuse, with artifact, or with tasks")],
         };
         foreach (var (pointer, reason) in faults.Take(1))
@@ -90,7 +91,8 @@ internal sealed record BlockFolder(
             : _lines.Contains(first) ? _lines : [first];
         return form.Any(name => name is not ("exact" or "refuse") && part.ContainsKey(name))
             ? part.Where(member => member.Key != Lack.Member && !form.Contains(member.Key))
-                .Select(member => ($"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact or tasks"))
+                .Select(member => (
+                    $"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact or tasks"))
             : [("", "wanted, unwanted, artifact or tasks is needed")];
     }
 
