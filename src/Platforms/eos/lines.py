@@ -123,7 +123,8 @@ _PORTS = {
     "nameserver": 42, "whois": 43, "tacacs": 49, "domain": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "gopher": 70, "finger": 79,
     "www": 80, "kerberos": 88, "hostname": 101, "pop2": 109, "pop3": 110, "sunrpc": 111, "ident": 113, "nntp": 119, "ntp": 123,
     "netbios-ns": 137, "netbios-dgm": 138, "netbios-ss": 139, "imap": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "irc": 194,
-    "ldap": 389, "https": 443, "isakmp": 500, "exec": 512, "login": 513, "syslog": 514, "rip": 520, "uucp": 540, "klogin": 543, "kshell": 544, "ldaps": 636}
+    "ldap": 389, "https": 443, "isakmp": 500,
+    "exec": 512, "login": 513, "syslog": 514, "rip": 520, "uucp": 540, "klogin": 543, "kshell": 544, "ldaps": 636}
 
 
 def spelled(lines):
