@@ -34,7 +34,7 @@ public class TortureTests(SandboxFixture fixture) : IClassFixture<SandboxFixture
             var devices = Enumerable.Range(1, Devices).Select(number => Device(state, number, port)).ToList();
             var job = new SandboxJob(
                 Guid.NewGuid().ToString("n"), Path.Combine(fixture.Content, "config-backup"), fixture.Platforms, false,
-                SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(4));
+                SandboxFixture.Json("{}"), devices, TimeSpan.FromMinutes(8), TimeSpan.FromMinutes(8));
 
             var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(job, async (name, cancel) =>
             {
