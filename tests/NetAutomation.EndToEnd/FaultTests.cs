@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 namespace NetAutomation.EndToEnd;
 
 /// <summary>A short run of tests/faults/run on its own stacks; docs/testing.md explains the counts.</summary>
+[Collection("Takes all of the machine")]
 public sealed class FaultTests
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(12);

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 namespace NetAutomation.EndToEnd;
 
 /// <summary>Blocks on devices, and the tool of those who write them.</summary>
+[Collection("Takes all of the machine")]
 public sealed class ProofTests
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(10);

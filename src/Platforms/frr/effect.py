@@ -3,6 +3,8 @@
 import json
 import re
 
+import shown
+
 _ROUTE = re.compile(r"(ip|ipv6) route (\S+) (\S+)(?: (?!tag )([^0-9 ]\S*))?(?: tag ([0-9]+))?(?: ([0-9]+))?")
 _INTERFACE = re.compile(r"interface (\S+)")
 _ADDRESS = re.compile(r"(?:ip|ipv6) address (\S+)")
@@ -10,19 +12,9 @@ _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
 
 
 def effect(wanted, unwanted, ask):
-    """(seen, wrong): whether all that is wanted shows, and what shows although it is unwanted or otherwise than wanted. A route whose next
-    hop cannot be reached does not show, nor does what is in another VRF."""
-    answers = {}
-
-    def asked(command):
-        if command not in answers:
-            answers[command] = json.loads(ask(command))  # a ValueError: the device does not show it
-        return answers[command]
-
-    seen = [_shows(line, asked) for line in wanted]
-    wrong = [line.text for line, shows in zip(wanted, seen) if shows == "otherwise"]
-    wrong += [f"no {line.text}" for line in unwanted if _shows(line, asked)]
-    return all(shows is True for shows in seen) and all(_place(line) for line in unwanted), wrong
+    """(seen, wrong), as docs/platforms.md says."""
+    # A route whose next hop cannot be reached does not show, nor does what is in another VRF. A ValueError: the device does not show it.
+    return shown.effect(wanted, unwanted, lambda command: json.loads(ask(command)), _place, _shows)
 
 
 def _place(line):
@@ -37,7 +29,7 @@ def _place(line):
 
 
 def _shows(line, asked):
-    """True, False, or "otherwise" where the device shows the same thing with another value."""
+    """As shown.effect() says."""
     place = _place(line)
     if place == "route":
         family, prefix, hop, interface, tag, distance = _ROUTE.match(line.text).groups()

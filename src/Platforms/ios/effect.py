@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+import shown
+
 _ROUTE = re.compile(r"ip route ([0-9.]+) ([0-9.]+)(?: ([A-Z]\S+))?(?: ([0-9.]+\.[0-9.]+))?(?: ([0-9]+))?(?: tag ([0-9]+))?")
 _INTERFACE = re.compile(r"interface (\S+)")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
@@ -15,19 +17,9 @@ _PORT = {"switchport mode": r"^Administrative Mode: (?:static )?(\S+)", "switchp
 
 
 def effect(wanted, unwanted, ask):
-    """(seen, wrong): whether all that is wanted shows, and what shows although it is unwanted or otherwise than wanted. A route whose next
-    hop cannot be reached does not show, nor does what is in a VRF."""
-    answers = {}
-
-    def asked(command):
-        if command not in answers:
-            answers[command] = ask(command)
-        return answers[command]
-
-    seen = [_shows(line, asked) for line in wanted]
-    wrong = [line.text for line, shows in zip(wanted, seen) if shows == "otherwise"]
-    wrong += [f"no {line.text}" for line in unwanted if _shows(line, asked)]
-    return all(shows is True for shows in seen) and all(_place(line) for line in unwanted), wrong
+    """(seen, wrong), as docs/platforms.md says."""
+    # A route whose next hop cannot be reached does not show, nor does what is in a VRF.
+    return shown.effect(wanted, unwanted, ask, _place, _shows)
 
 
 def _place(line):
@@ -43,7 +35,7 @@ def _place(line):
 
 
 def _shows(line, asked):
-    """True, False, or "otherwise" where the device shows the same thing with another value."""
+    """As shown.effect() says."""
     place = _place(line)
     if place == "route":
         return _route(line, asked)

@@ -2,10 +2,8 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using NetAutomation.Billing;
 using NetAutomation.Catalog;
-using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
 using NetAutomation.Persistence;
-using NetAutomation.Platforms.Publish;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -16,7 +14,7 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-blocks-");
     private TestDatabase _database = null!;
 
-    public async ValueTask InitializeAsync() => _database = await postgres.Create();
+    public async ValueTask InitializeAsync() => _database = await postgres.CreateEmpty();
 
     public ValueTask DisposeAsync()
     {
@@ -187,32 +185,15 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
 
     private void Write(string version, string price, string part = "")
     {
-        var folder = _folder.CreateSubdirectory("demo");
-        File.WriteAllText($"{folder.FullName}/block.yaml", $$"""
-            slug: demo
-            version: {{version}}
-            title: Demo
-            summary: A demo.
-            effect: read
-            input: { type: object, additionalProperties: false }
-            prices: { pay_per_use: { apply: { run: "{{price}}" } } }
-            """);
-        File.WriteAllText($"{folder.CreateSubdirectory("platforms").FullName}/frr.yml", $"wanted: text\n{part}\n");
-        File.WriteAllText($"{folder.FullName}/README.md", "# Demo\n");
+        foreach (var (path, content) in PublishVersionTests.Files("demo", version, price, part))
+        {
+            var file = new FileInfo($"{_folder.FullName}/demo/{path}");
+            file.Directory!.Create();
+            File.WriteAllBytes(file.FullName, content);
+        }
     }
 
-    private async Task<IReadOnlyList<string>> Publish()
-    {
-        await using var db =
-            new SystemDb(
-                new DbContextOptionsBuilder<SystemDb>().UseNpgsql(_database.System).UseSnakeCaseNamingConvention()
-                    .AddInterceptors(DeferredStatements.Interceptor).Options);
-        await using var transaction = await db.Database.BeginTransactionAsync();
-        await PlatformPublisher.Publish(db, $"{PostgresServer.RepositoryRoot()}/src/Platforms", CancellationToken.None);
-        var refusals = await BlockPublisher.Publish(db, _folder.FullName, CancellationToken.None);
-        await transaction.CommitAsync();
-        return refusals;
-    }
+    private Task<IReadOnlyList<string>> Publish() => PostgresServer.Publish(_database, _folder.FullName);
 
     private NetAutomationDb App() =>
         new(new DbContextOptionsBuilder<NetAutomationDb>().UseNpgsql(_database.App).UseSnakeCaseNamingConvention()

@@ -123,7 +123,8 @@ public sealed class PublishVersionTests(SharedHost shared) : IClassFixture<Share
     private static ContentFolder Folder(string slug, string version, string price = "0.10") =>
         ContentFolder.Of(slug, [.. Files(slug, version, price)]);
 
-    private static IEnumerable<ContentFile> Files(string slug, string version, string price = "0.10") =>
+    /// <summary>The smallest block.</summary>
+    internal static IEnumerable<ContentFile> Files(string slug, string version, string price = "0.10", string part = "") =>
     [
         File("block.yaml", $$"""
             slug: {{slug}}
@@ -134,7 +135,7 @@ public sealed class PublishVersionTests(SharedHost shared) : IClassFixture<Share
             input: { type: object, additionalProperties: false }
             prices: { pay_per_use: { apply: { run: "{{price}}" } } }
             """),
-        File("platforms/frr.yml", "wanted: text\n"),
+        File("platforms/frr.yml", $"wanted: text\n{part}\n"),
         File("README.md", "# Demo\n"),
     ];
 

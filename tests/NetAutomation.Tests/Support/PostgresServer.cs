@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using NetAutomation.Catalog.Publish;
 using NetAutomation.Persistence;
+using NetAutomation.Platforms.Publish;
 using NetAutomation.Tests.Support;
 using Npgsql;
 
@@ -8,8 +11,8 @@ using Npgsql;
 namespace NetAutomation.Tests.Support;
 
 /// <summary>
-/// One private PostgreSQL for the test run, with a migrated template database: the server that NETAUTOMATION_TEST_PG names (a socket
-/// folder), or one that deploy/local/postgres starts.
+/// One private PostgreSQL for the test run: the server that NETAUTOMATION_TEST_PG names (a socket folder), or one that
+/// deploy/local/postgres starts. It holds a migrated database as a template, and another that holds our blocks and platforms too.
 /// </summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
@@ -21,20 +24,43 @@ public sealed class PostgresServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _socket = Environment.GetEnvironmentVariable("NETAUTOMATION_TEST_PG") ?? await StartServer();
-        await Admin($"create database {_template}");
-        await Migrations.Apply(Connection(_template, "postgres"), CancellationToken.None);
+        await Admin($"create database {Empty}");
+        await Migrations.Apply(Connection(Empty, "postgres"), CancellationToken.None);
+        NpgsqlConnection.ClearAllPools();
+        await Admin($"create database {_template} template {Empty}");
+        (await Publish(Database(_template), $"{RepositoryRoot()}/src/Blocks")).ShouldBeEmpty();
         NpgsqlConnection.ClearAllPools();
     }
 
-    /// <summary>A fresh copy of the migrated template.</summary>
-    public async Task<TestDatabase> Create()
+    /// <summary>A fresh database with our blocks and platforms.</summary>
+    public Task<TestDatabase> Create() => Copy(_template);
+
+    /// <summary>A fresh database without content.</summary>
+    public Task<TestDatabase> CreateEmpty() => Copy(Empty);
+
+    /// <summary>Publishes our platforms and these blocks. Returns why folders were refused.</summary>
+    public static async Task<IReadOnlyList<string>> Publish(TestDatabase database, string blocks)
+    {
+        await using var db = new SystemDb(
+            new DbContextOptionsBuilder<SystemDb>().UseNpgsql(database.System).UseSnakeCaseNamingConvention()
+                .AddInterceptors(DeferredStatements.Interceptor).Options);
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        var platforms = await PlatformPublisher.Publish(db, $"{RepositoryRoot()}/src/Platforms", CancellationToken.None);
+        string[] refusals = [.. platforms, .. await BlockPublisher.Publish(db, blocks, CancellationToken.None)];
+        await transaction.CommitAsync();
+        return refusals;
+    }
+
+    private string Empty => $"{_template}_empty";
+
+    private async Task<TestDatabase> Copy(string template)
     {
         await _copying.WaitAsync();
         try
         {
             var name = $"{_template}_{++_copies}";
-            await Admin($"create database {name} template {_template}");
-            return new TestDatabase(Connection(name, "postgres"), Connection(name, "na_app"), Connection(name, "na_system"));
+            await Admin($"create database {name} template {template}");
+            return Database(name);
         }
         finally
         {
@@ -51,8 +77,12 @@ public sealed class PostgresServer : IAsyncLifetime
         }
 
         await Admin($"drop database if exists {_template} with (force)");
+        await Admin($"drop database if exists {Empty} with (force)");
         _copying.Dispose();
     }
+
+    private TestDatabase Database(string name) =>
+        new(Connection(name, "postgres"), Connection(name, "na_app"), Connection(name, "na_system"));
 
     private string Connection(string database, string role) =>
         $"Host={_socket};Username={role};Database={database};Maximum Pool Size=20;Include Error Detail=true";

@@ -15,14 +15,16 @@ internal static class BlockPublisher
     public static readonly ContentKind Kind = new("Catalog:BlocksDirectory", options => options.BlocksDirectory, Publish);
 
     /// <summary>
-    /// Publishes every block folder that is not published yet, and the prices of the newest versions, within the caller's transaction.
-    /// Returns the reason for each folder that was refused.
+    /// Publishes every block folder that is not published yet, within the caller's transaction. Returns the reason for each folder that was
+    /// refused.
     /// </summary>
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
         await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishBlocks})", cancel);
         var platforms = await PlatformCatalog.Names(db, cancel);
-        return await ContentFolder.Each(directory, content => Publish(db, content, platforms, cancel));
+        var known = await db.Query<string>($"select digest from catalog.block_version", cancel);
+        return await ContentFolder.Each(
+            directory, content => known.Contains(content.Digest) ? Task.CompletedTask : Publish(db, content, platforms, cancel));
     }
 
     /// <summary>Publishes one version, beside those that are there, within the caller's transaction.</summary>
@@ -46,8 +48,8 @@ internal static class BlockPublisher
     }
 
     /// <summary>
-    /// Publishes the version where it is new. True where it is the block's newest: an older replica that starts must not set the price
-    /// back.
+    /// Publishes the version where it is new. True where it is new and the block's newest: a replica that starts must not set the price
+    /// back, nor offer again what the staff ended.
     /// </summary>
     private static async Task<bool> PublishVersion(SystemDb db, BlockFolder folder, CancellationToken cancel)
     {
@@ -58,12 +60,10 @@ internal static class BlockPublisher
         if (known.Find(row => row.Version == version) is { } same)
         {
             folder.Content.MustBe(same.Digest, "block.yaml", version);
-        }
-        else
-        {
-            await Insert(db, folder, number, cancel);
+            return false;
         }
 
+        await Insert(db, folder, number, cancel);
         return known.TrueForAll(row => (row.Major, row.Minor, row.Patch).CompareTo((number.Major, number.Minor, number.Patch)) <= 0);
     }
 

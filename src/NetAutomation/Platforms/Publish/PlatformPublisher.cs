@@ -17,7 +17,10 @@ internal static class PlatformPublisher
     public static async Task<IReadOnlyList<string>> Publish(SystemDb db, string directory, CancellationToken cancel)
     {
         await db.Execute($"select pg_advisory_xact_lock({(long)AdvisoryLock.PublishPlatforms})", cancel);
-        return await ContentFolder.Each(directory, folder => Publish(db, folder, PlatformManifest.Read(folder), cancel));
+        var known = await db.Query<string>($"select digest from platforms.platform_version", cancel);
+        return await ContentFolder.Each(
+            directory,
+            folder => known.Contains(folder.Digest) ? Task.CompletedTask : Publish(db, folder, PlatformManifest.Read(folder), cancel));
     }
 
     private static async Task Publish(SystemDb db, ContentFolder folder, PlatformManifest manifest, CancellationToken cancel)
