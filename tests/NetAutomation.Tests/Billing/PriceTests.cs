@@ -76,6 +76,25 @@ public sealed class PriceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task An_offer_that_the_staff_ended_is_not_made_again_by_a_start()
+    {
+        const string Rental = "static-routes/rental/month";
+        var database = await postgres.Create();
+        await using (var fixture = await RunFixture.Start(database, 1, upkeep: false))
+        {
+            var staff = fixture.Host.Operator();
+            var offer = (await staff.Call("GET", $"/operator/v1/prices?sku={Rental}")).Must(HttpStatusCode.OK)
+                .Json.GetProperty("items")[0].GetProperty("id");
+            (await staff.Call("POST", $"/operator/v1/prices/{offer}:end", new { })).Must(HttpStatusCode.OK);
+        }
+
+        await using var again = await ServiceHost.Start(database);
+        (await again.Operator().Call("GET", $"/operator/v1/prices?sku={Rental}")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("items").EnumerateArray().ShouldHaveSingleItem().GetProperty("validTo").ValueKind
+            .ShouldBe(System.Text.Json.JsonValueKind.String);
+    }
+
+    [Fact]
     public async Task The_free_part_of_a_month_goes_first_and_what_a_run_does_not_use_comes_back()
     {
         await using var fixture = await RunFixture.Start(postgres, 3);
