@@ -4,8 +4,8 @@ import functools
 
 
 def effect(wanted, unwanted, ask, place, shows):
-    """(seen, wrong), as docs/platforms.md says. ask: a command's answer, asked for once. place(line): what the device can be asked about the
-    line, or None. shows(line, ask): True, False, or "otherwise" where the device shows the same thing with another value."""
+    """(seen, wrong), as docs/platforms.md says. ask: a command's answer, asked for once. place(line): what the device can be asked about
+    the line, or None. shows(line, ask): True, False, or "otherwise" where the device shows the same thing with another value."""
     asked = functools.lru_cache(maxsize=None)(ask)
     seen = [shows(line, asked) for line in wanted]
     wrong = [line.text for line, each in zip(wanted, seen) if each == "otherwise"]

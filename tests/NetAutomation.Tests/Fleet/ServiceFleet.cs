@@ -61,7 +61,8 @@ internal sealed class ServiceFleet : IAsyncDisposable
         IReadOnlyDictionary<string, string>? answers = null, IReadOnlyList<string>? reach = null,
         params string[] settings)
     {
-        var fleet = new ServiceFleet(await postgres.Create()) { _answers = answers, _reach = reach ?? [] };
+        var database = await (content is null ? postgres.Create() : postgres.CreateEmpty());
+        var fleet = new ServiceFleet(database) { _answers = answers, _reach = reach ?? [] };
         fleet._content = content ?? fleet._content;
         try
         {

@@ -125,7 +125,7 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
         var labels = new Dictionary<string, string> { ["a b"] = "x", ["ok"] = "-", ["x/y"] = "" };
         var answer = await mine.Client.Call("POST", "/v1/devices", new
         {
-            name = "all", siteId = "sit_none", address = "169.254.169.254", port = 0, platform = "ios", credentialId = mine.Site,
+            name = "all", siteId = "sit_none", address = "169.254.169.254", port = 0, platform = "none", credentialId = mine.Site,
             hostKeySha256 = "MD5:x", labels,
         });
         answer.Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(

@@ -83,7 +83,7 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
         var csv = Header
             + "r1,ams,10.0.0.9,22,frr,lab,,,\r\n"
             + "r2,nowhere,10.0.0.2,99999,frr,nobody,,,maybe\r\n"
-            + "r3,ams,127.0.0.1,22,ios,lab,,-=1,\r\n"
+            + "r3,ams,127.0.0.1,22,none,lab,,-=1,\r\n"
             + "r4,,10.0.0.4,x,frr,lab,,,\r\n"
             + "r1,ams,10.0.0.8,22,frr,lab,,,\r\n"
             + ",ams,10.0.0.7,22,frr,lab,,,\r\n"

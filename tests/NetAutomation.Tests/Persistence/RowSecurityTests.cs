@@ -116,7 +116,7 @@ public sealed class RowSecurityTests(PostgresServer postgres)
     [Fact]
     public async Task Price_that_was_agreed_is_read_by_its_tenant_alone()
     {
-        var database = await postgres.Create();
+        var database = await postgres.CreateEmpty();
         var (mine, other) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         await using (var owner = NpgsqlDataSource.Create(database.Owner))
         {
