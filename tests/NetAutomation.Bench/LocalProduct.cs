@@ -34,13 +34,18 @@ internal sealed class LocalProduct : IAsyncDisposable
     /// <summary>The devices' ids in the order of <see cref="Routers"/>.</summary>
     public IReadOnlyList<string> Devices { get; private set; } = [];
 
-    public static async Task<LocalProduct> Start(string repository, int routers)
+    /// <param name="imitations">How many devices <see cref="Imitate"/> may start.</param>
+    public static async Task<LocalProduct> Start(string repository, int routers, int imitations = 0)
     {
         var product = new LocalProduct(repository);
         try
         {
             Stack.Log($"starting the product with {routers} routers");
-            await product.Script("deploy/local/up", "--devices", routers.ToString(CultureInfo.InvariantCulture), "--index", $"{Index}");
+            var folder = Directory.CreateTempSubdirectory("na-bench-");
+            var allowed = $"{folder.FullName}/allow-list";
+            await File.WriteAllLinesAsync(allowed, Addresses(imitations).Select(address => $"{address}/32 22"));
+            await product.Script("deploy/local/up", "--devices", $"{routers}", "--index", $"{Index}", "--allow", allowed);
+            folder.Delete(recursive: true);
             await product.ReadStack();
             return product;
         }
@@ -97,7 +102,7 @@ internal sealed class LocalProduct : IAsyncDisposable
     public async Task Imitate(string platform, int count, string block)
     {
         Stack.Log($"starting {count} imitations of {platform}");
-        var addresses = Enumerable.Range(1, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.66.40.{i}")).ToList();
+        var addresses = Addresses(count);
         await File.WriteAllLinesAsync(
             $"{_state}/addresses", addresses.Select(address => $"address add {address}/32 dev br0"));
         await Command("/usr/sbin/ip", "-n", $"na-{Vpc}", "-batch", $"{_state}/addresses");
@@ -118,8 +123,6 @@ internal sealed class LocalProduct : IAsyncDisposable
         Routers = [.. devices.Select(device => (
             device.GetProperty("device").GetString()!, device.GetProperty("address").GetString()!,
             device.GetProperty("hostKey").GetString()!))];
-        await File.AppendAllLinesAsync(
-            $"{Data()}/connectors/1/allow-list", addresses.Select(address => $"{address}/32 22"));
         var site = (await Get("/v1/sites")).GetProperty("items")[0].GetProperty("id").GetString();
         var credential = (await Get("/v1/credentials")).GetProperty("items")[0].GetProperty("id").GetString();
         var ids = new List<string>();
@@ -130,7 +133,6 @@ internal sealed class LocalProduct : IAsyncDisposable
         }
 
         Devices = ids;
-        await Reachable(ids[^1]);
         foreach (var id in ids)
         {
             await Reachable(id);
@@ -146,23 +148,18 @@ internal sealed class LocalProduct : IAsyncDisposable
     public Task<string> ShownText(int device) =>
         Command($"{_repository}/tests/blocks/hand", "imitation", $"{_state}/console", Routers[device].Name, "text");
 
-    /// <summary>Pins the device's host key; the connector reads its new allow list soon.</summary>
+    /// <summary>Pins the device's host key.</summary>
     private async Task Reachable(string id)
     {
-        JsonElement? test = null;
-        for (var tries = 0; tries < 20; tries++)
+        var test = await Post($"/v1/devices/{id}:test", new { });
+        if (!test.GetProperty("reachable").GetBoolean())
         {
-            test = await Post($"/v1/devices/{id}:test", new { });
-            if (test.Value.GetProperty("reachable").GetBoolean())
-            {
-                return;
-            }
-
-            await Task.Delay(TimeSpan.FromSeconds(1));
+            throw new InvalidOperationException($"The imitation cannot be reached: {test}");
         }
-
-        throw new InvalidOperationException($"The imitation cannot be reached: {test}");
     }
+
+    private static List<string> Addresses(int imitations) =>
+        [.. Enumerable.Range(1, imitations).Select(i => string.Create(CultureInfo.InvariantCulture, $"10.66.40.{i}"))];
 
     private async Task ReadStack()
     {

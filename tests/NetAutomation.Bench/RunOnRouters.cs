@@ -52,7 +52,7 @@ internal sealed class RunOnRouters : IDisposable
     /// <summary>Wall and CPU time on this number of imitation devices, at most two hundred.</summary>
     public static Func<Stack, Task<Result>> OnImitations(RunTask task, int devices, double wallLimit) => async stack =>
     {
-        await using var product = await LocalProduct.Start(stack.Parts.Repository, 1);
+        await using var product = await LocalProduct.Start(stack.Parts.Repository, 1, devices);
         await product.Imitate(task.Platform, devices, task.Block);
         using var bench = new RunOnRouters(product, stack.Parts.Repository, task);
         await bench.Run();
@@ -141,7 +141,7 @@ internal sealed class RunOnRouters : IDisposable
     {
         var text = await _product.ShownText(0);
         var (own, stock) = (_task.Shown(text, 0), _task.Shown(text, 1));
-        if (own.Count == 0 || !own.SequenceEqual(stock))
+        if (own.Count == 0 || !own.Order(StringComparer.Ordinal).SequenceEqual(stock.Order(StringComparer.Ordinal)))
         {
             throw new InvalidOperationException($"The sides differ: {string.Join(" / ", own)} and {string.Join(" / ", stock)}.");
         }

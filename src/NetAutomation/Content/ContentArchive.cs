@@ -12,6 +12,9 @@ internal static class ContentArchive
     /// <summary>Largest size of an archive that is read, in bytes.</summary>
     public const int Largest = 8 * 1024 * 1024;
 
+    // An archive's own blocks and headers take a few kilobytes for each file.
+    private const int LargestUnpacked = ContentFolder.Largest + ContentFolder.MostFiles * 4096;
+
     private const UnixFileMode Mode = (UnixFileMode)0b110_100_100;
 
     public static void Write(ContentFolder folder, Stream to)
@@ -35,19 +38,18 @@ internal static class ContentArchive
         try
         {
             await using var zip = new GZipStream(from, CompressionMode.Decompress, leaveOpen: true);
-            await using var tar = new TarReader(zip, leaveOpen: true);
+            await using var tar = new TarReader(await Unpacked(name, zip, cancel));
             var files = new List<ContentFile>();
-            for (var room = (long)ContentFolder.Largest; await tar.GetNextEntryAsync(copyData: false, cancel) is { } entry;)
+            while (await tar.GetNextEntryAsync(copyData: false, cancel) is { } entry)
             {
                 if (entry.EntryType is TarEntryType.GlobalExtendedAttributes or TarEntryType.Directory)
                 {
                     continue;
                 }
 
-                room -= entry.Length;
-                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || room < 0)
+                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile))
                 {
-                    throw ContentException.At($"{name}/{entry.Name}", 0, $"a link, or more than {ContentFolder.Largest} bytes in all");
+                    throw ContentException.At($"{name}/{entry.Name}", 0, ContentFolder.NoLinks);
                 }
 
                 var content = new MemoryStream();
@@ -62,5 +64,24 @@ internal static class ContentArchive
         {
             throw ContentException.At(name, 0, "no tar archive in gzip", fault);
         }
+    }
+
+    // Bounds what is neither a file nor counted as one, too: directories, headers, attributes.
+    private static async Task<MemoryStream> Unpacked(string name, Stream zip, CancellationToken cancel)
+    {
+        var unpacked = new MemoryStream();
+        var part = new byte[81_920];
+        while (await zip.ReadAsync(part, cancel) is > 0 and var read)
+        {
+            if (unpacked.Length + read > LargestUnpacked)
+            {
+                throw ContentException.At(name, 0, $"more than {LargestUnpacked} bytes as an archive");
+            }
+
+            await unpacked.WriteAsync(part.AsMemory(0, read), cancel);
+        }
+
+        unpacked.Position = 0;
+        return unpacked;
     }
 }

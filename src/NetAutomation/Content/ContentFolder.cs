@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Enumeration;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -14,7 +15,12 @@ internal sealed partial record ContentFolder(string Name, string Digest, IReadOn
     /// <summary>Largest size of all files, in bytes.</summary>
     public const int Largest = 4 * 1024 * 1024;
 
-    private const int MostFiles = 1000;
+    public const int MostFiles = 1000;
+
+    /// <summary>Why a link is refused: it would bring in what is not in the folder.</summary>
+    public const string NoLinks = "neither a file nor a directory";
+
+    private static readonly EnumerationOptions _everything = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None };
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Uses each folder of a directory, in order of name. Returns the reason for each folder that was refused.</summary>
@@ -40,18 +46,28 @@ internal sealed partial record ContentFolder(string Name, string Digest, IReadOn
     public static ContentFolder Read(string directory)
     {
         var (name, files, total) = (Path.GetFileName(directory), new List<ContentFile>(), 0L);
-        foreach (var file in new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories))
+        var entries = new FileSystemEnumerable<FileSystemInfo>(directory, (ref entry) => entry.ToFileSystemInfo(), _everything)
         {
-            var path = Path.GetRelativePath(directory, file.FullName);
-            if (path.Split('/').Any(part => part.StartsWith('.') || part == "__pycache__"))
+            ShouldIncludePredicate = (ref entry) => !Hidden(entry.FileName),
+            ShouldRecursePredicate = (ref entry) => !Hidden(entry.FileName) && !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
+        };
+        foreach (var entry in entries)
+        {
+            var path = Path.GetRelativePath(directory, entry.FullName);
+            if (entry.LinkTarget is not null)
+            {
+                throw ContentException.At($"{name}/{path}", 0, NoLinks);
+            }
+
+            if (entry is not FileInfo file)
             {
                 continue;
             }
 
             total += file.Length;
-            if (file.LinkTarget is not null || total > Largest)
+            if (total > Largest)
             {
-                throw ContentException.At($"{name}/{path}", 0, $"a link, or more than {Largest} bytes in all");
+                throw ContentException.At($"{name}/{path}", 0, $"more than {Largest} bytes in all");
             }
 
             files.Add(new ContentFile(path, File.ReadAllBytes(file.FullName)));
@@ -59,6 +75,8 @@ internal sealed partial record ContentFolder(string Name, string Digest, IReadOn
 
         return Of(name, files);
     }
+
+    private static bool Hidden(ReadOnlySpan<char> name) => name is ['.', ..] or "__pycache__";
 
     /// <exception cref="ContentException">A path may not stand in a folder, or the files are too many.</exception>
     public static ContentFolder Of(string name, List<ContentFile> files)
@@ -74,8 +92,12 @@ internal sealed partial record ContentFolder(string Name, string Digest, IReadOn
             }
         }
 
-        return files.Count <= MostFiles
-            ? new ContentFolder(name, DigestOf(files), files) : throw ContentException.At(name, 0, $"more than {MostFiles} files");
+        if (files.Count > MostFiles || files.Sum(file => (long)file.Content.Length) > Largest)
+        {
+            throw ContentException.At(name, 0, $"more than {MostFiles} files, or more than {Largest} bytes in all");
+        }
+
+        return new ContentFolder(name, DigestOf(files), files);
     }
 
     /// <summary>

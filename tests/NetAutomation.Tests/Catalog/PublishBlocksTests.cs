@@ -70,6 +70,15 @@ public sealed class PublishBlocksTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_folder_with_a_link_to_a_directory_is_refused()
+    {
+        Write("1.0.0", "0.10");
+        File.CreateSymbolicLink($"{_folder.FullName}/demo/more", "/etc");
+        (await Publish()).ShouldBe(["demo/more: neither a file nor a directory"]);
+        (await Count("catalog.block_version")).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Version_content_cannot_be_changed_even_by_the_owner()
     {
         Write("1.0.0", "0.10");

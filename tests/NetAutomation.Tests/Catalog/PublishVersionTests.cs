@@ -51,9 +51,12 @@ public sealed class PublishVersionTests(SharedHost shared) : IClassFixture<Share
         { "root", "a file may not be called '/etc/x'" },
         { "twice", "a file may not be called 'block.yaml', and each is there once" },
         { "below", "a file may not be called 'README.md/x'" },
-        { "link", "a link, or more than 4194304 bytes in all" },
-        { "bomb", "a link, or more than 4194304 bytes in all" },
-        { "many", "more than 1000 files" },
+        { "link", "neither a file nor a directory" },
+        { "large", "or more than 4194304 bytes in all" },
+        { "bomb", "more than 8290304 bytes as an archive" },
+        { "directories", "more than 8290304 bytes as an archive" },
+        { "attributes", "more than 8290304 bytes as an archive" },
+        { "many", "more than 1000 files, or" },
         { "other", "block.yaml:1:" },
     };
 
@@ -160,6 +163,11 @@ public sealed class PublishVersionTests(SharedHost shared) : IClassFixture<Share
         "link" => Tar(
             [.. Files(slug, "1.0.0")], new PaxTarEntry(TarEntryType.SymbolicLink, "platforms/x.yml") { LinkName = "/etc/passwd" }),
         "bomb" => Tar([.. Files(slug, "1.0.0"), new ContentFile("platforms/zero", new byte[64 * 1024 * 1024])]),
+        "large" => Tar([.. Files(slug, "1.0.0"), new ContentFile("platforms/zero", new byte[ContentFolder.Largest])]),
+        "directories" => Tar(
+            [], [.. Enumerable.Range(0, 20_000).Select(i => new UstarTarEntry(TarEntryType.Directory, $"platforms/{i}"))]),
+        "attributes" => Tar(
+            [], new PaxTarEntry(TarEntryType.RegularFile, "x", [new("netautomation.x", new string('x', 16 * 1024 * 1024))])),
         "many" => Tar([.. Files(slug, "1.0.0"), .. Enumerable.Range(0, 1000).Select(i => File($"platforms/{i}", ""))]),
         "other" => Tar([.. Files("other", "1.0.0")]),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
