@@ -45,7 +45,7 @@ internal sealed class Imitations : IDisposable
                 .ToDictionary(device => $"{device["device"]}");
             foreach (var device in devices._devices.Keys)
             {
-                await devices.Ask(device, "type", $"username {Username} privilege 15 secret {devices.Password}");
+                await devices.Type(device, $"username {Username} privilege 15 secret {devices.Password}");
             }
         }
         catch
@@ -76,6 +76,9 @@ internal sealed class Imitations : IDisposable
 
     public Task<string> Text(string device) => Ask(device, "text");
 
+    /// <summary>Configures a device at its console.</summary>
+    public Task Type(string device, string line) => Ask(device, "type", line);
+
     /// <summary>What happened on a device, each as the event and its text.</summary>
     public IReadOnlyList<string> Journal(string device)
     {
@@ -90,10 +93,10 @@ internal sealed class Imitations : IDisposable
         ];
     }
 
-    /// <summary>How the logins of the user ended on a device, after the first so many.</summary>
-    public IReadOnlyList<string> Logins(string device, int after = 0) =>
-        [.. Journal(device).Where(each => each.StartsWith($"login {Username} ", StringComparison.Ordinal)).Skip(after)
-            .Select(each => each[$"login {Username} ".Length..])];
+    /// <summary>How the logins of a user ended on a device, after the first so many.</summary>
+    public IReadOnlyList<string> Logins(string device, int after = 0, string user = Username) =>
+        [.. Journal(device).Where(each => each.StartsWith($"login {user} ", StringComparison.Ordinal)).Skip(after)
+            .Select(each => each[$"login {user} ".Length..])];
 
     public void Dispose() => _process.Dispose();
 

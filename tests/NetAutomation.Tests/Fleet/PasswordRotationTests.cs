@@ -50,6 +50,13 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
         (await fleet.Outcomes(again)).ShouldBe("eos-d01:ok ios-d01:ok", fleet.Report());
         ios.Logins("d01").Concat(eos.Logins("d01")).ShouldAllBe(login => login == "in");
 
+        // The password of another user is proven in the same way, and is none of the login's.
+        await ios.Type("d01", $"username spare privilege 1 secret {Imitations.Secret()}");
+        var spare = Rotation(secret, "apply", "ios-d01");
+        spare["input"]!["username"] = "spare";
+        (await fleet.Outcomes(await Run(fleet, spare))).ShouldBe("ios-d01:changed", fleet.Report());
+        ios.Logins("d01", user: "spare").ShouldBe(["in"]);
+
         // Nobody else sees anything of it, and nothing of it in what they see.
         var stranger = await fleet.Host.CreateTenant();
         (await stranger.Client.Call("GET", $"/v1/devices/{iosDevice}")).Must(HttpStatusCode.NotFound);
@@ -129,6 +136,17 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
         ios.Logins("d02", two).ShouldBe(["refused", "in", "in"]);
         (await Shown(fleet, second)).ShouldBe((true, false));
         (await Passwords(fleet, fleet.Tenant.Id)).ShouldBe(2);
+
+        // While neither logs in, both stay.
+        eos.Trouble(new { d01 = new { accounts = new Dictionary<string, string> { ["somebody"] = "else" } } });
+        var three = eos.Logins("d01").Count;
+        (await Test(fleet, third)).ShouldBe("auth_failed");
+        eos.Logins("d01", three).ShouldBe(["refused", "refused"]);
+        (await Shown(fleet, third)).ShouldBe((false, true));
+        eos.Trouble(new { });
+        (await Test(fleet, third)).ShouldBe("reachable");
+        eos.Logins("d01", three + 2).ShouldBe(["in"]);
+        (await Shown(fleet, third)).ShouldBe((false, false));
     }
 
     [Fact]
