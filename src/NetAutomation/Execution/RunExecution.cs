@@ -395,7 +395,7 @@ internal sealed partial class RunExecution(
         DeviceId[] ids = [.. run.Devices.Select(device => device.Id)];
         if (rotates is not null)
         {
-            await DeviceAccess.Hold(db, ids);
+            DeviceAccess.Hold(db, ids);
         }
 
         var opened = await access.Open(db, ids, CancellationToken.None);

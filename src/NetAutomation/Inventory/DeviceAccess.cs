@@ -32,15 +32,16 @@ internal sealed class DeviceAccess(TenantKeys keys)
     }
 
     /// <summary>Lets nobody give these devices other credentials, or the credentials another secret, before the transaction ends.</summary>
-    public static Task Hold(NetAutomationDb db, IReadOnlyCollection<DeviceId> devices, CancellationToken cancel = default)
+    public static void Hold(NetAutomationDb db, IReadOnlyCollection<DeviceId> devices)
     {
+        // In the order of everybody: credentials, devices, passwords.
         var ids = devices.Select(device => device.Value).ToArray();
-        return db.Execute(
+        db.SendWithNext(
             $"""
-            select from inventory.device d join inventory.credential c on (c.tenant_id, c.id) = (d.tenant_id, d.credential_id)
-            where d.id = any ({ids}) order by d.id for no key update of d for share of c
-            """,
-            cancel);
+            select from inventory.credential where id in (select credential_id from inventory.device where id = any ({ids}))
+            order by id for share
+            """);
+        db.SendWithNext($"select from inventory.device where id = any ({ids}) order by id for no key update");
     }
 
     /// <summary>
@@ -83,6 +84,13 @@ internal sealed class DeviceAccess(TenantKeys keys)
     /// </summary>
     public static void Settle(NetAutomationDb db, TenantId tenant, PasswordVerdict verdict)
     {
+        db.SendWithNext(
+            $"""
+            select from inventory.device d
+            where d.tenant_id = {tenant.Value} and d.id = (
+              select device_id from inventory.device_password p where p.tenant_id = {tenant.Value} and p.id = {verdict.Id} and p.pending)
+            for no key update
+            """);
         if (verdict.Holds)
         {
             db.SendWithNext(

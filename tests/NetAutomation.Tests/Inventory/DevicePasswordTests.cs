@@ -133,7 +133,7 @@ public sealed class DevicePasswordTests(SharedHost shared) : IClassFixture<Share
     /// <summary>As a run does before it dials. Returns the id of the pending password.</summary>
     private Task<Guid> Pend(Inventories mine, DeviceId device, string password) => mine.In(async db =>
     {
-        await DeviceAccess.Hold(db, [device]);
+        DeviceAccess.Hold(db, [device]);
         using var login = (await Access.Open(db, [device]))[0];
         await Access.Pend(db, mine.Tenant.Id, [login], "admin", password, new HashSet<DeviceId>());
         return login.Pending!.Id;

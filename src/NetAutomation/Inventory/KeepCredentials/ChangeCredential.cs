@@ -42,6 +42,7 @@ internal static class ChangeCredential
             if (another)
             {
                 // What its devices had in place of its password.
+                call.Db.SendWithNext($"select from inventory.device where credential_id = {id.Value} order by id for no key update");
                 await call.Db.Execute(
                     $"""
                     delete from inventory.device_password p using inventory.device d
