@@ -29,18 +29,17 @@ def typed(device, platform, lines):
 def taken_back(device, platform, change, before):
     """Whether there was anything of the change to take back. Raises DeviceError where the device does not show the configuration before
     afterwards."""
-    grammar = tree.grammar(platform["directory"])
+    grammar, commands = tree.grammar(platform["directory"]), platform["commands"]
 
     def lines(running):
         return {line for line in grammar.lines(running)[0] if not grammar.follows(line)}
 
+    try:
+        device.send_command(commands.get("abort", commands["end"]))
+    except DeviceError:
+        pass  # it is not in the middle of a change
     if lines(device.read_configuration()) == lines(before):
         return False
-    if "abort" in platform["commands"]:
-        try:
-            device.send_command(platform["commands"]["abort"])
-        except DeviceError:
-            pass  # there is no session to drop
     typed(device, platform, change["back"])
     if lines(device.read_configuration()) != lines(before):
         raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")

@@ -88,38 +88,41 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
     [Fact]
     public async Task Refused_login_is_taken_back_and_costs_nothing_and_a_lost_session_is_settled_by_the_next_login()
     {
-        using var ios = await Imitations.Start(_folder.FullName, "ios", "127.71.3.1", 2);
+        using var ios = await Imitations.Start(_folder.FullName, "ios", "127.71.3.1", 3);
         using var eos = await Imitations.Start(_folder.FullName, "eos", "127.71.4.1", 1);
         await using var fleet = await Start(ios, eos);
         await fleet.StartWorker("worker");
         var accounts = new Dictionary<string, string> { [Imitations.Username] = ios.Password };
-        // The first takes the line and asks a server for logins; the second ends every session that changes the user, so that nothing can
-        // be taken back.
+        // The first takes the line and asks a server for logins; the others end the session after the line, and the second does not let
+        // it be taken back.
         ios.Trouble(new
         {
             d01 = (object)new { accounts },
             d02 = new { dropAfter = "username netops secret 0 ", refuse = "username netops .*secret 5 " },
+            d03 = new { dropAfter = "username netops secret 0 " },
         });
         eos.Trouble(new { d01 = new { accounts = new Dictionary<string, string> { [Imitations.Username] = eos.Password } } });
         var (first, second, third) = (await Add(fleet, ios, "d01"), await Add(fleet, ios, "d02"), await Add(fleet, eos, "d01"));
-        var texts = (Ios: await ios.Text("d01"), Eos: await eos.Text("d01"));
+        var fourth = await Add(fleet, ios, "d03");
+        var texts = (await ios.Text("d01"), await ios.Text("d03"), await eos.Text("d01"));
         var secret = await Secret(fleet, Imitations.Secret());
 
-        var run = await Run(fleet, Rotation(secret, "apply", "ios-d01", "ios-d02", "eos-d01"));
+        var run = await Run(fleet, Rotation(secret, "apply", "ios-d01", "ios-d02", "ios-d03", "eos-d01"));
 
         (await fleet.Outcomes(run)).ShouldBe(
-            "eos-d01:failed(not_proven) ios-d01:failed(not_proven) ios-d02:failed(connection_closed)", fleet.Report());
+            "eos-d01:failed(not_proven) ios-d01:failed(not_proven) ios-d02:failed(connection_closed) ios-d03:failed(connection_closed)",
+            fleet.Report());
         foreach (var name in new[] { "ios-d01", "eos-d01" })
         {
             $"{(await fleet.Devices(run))[name]["message"]}".ShouldEndWith("The change is taken back.");
         }
 
         $"{(await fleet.Run(run))["charged"]!["amount"]}".ShouldBe("0.000000");
-        (await ios.Text("d01"), await eos.Text("d01")).ShouldBe(texts);
+        (await ios.Text("d01"), await ios.Text("d03"), await eos.Text("d01")).ShouldBe(texts);
         ios.Journal("d01").Concat(eos.Journal("d01")).ShouldNotContain("save");
 
         // Nobody knows which one counts until somebody logs in, by each once at most.
-        foreach (var id in new[] { first, second, third })
+        foreach (var id in new[] { first, second, third, fourth })
         {
             (await Shown(fleet, id)).ShouldBe((false, true));
         }
@@ -131,6 +134,9 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
         (await Test(fleet, first)).ShouldBe("reachable");
         ios.Logins("d01", one).ShouldBe(["in"]);
         (await Shown(fleet, first)).ShouldBe((false, false));
+        var four = ios.Logins("d03").Count;
+        (await Test(fleet, fourth)).ShouldBe("reachable");
+        ios.Logins("d03", four).ShouldBe(["in"]);
         (await Test(fleet, second)).ShouldBe("reachable");
         (await Test(fleet, second)).ShouldBe("reachable");
         ios.Logins("d02", two).ShouldBe(["refused", "in", "in"]);
@@ -182,7 +188,7 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
     private async Task<ServiceFleet> Start(params Imitations[] makes)
     {
         var fleet = await ServiceFleet.Start(
-            postgres, 1, reach: [.. makes.SelectMany(make => new[] { "d01", "d02" }.Where(make.Has)
+            postgres, 1, reach: [.. makes.SelectMany(make => new[] { "d01", "d02", "d03" }.Where(make.Has)
                 .Select(device => $"{make.Address(device)}/32 {make.Port}"))]);
         await RunFixture.Post(fleet.Client, "/v1/purchases", new { block = "password-rotation", kind = "pay_per_use" }, null, 201);
         return fleet;
