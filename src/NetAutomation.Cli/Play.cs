@@ -82,7 +82,7 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         {
             var undo = apply.Result is { } result && result.TryGetProperty("undo", out var told) ? told : default;
             Must("undo", undo.ValueKind == JsonValueKind.Array && undo.GetArrayLength() > 0, "the result has none");
-            var typed = string.Join('\n', undo.EnumerateArray().Select(line => line.GetString())) + "\n";
+            var typed = string.Join('\n', undo.EnumerateArray().Select(line => WithOld(line.GetString()!, before))) + "\n";
             var said = await device.Do("type", typed, [], cancel);
             await MustStay("undo", before, $"\nthe undo:\n{typed}the device said: {said.Trim()}");
             _held.Add("undo");
@@ -167,6 +167,14 @@ internal sealed class Play(Block block, Platform platform, Device device, Sandbo
         var lines = come.Count > 0 ? come : proof.Lines;
         return string.Join('|', lines.Skip(trouble == "fault" && lines.Count > 1 ? 1 : 0).Select(line => string.Join(
             ".*", line[1..].Trim().TrimStart("0123456789".ToCharArray()).Trim().Split('…').Select(Regex.Escape))));
+    }
+
+    /// <summary>Secrets stand in an undo as <c>***</c>: whoever types it puts the old ones there.</summary>
+    private static string WithOld(string line, string before)
+    {
+        var pattern = $"^{Regex.Escape(line).Replace(@"\*\*\*", @"\S+")}$";
+        return line.Contains("***", StringComparison.Ordinal)
+            && Regex.Match(before, pattern, RegexOptions.Multiline, TimeSpan.FromSeconds(5)) is { Success: true } old ? old.Value : line;
     }
 
     private async Task MustShow(Proof proof, bool before)

@@ -47,7 +47,7 @@ internal sealed class Sandboxes : IAsyncDisposable
         var run = _launcher.Start(
             new SandboxJob(
                 $"run-{Guid.NewGuid():N}", block.Version.Directory, _platforms, check, given, [device.InSandbox], TimeSpan.FromMinutes(3),
-                TimeSpan.FromMinutes(1), secrets),
+                TimeSpan.FromMinutes(1), secrets, BlockInput.Login(block.Version)),
             (_, cancelDial) => device.Dial(cancelDial));
         await using var stop = cancel.Register(() => _ = run.Stop(TimeSpan.Zero));
         await foreach (var each in run.Events)

@@ -6,10 +6,9 @@ returns: said, what the device answered to lines that it took."""
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
 from ansible.plugins.action import ActionBase
 
+import change as changes
 import platforms
 import shell
-import text
-import tree
 
 
 class ActionModule(ActionBase):
@@ -25,26 +24,7 @@ class ActionModule(ActionBase):
                 for name, command, given in writer[0](self._task.args["before"], change["after"], change["signed"]):
                     device.send_command(command, given, name)
             else:
-                said = _type(device, platform, change["lines"])
+                said = changes.typed(device, platform, change["lines"])
         except (DeviceError, shell.Refused) as fault:
             return {**result, "failed": True, "msg": str(fault)}
         return {**result, "said": said}
-
-
-def _type(device, platform, lines):
-    grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
-    typed, renamed = [commands["configure"], *lines, commands["end"]], False
-    for number, line in enumerate(typed, 1):
-        line = text.raw(line).strip()
-        renamed = renamed or grammar.renames(line)
-        if grammar.renames(line) or renamed and number == len(typed):
-            device.renames()
-        try:
-            words = device.send_command(line).strip()
-        except DeviceError as fault:
-            if "abort" in commands and number < len(typed):
-                raise DeviceError(f"{fault}\nNothing of the change has taken effect.") from None
-            raise
-        if words:
-            said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
-    return said

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks a device after a change: its configuration is as wanted and otherwise as it was, and the effect is there, where the device can
-show it. Where nothing was typed, only the effect is looked at.
+show it. Where nothing was typed, only the effect is looked at. A login that the block gives the device is proven first: where the device
+does not let it in, its text is of no use, and this session may be the only one.
 
-arguments: before, the configuration before; said, only where something was typed: what the device answered to lines that it took.
+arguments: before, the configuration before; said, only where something was typed: what the device answered to lines that it took; change,
+only with a login: the plan.
 returns: verified, "effect" or "config"."""
 import time
 
@@ -11,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 import plan
 import platforms
+import proof
 
 # Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
 # pause need not show at all; what shows and should not has all of them to go.
@@ -25,6 +28,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         part, given, directory = platforms.load(task_vars["block_part"]), task_vars["block_input"], task_vars["platform"]["directory"]
         device, said = Connection(self._connection.socket_path), self._task.args.get("said")
+        if "block_login" in task_vars:
+            if fault := proof.fault(task_vars, device, self._task.args["change"], self._task.args["before"]):
+                return {**result, "failed": True, "msg": fault}
         if said is not None:
             try:
                 after = device.read_configuration()
@@ -35,7 +41,8 @@ class ActionModule(ActionBase):
         seen, wrong = _look(platforms.effect(directory), plan.intent(part, given, directory), device, said is not None)
         if wrong:
             return {**result, "failed": True, "msg": FAILED + "the device is configured, and does not do it: " + "; ".join(wrong)}
-        return {**result, "verified": "effect" if seen else "config"}
+        # A login is what its line does, and it was proven before.
+        return {**result, "verified": "effect" if seen or "block_login" in task_vars else "config"}
 
 
 def _look(effect, intent, device, typed):

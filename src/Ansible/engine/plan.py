@@ -49,7 +49,8 @@ def plan(running, part, block_input, directory, parts=None):
     tell. Answers, as a dict:
     lines, what to type, or what changes of the text, where the device takes its whole text: that is then after, and signed its lines;
     refused, why the device must be left alone, if it must; and, with secrets masked, configured, the lines without those that only move
-    between sections; diff; undo, what to type to have the configuration before again. A device that is as it should be has no lines."""
+    between sections; diff; undo, what to type to have the configuration before again, which is back with its secrets where the device takes
+    lines. A device that is as it should be has no lines."""
     try:
         _all_run(parts, part, block_input, directory)
         change = _change(running, part, block_input, directory)
@@ -69,8 +70,9 @@ def _planned(change, running, writer):
         return {"lines": change.diff(masked=False).splitlines(), "configured": list(map(grammar.masked, configured)),
                 "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
                 "signed": change.signed()}
+    back = grammar.commands(change.undo())
     return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
-            "diff": change.diff(), "undo": list(map(grammar.masked, grammar.commands(change.undo()))), "refused": None}
+            "diff": change.diff(), "undo": list(map(grammar.masked, back)), "back": back, "refused": None}
 
 
 def refused(reason):

@@ -108,13 +108,29 @@ def connect(device, until, *purpose):
 
 def log_in(device, until, shell=True):
     """A session that is logged in, and its shell where one is asked for."""
-    session = connect(device, until)
+    session, _ = let_in(connect(device, until), device, until)
     try:
-        session.authenticate(device, until)
         return session, session.shell(until) if shell else None
     except Exception:
         session.close()
         raise
+
+
+def let_in(session, device, until):
+    """(a session that is logged in, whether the pending password did it; None where no password was asked for). The pending one is tried
+    after the other, on a session of its own: some devices end a session in which a password was wrong."""
+    try:
+        session.authenticate(device, until)
+        return session, False if session.sent else None
+    except Fault as fault:
+        session.close()
+        if device.get("pendingPassword") is None or fault.code not in ("auth_failed", "connection_closed"):
+            raise
+    except Exception:
+        session.close()
+        raise
+    other = {**device, "password": device["pendingPassword"], "pendingPassword": None}
+    return let_in(connect(other, until), other, until)[0], True
 
 
 class Command:
@@ -294,6 +310,8 @@ class _Transport(paramiko.Transport):
 
 
 class _Paramiko:
+    sent = False  # the password
+
     def __init__(self, stream, types, until):
         transport = self._transport = _Transport(
             stream, disabled_algorithms={"macs": [name for name in paramiko.Transport._preferred_macs if "-etm@" in name]})
@@ -329,6 +347,7 @@ class _Paramiko:
             transport.auth_timeout = left(until)
             try:
                 allowed = tries[way]()
+                self.sent = self.sent or way == "password" or answers.sent
                 if not allowed:
                     return
             except paramiko.BadAuthenticationType as fault:
@@ -430,7 +449,7 @@ class _Asyncssh:
     def __init__(self, stream, device, types, until, offered):
         import asyncio
         import asyncssh
-        self._asyncio, self._asyncssh, self._device, self._fault = asyncio, asyncssh, device, None
+        self._asyncio, self._asyncssh, self._device, self._fault, self.sent = asyncio, asyncssh, device, None, False
         # The key that the device shows; and the leave to send what is secret.
         self._key, self._leave = Future(), Future()
         self._loop = asyncio.new_event_loop()
@@ -470,6 +489,7 @@ class _Asyncssh:
 
     def _client(self):
         device, pin, answers, given = self._device, self._device.get("hostKeySha256"), _Answers(self._device), set()
+        self._gave_password = lambda: answers.sent or "password" in given
 
         async def once(way, secret):
             await self._asyncio.wrap_future(self._leave)
@@ -522,6 +542,7 @@ class _Asyncssh:
         self._leave.set_result(None)
         try:
             self._connection = self._connecting.result(left(until))
+            self.sent = self._gave_password()
         except Late:
             raise Fault("connect_timeout", "The device did not finish the login in time.") from None
         except asyncssh.HostKeyNotVerifiable:

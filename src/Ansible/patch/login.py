@@ -28,6 +28,12 @@ def coded(code, text):
     return f"[netautomation:{code}] {text}"
 
 
+def uncoded(fault):
+    """The words of a failure without its code."""
+    found = _CODED.search(str(fault))
+    return found[2] if found else str(fault)
+
+
 def guard(module):
     connection, lost = module.Connection, module.AnsibleConnectionFailure
     stock_connect, stock_become, patterns = connection._connect, connection._on_become, connection._get_terminal_std_re

@@ -742,6 +742,14 @@ def guard(module):
         """The next line gives the device another name."""
         session(self).renames()
 
+    def anew(self):
+        """Ends the session, in whatever state it is. The next command begins another one."""
+        try:
+            self.close()
+        except Exception:
+            self._ssh_shell, self._ssh_type_conn, self._connected = None, None, False
+        self._conn_closed = False
+
     prepare = connection._on_open_shell
 
     def on_open_shell(self):
@@ -768,5 +776,5 @@ def guard(module):
                 raise module.AnsibleConnectionFailure(str(Trouble("platform_mismatch", text)))
 
     paramiko.SSHClient.invoke_shell = invoke_shell
-    connection.receive, connection._on_open_shell = receive, on_open_shell
+    connection.receive, connection._on_open_shell, connection.anew = receive, on_open_shell, anew
     connection.send, connection.read_configuration, connection.renames = map(module.ensure_connect, (send, read_configuration, renames))

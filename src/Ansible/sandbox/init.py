@@ -118,6 +118,8 @@ def admit(device):
             line = session.key
         put("host_key", device=name, hostKey=line)
         device["hostKey"] = line
+        if device.get("pendingPassword") is not None:
+            settle(ssh, device)
         return True
     except ssh.Fault as fault:
         put("excluded", device=name, code=fault.code, text=str(fault))
@@ -127,6 +129,17 @@ def admit(device):
         else:
             put("excluded", device=name, code="host_key_mismatch", text=f"the host key could not be read: {type(fault).__name__}")
     return False
+
+
+def settle(ssh, device):
+    """Finds out which of its two passwords the device takes, and goes on with that one first."""
+    until = time.monotonic() + (device["options"].get("connectSeconds") or LOGIN)
+    session, pending = ssh.let_in(ssh.connect(device, until), device, until)
+    session.close()
+    if pending is not None:
+        put("login", device=device["name"], pending=pending)
+    if pending:
+        device["password"], device["pendingPassword"] = device["pendingPassword"], device["password"]
 
 
 # --- one run ---
@@ -220,7 +233,8 @@ def run(job):
     if not playable:
         return 0
     hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
-    extra = private(f"{HOME}/job/input.json", json.dumps({"block_input": job["input"]}))
+    given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {})}
+    extra = private(f"{HOME}/job/input.json", json.dumps(given))
     # Every device has a process of its own from the first task on, so a slow or dead one holds up no other. The few more forks are
     # for workers that have sent their result but still end.
     arguments = ["-i", hosts, "-e", f"@{extra}", "--diff", "--forks", str(len(playable) + 8)]
@@ -311,11 +325,11 @@ def probe(job):
 def look(ssh, device, end):
     """How far a login to the device comes; no fault of one device touches another."""
     until = min(end, time.monotonic() + (device["options"].get("connectSeconds") or LOGIN))
-    code, text, key, session = None, "", None, None
+    code, text, key, session, pending = None, "", None, None, None
     try:
         session = ssh.connect(device, until)
         key = session.key
-        session.authenticate(device, until)
+        session, pending = ssh.let_in(session, device, until)
     except ssh.Fault as fault:
         code, text, key = fault.code, str(fault), fault.key or key
     except Exception as fault:
@@ -324,7 +338,8 @@ def look(ssh, device, end):
     stage = "auth" if session else "tcp" if code == "connect_timeout" else "ssh"
     if session:
         session.close()
-    return {"stage": stage, "code": code, "text": text, "hostKey": key, "hostKeySha256": ssh.fingerprint(key) if key else None}
+    return {"stage": stage, "code": code, "text": text, "pending": pending, "hostKey": key,
+            "hostKeySha256": ssh.fingerprint(key) if key else None}
 
 
 def main():

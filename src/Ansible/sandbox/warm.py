@@ -27,7 +27,7 @@ AHEAD = (
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_command",
 )
 # The engine's own actions.
-ACTIONS = ("configure", "discard", "observe", "read_configuration", "restore", "save", "verify")
+ACTIONS = ("configure", "discard", "observe", "read_configuration", "restore", "save", "take_back", "verify")
 # Tasks that touch no device.
 LOCAL = {
     "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",

@@ -48,6 +48,10 @@ internal static class BlockInput
         [.. SchemaOf(version).Formatted(input).Where(each => each.Format == Formats.Secret)
             .Select(each => Formats.Credential(each.Value)!.Value).Distinct()];
 
+    /// <summary>The members of an input that are a login which the block gives the device, user and password; null where none is.</summary>
+    public static string[]? Login(BlockVersion version) =>
+        SchemaOf(version).Text.TryGetProperty(Relations.Login, out var members) ? Relations.Members(members) : null;
+
     /// <summary>A valid input with something else in place of each secret.</summary>
     public static JsonElement WithSecrets(BlockVersion version, JsonElement input, Func<CredentialId, JsonNode?> secret) =>
         SchemaOf(version).WithSecrets(input, secret);

@@ -60,6 +60,13 @@ internal sealed partial class RunExecution(
         await using var stopping = stop.Register(watch.Stop);
         var watching = watch.Watch();
         var verdict = await Work(run, prepared, watch, recorder);
+        // Devices whose turn did not come.
+        await Settle(
+            run,
+            [
+                .. prepared.Devices.Select(device => device.Pending).OfType<PendingPassword>()
+                    .Where(pending => pending.First && !pending.Dialled).Select(pending => new PasswordVerdict(pending.Id, Holds: false)),
+            ]);
         Forget(prepared.Devices);
         watch.Close();
         var recorded = await recorder.Flush();
@@ -106,7 +113,7 @@ internal sealed partial class RunExecution(
         var job =
             new SandboxJob(
                 "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, prepared.Input, [], run.Timeout,
-                LongestSilence(prepared.Devices), prepared.Secrets);
+                LongestSilence(prepared.Devices), prepared.Secrets, BlockInput.Login(prepared.Block));
         foreach (var batch in prepared.Devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
@@ -137,12 +144,13 @@ internal sealed partial class RunExecution(
                 await watch.LookForCancel();
             }
 
+            var byAlias = todo.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
             foreach (var device in result.Devices)
             {
                 var interrupted = watch.Cancelled ? DeviceCode.Cancelled : watch.Stopped ? DeviceCode.WorkerStopped : null;
-                var report = watch.Cancelled && IsRefused(device)
-                    ? Report(device, found) with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null }
-                    : Report(device, found);
+                var report = Report(device, byAlias[device.Name], found);
+                report = watch.Cancelled && IsRefused(device)
+                    ? report with { Outcome = DeviceOutcome.NotStarted, Code = null, Message = null } : report;
                 await recorder.Report(report.Code is null && !report.Outcome.IsGood() ? report with { Code = interrupted } : report);
             }
 
@@ -193,7 +201,7 @@ internal sealed partial class RunExecution(
                 continue;
             }
 
-            await recorder.Report(Report(seen, found) with
+            await recorder.Report(Report(seen, device, found) with
             {
                 Outcome = DeviceOutcome.Unknown,
                 Changed = null,
@@ -243,6 +251,7 @@ internal sealed partial class RunExecution(
             {
                 // A sandbox that was kept ready calls out of a context of its own.
                 using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
+                byAlias[alias].Pending?.Dialled = true;
                 return await DeviceStream.Open(dialler, run, byAlias[alias], clock, cancel);
             });
         }
@@ -259,14 +268,18 @@ internal sealed partial class RunExecution(
         {
             await foreach (var (time, type, device, data, outcome) in sandbox.Events)
             {
-                if (outcome is null)
+                if (type == "login")
+                {
+                    await Settle(run, byAlias[device!], JsonElement.Parse(data).GetProperty("pending").GetBoolean());
+                }
+                else if (outcome is null)
                 {
                     await recorder.Add(new RunEvent(time, type, device is null ? null : DeviceId.Parse(device), data));
                 }
                 else if (
                     !verifies && outcome.Outcome is not (DeviceOutcome.NotStarted or DeviceOutcome.Unknown) && !IsRefused(outcome))
                 {
-                    await recorder.Report(Report(outcome, found));
+                    await recorder.Report(Report(outcome, byAlias[outcome.Name], found));
                 }
             }
         }
@@ -290,6 +303,50 @@ internal sealed partial class RunExecution(
         return result;
     }
 
+    /// <summary>
+    /// Keeps the password that the device takes and forgets the other, but for one that this run is about to give it.
+    /// </summary>
+    private async Task Settle(ClaimedRun run, DeviceLogin login, bool holds)
+    {
+        if (login.Pending is not { } pending || (pending.Given && !holds))
+        {
+            return;
+        }
+
+        await Settle(run, [new PasswordVerdict(pending.Id, holds)]);
+        if (holds)
+        {
+            login.Adopt();
+        }
+        else
+        {
+            login.Pending = null;
+        }
+    }
+
+    private Task Settle(ClaimedRun run, IReadOnlyCollection<PasswordVerdict> verdicts) => verdicts.Count == 0
+        ? Task.CompletedTask
+        : journals.RetryUntilAvailable<NetAutomationDb, bool>(async db =>
+        {
+            await using var transaction = await db.Begin(run.Tenant, CancellationToken.None);
+            foreach (var verdict in verdicts)
+            {
+                DeviceAccess.Settle(db, run.Tenant, verdict);
+            }
+
+            await transaction.CommitAsync();
+            return true;
+        });
+
+    /// <summary>What a device's outcome tells of the password that this run gives it.</summary>
+    private static PasswordVerdict? Learned(SandboxDeviceResult result, DeviceLogin login) => login.Pending switch
+    {
+        { Given: true, Own: true } pending when result.Outcome.IsGood() => new PasswordVerdict(pending.Id, Holds: true),
+        { Given: true, First: true } pending when !result.Outcome.IsGood() && result.Changed == false =>
+            new PasswordVerdict(pending.Id, Holds: false),
+        _ => null,
+    };
+
     private static bool IsRefused(SandboxDeviceResult device) =>
         device is { Outcome: DeviceOutcome.Unreachable, Code: DeviceCode.StaleFence };
 
@@ -303,12 +360,15 @@ internal sealed partial class RunExecution(
         }
     }
 
-    private static DeviceReport Report(SandboxDeviceResult result, IReadOnlySet<string> found)
+    private static DeviceReport Report(SandboxDeviceResult result, DeviceLogin login, IReadOnlySet<string> found)
     {
         var report = new DeviceReport(
             DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
             result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
-            [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))]);
+            [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))])
+        {
+            Password = Learned(result, login),
+        };
         return report.Outcome != DeviceOutcome.Ok || !found.Contains(result.Name) ? report : report with
         {
             Changed = null,
@@ -331,7 +391,14 @@ internal sealed partial class RunExecution(
             return (null, DeviceCode.VersionWithdrawn);
         }
 
-        var opened = await access.Open(db, [.. run.Devices.Select(device => device.Id)], CancellationToken.None);
+        var rotates = run.Mode == RunMode.Apply ? BlockInput.Login(block) : null;
+        DeviceId[] ids = [.. run.Devices.Select(device => device.Id)];
+        if (rotates is not null)
+        {
+            DeviceAccess.Hold(db, ids);
+        }
+
+        var opened = await access.Open(db, ids, CancellationToken.None);
         var devices = opened.Where(device => device.HostKeySha256 is not null).ToList();
         var known = opened.Select(device => device.DeviceId).ToHashSet();
         Forget([.. opened.Except(devices)]);
@@ -342,26 +409,53 @@ internal sealed partial class RunExecution(
             return (null, DeviceCode.SecretRotated);
         }
 
+        var texts = secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Reveal());
+        var input = texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
+        IReadOnlyList<DeviceLogin> open = [];
+        if (rotates is [var user, var password])
+        {
+            open = await Pend(
+                db, access, run, devices, input.GetProperty(user).GetString()!, input.GetProperty(password).GetString()!);
+            devices = [.. devices.Except(open)];
+            Forget(open);
+        }
+
         await services.GetRequiredService<AuditLog>().Append(
             run.Tenant, "worker", "worker", null, "credentials.opened", run.Id.ToString(),
             new { run.Attempt, run.Fence, devices = devices.Count, secrets = run.Secrets }, CancellationToken.None);
         await transaction.CommitAsync();
         var byId = devices.ToDictionary(device => device.DeviceId);
-        var texts = secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Reveal());
-        var input = texts.Count == 0 ? run.Input : BlockInput.WithSecrets(block, run.Input, id => JsonValue.Create(texts[id]));
+        var unsettled = open.Select(device => device.DeviceId).ToHashSet();
         return (
             new Prepared(
                 block, [.. run.Devices.Where(device => byId.ContainsKey(device.Id)).Select(device => byId[device.Id])],
-                [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(device => Gone(device, known.Contains(device.Id)))],
+                [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(
+                    device => Gone(device, unsettled.Contains(device.Id), known.Contains(device.Id)))],
                 await Folders(db, run), input, [.. texts.Values]),
             null);
     }
 
+    /// <summary>
+    /// Keeps the password that the run gives its devices, where it is that of their login. Returns the devices that may have another one
+    /// from an earlier run: with a third one, nobody would know theirs.
+    /// </summary>
+    private static async Task<IReadOnlyList<DeviceLogin>> Pend(
+        NetAutomationDb db, DeviceAccess access, ClaimedRun run, IReadOnlyList<DeviceLogin> devices, string user, string password)
+    {
+        var rotated = devices.Where(device => device.Password is not null
+            && string.Equals(device.Username, user, StringComparison.OrdinalIgnoreCase)).ToList();
+        var open = rotated.Where(device => device.Pending is { } pending && pending.Text.Reveal() != password).ToList();
+        var doubtful = run.Devices.Where(device => device.Verify).Select(device => device.Id).ToHashSet();
+        await access.Pend(db, run.Tenant, [.. rotated.Except(open)], user, password, doubtful);
+        return open;
+    }
+
     /// <summary>A device that is gone or unproven since the run was planned: the run goes on without it.</summary>
-    private static DeviceReport Gone(ClaimedDevice device, bool known) => new(
+    private static DeviceReport Gone(ClaimedDevice device, bool unsettled, bool known) => new(
         device.Id, device.Verify ? DeviceOutcome.Unknown : DeviceOutcome.NotStarted, null, false,
-        known ? DeviceCode.HostKeyNotPinned : DeviceCode.DeviceDeleted,
-        (known ? "The device's host key is no longer pinned." : "The device was deleted after the run was planned.")
+        unsettled ? DeviceCode.PasswordPending : known ? DeviceCode.HostKeyNotPinned : DeviceCode.DeviceDeleted,
+        (unsettled ? "The device may have the password of an earlier run, which no login has proven. Test the device, and start again."
+            : known ? "The device's host key is no longer pinned." : "The device was deleted after the run was planned.")
             + (device.Verify ? " An earlier attempt was lost, and the device could not be looked at." : ""),
         null, null, null, null, []);
 

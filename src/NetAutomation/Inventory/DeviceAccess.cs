@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.EntityFrameworkCore;
 using NetAutomation.Inventory.Model;
 using NetAutomation.Inventory.Seal;
@@ -26,7 +27,89 @@ internal sealed class DeviceAccess(TenantKeys keys)
                 rows.Where(device => device.CredentialId == credential.Id).Select(device => Login(device, credential, plain)));
         }
 
+        await AddPasswords(db, logins, cancel);
         return logins;
+    }
+
+    /// <summary>Lets nobody give these devices other credentials, or the credentials another secret, before the transaction ends.</summary>
+    public static void Hold(NetAutomationDb db, IReadOnlyCollection<DeviceId> devices)
+    {
+        // In the order of everybody: credentials, devices, passwords.
+        var ids = devices.Select(device => device.Value).ToArray();
+        db.SendWithNext(
+            $"""
+            select from inventory.credential where id in (select credential_id from inventory.device where id = any ({ids}))
+            order by id for share
+            """);
+        db.SendWithNext($"select from inventory.device where id = any ({ids}) order by id for no key update");
+    }
+
+    /// <summary>
+    /// Keeps a password that a run is about to give these devices, beside the one that they have. None of them has another one pending.
+    /// </summary>
+    /// <param name="given">Devices that an earlier attempt may have given it.</param>
+    public async Task Pend(
+        NetAutomationDb db, TenantId tenant, IReadOnlyCollection<DeviceLogin> logins, string user, string password,
+        IReadOnlySet<DeviceId> given, CancellationToken cancel = default)
+    {
+        using var key = await keys.Current(db, tenant, cancel);
+        var rows = new List<DevicePassword>(logins.Count);
+        foreach (var login in logins)
+        {
+            var text = new Secret(Encoding.UTF8.GetBytes(password));
+            rows.Add(DevicePassword.Seal(tenant, login.DeviceId, text, key));
+            var first = login.Pending is null && !given.Contains(login.DeviceId);
+            login.Pending?.Text.Dispose();
+            login.Pending = new PendingPassword(rows[^1].Id, text) { Given = true, First = first, Own = login.Username == user };
+        }
+
+        Guid[] devices = [.. rows.Select(row => row.DeviceId.Value)], ids = [.. rows.Select(row => row.Id)];
+        byte[][] texts = [.. rows.Select(row => row.Ct)], nonces = [.. rows.Select(row => row.Nonce)];
+        byte[][] wrapped = [.. rows.Select(row => row.WrappedDek)];
+        await db.Execute(
+            $"""
+            insert into inventory.device_password (
+              tenant_id, device_id, pending, id, ct, nonce, wrapped_dek, tenant_key_version, alg)
+            select {tenant.Value}, d, true, i, t, n, w, {key.Version}, {Envelope.Alg}
+            from unnest({devices}, {ids}, {texts}, {nonces}, {wrapped}) as p (d, i, t, n, w)
+            on conflict (tenant_id, device_id, pending) do update set id = excluded.id, ct = excluded.ct, nonce = excluded.nonce,
+              wrapped_dek = excluded.wrapped_dek, tenant_key_version = excluded.tenant_key_version, alg = excluded.alg
+            """,
+            cancel);
+    }
+
+    /// <summary>
+    /// Keeps a pending password in place of the one before, or forgets it. Does nothing where it was given again since, or the customer has
+    /// given another credential.
+    /// </summary>
+    public static void Settle(NetAutomationDb db, TenantId tenant, PasswordVerdict verdict)
+    {
+        db.SendWithNext(
+            $"""
+            select from inventory.device d
+            where d.tenant_id = {tenant.Value} and d.id = (
+              select device_id from inventory.device_password p where p.tenant_id = {tenant.Value} and p.id = {verdict.Id} and p.pending)
+            for no key update
+            """);
+        if (verdict.Holds)
+        {
+            db.SendWithNext(
+                $"""
+                delete from inventory.device_password o using inventory.device_password p
+                where p.tenant_id = {tenant.Value} and p.id = {verdict.Id} and p.pending
+                  and (o.tenant_id, o.device_id) = (p.tenant_id, p.device_id) and not o.pending
+                """);
+            db.SendWithNext(
+                $"""
+                update inventory.device_password set pending = false, since = now()
+                where tenant_id = {tenant.Value} and id = {verdict.Id} and pending
+                """);
+        }
+        else
+        {
+            db.SendWithNext(
+                $"delete from inventory.device_password where tenant_id = {tenant.Value} and id = {verdict.Id} and pending");
+        }
     }
 
     /// <summary>
@@ -87,6 +170,22 @@ internal sealed class DeviceAccess(TenantKeys keys)
                 var plain = credential.Open(key);
                 yield return (credential, plain);
                 CryptographicOperations.ZeroMemory(plain);
+            }
+        }
+    }
+
+    /// <summary>Where a device has a password of its own, it counts in place of the credential's.</summary>
+    private async Task AddPasswords(NetAutomationDb db, IReadOnlyCollection<DeviceLogin> logins, CancellationToken cancel)
+    {
+        var byId = logins.ToDictionary(login => login.DeviceId);
+        var ids = byId.Keys.ToList();
+        var rows = await db.Set<DevicePassword>().AsNoTracking().Where(row => ids.Contains(row.DeviceId)).ToListAsync(cancel);
+        foreach (var group in rows.OrderBy(row => row.Pending).GroupBy(row => row.TenantKeyVersion))
+        {
+            using var key = await keys.Get(db, group.Key, cancel);
+            foreach (var row in group)
+            {
+                byId[row.DeviceId].Take(row.Id, row.Open(key), row.Pending);
             }
         }
     }

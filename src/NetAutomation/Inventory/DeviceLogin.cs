@@ -12,9 +12,36 @@ internal sealed record DeviceLogin(
     Secret? Password, Secret? PrivateKey, Secret? Passphrase, Secret? Enable, IReadOnlyList<LoginAnswer> Answers, bool Enables,
     int? EnableLevel, string? HostKeySha256, string? HostKey) : IDisposable
 {
+    /// <summary>The login's password; of the device alone, where a run has given it one.</summary>
+    public Secret? Password { get; private set; } = Password;
+
+    /// <summary>To be tried where the device refuses the password.</summary>
+    public PendingPassword? Pending { get; set; }
+
+    /// <summary>Takes a password of the device alone.</summary>
+    public void Take(Guid id, Secret text, bool pending)
+    {
+        if (pending)
+        {
+            Pending = new PendingPassword(id, text);
+            return;
+        }
+
+        Password?.Dispose();
+        Password = text;
+    }
+
+    /// <summary>The device has let the pending password in: it is the login's from now on.</summary>
+    public void Adopt()
+    {
+        Password?.Dispose();
+        (Password, Pending) = (Pending!.Text, null);
+    }
+
     public void Dispose()
     {
         Password?.Dispose();
+        Pending?.Text.Dispose();
         PrivateKey?.Dispose();
         Passphrase?.Dispose();
         Enable?.Dispose();

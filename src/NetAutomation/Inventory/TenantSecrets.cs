@@ -12,11 +12,15 @@ internal static class TenantSecrets
     public static async Task<int> Destroy(NetAutomationDb db, TenantId tenant, CancellationToken cancel)
     {
         await db.Execute($"update inventory.tenant_key set wrapped = '' where tenant_id = {tenant.Value}", cancel);
-        return await db.Execute(
+        return await Overwrite(db, $"inventory.credential", tenant, cancel)
+            + await Overwrite(db, $"inventory.device_password", tenant, cancel);
+    }
+
+    private static Task<int> Overwrite(NetAutomationDb db, FormattableString table, TenantId tenant, CancellationToken cancel) =>
+        db.Execute(
             $"""
-            update inventory.credential set ct = '', wrapped_dek = '', nonce = decode('000000000000000000000000', 'hex')
+            update {table} set ct = '', wrapped_dek = '', nonce = decode('000000000000000000000000', 'hex')
             where tenant_id = {tenant.Value}
             """,
             cancel);
-    }
 }

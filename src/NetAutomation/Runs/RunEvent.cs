@@ -1,3 +1,5 @@
+using NetAutomation.Inventory;
+
 namespace NetAutomation.Runs;
 
 /// <summary>An event of a run. The journal gives it its number.</summary>
@@ -18,4 +20,8 @@ internal sealed record ArtifactFile(string Name, string MediaType, byte[] Conten
 /// <param name="Contacted">A stream to the device was opened.</param>
 internal sealed record DeviceReport(
     DeviceId Device, DeviceOutcome Outcome, bool? Changed, bool Contacted, string? Code, string? Message, string? ResultJson, string? Diff,
-    string? BeforeHash, string? AfterHash, IReadOnlyList<ArtifactFile> Artifacts);
+    string? BeforeHash, string? AfterHash, IReadOnlyList<ArtifactFile> Artifacts)
+{
+    /// <summary>What the run found out about the password that it gave the device; null where it gave none, or that is open.</summary>
+    public PasswordVerdict? Password { get; init; }
+}

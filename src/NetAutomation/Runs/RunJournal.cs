@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
 
@@ -93,6 +94,11 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
     /// <summary>The first outcome of a device stands, together with its files.</summary>
     private void WriteOutcome(ClaimedRun run, DeviceReport report)
     {
+        if (report.Password is { } verdict)
+        {
+            DeviceAccess.Settle(db, run.Tenant, verdict);
+        }
+
         var (tenant, id, device, outcome) = (run.Tenant.Value, run.Id.Value, report.Device.Value, Wire.Name(report.Outcome));
         FormattableString update =
             $"""

@@ -157,6 +157,11 @@ public sealed class ManifestTests
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: list\n  because: y", "platforms/frr.yml:3")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n  when: { type: text }", "platforms/frr.yml:5")]
     [InlineData("artifact: a.txt", "wanted: x\nlacks:\n- at: /list/*/b\n  because: y\n  when: { enum: [1] }", "platforms/frr.yml:5")]
+    [InlineData("properties: { list:", "login: [list, list], properties: { list:", "block.yaml:6")]
+    [InlineData("properties: { list:", "login: [list], properties: { list:", "block.yaml:6")]
+    [InlineData(
+        "properties: { list:", "login: [u, s], properties: { u: { type: string }, s: { type: object, format: secret }, list:",
+        "platforms/frr.yml:1")]
     public void Broken_block_is_refused_with_file_and_line(string good, string bad, string place)
     {
         const string manifest = """

@@ -81,7 +81,9 @@ class Login(asyncssh.SSHServer):
         return True
 
     def validate_password(self, username, password):
-        good = (username, password) == self._front.login or self._device.platform.knows(self._device, username, password)
+        accounts = self._front.faults(self._device).get("accounts")
+        good = accounts.get(username) == password if accounts else (
+            (username, password) == self._front.login or self._device.platform.knows(self._device, username, password))
         self._device.note(None, "login", f"{username} {'in' if good else 'refused'}")
         return good
 

@@ -72,8 +72,10 @@ internal sealed record BlockFolder(
     private static void Check(ContentFolder folder, string path, BlockManifest manifest)
     {
         var yaml = folder.Yaml(path);
+        var login = manifest.Input.TryGetProperty(Relations.Login, out _);
         IEnumerable<(string Pointer, string Reason)> faults = yaml.Root switch
         {
+            var root when login && (root as JsonObject)?.ContainsKey("wanted") != true => [("", "a login is given by wanted lines")],
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
             JsonObject { Count: > 0 } part =>
                 [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],

@@ -42,6 +42,7 @@ internal sealed partial class InputSchemaRules
         ["multipleOf"] = _number,
         [Relations.UniqueBy] = _names, [Relations.RequiredAny] = _names, [Relations.RequiredUnlessAbsent] = _names,
         [Relations.SameFamily] = _names, [Relations.LinkLocalNeeds] = new("a name", IsText), [Relations.PrefixLengths] = _names,
+        [Relations.Login] = new("the names of a user and of a secret", value => _names.Holds(value) && value.GetArrayLength() == 2),
     };
 
     // https://docs.ansible.com/ansible/latest/reference_appendices/special_variables.html
@@ -138,17 +139,22 @@ internal sealed partial class InputSchemaRules
             var owner = keyword.Name != Relations.UniqueBy ? schema : schema.TryGetProperty("items", out var items) ? items : default;
             var withFamily = keyword.Name switch { Relations.SameFamily => int.MaxValue, Relations.PrefixLengths => 1, _ => 0 };
             if (_keywords[keyword.Name].Holds(keyword.Value)
-                && !Relations.Members(keyword.Value).Index().All(name => IsMember(owner, name.Item, name.Index < withFamily)))
+                && !(Relations.Members(keyword.Value).Index().All(name => IsMember(owner, name.Item, name.Index < withFamily))
+                    && (keyword.Name != Relations.Login || IsLogin(keyword.Value, owner, at))))
             {
                 _faults.Add(($"{at}/{keyword.Name}", keyword.Name switch
                 {
                     Relations.SameFamily => "names members that are addresses or prefixes",
                     Relations.PrefixLengths => "names members, a prefix first",
+                    Relations.Login => "names members of the input itself, a user and a secret",
                     _ => "names members",
                 }));
             }
         }
     }
+
+    private static bool IsLogin(JsonElement names, JsonElement owner, string at) =>
+        at == "/input" && Format(owner.GetProperty("properties").GetProperty(Relations.Members(names)[1])) == Formats.Secret;
 
     private static bool HasAbsent(JsonElement schema) =>
         schema.TryGetProperty("properties", out var members) && members.ValueKind == JsonValueKind.Object

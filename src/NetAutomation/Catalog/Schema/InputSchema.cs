@@ -47,6 +47,7 @@ internal sealed class InputSchema
         new Keyword(RequiredKeyword.Instance), new Keyword(EnumKeyword.Instance), new Own("format", Format),
         new Own(Relations.UniqueBy), new Own(Relations.RequiredAny), new Own(Relations.RequiredUnlessAbsent),
         new Own(Relations.SameFamily), new Own(Relations.LinkLocalNeeds), new Own(Relations.PrefixLengths),
+        new Own(Relations.Login),
         new Keyword(MinimumKeyword.Instance), new Keyword(ExclusiveMinimumKeyword.Instance), new Keyword(MultipleOfKeyword.Instance),
         new Keyword(MaximumKeyword.Instance), new Keyword(ExclusiveMaximumKeyword.Instance),
         new Keyword(MinItemsKeyword.Instance), new Keyword(MaxItemsKeyword.Instance),

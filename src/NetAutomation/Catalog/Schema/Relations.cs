@@ -27,6 +27,9 @@ internal static class Relations
     /// <summary>Of an object: a prefix, and members with lengths of prefixes in it, none shorter than the one before.</summary>
     public const string PrefixLengths = "prefixLengths";
 
+    /// <summary>Of the input itself: a user of the device and the secret that becomes its password. It checks nothing.</summary>
+    public const string Login = "login";
+
     private static readonly Dictionary<string, Func<Place, string[], JsonElement, IEnumerable<ProblemError>>> _checks =
         new(StringComparer.Ordinal)
         {
@@ -40,6 +43,7 @@ internal static class Relations
                 NextHop(place) is { } hop && Formats.IsLinkLocal(hop) && place.Member(members[0]) is null
                 ? [Missing(place, members[0], $"{hop} is link-local, so {members[0]} is needed beside it.")] : [],
             [PrefixLengths] = (place, members, _) => OutOfOrder(place, members),
+            [Login] = (_, _, _) => [],
         };
 
     /// <summary>All of them.</summary>

@@ -156,6 +156,11 @@ internal sealed partial class DeviceTester(
                 : InUse(id, holders.TryGetValue(id, out var holder) ? holder : null);
             tested[id] = result;
             await Pin(by, login, probe, cancel);
+            if (probe.Pending is { } held && login.Pending is { } pending)
+            {
+                DeviceAccess.Settle(db, by.Tenant, new PasswordVerdict(pending.Id, held));
+            }
+
             if (alone)
             {
                 await audit.Append(

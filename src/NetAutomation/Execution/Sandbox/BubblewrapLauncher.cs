@@ -72,7 +72,7 @@ internal sealed partial class BubblewrapLauncher(
         run.Start(Line(new
         {
             mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
-            ansiblePlaybook = _options.AnsiblePlaybook, block, input,
+            ansiblePlaybook = _options.AnsiblePlaybook, block, input, login = job.Login,
         }));
         return run;
     }
@@ -208,7 +208,7 @@ internal sealed partial class BubblewrapLauncher(
         var text = new Scrubber(device.Secrets).Text(message.GetProperty("text").GetString()!, MessageLimit);
         return new ProbeResult(
             device.Name, code is null, stage, code, Rtt(link, device.Name), message.GetProperty("hostKeySha256").GetString(),
-            message.GetProperty("hostKey").GetString(), code is null ? null : text);
+            message.GetProperty("hostKey").GetString(), code is null ? null : text, Flag(message.GetProperty("pending")));
     }
 
     /// <param name="timedOut">False: the sandbox ended without a word.</param>
@@ -223,6 +223,8 @@ internal sealed partial class BubblewrapLauncher(
             refusal?.Message ?? FailureText.Describe(code, ""));
     }
 
+    private static bool? Flag(JsonElement value) => value.ValueKind == JsonValueKind.Null ? null : value.GetBoolean();
+
     private static int? Rtt(SandboxLink link, string device) => link.DialTime(device) is { } took
         ? (int)Math.Ceiling(took.TotalMilliseconds) : null;
 
@@ -234,7 +236,8 @@ internal sealed partial class BubblewrapLauncher(
         {
             name = device.Name, address = link.AddressOf(device.Name),
             platform = platforms.TryGetValue(device.Platform, out var platform) ? BubblewrapCommand.Inside(platform) : null,
-            username = device.Username, password = device.Password, privateKey = device.PrivateKey, passphrase = device.Passphrase,
+            username = device.Username, password = device.Password, pendingPassword = device.PendingPassword,
+            privateKey = device.PrivateKey, passphrase = device.Passphrase,
             answers = device.Answers.Select(each => new { pattern = each.Pattern, answer = each.Answer }), enable = device.Enables,
             enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
             hostKey = device.HostKey,

@@ -7,6 +7,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <summary>One block on some devices, as a launcher takes it.</summary>
 /// <param name="Platforms">The folders of the devices' platforms, beside the block's. A device of another platform fails by itself.</param>
 /// <param name="Secrets">Texts in the input that nobody may see.</param>
+/// <param name="Login">The members of the input that are a login which the block gives the device.</param>
 internal sealed record SandboxJob(
     string Id,
     string BlockDirectory,
@@ -16,7 +17,8 @@ internal sealed record SandboxJob(
     IReadOnlyList<SandboxDevice> Devices,
     TimeSpan HardTimeout,
     TimeSpan IdleTimeout,
-    IReadOnlyList<string>? Secrets = null);
+    IReadOnlyList<string>? Secrets = null,
+    IReadOnlyList<string>? Login = null);
 
 /// <summary>A device under an opaque alias; only the dial knows its real address.</summary>
 /// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>
@@ -32,6 +34,9 @@ internal sealed partial record SandboxDevice(
     string? HostKeySha256,
     string? HostKey)
 {
+    /// <summary>To be tried where the device refuses the password.</summary>
+    public string? PendingPassword { get; init; }
+
     /// <summary>Opens the private key.</summary>
     public string? Passphrase { get; init; }
 
@@ -52,10 +57,11 @@ internal sealed partial record SandboxDevice(
     {
         Passphrase = device.Passphrase?.Reveal(), Answers = [.. device.Answers.Select(each => (each.Pattern, each.Answer.Reveal()))],
         Enables = device.Enables, EnableLevel = device.EnableLevel, Options = device.Options,
+        PendingPassword = device.Pending?.Text.Reveal(),
     };
 
     /// <summary>What must not come back. An answer of a few characters stands in any text.</summary>
-    public IEnumerable<string> Secrets => new[] { Password, PrivateKey, Passphrase, EnablePassword }.OfType<string>()
+    public IEnumerable<string> Secrets => new[] { Password, PendingPassword, PrivateKey, Passphrase, EnablePassword }.OfType<string>()
         .Concat(Answers.Select(each => each.Answer).Where(answer => answer.Length >= 4));
 
     /// <summary>An alias Ansible takes for a host name and nothing else, and which is safe as a file name.</summary>

@@ -27,9 +27,11 @@ internal static class DeviceCode
     public const string MaxFailures = "max_failures";
     public const string NeedsAnswer = "needs_answer";
     public const string NotAllowed = "not_allowed";
+    public const string NotProven = "not_proven";
     public const string NotVerified = "not_verified";
     public const string Pager = "pager";
     public const string PasswordExpired = "password_expired";
+    public const string PasswordPending = "password_pending";
     public const string PlatformMismatch = "platform_mismatch";
     public const string Refused = "refused";
     public const string SandboxFailed = "sandbox_failed";
@@ -72,7 +74,10 @@ internal sealed record SandboxDeviceResult(
 /// <param name="Gone">The kernel confirmed that no process of the sandbox is left.</param>
 internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices, string? Fault, bool Gone);
 
-/// <param name="Type"><c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>.</param>
+/// <param name="Type">
+/// <c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>; <c>login</c>, which no customer sees, where a device was let
+/// in by one of two passwords.
+/// </param>
 /// <param name="Data">A JSON object, scrubbed and at most 16 KiB; empty on <c>device_outcome</c>.</param>
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
 internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
@@ -81,8 +86,10 @@ internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? De
 /// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>; null where nothing was tried.</param>
 /// <param name="RttMs">How long opening the connection took.</param>
 /// <param name="Message">What stopped it, and what helps.</param>
+/// <param name="Pending">Whether the pending password let it in; null where neither did, or no password was asked for.</param>
 internal sealed record ProbeResult(
-    string Name, bool Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey, string? Message);
+    string Name, bool Reachable, string? Stage, string? Code, int? RttMs, string? HostKeySha256, string? HostKey, string? Message,
+    bool? Pending = null);
 
 /// <summary>Thrown by a dial that knows why it was refused; the code becomes the device's code.</summary>
 internal sealed class DialRefusedException(string code, string message) : Exception(message)

@@ -253,6 +253,9 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 device.Exclude(message.GetProperty("code").GetString()!, message.GetProperty("text").GetString()!);
                 await Announce(device, device.Conclude(true, ended: false, null));
                 break;
+            case "login":
+                await Emit("login", device.Name, new JsonObject { ["pending"] = message.GetProperty("pending").GetBoolean() });
+                break;
             case "start" when device.Start():
                 await Emit("device_started", device.Name, []);
                 break;

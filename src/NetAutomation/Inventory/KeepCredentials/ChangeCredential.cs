@@ -13,8 +13,10 @@ internal static class ChangeCredential
     internal static async Task<Results<Ok<CredentialResource>, Problem>> Patch(
         CredentialId id, ChangeCredentialRequest body, [AsParameters] ResourceCall call, TenantKeys keys, TimeProvider clock)
     {
+        var another = body.Password is not null;
         return await CredentialResource.Rows.Change(call, id, async credential =>
         {
+            another |= body.Username is not null && body.Username != credential.Username;
             using var old = body.HasSecrets ? await Opened(credential, call, keys) : null;
             using var secrets = old is null ? null : body.Over(old);
             credential.Name = body.Name ?? credential.Name;
@@ -35,6 +37,19 @@ internal static class ChangeCredential
             return new Changed(
                 new { credential.Name, credential.Username, credential.EnableLevel, credential.Fingerprint },
                 secrets is null ? "credential.changed" : "credential.rotated");
+        }, async _ =>
+        {
+            if (another)
+            {
+                // What its devices had in place of its password.
+                call.Db.SendWithNext($"select from inventory.device where credential_id = {id.Value} order by id for no key update");
+                await call.Db.Execute(
+                    $"""
+                    delete from inventory.device_password p using inventory.device d
+                    where (d.tenant_id, d.id) = (p.tenant_id, p.device_id) and d.credential_id = {id.Value}
+                    """,
+                    call.Cancel);
+            }
         });
     }
 

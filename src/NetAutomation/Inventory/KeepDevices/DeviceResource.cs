@@ -16,9 +16,12 @@ namespace NetAutomation.Inventory.KeepDevices;
 /// <param name="Enabled">False: runs that name it are refused.</param>
 /// <param name="ConnectionOptions">How it is logged in to where it differs from its platform.</param>
 /// <param name="CreatedAt">When it was added.</param>
+/// <param name="PasswordRotatedAt">When a run gave it the password that counts in place of its credential's; null: none did.</param>
+/// <param name="PasswordPendingSince">Since when it may have another password, which the next login tries, too; null: none.</param>
 public sealed record DeviceResource(
     DeviceId Id, string Name, SiteId SiteId, string Address, int Port, string Platform, CredentialId CredentialId, string? HostKeySha256,
-    IReadOnlyDictionary<string, string> Labels, bool Enabled, ConnectionOptions ConnectionOptions, DateTimeOffset CreatedAt)
+    IReadOnlyDictionary<string, string> Labels, bool Enabled, ConnectionOptions ConnectionOptions, DateTimeOffset CreatedAt,
+    DateTimeOffset? PasswordRotatedAt, DateTimeOffset? PasswordPendingSince)
 {
     internal static readonly Resource<DeviceKind, Device, DeviceResource> Rows = new(
         "device", "/v1/devices", Of, Problems.DeviceInUse, ("device_name", Problems.DeviceNameTaken),
@@ -26,7 +29,7 @@ public sealed record DeviceResource(
 
     internal static DeviceResource Of(Device row) => new(
         row.Id, Name: row.Name, row.SiteId, Address: row.Address, row.Port, Platform: row.Platform, row.CredentialId, row.HostKeySha256,
-        row.Labels, row.Enabled, row.ConnectionOptions, row.CreatedAt);
+        row.Labels, row.Enabled, row.ConnectionOptions, row.CreatedAt, row.PasswordRotatedAt, row.PasswordPendingSince);
 }
 
 /// <summary>A new device.</summary>

@@ -24,6 +24,12 @@ internal sealed record Device : DeviceFacts, IResource<DeviceKind>
     /// <summary>The whole public key behind the pin, where it was seen.</summary>
     public string? HostKey { get; private set; }
 
+    /// <summary>Since when it has a password of its own; null where its credential's counts.</summary>
+    public DateTimeOffset? PasswordRotatedAt { get; private set; }
+
+    /// <summary>Since when it may have another password, which no login has proven.</summary>
+    public DateTimeOffset? PasswordPendingSince { get; private set; }
+
     public int Version { get; set; } = 1;
 
     public DateTimeOffset CreatedAt { get; private init; }
@@ -35,6 +41,11 @@ internal sealed record Device : DeviceFacts, IResource<DeviceKind>
         if (row.Property(device => device.HostKeySha256).IsModified)
         {
             row.Entity.HostKey = null;
+        }
+
+        if (row.Property(device => device.CredentialId).IsModified)
+        {
+            (row.Entity.PasswordRotatedAt, row.Entity.PasswordPendingSince) = (null, null);
         }
 
         return row.State == EntityState.Modified;

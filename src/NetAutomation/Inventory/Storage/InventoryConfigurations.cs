@@ -10,7 +10,7 @@ namespace NetAutomation.Inventory.Storage;
 
 internal sealed class InventoryConfigurations
     : IEntityTypeConfiguration<Site>, IEntityTypeConfiguration<Device>, IEntityTypeConfiguration<Credential>,
-    IEntityTypeConfiguration<TenantKeyRow>
+    IEntityTypeConfiguration<TenantKeyRow>, IEntityTypeConfiguration<DevicePassword>
 {
     public void Configure(EntityTypeBuilder<Site> builder)
     {
@@ -38,6 +38,9 @@ internal sealed class InventoryConfigurations
         builder.ToTable("credential", "inventory").HasKey(credential => new { credential.TenantId, credential.Id });
         builder.Property(credential => credential.Version).IsConcurrencyToken();
     }
+
+    public void Configure(EntityTypeBuilder<DevicePassword> builder) =>
+        builder.ToTable("device_password", "inventory").HasKey(password => new { password.TenantId, password.DeviceId, password.Pending });
 
     public void Configure(EntityTypeBuilder<TenantKeyRow> builder) =>
         builder.ToTable("tenant_key", "inventory").HasKey(key => new { key.TenantId, key.Version });

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Types a change into a device that takes lines, and takes it back."""
+from ansible.module_utils.connection import ConnectionError as DeviceError
+
+import text
+import tree
+
+
+def typed(device, platform, lines):
+    """Types these lines and ends the configuration. Answers what the device said to lines that it took."""
+    grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
+    typed, renamed = [commands["configure"], *lines, commands["end"]], False
+    for number, line in enumerate(typed, 1):
+        line = text.raw(line).strip()
+        renamed = renamed or grammar.renames(line)
+        if grammar.renames(line) or renamed and number == len(typed):
+            device.renames()
+        try:
+            words = device.send_command(line).strip()
+        except DeviceError as fault:
+            if "abort" in commands and number < len(typed):
+                raise DeviceError(f"{fault}\nNothing of the change has taken effect.") from None
+            raise
+        if words:
+            said.append("\n".join(map(grammar.masked, f"{line}: {words}".splitlines())))
+    return said
+
+
+def taken_back(device, platform, change, before):
+    """Whether there was anything of the change to take back. Raises DeviceError where the device does not show the configuration before
+    afterwards."""
+    grammar, commands = tree.grammar(platform["directory"]), platform["commands"]
+
+    def lines(running):
+        return {line for line in grammar.lines(running)[0] if not grammar.follows(line)}
+
+    try:
+        device.send_command(commands.get("abort", commands["end"]))
+    except DeviceError:
+        pass  # it is not in the middle of a change
+    if lines(device.read_configuration()) == lines(before):
+        return False
+    typed(device, platform, change["back"])
+    if lines(device.read_configuration()) != lines(before):
+        raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")
+    return True
