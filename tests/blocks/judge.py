@@ -8,7 +8,7 @@ sys.path.insert(0, str(ROOT / "src/Ansible/engine"))
 sys.dont_write_bytecode = True
 import judge  # noqa: E402
 
-FRR = str(ROOT / "src/Platforms/frr")
+FRR, IOS = (str(ROOT / "src/Platforms" / name) for name in ("frr", "ios"))
 TEXT = """Building configuration...
 frr version 8.4.4
 hostname r1
@@ -97,6 +97,9 @@ CASES = [
         "interface eth1\nexit\n", "ip route 10.0.0.0/8 10.0.0.2\n"), FRR),
      [" interface eth0", "- description to the core", "-interface eth1", " router bgp 65001", "- neighbor 10.0.0.2 password ***",
       "+ip route 10.0.0.0/8 10.0.0.2"]),
+    # A Catalyst's lines that begin with "vlan" and name none.
+    (lambda: judge.compliance("vlan internal allocation policy ascending\nvlan 2-3\nend\n", {"golden": ["vlan 2", "vlan 3"]}, IOS)["findings"],
+     [{"fault": "unexpected", "line": "vlan internal allocation policy ascending"}]),
     (lambda: version("8.4.4", versions=["8.4.*"]), True),
     (lambda: version("8.4.4", versions=["8.4", "8.5*"]), False),
     (lambda: version("8.10", minimumVersion="8.9"), True),

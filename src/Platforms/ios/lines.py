@@ -135,7 +135,9 @@ def vlan_list(vlans):
 
 # --- lines as the engine compares them ---
 
-_SEVERAL = re.compile(r"(vlan|ntp trusted-key|ip name-server(?: vrf \S+)?(?! vrf )) (\S+(?: - \d+| \S+)+|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+# VLANs have much else in lines that begin so: "vlan internal allocation policy ascending", "vlan configuration 10".
+_NUMBERED = re.compile(r"(vlan|ntp trusted-key) (\d+(?:(?:-| - )\d+)?(?:,\d+(?:-\d+)?)*)")
+_RESOLVERS = re.compile(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*)+)")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
 
 
@@ -157,11 +159,10 @@ def spelled(lines):
 
 def _each(text):
     """vlan 2-3 -> vlan 2, vlan 3; None where the line names one thing."""
-    found = _SEVERAL.fullmatch(text)
-    if not found:
-        return None
-    if found[1].startswith("ip"):
+    if found := _RESOLVERS.fullmatch(text):
         return [f"{found[1]} {word}" for word in found[2].split()]
+    if not (found := _NUMBERED.fullmatch(text)):
+        return None
     numbers = []
     for part in found[2].replace(" - ", "-").split(","):
         first, _, last = part.partition("-")

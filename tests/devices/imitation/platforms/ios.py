@@ -36,7 +36,7 @@ class Ios(Views, Platform):
             return True
         if rule.context == "if" and rule.first == "switchport" and self.variant["kind"] == "router":
             raise Refused(0)
-        if not verb and (found := re.match(r"(ip name-server(?: vrf \S+)?) (\S+ .+)", line)):
+        if not verb and (found := re.fullmatch(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*){2,})", line)):
             for one in found[2].split():
                 GRAMMAR.apply(root, [()], f"{found[1]} {one}", self)
             return True
