@@ -63,10 +63,10 @@ def _planned(change, running, writer):
     grammar, typed = change.grammar, change.typed()
     if writer:
         after = change.edited(running)
-        configured = [*(grammar.indented(*line) for line in change.added), *(
-            "- " + grammar.indented(*line) for line in change.removed)]
+        configured = [*(grammar.masked(grammar.indented(*line)) for line in change.added), *(
+            "- " + grammar.masked(grammar.indented(*line)) for line in change.removed)]
         undo = writer[1](running, after, change.signed()) if after != running else []
-        return {"lines": change.diff(masked=False).splitlines(), "configured": list(map(grammar.masked, configured)),
+        return {"lines": change.diff(masked=False).splitlines(), "configured": configured,
                 "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
                 "signed": change.signed()}
     return {"lines": grammar.commands(typed), "configured": [grammar.masked(grammar.indented(*line)) for line in typed],
