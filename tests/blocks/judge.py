@@ -98,7 +98,7 @@ CASES = [
      [" interface eth0", "- description to the core", "-interface eth1", " router bgp 65001", "- neighbor 10.0.0.2 password ***",
       "+ip route 10.0.0.0/8 10.0.0.2"]),
     # A Catalyst's lines that begin with "vlan" and name none.
-    (lambda: judge.compliance("vlan internal allocation policy ascending\nvlan 2-3\nend\n", {"golden": ["vlan 2", "vlan 3"]}, IOS)["findings"],
+    (lambda: judge.compliance("vlan internal allocation policy ascending\nvlan 2\nend\n", {"golden": ["vlan 2"]}, IOS)["findings"],
      [{"fault": "unexpected", "line": "vlan internal allocation policy ascending"}]),
     (lambda: version("8.4.4", versions=["8.4.*"]), True),
     (lambda: version("8.4.4", versions=["8.4", "8.5*"]), False),

@@ -188,10 +188,10 @@ class Change:
         if part.kind.first:
             self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
         there = any(other not in self.removed for other in self.before.objects.get(part.object, []))
-        if part.kind.enough and there or twin != line and self.before.parts[twin].slot(twin) == slot:
+        if part.kind.enough and there or twin != line and self.before.parts[twin].groups == part.groups:
             self._same.add(twin)
             return
-        if twin != line:
+        if twin != line and self.before.parts[twin].slot(twin) != slot:
             self._first[twin] = self.grammar.negated(twin.text)
         if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
