@@ -138,14 +138,17 @@ def vlan_list(vlans):
 # VLANs have much else in lines that begin so: "vlan internal allocation policy ascending", "vlan configuration 10".
 _NUMBERED = re.compile(r"(vlan|ntp trusted-key) (\d+(?:(?:-| - )\d+)?(?:,\d+(?:-\d+)?)*)")
 _RESOLVERS = re.compile(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*)+)")
+_DENY = re.compile(r"((?:access-list \d+ |(?:sequence )?(?:\d+ )?)deny) {2,}")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
 
 
 def spelled(lines):
-    """Some lines name several things, a long list goes on in a line of its own, and older releases write some words in one."""
+    """Some lines name several things, a long list goes on in a line of its own, "deny" is as wide as "permit", and older releases write
+    some words in one."""
     result = []
     for path, text in lines:
         text = re.sub(r"^ip domain-(name|list|lookup)\b", r"ip domain \1", text)
+        text = _DENY.sub(r"\1 ", text, 1) if _DENY.match(text) else text
         more = _MORE.fullmatch(text)
         if more and result and result[-1][0] == path and result[-1][1].startswith(more[1]):
             result[-1] = path, f"{result[-1][1]},{more[2]}"
