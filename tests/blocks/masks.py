@@ -49,7 +49,7 @@ ntp authentication-key 1 hmac-sha2-256 SECRET 7
  ipv6 ospf authentication ipsec spi 256 md5 0 SECRET
  ospfv3 encryption ipsec spi 256 esp aes-cbc 128 0 SECRET sha1 0 SECRET
   authentication mode hmac-sha-256 7 SECRET
- authentication-key 7 SECRET
+ authentication-key 7 SECRET last
   key-string 7 SECRET
   key-string SECRET
  standby 1 authentication SECRET
@@ -182,6 +182,7 @@ WITHOUT = {
     "ios": """
 service password-encryption
 password encryption aes
+no ntp authentication-key 5
 key chain CORE
  standby 1 authentication md5 key-chain CORE
  isis authentication key-chain CORE

@@ -21,7 +21,7 @@ def _place(line):
     """vlan, neighbor or interface where the device can be asked about the line, else None."""
     if not line.path:
         return "vlan" if _VLAN.fullmatch(line.text) else None
-    if _VLAN.fullmatch(line.path[0]) and line.text.startswith("name "):
+    if _VLAN.fullmatch(line.path[0]) and re.match(r"name\b", line.text):
         return "vlan"
     if line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text):
         return "neighbor"
@@ -36,6 +36,8 @@ def _shows(line, asked):
     if place == "vlan":
         number = _VLAN.fullmatch((*line.path, line.text)[0])[1]
         seen = asked("show vlan")["vlans"].get(number)
+        if line.text == "name":
+            return bool(seen) and seen["name"] != f"VLAN{int(number):04d}"
         return bool(seen) and (not line.path or seen["name"] == line.text.removeprefix("name ") or "otherwise")
     if place == "neighbor":
         address, number = _NEIGHBOR.match(line.text).groups()

@@ -79,6 +79,11 @@ def _matched(given):
     return f"host {prefix.network_address}" if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
 
 
+def vlan_name(vlan):
+    """The name that a VLAN has by itself."""
+    return f"VLAN{int(vlan):04d}"
+
+
 def vlan_list(vlans):
     """1,3-5, and all for all there are."""
     left, parts = sorted(map(int, vlans)), []

@@ -76,7 +76,7 @@ def prefix_entry(entry, name):
 
 def vlan_name(vlan):
     """The name that a VLAN has by itself."""
-    return "default" if int(vlan) == 1 else f"VLAN{int(vlan):04d}"
+    return f"VLAN{int(vlan):04d}"
 
 
 def log_host(server):
