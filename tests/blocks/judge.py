@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""Holds what blocks that only read make of a device's text and state against answers by hand. The last line is "N passed, M failed"."""
+"""Holds what blocks that only read make of a device's text and state, and whether a device that lacks an interface counts as one that shows
+a change of it, against answers by hand. The last line is "N passed, M failed"."""
+import json
 import pathlib
 import sys
 
@@ -7,6 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "src/Ansible/engine"))
 sys.dont_write_bytecode = True
 import judge  # noqa: E402
+import platforms  # noqa: E402
+import tree  # noqa: E402
 
 FRR, IOS = (str(ROOT / "src/Platforms" / name) for name in ("frr", "ios"))
 TEXT = """Building configuration...
@@ -68,7 +72,20 @@ def reached(sent, received, **given):
     return judged["passed"]
 
 
+def enabled(platform, interface, answer):
+    """What the platform makes of an interface that is not to be shut down, where the device answers so to everything."""
+    unwanted = [tree.Line((f"interface {interface}",), "shutdown")]
+    return platforms.effect(str(ROOT / "src/Platforms" / platform))([], unwanted, lambda command: answer)
+
+
+SEEN, NOT_SEEN = (True, []), (False, [])
 CASES = [
+    (lambda: enabled("ios", "GigabitEthernet1/0/1", "GigabitEthernet1/0/1 is up, line protocol is up\n"), SEEN),
+    (lambda: enabled("ios", "GigabitEthernet1/0/9", "   ^\n% Invalid input detected at '^' marker.\n"), NOT_SEEN),
+    (lambda: enabled("eos", "Ethernet1", json.dumps({"interfaces": {"Ethernet1": {"interfaceStatus": "connected"}}})), SEEN),
+    (lambda: enabled("eos", "Ethernet9", json.dumps({"interfaces": {}})), NOT_SEEN),
+    (lambda: enabled("frr", "eth1", json.dumps({"eth1": {"administrativeStatus": "up"}})), SEEN),
+    (lambda: enabled("frr", "eth9", "{}"), NOT_SEEN),
     (lambda: reached(5, 5), True),
     (lambda: reached(5, 4), False),
     (lambda: reached(5, 4, tolerancePercent=20), True),

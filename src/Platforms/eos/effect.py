@@ -20,7 +20,7 @@ def effect(wanted, unwanted, ask):
 def _place(line):
     """vlan, neighbor or interface where the device can be asked about the line, else None."""
     if not line.path:
-        return "vlan" if _VLAN.fullmatch(line.text) else None
+        return "vlan" if _VLAN.fullmatch(line.text) else "interface" if _INTERFACE.fullmatch(line.text) else None
     if _VLAN.fullmatch(line.path[0]) and re.match(r"name\b", line.text):
         return "vlan"
     if line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text):
@@ -45,7 +45,11 @@ def _shows(line, asked):
         peer = asked(f"show {family} bgp summary").get("vrfs", {}).get("default", {}).get("peers", {}).get(address)
         return bool(peer) and (not number or str(peer.get("asn")) == number or "otherwise")
     if place == "interface":
-        seen = asked("show interfaces")["interfaces"].get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        seen = asked("show interfaces")["interfaces"].get(_INTERFACE.fullmatch((*line.path, line.text)[0])[1])
+        if not line.path:
+            return seen is not None
+        if seen is None:
+            return None
         if line.text == "shutdown":
             return seen.get("interfaceStatus") == "disabled"
         if line.text.startswith("description"):

@@ -45,7 +45,9 @@ def _shows(line, asked):
             return "otherwise"
         return bool(peers)
     if place == "interface":
-        seen = asked("show interface json").get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        seen = asked("show interface json").get(_INTERFACE.fullmatch(line.path[0])[1])
+        if seen is None:
+            return None
         if line.text == "shutdown":
             return seen.get("administrativeStatus") == "down"
         if line.text.startswith("description"):
