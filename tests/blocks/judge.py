@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Holds what blocks that only read make of a device's text and state, and whether a device that lacks an interface counts as one that shows
-a change of it, against answers by hand. The last line is "N passed, M failed"."""
+"""Holds what blocks that only read make of a device's text and state, and what a device shows of a change, against answers by hand. The last line is "N passed, M failed"."""
 import json
 import pathlib
 import sys
@@ -78,6 +77,14 @@ def enabled(platform, interface, answer):
     return platforms.effect(str(ROOT / "src/Platforms" / platform))([], unwanted, lambda command: answer)
 
 
+def without(platform, line, answer):
+    """What the platform makes of a neighbour's line that is not to be there."""
+    return platforms.effect(str(ROOT / "src/Platforms" / platform))([], [tree.Line(("router bgp 65001",), line)], lambda command: answer)
+
+
+PEERS = {"ios": "10.0.0.2        4        65002       1       1        1    0    0 00:00:01        0\n",
+         "eos": json.dumps({"vrfs": {"default": {"peers": {"10.0.0.2": {"asn": "65002"}}}}}),
+         "frr": json.dumps({"ipv4Unicast": {"peers": {"10.0.0.2": {"remoteAs": 65002}}}})}
 SEEN, NOT_SEEN = (True, []), (False, [])
 CASES = [
     (lambda: enabled("ios", "GigabitEthernet1/0/1", "GigabitEthernet1/0/1 is up, line protocol is up\n"), SEEN),
@@ -86,6 +93,9 @@ CASES = [
     (lambda: enabled("eos", "Ethernet9", json.dumps({"interfaces": {}})), NOT_SEEN),
     (lambda: enabled("frr", "eth1", json.dumps({"eth1": {"administrativeStatus": "up"}})), SEEN),
     (lambda: enabled("frr", "eth9", "{}"), NOT_SEEN),
+    *((lambda name=name: without(name, "neighbor 10.0.0.2", PEERS[name]), (True, ["no neighbor 10.0.0.2"])) for name in PEERS),
+    # The neighbour stays, and so does what shows of it.
+    *((lambda name=name: without(name, "neighbor 10.0.0.2 password 7 SECRET", PEERS[name]), NOT_SEEN) for name in PEERS),
     (lambda: reached(5, 5), True),
     (lambda: reached(5, 4), False),
     (lambda: reached(5, 4, tolerancePercent=20), True),

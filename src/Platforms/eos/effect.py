@@ -23,11 +23,16 @@ def _place(line):
         return "vlan" if _VLAN.fullmatch(line.text) else "interface" if _INTERFACE.fullmatch(line.text) else None
     if _VLAN.fullmatch(line.path[0]) and re.match(r"name\b", line.text):
         return "vlan"
-    if line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text):
-        return "neighbor"
+    if _neighbor(line):
+        return "neighbor" if _NEIGHBOR.fullmatch(line.text) else None  # without one of its lines it is still there
     if _INTERFACE.fullmatch(line.path[0]) and re.match(r"description|shutdown$|(?:ip|ipv6) address ", line.text):
         return "interface"
     return None
+
+
+def _neighbor(line):
+    """Whether the line is of a neighbour that the device shows."""
+    return line.path and line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text)
 
 
 def _shows(line, asked):
@@ -39,7 +44,7 @@ def _shows(line, asked):
         if line.text == "name":
             return bool(seen) and seen["name"] != f"VLAN{int(number):04d}"
         return bool(seen) and (not line.path or seen["name"] == line.text.removeprefix("name ") or "otherwise")
-    if place == "neighbor":
+    if _neighbor(line):
         address, number = _NEIGHBOR.match(line.text).groups()
         family = "ipv6" if ":" in address else "ip"
         peer = asked(f"show {family} bgp summary").get("vrfs", {}).get("default", {}).get("peers", {}).get(address)

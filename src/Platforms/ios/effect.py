@@ -30,10 +30,16 @@ def _place(line):
         return next((place for place, pattern in _PLACES.items() if pattern.fullmatch(line.text)), None)
     if len(line.path) == 1 and re.fullmatch(r"vlan [0-9]+", line.path[0]) and re.match(r"name\b", line.text):
         return "VLAN name"
-    if line.path[0].startswith("router bgp ") and not any(" vrf " in header for header in line.path) and _NEIGHBOR.match(line.text):
-        return "neighbor"
+    if _neighbor(line):
+        return "neighbor" if _NEIGHBOR.fullmatch(line.text) else None  # without one of its lines it is still there
     found = len(line.path) == 1 and _INTERFACE.fullmatch(line.path[0]) and _SETTING.fullmatch(line.text)
     return found and ("port" if found[1] in _PORT else "interface")
+
+
+def _neighbor(line):
+    """Whether the line is of a neighbour that the device shows."""
+    default = line.path and line.path[0].startswith("router bgp ") and not any(" vrf " in header for header in line.path)
+    return default and _NEIGHBOR.match(line.text)
 
 
 def _shows(line, asked):
@@ -47,7 +53,7 @@ def _shows(line, asked):
         if place == "VLAN" or not row:
             return bool(row)
         return row[1] != f"VLAN{int(number):04d}" and (name in ("", row[1]) or "otherwise")
-    if place == "neighbor":
+    if _neighbor(line):
         address, number = _NEIGHBOR.match(line.text).groups()
         rows = re.findall(rf"^\*?{re.escape(address)}\s+4\s+(\S+)", asked("show bgp all summary"), re.M)
         return bool(rows) and (number in (None, rows[0]) or "otherwise")
