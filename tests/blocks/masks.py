@@ -241,6 +241,7 @@ def checks():
             ("ios", text, [], "tacacs server T"),
             ("linux", "file /etc/snmp/snmpd.conf\n sysLocation ams\n com2sec local default SECRET\n", ["file /etc/snmp/snmpd.conf"],
              "com2sec local default SECRET"),
+            ("bird", 'protocol bgp a {\n  password "SECRET" {\n    id 1;\n  };\n}\n', ["protocol bgp a", 'password "SECRET"'], "id 1"),
             ("linux", "file /etc/chrony/chrony.keys\n 1 SECRET\n", ["file /etc/chrony/chrony.keys"], "1 SECRET"),
             ("openvswitch", "bridge b\n port p\n  interface p\n   options:psk \"SECRET's \\\" SECRET\"\n   type gre\n",
              ["bridge b", "port p", "interface p"], "options:psk \"SECRET's \\\" SECRET\"")):

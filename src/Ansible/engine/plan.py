@@ -283,7 +283,8 @@ class Change:
             for depth in range(len(path)):
                 if path[:depth + 1] != place[:depth + 1]:
                     sign = "-" if path[:depth + 1] in gone else " " if path[:depth + 1] in self.before.sections else "+"
-                    text.append(sign + self.grammar.indented(path[:depth], path[depth]))
+                    header = Line(path[:depth], path[depth])
+                    text.append(sign + (self._shown(header) if masked else self.grammar.indented(*header)))
             place = path
             text += sections[path]
         return "\n".join(text)
@@ -314,7 +315,7 @@ class Change:
 
     def _named(self, line):
         """The line for a sentence, with its section."""
-        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(line.path)})" if line.path else "")
+        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(map(self.grammar.masked, line.path))})" if line.path else "")
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""

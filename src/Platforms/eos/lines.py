@@ -162,7 +162,7 @@ def same(wanted, shown):
         if (one := re.fullmatch(pattern, wanted)) and (other := re.fullmatch(pattern, shown)):
             try:
                 return judge(one, other)
-            except ValueError:
+            except (OSError, TypeError, ValueError):  # what is shown is no hash, or none that can be told
                 return False
     return False
 

@@ -237,7 +237,7 @@ def _hashed(password, kind, value):
         else:
             return False
         return hmac.compare_digest(_base64(own), digest)
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return False
 
 
