@@ -183,6 +183,7 @@ WITHOUT = {
 service password-encryption
 password encryption aes
 no ntp authentication-key 5
+ntp server 192.0.2.1 key 5 prefer
 key chain CORE
  standby 1 authentication md5 key-chain CORE
  isis authentication key-chain CORE
@@ -201,6 +202,8 @@ username ann nopassword
 snmp-server group ops v3 priv
 snmp-server host 192.0.2.1 version 3 priv ann
 no ntp authentication-key 1
+ntp server vrf MGMT 192.0.2.1 prefer key 1
+no ntp server 192.0.2.1 key 1
    password minimum length 12
    isis authentication mode md5
    exec /usr/bin/TerminAttr -cvauth=token,/tmp/token
