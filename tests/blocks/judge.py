@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Holds what blocks that only read make of a device's text and state, and what a device shows of a change, against answers by hand. The last
-line is "N passed, M failed"."""
+"""Holds what blocks that only read make of a device's text and state, and what a device shows of a change, against answers by hand.
+
+The last line is "N passed, M failed"."""
 import json
 import pathlib
 import sys
