@@ -236,9 +236,6 @@ def _localized(password, protocol, engine, privacy=None):
 
 
 _SAME = [
-    # How a receiver is told stays, and its port where none is wanted; 162 is not shown.
-    (r"snmp-server host (?P<head>\S+(?: vrf \S+)?)(?: informs| traps)? version (?P<sender>2c \S+|3 \S+ \S+)(?: udp-port (?P<port>[0-9]+))?",
-     lambda one, other: one.group("head", "sender") == other.group("head", "sender") and one["port"] in (None, other["port"] or "162")),
     (r"switchport trunk allowed vlan ([0-9,-]+)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
     (r"[0-9]+ (?:permit|deny) .+", lambda one, other: _rule(one) == _rule(other)),
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
