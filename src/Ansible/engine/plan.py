@@ -315,7 +315,7 @@ class Change:
 
     def _named(self, line):
         """The line for a sentence, with its section."""
-        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(map(self.grammar.masked, line.path))})" if line.path else "")
+        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(line.path)})" if line.path else "")
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""
