@@ -103,10 +103,11 @@ def unsaved(running, startup, directory):
         shared = 0
         while shared < min(len(place), len(line.path)) and place[shared] == line.path[shared]:
             shared += 1
-        shown += [" " + grammar.indented(line.path[:depth], line.path[depth]) for depth in range(shared, len(line.path))]
-        shown.append(marks[line] + grammar.indented(*line))
+        # A pattern of a secret knows a line's begin, so the sign comes after.
+        shown += [" " + grammar.masked(grammar.indented(line.path[:depth], line.path[depth])) for depth in range(shared, len(line.path))]
+        shown.append(marks[line] + grammar.masked(grammar.indented(*line)))
         place = (*line.path, line.text)
-    return list(map(grammar.masked, shown))
+    return shown
 
 
 def _broken(rule, lines):

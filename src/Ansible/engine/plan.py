@@ -64,10 +64,10 @@ def _planned(change, running, writer):
     grammar, typed = change.grammar, change.typed()
     if writer:
         after = change.edited(running)
-        configured = [*(grammar.indented(*line) for line in change.added), *(
-            "- " + grammar.indented(*line) for line in change.removed)]
+        configured = [*(grammar.masked(grammar.indented(*line)) for line in change.added), *(
+            "- " + grammar.masked(grammar.indented(*line)) for line in change.removed)]
         undo = writer[1](running, after, change.signed()) if after != running else []
-        return {"lines": change.diff(masked=False).splitlines(), "configured": list(map(grammar.masked, configured)),
+        return {"lines": change.diff(masked=False).splitlines(), "configured": configured,
                 "diff": change.diff(), "undo": list(map(grammar.masked, undo)), "refused": None, "after": after,
                 "signed": change.signed()}
     back = grammar.commands(change.undo())
@@ -190,10 +190,10 @@ class Change:
         if part.kind.first:
             self._first |= {other: self.grammar.negated(other.text) for other, _ in others}
         there = any(other not in self.removed for other in self.before.objects.get(part.object, []))
-        if part.kind.enough and there or twin != line and self.before.parts[twin].slot(twin) == slot:
+        if part.kind.enough and there or twin != line and self.before.parts[twin].groups == part.groups:
             self._same.add(twin)
             return
-        if twin != line:
+        if twin != line and self.before.parts[twin].slot(twin) != slot:
             self._first[twin] = self.grammar.negated(twin.text)
         if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
@@ -285,7 +285,8 @@ class Change:
             for depth in range(len(path)):
                 if path[:depth + 1] != place[:depth + 1]:
                     sign = "-" if path[:depth + 1] in gone else " " if path[:depth + 1] in self.before.sections else "+"
-                    text.append(sign + self.grammar.indented(path[:depth], path[depth]))
+                    header = Line(path[:depth], path[depth])
+                    text.append(sign + (self._shown(header) if masked else self.grammar.indented(*header)))
             place = path
             text += sections[path]
         return "\n".join(text)

@@ -76,7 +76,7 @@ def prefix_entry(entry, name):
 
 def vlan_name(vlan):
     """The name that a VLAN has by itself."""
-    return "default" if int(vlan) == 1 else f"VLAN{int(vlan):04d}"
+    return f"VLAN{int(vlan):04d}"
 
 
 def log_host(server):
@@ -135,15 +135,20 @@ def vlan_list(vlans):
 
 # --- lines as the engine compares them ---
 
-_SEVERAL = re.compile(r"(vlan|ntp trusted-key|ip name-server(?: vrf \S+)?(?! vrf )) (\S+(?: - \d+| \S+)+|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+# VLANs have much else in lines that begin so: "vlan internal allocation policy ascending", "vlan configuration 10".
+_NUMBERED = re.compile(r"(vlan|ntp trusted-key) (\d+(?:(?:-| - )\d+)?(?:,\d+(?:-\d+)?)*)")
+_RESOLVERS = re.compile(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*)+)")
+_DENY = re.compile(r"((?:access-list \d+ |(?:sequence )?(?:\d+ )?)deny) {2,}")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
 
 
 def spelled(lines):
-    """Some lines name several things, a long list goes on in a line of its own, and older releases write some words in one."""
+    """Some lines name several things, a long list goes on in a line of its own, "deny" is as wide as "permit", and older releases write
+    some words in one."""
     result = []
     for path, text in lines:
         text = re.sub(r"^ip domain-(name|list|lookup)\b", r"ip domain \1", text)
+        text = _DENY.sub(r"\1 ", text, 1) if _DENY.match(text) else text
         more = _MORE.fullmatch(text)
         if more and result and result[-1][0] == path and result[-1][1].startswith(more[1]):
             result[-1] = path, f"{result[-1][1]},{more[2]}"
@@ -157,11 +162,10 @@ def spelled(lines):
 
 def _each(text):
     """vlan 2-3 -> vlan 2, vlan 3; None where the line names one thing."""
-    found = _SEVERAL.fullmatch(text)
-    if not found:
-        return None
-    if found[1].startswith("ip"):
+    if found := _RESOLVERS.fullmatch(text):
         return [f"{found[1]} {word}" for word in found[2].split()]
+    if not (found := _NUMBERED.fullmatch(text)):
+        return None
     numbers = []
     for part in found[2].replace(" - ", "-").split(","):
         first, _, last = part.partition("-")
@@ -233,7 +237,7 @@ def _hashed(password, kind, value):
         else:
             return False
         return hmac.compare_digest(_base64(own), digest)
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return False
 
 
@@ -267,6 +271,12 @@ def _unveiled(value):
         return None
 
 
+def _receiver(one, other):
+    """What a trap receiver is told about stays, and its port where none is wanted; 162 is not shown."""
+    ports = [found and found[1] for found in (re.search(r" udp-port (\d+)", each["more"]) for each in (one, other))]
+    return (one["head"], one["community"]) == (other["head"], other["community"]) and ports[0] in (None, ports[1] or "162")
+
+
 def _time_server(one, other):
     """Options that the block does not know stay as they are."""
     def told(found):
@@ -276,6 +286,7 @@ def _time_server(one, other):
 
 
 _SAME = [
+    (r"snmp-server host (?P<head>\S+(?: vrf \S+)?)(?: informs| traps)? version 2c (?P<community>\S+)(?P<more>(?: .+)?)", _receiver),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>\d+))?(?: (?:secret|password)(?: (?P<type>\d))? (?P<value>\S+))?", _user),
     (r"(?P<head>neighbor \S+ password)(?: (?P<type>[07]))? (?P<value>\S+)(?P<tail>)", _veiled),
     (r"(?P<head>ntp authentication-key \d+ \S+) (?P<value>\S+)(?: (?P<type>7))?", _veiled),

@@ -36,7 +36,7 @@ class Ios(Views, Platform):
             return True
         if rule.context == "if" and rule.first == "switchport" and self.variant["kind"] == "router":
             raise Refused(0)
-        if not verb and (found := re.match(r"(ip name-server(?: vrf \S+)?) (\S+ .+)", line)):
+        if not verb and (found := re.fullmatch(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*){2,})", line)):
             for one in found[2].split():
                 GRAMMAR.apply(root, [()], f"{found[1]} {one}", self)
             return True
@@ -47,10 +47,12 @@ class Ios(Views, Platform):
         return False
 
     def shown(self, node):
-        """The entries of an access list have numbers, which releases before 17 do not show."""
-        if node.rule.context in ("ext-nacl", "std-nacl", "ipv6-acl") and self.variant["version"].startswith("17"):
-            return f"{'sequence ' * (node.rule.context == 'ipv6-acl')}{node.key} {node.line}"
-        return node.line
+        """The entries of an access list have numbers, which releases before 17 do not show, and for IPv4 "deny" is as wide as "permit"."""
+        if node.rule.context not in ("ext-nacl", "std-nacl", "ipv6-acl"):
+            return node.line
+        six = node.rule.context == "ipv6-acl"
+        line = node.line if six else re.sub("^deny ", "deny   ", node.line)
+        return f"{'sequence ' * six}{node.key} {line}" if self.variant["version"].startswith("17") else line
 
     @staticmethod
     def _entry(section, verb, rule, line):
