@@ -146,6 +146,16 @@ class Part(collections.namedtuple("Part", "kind home groups")):
         return self.kind.name, self.home, tuple(self.groups[name] for name in self.kind.key)
 
     @property
+    def removal(self):
+        """The command that removes the whole object; None where each of its lines has one of its own."""
+        return self.kind.remove and self.kind.remove.format(**self.groups)
+
+    @property
+    def vital(self):
+        """The device drops the whole object with this line."""
+        return self.kind.vital is True or self.groups.get("setting") in self.kind.vital
+
+    @property
     def once(self):
         """What the device takes one line with at most, passing over a second one; None where the first of its groups has no value."""
         values = tuple(self.groups[name] for name in self.kind.once)
