@@ -183,7 +183,12 @@ class Change:
             if self._places.setdefault(place, line) != line:
                 raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
         if line not in self.before.present:
-            line = next((other for other in self.before.slots.get(slot, []) if self.grammar.same(line.text, other.text)), line)
+            kept = {other: self.grammar.kept(line.text, other.text) for other in self.before.slots.get(slot, [])}
+            if len(kept) > 1 and not part.kind.enough and any(text != line.text for text in kept.values()):
+                raise Refused(f"the device has several lines in place of {self._named(line)}, which say more than it")
+            line = next((other for other in kept if self.grammar.same(line.text, other.text)), line)
+            if len(kept) == 1 and line not in kept:
+                line = line._replace(text=next(iter(kept.values())))
             self._same.add(line)
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
         if part.kind.first:

@@ -20,6 +20,7 @@ class Grammar:
         data = platform["grammar"]
         self._spelled, self._typed = code.get("spelled", list), code.get("typed", lambda text: [text])
         self.same, self.until = code.get("same", lambda wanted, shown: False), code.get("until", lambda header: None)
+        self.kept = code.get("kept", lambda wanted, shown: wanted)
         self._volatile = [re.compile(pattern) for pattern in platform.get("volatile", [])]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]

@@ -162,6 +162,31 @@ def same(wanted, shown):
     return False
 
 
+def kept(wanted, shown):
+    """Options of a time server, the view and the access lists of a community, and the privilege and the role of a user stay where the
+    wanted line does not name them."""
+    one, other = (re.fullmatch(r"(ntp server (?:vrf \S+ )?\S+)((?: key [0-9]+| prefer)*)( .+)?", text) for text in (wanted, shown))
+    if one and other and not one[3]:
+        words = shown.split()
+        for option in re.findall("(key) ([0-9]+)|(prefer)", one[2]):
+            if option[0] and "key" in words:
+                words[words.index("key") + 1] = option[1]
+            elif option[2] not in words:
+                words += filter(None, option)
+        return " ".join(words)
+    for pattern, names in _KEPT:
+        if (one := re.fullmatch(pattern, wanted)) and (other := re.fullmatch(pattern, shown)):
+            return "".join([one["head"], *(one[name] or other[name] or "" for name in names), one["tail"]])
+    return wanted
+
+
+_KEPT = [
+    (r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:ro|rw))?(?P<six> ipv6 \S+)?(?P<four> \S+)?(?P<tail>)",
+     ("view", "access", "six", "four")),
+    (r"(?P<head>username \S+)(?P<privilege> privilege [0-9]+)?(?P<role> role \S+)?(?P<tail> (?:secret .+|nopassword))", ("privilege", "role")),
+]
+
+
 def _rule(found):
     return [str(_PORTS.get(word, word)) for word in found[0].split()]
 
@@ -172,12 +197,6 @@ def _user(one, other):
     if any(wanted[name] not in (None, have[name] or default) for name, default in (("name", None), ("privilege", "1"), ("role", None))):
         return False
     return hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"] or "")
-
-
-def _time_options(found):
-    """What the block knows of a server; other options stay as they are."""
-    words = found[1].split()
-    return "prefer" in words, words[words.index("key") + 1] if "key" in words else None
 
 
 def _time_key(one, other):
@@ -236,7 +255,6 @@ _SAME = [
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?:0|5|sha512) (?P<value>\S+)",
      _user),
-    (r"ntp server (?:vrf \S+ )?\S+((?: .+)?)", lambda one, other: _time_options(one) == _time_options(other)),
     (r"(?P<head>ntp authentication-key [0-9]+ \S+) [07] (?P<value>\S+)", _time_key),
     (r"neighbor (?P<name>\S+) password [07] (?P<value>\S+)", _neighbor_password),
     (r"(?P<head>snmp-server user \S+ \S+ v3)(?: localized (?P<engine>[0-9A-Fa-f]+))?(?: auth (?P<auth>\S+) (?P<authKey>\S+))?"
