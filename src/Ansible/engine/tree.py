@@ -116,7 +116,8 @@ class Kind:
     def __init__(self, data):
         self.name, self.remove = data["name"], data.get("remove")
         self.whole, self.below = data.get("whole", False), data.get("below", False)
-        self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
+        self._line = re.compile(data["line"])
+        self.begins = re.compile(data["begins"]) if "begins" in data else self._line
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
