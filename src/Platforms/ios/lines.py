@@ -113,6 +113,14 @@ def access_entry(entry, family):
     return " ".join(words)
 
 
+def unknown_port(entries):
+    """A pattern of the lines in the place of these entries that name a port by a word whose number is not known here."""
+    numbers = "|".join(str(int(entry["sequence"])) for entry in entries)
+    words = {name: "|".join(map(re.escape, ports.values())) for name, ports in _PORTS.items()}
+    named = "|".join(rf"{name} .*\b(?:eq|neq|lt|gt|range(?: \S+)?) (?!(?:syslog|{known})(?: |$))[a-z].*" for name, known in words.items())
+    return rf"(?:sequence )?(?:{numbers}) (?:permit|deny) +(?:{named})"
+
+
 def _matched(given):
     prefix = ipaddress.ip_network(given, strict=False)
     if prefix.prefixlen == 0:
