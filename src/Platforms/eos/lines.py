@@ -195,7 +195,8 @@ def kept(wanted, shown):
 _KEPT = [
     (r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:ro|rw))?(?P<six> ipv6 \S+)?(?P<four> \S+)?(?P<tail>)",
      ("view", "access", "six", "four")),
-    (r"(?P<head>username \S+)(?P<privilege> privilege [0-9]+)?(?P<role> role \S+)?(?P<tail> (?:secret .+|nopassword))", ("privilege", "role")),
+    (r"(?P<head>username \S+)(?P<privilege> privilege [0-9]+)?(?P<role> role \S+)?(?P<tail> (?:secret .+|nopassword))",
+     ("privilege", "role")),
 ]
 
 

@@ -277,7 +277,8 @@ def _unveiled(value):
 
 def kept(wanted, shown):
     """Options of a time server, and the view and the access lists of a community, stay where the wanted line does not name them."""
-    one, other = (re.fullmatch(r"(ntp server(?: vrf \S+)? (?:ip |ipv6 )?\S+)((?: key \d+| prefer)*)( .+)?", text) for text in (wanted, shown))
+    server = r"(ntp server(?: vrf \S+)? (?:ip |ipv6 )?\S+)((?: key \d+| prefer)*)( .+)?"
+    one, other = (re.fullmatch(server, text) for text in (wanted, shown))
     if one and other and not one[3]:
         words = shown.split()
         for option in re.findall(r"(key) (\d+)|(prefer)", one[2]):

@@ -50,8 +50,8 @@ def trap_receiver(server):
 # --- lines as the engine compares them ---
 
 def kept(wanted, shown):
-    """Options of a time server, what else restricts a user of snmpd, and the community of a trap receiver stay where the wanted line does
-    not name them."""
+    """Options of a time server, what else restricts a user of snmpd, the community of a trap receiver, and the interface by which messages
+    leave stay where the wanted line does not name them."""
     one, other = (re.fullmatch(r"(server \S+)((?: iburst| prefer| key [0-9]+)*)( .+)?", text) for text in (wanted, shown))
     if one and other and not one[3]:
         words = shown.split()
@@ -64,6 +64,10 @@ def kept(wanted, shown):
     one, other = (re.fullmatch(r"(r[ow]user)\s+(\S+)\s+(\w+)(\s.+)?", text) for text in (wanted, shown))
     if one and other and not one[4]:
         return shown if _level(one[3]) == _level(other[3]) else f"{other[1]} {one[2]} {one[3]}{other[4] or ''}"
+    target = r'(\S+ action\(type="omfwd" target="\S+" port="\d+" protocol="\w+")( device="\S+")?\)'
+    one, other = (re.fullmatch(target, text) for text in (wanted, shown))
+    if one and other:
+        return one[1] + (one[2] or other[2] or "") + ")"
     one, other = (re.fullmatch(r"(trap2sink \S+)( \S+)?", text) for text in (wanted, shown))
     return one[1] + (one[2] or other[2] or "") if one and other else wanted
 
