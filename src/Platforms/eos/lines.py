@@ -182,7 +182,7 @@ def kept(wanted, shown):
         words = shown.split()
         for option in re.findall("(key) ([0-9]+)|(prefer)", one[2]):
             if option[0] and "key" in words:
-                words[words.index("key") + 1] = option[1]
+                words[words.index("key"):words.index("key") + 2] = option[:2]
             elif option[2] not in words:
                 words += filter(None, option)
         return " ".join(words)

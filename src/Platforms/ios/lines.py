@@ -201,6 +201,27 @@ def typed(text):
     return [text]
 
 
+_COMMUNITY = re.compile(r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:RO|RW))?(?P<six> ipv6 \S+)?(?P<four> \S+)?")
+_TIME_SERVER = re.compile(r"(ntp server(?: vrf \S+)? (?:ip |ipv6 )?\S+)((?: key \d+| prefer)*)( .+)?")
+
+
+def kept(wanted, shown):
+    """Options of a time server, and the view and the access lists of a community, stay where the wanted line does not name them."""
+    one, other = map(_TIME_SERVER.fullmatch, (wanted, shown))
+    if one and other and not one[3]:
+        words = shown.split()
+        for option in re.findall(r"(key) (\d+)|(prefer)", one[2]):
+            if option[0] and "key" in words:
+                words[words.index("key"):words.index("key") + 2] = option[:2]
+            elif option[2] not in words:
+                words += filter(None, option)
+        return " ".join(words)
+    one, other = map(_COMMUNITY.fullmatch, (wanted, shown))
+    if one and other:
+        return "".join([one["head"], *(one[name] or other[name] or "" for name in ("view", "access", "six", "four"))])
+    return wanted
+
+
 def same(wanted, shown):
     """The device shows secrets as hashes, options in an order of its own, and some words as older or newer releases do."""
     for pattern, judge in _SAME:
@@ -275,27 +296,17 @@ def _unveiled(value):
         return None
 
 
-def kept(wanted, shown):
-    """Options of a time server, and the view and the access lists of a community, stay where the wanted line does not name them."""
-    server = r"(ntp server(?: vrf \S+)? (?:ip |ipv6 )?\S+)((?: key \d+| prefer)*)( .+)?"
-    one, other = (re.fullmatch(server, text) for text in (wanted, shown))
-    if one and other and not one[3]:
-        words = shown.split()
-        for option in re.findall(r"(key) (\d+)|(prefer)", one[2]):
-            if option[0] and "key" in words:
-                words[words.index("key") + 1] = option[1]
-            elif option[2] not in words:
-                words += filter(None, option)
-        return " ".join(words)
-    one, other = (re.fullmatch(_COMMUNITY, text) for text in (wanted, shown))
-    if one and other:
-        return "".join([one["head"], *(one[name] or other[name] or "" for name in ("view", "access", "six", "four"))])
-    return wanted
+def _time_server(one, other):
+    """Options that the block does not know stay as they are."""
+    def told(found):
+        words = found["rest"].split()
+        return found["head"], "prefer" in words, words[words.index("key") + 1] if "key" in words else None
+    return told(one) == told(other)
 
 
 _SAME = [
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>\d+))?(?: (?:secret|password)(?: (?P<type>\d))? (?P<value>\S+))?", _user),
     (r"(?P<head>neighbor \S+ password)(?: (?P<type>[07]))? (?P<value>\S+)(?P<tail>)", _veiled),
     (r"(?P<head>ntp authentication-key \d+ \S+) (?P<value>\S+)(?: (?P<type>7))?", _veiled),
+    (r"ntp (?P<head>server(?: vrf \S+)? (?:ip |ipv6 )?(?P<address>\S+))(?P<rest>(?: .+)?)", _time_server),
 ]
-_COMMUNITY = (r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:RO|RW))?(?P<six> ipv6 \S+)?(?P<four> \S+)?")
