@@ -4,9 +4,12 @@
 All files are written beside the old ones and looked at before the first takes an old one's place; where the host refuses what follows,
 all of them come back."""
 import fnmatch
+import functools
+import os
 import re
 import shlex
 
+import platforms
 import shell
 
 _ROUTES = "/etc/network/if-up.d/netautomation"
@@ -78,7 +81,18 @@ def _changed(before, after, changes):
         if not [*path, text][0].startswith("file "):
             raise shell.Refused("the rules in force follow from /etc/nftables.conf, and can be changed only there")
     old, new = _files(before), _files(after)
-    return {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    files = {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    for name in files:
+        if not any(pattern.fullmatch(name) for pattern in _read()):
+            raise shell.Refused(f"{name} is none of the files that are read, so a change of it could be neither seen nor taken back")
+    return files
+
+
+@functools.lru_cache(maxsize=None)
+def _read():
+    """The names that the command for the configuration reads. As for a shell, * stands for no begin with a dot and for no folder."""
+    words = re.search(r"for file in (.*?)\s+do\s", platforms.read(os.path.dirname(__file__))["commands"]["running"], re.S)[1].split()
+    return [re.compile(re.escape(word).replace(r"\*", r"[^/\s.][^/\s]*")) for word in words if word != "\\"]
 
 
 def _files(text):
