@@ -116,7 +116,12 @@ def snmp_level(user):
 
 # --- lines as the engine compares them ---
 
-_VLANS = re.compile(r"vlan ([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)+|[0-9]+-[0-9]+)")
+_RANGE = "[0-9]{1,4}(?:-[0-9]{1,4})?"
+_VLANS = re.compile(rf"vlan ({_RANGE}(?:,{_RANGE})+|[0-9]{{1,4}}-[0-9]{{1,4}})")
+# VLANs that can have lines together.
+_SHARED = 100
+# crypt() takes as long as its second argument asks for.
+_HASH = re.compile(r"\$[156]\$(?:rounds=[0-9]{1,5}\$)?[./0-9A-Za-z]{0,16}\$.*")
 # What the device calls ports of access lists.
 _PORTS = {
     "echo": 7, "discard": 9, "daytime": 13, "chargen": 19, "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "time": 37,
@@ -129,13 +134,14 @@ _PORTS = {
 
 def spelled(lines):
     """VLANs of which the device has nothing else to say stand in one line."""
-    return [(each, one) for path, text in lines for each in ([(header, *path[1:]) for header in _each(path[0])] if path else [path])
+    return [(each, one) for path, text in lines for each in ([(header, *path[1:]) for header in _each(path[0], _SHARED)] if path else [path])
             for one in ([text] if path else _each(text))]
 
 
-def _each(text):
+def _each(text, most=4094):
     found = _VLANS.fullmatch(text)
-    return [f"vlan {number}" for number in sorted(_numbers(found[1]))] if found else [text]
+    numbers = sorted(_numbers(found[1])) if found else []
+    return [f"vlan {number}" for number in numbers] if 0 < len(numbers) <= most else [text]
 
 
 def _numbers(text):
@@ -171,13 +177,13 @@ def _user(one, other):
     wanted, have = one.groupdict(), other.groupdict()
     if any(wanted[name] not in (None, have[name] or default) for name, default in (("name", None), ("privilege", "1"), ("role", None))):
         return False
-    return hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"] or "")
+    return bool(_HASH.fullmatch(have["value"])) and hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"])
 
 
 def _time_options(found):
     """What the block knows of a server; other options stay as they are."""
     words = found[1].split()
-    return "prefer" in words, words[words.index("key") + 1] if "key" in words else None
+    return "prefer" in words, words[words.index("key"):][1:2] if "key" in words else None
 
 
 def _time_key(one, other):
@@ -231,7 +237,7 @@ def _localized(password, protocol, engine, privacy=None):
 
 
 _SAME = [
-    (r"switchport trunk allowed vlan ([0-9,-]+)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
+    (rf"switchport trunk allowed vlan ({_RANGE}(?:,{_RANGE})*)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
     (r"[0-9]+ (?:permit|deny) .+", lambda one, other: _rule(one) == _rule(other)),
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?:0|5|sha512) (?P<value>\S+)",

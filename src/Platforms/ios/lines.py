@@ -7,6 +7,8 @@ import hmac
 import ipaddress
 import re
 
+import shell
+
 _TYPES = ("GigabitEthernet", "TenGigabitEthernet", "TwoGigabitEthernet", "FiveGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet",
           "HundredGigE", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel", "Tunnel", "BDI", "Serial")
 # What the device calls ports of access lists, by protocol.
@@ -137,6 +139,9 @@ def vlan_list(vlans):
 
 # VLANs have much else in lines that begin so: "vlan internal allocation policy ascending", "vlan configuration 10".
 _NUMBERED = re.compile(r"(vlan|ntp trusted-key) (\d+(?:(?:-| - )\d+)?(?:,\d+(?:-\d+)?)*)")
+# Things that can have lines together.
+_SHARED = 100
+_LAST = {"vlan": 4094, "ntp trusted-key": 65535}
 _RESOLVERS = re.compile(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*)+)")
 _DENY = re.compile(r"((?:access-list \d+ |(?:sequence )?(?:\d+ )?)deny) {2,}")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
@@ -154,7 +159,7 @@ def spelled(lines):
             result[-1] = path, f"{result[-1][1]},{more[2]}"
             continue
         paths = [path]
-        if path and not path[0].startswith("interface") and (several := _each(path[0])):
+        if path and not path[0].startswith("interface") and (several := _each(path[0])) and len(several) <= _SHARED:
             paths = [(header, *path[1:]) for header in several]
         result += [(each, one) for each in paths for one in ((not path and _each(text)) or [text])]
     return result
@@ -166,10 +171,12 @@ def _each(text):
         return [f"{found[1]} {word}" for word in found[2].split()]
     if not (found := _NUMBERED.fullmatch(text)):
         return None
-    numbers = []
+    numbers, last = {}, _LAST[found[1]]
     for part in found[2].replace(" - ", "-").split(","):
-        first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
+        begin, _, end = part.partition("-")
+        if int(end or begin) > last:
+            return None
+        numbers |= dict.fromkeys(range(int(begin), int(end or begin) + 1))
     return [f"{found[1]} {number}" for number in numbers]
 
 
@@ -184,7 +191,9 @@ def until(header):
 def typed(text):
     """The mark that a banner is shown with cannot be typed, and a line has an end."""
     if found := re.fullmatch(r"(?s)(banner \S+ )\^C(.*)\^C", text):
-        mark = next(mark for mark in "#@%~$*+=&|;:/\\^_" if mark not in found[2])
+        mark = next((mark for mark in "#@%~$*+=&|;:/\\^_" if mark not in found[2]), None)
+        if not mark:
+            raise shell.Refused("the text of a banner has every character that could be its mark")
         return [f"{found[1]}{mark}{found[2]}{mark}"]
     if (found := re.fullmatch(r"(switchport trunk allowed vlan )([\d,-]+)", text)) and len(text) > _WIDTH:
         lines, line = [], ""
@@ -226,7 +235,7 @@ def _hashed(password, kind, value):
     """Whether this is the hash of the password."""
     try:
         if kind in ("5", "0", None, "7", "4"):
-            own = {"5": lambda: crypt.crypt(password, value), "7": lambda: password if _clear(value) == password else "",
+            own = {"5": lambda: _md5(password, value), "7": lambda: password if _clear(value) == password else "",
                    "4": lambda: _base64(hashlib.sha256(password.encode()).digest())}.get(kind, lambda: password)()
             return hmac.compare_digest(own or "", password if kind == "7" else value)
         _, number, salt, digest = value.split("$")
@@ -239,6 +248,11 @@ def _hashed(password, kind, value):
         return hmac.compare_digest(_base64(own), digest)
     except (OSError, ValueError):
         return False
+
+
+def _md5(password, value):
+    """Of no other kind, since crypt() takes as long as its second argument asks for."""
+    return crypt.crypt(password, value) if value.startswith("$1$") else ""
 
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -275,7 +289,7 @@ def _time_server(one, other):
     """Options that the block does not know stay as they are."""
     def told(found):
         words = found["rest"].split()
-        return found["head"], "prefer" in words, words[words.index("key") + 1] if "key" in words else None
+        return found["head"], "prefer" in words, words[words.index("key"):][1:2] if "key" in words else None
     return told(one) == told(other)
 
 
