@@ -134,7 +134,8 @@ _PORTS = {
 
 def spelled(lines):
     """VLANs of which the device has nothing else to say stand in one line."""
-    return [(each, one) for path, text in lines for each in ([(header, *path[1:]) for header in _each(path[0], _SHARED)] if path else [path])
+    return [(each, one) for path, text in lines
+            for each in ([(header, *path[1:]) for header in _each(path[0], _SHARED)] if path else [path])
             for one in ([text] if path else _each(text))]
 
 

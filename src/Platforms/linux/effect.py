@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a Linux host shows what its files do: its addresses, its routing table, its name, and the chains of our table in its packet filter."""
+"""Where a Linux host shows what its files do: its addresses, its routing table, its name, and our table in its packet filter."""
 import ipaddress
 import json
 import re
