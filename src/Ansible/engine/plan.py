@@ -307,7 +307,8 @@ class Change:
             if self.grammar.removable(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         cleared = self._cleared([*self.added, *self.removed])
-        return [*(line for line in (*back, *self._first) if line not in cleared), *cleared]
+        back += [line for line in self.before.lines if line in self._first]
+        return [*(line for line in back if line not in cleared), *cleared]
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))
