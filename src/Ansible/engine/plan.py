@@ -157,6 +157,7 @@ class Change:
         self._places = {}
         self._same = set()  # lines that say in other words what is wanted
         self._first = {}  # removals that come before the lines that are added
+        self._in_the_way = {}  # an added line -> the lines of those removals that make way for it
 
     def placed(self, line, needed=False):
         """The line in the sections that the device has above it, where a template need not name them: none where it has no such section."""
@@ -195,6 +196,7 @@ class Change:
             self._first[twin] = self.grammar.negated(twin.text)
         if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
+            self._in_the_way[line] = [twin, *(other for other, _ in others)]
         else:
             others = [(other, self.grammar.negated(other.text)) for other, _ in others]  # nothing replaces them
         self.removed |= dict(others) | self._first
@@ -242,15 +244,23 @@ class Change:
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
-        for one that the device would pass over."""
-        first, after = {}, {}
+        for one that the device would pass over: it comes right after that removal, so that no moment is without several."""
+        first, typed, after = {}, [], {}
         for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and part.kind.remove else line.path, command)
-                (first if line in self._first else after)[place] = None
-        added = [each for line in self.added for each in (line, *self._cleared([line], self.removed))]
-        return [*first, *added, *after]
+                if line in self._first:
+                    first[line] = place
+                else:
+                    after[place] = None
+        # What such a line makes the device forget cannot be removed after it.
+        forgetful = {line.path for line in self.added if (part := self.grammar.owned(line)) and part.kind.clears}
+        for line in self.added:
+            way = self._in_the_way.get(line, ()) if line.path not in forgetful else ()
+            typed += [first.pop(other) for other in way if other in first]
+            typed += [line, *self._cleared([line], self.removed)]
+        return [*first.values(), *typed, *after]
 
     def _cleared(self, lines, without=()):
         """Lines of the configuration before that the device forgets where one of these changes."""

@@ -8,6 +8,7 @@ import ipaddress
 import re
 
 _KINDS = ("Ethernet", "Loopback", "Management", "Port-Channel", "Tunnel", "Vlan", "Vxlan")
+_ENDS = ("source", "destination")
 
 
 def interface_name(name):
@@ -58,12 +59,23 @@ def prefix_entry(entry):
     return " ".join([*words, *(f"{word} {int(entry[word])}" for word in ("ge", "le") if word in entry)])
 
 
+def impossible(lists):
+    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
+    begin, "established" of what has no connections, or a prefix of the other family."""
+    return any(
+        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
+        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
+        or entry.get("established") and entry["protocol"] != "tcp"
+        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
+        for given in lists for entry in given.get("entries", []))
+
+
 def access_entry(entry, family):
     """The line of an entry in the section of its access list."""
     six = family == "ipv6"
     protocol = {"ip": "ipv6" if six else "ip", "icmp": "icmpv6" if six else "icmp", "esp": "50"}.get(entry["protocol"], entry["protocol"])
     words = [str(int(entry["sequence"])), entry["action"], protocol]
-    for end in ("source", "destination"):
+    for end in _ENDS:
         words.append(_matched(entry[end]) if end in entry else "any")
         first, last = (entry.get(end + name) for name in ("Port", "PortTo"))
         if first is not None or last is not None:

@@ -22,6 +22,7 @@ _PORTS = {
             195: "dnsix", 434: "mobile-ip", 496: "pim-auto-rp", 500: "isakmp", 512: "biff", 513: "who", 514: "syslog", 517: "talk",
             520: "rip", 4500: "non500-isakmp"}}
 _NUMBERS = {name: {word: str(port) for port, word in ports.items()} for name, ports in _PORTS.items()}
+_ENDS = ("source", "destination")
 # Characters of a line that a device takes whole.
 _WIDTH = 200
 
@@ -101,11 +102,22 @@ def access_list(given):
     return f"ipv6 access-list {given['name']}" if given["family"] == "ipv6" else f"ip access-list extended {given['name']}"
 
 
+def impossible(lists):
+    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
+    begin, "established" of what has no connections, or a prefix of the other family."""
+    return any(
+        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
+        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
+        or entry.get("established") and entry["protocol"] != "tcp"
+        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
+        for given in lists for entry in given.get("entries", []))
+
+
 def access_entry(entry, family):
     """The line of an entry of an access list."""
     protocol = "ipv6" if entry["protocol"] == "ip" and family == "ipv6" else entry["protocol"]
     words = [*(["sequence"] if family == "ipv6" else []), str(int(entry["sequence"])), entry["action"], protocol]
-    for end in ("source", "destination"):
+    for end in _ENDS:
         words.append(_matched(entry[end]) if end in entry else "any")
         first, last = entry.get(end + "Port"), entry.get(end + "PortTo")
         if first is not None or last is not None:
