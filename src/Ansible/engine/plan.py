@@ -141,11 +141,26 @@ def _change(running, part, block_input, directory):
     unwanted = [line for each in unwanted for line in change.placed(each)]
     for line in wanted:
         change.want(line)
+    named = {_named(grammar, line): line for line in wanted}
+    for line in unwanted:
+        # Such as one interface under two names.
+        if other := named.get(_named(grammar, line)):
+            raise Refused(f"the input wants '{grammar.masked(other.text)}'{_within(other)}, and also not")
     if "exact" in part:
         change.drop_others(wanted, part["exact"])
     for line in unwanted:
         change.drop(line)
     return change
+
+
+def _within(line):
+    return f" ({', '.join(line.path)})" if line.path else ""
+
+
+def _named(grammar, line):
+    """What a removal of the line is about."""
+    part = grammar.owned(line)
+    return part.object if part else line
 
 
 class Change:
@@ -325,7 +340,7 @@ class Change:
 
     def _named(self, line):
         """The line for a sentence, with its section."""
-        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(line.path)})" if line.path else "")
+        return f"'{self.grammar.masked(line.text)}'{_within(line)}"
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""

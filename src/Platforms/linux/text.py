@@ -13,6 +13,8 @@ import platforms
 import shell
 
 _ROUTES = "/etc/network/if-up.d/netautomation"
+# The resolver's file, and how many of its servers it asks.
+_RESOLVERS, _ASKED = "/etc/resolv.conf", 3
 _INTERFACES = re.compile(r"file /etc/network/interfaces(?:\.d/.+)?")
 _STATIC = re.compile(r"iface (\S+) inet6? static")
 _ADDRESS = re.compile(r"address ([0-9a-fA-F.:]+/[0-9]+)")
@@ -71,8 +73,16 @@ def apply(before, after, changes):
 def undo(before, after, changes):
     """What a person types to have the text before again."""
     files = _changed(after, before, changes)
+    _refuse_unasked(*reversed(files.get(_RESOLVERS, (None, None))))
     lines = [line for name, (old, new) in files.items() for line in shell.edit(name, old, new)]
     return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(before, changes)))]
+
+
+def _refuse_unasked(old, new):
+    """A name server behind the third would have no effect. A plan is the place to say so: what is taken back may have had more."""
+    had, has = (len(re.findall(r"^nameserver\s", text or "", re.M)) for text in (old, new))
+    if has > max(had, _ASKED):
+        raise shell.Refused(f"the resolver asks the first {_ASKED} servers of {_RESOLVERS}, which would have {has}: remove another one first")
 
 
 def _changed(before, after, changes):
