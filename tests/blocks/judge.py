@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Holds what blocks that only read make of a device's text and state against answers by hand. The last line is "N passed, M failed"."""
+"""Holds what blocks that only read make of a device's text and state, and what a device shows of a change, against answers by hand.
+
+The last line is "N passed, M failed"."""
+import json
 import pathlib
 import sys
 
@@ -7,6 +10,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "src/Ansible/engine"))
 sys.dont_write_bytecode = True
 import judge  # noqa: E402
+import platforms  # noqa: E402
+import tree  # noqa: E402
 
 FRR, IOS = (str(ROOT / "src/Platforms" / name) for name in ("frr", "ios"))
 TEXT = """Building configuration...
@@ -68,7 +73,31 @@ def reached(sent, received, **given):
     return judged["passed"]
 
 
+def enabled(platform, interface, answer):
+    """What the platform makes of an interface that is not to be shut down, where the device answers so to everything."""
+    unwanted = [tree.Line((f"interface {interface}",), "shutdown")]
+    return platforms.effect(str(ROOT / "src/Platforms" / platform))([], unwanted, lambda command: answer)
+
+
+def without(platform, line, answer):
+    """What the platform makes of a neighbour's line that is not to be there."""
+    return platforms.effect(str(ROOT / "src/Platforms" / platform))([], [tree.Line(("router bgp 65001",), line)], lambda command: answer)
+
+
+PEERS = {"ios": "10.0.0.2        4        65002       1       1        1    0    0 00:00:01        0\n",
+         "eos": json.dumps({"vrfs": {"default": {"peers": {"10.0.0.2": {"asn": "65002"}}}}}),
+         "frr": json.dumps({"ipv4Unicast": {"peers": {"10.0.0.2": {"remoteAs": 65002}}}})}
+SEEN, NOT_SEEN = (True, []), (False, [])
 CASES = [
+    (lambda: enabled("ios", "GigabitEthernet1/0/1", "GigabitEthernet1/0/1 is up, line protocol is up\n"), SEEN),
+    (lambda: enabled("ios", "GigabitEthernet1/0/9", "   ^\n% Invalid input detected at '^' marker.\n"), NOT_SEEN),
+    (lambda: enabled("eos", "Ethernet1", json.dumps({"interfaces": {"Ethernet1": {"interfaceStatus": "connected"}}})), SEEN),
+    (lambda: enabled("eos", "Ethernet9", json.dumps({"interfaces": {}})), NOT_SEEN),
+    (lambda: enabled("frr", "eth1", json.dumps({"eth1": {"administrativeStatus": "up"}})), SEEN),
+    (lambda: enabled("frr", "eth9", "{}"), NOT_SEEN),
+    *((lambda name=name: without(name, "neighbor 10.0.0.2", PEERS[name]), (True, ["no neighbor 10.0.0.2"])) for name in PEERS),
+    # The neighbour stays, and so does what shows of it.
+    *((lambda name=name: without(name, "neighbor 10.0.0.2 password 7 SECRET", PEERS[name]), NOT_SEEN) for name in PEERS),
     (lambda: reached(5, 5), True),
     (lambda: reached(5, 4), False),
     (lambda: reached(5, 4, tolerancePercent=20), True),

@@ -49,7 +49,7 @@ ntp authentication-key 1 hmac-sha2-256 SECRET 7
  ipv6 ospf authentication ipsec spi 256 md5 0 SECRET
  ospfv3 encryption ipsec spi 256 esp aes-cbc 128 0 SECRET sha1 0 SECRET
   authentication mode hmac-sha-256 7 SECRET
- authentication-key 7 SECRET
+ authentication-key 7 SECRET last
   key-string 7 SECRET
   key-string SECRET
  standby 1 authentication SECRET
@@ -182,6 +182,8 @@ WITHOUT = {
     "ios": """
 service password-encryption
 password encryption aes
+no ntp authentication-key 5
+ntp server 192.0.2.1 key 5 prefer
 key chain CORE
  standby 1 authentication md5 key-chain CORE
  isis authentication key-chain CORE
@@ -200,6 +202,8 @@ username ann nopassword
 snmp-server group ops v3 priv
 snmp-server host 192.0.2.1 version 3 priv ann
 no ntp authentication-key 1
+ntp server vrf MGMT 192.0.2.1 prefer key 1
+no ntp server 192.0.2.1 key 1
    password minimum length 12
    isis authentication mode md5
    exec /usr/bin/TerminAttr -cvauth=token,/tmp/token
@@ -240,6 +244,7 @@ def checks():
             ("ios", text, [], "tacacs server T"),
             ("linux", "file /etc/snmp/snmpd.conf\n sysLocation ams\n com2sec local default SECRET\n", ["file /etc/snmp/snmpd.conf"],
              "com2sec local default SECRET"),
+            ("bird", 'protocol bgp a {\n  password "SECRET" {\n    id 1;\n  };\n}\n', ["protocol bgp a", 'password "SECRET"'], "id 1"),
             ("linux", "file /etc/chrony/chrony.keys\n 1 SECRET\n", ["file /etc/chrony/chrony.keys"], "1 SECRET"),
             ("openvswitch", "bridge b\n port p\n  interface p\n   options:psk \"SECRET's \\\" SECRET\"\n   type gre\n",
              ["bridge b", "port p", "interface p"], "options:psk \"SECRET's \\\" SECRET\"")):

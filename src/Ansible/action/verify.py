@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 import plan
 import platforms
+import tree
 
 # Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
 # pause need not show at all; what shows and should not has all of them to go.
@@ -34,7 +35,8 @@ class ActionModule(ActionBase):
                 return {**result, "failed": True, "msg": FAILED + "\n".join([fault, *(f"the device said to {words}" for words in said)])}
         seen, wrong = _look(platforms.effect(directory), plan.intent(part, given, directory), device, said is not None)
         if wrong:
-            return {**result, "failed": True, "msg": FAILED + "the device is configured, and does not do it: " + "; ".join(wrong)}
+            return {**result, "failed": True, "msg": FAILED + "the device is configured, and does not do it: " + "; ".join(
+                map(tree.grammar(directory).masked, wrong))}
         return {**result, "verified": "effect" if seen else "config"}
 
 

@@ -308,7 +308,8 @@ class Change:
             for depth in range(len(path)):
                 if path[:depth + 1] != place[:depth + 1]:
                     sign = "-" if path[:depth + 1] in gone else " " if path[:depth + 1] in self.before.sections else "+"
-                    text.append(sign + self.grammar.indented(path[:depth], path[depth]))
+                    header = Line(path[:depth], path[depth])
+                    text.append(sign + (self._shown(header) if masked else self.grammar.indented(*header)))
             place = path
             text += sections[path]
         return "\n".join(text)

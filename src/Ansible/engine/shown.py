@@ -5,9 +5,11 @@ import functools
 
 def effect(wanted, unwanted, ask, place, shows):
     """(seen, wrong), as docs/platforms.md says. ask: a command's answer, asked for once. place(line): what the device can be asked about
-    the line, or None. shows(line, ask): True, False, or "otherwise" where the device shows the same thing with another value."""
+    the line, or None. shows(line, ask): True, False, "otherwise" where the device shows the same thing with another value, or None where it
+    does not show what the line is a part of, such as an interface that it does not have."""
     asked = functools.lru_cache(maxsize=None)(ask)
     seen = [shows(line, asked) for line in wanted]
     wrong = [line.text for line, each in zip(wanted, seen) if each == "otherwise"]
-    wrong += [f"no {line.text}" for line in unwanted if shows(line, asked)]
-    return all(each is True for each in seen) and all(map(place, unwanted)), wrong
+    gone = [shows(line, asked) if place(line) else None for line in unwanted]
+    wrong += [f"no {line.text}" for line, each in zip(unwanted, gone) if each]
+    return all(each is True for each in seen) and None not in gone, wrong

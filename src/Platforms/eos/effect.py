@@ -20,14 +20,19 @@ def effect(wanted, unwanted, ask):
 def _place(line):
     """vlan, neighbor or interface where the device can be asked about the line, else None."""
     if not line.path:
-        return "vlan" if _VLAN.fullmatch(line.text) else None
-    if _VLAN.fullmatch(line.path[0]) and line.text.startswith("name "):
+        return "vlan" if _VLAN.fullmatch(line.text) else "interface" if _INTERFACE.fullmatch(line.text) else None
+    if _VLAN.fullmatch(line.path[0]) and re.match(r"name\b", line.text):
         return "vlan"
-    if line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text):
-        return "neighbor"
+    if _neighbor(line):
+        return "neighbor" if _NEIGHBOR.fullmatch(line.text) else None  # without one of its lines it is still there
     if _INTERFACE.fullmatch(line.path[0]) and re.match(r"description|shutdown$|(?:ip|ipv6) address ", line.text):
         return "interface"
     return None
+
+
+def _neighbor(line):
+    """Whether the line is of a neighbour that the device shows."""
+    return line.path and line.path[0].startswith("router bgp") and len(line.path) == 1 and _NEIGHBOR.match(line.text)
 
 
 def _shows(line, asked):
@@ -36,14 +41,20 @@ def _shows(line, asked):
     if place == "vlan":
         number = _VLAN.fullmatch((*line.path, line.text)[0])[1]
         seen = asked("show vlan")["vlans"].get(number)
+        if line.text == "name":
+            return bool(seen) and seen["name"] != f"VLAN{int(number):04d}"
         return bool(seen) and (not line.path or seen["name"] == line.text.removeprefix("name ") or "otherwise")
-    if place == "neighbor":
+    if _neighbor(line):
         address, number = _NEIGHBOR.match(line.text).groups()
         family = "ipv6" if ":" in address else "ip"
         peer = asked(f"show {family} bgp summary").get("vrfs", {}).get("default", {}).get("peers", {}).get(address)
         return bool(peer) and (not number or str(peer.get("asn")) == number or "otherwise")
     if place == "interface":
-        seen = asked("show interfaces")["interfaces"].get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        seen = asked("show interfaces")["interfaces"].get(_INTERFACE.fullmatch((*line.path, line.text)[0])[1])
+        if not line.path:
+            return seen is not None
+        if seen is None:
+            return None
         if line.text == "shutdown":
             return seen.get("interfaceStatus") == "disabled"
         if line.text.startswith("description"):

@@ -91,6 +91,11 @@ def _matched(given):
     return f"host {prefix.network_address}" if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
 
 
+def vlan_name(vlan):
+    """The name that a VLAN has by itself."""
+    return f"VLAN{int(vlan):04d}"
+
+
 def vlan_list(vlans):
     """1,3-5, and all for all there are."""
     left, parts = sorted(map(int, vlans)), []
@@ -176,7 +181,7 @@ def same(wanted, shown):
         if (one := re.fullmatch(pattern, wanted)) and (other := re.fullmatch(pattern, shown)):
             try:
                 return judge(one, other)
-            except ValueError:
+            except (OSError, TypeError, ValueError):  # what is shown is no hash, or none that can be told
                 return False
     return False
 

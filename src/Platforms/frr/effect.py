@@ -21,11 +21,16 @@ def _place(line):
     """route, neighbor or interface where the device can be asked about the line, else None."""
     if not line.path and _ROUTE.match(line.text):
         return "route"
-    if line.path and re.fullmatch("router bgp [0-9]+", line.path[0]) and _NEIGHBOR.match(line.text):
-        return "neighbor"
+    if _neighbor(line):
+        return "neighbor" if _NEIGHBOR.fullmatch(line.text) else None  # without one of its lines it is still there
     if line.path and _INTERFACE.fullmatch(line.path[0]) and re.match("description|shutdown$|(?:ip|ipv6) address", line.text):
         return "interface"
     return None
+
+
+def _neighbor(line):
+    """Whether the line is of a neighbour that the device shows."""
+    return line.path and re.fullmatch("router bgp [0-9]+", line.path[0]) and _NEIGHBOR.match(line.text)
 
 
 def _shows(line, asked):
@@ -37,7 +42,7 @@ def _shows(line, asked):
             if any(_leads(way, hop, interface) for way in route["nexthops"]):
                 return (route["distance"], route.get("tag", 0)) == (int(distance or 1), int(tag or 0)) or "otherwise"
         return False
-    if place == "neighbor":
+    if _neighbor(line):
         address, number = _NEIGHBOR.match(line.text).groups()
         families = asked("show bgp summary json").values()
         peers = [family["peers"][address] for family in families if isinstance(family, dict) and address in family.get("peers", {})]
@@ -45,7 +50,9 @@ def _shows(line, asked):
             return "otherwise"
         return bool(peers)
     if place == "interface":
-        seen = asked("show interface json").get(_INTERFACE.fullmatch(line.path[0])[1], {})
+        seen = asked("show interface json").get(_INTERFACE.fullmatch(line.path[0])[1])
+        if seen is None:
+            return None
         if line.text == "shutdown":
             return seen.get("administrativeStatus") == "down"
         if line.text.startswith("description"):

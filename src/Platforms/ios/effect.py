@@ -10,6 +10,8 @@ _INTERFACE = re.compile(r"interface (\S+)")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
 _SETTING = re.compile(
     r"(description|shutdown|mtu|ip address|switchport (?:mode|(?:access|voice|trunk native|trunk allowed) vlan))(?: (.+))?")
+# What is a line of its own.
+_PLACES = {"route": _ROUTE, "VLAN": re.compile(r"vlan [0-9]+"), "interface": _INTERFACE}
 # How a port's settings are shown.
 _PORT = {"switchport mode": r"^Administrative Mode: (?:static )?(\S+)", "switchport access vlan": r"^Access Mode VLAN: (\d+)",
          "switchport voice vlan": r"^Voice VLAN: (\d+)", "switchport trunk native vlan": r"^Trunking Native Mode VLAN: (\d+)",
@@ -25,13 +27,19 @@ def effect(wanted, unwanted, ask):
 def _place(line):
     """What the device can be asked about the line, else None."""
     if not line.path:
-        return "route" if _ROUTE.fullmatch(line.text) else "VLAN" if re.fullmatch(r"vlan [0-9]+", line.text) else None
+        return next((place for place, pattern in _PLACES.items() if pattern.fullmatch(line.text)), None)
     if len(line.path) == 1 and re.fullmatch(r"vlan [0-9]+", line.path[0]) and re.match(r"name\b", line.text):
         return "VLAN name"
-    if line.path[0].startswith("router bgp ") and not any(" vrf " in header for header in line.path) and _NEIGHBOR.match(line.text):
-        return "neighbor"
+    if _neighbor(line):
+        return "neighbor" if _NEIGHBOR.fullmatch(line.text) else None  # without one of its lines it is still there
     found = len(line.path) == 1 and _INTERFACE.fullmatch(line.path[0]) and _SETTING.fullmatch(line.text)
     return found and ("port" if found[1] in _PORT else "interface")
+
+
+def _neighbor(line):
+    """Whether the line is of a neighbour that the device shows."""
+    default = line.path and line.path[0].startswith("router bgp ") and not any(" vrf " in header for header in line.path)
+    return default and _NEIGHBOR.match(line.text)
 
 
 def _shows(line, asked):
@@ -45,26 +53,32 @@ def _shows(line, asked):
         if place == "VLAN" or not row:
             return bool(row)
         return row[1] != f"VLAN{int(number):04d}" and (name in ("", row[1]) or "otherwise")
-    if place == "neighbor":
+    if _neighbor(line):
         address, number = _NEIGHBOR.match(line.text).groups()
         rows = re.findall(rf"^\*?{re.escape(address)}\s+4\s+(\S+)", asked("show bgp all summary"), re.M)
         return bool(rows) and (number in (None, rows[0]) or "otherwise")
     if place == "port":
         name, value = _SETTING.fullmatch(line.text).groups()
-        told = re.search(_PORT[name], asked(f"show interfaces {line.path[0].split()[1]} switchport"), re.M)
+        answer = asked(f"show interfaces {line.path[0].split()[1]} switchport")
+        if not re.search("^Name: ", answer, re.M):
+            return None
+        told = re.search(_PORT[name], answer, re.M)
         return bool(told and value) and (told[1] == value or "otherwise")
     return place == "interface" and _interface(line, asked)
 
 
 def _interface(line, asked):
+    if not line.path:
+        return f"{line.text.split()[1]} is " in asked(f"show interfaces {line.text.split()[1]}")
     interface, (name, value) = line.path[0].split()[1], _SETTING.fullmatch(line.text).groups()
+    told = asked(f"show {'ip interface' if name == 'ip address' else 'interfaces'} {interface}")
+    if f"{interface} is " not in told:
+        return None
     if name == "ip address":
-        told = asked(f"show ip interface {interface}")
         if found := re.fullmatch(r"(\S+) (\S+)( secondary)?", value or ""):
             own = ipaddress.ip_interface(f"{found[1]}/{found[2]}")
             return bool(re.search(rf"(?:{'Secondary' if found[3] else 'Internet'}) address (?:is )?{re.escape(str(own))}\s", told + "\n"))
         return False
-    told = asked(f"show interfaces {interface}")
     if name == "shutdown":
         return f"{interface} is administratively down" in told
     said = re.search(r"^  Description: (.+?)\s*$" if name == "description" else r"\bMTU (\d+) bytes", told, re.M)

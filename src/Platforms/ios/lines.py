@@ -79,7 +79,7 @@ def prefix_entry(entry, name):
 
 def vlan_name(vlan):
     """The name that a VLAN has by itself."""
-    return "default" if int(vlan) == 1 else f"VLAN{int(vlan):04d}"
+    return f"VLAN{int(vlan):04d}"
 
 
 def log_host(server):
@@ -258,7 +258,7 @@ def _hashed(password, kind, value):
         else:
             return False
         return hmac.compare_digest(_base64(own), digest)
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return False
 
 
@@ -297,6 +297,12 @@ def _unveiled(value):
         return None
 
 
+def _receiver(one, other):
+    """What a trap receiver is told about stays, and its port where none is wanted; 162 is not shown."""
+    ports = [found and found[1] for found in (re.search(r" udp-port (\d+)", each["more"]) for each in (one, other))]
+    return (one["head"], one["community"]) == (other["head"], other["community"]) and ports[0] in (None, ports[1] or "162")
+
+
 def _time_server(one, other):
     """Options that the block does not know stay as they are."""
     def told(found):
@@ -306,6 +312,7 @@ def _time_server(one, other):
 
 
 _SAME = [
+    (r"snmp-server host (?P<head>\S+(?: vrf \S+)?)(?: informs| traps)? version 2c (?P<community>\S+)(?P<more>(?: .+)?)", _receiver),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>\d+))?(?: (?:secret|password)(?: (?P<type>\d))? (?P<value>\S+))?", _user),
     (r"(?P<head>neighbor \S+ password)(?: (?P<type>[07]))? (?P<value>\S+)(?P<tail>)", _veiled),
     (r"(?P<head>ntp authentication-key \d+ \S+) (?P<value>\S+)(?: (?P<type>7))?", _veiled),

@@ -119,6 +119,7 @@ username WORD = {{privilege 0-15 | view WORD | nopassword | secret [0 | 4 | 5 | 
 archive :: > archive
 spanning-tree mode = (pvst | rapid-pvst | mst)
 spanning-tree extend system-id
+vlan internal allocation policy = (ascending | descending)
 vlan VLANS :: > config-vlan each sort
 lldp timer = 5-65534 :: default 30
 lldp holdtime = 0-65535 :: default 120
@@ -328,6 +329,7 @@ hostname {hostname}
 no ip domain lookup
 spanning-tree mode rapid-pvst
 spanning-tree extend system-id
+vlan internal allocation policy ascending
 {ports}
 ip forward-protocol nd
 no ip http server
