@@ -29,7 +29,8 @@ class Writer:
     def word(self):
         self.count += 1
         return f"{self.dice.choice(['route', 'stays', 'a'])} {self.count}" + self.dice.choice(
-            ["", ' "; } {"', " 10.0.0.0/8{16,24}", " [ 1, 2{3,4} ]"] if self.braces else ["", " { x", ' "#"'])
+            ["", ' "; } {"', " 10.0.0.0/8{16,24}", " [ 1, 2{3,4} ]", ' { x, "};", (1) }', " = { 1,/*;*/2 }"]
+            if self.braces else ["", " { x", ' "#"'])
 
     def section(self, path=(), margin=""):
         text = ""

@@ -72,13 +72,16 @@ class Document:
 
     # --- by braces ---
 
+    # Braces that hold something, but no statement and no other braces, are a set: log syslog { info, error };
+    _SET = r"\{(?!(?:\s|\#[^\n]*|/\*.*?\*/)*+\})(?=(?:[^{};\"'\#/]|\"[^\"\n]*\"|'[^'\n]*'|\#[^\n]*|/\*.*?\*/|/(?!\*))*+\})"
     _TOKEN = re.compile(
-        r"(?P<skipped>\s+|\#[^\n]*|/\*.*?\*/)|(?P<quoted>\"[^\"\n]*\"|'[^'\n]*')|(?P<mark>[{};])|(?P<group>[\[(])|(?P<over>[\])])"
+        r"(?P<skipped>\s+|\#[^\n]*|/\*.*?\*/)|(?P<quoted>\"[^\"\n]*\"|'[^'\n]*')"
+        rf"|(?P<group>[\[(]|{_SET})|(?P<mark>[{{}};])|(?P<over>[\])])"
         # A length range of a prefix, 10.0.0.0/8{16,24}, is part of its word.
         r"|(?P<word>[^\s{};\"'\#\[\]()/]+(?:\{[\s\d,]*\})?|/)", re.S)
 
     def _braces(self):
-        above, words, groups, start, at, gap = [], [], 0, None, 0, False
+        above, words, groups, start, at, gap, in_set = [], [], 0, None, 0, False, False
         while at < len(self.text):
             found = self._TOKEN.match(self.text, at)
             if not found:
@@ -87,8 +90,10 @@ class Document:
             if kind == "skipped":
                 gap = True
                 continue
-            groups += (kind == "group") - (kind == "over")
-            if kind != "mark" or groups > 0:
+            over = kind == "over" or in_set and token == "}"
+            in_set = token == "{" if kind == "group" and not in_set else in_set and token != "}"
+            groups += (kind == "group") - over
+            if over or kind != "mark" or groups > 0:
                 if start is None:
                     start = found.start()
                 words += [" ", token] if gap and words else [token]

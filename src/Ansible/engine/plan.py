@@ -173,6 +173,7 @@ class Change:
         self._same = set()  # lines that say in other words what is wanted
         self._first = {}  # removals that come before the lines that are added
         self._in_the_way = {}  # an added line -> the lines of those removals that make way for it
+        self._vital = []  # lines that go, with which the device drops the rest of their object
 
     def placed(self, line, needed=False):
         """The line in the sections that the device has above it, where a template need not name them: none where it has no such section."""
@@ -198,7 +199,12 @@ class Change:
             if self._places.setdefault(place, line) != line:
                 raise Refused(f"the device cannot have both {self._named(self._places[place])} and {self._named(line)}")
         if line not in self.before.present:
-            line = next((other for other in self.before.slots.get(slot, []) if self.grammar.same(line.text, other.text)), line)
+            kept = {other: self.grammar.kept(line.text, other.text) for other in self.before.slots.get(slot, [])}
+            if len(kept) > 1 and not part.kind.enough and any(text != line.text for text in kept.values()):
+                raise Refused(f"the device has several lines in place of {self._named(line)}, which say more than it")
+            line = next((other for other in kept if self.grammar.same(line.text, other.text)), line)
+            if len(kept) == 1 and line not in kept:
+                line = line._replace(text=next(iter(kept.values())))
             self._same.add(line)
         others, twin = self._others(line, part, slot), self.before.onces.get(part.once, line)
         if part.kind.first:
@@ -232,9 +238,24 @@ class Change:
                 self._drop(line, self.grammar.negated(line.text))
             return
         self._readable(part)
-        for other in self.before.objects.get(part.object, []):
-            remove = part.kind.remove
-            self._drop(other, remove.format(**part.groups) if remove else self.grammar.negated(other.text))
+        lines = self.before.objects.get(part.object, [])
+        if self._one_of_several(line, part):
+            for other in lines:
+                if other == line or other.path == line.path and self.grammar.same(line.text, other.text):
+                    self._drop(other, self.grammar.negated(other.text))
+                    if self.before.parts[other].vital:
+                        self._vital.append(other)
+            if any(other not in self.removed for other in lines):
+                return
+        for other in lines:
+            self._drop(other, part.removal or self.grammar.negated(other.text))
+
+    def _one_of_several(self, line, part):
+        """The line is one of those that its object may have, not the object itself."""
+        if set(part.kind.one) <= set(part.kind.key):
+            return False
+        named = any(part.groups[name] for name in part.kind.key)
+        return not named or part.removal not in (None, self.grammar.negated(line.text))
 
     def _drop(self, line, command):
         """The line goes, and a section goes with all that is in it."""
@@ -244,7 +265,12 @@ class Change:
             self.removed.update({other: None for other in self.before.lines if other.path[:len(below)] == below})
 
     def check(self):
-        """Refuses what the device cannot have: another value of an attribute that it keeps once for several lines."""
+        """Refuses what the device cannot have: another value of an attribute that it keeps once for several lines, and what is left of an
+        object without that which makes it one."""
+        for line in self._vital:
+            for other in self.before.objects[self.before.parts[line].object]:
+                if other not in self.removed:
+                    raise Refused(f"without {self._named(line)} the device would not keep {self._named(other)}")
         kept = [(line, part) for line, part in self.before.parts.items() if line not in self.removed]
         added = [(line, part) for line in self.added if (part := self.grammar.owned(line))]
         first = {}
@@ -264,7 +290,7 @@ class Change:
         for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
-                place = Line(part.home if part and part.kind.remove else line.path, command)
+                place = Line(part.home if part and command == part.removal else line.path, command)
                 if line in self._first:
                     first[line] = place
                 else:
@@ -324,9 +350,9 @@ class Change:
             if part and (part.slot(line) in slots or part.object in done):
                 continue  # the line before replaces it
             lines = self.before.objects.get(part.object, []) if part else []
-            if part and part.kind.remove and (not lines or part.groups.get("setting") in part.kind.vital):
+            if part and part.kind.remove and (not lines or part.vital):
                 done.add(part.object)
-                back = [other for other in back if other not in lines] + [Line(part.home, part.kind.remove.format(**part.groups)), *lines]
+                back = [other for other in back if other not in lines] + [Line(part.home, part.removal), *lines]
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):

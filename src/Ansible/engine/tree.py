@@ -20,6 +20,7 @@ class Grammar:
         data = platform["grammar"]
         self._spelled, self._typed = code.get("spelled", list), code.get("typed", lambda text: [text])
         self.same, self.until = code.get("same", lambda wanted, shown: False), code.get("until", lambda header: None)
+        self.kept = code.get("kept", lambda wanted, shown: wanted)
         self._volatile = [re.compile(pattern) for pattern in platform.get("volatile", [])]
         self._secrets = [re.compile(pattern) for pattern in platform.get("secrets", [])]
         self.indent, self.comment, self.negation = data["indent"], data["comment"], data["negation"]
@@ -115,7 +116,8 @@ class Kind:
     def __init__(self, data):
         self.name, self.remove = data["name"], data.get("remove")
         self.whole, self.below = data.get("whole", False), data.get("below", False)
-        self.begins, self._line = re.compile(data["begins"]), re.compile(data["line"])
+        self._line = re.compile(data["line"])
+        self.begins = re.compile(data["begins"]) if "begins" in data else self._line
         self._within = [tuple(re.compile(header) for header in path) for path in data["within"]]
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
@@ -144,6 +146,16 @@ class Part(collections.namedtuple("Part", "kind home groups")):
     @property
     def object(self):
         return self.kind.name, self.home, tuple(self.groups[name] for name in self.kind.key)
+
+    @property
+    def removal(self):
+        """The command that removes the whole object; None where each of its lines has one of its own."""
+        return self.kind.remove and self.kind.remove.format(**self.groups)
+
+    @property
+    def vital(self):
+        """The device drops the whole object with this line."""
+        return self.kind.vital is True or self.groups.get("setting") in self.kind.vital
 
     @property
     def once(self):

@@ -84,6 +84,12 @@ def access_entry(entry, family):
     return " ".join([*words, *(word for word in ("established", "log") if entry.get(word))])
 
 
+def unknown_port(entries):
+    """A pattern of the lines in the place of these entries that name a port by a word whose number is not known here."""
+    numbers, known = ("|".join(words) for words in ([str(int(entry["sequence"])) for entry in entries], map(re.escape, _PORTS)))
+    return rf"(?:{numbers}) (?:permit|deny) .*\b(?:eq|neq|lt|gt|range(?: \S+)?) (?!(?:{known})(?: |$))[a-z].*"
+
+
 def _matched(given):
     prefix = ipaddress.ip_network(given, strict=False)
     if prefix.prefixlen == 0:
@@ -141,12 +147,18 @@ _SHARED = 100
 _HASH = re.compile(r"\$[156]\$(?:rounds=[0-9]{1,5}\$)?[./0-9A-Za-z]{0,16}\$.*")
 # What the device calls ports of access lists.
 _PORTS = {
-    "echo": 7, "discard": 9, "daytime": 13, "chargen": 19, "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "time": 37,
-    "nameserver": 42, "whois": 43, "tacacs": 49, "domain": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "gopher": 70, "finger": 79,
-    "www": 80, "kerberos": 88, "hostname": 101, "pop2": 109, "pop3": 110, "sunrpc": 111, "ident": 113, "nntp": 119, "ntp": 123,
-    "netbios-ns": 137, "netbios-dgm": 138, "netbios-ss": 139, "imap": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "irc": 194,
-    "ldap": 389, "https": 443, "isakmp": 500,
-    "exec": 512, "login": 513, "syslog": 514, "rip": 520, "uucp": 540, "klogin": 543, "kshell": 544, "ldaps": 636}
+    "tcpmux": 1, "echo": 7, "discard": 9, "systat": 11, "daytime": 13, "qotd": 17, "msp": 18, "chargen": 19, "ftp-data": 20, "ftp": 21,
+    "ssh": 22, "telnet": 23, "smtp": 25, "time": 37, "rlp": 39, "nameserver": 42, "whois": 43, "tacacs": 49, "re-mail-ck": 50,
+    "domain": 53, "tacacs-ds": 65, "bootps": 67, "bootpc": 68, "tftp": 69, "gopher": 70, "finger": 79, "www": 80, "kerberos": 88,
+    "hostname": 101, "pop2": 109, "pop3": 110, "sunrpc": 111, "ident": 113, "nntp": 119, "ntp": 123, "netbios-ns": 137,
+    "netbios-dgm": 138, "netbios-ss": 139, "netbios-ssn": 139, "imap": 143, "snmp": 161, "snmptrap": 162, "xdmcp": 177, "bgp": 179,
+    "irc": 194, "dnsix": 195, "qmtp": 209, "imap3": 220, "ptp-event": 319, "ptp-general": 320, "ldap": 389, "svrloc": 427,
+    "mobile-ip": 434, "https": 443, "microsoft-ds": 445, "kpasswd": 464, "pim-auto-rp": 496, "isakmp": 500, "exec": 512, "biff": 512,
+    "login": 513, "who": 513, "syslog": 514, "lpd": 515, "talk": 517, "rip": 520, "ncp": 524, "uucp": 540, "klogin": 543, "kshell": 544,
+    "dhcpv6-client": 546, "dhcpv6-server": 547, "rtsp": 554, "nntps": 563, "ipp": 631, "ldaps": 636, "msdp": 639, "ldp": 646,
+    "kerberos-adm": 749, "rsync": 873, "ftps-data": 989, "ftps": 990, "imaps": 993, "ircs": 994, "pop3s": 995, "openvpn": 1194,
+    "ms-sql-s": 1433, "ms-sql-m": 1434, "pptp": 1723, "radius": 1812, "radius-acct": 1813, "nfs": 2049, "cvspserver": 2401, "iscsi": 3260,
+    "bfd": 3784, "bfd-echo": 3785, "non500-isakmp": 4500, "multihop-bfd": 4784, "vxlan": 4789, "sip": 5060}
 
 
 def spelled(lines):
@@ -186,6 +198,32 @@ def same(wanted, shown):
     return False
 
 
+def kept(wanted, shown):
+    """Options of a time server, the view and the access lists of a community, and the privilege and the role of a user stay where the
+    wanted line does not name them."""
+    one, other = (re.fullmatch(r"(ntp server (?:vrf \S+ )?\S+)((?: key [0-9]+| prefer)*)( .+)?", text) for text in (wanted, shown))
+    if one and other and not one[3]:
+        words = shown.split()
+        for option in re.findall("(key) ([0-9]+)|(prefer)", one[2]):
+            if option[0] and "key" in words:
+                words[words.index("key"):words.index("key") + 2] = option[:2]
+            elif option[2] not in words:
+                words += filter(None, option)
+        return " ".join(words)
+    for pattern, names in _KEPT:
+        if (one := re.fullmatch(pattern, wanted)) and (other := re.fullmatch(pattern, shown)):
+            return "".join([one["head"], *(one[name] or other[name] or "" for name in names), one["tail"]])
+    return wanted
+
+
+_KEPT = [
+    (r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:ro|rw))?(?P<six> ipv6 \S+)?(?P<four> \S+)?(?P<tail>)",
+     ("view", "access", "six", "four")),
+    (r"(?P<head>username \S+)(?P<privilege> privilege [0-9]+)?(?P<role> role \S+)?(?P<tail> (?:secret .+|nopassword))",
+     ("privilege", "role")),
+]
+
+
 def _rule(found):
     return [str(_PORTS.get(word, word)) for word in found[0].split()]
 
@@ -196,12 +234,6 @@ def _user(one, other):
     if any(wanted[name] not in (None, have[name] or default) for name, default in (("name", None), ("privilege", "1"), ("role", None))):
         return False
     return bool(_HASH.fullmatch(have["value"])) and hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"])
-
-
-def _time_options(found):
-    """What the block knows of a server; other options stay as they are."""
-    words = found[1].split()
-    return "prefer" in words, words[words.index("key"):][1:2] if "key" in words else None
 
 
 def _time_key(one, other):
@@ -260,7 +292,6 @@ _SAME = [
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?:0|5|sha512) (?P<value>\S+)",
      _user),
-    (r"ntp server (?:vrf \S+ )?\S+((?: .+)?)", lambda one, other: _time_options(one) == _time_options(other)),
     (r"(?P<head>ntp authentication-key [0-9]+ \S+) [07] (?P<value>\S+)", _time_key),
     (r"neighbor (?P<name>\S+) password [07] (?P<value>\S+)", _neighbor_password),
     (r"(?P<head>snmp-server user \S+ \S+ v3)(?: localized (?P<engine>[0-9A-Fa-f]+))?(?: auth (?P<auth>\S+) (?P<authKey>\S+))?"

@@ -127,6 +127,14 @@ def access_entry(entry, family):
     return " ".join(words)
 
 
+def unknown_port(entries):
+    """A pattern of the lines in the place of these entries that name a port by a word whose number is not known here."""
+    numbers = "|".join(str(int(entry["sequence"])) for entry in entries)
+    words = {name: "|".join(map(re.escape, ports.values())) for name, ports in _PORTS.items()}
+    named = "|".join(rf"{name} .*\b(?:eq|neq|lt|gt|range(?: \S+)?) (?!(?:syslog|{known})(?: |$))[a-z].*" for name, known in words.items())
+    return rf"(?:sequence )?(?:{numbers}) (?:permit|deny) +(?:{named})"
+
+
 def _matched(given):
     prefix = ipaddress.ip_network(given, strict=False)
     if prefix.prefixlen == 0:
@@ -216,6 +224,27 @@ def typed(text):
         first, *rest = [*lines, line]
         return [found[1] + first, *(f"{found[1]}add {each}" for each in rest)]
     return [text]
+
+
+_COMMUNITY = re.compile(r"(?P<head>snmp-server community \S+)(?P<view> view \S+)?(?P<access> (?:RO|RW))?(?P<six> ipv6 \S+)?(?P<four> \S+)?")
+_TIME_SERVER = re.compile(r"(ntp server(?: vrf \S+)? (?:ip |ipv6 )?\S+)((?: key \d+| prefer)*)( .+)?")
+
+
+def kept(wanted, shown):
+    """Options of a time server, and the view and the access lists of a community, stay where the wanted line does not name them."""
+    one, other = map(_TIME_SERVER.fullmatch, (wanted, shown))
+    if one and other and not one[3]:
+        words = shown.split()
+        for option in re.findall(r"(key) (\d+)|(prefer)", one[2]):
+            if option[0] and "key" in words:
+                words[words.index("key"):words.index("key") + 2] = option[:2]
+            elif option[2] not in words:
+                words += filter(None, option)
+        return " ".join(words)
+    one, other = map(_COMMUNITY.fullmatch, (wanted, shown))
+    if one and other:
+        return "".join([one["head"], *(one[name] or other[name] or "" for name in ("view", "access", "six", "four"))])
+    return wanted
 
 
 def same(wanted, shown):

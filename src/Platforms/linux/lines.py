@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Words of a Linux host's files, offered to block templates as filters."""
 import ipaddress
+import re
 
 _TEXTS = ("file /etc/motd", "file /etc/issue", "file /etc/issue.net")
 # What the kernel gives a route of IPv6 that names no metric.
@@ -44,6 +45,35 @@ def trap_receiver(server):
     """The address of a receiver of traps, as snmpd writes it."""
     address = ipaddress.ip_address(server["address"])
     return f"udp:{address}:{int(server.get('port', 162))}" if address.version == 4 else f"udp6:[{address}]:{int(server.get('port', 162))}"
+
+
+# --- lines as the engine compares them ---
+
+def kept(wanted, shown):
+    """Options of a time server, what else restricts a user of snmpd, the community of a trap receiver, and the interface by which messages
+    leave stay where the wanted line does not name them."""
+    one, other = (re.fullmatch(r"(server \S+)((?: iburst| prefer| key [0-9]+)*)( .+)?", text) for text in (wanted, shown))
+    if one and other and not one[3]:
+        words = shown.split()
+        for option in re.findall("(key) ([0-9]+)|(iburst|prefer)", one[2]):
+            if option[0] and "key" in words:
+                words[words.index("key"):words.index("key") + 2] = option[:2]
+            elif option[2] not in words:
+                words += filter(None, option)
+        return " ".join(words)
+    one, other = (re.fullmatch(r"(r[ow]user)\s+(\S+)\s+(\w+)(\s.+)?", text) for text in (wanted, shown))
+    if one and other and not one[4]:
+        return shown if _level(one[3]) == _level(other[3]) else f"{other[1]} {one[2]} {one[3]}{other[4] or ''}"
+    target = r'(\S+ action\(type="omfwd" target="\S+" port="\d+" protocol="\w+")( device="\S+")?\)'
+    one, other = (re.fullmatch(target, text) for text in (wanted, shown))
+    if one and other:
+        return one[1] + (one[2] or other[2] or "") + ")"
+    one, other = (re.fullmatch(r"(trap2sink \S+)( \S+)?", text) for text in (wanted, shown))
+    return one[1] + (one[2] or other[2] or "") if one and other else wanted
+
+
+def _level(word):
+    return {"authpriv": "priv", "authnopriv": "auth", "noauthnopriv": "noauth"}.get(word.lower(), word.lower())
 
 
 # --- packet filter ---
