@@ -82,7 +82,8 @@ def _refuse_unasked(old, new):
     """A name server behind the third would have no effect. A plan is the place to say so: what is taken back may have had more."""
     had, has = (len(re.findall(r"^nameserver\s", text or "", re.M)) for text in (old, new))
     if has > max(had, _ASKED):
-        raise shell.Refused(f"the resolver asks the first {_ASKED} servers of {_RESOLVERS}, which would have {has}: remove another one first")
+        raise shell.Refused(
+            f"the resolver asks the first {_ASKED} servers of {_RESOLVERS}, which would have {has}: remove another one first")
 
 
 def _changed(before, after, changes):
