@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
             seen = {name: _called(known[name], device.send_command, self._task.args.get("each")) for name in self._task.args["what"]}
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}
-        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        except (AttributeError, LookupError, TypeError, ValueError) as fault:
             # The words of the device could be anything; the code that reads them says which part of them.
             return {**result, "failed": True, "msg": f"[netautomation:task_failed] the device's answer cannot be read: {fault}"}
         return {**result, "changed": False, **wrap_var(seen)}

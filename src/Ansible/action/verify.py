@@ -53,8 +53,8 @@ def _look(effect, intent, device, typed):
     for pause in (*PAUSES, 0):
         try:
             seen, wrong = effect(*intent, device.send_command)
-        except (DeviceError, ValueError):
-            return False, []  # a device that does not answer such a question is judged by its configuration
+        except (DeviceError, AttributeError, LookupError, TypeError, ValueError):
+            return False, []  # a device that does not answer such a question, or in another form, is judged by its configuration
         if not wrong and (seen or not typed or pause != PAUSES[0]):
             return seen, []
         time.sleep(pause)

@@ -143,11 +143,26 @@ def _change(running, part, block_input, directory):
     unwanted = [line for each in unwanted for line in change.placed(each)]
     for line in wanted:
         change.want(line)
+    named = {_named(grammar, line): line for line in wanted}
+    for line in unwanted:
+        # Such as one interface under two names.
+        if other := named.get(_named(grammar, line)):
+            raise Refused(f"the input wants '{grammar.masked(other.text)}'{_within(other)}, and also not")
     if "exact" in part:
         change.drop_others(wanted, part["exact"])
     for line in unwanted:
         change.drop(line)
     return change
+
+
+def _within(line):
+    return f" ({', '.join(line.path)})" if line.path else ""
+
+
+def _named(grammar, line):
+    """What a removal of the line is about."""
+    part = grammar.owned(line)
+    return part.object if part else line
 
 
 class Change:
@@ -159,6 +174,7 @@ class Change:
         self._places = {}
         self._same = set()  # lines that say in other words what is wanted
         self._first = {}  # removals that come before the lines that are added
+        self._in_the_way = {}  # an added line -> the lines of those removals that make way for it
         self._vital = []  # lines that go, with which the device drops the rest of their object
 
     def placed(self, line, needed=False):
@@ -203,6 +219,7 @@ class Change:
             self._first[twin] = self.grammar.negated(twin.text)
         if line not in self.before.present and not self.before.holds_unseen(line, part) and not self._inherits(line, part):
             self.added.append(line)
+            self._in_the_way[line] = [twin, *(other for other, _ in others)]
         else:
             others = [(other, self.grammar.negated(other.text)) for other, _ in others]  # nothing replaces them
         self.removed |= dict(others) | self._first
@@ -270,15 +287,23 @@ class Change:
 
     def typed(self):
         """What to do, in order. A line comes before the removal of another with the same purpose, so that no moment is without both, but
-        for one that the device would pass over."""
-        first, after = {}, {}
+        for one that the device would pass over: it comes right after that removal, so that no moment is without several."""
+        first, typed, after = {}, [], {}
         for line, command in (self._first | self.removed).items():
             if command is not None:
                 part = self.before.parts.get(line)
                 place = Line(part.home if part and command == part.removal else line.path, command)
-                (first if line in self._first else after)[place] = None
-        added = [each for line in self.added for each in (line, *self._cleared([line], self.removed))]
-        return [*first, *added, *after]
+                if line in self._first:
+                    first[line] = place
+                else:
+                    after[place] = None
+        # What such a line makes the device forget cannot be removed after it.
+        forgetful = {line.path for line in self.added if (part := self.grammar.owned(line)) and part.kind.clears}
+        for line in self.added:
+            way = self._in_the_way.get(line, ()) if line.path not in forgetful else ()
+            typed += [first.pop(other) for other in way if other in first]
+            typed += [line, *self._cleared([line], self.removed)]
+        return [*first.values(), *typed, *after]
 
     def _cleared(self, lines, without=()):
         """Lines of the configuration before that the device forgets where one of these changes."""
@@ -336,14 +361,15 @@ class Change:
             if self.grammar.removable(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         cleared = self._cleared([*self.added, *self.removed])
-        return [*(line for line in (*back, *self._first) if line not in cleared), *cleared]
+        back += [line for line in self.before.lines if line in self._first]
+        return [*(line for line in back if line not in cleared), *cleared]
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))
 
     def _named(self, line):
         """The line for a sentence, with its section."""
-        return f"'{self.grammar.masked(line.text)}'" + (f" ({', '.join(line.path)})" if line.path else "")
+        return f"'{self.grammar.masked(line.text)}'{_within(line)}"
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""

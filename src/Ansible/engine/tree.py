@@ -205,7 +205,8 @@ class Tree:
         were = {line.path[:depth] for line in self.lines for depth in range(1, len(line.path) + 1)}
         while True:
             are = {line.path[:depth] for line in left for depth in range(1, len(line.path) + 1)}
-            stay = [line for line in left if (*line.path, line.text) not in were - are]
+            emptied = were - are
+            stay = [line for line in left if (*line.path, line.text) not in emptied]
             if len(stay) == len(left):
                 return left
             left = stay

@@ -7,7 +7,7 @@ import shown
 
 _VLAN = re.compile(r"vlan ([0-9]+)")
 _INTERFACE = re.compile(r"interface (\S+)")
-_ADDRESS = re.compile(r"(?:ip|ipv6) address (\S+)(?: secondary)?")
+_ADDRESS = re.compile(r"(?:ip|ipv6) address (\S+)( secondary)?")
 _NEIGHBOR = re.compile(r"neighbor (\S+)(?: remote-as ([0-9]+))?")
 
 
@@ -60,12 +60,16 @@ def _shows(line, asked):
         if line.text.startswith("description"):
             said, wanted = seen.get("description"), line.text.removeprefix("description").strip()
             return bool(said) and (wanted in ("", said) or "otherwise")
-        return _ADDRESS.match(line.text)[1] in _addresses(seen)
+        address, second = _ADDRESS.match(line.text).groups()
+        shown = _addresses(seen)
+        return address in shown and (shown[address] in (None, bool(second)) or "otherwise")
     return False
 
 
 def _addresses(seen):
-    own = [each for own in seen.get("interfaceAddress", []) for each in (own.get("primaryIp", {}), *own.get("secondaryIpsOrderedList", []))]
-    shown = {f"{each['address']}/{each['maskLen']}" for each in own if each.get("maskLen")}
-    return shown | {f"{each['address']}/{each['subnet'].partition('/')[2]}"
+    """address -> whether it is a secondary one, which none of IPv6 is."""
+    own = [(each, second) for own in seen.get("interfaceAddress", [])
+           for second, those in enumerate(([own.get("primaryIp", {})], own.get("secondaryIpsOrderedList", []))) for each in those]
+    shown = {f"{each['address']}/{each['maskLen']}": bool(second) for each, second in own if each.get("maskLen")}
+    return shown | {f"{each['address']}/{each['subnet'].partition('/')[2]}": None
                     for each in (seen.get("interfaceAddressIp6") or {}).get("globalUnicastIp6s", [])}

@@ -8,6 +8,7 @@ import ipaddress
 import re
 
 _KINDS = ("Ethernet", "Loopback", "Management", "Port-Channel", "Tunnel", "Vlan", "Vxlan")
+_ENDS = ("source", "destination")
 
 
 def interface_name(name):
@@ -58,12 +59,23 @@ def prefix_entry(entry):
     return " ".join([*words, *(f"{word} {int(entry[word])}" for word in ("ge", "le") if word in entry)])
 
 
+def impossible(lists):
+    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
+    begin, "established" of what has no connections, or a prefix of the other family."""
+    return any(
+        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
+        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
+        or entry.get("established") and entry["protocol"] != "tcp"
+        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
+        for given in lists for entry in given.get("entries", []))
+
+
 def access_entry(entry, family):
     """The line of an entry in the section of its access list."""
     six = family == "ipv6"
     protocol = {"ip": "ipv6" if six else "ip", "icmp": "icmpv6" if six else "icmp", "esp": "50"}.get(entry["protocol"], entry["protocol"])
     words = [str(int(entry["sequence"])), entry["action"], protocol]
-    for end in ("source", "destination"):
+    for end in _ENDS:
         words.append(_matched(entry[end]) if end in entry else "any")
         first, last = (entry.get(end + name) for name in ("Port", "PortTo"))
         if first is not None or last is not None:
@@ -127,7 +139,12 @@ def snmp_level(user):
 
 # --- lines as the engine compares them ---
 
-_VLANS = re.compile(r"vlan ([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)+|[0-9]+-[0-9]+)")
+_RANGE = "[0-9]{1,4}(?:-[0-9]{1,4})?"
+_VLANS = re.compile(rf"vlan ({_RANGE}(?:,{_RANGE})+|[0-9]{{1,4}}-[0-9]{{1,4}})")
+# VLANs that can have lines together.
+_SHARED = 100
+# crypt() takes as long as its second argument asks for.
+_HASH = re.compile(r"\$[156]\$(?:rounds=[0-9]{1,5}\$)?[./0-9A-Za-z]{0,16}\$.*")
 # What the device calls ports of access lists.
 _PORTS = {
     "tcpmux": 1, "echo": 7, "discard": 9, "systat": 11, "daytime": 13, "qotd": 17, "msp": 18, "chargen": 19, "ftp-data": 20, "ftp": 21,
@@ -146,13 +163,15 @@ _PORTS = {
 
 def spelled(lines):
     """VLANs of which the device has nothing else to say stand in one line."""
-    return [(each, one) for path, text in lines for each in ([(header, *path[1:]) for header in _each(path[0])] if path else [path])
+    return [(each, one) for path, text in lines
+            for each in ([(header, *path[1:]) for header in _each(path[0], _SHARED)] if path else [path])
             for one in ([text] if path else _each(text))]
 
 
-def _each(text):
+def _each(text, most=4094):
     found = _VLANS.fullmatch(text)
-    return [f"vlan {number}" for number in sorted(_numbers(found[1]))] if found else [text]
+    numbers = sorted(_numbers(found[1])) if found else []
+    return [f"vlan {number}" for number in numbers] if 0 < len(numbers) <= most else [text]
 
 
 def _numbers(text):
@@ -214,7 +233,7 @@ def _user(one, other):
     wanted, have = one.groupdict(), other.groupdict()
     if any(wanted[name] not in (None, have[name] or default) for name, default in (("name", None), ("privilege", "1"), ("role", None))):
         return False
-    return hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"] or "")
+    return bool(_HASH.fullmatch(have["value"])) and hmac.compare_digest(crypt.crypt(wanted["value"], have["value"]) or "", have["value"])
 
 
 def _time_key(one, other):
@@ -268,7 +287,7 @@ def _localized(password, protocol, engine, privacy=None):
 
 
 _SAME = [
-    (r"switchport trunk allowed vlan ([0-9,-]+)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
+    (rf"switchport trunk allowed vlan ({_RANGE}(?:,{_RANGE})*)", lambda one, other: _numbers(one[1]) == _numbers(other[1])),
     (r"[0-9]+ (?:permit|deny) .+", lambda one, other: _rule(one) == _rule(other)),
     (r"spanning-tree portfast(?: edge)?", lambda one, other: True),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>[0-9]+))?(?: role (?P<role>\S+))? secret (?:0|5|sha512) (?P<value>\S+)",

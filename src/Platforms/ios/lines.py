@@ -7,6 +7,8 @@ import hmac
 import ipaddress
 import re
 
+import shell
+
 _TYPES = ("GigabitEthernet", "TenGigabitEthernet", "TwoGigabitEthernet", "FiveGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet",
           "HundredGigE", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel", "Tunnel", "BDI", "Serial")
 # What the device calls ports of access lists, by protocol.
@@ -20,6 +22,7 @@ _PORTS = {
             195: "dnsix", 434: "mobile-ip", 496: "pim-auto-rp", 500: "isakmp", 512: "biff", 513: "who", 514: "syslog", 517: "talk",
             520: "rip", 4500: "non500-isakmp"}}
 _NUMBERS = {name: {word: str(port) for port, word in ports.items()} for name, ports in _PORTS.items()}
+_ENDS = ("source", "destination")
 # Characters of a line that a device takes whole.
 _WIDTH = 200
 
@@ -99,11 +102,22 @@ def access_list(given):
     return f"ipv6 access-list {given['name']}" if given["family"] == "ipv6" else f"ip access-list extended {given['name']}"
 
 
+def impossible(lists):
+    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
+    begin, "established" of what has no connections, or a prefix of the other family."""
+    return any(
+        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
+        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
+        or entry.get("established") and entry["protocol"] != "tcp"
+        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
+        for given in lists for entry in given.get("entries", []))
+
+
 def access_entry(entry, family):
     """The line of an entry of an access list."""
     protocol = "ipv6" if entry["protocol"] == "ip" and family == "ipv6" else entry["protocol"]
     words = [*(["sequence"] if family == "ipv6" else []), str(int(entry["sequence"])), entry["action"], protocol]
-    for end in ("source", "destination"):
+    for end in _ENDS:
         words.append(_matched(entry[end]) if end in entry else "any")
         first, last = entry.get(end + "Port"), entry.get(end + "PortTo")
         if first is not None or last is not None:
@@ -145,6 +159,9 @@ def vlan_list(vlans):
 
 # VLANs have much else in lines that begin so: "vlan internal allocation policy ascending", "vlan configuration 10".
 _NUMBERED = re.compile(r"(vlan|ntp trusted-key) (\d+(?:(?:-| - )\d+)?(?:,\d+(?:-\d+)?)*)")
+# Things that can have lines together.
+_SHARED = 100
+_LAST = {"vlan": 4094, "ntp trusted-key": 65535}
 _RESOLVERS = re.compile(r"(ip name-server(?: vrf \S+)?)((?: [0-9A-Fa-f]*[.:]\S*)+)")
 _DENY = re.compile(r"((?:access-list \d+ |(?:sequence )?(?:\d+ )?)deny) {2,}")
 _MORE = re.compile(r"(switchport trunk allowed vlan )add (\S+)")
@@ -162,7 +179,7 @@ def spelled(lines):
             result[-1] = path, f"{result[-1][1]},{more[2]}"
             continue
         paths = [path]
-        if path and not path[0].startswith("interface") and (several := _each(path[0])):
+        if path and not path[0].startswith("interface") and (several := _each(path[0])) and len(several) <= _SHARED:
             paths = [(header, *path[1:]) for header in several]
         result += [(each, one) for each in paths for one in ((not path and _each(text)) or [text])]
     return result
@@ -174,10 +191,12 @@ def _each(text):
         return [f"{found[1]} {word}" for word in found[2].split()]
     if not (found := _NUMBERED.fullmatch(text)):
         return None
-    numbers = []
+    numbers, last = {}, _LAST[found[1]]
     for part in found[2].replace(" - ", "-").split(","):
-        first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
+        begin, _, end = part.partition("-")
+        if int(end or begin) > last:
+            return None
+        numbers |= dict.fromkeys(range(int(begin), int(end or begin) + 1))
     return [f"{found[1]} {number}" for number in numbers]
 
 
@@ -192,7 +211,9 @@ def until(header):
 def typed(text):
     """The mark that a banner is shown with cannot be typed, and a line has an end."""
     if found := re.fullmatch(r"(?s)(banner \S+ )\^C(.*)\^C", text):
-        mark = next(mark for mark in "#@%~$*+=&|;:/\\^_" if mark not in found[2])
+        mark = next((mark for mark in "#@%~$*+=&|;:/\\^_" if mark not in found[2]), None)
+        if not mark:
+            raise shell.Refused("the text of a banner has every character that could be its mark")
         return [f"{found[1]}{mark}{found[2]}{mark}"]
     if (found := re.fullmatch(r"(switchport trunk allowed vlan )([\d,-]+)", text)) and len(text) > _WIDTH:
         lines, line = [], ""
@@ -255,7 +276,7 @@ def _hashed(password, kind, value):
     """Whether this is the hash of the password."""
     try:
         if kind in ("5", "0", None, "7", "4"):
-            own = {"5": lambda: crypt.crypt(password, value), "7": lambda: password if _clear(value) == password else "",
+            own = {"5": lambda: _md5(password, value), "7": lambda: password if _clear(value) == password else "",
                    "4": lambda: _base64(hashlib.sha256(password.encode()).digest())}.get(kind, lambda: password)()
             return hmac.compare_digest(own or "", password if kind == "7" else value)
         _, number, salt, digest = value.split("$")
@@ -268,6 +289,11 @@ def _hashed(password, kind, value):
         return hmac.compare_digest(_base64(own), digest)
     except (OSError, TypeError, ValueError):
         return False
+
+
+def _md5(password, value):
+    """Of no other kind, since crypt() takes as long as its second argument asks for."""
+    return crypt.crypt(password, value) if value.startswith("$1$") else ""
 
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -310,7 +336,7 @@ def _time_server(one, other):
     """Options that the block does not know stay as they are."""
     def told(found):
         words = found["rest"].split()
-        return found["head"], "prefer" in words, words[words.index("key") + 1] if "key" in words else None
+        return found["head"], "prefer" in words, words[words.index("key"):][1:2] if "key" in words else None
     return told(one) == told(other)
 
 

@@ -4,12 +4,17 @@
 All files are written beside the old ones and looked at before the first takes an old one's place; where the host refuses what follows,
 all of them come back."""
 import fnmatch
+import functools
+import os
 import re
 import shlex
 
+import platforms
 import shell
 
 _ROUTES = "/etc/network/if-up.d/netautomation"
+# The resolver's file, and how many of its servers it asks.
+_RESOLVERS, _ASKED = "/etc/resolv.conf", 3
 _INTERFACES = re.compile(r"file /etc/network/interfaces(?:\.d/.+)?")
 _STATIC = re.compile(r"iface (\S+) inet6? static")
 _ADDRESS = re.compile(r"address ([0-9a-fA-F.:]+/[0-9]+)")
@@ -68,8 +73,17 @@ def apply(before, after, changes):
 def undo(before, after, changes):
     """What a person types to have the text before again."""
     files = _changed(after, before, changes)
+    _refuse_unasked(*reversed(files.get(_RESOLVERS, (None, None))))
     lines = [line for name, (old, new) in files.items() for line in shell.edit(name, old, new)]
     return [*lines, *_follow(files, list(files), _BY_HAND).splitlines(), *(back for _, back in reversed(_network(before, changes)))]
+
+
+def _refuse_unasked(old, new):
+    """A name server behind the third would have no effect. A plan is the place to say so: what is taken back may have had more."""
+    had, has = (len(re.findall(r"^nameserver\s", text or "", re.M)) for text in (old, new))
+    if has > max(had, _ASKED):
+        raise shell.Refused(
+            f"the resolver asks the first {_ASKED} servers of {_RESOLVERS}, which would have {has}: remove another one first")
 
 
 def _changed(before, after, changes):
@@ -78,7 +92,18 @@ def _changed(before, after, changes):
         if not [*path, text][0].startswith("file "):
             raise shell.Refused("the rules in force follow from /etc/nftables.conf, and can be changed only there")
     old, new = _files(before), _files(after)
-    return {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    files = {name: (old.get(name), new.get(name)) for name in sorted({*old, *new}) if old.get(name) != new.get(name)}
+    for name in files:
+        if not any(pattern.fullmatch(name) for pattern in _read()):
+            raise shell.Refused(f"{name} is none of the files that are read, so a change of it could be neither seen nor taken back")
+    return files
+
+
+@functools.lru_cache(maxsize=None)
+def _read():
+    """The names that the command for the configuration reads. As for a shell, * stands for no begin with a dot and for no folder."""
+    words = re.search(r"for file in (.*?)\s+do\s", platforms.read(os.path.dirname(__file__))["commands"]["running"], re.S)[1].split()
+    return [re.compile(re.escape(word).replace(r"\*", r"[^/\s.][^/\s]*")) for word in words if word != "\\"]
 
 
 def _files(text):

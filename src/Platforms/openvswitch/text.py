@@ -24,6 +24,9 @@ _COLUMNS = {
         "ingress_policing_burst": "number!", "mac": "text", "lldp": "keys", "other_config": "keys", "external_ids": "keys"},
 }
 _EMPTY = {"text!": '""', "yes!": "false", "number!": "0"}
+# Which sections are in which.
+_WHERE = re.compile(r"open_vswitch|bridge \S.*(?:\nmirror .+|\nport \S.*(?:\ninterface \S.*)?)?")
+_HEADER, _CONTROLLER = re.compile("(?:open_vswitch|bridge|port|interface)(?: |$)"), re.compile("controller(?: |$)")
 _PLAIN = re.compile(r"[^\s\"\\]+")
 
 
@@ -60,6 +63,7 @@ def apply(before, after, changes):
 
 def undo(before, after, changes):
     """What a person types to have the text before again."""
+    _steps(before, after, changes)  # what cannot be applied is refused before anything is
     steps = _steps(after, before, [["-" if sign == "+" else "+", path, text] for sign, path, text in changes])
     return ["ovs-vsctl " + " ".join(steps)]
 
@@ -101,7 +105,10 @@ def _shown(value, last=False):
 
 
 def _read(text):
-    return json.loads(text) if text.startswith('"') else text
+    try:
+        return json.loads(text) if text.startswith('"') else text
+    except ValueError:
+        raise shell.Refused(f"{text} is no text in quotes") from None
 
 
 # --- the transaction ---
@@ -118,6 +125,9 @@ def _headers(text):
 
 def _steps(before, after, changes):
     """The commands of one ovs-vsctl, each behind its "--"."""
+    for _, path, text in changes:
+        if not _WHERE.fullmatch("\n".join([*path, text] if _HEADER.match(text) else path)) or _CONTROLLER.match(text) and len(path) != 1:
+            raise shell.Refused(f"there is no '{text}' {'in ' + ', '.join(path) if path else 'by itself'}")
     had, has = _headers(before), _headers(after)
     gone, made, come = [], [], []
     for path in sorted({(*path, text)[:depth] for _, path, text in changes for depth in range(1, len(path) + 2)}):
@@ -143,11 +153,18 @@ def _steps(before, after, changes):
             come.append(_set(path, text))
         elif (tuple(path), _setting(text)) not in new:
             come.append(_clear(path, text))
-    return [f"-- {' '.join(map(shlex.quote, step))}" for step in [*gone, *made, *come]]
+    steps = [*gone, *made, *come]
+    for word in (word for step in steps for word in step if word.startswith("-")):
+        # It would be an option, or begin another command.
+        raise shell.Refused(f"no name can begin as {word} does")
+    return [f"-- {' '.join(map(shlex.quote, step))}" for step in steps]
 
 
 def _setting(text):
-    return re.match(r'[a-z_]+(?::(?:"(?:[^"\\]|\\.)*"|[^ "]+))?', text)[0]
+    found = re.match(r'[a-z_]+(?::(?:"(?:[^"\\]|\\.)*"|[^ "]+))?', text)
+    if not found:
+        raise shell.Refused(f"{text} is no line of a column")
+    return found[0]
 
 
 def _place(path):
@@ -163,14 +180,25 @@ def _set(path, text):
     if holds is None:
         raise shell.Refused(f"there is no column {column} of a {kind}")
     if holds == "keys":
-        return ["set", *row, f"{column}:{json.dumps(_read(key))}={json.dumps(_read(value))}"]
+        key, value = _read(key), _read(value)
+        _as_shown(text, f"{column}:{_shown(key)} {_shown(value, True)}")
+        return ["set", *row, f"{column}:{json.dumps(key)}={json.dumps(value)}"]
+    words = value.split(",")
     if holds.startswith(("number", "yes")):
-        words = value.split(",")
         if not all(re.fullmatch("[0-9]+|true|false", word) for word in words):
             raise shell.Refused(f"{value} is no value of {column}")
+        _as_shown(text, f"{column} {','.join(sorted(map(str, words), key=lambda word: (len(word), word)))}")
     else:
-        words = [json.dumps(_read(word)) for word in (value.split(",") if holds == "texts" else [value])]
+        values = sorted(map(_read, words if holds == "texts" else [value]))
+        _as_shown(text, f"{column} {','.join(map(_shown, values))}")
+        words = list(map(json.dumps, values))
     return ["set", *row, f"{column}={','.join(words)}"]
+
+
+def _as_shown(text, shown):
+    """A line that is shown otherwise could be neither verified nor taken back."""
+    if text != shown:
+        raise shell.Refused(f"{text} is shown as {shown}")
 
 
 def _clear(path, text):
