@@ -251,8 +251,8 @@ def checks():
         part = platforms.load(ROOT / "src/Blocks/raw-lines/platforms" / f"{platform}.yml")
         given = {"state": "absent", "changes": [{**({"section": section} if section else {}), "lines": [line]}]}
         planned = plan.plan(before, part, given, folder(platform))
-        shown = [planned[name] for name in ("configured", "diff", "undo")]
-        yield f"{platform} without {line!r}: {planned}", planned["configured"] and "SECRET" not in str(shown)
+        shown = [planned[name] for name in ("configured", "diff", "undo", "refused")]
+        yield f"{platform} without {line!r}: {planned}", (planned["configured"] or planned["refused"]) and "SECRET" not in str(shown)
 
 
 def main():

@@ -56,8 +56,11 @@ def plan(running, part, block_input, directory, parts=None):
         change = _change(running, part, block_input, directory)
         change.check()
         return _planned(change, running, platforms.writer(directory))
-    except (Refused, document.Unreadable, shell.Refused) as reason:
+    except (Refused, document.Unreadable) as reason:
         return refused(str(reason))
+    except shell.Refused as reason:
+        # A platform quotes a line as it is.
+        return refused(tree.grammar(directory).masked(str(reason)))
 
 
 def _planned(change, running, writer):
@@ -147,7 +150,7 @@ def _change(running, part, block_input, directory):
     for line in unwanted:
         # Such as one interface under two names.
         if other := named.get(_named(grammar, line)):
-            raise Refused(f"the input wants '{grammar.masked(other.text)}'{_within(other)}, and also not")
+            raise Refused(f"the input wants '{grammar.masked(other.text)}'{_within(grammar, other)}, and also not")
     if "exact" in part:
         change.drop_others(wanted, part["exact"])
     for line in unwanted:
@@ -155,8 +158,8 @@ def _change(running, part, block_input, directory):
     return change
 
 
-def _within(line):
-    return f" ({', '.join(line.path)})" if line.path else ""
+def _within(grammar, line):
+    return f" ({', '.join(map(grammar.masked, line.path))})" if line.path else ""
 
 
 def _named(grammar, line):
@@ -184,7 +187,7 @@ class Change:
             return [line]
         found = [path[:-1] for path in self.before.sections if path[-1] == header]
         if len(found) > 1 or needed and not found:
-            raise Refused(f"the device has {'more than one' if found else 'no'} {header}")
+            raise Refused(f"the device has {'more than one' if found else 'no'} {self.grammar.masked(header)}")
         return [Line((*above, *line.path), line.text) for above in found]
 
     def want(self, line):
@@ -369,7 +372,7 @@ class Change:
 
     def _named(self, line):
         """The line for a sentence, with its section."""
-        return f"'{self.grammar.masked(line.text)}'{_within(line)}"
+        return f"'{self.grammar.masked(line.text)}'{_within(self.grammar, line)}"
 
     def _others(self, line, part, slot):
         """Lines that cannot stay beside this one: (line, the command that removes it, or None where this one replaces it)."""
