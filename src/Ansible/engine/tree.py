@@ -155,7 +155,7 @@ class Part(collections.namedtuple("Part", "kind home groups")):
     @property
     def vital(self):
         """The device drops the whole object with this line."""
-        return self.kind.vital is True or self.groups.get("setting") in self.kind.vital
+        return "*" in self.kind.vital or self.groups.get("setting") in self.kind.vital
 
     @property
     def once(self):

@@ -214,7 +214,7 @@ internal sealed record PlatformGrammar(
 
 /// <summary>A kind of object in a configuration: a line of its own, or the lines that name it.</summary>
 /// <param name="Within">The sections that hold such objects, each as the patterns of its headers; an empty list for the top.</param>
-/// <param name="Begins">How every line of the kind begins, whether the rest can be read or not.</param>
+/// <param name="Begins">How every line of the kind begins, whether the rest can be read or not; null: all of them can be read.</param>
 /// <param name="Line">The whole line; its named groups are its attributes.</param>
 /// <param name="Key">Groups that tell two objects apart; the first is the one that people name it by.</param>
 /// <param name="One">Groups by which a device has one line at most: a new one takes the place of the old one.</param>
@@ -223,13 +223,13 @@ internal sealed record PlatformGrammar(
 /// <param name="Enough">A line of the object is enough, whatever else it says.</param>
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
-/// <param name="Vital">Settings whose negation removes the whole object.</param>
+/// <param name="Vital">Settings whose negation removes the whole object; <c>*</c> for any of its lines.</param>
 /// <param name="Initial">Settings of which an existing line stays, whatever it says.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
 /// <param name="Defaults">Settings that the device shows only where they are otherwise.</param>
 internal sealed record PlatformObject(
-    string Name, string[][] Within, string Begins, string Line, string[] Key, string[] One, bool Whole = false, bool Below = false,
+    string Name, string[][] Within, string Line, string[] Key, string[] One, string? Begins = null, bool Whole = false, bool Below = false,
     string? Remove = null, string[]? Vital = null, string[]? Initial = null, Dictionary<string, string[]>? Shared = null,
     PlatformInheritance? Inherits = null, PlatformDefault[]? Defaults = null, string[]? Once = null,
     bool Enough = false, bool First = false, string? Clears = null)
@@ -239,8 +239,8 @@ internal sealed record PlatformObject(
 
     public IEnumerable<(string Pointer, string Reason)> Faults()
     {
-        foreach (var (pointer, texts) in new[] { ("/within", Within.SelectMany(path => path)), ("/begins", [Begins]), ("/line", [Line]),
-                     ("/clears", Clears is null ? [] : [Clears]) })
+        foreach (var (pointer, texts) in new[] { ("/within", Within.SelectMany(path => path)), ("/line", [Line]),
+                     ("/begins", Begins is null ? [] : [Begins]), ("/clears", Clears is null ? [] : [Clears]) })
         {
             if (!texts.All(IsPattern))
             {
