@@ -145,7 +145,7 @@ def _change(running, part, block_input, directory):
     wanted = [line for each in wanted for line in change.placed(each, needed=True)]
     unwanted = [line for each in unwanted for line in change.placed(each)]
     for line in wanted:
-        change.want(line)
+        change.want(line, part.get("initial", []))
     named = {_named(grammar, line): line for line in wanted}
     for line in unwanted:
         # Such as one interface under two names.
@@ -190,15 +190,16 @@ class Change:
             raise Refused(f"the device has {'more than one' if found else 'no'} {self.grammar.masked(header)}")
         return [Line((*above, *line.path), line.text) for above in found]
 
-    def want(self, line):
-        """The line must be there, in place of others that the device cannot have beside it."""
+    def want(self, line, initial=()):
+        """The line must be there, in place of others that the device cannot have beside it. initial: settings of which a line that is there
+        stays, whatever it says."""
         part = self.grammar.owned(line)
         if part is None:
             if line not in self.before.present:
                 self.added.append(line)
             return
         slot = part.slot(line)
-        if part.groups.get("setting") in part.kind.initial and slot in self.before.slots:
+        if part.groups.get("setting") in initial and slot in self.before.slots:
             return
         for place in filter(None, (part.object if part.kind.whole else slot, part.once)):
             if self._places.setdefault(place, line) != line:

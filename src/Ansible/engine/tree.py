@@ -122,7 +122,7 @@ class Kind:
         self.key, self.one, self.shared = data["key"], data["one"], data.get("shared", {})
         self.once, self.enough = data.get("once", []), data.get("enough", False)
         self.vital, self.inherits, self.defaults = data.get("vital", []), data.get("inherits"), data.get("defaults", [])
-        self.initial, self.first = data.get("initial", []), data.get("first", False)
+        self.first = data.get("first", False)
         self.clears = re.compile(data["clears"]) if "clears" in data else None
 
     def home(self, path):

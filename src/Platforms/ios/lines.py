@@ -10,7 +10,9 @@ import re
 import shell
 
 _TYPES = ("GigabitEthernet", "TenGigabitEthernet", "TwoGigabitEthernet", "FiveGigabitEthernet", "TwentyFiveGigE", "FortyGigabitEthernet",
-          "HundredGigE", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel", "Tunnel", "BDI", "Serial")
+          "HundredGigE", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel", "Tunnel", "BDI", "Serial",
+          "FourHundredGigE", "AppGigabitEthernet", "Dialer", "Virtual-Template", "Multilink", "Async", "Cellular", "ATM", "BVI", "nve",
+          "Null")
 # What the device calls ports of access lists, by protocol.
 _PORTS = {
     "tcp": {7: "echo", 9: "discard", 13: "daytime", 19: "chargen", 20: "ftp-data", 21: "ftp", 23: "telnet", 25: "smtp", 37: "time",

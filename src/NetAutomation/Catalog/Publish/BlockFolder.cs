@@ -15,7 +15,7 @@ internal sealed record BlockFolder(
     private const string Parts = "platforms/";
     private static readonly string[] _templates = ["wanted", "unwanted"];
 
-    private static readonly string[] _lines = [.. _templates, "exact", "refuse"];
+    private static readonly string[] _lines = [.. _templates, "exact", "initial", "refuse"];
 
     /// <param name="platforms">The names of all platforms.</param>
     /// <exception cref="ContentException">The folder is not a block that may be published.</exception>
@@ -79,7 +79,7 @@ internal sealed record BlockFolder(
             JsonArray { Count: > 0 } tasks => Faults(tasks, ""),
             JsonObject { Count: > 0 } part =>
                 [.. part.SelectMany(member => Faults(member.Key, member.Value, manifest)), .. OfOneForm(part)],
-            _ => [("", "a list of tasks, or an object with wanted, unwanted, exact and refuse, with artifact, or with tasks")],
+            _ => [("", "a list of tasks, or an object with wanted, unwanted, exact, initial and refuse, with artifact, or with tasks")],
         };
         foreach (var (pointer, reason) in faults.Take(1))
         {
@@ -91,7 +91,7 @@ internal sealed record BlockFolder(
     {
         var form = part.Select(member => member.Key).FirstOrDefault(name => name != Lack.Member) is not { } first ? []
             : _lines.Contains(first) ? _lines : [first];
-        return form.Any(name => name is not ("exact" or "refuse") && part.ContainsKey(name))
+        return form.Any(name => name is not ("exact" or "initial" or "refuse") && part.ContainsKey(name))
             ? part.Where(member => member.Key != Lack.Member && !form.Contains(member.Key))
                 .Select(member => (
                     $"/{member.Key}", $"the file has {form.First(part.ContainsKey)} already: it is lines, an artifact or tasks"))
@@ -111,6 +111,8 @@ internal sealed record BlockFolder(
         Lack.Member when value is JsonArray { Count: > 0 } lacks =>
             lacks.Index().SelectMany(lack => Faults(lack.Index, lack.Item, manifest)),
         Lack.Member => [($"/{Lack.Member}", "a list of objects with at, because and perhaps when")],
+        "initial" when value is JsonArray settings && settings.All(IsText) => [],
+        "initial" => [("/initial", "a list of settings of the platform's grammar")],
         "exact" when IsText(value) => [],
         "exact" => [("/exact", "a group of the platform's grammar")],
         _ when !_templates.Contains(name, StringComparer.Ordinal) => [($"/{name}", "no such member")],

@@ -224,13 +224,12 @@ internal sealed record PlatformGrammar(
 /// <param name="Below">Lines in sections below belong to the object, too.</param>
 /// <param name="Remove">The command that removes the whole object; without one, each of its lines is negated.</param>
 /// <param name="Vital">Settings whose negation removes the whole object; <c>*</c> for any of its lines.</param>
-/// <param name="Initial">Settings of which an existing line stays, whatever it says.</param>
 /// <param name="Shared">Attributes that the device keeps once for all lines that agree in the listed groups.</param>
 /// <param name="Inherits">Settings that an object takes from another one that it names.</param>
 /// <param name="Defaults">Settings that the device shows only where they are otherwise.</param>
 internal sealed record PlatformObject(
     string Name, string[][] Within, string Line, string[] Key, string[] One, string? Begins = null, bool Whole = false, bool Below = false,
-    string? Remove = null, string[]? Vital = null, string[]? Initial = null, Dictionary<string, string[]>? Shared = null,
+    string? Remove = null, string[]? Vital = null, Dictionary<string, string[]>? Shared = null,
     PlatformInheritance? Inherits = null, PlatformDefault[]? Defaults = null, string[]? Once = null,
     bool Enough = false, bool First = false, string? Clears = null)
 {
