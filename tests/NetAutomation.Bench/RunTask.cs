@@ -34,7 +34,7 @@ internal sealed record RunTask(
     /// <summary>How a device shows what a side has added, without that in which the sides differ.</summary>
     public IReadOnlyList<string> Shown(string text, int side) =>
         [.. Regex.Matches(text, Pattern(side), RegexOptions.Multiline, TimeSpan.FromSeconds(1))
-            .Select(found => found.Value.Replace(found.Groups[1].Value, "", StringComparison.Ordinal))];
+            .Select(found => found.Value.Remove(found.Groups[1].Index - found.Index, found.Groups[1].Length))];
 
     private static string[] Prefixes(int side) => [.. Enumerable.Range(0, 4).Select(i => Text($"10.{100 + side}.{i}.0/24"))];
 
