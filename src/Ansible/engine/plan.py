@@ -37,7 +37,20 @@ def pattern(value):
     return re.escape(str(value))
 
 
-WORDS = {"canonical_address": canonical_address, "canonical_prefix": canonical_prefix, "one_line": one_line, "pattern": pattern}
+def impossible(lists):
+    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
+    begin, "established" of what has no connections, or a prefix of the other family."""
+    ends = ("source", "destination")
+    return any(
+        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in ends for name in ("Port", "PortTo"))
+        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in ends)
+        or entry.get("established") and entry["protocol"] != "tcp"
+        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in ends if end in entry)
+        for given in lists for entry in given.get("entries", []))
+
+
+WORDS = {"canonical_address": canonical_address, "canonical_prefix": canonical_prefix, "impossible": impossible, "one_line": one_line,
+         "pattern": pattern}
 
 
 class Refused(Exception):

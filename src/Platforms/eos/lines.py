@@ -59,17 +59,6 @@ def prefix_entry(entry):
     return " ".join([*words, *(f"{word} {int(entry[word])}" for word in ("ge", "le") if word in entry)])
 
 
-def impossible(lists):
-    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
-    begin, "established" of what has no connections, or a prefix of the other family."""
-    return any(
-        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
-        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
-        or entry.get("established") and entry["protocol"] != "tcp"
-        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
-        for given in lists for entry in given.get("entries", []))
-
-
 def access_entry(entry, family):
     """The line of an entry in the section of its access list."""
     six = family == "ipv6"

@@ -104,17 +104,6 @@ def access_list(given):
     return f"ipv6 access-list {given['name']}" if given["family"] == "ipv6" else f"ip access-list extended {given['name']}"
 
 
-def impossible(lists):
-    """Whether an entry of these access lists is none that a device takes: a port where packets have none, the end of a range below its
-    begin, "established" of what has no connections, or a prefix of the other family."""
-    return any(
-        entry["protocol"] not in ("tcp", "udp") and any(f"{end}{name}" in entry for end in _ENDS for name in ("Port", "PortTo"))
-        or any(int(entry.get(f"{end}Port", 1)) > int(entry.get(f"{end}PortTo", 65535)) for end in _ENDS)
-        or entry.get("established") and entry["protocol"] != "tcp"
-        or any((":" in entry[end]) != (given["family"] == "ipv6") for end in _ENDS if end in entry)
-        for given in lists for entry in given.get("entries", []))
-
-
 def access_entry(entry, family):
     """The line of an entry of an access list."""
     protocol = "ipv6" if entry["protocol"] == "ip" and family == "ipv6" else entry["protocol"]
@@ -334,18 +323,9 @@ def _receiver(one, other):
     return (one["head"], one["community"]) == (other["head"], other["community"]) and ports[0] in (None, ports[1] or "162")
 
 
-def _time_server(one, other):
-    """Options that the block does not know stay as they are."""
-    def told(found):
-        words = found["rest"].split()
-        return found["head"], "prefer" in words, words[words.index("key"):][1:2] if "key" in words else None
-    return told(one) == told(other)
-
-
 _SAME = [
     (r"snmp-server host (?P<head>\S+(?: vrf \S+)?)(?: informs| traps)? version 2c (?P<community>\S+)(?P<more>(?: .+)?)", _receiver),
     (r"username (?P<name>\S+)(?: privilege (?P<privilege>\d+))?(?: (?:secret|password)(?: (?P<type>\d))? (?P<value>\S+))?", _user),
     (r"(?P<head>neighbor \S+ password)(?: (?P<type>[07]))? (?P<value>\S+)(?P<tail>)", _veiled),
     (r"(?P<head>ntp authentication-key \d+ \S+) (?P<value>\S+)(?: (?P<type>7))?", _veiled),
-    (r"ntp (?P<head>server(?: vrf \S+)? (?:ip |ipv6 )?(?P<address>\S+))(?P<rest>(?: .+)?)", _time_server),
 ]
