@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using NetAutomation.Catalog.Publish;
 using NetAutomation.Content;
 using NetAutomation.Platforms;
@@ -20,7 +21,10 @@ internal static class Commands
             blocks.Add(option);
         }
 
-        var parsed = new RootCommand("Network automation: what authors of blocks need, without a service.") { blocks }.Parse(args);
+        var parsed = new Command("netautomation", "Network automation: what authors of blocks need, without a service.")
+        {
+            blocks, new HelpOption(), new VersionOption(),
+        }.Parse(args);
         if (parsed.Errors.Count > 0)
         {
             await Console.Error.WriteLineAsync(string.Join('\n', parsed.Errors.Select(error => error.Message)));
