@@ -3,17 +3,18 @@
 
 arguments: what, the names of functions; each, optional: what to call them for.
 returns: for each name what its function returned, as a list where there is each."""
-from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
+from ansible.module_utils.connection import ConnectionError as DeviceError
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+import devices
 import platforms
 
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        known, device = platforms.state(task_vars["platform"]["directory"]), Connection(self._connection.socket_path)
+        known, device = platforms.state(task_vars["platform"]["directory"]), devices.of(self._connection)
         try:
             seen = {name: _called(known[name], device.send_command, self._task.args.get("each")) for name in self._task.args["what"]}
         except DeviceError as fault:

@@ -23,6 +23,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.strategy import StrategyBase
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine"))
+import halt  # noqa: E402
 import templates  # noqa: E402
 import text as device_text  # noqa: E402
 
@@ -34,11 +35,10 @@ CODE = re.compile(r"\[netautomation:([a-z_]+)\] ?")
 
 
 def _soft_stop():
-    """After SIGUSR1 running tasks finish, and no further task starts on any device."""
-    stopped = []
-    signal.signal(signal.SIGUSR1, lambda *_: stopped.append(True))
+    """After SIGUSR1 running tasks finish, and no further task starts on any device, nor a change."""
+    signal.signal(signal.SIGUSR1, lambda *_: halt.ask())
     left = StrategyBase.get_hosts_left
-    StrategyBase.get_hosts_left = lambda self, iterator: [] if stopped else left(self, iterator)
+    StrategyBase.get_hosts_left = lambda self, iterator: [] if halt.asked() else left(self, iterator)
 
 
 def _cut(text, limit):
@@ -111,26 +111,43 @@ class CallbackModule(CallbackBase):
             line = line[os.write(self._fd, line):]
         fcntl.lockf(self._fd, fcntl.LOCK_UN)
 
-    def _tell(self, status, result, **members):
+    def _tell(self, host, act, *arguments, **members):
         """Ansible passes over a fault in here. What could not be told is told to be lost, for the device is not done without it."""
         try:
-            self._result(status, result, **members)
+            act(host, *arguments, **members)
         except Exception as fault:
-            self._put("lost", device=result._host.get_name(), text=f"{type(fault).__name__}: {fault}"[:300])
+            self._put("lost", device=host, text=f"{type(fault).__name__}: {fault}"[:300])
 
-    def _result(self, status, result, **members):
-        host, task, values = result._host.get_name(), result._task, result._result
-        hidden = task.no_log is True or "censored" in values
+    def _result(self, host, status, task, values, **members):
+        hidden, action = task.no_log is True or "censored" in values, task.action.rsplit(".", 1)[-1]
         text = ""
-        if status in ("failed", "unreachable", "retry") or task.action.rsplit(".", 1)[-1] == "debug":
+        if status in ("failed", "unreachable", "retry") or action == "debug":
             # Never a module's output: it may hold what a device showed.
             text = "the output is hidden" if hidden else "\n".join(
                 str(values[key]) for key in ("msg", "stderr", "module_stderr") if values.get(key))
-        code = values.get("netautomation_code") or next(iter(CODE.findall(text)), None)
-        self._put("task", device=host, task=_cut(task.get_name().strip(), 200), status=status, changed=bool(values.get("changed")),
-                  code=code, text=_cut(CODE.sub("", text), TEXT), diff="" if hidden else _cut(_diff(values.get("diff")), DIFF), **members)
-        if not hidden and status == "ok" and task.action.rsplit(".", 1)[-1] == "set_fact":
+        if action == "carry_out" and (status == "ok" or "steps" in values):
+            # Its steps were told.
+            if "handed_over" in values:
+                self._handed_over(host, {"block_result": values["handed_over"]})
+            elif "stopped" in values:
+                self._done(host, task.get_name(), "skipped", False, "", "")
+            return
+        self._done(host, task.get_name(), status, bool(values.get("changed")), text, "" if hidden else _diff(values.get("diff")),
+                   values.get("netautomation_code"), **members)
+        if not hidden and status == "ok" and action == "set_fact":
             self._handed_over(host, values.get("ansible_facts") or {})
+
+    def _done(self, host, task, status, changed, text, diff, code=None, **members):
+        self._put("task", device=host, task=_cut(task.strip(), 200), status=status, changed=changed,
+                  code=code or next(iter(CODE.findall(text)), None), text=_cut(CODE.sub("", text), TEXT), diff=_cut(diff, DIFF), **members)
+
+    def _step(self, host, kind, step=None, status=None, changed=False, text="", diff="", undo=None, **members):
+        if kind == "begins":
+            self._put("start", device=host, task=step)
+        elif kind == "ends":
+            self._done(host, step, status, changed, text, diff, **members)
+        else:
+            self._handed_over(host, {"block_undo": undo})
 
     def _handed_over(self, host, facts):
         """A block hands over its results in block_artifacts and block_result; block_result comes last and means done. With it goes what
@@ -138,12 +155,15 @@ class CallbackModule(CallbackBase):
         for name, text in (facts.get("block_artifacts") or {}).items():
             data = str(text).encode("utf-8", "surrogateescape")
             self._artifacts.setdefault(host, {})[str(name)] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for at in range(0, max(len(data), 1), PIECE):
-                self._put("artifact", device=host, name=str(name), first=at == 0, data=base64.b64encode(data[at:at + PIECE]).decode())
+            self._pieces("artifact", host, str(name), data)
         if "block_undo" in facts:
             self._put("undo", device=host, undo=facts["block_undo"])
         if "block_result" in facts:
             self._put("result", device=host, result=facts["block_result"], artifacts=self._artifacts.get(host, {}))
+
+    def _pieces(self, event, host, name, data):
+        for at in range(0, max(len(data), 1), PIECE):
+            self._put(event, device=host, name=name, first=at == 0, data=base64.b64encode(data[at:at + PIECE]).decode())
 
     def v2_playbook_on_play_start(self, play):
         self._put("play")
@@ -153,21 +173,28 @@ class CallbackModule(CallbackBase):
             return
         self._put("start", device=host.get_name(), task=_cut(task.get_name().strip(), 200))
 
+    def netautomation_told(self, host, kind, **members):
+        """What a step of carry_out tells, from the process of its device."""
+        self._tell(host, self._step, kind, **members)
+
     def v2_runner_on_ok(self, result):
         if not _is_include(result._task):
-            self._tell("ok", result)
+            self._ended("ok", result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._tell("failed", result, ignored=bool(ignore_errors))
+        self._ended("failed", result, ignored=bool(ignore_errors))
 
     def v2_runner_on_unreachable(self, result):
-        self._tell("unreachable", result)
+        self._ended("unreachable", result)
 
     def v2_runner_on_skipped(self, result):
-        self._tell("skipped", result)
+        self._ended("skipped", result)
 
     def v2_runner_retry(self, result):
-        self._tell("retry", result)
+        self._ended("retry", result)
+
+    def _ended(self, status, result, **members):
+        self._tell(result._host.get_name(), self._result, status, result._task, result._result, **members)
 
     def v2_playbook_on_stats(self, stats):
         self._put("stats", devices={host: stats.summarize(host) for host in stats.processed})

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types a change into a device that takes lines, and takes it back."""
+"""Types a change into a device that takes lines, or writes the text of one that takes its text, and takes it back."""
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
+import plan
+import platforms
 import text
 import tree
 
 
-def typed(device, platform, lines):
-    """Types these lines and ends the configuration. Answers what the device said to lines that it took."""
-    grammar, commands, said = tree.grammar(platform["directory"]), platform["commands"], []
+def typed(device, platform, directory, lines):
+    """Types these lines and ends the configuration; stops at what the device refuses. Answers what it said to lines that it took."""
+    grammar, commands, said = tree.grammar(directory), platform["commands"], []
     typed, renamed = [commands["configure"], *lines, commands["end"]], False
     for number, line in enumerate(typed, 1):
         line = text.raw(line).strip()
@@ -26,10 +28,10 @@ def typed(device, platform, lines):
     return said
 
 
-def taken_back(device, platform, change, before):
+def taken_back(device, platform, directory, change, before):
     """Whether there was anything of the change to take back. Raises DeviceError where the device does not show the configuration before
     afterwards."""
-    grammar, commands = tree.grammar(platform["directory"]), platform["commands"]
+    grammar, commands = tree.grammar(directory), platform["commands"]
 
     def lines(running):
         return {line for line in grammar.lines(running)[0] if not grammar.follows(line)}
@@ -40,7 +42,22 @@ def taken_back(device, platform, change, before):
         pass  # it is not in the middle of a change
     if lines(device.read_configuration()) == lines(before):
         return False
-    typed(device, platform, change["back"])
+    typed(device, platform, directory, change["back"])
     if lines(device.read_configuration()) != lines(before):
         raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")
     return True
+
+
+def written(device, directory, now, text, signed):
+    """Makes the device's text from what it is now."""
+    for name, command, given in platforms.writer(directory)[0](now, text, signed):
+        device.send_command(command, given, name)
+
+
+def put_back(device, directory, change, before):
+    """Whether the device's text had anything of the change to take back."""
+    now = device.read_configuration()
+    text, signed = plan.taken_back(change, before, now, directory)
+    if signed:
+        written(device, directory, now, text, signed)
+    return bool(signed)

@@ -425,11 +425,11 @@ def _refuse(part, shown, block_input, directory):
 
 
 def _render(template, directory, values):
-    return _compiled(template, directory).render(values)
+    return compiled(template, directory).render(values)
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(template, directory):
+def compiled(template, directory):
     # A run renders the same few templates for every device; to compile one takes longer than all the rest of a plan.
     return _environment(directory).from_string(template)
 

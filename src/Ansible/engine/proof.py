@@ -9,7 +9,7 @@ import login
 import ssh
 
 
-def fault(variables, open_session, change, before):
+def fault(variables, open_session, platform, change, before):
     """Why the device does not let the login in; None where it does. The change is taken back then, over the session that is open: there may
     be no other way in."""
     user, password = (str(variables["block_input"][name]) for name in variables["block_login"])
@@ -27,7 +27,7 @@ def fault(variables, open_session, change, before):
         words = f"The device ended the login ({type(ended).__name__})."
     if change.get("back"):
         try:
-            changes.taken_back(open_session, variables["platform"], change, before)
+            changes.taken_back(open_session, platform, variables["platform"]["directory"], change, before)
             words += " The change is taken back."
         except DeviceError as failed:
             words += f" The change could not be taken back: {login.uncoded(failed)}"

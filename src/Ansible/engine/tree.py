@@ -31,6 +31,8 @@ class Grammar:
         self._sections = [re.compile(pattern) for pattern in data.get("sections", [])]
         self._anywhere = [re.compile(pattern) for pattern in data.get("anywhere", [])]
         self.kinds = [Kind(each) for each in data.get("objects", [])]
+        # A text is taken apart several times in a row, before a change and after it.
+        self.owned = functools.lru_cache(maxsize=1 << 16)(self._owned)
 
     def lines(self, text):
         """(lines, those that stand in no section though they are indented)."""
@@ -98,7 +100,7 @@ class Grammar:
                 text = f"{text[:match.start(1)]}***{text[match.end(1):]}"
         return text
 
-    def owned(self, line):
+    def _owned(self, line):
         """The object that a line is a part of: (kind, its groups), or None."""
         for kind in self.kinds:
             if groups := kind.groups(line):
@@ -134,7 +136,7 @@ class Kind:
         return None
 
     def groups(self, line):
-        if self.home(line.path) is None or not self.begins.match(line.text):
+        if not self.begins.match(line.text) or self.home(line.path) is None:
             return None
         match = self._line.fullmatch(line.text)
         return match and match.groupdict()

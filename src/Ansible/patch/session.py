@@ -9,6 +9,7 @@ a log line was printed over. Nothing is typed together with a command, since a q
 A line of a configuration that the device takes without a word needs no such proof: the echo of the next line is the proof, and words that
 come in between belong to the line before."""
 import collections
+import functools
 import random
 import re
 import signal
@@ -110,6 +111,18 @@ def _texts(lines):
     return [line.decode("utf-8", "surrogateescape") for line in lines]
 
 
+@functools.lru_cache(maxsize=4096)
+def _pattern(text):
+    return re.compile(text.encode(), re.M)
+
+
+def know(platform):
+    """Compiles the patterns of a platform. Whoever is forked afterwards has them."""
+    Terminal((), (), platform.get("terminal"))
+    for text in (*platform.get("volatile", []), platform.get("complete")):
+        _pattern(text or "")
+
+
 class Terminal:
     """How devices of a platform talk.
 
@@ -119,16 +132,12 @@ class Terminal:
     def __init__(self, prompts, errors, settings=None, mask=str, wholly=()):
         settings = settings or {}
         self.prompts, self.mask, self.wholly = list(prompts), mask, set(wholly)
-        self.errors = [*errors, *self._patterns(settings.get("errors", []))]
-        self.noise = [_NOISE, *self._patterns(settings.get("noise", []))]
-        self.questions = list(zip(self._patterns(settings.get("questions", {})), settings.get("questions", {}).values()))
+        self.errors = [*errors, *map(_pattern, settings.get("errors", []))]
+        self.noise = [_NOISE, *map(_pattern, settings.get("noise", []))]
+        self.questions = [(_pattern(question), answer) for question, answer in settings.get("questions", {}).items()]
         self.modes = settings.get("modes", r"\([^()]*\)").encode()
         pager = settings.get("pager") or {}
-        self.keys, self.off = [*zip(self._patterns(pager.get("keys", {})), pager.get("keys", {}).values())], pager.get("off")
-
-    @staticmethod
-    def _patterns(texts):
-        return [re.compile(text.encode(), re.M) for text in texts]
+        self.keys, self.off = [(_pattern(line), key) for line, key in pager.get("keys", {}).items()], pager.get("off")
 
     def page(self, line):
         """(match, key) of a line in which the pager waits, or None."""
@@ -250,8 +259,8 @@ class Session:
         """The answer to a command that shows a configuration, read again until it is certain.
 
         complete: the pattern of its last line, or "twice" where it has no such mark; volatile: lines that change by themselves."""
-        changing = [re.compile(pattern.encode()) for pattern in volatile]
-        ready = re.compile(complete.encode()) if complete and complete != "twice" else None
+        changing = [_pattern(text) for text in volatile]
+        ready = _pattern(complete) if complete and complete != "twice" else None
         known, cut = [], 0
         for _ in range(READINGS):
             self.tell(line)

@@ -347,7 +347,7 @@ def main():
     os.umask(0o077)
     close_to_others()
     if warm:
-        warm.load("/opt/ansible/patch", [name for directory in sys.argv[2:] for name in platforms.modules(directory)])
+        warm.load("/opt/ansible/patch", sys.argv[2:])
     commands = os.fdopen(_commands)
     line = commands.readline()
     if not line:

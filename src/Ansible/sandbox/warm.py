@@ -2,9 +2,10 @@
 """Ansible inside the first program of a sandbox: imported before the job arrives, then run in forks of that program.
 
 This removes the main costs of ansible-core 2.14 on network devices: its own import, a new Python for the connection of every task and
-host (ansible-connection, also for tasks that touch no device), a check of every host each millisecond, and a process for tasks that
-only compute. The playbook itself runs as before. The patches depend on internals of ansible-core: with Execution:Warm=false the stock
-ansible-playbook runs instead, and tests run both."""
+host (ansible-connection, also for tasks that touch no device), a check of every host each millisecond, a look for files of variables at
+each task, and a process for tasks that only compute. Where one task alone dials, its own process has the session. The playbook itself runs
+as before. The patches depend on internals of ansible-core: with Execution:Warm=false the stock ansible-playbook runs instead, and tests
+run both."""
 import collections
 import gc
 import importlib
@@ -18,6 +19,8 @@ import sys
 import threading
 import time
 
+import platforms
+
 # Modules that runs need, besides those that the platforms name. A module that is missing here is imported during the run.
 AHEAD = (
     "ansible.executor.playbook_executor", "ansible.executor.task_executor", "ansible.plugins.strategy.free",
@@ -27,7 +30,7 @@ AHEAD = (
     "ansible_collections.ansible.netcommon.plugins.action.cli_command", "ansible_collections.ansible.netcommon.plugins.modules.cli_command",
 )
 # The engine's own actions.
-ACTIONS = ("configure", "discard", "observe", "read_configuration", "restore", "save", "take_back", "verify")
+ACTIONS = ("carry_out", "observe", "read_configuration", "save")
 # Tasks that touch no device.
 LOCAL = {
     "add_host", "assert", "debug", "fail", "group_by", "include_tasks", "include_vars", "pause", "set_fact", "set_stats",
@@ -36,15 +39,16 @@ LOCAL = {
 COMPUTED = {"assert", "debug", "fail", "include_tasks", "set_fact"}
 
 
-def load(patch, modules):
-    """Imports Ansible and these modules, and patches it. Runs in the process that will be forked, before it has any thread."""
+def load(patch, directories):
+    """Imports Ansible and what the platforms in these folders need, and patches it. Runs in the process that will be forked, before it
+    has any thread."""
     # Ansible looks for its other programs in this directory.
     sys.argv = ["/usr/bin/ansible-playbook"]
     spec = importlib.util.spec_from_file_location("netautomation_patch", patch + "/sitecustomize.py")
     guard = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(guard)
     import ansible.cli.playbook  # noqa: F401  brings the collections' importer
-    for name in (*AHEAD, *modules):
+    for name in (*AHEAD, *(name for directory in directories for name in platforms.modules(directory))):
         try:
             importlib.import_module(name)
         except ImportError as fault:
@@ -63,6 +67,9 @@ def load(patch, modules):
         list(plugins.all(class_only=True))
     for plugins in (loader.filter_loader, loader.test_loader):
         list(plugins.all())
+    import work
+    for directory in directories:
+        work.know(directory)
     _patch()
     gc.collect()
     gc.freeze()
@@ -95,7 +102,7 @@ def _patch():
 
     def execute(self, variables=None):
         # A worker is forked for each task and host, so this reaches no other task.
-        local = self._task.action.rsplit(".", 1)[-1] in LOCAL
+        local = self._task.action.rsplit(".", 1)[-1] in LOCAL or self._task.vars.get("own_session")
         executor.start_connection = (lambda *_: None) if local else _connection
         return stock(self, variables)
 
@@ -115,15 +122,21 @@ def _patch():
     _compute_here(executor.TaskExecutor)
     _wait_for_results()
     _leave_at_once()
+    _without_vars_plugins()
 
 
 def _compute_here(executor):
     """Tasks that only compute need no process: a fork of this one costs more than they do."""
+    import work
     from ansible.executor.process.worker import WorkerProcess
     forked = WorkerProcess.start
 
     def start(self):
-        if self._task.action.rsplit(".", 1)[-1] not in COMPUTED:
+        name = self._task.action.rsplit(".", 1)[-1]
+        if name == "carry_out":
+            work.ready(self._task_vars["block_part"], self._task_vars["platform"]["directory"])
+            gc.freeze()  # a collection in the fork would copy all of this process
+        if name not in COMPUTED:
             return forked(self)
         # A worker's changes end with its process; here copies take its place.
         task = self._task.copy(exclude_parent=True, exclude_tasks=True)
@@ -198,6 +211,12 @@ def _leave_at_once():
         stock(self)
 
     StrategyBase.cleanup = cleanup
+
+
+def _without_vars_plugins():
+    """All variables come with the job. Ansible looks for files with more of them at each task, host and group."""
+    import ansible.vars.manager as manager
+    manager.get_vars_from_path = manager.get_vars_from_inventory_sources = lambda *_: {}
 
 
 def _connection(play_context, options, task_uuid):

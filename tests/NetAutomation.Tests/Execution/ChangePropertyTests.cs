@@ -19,7 +19,8 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
     private const string PutBack =
         """
         - name: Put back
-          configure: { change: { lines: "{{ block_input.undo[inventory_hostname] }}", diff: "" } }
+          ansible.netcommon.cli_config: { config: "{{ block_input.undo[inventory_hostname] | join('\n') }}" }
+          when: block_input.undo[inventory_hostname] | length > 0
         - name: Hand over
           ansible.builtin.set_fact: { block_result: {} }
         """;
@@ -54,6 +55,26 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
         kinds.Count.ShouldBe(cases);
         kinds.Count(kind => kind != "begun without it").ShouldBeGreaterThanOrEqualTo(cases / 2);
         outcomes.Distinct().ShouldBe([DeviceOutcome.Changed, DeviceOutcome.Ok, DeviceOutcome.Failed], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task A_stop_in_the_middle_of_changes_ends_those_under_way_and_begins_no_other()
+    {
+        Assert.SkipUnless(RouterLab.Possible, "needs root and FRR");
+        var routes = new { routes = new[] { new { prefix = "203.0.113.0/24", nextHop = "192.0.2.9" } } };
+        await Run("static-routes", new { state = "absent", routes.routes }, lab.Names);
+        var before = await lab.Texts(lab.Names);
+        var run = fixture.Launcher.Start(Job("static-routes", routes, lab.Names), lab.Dial);
+        Task? stop = null;
+
+        var (result, _) = await SandboxFixture.Finish(
+            run, seen => stop ??= seen[^1].Data.Contains("Configure", StringComparison.Ordinal) ? run.Stop(TimeSpan.FromMinutes(1)) : null);
+
+        await stop.ShouldNotBeNull();
+        var after = await lab.Texts(lab.Names);
+        result.Devices.ShouldAllBe(device => device.Outcome == (after[device.Name] == before[device.Name]
+            ? DeviceOutcome.NotStarted : DeviceOutcome.Changed));
+        result.Devices.ShouldContain(device => device.Outcome == DeviceOutcome.Changed);
     }
 
     private async Task<List<Played>> Play(Intent intent, Dictionary<string, IReadOnlyList<string>> configurations)
@@ -131,14 +152,15 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
 
     private async Task<Dictionary<string, SandboxDeviceResult>> Run(string block, object input, IEnumerable<string> routers)
     {
-        var job = new SandboxJob(
-            "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, Check: false,
-            JsonSerializer.SerializeToElement(input), [.. routers.Select(router => lab.Device(router))], TimeSpan.FromMinutes(3),
-            TimeSpan.FromMinutes(1));
-        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(job, lab.Dial));
+        var (result, _) = await SandboxFixture.Finish(fixture.Launcher.Start(Job(block, input, routers), lab.Dial));
         result.Fault.ShouldBeNull();
         return result.Devices.ToDictionary(device => device.Name);
     }
+
+    private SandboxJob Job(string block, object input, IEnumerable<string> routers) => new(
+        "run_" + Guid.NewGuid().ToString("N")[..12], Path.Combine(fixture.Content, block), fixture.Platforms, Check: false,
+        JsonSerializer.SerializeToElement(input), [.. routers.Select(router => lab.Device(router))], TimeSpan.FromMinutes(3),
+        TimeSpan.FromMinutes(1));
 
     private static string Counts<T>(IEnumerable<T> values) =>
         string.Join(", ", values.CountBy(value => $"{value}").OrderBy(count => count.Key).Select(count => $"{count.Value} {count.Key}"));

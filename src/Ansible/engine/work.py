@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of one device: its configuration is read, compared, changed, read back, verified and saved."""
+import sys
+import time
+import traceback
+
+from ansible.module_utils.connection import ConnectionError as DeviceError
+from ansible.utils.display import Display
+
+import change as changes
+import devices
+import halt
+import plan as planning
+import platforms
+import proof
+import session
+import shell
+import tree
+
+# Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
+# pause need not show at all; what shows and should not has all of them to go.
+PAUSES = (0.1, 0.4, 1.5)
+
+
+class Failed(Exception):
+    """Why a step failed, with its code before the words; it was told."""
+
+
+class Stopped(Exception):
+    """The run is to stop, and nothing was typed."""
+
+
+def know(directory):
+    """Loads what a platform's devices need. Whoever is forked afterwards has it."""
+    try:
+        tree.grammar(directory), platforms.effect(directory), platforms.state(directory), platforms.writer(directory)
+        session.know(platforms.read(directory))
+    except Exception as fault:
+        print(f"not loaded ahead: {directory}: {_place(fault)}", file=sys.stderr)  # a run on its devices reports it
+
+
+def ready(part, directory):
+    """Loads what the work by a block's file needs."""
+    try:
+        for name in ("wanted", "unwanted"):
+            planning.compiled(platforms.load(part).get(name, ""), directory)
+    except Exception:
+        pass  # the work on each device says what is wrong
+
+
+class Work:
+    """The steps on one device, by the block's file for its platform."""
+
+    def __init__(self, device, variables, check):
+        self._device, self._variables, self._check = device, variables, check
+        self._directory, self._input = variables["platform"]["directory"], variables["block_input"]
+        self._platform, self._part = platforms.read(self._directory), platforms.load(variables["block_part"])
+        self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
+        self._before, self._change, self._typing, self._saving = None, None, False, False
+
+    def done(self):
+        """What the task returns."""
+        try:
+            return {"changed": False, "handed_over": self._done()}
+        except Stopped:
+            return {"changed": False, "stopped": True}
+        except Failed as fault:
+            self._recover()
+            return {"failed": True, "steps": True, "msg": str(fault)}
+
+    def _done(self):
+        self._before, parts = self._step("Read the running configuration", devices.configuration, self._device, self._platform)
+        self._change = change = self._step("Compare", self._compared, parts)
+        verified, types = {}, bool(change["lines"])
+        if types and not self._check:
+            # Kept for a device that fails from here on.
+            self._tell("undo", undo=change["undo"])
+            if "abort" in self._platform["commands"]:
+                # What a session that was cut off has left would take effect with this change.
+                self._step("Begin anew", devices.abort, self._device, self._platform)
+        said = self._step("Configure", self._configured, changed=True, diff=change["diff"]) if types else None
+        if not self._check:
+            verified = self._step("Read it back and verify", self._verified, said)
+            if "save" in self._platform["commands"]:
+                # Also where nothing was typed: an earlier run may have been cut off before it saved.
+                self._saving = True
+                self._step("Save", devices.save, self._device, self._platform, self._grammar)
+        return planning.result(change, verified)
+
+    def _compared(self, parts):
+        try:
+            change, code = planning.plan(self._before, self._part, self._input, self._directory, parts), "refused"
+        except Exception as fault:
+            # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
+            print(f"plan of {self._variables['block_part']}: {_place(fault)}", file=sys.stderr)
+            raise DeviceError(
+                "[netautomation:internal_error] the block has a fault on this platform; the device was only read") from None
+        if change["refused"]:
+            raise DeviceError(f"[netautomation:{code}] {change['refused']}")
+        return change
+
+    def _configured(self):
+        """What the device answered to lines that it took; nothing is typed in check mode."""
+        if self._check:
+            return None
+        self._typing = True
+        if platforms.writer(self._directory):
+            changes.written(self._device, self._directory, self._before, self._change["after"], self._change["signed"])
+            return []
+        return changes.typed(self._device, self._platform, self._directory, self._change["lines"])
+
+    def _verified(self, said):
+        """By what: the configuration is as wanted and otherwise as it was, and the effect is there, where the device can show it. Where
+        nothing was typed, only the effect is looked at. A login that the block gives the device is proven first: where the device does not
+        let it in, its text is of no use, and this session may be the only one."""
+        if self._logs_in and (fault := proof.fault(self._variables, self._device, self._platform, self._change, self._before)):
+            raise DeviceError(fault)
+        if said is not None:
+            after = self._device.read_configuration()
+            if fault := planning.unverified(self._before, after, self._part, self._input, self._directory):
+                raise DeviceError("[netautomation:task_failed] " + "\n".join([fault, *(f"the device said to {words}" for words in said)]))
+        seen, wrong = self._look(platforms.effect(self._directory), said is not None)
+        if wrong:
+            raise DeviceError("[netautomation:task_failed] the device is configured, and does not do it: " + "; ".join(
+                map(self._grammar.masked, wrong)))
+        # A login is what its line does, and it was proven before.
+        return {"verified": "effect" if seen or self._logs_in else "config"}
+
+    def _look(self, effect, typed):
+        if effect is None:
+            return False, []
+        intent = planning.intent(self._part, self._input, self._directory)
+        for pause in (*PAUSES, 0):
+            try:
+                seen, wrong = effect(*intent, self._device.send_command)
+            except (DeviceError, AttributeError, LookupError, TypeError, ValueError):
+                return False, []  # a device that does not answer such a question, or in another form, is judged by its configuration
+            if not wrong and (seen or not typed or pause != PAUSES[0]):
+                return seen, []
+            time.sleep(pause)
+        return seen, wrong
+
+    def _recover(self):
+        """A refused line, or a session that ended, leaves as little of a change as the device allows."""
+        if not self._typing:
+            return
+        steps = []
+        if "abort" in self._platform["commands"]:
+            # It takes no effect even where this fails, and the next change begins with it.
+            steps.append(("Discard what was typed", lambda: devices.abort(self._device, self._platform), True))
+        if "after" in self._change:
+            # Where the device takes a text, none of a change is better than a part of it.
+            steps.append(("Put back what was before", self._put_back, False))
+        if self._logs_in and self._change.get("back"):
+            # Over the session that is open, or a new one, which gets in by whichever password the device has.
+            steps.append(("Take back the login", self._take_back, False))
+        for name, act, ignored in steps:
+            try:
+                self._step(name, act, ignored=ignored)
+            except Failed:
+                if not ignored:
+                    return
+
+    def _put_back(self):
+        return changes.put_back(self._device, self._directory, self._change, self._before)
+
+    def _take_back(self):
+        def taken_back():
+            return changes.taken_back(self._device, self._platform, self._directory, self._change, self._before)
+
+        try:
+            taken = taken_back()
+        except DeviceError:
+            self._device.anew()
+            taken = taken_back()
+        if self._saving:
+            self._device.send_command(self._platform["commands"]["save"])
+        return taken
+
+    def _step(self, name, act, *arguments, changed=None, diff="", ignored=False):
+        """Does a step and tells of it. changed: whether it changes the device; None where the act answers that."""
+        if not self._typing and halt.asked():
+            raise Stopped
+        self._tell("begins", step=name)
+        try:
+            answer = act(*arguments)
+        except (DeviceError, shell.Refused) as fault:
+            words = str(fault)
+        except Exception as fault:
+            print(f"{name}: {_place(fault)}", file=sys.stderr)
+            words = f"[netautomation:internal_error] the engine failed ({type(fault).__name__})"
+        else:
+            self._tell("ends", step=name, status="ok", changed=answer is True if changed is None else changed, diff=diff)
+            return answer
+        self._tell("ends", step=name, status="failed", changed=bool(changed), diff=diff, text=words, ignored=ignored)
+        raise Failed(f"{name}: {words}")
+
+    def _tell(self, kind, **members):
+        # The queue by which this process hands over its result, so that nothing overtakes anything.
+        Display()._final_q.send_callback("netautomation_told", self._variables["inventory_hostname"], kind, **members)
+
+
+def _place(fault):
+    return f"{type(fault).__name__} at {traceback.extract_tb(fault.__traceback__)[-1]}"
