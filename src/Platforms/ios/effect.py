@@ -89,6 +89,9 @@ def _interface(line, asked):
 
 def _route(line, asked):
     network, mask, interface, hop, distance, tag = _ROUTE.fullmatch(line.text).groups()
+    # One question tells of all that lead nowhere, or are gone.
+    if not re.search(rf"^S\D*{re.escape(network)}[/ ]", asked("show ip route static"), re.M):
+        return False
     told = asked(f"show ip route {network} {mask}")
     known = re.search(r'Known via "static", distance (\d+)', told)
     if f"Routing entry for {ipaddress.ip_network(f'{network}/{mask}')}" not in told or not known:

@@ -319,11 +319,11 @@ class Views:
             if any(name == to if not hop else ipaddress.ip_address(hop) in own.network for own, to in networks):
                 yield ipaddress.ip_network(f"{match[1]}/{match[2]}", False), name, hop, match[5] or "1", match[6]
 
-    @command("show ip route")
+    @command("show ip route", "show ip route static")
     def show_ip_route(self, session, words):
         rows = ["Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP", "", "Gateway of last resort is not set", ""]
         for own, name in self.connected(session.device):
-            if own.version == 4:
+            if own.version == 4 and words[-1] != "static":
                 rows += [f"C        {own.network} is directly connected, {name}", f"L        {own.ip}/32 is directly connected, {name}"]
         for network, name, hop, distance, _ in self.routes(session.device):
             rows.append(f"S        {network} " + (f"[{distance}/0] via {hop}" if hop else f"is directly connected, {name}"))
