@@ -202,9 +202,9 @@ ip prefix-list WORD :: > ipp sort
 ipv6 prefix-list WORD [seq NUMBER] (permit | deny) PREFIX6 {{eq NUMBER | ge NUMBER | le NUMBER}}
 ipv6 prefix-list WORD :: > ipp6 sort
 ip route {VRF} PREFIX (Nexthop-Group WORD | INTERFACE [IP] | IP) = [1-255] {{track bfd | tag NUMBER | name WORD \
-    | metric NUMBER}} [1-255] :: exact sort by 3
+    | metric NUMBER}} [1-255] :: exact by 3
 ipv6 route {VRF} PREFIX6 (Nexthop-Group WORD | INTERFACE [IP6] | IP6) = [1-255] {{track bfd | tag NUMBER | name WORD \
-    | metric NUMBER}} :: exact sort by 3
+    | metric NUMBER}} :: exact by 3
 route-map WORD [permit | deny] [0-65535] :: > route-map sort
 banner (login | motd) = TEXT
 router bgp ASN :: > bgp
