@@ -12,4 +12,4 @@ import work
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result, device = super().run(tmp, task_vars), devices.of(self._connection)
-        return {**result, **work.Work(device, task_vars, self._task.check_mode).done()}
+        return {**result, **work.done(device, task_vars, self._task.check_mode)}

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The device behind an action: how to talk to it, and what every block does with it."""
+import logging
+import os
 import re
+import sys
 
 from ansible.module_utils.connection import Connection, ConnectionError as DeviceError
+
+
+# Nobody reads what the libraries of a session log; without a handler it goes to stderr.
+logging.getLogger().addHandler(logging.NullHandler())
 
 
 def of(connection):
     """The device behind an action's connection: over a session in a process of its own, which the tasks of a host share, or in this one,
     where no other task dials (own_session)."""
+    # A worker is forked while Ansible's lock of both streams is held: the thread of a session that writes to one would wait for ever.
+    sys.stdout = sys.stderr = open(os.dup(2), "w", buffering=1, errors="replace")
     return _Own(connection) if connection.socket_path is None else Connection(connection.socket_path)
 
 
@@ -26,7 +35,7 @@ class _Own:
             except DeviceError:
                 raise
             except Exception as fault:
-                raise DeviceError(str(fault)) from None
+                raise DeviceError(str(fault) or type(fault).__name__) from None
         return call
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of one device: its configuration is read, compared, changed, read back, verified and saved."""
+import re
 import sys
 import time
 import traceback
@@ -20,6 +21,10 @@ import tree
 # Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
 # pause need not show at all; what shows and should not has all of them to go.
 PAUSES = (0.1, 0.4, 1.5)
+
+
+# Nothing more comes over the session.
+_GONE = re.compile(r"\[netautomation:(?:connection_closed|idle_timeout)\]")
 
 
 class Failed(Exception):
@@ -48,7 +53,17 @@ def ready(part, directory):
         pass  # the work on each device says what is wrong
 
 
-class Work:
+def done(device, variables, check):
+    """What the task of a device returns."""
+    try:
+        work = _Work(device, variables, check)
+    except Exception as fault:
+        print(f"{variables.get('block_part')}: {_place(fault)}", file=sys.stderr)
+        return {"failed": True, "msg": f"[netautomation:internal_error] the engine failed ({type(fault).__name__})"}
+    return work.done()
+
+
+class _Work:
     """The steps on one device, by the block's file for its platform."""
 
     def __init__(self, device, variables, check):
@@ -56,7 +71,7 @@ class Work:
         self._directory, self._input = variables["platform"]["directory"], variables["block_input"]
         self._platform, self._part = platforms.read(self._directory), platforms.load(variables["block_part"])
         self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
-        self._before, self._change, self._typing, self._saving = None, None, False, False
+        self._before, self._change, self._typing, self._saving, self._gone = None, None, False, False, False
 
     def done(self):
         """What the task returns."""
@@ -147,12 +162,11 @@ class Work:
         steps = []
         if "abort" in self._platform["commands"]:
             # It takes no effect even where this fails, and the next change begins with it.
-            steps.append(("Discard what was typed", lambda: devices.abort(self._device, self._platform), True))
+            steps.append(("Discard what was typed", self._discard, True))
         if "after" in self._change:
             # Where the device takes a text, none of a change is better than a part of it.
             steps.append(("Put back what was before", self._put_back, False))
         if self._logs_in and self._change.get("back"):
-            # Over the session that is open, or a new one, which gets in by whichever password the device has.
             steps.append(("Take back the login", self._take_back, False))
         for name, act, ignored in steps:
             try:
@@ -161,21 +175,30 @@ class Work:
                 if not ignored:
                     return
 
+    def _discard(self):
+        self._over_any(lambda: devices.abort(self._device, self._platform))
+
     def _put_back(self):
         return changes.put_back(self._device, self._directory, self._change, self._before)
 
     def _take_back(self):
-        def taken_back():
-            return changes.taken_back(self._device, self._platform, self._directory, self._change, self._before)
-
-        try:
-            taken = taken_back()
-        except DeviceError:
-            self._device.anew()
-            taken = taken_back()
+        taken = self._over_any(
+            lambda: changes.taken_back(self._device, self._platform, self._directory, self._change, self._before))
         if self._saving:
             self._device.send_command(self._platform["commands"]["save"])
         return taken
+
+    def _over_any(self, act):
+        """Over the session that is open, for there may be no other way in; otherwise over a new one, which gets in by whichever password
+        the device has. A refused line leaves the open one in a mode that not every command is taken in."""
+        if not self._gone:
+            try:
+                return act()
+            except DeviceError:
+                pass
+        self._device.anew()
+        self._gone = False
+        return act()
 
     def _step(self, name, act, *arguments, changed=None, diff="", ignored=False):
         """Does a step and tells of it. changed: whether it changes the device; None where the act answers that."""
@@ -192,6 +215,7 @@ class Work:
         else:
             self._tell("ends", step=name, status="ok", changed=answer is True if changed is None else changed, diff=diff)
             return answer
+        self._gone = bool(_GONE.search(words))
         self._tell("ends", step=name, status="failed", changed=bool(changed), diff=diff, text=words, ignored=ignored)
         raise Failed(f"{name}: {words}")
 

@@ -121,6 +121,7 @@ def _patch():
     executor.TaskExecutor._get_action_handler_with_module_context = handler
     _compute_here(executor.TaskExecutor)
     _wait_for_results()
+    _miss_workers()
     _leave_at_once()
     _without_vars_plugins()
 
@@ -189,6 +190,33 @@ def _wait_for_results():
     base.StrategyBase._execute_meta = execute_meta
     base.deque = Results
     base.time = free.time = Time()
+
+
+def _miss_workers():
+    """A worker that died, for want of memory for example, sends no result, and nobody asks for it. Here its task fails."""
+    from ansible.executor.task_result import TaskResult
+    from ansible.plugins.strategy import StrategyBase
+    stock = StrategyBase._process_pending_results
+
+    def missed(strategy, worker):
+        """Whether its host still waits for it, a second after it died: what it sent last may be on its way."""
+        if not worker or not worker.exitcode or not strategy._blocked_hosts.get(worker._host.name):
+            return False
+        return time.monotonic() - worker.__dict__.setdefault("died", time.monotonic()) > 1
+
+    def process(self, iterator, *arguments, **options):
+        for place, worker in enumerate(self._workers):
+            if missed(self, worker):
+                self._workers[place] = None
+                text = f"[netautomation:internal_error] the process of the device ended early ({worker.exitcode})"
+                result = TaskResult(
+                    worker._host.name, worker._task._uuid, {"failed": True, "msg": text}, task_fields=worker._task.dump_attrs())
+                self.normalize_task_result(result)
+                with self._results_lock:
+                    self._results.append(result)
+        return stock(self, iterator, *arguments, **options)
+
+    StrategyBase._process_pending_results = process
 
 
 def _leave_at_once():
