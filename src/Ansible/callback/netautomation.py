@@ -141,11 +141,13 @@ class CallbackModule(CallbackBase):
         self._put("task", device=host, task=_cut(task.strip(), 200), status=status, changed=changed,
                   code=code or next(iter(CODE.findall(text)), None), text=_cut(CODE.sub("", text), TEXT), diff=_cut(diff, DIFF), **members)
 
-    def _step(self, host, kind, step=None, status=None, changed=False, text="", diff="", undo=None, **members):
+    def _step(self, host, kind, step=None, which=None, status=None, changed=False, text="", diff="", undo=None, **members):
         if kind == "begins":
             self._put("start", device=host, task=step)
         elif kind == "ends":
             self._done(host, step, status, changed, text, diff, **members)
+        elif kind == "text":
+            self._pieces("text", host, which, text.encode("utf-8", "surrogateescape"))
         else:
             self._handed_over(host, {"block_undo": undo})
 

@@ -39,6 +39,11 @@ class Grammar:
         found = document.Document(self, text)
         return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
+    def normalised(self, text):
+        """The text without what changes by itself and without the ends of its lines: equal where the configuration is."""
+        lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+        return "\n".join(line for line in lines if not any(pattern.search(line) for pattern in self._volatile)).strip("\n") + "\n"
+
     def skips(self, bare):
         """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""
         comment = bare.startswith(self.comment) and not bare.startswith(_PROGRAM)

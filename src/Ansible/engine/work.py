@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of one device: its configuration is read, compared, changed, read back, verified and saved."""
+import hashlib
 import re
 import sys
 import time
@@ -85,6 +86,7 @@ class _Work:
 
     def _done(self):
         self._before, parts = self._step("Read the running configuration", devices.configuration, self._device, self._platform)
+        self._tell_text("before", self._before)
         self._change = change = self._step("Compare", self._compared, parts)
         verified, types = {}, bool(change["lines"])
         if types and not self._check:
@@ -103,6 +105,9 @@ class _Work:
         return planning.result(change, verified)
 
     def _compared(self, parts):
+        planned, text = self._variables.get("planned"), self._grammar.normalised(self._before)
+        if planned not in (None, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()):
+            raise DeviceError("[netautomation:drift] the configuration of the device is no longer the planned one")
         try:
             change, code = planning.plan(self._before, self._part, self._input, self._directory, parts), "refused"
         except Exception as fault:
@@ -132,6 +137,7 @@ class _Work:
             raise DeviceError(fault)
         if said is not None:
             after = self._device.read_configuration()
+            self._tell_text("after", after)
             if fault := planning.unverified(self._before, after, self._part, self._input, self._directory):
                 raise DeviceError("[netautomation:task_failed] " + "\n".join([fault, *(f"the device said to {words}" for words in said)]))
         seen, wrong = self._look(platforms.effect(self._directory), said is not None)
@@ -218,6 +224,9 @@ class _Work:
         self._gone = bool(_GONE.search(words))
         self._tell("ends", step=name, status="failed", changed=bool(changed), diff=diff, text=words, ignored=ignored)
         raise Failed(f"{name}: {words}")
+
+    def _tell_text(self, which, text):
+        self._tell("text", which=which, text=self._grammar.normalised(text))
 
     def _tell(self, kind, **members):
         # The queue by which this process hands over its result, so that nothing overtakes anything.

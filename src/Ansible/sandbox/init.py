@@ -171,6 +171,8 @@ def variables(device, platform):
              "connectSeconds": options.get("connectSeconds") or terminal.get("loginSeconds") or LOGIN}
     private(f"{HOME}/login/{device['address']}", json.dumps(login))
     values = {"ansible_host": device["address"], "ansible_port": link.PORT, "ansible_user": unsafe(device["username"])}
+    if device.get("planned"):
+        values["planned"] = device["planned"]
     if options.get("commandSeconds"):
         values["ansible_command_timeout"] = options["commandSeconds"]
     if options.get("firstQuestion"):

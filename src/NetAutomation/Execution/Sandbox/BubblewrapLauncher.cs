@@ -240,7 +240,7 @@ internal sealed partial class BubblewrapLauncher(
             privateKey = device.PrivateKey, passphrase = device.Passphrase,
             answers = device.Answers.Select(each => new { pattern = each.Pattern, answer = each.Answer }), enable = device.Enables,
             enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
-            hostKey = device.HostKey,
+            hostKey = device.HostKey, planned = device.Planned,
             options = new
             {
                 connectSeconds = device.Options.ConnectSeconds, commandSeconds = device.Options.CommandSeconds,

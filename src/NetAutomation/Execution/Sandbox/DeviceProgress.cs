@@ -16,6 +16,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private const int ArtifactCount = 16;
     private readonly StringBuilder _diff = new();
     private readonly Dictionary<string, MemoryStream> _artifacts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, MemoryStream?> _texts = new(StringComparer.Ordinal);
     private string? _code;
     private string _message = "";
     private JsonElement? _result;
@@ -121,8 +122,12 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _artifacts.Clear();
     }
 
-    /// <summary>Whoever was told the outcome has the artifacts, too.</summary>
-    public void Forget() => _handedOver = [];
+    /// <summary>Whoever was told the outcome has the artifacts and texts, too.</summary>
+    public void Forget()
+    {
+        _handedOver = [];
+        _texts.Clear();
+    }
 
     /// <summary>What takes the change back that comes now. A device that fails has it as its result.</summary>
     public void Undo(JsonElement message) => _undo = scrubber.Json(
@@ -161,6 +166,31 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         {
             await content.WriteAsync(piece);
         }
+    }
+
+    /// <summary>A configuration of the device, in pieces. What does not fit is left out: nothing depends on it.</summary>
+    /// <param name="over">Nobody reads the events of the run any more.</param>
+    public async Task Text(string which, bool first, byte[] piece, Task over)
+    {
+        if (first)
+        {
+            room.Change(-(_texts.GetValueOrDefault(which)?.Length ?? 0));
+            _texts[which] = new MemoryStream();
+        }
+
+        if (_texts.GetValueOrDefault(which) is not { } text)
+        {
+            return;
+        }
+
+        if (text.Length + piece.Length > ArtifactLimit || !await room.Enter(piece.Length, over))
+        {
+            room.Change(-text.Length);
+            _texts[which] = null;
+            return;
+        }
+
+        await text.WriteAsync(piece);
     }
 
     /// <param name="failed">Ansible's own count; null where it has not come.</param>
@@ -225,7 +255,10 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         message is null ? null : scrubber.Text(message, MessageLimit),
         _diff.ToString(),
         Done ? _result : outcome is DeviceOutcome.Failed or DeviceOutcome.Unknown ? _undo : null,
-        Done ? _handedOver : []);
+        Done ? _handedOver : [])
+    {
+        Texts = [.. from text in _texts where text.Value is not null select new SandboxArtifact(text.Key, text.Value.ToArray())],
+    };
 
     private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch
     {

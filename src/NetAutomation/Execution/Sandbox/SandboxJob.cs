@@ -37,6 +37,9 @@ internal sealed partial record SandboxDevice(
     /// <summary>To be tried where the device refuses the password.</summary>
     public string? PendingPassword { get; init; }
 
+    /// <summary>The SHA-256, in hexadecimal, of the configuration that the change was planned for; null where any will do.</summary>
+    public string? Planned { get; init; }
+
     /// <summary>Opens the private key.</summary>
     public string? Passphrase { get; init; }
 

@@ -65,6 +65,12 @@ internal sealed record SandboxDeviceResult(
     JsonElement? Result,
     IReadOnlyList<SandboxArtifact> Artifacts)
 {
+    /// <summary>
+    /// Configurations of the device, normalised: <c>before</c> the block did anything, <c>after</c> its change. One that is too large is
+    /// missing. They go with the event of the outcome, too.
+    /// </summary>
+    public IReadOnlyList<SandboxArtifact> Texts { get; init; } = [];
+
     /// <summary>Of a device whose sandbox could not be made.</summary>
     public static SandboxDeviceResult NotStarted(string device) => new(
         device, DeviceOutcome.NotStarted, false, false, DeviceCode.SandboxFailed, SandboxFailedException.Advice, "", null, []);

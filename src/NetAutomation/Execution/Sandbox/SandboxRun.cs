@@ -269,6 +269,13 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                     message.GetProperty("data").GetBytesFromBase64(), _abandoned.Task);
                 _waitingForReader = false;
                 break;
+            case "text" when message.GetProperty("name").GetString() is "before" or "after":
+                _waitingForReader = true;
+                await device.Text(
+                    message.GetProperty("name").GetString()!, message.GetProperty("first").GetBoolean(),
+                    message.GetProperty("data").GetBytesFromBase64(), _abandoned.Task);
+                _waitingForReader = false;
+                break;
             case "lost":
                 device.Lose($"Something that the block said was lost: {message.GetProperty("text").GetString()}");
                 break;
@@ -315,7 +322,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         }
     }
 
-    private static long Size(SandboxDeviceResult? outcome) => outcome?.Artifacts.Sum(file => (long)file.Content.Length) ?? 0;
+    private static long Size(SandboxDeviceResult? outcome) => outcome?.Artifacts.Concat(outcome.Texts).Sum(file => (long)file.Content.Length) ?? 0;
 
     /// <summary>False where the reader is gone.</summary>
     private async Task<bool> Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
