@@ -21,6 +21,7 @@ class ActionModule(ActionBase):
         except DeviceError as fault:
             return {**result, "failed": True, "msg": str(fault)}
         if which == "running":
+            normalised = tree.grammar(directory).normalised(text)
             Display()._final_q.send_callback(
-                "netautomation_told", task_vars["inventory_hostname"], "text", which="before", text=tree.grammar(directory).normalised(text))
+                "netautomation_told", task_vars["inventory_hostname"], "text", which="before", text=normalised)
         return {**result, "changed": False, "stdout": text, "lines": text.count("\n")}

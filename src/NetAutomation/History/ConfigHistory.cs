@@ -26,7 +26,7 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
             """,
             cancel);
         var known = rows.ToDictionary(row => row.DeviceId);
-        foreach (var each in seen.OrderBy(each => each.Device).Where(each => there.Contains(each.Device)))
+        foreach (var each in seen.Where(each => there.Contains(each.Device)).OrderBy(each => each.Device))
         {
             await Keep(tenant, run, writes, each, known.GetValueOrDefault(each.Device), cancel);
         }

@@ -13,12 +13,12 @@ namespace NetAutomation.History.Read;
 public sealed record ConfigText(ConfigView Config, string Text, bool Masked);
 
 /// <summary>What became of a configuration.</summary>
-/// <param name="From">The earlier one.</param>
+/// <param name="From">The earlier one; null where there is none.</param>
 /// <param name="To">The later one.</param>
 /// <param name="LinesAdded">Lines of the later one alone.</param>
 /// <param name="LinesRemoved">Lines of the earlier one alone.</param>
 /// <param name="Diff">In unified form. Secrets show as <c>***</c>; a line whose secret alone has changed goes and comes.</param>
-public sealed record ConfigDiff(ConfigId From, ConfigId To, int LinesAdded, int LinesRemoved, string Diff);
+public sealed record ConfigDiff(ConfigId? From, ConfigId To, int LinesAdded, int LinesRemoved, string Diff);
 
 internal static class ReadConfigs
 {
@@ -58,21 +58,28 @@ internal static class ReadConfigs
         return TypedResults.Ok(new ConfigText(view, text, !raw));
     }
 
-    /// <summary>What is different between two configurations of a device.</summary>
+    /// <summary>What is different between two configurations of a device; without a query, what has become of it last.</summary>
     internal static async Task<Results<Ok<ConfigDiff>, Problem>> Diff(
         DeviceId id, NetAutomationDb db, ConfigTexts texts, Caller caller, CancellationToken cancel,
-        [Description("The earlier configuration.")] ConfigId from, [Description("The later one.")] ConfigId to)
+        [Description("The earlier configuration; the one before the later one where omitted.")] ConfigId? from = null,
+        [Description("The later configuration; the newest where omitted.")] ConfigId? to = null)
     {
-        if (await ConfigView.Of(db, caller.Tenant, id, 1, cancel, only: from) is not [var earlier]
-            || await ConfigView.Of(db, caller.Tenant, id, 1, cancel, only: to) is not [var later]
-            || await texts.Open(caller.Tenant, id, cancel, earlier.Version, later.Version) is not { Texts: [var before, var after] } open)
+        if (await ConfigView.Of(db, caller.Tenant, id, 1, cancel, only: to) is not [var later])
         {
             return Web.Problems.NotFound.With();
         }
 
+        var earlier = (await ConfigView.Of(db, caller.Tenant, id, 1, cancel, from is null ? later.Id.Value : null, from)).FirstOrDefault();
+        int[] versions = earlier is null ? [later.Version] : [later.Version, earlier.Version];
+        if ((from is not null && earlier is null) || await texts.Open(caller.Tenant, id, cancel, versions) is not { } open)
+        {
+            return Web.Problems.NotFound.With();
+        }
+
+        var (before, after) = (open.Texts.Count > 1 ? open.Texts[1] : [""], open.Texts[0]);
         var edits = LineDiff.Between(before, after);
         // Compared as they are, and shown without secrets: else a changed secret would look like none.
-        var diff = UnifiedDiff.Of(before, after, edits, open.Shown, $"{earlier.Time:O}", $"{later.Time:O}");
-        return TypedResults.Ok(new ConfigDiff(from, to, edits.Sum(edit => edit.Add), edits.Sum(edit => edit.Remove), diff));
+        var diff = UnifiedDiff.Of(before, after, edits, open.Shown, $"{earlier?.Time:O}", $"{later.Time:O}");
+        return TypedResults.Ok(new ConfigDiff(earlier?.Id, later.Id, edits.Sum(edit => edit.Add), edits.Sum(edit => edit.Remove), diff));
     }
 }

@@ -8,13 +8,20 @@ internal static class Delta
 {
     private const int Window = 22;
 
+    // The whole text is written anew for each change, a pack seldom.
+    private const int Fast = 2;
+    private const int Small = 6;
+
     /// <summary>What makes one text of another.</summary>
-    public static byte[] Of(string[] from, string[] to)
+    public static byte[] Of(string[] from, string[] to) => Of(LineDiff.Between(from, to), to);
+
+    /// <summary>The same, where the edits are known.</summary>
+    public static byte[] Of(IEnumerable<Edit> edits, string[] to)
     {
         using var bytes = new MemoryStream();
         using var writer = new BinaryWriter(bytes);
         var at = 0;
-        foreach (var edit in LineDiff.Between(from, to))
+        foreach (var edit in edits)
         {
             at += edit.Keep;
             writer.Write7BitEncodedInt(edit.Keep);
@@ -65,7 +72,7 @@ internal static class Delta
         }
 
         writer.Flush();
-        return Squeeze(bytes.ToArray(), 9);
+        return Squeeze(bytes.ToArray(), Small);
     }
 
     /// <summary>The texts of a piece, one after the other.</summary>
@@ -82,7 +89,7 @@ internal static class Delta
     }
 
     /// <summary>In fewer bytes, with the number of all of them in front.</summary>
-    public static byte[] Squeeze(ReadOnlySpan<byte> plain, int quality = 5)
+    public static byte[] Squeeze(ReadOnlySpan<byte> plain, int quality = Fast)
     {
         var small = new byte[BrotliEncoder.GetMaxCompressedLength(plain.Length) + 5];
         using var head = new MemoryStream(small);

@@ -1,7 +1,11 @@
 namespace NetAutomation.History.Store;
 
 /// <summary>Lines that stay, then lines of the one text that go, then lines of the other that come.</summary>
-internal readonly record struct Edit(int Keep, int Remove, int Add);
+internal sealed record Edit(int Keep, int Remove, int Add)
+{
+    /// <summary>The way back.</summary>
+    public Edit Back => this with { Remove = Add, Add = Remove };
+}
 
 /// <summary>The shortest way from one text to another (Myers, "An O(ND) difference algorithm").</summary>
 internal static class LineDiff

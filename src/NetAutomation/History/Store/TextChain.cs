@@ -31,7 +31,9 @@ internal sealed class TextChain(NetAutomationDb db, TenantId tenant, ChainRow ro
     public static byte[] First(TenantId tenant, DeviceId device, TextSeal seal, byte[] text) =>
         seal.Seal($"{tenant}|{device}|whole|1", Delta.Squeeze(text));
 
-    /// <summary>Takes note of a text that was seen. Returns its number, and the lines that it has and has not, against the one before.</summary>
+    /// <summary>
+    /// Takes note of a text that was seen. Returns its number, and how many lines came and went against the one before.
+    /// </summary>
     public async Task<(int Version, int Added, int Removed)> See(byte[] text, CancellationToken cancel)
     {
         var digest = Digest(tenant, Row.DeviceId, seal, text);
@@ -45,7 +47,7 @@ internal sealed class TextChain(NetAutomationDb db, TenantId tenant, ChainRow ro
         var known = await Find(digest, cancel);
         if (known is null)
         {
-            Add(lines);
+            Add(lines, Row.Newest == Row.Last ? edits.Select(edit => edit.Back) : LineDiff.Between(lines, Whole()));
         }
 
         Row = Row with { Newest = known ?? Row.Last, Digest = digest };
@@ -147,9 +149,10 @@ internal sealed class TextChain(NetAutomationDb db, TenantId tenant, ChainRow ro
             cancel);
     }
 
-    private void Add(string[] lines)
+    /// <param name="back">From these lines to the ones that were last.</param>
+    private void Add(string[] lines, IEnumerable<Edit> back)
     {
-        var box = seal.Seal(Place($"delta|{Row.Last}"), Delta.Squeeze(Delta.Of(lines, Whole())));
+        var box = seal.Seal(Place($"delta|{Row.Last}"), Delta.Squeeze(Delta.Of(back, Whole())));
         db.SendWithNext(
             $"""
             insert into history.version (tenant_id, device_id, version, digest, delta)
