@@ -4,6 +4,7 @@ global using AgreementId = NetAutomation.Id<NetAutomation.AgreementKind>;
 global using ApiKeyId = NetAutomation.Id<NetAutomation.ApiKeyKind>;
 global using AuditId = NetAutomation.Id<NetAutomation.AuditKind>;
 global using ChargeId = NetAutomation.Id<NetAutomation.ChargeKind>;
+global using ConfigId = NetAutomation.Id<NetAutomation.ConfigKind>;
 global using ConnectorId = NetAutomation.Id<NetAutomation.ConnectorKind>;
 global using ConnectorSessionId = NetAutomation.Id<NetAutomation.ConnectorSessionKind>;
 global using CredentialId = NetAutomation.Id<NetAutomation.CredentialKind>;

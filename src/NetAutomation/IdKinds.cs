@@ -150,6 +150,12 @@ public sealed class OperatorRequestKind : IIdKind
     public static string Prefix => "opr_";
 }
 
+/// <summary>Identifies a configuration of a device at a time.</summary>
+public sealed class ConfigKind : IIdKind
+{
+    public static string Prefix => "cfg_";
+}
+
 /// <summary>Identifies an audit row.</summary>
 public sealed class AuditKind : IIdKind
 {

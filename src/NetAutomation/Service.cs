@@ -5,6 +5,7 @@ using NetAutomation.Connections;
 using NetAutomation.Connectors;
 using NetAutomation.Edge;
 using NetAutomation.Execution;
+using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Marketplace;
 using NetAutomation.Persistence;
@@ -41,6 +42,7 @@ internal static class Service
         builder.AddCatalog();
         builder.AddPurchasing();
         builder.AddInventory();
+        builder.AddHistory();
         builder.AddRuns();
         builder.AddConnectors();
         builder.AddExecution();
@@ -56,6 +58,7 @@ internal static class Service
             builder.AddConnectionsLoops();
             builder.AddTenantsLoops();
             builder.AddRunsLoops();
+            builder.AddHistoryLoops();
             builder.AddExecutionLoops();
             builder.AddPurchasingLoops();
             builder.AddBillingLoops();
@@ -75,6 +78,7 @@ internal static class Service
         routes.MapCatalog();
         routes.MapPurchasing();
         routes.MapInventory();
+        routes.MapHistory();
         routes.MapConnections();
         routes.MapAccess();
         routes.MapTenants();

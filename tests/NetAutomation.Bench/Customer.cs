@@ -42,12 +42,13 @@ internal sealed record Customer(Guid Tenant, string Endpoint, HttpClient Client,
     }
 
     /// <summary>Creates customers that bought a block and have devices at a site with a connector.</summary>
-    public static async Task<IReadOnlyList<Customer>> CreateWithDevices(Stack stack, int customers, int devices)
+    /// <param name="first">How many there are already.</param>
+    public static async Task<IReadOnlyList<Customer>> CreateWithDevices(Stack stack, int customers, int devices, int first = 0)
     {
         var created = new List<Customer>();
         for (var i = 0; i < customers; i++)
         {
-            var customer = await Make(stack, i, http2: true);
+            var customer = await Make(stack, first + i, http2: true);
             await stack.Sql("insert into billing.account (tenant_id, channel) values ($1, 'direct')", customer.Tenant);
             var site = (await customer.Post("/v1/sites", new { name = "ams" })).GetProperty("id").GetString()!;
             await customer.Post(

@@ -3,6 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using NetAutomation.Execution;
+using NetAutomation.History;
+using NetAutomation.Persistence;
 using NetAutomation.Runs;
 using NetAutomation.Runs.Dispatch;
 
@@ -68,6 +70,21 @@ internal sealed class Product : IAsyncDisposable
             TimeProvider.System, () => throw new InvalidOperationException("The events cannot be written."), NullLogger.Instance);
         recorder.Start();
         return recorder;
+    }
+
+    /// <summary>Keeps a text of every device, as their runs do: ten devices in a transaction, two transactions at a time.</summary>
+    public async Task KeepDay(Customer customer, DateTimeOffset time, IEnumerable<byte[]> texts)
+    {
+        var (tenant, run) = (new TenantId(customer.Tenant), RunId.New());
+        var seen = customer.Devices.Zip(texts, (device, text) => new SeenTexts(time, DeviceId.Parse(device), new("frr", text, null)));
+        await Parallel.ForEachAsync(seen.Chunk(10), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (some, cancel) =>
+        {
+            await using var scope = _app.Services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<NetAutomationDb>();
+            await using var transaction = await db.Begin(tenant, cancel);
+            await scope.ServiceProvider.GetRequiredService<ConfigHistory>().Keep(tenant, run, writes: false, some, cancel);
+            await transaction.CommitAsync(cancel);
+        });
     }
 
     public async ValueTask DisposeAsync()

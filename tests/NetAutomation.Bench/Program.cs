@@ -25,6 +25,7 @@ var benches = new Dictionary<string, Func<Stack, Task<Result>>>(StringComparer.O
     ["tunnel-idle"] = TunnelIdle.Run,
     ["workers-2"] = TwoWorkers.Run,
     ["growth"] = Growth.Run,
+    ["history"] = History.Run,
 };
 
 var (folders, names) = (new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());

@@ -110,7 +110,8 @@ internal sealed class EventSpool(string path) : IDisposable
     }
 
     private static long Size(DeviceReport? report) => report is null ? 0
-        : report.Artifacts.Sum(file => (long)file.Content.Length) + (report.ResultJson?.Length ?? 0) + (report.Diff?.Length ?? 0);
+        : report.Artifacts.Sum(file => (long)file.Content.Length) + (report.ResultJson?.Length ?? 0) + (report.Diff?.Length ?? 0)
+            + (report.Texts?.Size ?? 0);
 
     private void Spill(RunEvent runEvent)
     {

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using NetAutomation.Catalog;
 using NetAutomation.Connectors;
 using NetAutomation.Execution.Sandbox;
+using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms;
@@ -368,6 +369,7 @@ internal sealed partial class RunExecution(
             [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))])
         {
             Password = Learned(result, login),
+            Texts = result.Texts.Count == 0 ? null : new DeviceTexts(login.Platform, Text(result, "before"), Text(result, "after")),
         };
         return report.Outcome != DeviceOutcome.Ok || !found.Contains(result.Name) ? report : report with
         {
@@ -376,6 +378,9 @@ internal sealed partial class RunExecution(
             Message = "An earlier attempt was lost; the device was found as wanted.",
         };
     }
+
+    private static byte[]? Text(SandboxDeviceResult result, string name) =>
+        result.Texts.FirstOrDefault(text => text.Name == name)?.Content;
 
     /// <summary>
     /// A code in place of the work where the run can no longer start: its block was withdrawn, or a secret is not the one that was planned.

@@ -22,6 +22,7 @@ internal static class InventoryModule
         services.AddHostedService(provider => provider.GetRequiredService<LocalRootKey>());
         services.AddSingleton<TenantKeys>();
         services.AddSingleton<DeviceAccess>();
+        services.AddSingleton<TextSeals>();
         services.AddScoped<DeviceCheck>();
         services.AddScoped<ImportDevices>();
         services.AddSingleton(ExportPart.Of("site", (from, page, cancel) => ReadSites.List(page, from.Db, cancel)));

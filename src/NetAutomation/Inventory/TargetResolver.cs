@@ -67,7 +67,7 @@ internal static class TargetResolver
         await db.Set<Device>().AsNoTracking().Where(device => ids.Contains(device.Id)).Select(_found).ToListAsync(cancel);
 
     /// <summary>What is wrong with a selector.</summary>
-    public static Problem? Refusal(string selector) => Selector.Read(selector, "/selector").Problem;
+    public static Problem? Refusal(string selector, string pointer = "/selector") => Selector.Read(selector, pointer).Problem;
 
     /// <summary>Every device a selector selects now, none included.</summary>
     public static async Task<Guid[]> Matching(NetAutomationDb db, string selector, EvaluationBudget budget, CancellationToken cancel) =>

@@ -12,6 +12,7 @@ internal static class PlatformsModule
         services.AddOptions<ContentOptions>().BindConfiguration("Catalog");
         services.AddSingleton<PublishedFiles>();
         services.AddSingleton<PlatformCatalog>();
+        services.AddSingleton<SecretMasks>();
         services.AddSingleton(PlatformPublisher.Kind);
         services.AddHostedService<ContentPublisher>();
     }

@@ -1,3 +1,4 @@
+using NetAutomation.History;
 using NetAutomation.Inventory;
 
 namespace NetAutomation.Runs;
@@ -24,4 +25,7 @@ internal sealed record DeviceReport(
 {
     /// <summary>What the run found out about the password that it gave the device; null where it gave none, or that is open.</summary>
     public PasswordVerdict? Password { get; init; }
+
+    /// <summary>Configurations of the device; null where none was read.</summary>
+    public DeviceTexts? Texts { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Web;
@@ -9,7 +10,7 @@ namespace NetAutomation.Runs;
 /// What a worker writes about the run it holds. Every statement names the fence, so a worker that lost its run writes nothing and gets
 /// <see langword="false"/>.
 /// </summary>
-internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSignals signals)
+internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, ConfigHistory history, RunSignals signals)
 {
     /// <summary>
     /// claimed → running; commit it before the first dial. Also true where it was running already: the answer to the first try was lost.
@@ -87,6 +88,8 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
                 WriteOutcome(run, report);
             }
 
+            await KeepTexts(run, events, cancel);
+
             return true;
         },
         cancel);
@@ -125,6 +128,14 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, RunSi
             from updated u, unnest({names}, {types}, {hashes}, {contents}) as f (n, m, h, c)
             on conflict do nothing
             """);
+    }
+
+    /// <summary>No text is kept without its outcome, and none twice: a batch that was written before does not come here.</summary>
+    private Task KeepTexts(ClaimedRun run, IReadOnlyList<RunEvent> events, CancellationToken cancel)
+    {
+        var seen = events.Where(each => each.Report?.Texts is not null)
+            .Select(each => new SeenTexts(each.Time, each.Report!.Device, each.Report.Texts!)).ToList();
+        return seen.Count == 0 ? Task.CompletedTask : history.Keep(run.Tenant, run.Id, run.Exclusive, seen, cancel);
     }
 
     private async Task<bool> AppendRows(ClaimedRun run, long before, IReadOnlyList<RunEvent> events, CancellationToken cancel)

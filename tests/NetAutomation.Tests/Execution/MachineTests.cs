@@ -300,6 +300,9 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
 
         backup.Outcome.ShouldBe(DeviceOutcome.Ok, backup.Message);
         System.Text.Encoding.UTF8.GetString(backup.Artifacts.Single().Content).ShouldContain(part);
+        var told = backup.Texts.Single();
+        told.Name.ShouldBe("before");
+        System.Text.Encoding.UTF8.GetString(told.Content).ShouldContain(part);
     }
 
     [Fact]

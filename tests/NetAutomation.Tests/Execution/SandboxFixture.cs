@@ -118,6 +118,7 @@ public class SandboxFixture : IAsyncDisposable
                 {
                     Artifacts = events.Select(each => each.Outcome).FirstOrDefault(told => told?.Name == device.Name)?.Artifacts
                         ?? device.Artifacts,
+                    Texts = events.Select(each => each.Outcome).FirstOrDefault(told => told?.Name == device.Name)?.Texts ?? device.Texts,
                 })],
             },
             events);

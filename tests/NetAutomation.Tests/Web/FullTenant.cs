@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NetAutomation.History;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;
 using NetAutomation.Tests.Support;
@@ -50,6 +51,8 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             }
         }
 
+        var configs = await RunFixture.Get(tenant.Client, $"/v1/devices/{ids["/v1/devices"]}/configs");
+        ids["/v1/devices/{id}/configs"] = configs["items"]![0]!["id"]!.GetValue<string>();
         return new FullTenant(tenant, ids);
     }
 
@@ -76,7 +79,10 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         {
             var report = new DeviceReport(
                 device.Id, DeviceOutcome.Changed, true, true, null, null, """{"lines":1}""", "+ ip route", null, null,
-                [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())]);
+                [new ArtifactFile(Artifact, "text/plain", "hostname r1\n"u8.ToArray())])
+            {
+                Texts = new DeviceTexts("frr", "hostname r1\n"u8.ToArray(), "hostname r1\n!\n"u8.ToArray()),
+            };
             (await fixture.Write(run, RunFixture.Started(device.Id), RunEvent.Of(DateTimeOffset.UtcNow, report))).ShouldBeTrue();
         }
 

@@ -52,6 +52,10 @@ internal sealed record PlatformManifest(
         return ContentManifest.Read<PlatformManifest>(folder, File, _json, manifest => manifest.Faults(folder));
     }
 
+    /// <summary>The patterns of what is secret in a published platform, whose other members may be newer than this process.</summary>
+    public static IEnumerable<string> Secret(ContentFolder folder) =>
+        folder.Yaml(File).Root?["secrets"]?.AsArray().Select(pattern => pattern!.GetValue<string>()) ?? [];
+
     private IEnumerable<(string Pointer, string Reason)> Faults(ContentFolder folder)
     {
         if (Name != folder.Name || !Matches(Name, @"^[a-z][a-z0-9]{1,30}\z"))

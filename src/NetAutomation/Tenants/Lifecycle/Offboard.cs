@@ -1,6 +1,7 @@
 using NetAutomation.Billing;
 using NetAutomation.Connections;
 using NetAutomation.Connectors;
+using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs;
@@ -11,8 +12,8 @@ using NetAutomation.Web;
 namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
-/// Takes from a tenant all access, its secrets and the artifacts of its devices. Bills, receipts, inventory and audit stay; logs stay until
-/// they expire. There is no way back: a customer that subscribes again is a new tenant. Each step is one transaction that records itself,
+/// Takes from a tenant all access, its secrets, and the artifacts and configurations of its devices. Bills, receipts, inventory and audit
+/// stay; logs stay until they expire. There is no way back: a customer that subscribes again is a new tenant. Each step is one transaction that records itself,
 /// so another process can go on where one died, and several processes may do it at once.
 /// </summary>
 internal sealed class Offboard(
@@ -22,7 +23,10 @@ internal sealed class Offboard(
     /// In order: the secrets go after the last run has ended, and an account loses its permission after EC2 has rejected its connections.
     /// </summary>
     public static readonly string[] Steps =
-        ["registrations", "api_keys", "schedules", "runs", "artifacts", "connectors", "secrets", "connections", "principals", "accounts"];
+    [
+        "registrations", "api_keys", "schedules", "runs", "artifacts", "configs", "connectors", "secrets", "connections", "principals",
+        "accounts",
+    ];
 
     /// <summary>
     /// In the caller's transaction. False where an agreement is still in force; one whose end was announced counts as in force for two
@@ -133,6 +137,7 @@ internal sealed class Offboard(
             db.Execute($"update onboarding.api_key set revoked_at = now() where tenant_id = {tenant.Value} and revoked_at is null", cancel),
         "schedules" => TenantSchedules.Disable(db, tenant, cancel),
         "artifacts" => TenantRuns.DeleteArtifacts(db, tenant, cancel),
+        "configs" => ConfigHistory.Delete(db, tenant, cancel),
         "connectors" => TenantConnectors.Revoke(db, tenant, cancel),
         "secrets" => TenantSecrets.Destroy(db, tenant, cancel),
         "connections" => endpoints.Unbind(tenant, cancel),

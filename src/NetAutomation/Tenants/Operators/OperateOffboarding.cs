@@ -17,7 +17,9 @@ public sealed record OffboardingView(
     IReadOnlyList<OffboardingStepView> Steps);
 
 /// <summary>A step of a tenant's leaving.</summary>
-/// <param name="Step">registrations, api_keys, schedules, runs, connectors, secrets, connections, principals or accounts.</param>
+/// <param name="Step">
+/// registrations, api_keys, schedules, runs, artifacts, configs, connectors, secrets, connections, principals or accounts.
+/// </param>
 /// <param name="DoneAt">When it was done; null while it is not.</param>
 /// <param name="Count">How many there were.</param>
 public sealed record OffboardingStepView(string Step, DateTimeOffset? DoneAt, int? Count);

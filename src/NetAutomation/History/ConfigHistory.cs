@@ -1,0 +1,108 @@
+using NetAutomation.History.Store;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Web;
+
+namespace NetAutomation.History;
+
+/// <summary>Keeps the configurations that runs have read.</summary>
+internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
+{
+    /// <summary>
+    /// Keeps them in the caller's transaction, that of the outcomes. A device that was deleted meanwhile has no history.
+    /// </summary>
+    /// <param name="writes">The run may change its devices.</param>
+    public async Task Keep(TenantId tenant, RunId run, bool writes, IReadOnlyCollection<SeenTexts> seen, CancellationToken cancel)
+    {
+        // Each device once and in one order, so that no two transactions wait for each other.
+        Guid[] devices = [.. seen.Select(each => each.Device.Value)];
+        var (there, rows) = await db.Query<DeviceId, ChainRow>(
+            $"""
+            select id from inventory.device where tenant_id = {tenant.Value} and id = any ({devices}) order by id for key share
+            """,
+            $"""
+            select {TextChain.Columns} from history.device
+            where tenant_id = {tenant.Value} and device_id = any ({devices}) order by device_id for update
+            """,
+            cancel);
+        var known = rows.ToDictionary(row => row.DeviceId);
+        foreach (var each in seen.Where(each => there.Contains(each.Device)).OrderBy(each => each.Device))
+        {
+            await Keep(tenant, run, writes, each, known.GetValueOrDefault(each.Device), cancel);
+        }
+    }
+
+    /// <summary>Deletes everything of a tenant that leaves.</summary>
+    public static async Task<int> Delete(SystemDb db, TenantId tenant, CancellationToken cancel)
+    {
+        await db.Execute($"delete from history.retention where tenant_id = {tenant.Value}", cancel);
+        return await db.Execute($"delete from history.device where tenant_id = {tenant.Value}", cancel);
+    }
+
+    private async Task Keep(TenantId tenant, RunId run, bool writes, SeenTexts seen, ChainRow? row, CancellationToken cancel)
+    {
+        var texts = new List<(ConfigReason Kind, byte[] Text)>();
+        if (seen.Texts.Before is { } before)
+        {
+            texts.Add((writes ? ConfigReason.Before : ConfigReason.Backup, before));
+        }
+
+        if (seen.Texts.After is { } after)
+        {
+            texts.Add((ConfigReason.After, after));
+        }
+
+        if (texts.Count == 0)
+        {
+            return;
+        }
+
+        using var seal = row is null ? await seals.Newest(db, tenant, cancel) : await seals.Of(db, row.TenantKeyVersion, cancel);
+        var first = row is null;
+        row ??= await Begin(tenant, seen, seal, texts[0].Text, cancel);
+        var chain = new TextChain(db, tenant, row, seal);
+        chain.Had(seen.Texts.Platform);
+        foreach (var ((kind, text), number) in texts.Select((text, number) => (text, number)))
+        {
+            var (version, added, removed) = await chain.See(text, cancel);
+            if (first && number == 0 && version == 1)
+            {
+                added = TextLines.Count(TextLines.Of(text));
+            }
+
+            // In the order of the reading, also within a millisecond.
+            var id = Guid.CreateVersion7(seen.Time.AddMilliseconds(number));
+            db.SendWithNext(
+                $"""
+                insert into history.config (tenant_id, device_id, id, run_id, version, added, removed, kind)
+                values ({tenant.Value}, {seen.Device.Value}, {id}, {run.Value}, {version}, {added}, {removed}, {Wire.Name(kind)})
+                """);
+        }
+
+        if (chain.Row != row)
+        {
+            await chain.Save(cancel);
+        }
+    }
+
+    /// <summary>The row of a device with its first text; of another process, where that was faster.</summary>
+    private async Task<ChainRow> Begin(TenantId tenant, SeenTexts seen, TextSeal seal, byte[] text, CancellationToken cancel)
+    {
+        var (device, digest) = (seen.Device, TextChain.Digest(tenant, seen.Device, seal, text));
+        string[] platforms = [seen.Texts.Platform];
+        await db.Execute(
+            $"""
+            insert into history.device (tenant_id, device_id, platforms, tenant_key_version, newest, digest, last, whole)
+            values ({tenant.Value}, {device.Value}, {platforms}, {seal.Version}, 1, {digest}, 1,
+                    {TextChain.First(tenant, device, seal, text)})
+            on conflict do nothing
+            """,
+            cancel);
+        return (await db.Query<ChainRow>(
+            $"""
+            select {TextChain.Columns} from history.device
+            where tenant_id = {tenant.Value} and device_id = {device.Value} for update
+            """,
+            cancel))[0];
+    }
+}
