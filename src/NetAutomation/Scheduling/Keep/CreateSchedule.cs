@@ -67,10 +67,11 @@ internal static class CreateSchedule
     /// <summary>Why the run could not start now, with pointers below <c>/run</c>.</summary>
     public static async Task<Problem?> Unstartable(StartRunRequest run, Caller caller, RunLauncher launcher, CancellationToken cancel)
     {
-        if (run.QuoteId is not null || run.StartBy is not null)
+        if (run.QuoteId is not null || run.PlanId is not null || run.StartBy is not null)
         {
             return Web.Problems.Refused.At(
-                run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "Not in a schedule: it fits a single run only.");
+                run.StartBy is not null ? "/run/startBy" : run.PlanId is not null ? "/run/planId" : "/run/quoteId", "not_here",
+                "Not in a schedule: it fits a single run only.");
         }
 
         return (await launcher.Plan(caller, run, cancel)).Problem is { } problem
