@@ -5,9 +5,9 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Plans;
 
-/// <summary>Why something is refused.</summary>
+/// <summary>Why a plan is refused.</summary>
 /// <param name="Reason">1 to 500 characters.</param>
-public sealed record RefusalRequest(string Reason);
+public sealed record RefusePlanRequest(string Reason);
 
 internal static class DecidePlan
 {
@@ -17,7 +17,7 @@ internal static class DecidePlan
 
     /// <summary>Refuses a plan of another member, with a reason.</summary>
     public static async Task<Results<Ok<PlanView>, Problem>> Refuse(
-        PlanId id, RefusalRequest body, [AsParameters] ResourceCall call) =>
+        PlanId id, RefusePlanRequest body, [AsParameters] ResourceCall call) =>
         ShownText.Refusal(ShownText.TextFaults(body.Reason, "/reason")) is { } unfit
             ? unfit : await Decide(id, call, PlanState.Refused, body.Reason, PlanState.Planning, PlanState.Ready, PlanState.Approved);
 

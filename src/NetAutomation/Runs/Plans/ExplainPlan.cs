@@ -38,7 +38,8 @@ internal static class ExplainPlan
             .. (await db.Query<Row>(
                 $"""
                 select device_id, name, coalesce(code, outcome) as why from runs.run_device
-                where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome not in ('ok', 'changed') order by position limit {Most}
+                where tenant_id = {tenant.Value} and run_id = {run.Value} and outcome not in ('ok', 'changed')
+                order by position limit {Most}
                 """,
                 cancel)).Select(row => new Gate(code, $"{row.Name}: {row.Why}", row.DeviceId, run)),
         ];

@@ -47,6 +47,12 @@ internal static class PreviewSchedule
                     refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }
 
+        if (startable.NeedsApproval && schedule.Approval != ScheduleApproval.Approved)
+        {
+            return All(
+                upcoming, new Blocked(Runs.Problems.ApprovalRequired.Code, "Another member has to approve the schedule first.", null));
+        }
+
         var calendar = await windows.Load(caller.Tenant, startable.Devices, cancel);
         return TypedResults.Ok(
             new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, at)))], null));
