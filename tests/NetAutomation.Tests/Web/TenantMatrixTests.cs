@@ -32,7 +32,8 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         "ExportTenant", "ListLimits", "ListMembers", "CreateMember", "ListApiKeys", "BuyBlock", "ListPurchases",
         "ListEntitlements", "CreateSite", "ListSites",
         "CreateCredential", "ListCredentials", "ListAwsAccounts", "ClaimAwsAccount", "CreateWindow", "ListWindows", "ListSchedules",
-        "ListPlans", "GetChangePolicy", "PutChangePolicy", "ListUsage", "ExportFocus", "ListInvoices", "GetBudget", "PutBudget", "ExportReceipts", "ImportDevices",
+        "ListPlans", "GetChangePolicy", "PutChangePolicy",
+        "ListUsage", "ExportFocus", "ListInvoices", "GetBudget", "PutBudget", "ExportReceipts", "ImportDevices",
     ];
 
     [Fact]
@@ -264,6 +265,10 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                     ["verdict"] = "completed", ["evidence"] = "read by hand",
                     ["devices"] = new JsonArray(new JsonObject { ["deviceId"] = left, ["outcome"] = "ok" }),
                 });
+            case "MakePlan":
+                var planned = NamedBody(operation, mine.PrefixId)!;
+                planned["mode"] = "apply";
+                return (null, planned);
             case "ApprovePlan" or "RefusePlan":
                 var plan = (await fixture.Post(await Other(), "/v1/plans", fixture.Apply("10.9.0.0/16")))["id"]!.GetValue<string>();
                 while (await fixture.Claim() is { } check)
