@@ -17,6 +17,7 @@ global using MemberId = NetAutomation.Id<NetAutomation.MemberKind>;
 global using MeteringRecordId = NetAutomation.Id<NetAutomation.MeteringRecordKind>;
 global using OperatorRequestId = NetAutomation.Id<NetAutomation.OperatorRequestKind>;
 global using PaymentId = NetAutomation.Id<NetAutomation.PaymentKind>;
+global using PlanId = NetAutomation.Id<NetAutomation.PlanKind>;
 global using PriceVersionId = NetAutomation.Id<NetAutomation.PriceVersionKind>;
 global using PurchaseId = NetAutomation.Id<NetAutomation.PurchaseKind>;
 global using QuoteId = NetAutomation.Id<NetAutomation.QuoteKind>;

@@ -60,6 +60,12 @@ public sealed class QuoteKind : IIdKind
     public static string Prefix => "quo_";
 }
 
+/// <summary>Identifies a plan: a change that is checked before it is applied.</summary>
+public sealed class PlanKind : IIdKind
+{
+    public static string Prefix => "pln_";
+}
+
 /// <summary>Identifies a run.</summary>
 public sealed class RunKind : IIdKind
 {

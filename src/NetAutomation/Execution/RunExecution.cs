@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
@@ -22,6 +23,7 @@ internal sealed partial class RunExecution(
     IOptions<ExecutionOptions> options,
     TimeProvider clock, ILogger<RunExecution> log)
 {
+    private const string Sha256 = "sha256:";
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
     // Before a sandbox that could not start is tried again.
@@ -248,7 +250,7 @@ internal sealed partial class RunExecution(
         SandboxRun sandbox;
         try
         {
-            sandbox = launcher.Start(job with { Devices = [.. devices.Select(SandboxDevice.Of)] }, async (alias, cancel) =>
+            sandbox = launcher.Start(job with { Devices = [.. devices.Select(device => Planned(run, device))] }, async (alias, cancel) =>
             {
                 // A sandbox that was kept ready calls out of a context of its own.
                 using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
@@ -353,6 +355,15 @@ internal sealed partial class RunExecution(
 
     private static string Alias(DeviceId device) => device.ToString();
 
+    private static SandboxDevice Planned(ClaimedRun run, DeviceLogin device) => SandboxDevice.Of(device) with
+    {
+        Planned = run.Devices.Single(each => each.Id == device.DeviceId).Planned?[Sha256.Length..],
+    };
+
+    private static string? Hash(SandboxDeviceResult result, string text) =>
+        result.Texts.FirstOrDefault(each => each.Name == text) is { } found
+            ? Sha256 + Convert.ToHexStringLower(SHA256.HashData(found.Content)) : null;
+
     private static void Forget(IReadOnlyList<DeviceLogin> devices)
     {
         foreach (var device in devices)
@@ -365,7 +376,7 @@ internal sealed partial class RunExecution(
     {
         var report = new DeviceReport(
             DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
-            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, null, null,
+            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, Hash(result, "before"), Hash(result, "after"),
             [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))])
         {
             Password = Learned(result, login),
@@ -397,7 +408,7 @@ internal sealed partial class RunExecution(
         }
 
         var rotates = run.Mode == RunMode.Apply ? BlockInput.Login(block) : null;
-        DeviceId[] ids = [.. run.Devices.Select(device => device.Id)];
+        DeviceId[] ids = [.. run.Devices.Where(device => !device.CheckFailed).Select(device => device.Id)];
         if (rotates is not null)
         {
             DeviceAccess.Hold(db, ids);
@@ -455,8 +466,12 @@ internal sealed partial class RunExecution(
         return open;
     }
 
-    /// <summary>A device that is gone or unproven since the run was planned: the run goes on without it.</summary>
-    private static DeviceReport Gone(ClaimedDevice device, bool unsettled, bool known) => new(
+    /// <summary>
+    /// A device that is gone or unproven since the run was planned, or failed the check of its plan: the run goes on without it.
+    /// </summary>
+    private static DeviceReport Gone(ClaimedDevice device, bool unsettled, bool known) => device.CheckFailed ? new(
+        device.Id, DeviceOutcome.NotStarted, false, false, DeviceCode.CheckFailed, "The device failed the check of the plan.", null, null,
+        null, null, []) : new(
         device.Id, device.Verify ? DeviceOutcome.Unknown : DeviceOutcome.NotStarted, null, false,
         unsettled ? DeviceCode.PasswordPending : known ? DeviceCode.HostKeyNotPinned : DeviceCode.DeviceDeleted,
         (unsettled ? "The device may have the password of an earlier run, which no login has proven. Test the device, and start again."

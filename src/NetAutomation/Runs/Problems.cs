@@ -7,6 +7,13 @@ internal static class Problems
     public static readonly ProblemType QuoteExpired = new("quote_expired", 409, "The quote has expired");
     public static readonly ProblemType QuoteUsed = new("quote_used", 409, "The quote already started a run");
     public static readonly ProblemType QuoteDrift = new("quote_drift", 409, "The plan differs from the quote");
+    public static readonly ProblemType PlanExpired = new("plan_expired", 409, "The plan has expired");
+    public static readonly ProblemType PlanUsed = new("plan_used", 409, "The plan was already applied");
+    public static readonly ProblemType PlanNotReady = new("plan_not_ready", 409, "The plan is not in a state for this: see its state");
+    public static readonly ProblemType PlanDrift = new("plan_drift", 409, "What was planned cannot be applied as it was planned");
+    public static readonly ProblemType ApprovalRequired =
+        new("approval_required", 403, "The change policy asks for a plan, or a schedule, that another member has approved");
+    public static readonly ProblemType OwnPlan = new("own_plan", 403, "Another member than the author decides");
     public static readonly ProblemType RunFinished = new("run_finished", 409, "The run has finished");
     public static readonly ProblemType RunNotFinished = new("run_not_finished", 409, "The run has not finished");
     public static readonly ProblemType RunNotUnknown = new("run_not_unknown", 409, "Only an unknown run is resolved");

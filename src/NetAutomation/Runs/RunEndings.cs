@@ -3,6 +3,7 @@ using System.Text;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Plans;
 using NetAutomation.Web;
 using NetAutomation.Web.Telemetry;
 
@@ -12,9 +13,11 @@ namespace NetAutomation.Runs;
 /// The ends of a run, each in one transaction: outcomes of the devices that have none, with their events, settlement, usage, receipts,
 /// state, holds. A run with a device whose outcome is unknown stays unknown and unsettled, and only such devices stay held.
 /// </summary>
-internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSignals signals, RunMetrics metrics, TimeProvider clock)
+internal sealed class RunEndings(
+    NetAutomationDb db, UsageLedger ledger, PlanStates plans, RunSignals signals, RunMetrics metrics, TimeProvider clock)
 {
     private const string Worker = "worker";
+    private const string Drift = "drift";
 
     /// <summary>The worker has done what it could. False: the fence has moved on, or the run was ended before.</summary>
     /// <param name="notStarted">Why the devices without an outcome were not started: a code.</param>
@@ -42,6 +45,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
             return false;
         }
 
+        await Conclude(run.Tenant, head, move.To, devices, cancel);
         await transaction.CommitAsync(cancel);
         signals.RingNews(run.Id);
         signals.RingWork();
@@ -88,8 +92,10 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         var devices = found.ConvertAll(device =>
             device.Outcome == DeviceOutcome.Unknown && outcomes.TryGetValue(device.DeviceId, out var resolved)
                 ? device with { Outcome = resolved, Contacted = true } : device);
-        return await RunMove.Resolve.Make(
+        var resolved = await RunMove.Resolve.Make(
             db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel, billed ? null : outcomes));
+        await Conclude(tenant, head, RunMove.Resolve.To, devices, cancel);
+        return resolved;
     }
 
     /// <summary>Ends a run that no worker executes. Where a lost attempt may have configured a device, it is unknown instead.</summary>
@@ -101,11 +107,23 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         }
 
         var (devices, doubtful) = ConcludeRest(tenant, run, found, Wire.Name(move.To));
-        return doubtful
-            ? await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, Wire.Name(move.To))
-            : await move.Make(
-                db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel), failure: failure);
+        if (doubtful)
+        {
+            return await RunMove.GiveUp.Make(db, tenant, run, null, by, cancel, Wire.Name(move.To));
+        }
+
+        var ended = await move.Make(
+            db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel), failure: failure);
+        await Conclude(tenant, head, move.To, devices, cancel);
+        return ended;
     }
+
+    /// <summary>What the end of its check, or of its apply, makes of the run's plan.</summary>
+    private Task Conclude(TenantId tenant, Head head, RunState to, List<Device> devices, CancellationToken cancel) =>
+        head.PlanId is not { } plan ? Task.CompletedTask
+        : head.Mode == RunMode.Check ? plans.Checked(tenant, plan, to, devices.Count(device => device.Good), devices.Count, cancel)
+        : devices.TrueForAll(device => device.Code == Drift) ? plans.Drifted(tenant, plan, cancel)
+        : Task.CompletedTask;
 
     /// <summary>
     /// The devices that have no outcome yet were not started. Those that a lost attempt may have configured, and that nobody has looked at
@@ -144,7 +162,7 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
     {
         var (heads, devices) = await db.Query<Head, Device>(
             $"""
-            select block, digest, engine_version, input_hash, trace_parent, (
+            select block, digest, engine_version, input_hash, trace_parent, plan_id, mode, (
               select coalesce(sum(coalesce(e.at, now()) - s.at), '0') from runs.run_transition s
                 left join lateral (
                   select n.at from runs.run_transition n
@@ -182,7 +200,9 @@ internal sealed class RunEndings(NetAutomationDb db, UsageLedger ledger, RunSign
         return price;
     }
 
-    private sealed record Head(string Block, string Digest, string? EngineVersion, string InputHash, string? TraceParent, TimeSpan Ran);
+    private sealed record Head(
+        string Block, string Digest, string? EngineVersion, string InputHash, string? TraceParent, PlanId? PlanId, RunMode Mode,
+        TimeSpan Ran);
 
     private sealed record Device(
         DeviceId DeviceId, string Platform, DeviceOutcome? Outcome, string? Code, string? PlatformDigest, string? Diff, string? BeforeHash,

@@ -3,6 +3,7 @@ using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Plans;
 using NetAutomation.Runs.Start;
 using NetAutomation.Web;
 using NetAutomation.Web.Telemetry;
@@ -12,12 +13,19 @@ namespace NetAutomation.Runs;
 /// <summary>The origin of a run that is not a request of its own.</summary>
 /// <param name="Occurrence">The scheduled instant, as text; with the schedule it names one run.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
-internal sealed record RunOrigin(ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null);
+/// <param name="CheckOf">The plan that it is the check of.</param>
+/// <param name="Approved">Another member has approved it, so the change policy lets it start.</param>
+internal sealed record RunOrigin(
+    ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null, PlanId? CheckOf = null, bool Approved = false);
+
+/// <summary>A run that could start now.</summary>
+/// <param name="NeedsApproval">The change policy asks for another member's approval of it.</param>
+internal sealed record Startable(IReadOnlyList<DeviceId> Devices, bool NeedsApproval);
 
 /// <summary>The one way a run starts, for requests and schedules alike.</summary>
 internal sealed class RunLauncher(
-    NetAutomationDb db, Planner planner, UsageLedger ledger, WindowCalendars windows, RunSignals signals, AuditLog audit,
-    EngineVersion engine, TimeProvider clock)
+    NetAutomationDb db, Planner planner, PlanStates plans, UsageLedger ledger, WindowCalendars windows, RunSignals signals,
+    AuditLog audit, EngineVersion engine, TimeProvider clock)
 {
     /// <summary>Refusals of a plan, beyond those of every request.</summary>
     public static readonly ProblemType[] PlanRefusals =
@@ -39,7 +47,19 @@ internal sealed class RunLauncher(
             return refused;
         }
 
-        if ((await (body.QuoteId is { } quoteId ? Quoted(caller, quoteId, body, cancel) : Fresh(caller, body, cancel)))
+        var planId = body.PlanId;
+        if (planId is { } id)
+        {
+            if ((await plans.Take(caller, id, cancel)).Refused(out var unusable, out var taken))
+            {
+                return unusable;
+            }
+
+            body = taken;
+        }
+
+        if ((await (body.QuoteId is { } quoteId
+            ? Quoted(caller, quoteId, body, planId, origin, cancel) : Fresh(caller, body, origin, cancel)))
             .Refused(out var problem, out var planned))
         {
             return problem;
@@ -52,17 +72,21 @@ internal sealed class RunLauncher(
         }
 
         var by = origin?.Schedule?.ToString() ?? caller.MemberId.ToString();
-        Enqueue(caller, run, planned, body, origin, by);
+        Enqueue(caller, run, planned, body, origin, planId ?? origin?.CheckOf, by);
         await windows.Refresh(caller.Tenant, cancel, planned.Plan.Devices.Select(device => device.DeviceId));
         await audit.Append(
             caller.Tenant, by, caller.Member, origin?.Schedule is null ? caller.EndpointId : null, "run.started", run.ToString(),
-            new { planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count }, cancel);
+            new
+            {
+                planned.Plan.Block.Slug, planned.Plan.Block.Version, planned.Plan.Mode, devices = planned.Plan.Devices.Count, planId
+            },
+            cancel);
         db.AfterCommit.Add(signals.RingWork);
         return run;
     }
 
     /// <summary>The devices it would run on now, or why it could not start. Nothing is stored.</summary>
-    public async Task<Outcome<IReadOnlyList<DeviceId>>> Plan(Caller caller, StartRunRequest body, CancellationToken cancel)
+    public async Task<Outcome<Startable>> Plan(Caller caller, StartRunRequest body, CancellationToken cancel)
     {
         if (Refusal(body, clock) is { } refused)
         {
@@ -70,11 +94,24 @@ internal sealed class RunLauncher(
         }
 
         return (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
-            ? problem : plan.Devices.Select(device => device.DeviceId).ToArray();
+            ? problem
+            : new Startable([.. plan.Devices.Select(device => device.DeviceId)], await ChangePolicy.Asks(db, caller.Tenant, plan, cancel));
     }
 
     private static Problem? Refusal(StartRunRequest body, TimeProvider clock)
     {
+        if (body.PlanId is not null)
+        {
+            var rest = JsonSerializer.SerializeToElement(body with { PlanId = null }, Json.Api).EnumerateObject()
+                .Where(member => member.Value.ValueKind != JsonValueKind.Null).Select(member => member.Name).ToList();
+            if (rest.Count > 0)
+            {
+                return new Problem(
+                    Web.Problems.Refused, "The plan already says this.",
+                    [.. rest.Select(name => new ProblemError($"/{name}", "not_with_plan", "Not together with planId."))]);
+            }
+        }
+
         if (body.QuoteId is not null)
         {
             (string Name, object? Value)[] planned =
@@ -103,21 +140,32 @@ internal sealed class RunLauncher(
         };
     }
 
-    private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, CancellationToken cancel) =>
+    private async Task<Outcome<Planned>> Fresh(Caller caller, StartRunRequest body, RunOrigin? origin, CancellationToken cancel) =>
         (await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan)
+            || (await Unapproved(caller, plan, origin, cancel)).Refused(out problem, out plan)
             ? problem : new Planned(QuoteRun.Store(db, caller, plan, engine, open: false), plan);
+
+    /// <summary>A write that no other member has approved is refused where the change policy asks for that.</summary>
+    private async Task<Outcome<RunPlan>> Unapproved(Caller caller, RunPlan plan, RunOrigin? origin, CancellationToken cancel) =>
+        origin is not { Approved: true } && await ChangePolicy.Asks(db, caller.Tenant, plan, cancel)
+            ? Problems.ApprovalRequired.With() : plan;
 
     /// <summary>
     /// Plans the run of the quote again. A different plan is drift; an equal one costs what the quote says.
     /// </summary>
-    private async Task<Outcome<Planned>> Quoted(Caller caller, QuoteId id, StartRunRequest body, CancellationToken cancel)
+    /// <param name="planId">The plan that the quote was made for; it starts nothing else.</param>
+    private async Task<Outcome<Planned>> Quoted(
+        Caller caller, QuoteId id, StartRunRequest body, PlanId? planId, RunOrigin? origin, CancellationToken cancel)
     {
+        var drift = planId is null ? Problems.QuoteDrift : Problems.PlanDrift;
         await db.Execute($"select pg_advisory_xact_lock(hashtextextended({id.ToString()}, 0))", cancel);
         var rows = await db.Query<Row>(
             $"""
             select block, version, digest, platforms, mode, effect, device_ids, input, secrets, lines, timeout_seconds, targets,
               expires_at <= now() as expired, exists (select from runs.run r where r.tenant_id = q.tenant_id and r.quote_id = q.id) as used
             from runs.quote q where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+              and (select p.id from runs.plan p where p.tenant_id = q.tenant_id and p.quote_id = q.id)
+                is not distinct from {planId?.Value}::uuid
             """,
             cancel);
         if (rows is not [var quote])
@@ -142,20 +190,25 @@ internal sealed class RunLauncher(
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
         {
             return problem.StatusCode == 402 || problem.Type == Catalog.Problems.VersionWithdrawn
-                ? problem : Problems.QuoteDrift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
+                ? problem : drift.With(problem.Errors is [var first, ..] ? first.Detail : problem.Detail);
         }
 
         var platforms = JsonSerializer.Deserialize<SortedDictionary<string, string>>(quote.Platforms)!;
         if (plan.Block.Digest != quote.Digest || !plan.Platforms.Keys.SequenceEqual(platforms.Keys)
             || plan.TimeoutSeconds > quote.TimeoutSeconds)
         {
-            return Problems.QuoteDrift.With();
+            return drift.With();
         }
 
         var secrets = JsonSerializer.Deserialize<Dictionary<CredentialId, int>>(quote.Secrets, Json.Api)!;
         if (!secrets.ToHashSet().SetEquals(plan.Secrets))
         {
-            return Problems.QuoteDrift.With("A secret of the input was rotated.");
+            return drift.With("A secret of the input was rotated.");
+        }
+
+        if (planId is null && (await Unapproved(caller, plan, origin, cancel)).Refused(out problem, out plan))
+        {
+            return problem;
         }
 
         db.SendWithNext($"update runs.quote set open = false where tenant_id = {caller.Tenant.Value} and id = {id.Value}");
@@ -169,7 +222,8 @@ internal sealed class RunLauncher(
             });
     }
 
-    private void Enqueue(Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, string by)
+    private void Enqueue(
+        Caller caller, RunId run, Planned planned, StartRunRequest body, RunOrigin? origin, PlanId? planId, string by)
     {
         var plan = planned.Plan;
         var (tenant, mode, effect, queued) =
@@ -182,13 +236,14 @@ internal sealed class RunLauncher(
             insert into runs.run (
               tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode,
               targets, input, input_hash, labels, rollout, priority, start_by, timeout_seconds, ceiling_micros, created_by, last_seq,
-              schedule_id, occurrence, relaunch_of, trace_parent)
+              schedule_id, occurrence, relaunch_of, plan_id, trace_parent)
             values (
               {tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version},
               {plan.Block.Digest}, {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
               {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb,
               {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.MemberId.Value}, 1,
-              {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {Spans.Here})
+              {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {planId?.Value},
+              {Spans.Here})
             """);
         db.SendWithNext(
             $"""

@@ -6,7 +6,10 @@ namespace NetAutomation.Runs;
 
 /// <summary>A device of a claimed run.</summary>
 /// <param name="Verify">A lost attempt may have configured it: look at it before configuring it again.</param>
-internal sealed record ClaimedDevice(DeviceId Id, string Name, bool Verify = false);
+/// <param name="CheckFailed">The check of the run's plan failed on it.</param>
+/// <param name="Planned">Hash of the configuration that the run's plan was made for; null where any will do.</param>
+internal sealed record ClaimedDevice(
+    DeviceId Id, string Name, bool Verify = false, bool CheckFailed = false, string? Planned = null);
 
 /// <summary>A worker holds a run, by this fence.</summary>
 internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fence);
@@ -78,8 +81,14 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
-            select device_id as id, name, verify from runs.run_device
-            where tenant_id = {claim.Tenant.Value} and run_id = {claim.Run.Value} and outcome is null order by position
+            select d.device_id as id, d.name, d.verify, coalesce(c.outcome not in ('ok', 'changed'), false) as check_failed,
+              -- What a lost attempt has begun is gone on with.
+              case when not d.verify then c.before_hash end as planned
+            from runs.run_device d
+              join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
+              left join runs.run k on k.tenant_id = r.tenant_id and k.plan_id = r.plan_id and k.mode = 'check' and r.mode = 'apply'
+              left join runs.run_device c on c.tenant_id = k.tenant_id and c.run_id = k.id and c.device_id = d.device_id
+            where d.tenant_id = {claim.Tenant.Value} and d.run_id = {claim.Run.Value} and d.outcome is null order by d.position
             """,
             cancel,
             claim.Tenant);

@@ -3,6 +3,7 @@ using NetAutomation.Runs.Cancel;
 using NetAutomation.Runs.Dispatch;
 using NetAutomation.Runs.Explain;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Plans;
 using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
 using NetAutomation.Runs.Windows;
@@ -21,9 +22,10 @@ internal static class RunsModule
         services.AddInstruments<RunMetrics>();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>()
-            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>();
+            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>().AddScoped<PlanStates>();
         services.AddSingleton<IDialGate, RunDialGate>();
         services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(page, from.Db, cancel)));
+        services.AddSingleton(ExportPart.Of("plan", (from, page, cancel) => ReadPlans.ListPlans(from.Db, from.Caller, page, cancel)));
         services.AddSingleton(ExportPart.Of("run", (from, page, cancel) => GetRuns.ListRuns(from.Db, from.Caller, page, cancel)));
     }
 
@@ -47,7 +49,8 @@ internal static class RunsModule
         var group = routes.Customer.MapGroup("").WithTags("Runs");
         ProblemType[] starting =
             [.. RunLauncher.PlanRefusals, Billing.Problems.BudgetExceeded, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed,
-                Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift, Web.Problems.LimitReached];
+                Billing.Problems.PaymentOverdue, Problems.QuoteUsed, Problems.QuoteExpired, Problems.QuoteDrift, Web.Problems.LimitReached,
+                Problems.ApprovalRequired, Problems.PlanUsed, Problems.PlanExpired, Problems.PlanNotReady, Problems.PlanDrift];
         group.MapPost("/quotes", QuoteRun.Handle).WithName("QuoteRun")
             .WithMetadata(new Refuses([.. RunLauncher.PlanRefusals, Web.Problems.LimitReached]));
         group.MapGet("/quotes/{id}", QuoteRun.GetQuote).WithName("GetQuote");
@@ -78,6 +81,24 @@ internal static class RunsModule
             .WithMetadata(new IdempotencyRequired(), new Refuses(Problems.RunNotUnknown));
         group.MapPost("/runs/{id}:cancel", CancelRun.Handle).WithName("CancelRun")
             .WithMetadata(new AllowedWhenSuspended(), new Refuses(Problems.RunFinished));
+
+        var plans = routes.Customer.MapGroup("/plans").WithTags("Plans");
+        plans.MapPost("/", MakePlan.Handle).WithName("MakePlan").WithMetadata(
+            new IdempotencyRequired(),
+            new Refuses(
+                [.. RunLauncher.PlanRefusals, Billing.Problems.NotBillable, Billing.Problems.NotSubscribed, Billing.Problems.PaymentOverdue,
+                    Billing.Problems.BudgetExceeded, Web.Problems.LimitReached]));
+        plans.MapGet("/", ReadPlans.ListPlans).WithName("ListPlans");
+        plans.MapGet("/{id}", ReadPlans.ShowPlan).WithName("ShowPlan").WithMetadata(new OwnTransaction());
+        plans.MapGet("/{id}/devices", ReadPlans.ListPlanDevices).WithName("ListPlanDevices");
+        plans.MapGet("/{id}/why", ExplainPlan.Handle).WithName("ExplainPlan");
+        ProblemType[] deciding = [Problems.OwnPlan, Problems.PlanUsed, Problems.PlanExpired, Problems.PlanNotReady];
+        plans.MapPost("/{id}:approve", DecidePlan.Approve).WithName("ApprovePlan")
+            .WithMetadata(new OptionalMatch(), new Refuses(deciding));
+        plans.MapPost("/{id}:refuse", DecidePlan.Refuse).WithName("RefusePlan").WithMetadata(new OptionalMatch(), new Refuses(deciding));
+        var policy = routes.Customer.MapGroup("").WithTags("Plans");
+        policy.MapGet("/change-policy", ChangePolicy.Get).WithName("GetChangePolicy").WithMetadata(new RequiredRole(MemberRole.Admin));
+        policy.MapPut("/change-policy", ChangePolicy.Put).WithName("PutChangePolicy").WithMetadata(new RequiredRole(MemberRole.Admin));
 
         var windows = routes.Customer.MapGroup("/windows").WithTags("Windows");
         windows.MapPost("/", CreateWindow.Handle).WithName(nameof(CreateWindow))

@@ -15,19 +15,21 @@ public sealed record Rollout(int BatchSize, int? MaxFailures = null);
 /// <param name="Targets">Which devices.</param>
 /// <param name="Input">Input by the block's schema.</param>
 /// <param name="QuoteId">Starts what this quote planned; block, version, mode, targets and input are then absent.</param>
+/// <param name="PlanId">Applies this plan as it was checked; nothing else is then in the body.</param>
 /// <param name="MaxPrice">Refused with 402 above this.</param>
 /// <param name="StartBy">Not started by then: expired, and free.</param>
 /// <param name="TimeoutSeconds">Hard limit of the run, 10 to 86400; 600 where omitted. A check has 3600 at most.</param>
 /// <param name="Rollout">How it is spread over the devices.</param>
 /// <param name="Priority">Among your own queued runs, higher ones start first; 0 to 9, 0 where omitted.</param>
 /// <param name="Labels">Your own words for it, up to 20.</param>
-public sealed record StartRunRequest(
+public record StartRunRequest(
     string? Block = null,
     string? Version = null,
     RunMode? Mode = null,
     Targets? Targets = null,
     JsonElement? Input = null,
     QuoteId? QuoteId = null,
+    PlanId? PlanId = null,
     Money? MaxPrice = null,
     DateTimeOffset? StartBy = null,
     int? TimeoutSeconds = null,

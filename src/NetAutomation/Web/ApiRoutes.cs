@@ -51,5 +51,8 @@ internal sealed record Unconditional;
 /// <summary>The operation changes a resource whatever it is like: If-Match may be left out, and is held to where it is given.</summary>
 internal sealed record OptionalMatch;
 
+/// <summary>The POST decides about a resource as it was read: If-Match is required.</summary>
+internal sealed record RequiredMatch;
+
 /// <summary>Refusals of this operation beyond those that the conventions bring; the API document lists them.</summary>
 internal sealed record Refuses(params ProblemType[] Types);

@@ -26,6 +26,8 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
         var quote = await fixture.Post(tenant.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
         await fixture.StartRun(client: tenant.Client);
         await Work(fixture, (await fixture.Claim())!);
+        await fixture.Post(tenant.Client, "/v1/plans", fixture.Apply("10.9.0.0/16"));
+        await Work(fixture, (await fixture.Claim())!);
         await fixture.Post(
             tenant.Client, "/v1/schedules",
             new { name = "nightly", cron = "0 1 * * *", timeZone = "UTC", run = fixture.Apply("10.9.0.0/16") });

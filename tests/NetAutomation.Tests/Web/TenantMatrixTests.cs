@@ -32,6 +32,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         "ExportTenant", "ListLimits", "ListMembers", "CreateMember", "ListApiKeys", "BuyBlock", "ListPurchases",
         "ListEntitlements", "CreateSite", "ListSites",
         "CreateCredential", "ListCredentials", "ListAwsAccounts", "ClaimAwsAccount", "CreateWindow", "ListWindows", "ListSchedules",
+        "ListPlans", "GetChangePolicy", "PutChangePolicy",
         "ListUsage", "ExportFocus", "ListInvoices", "GetBudget", "PutBudget", "ExportReceipts", "ImportDevices",
         "SearchConfigs", "GetConfigRetention", "PutConfigRetention",
     ];
@@ -128,6 +129,10 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         var quote = theirs.ByCollection["/v1/quotes"];
         var refused = await Ask(mine, start, "POST", start.Path, new() { ["quoteId"] = quote });
         refused.ShouldBe(await Ask(mine, start, "POST", start.Path, new() { ["quoteId"] = MissingId(quote) }));
+        refused.Status.ShouldBe(422);
+        var plan = theirs.ByCollection["/v1/plans"];
+        refused = await Ask(mine, start, "POST", start.Path, new() { ["planId"] = plan });
+        refused.ShouldBe(await Ask(mine, start, "POST", start.Path, new() { ["planId"] = MissingId(plan) }));
         refused.Status.ShouldBe(422);
 
         faults.ShouldBeEmpty();
@@ -261,6 +266,25 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
                     ["verdict"] = "completed", ["evidence"] = "read by hand",
                     ["devices"] = new JsonArray(new JsonObject { ["deviceId"] = left, ["outcome"] = "ok" }),
                 });
+            case "MakePlan":
+                var planned = NamedBody(operation, mine.PrefixId)!;
+                planned["mode"] = "apply";
+                return (null, planned);
+            case "ApprovePlan" or "RefusePlan":
+                var plan = (await fixture.Post(await Other(), "/v1/plans", fixture.Apply("10.9.0.0/16")))["id"]!.GetValue<string>();
+                while (await fixture.Claim() is { } check)
+                {
+                    await fixture.Work(check);
+                }
+
+                return (plan, operation.Name == "ApprovePlan" ? null : new() { ["reason"] = "not now" });
+            case "ApproveSchedule" or "RefuseSchedule":
+                var schedule = await fixture.Post(
+                    await Other(), "/v1/schedules",
+                    new { name = operation.Name, cron = "0 3 * * *", timeZone = "UTC", run = fixture.Apply("10.9.0.0/16") });
+                return (
+                    schedule["id"]!.GetValue<string>(),
+                    operation.Name == "ApproveSchedule" ? null : new() { ["reason"] = "not now" });
             case "CancelRun":
                 return ($"{await fixture.StartRun()}", null);
             case "DeleteSite":
@@ -278,6 +302,9 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
             default:
                 return (null, NamedBody(operation, mine.PrefixId));
         }
+
+        async Task<HttpClient> Other() =>
+            fixture.Host.Customer(mine.Tenant.EndpointId, (await mine.Client.NewMemberKey("operator")).Secret);
 
         async Task<string> New(string path, object value) => (await fixture.Post(mine.Client, path, value))["id"]!.GetValue<string>();
     }
@@ -313,7 +340,7 @@ public sealed partial class TenantMatrixTests(PostgresServer postgres)
         using var request = new HttpRequestMessage(new HttpMethod(verb), path);
         request.Headers.Add("Idempotency-Key", $"test-{Guid.NewGuid():n}");
         request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
-        body ??= operation.Verb == verb ? operation.Body(tenant.PrefixId, name => name is not "quoteId") : null;
+        body ??= operation.Verb == verb ? operation.Body(tenant.PrefixId, name => name is not ("quoteId" or "planId")) : null;
         if (body is not null)
         {
             request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");

@@ -230,6 +230,13 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
 
     private SandboxDeviceResult Failure()
     {
+        // The engine tells what takes a change back before it types anything: without that, nothing was typed.
+        if (_code == DeviceCode.Drift && !_changed && _undo is null
+            && job.Devices.Any(device => device.Name == name && device.Planned is not null))
+        {
+            return Make(DeviceOutcome.NotStarted, _code, _message);
+        }
+
         // Ansible has many words for a refused stream. Where the block never had a stream, the refusal itself gives the reason.
         var refusal = !link.Opened(name) ? link.Refusal(name) : null;
         // A device that nobody has dialled cannot have been silent.

@@ -10,6 +10,7 @@ internal static class DeviceCode
 {
     public const string AuthFailed = "auth_failed";
     public const string Cancelled = "cancelled";
+    public const string CheckFailed = "check_failed";
     public const string ConnectRefused = "connect_refused";
     public const string ConnectTimeout = "connect_timeout";
     public const string ConnectionClosed = "connection_closed";
@@ -17,6 +18,7 @@ internal static class DeviceCode
     public const string DeviceDeleted = "device_deleted";
     public const string DeviceDisabled = "device_disabled";
     public const string DeviceInUse = "device_in_use";
+    public const string Drift = "drift";
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
     public const string HostKeyNotPinned = "host_key_not_pinned";

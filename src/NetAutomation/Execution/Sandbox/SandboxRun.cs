@@ -322,7 +322,8 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         }
     }
 
-    private static long Size(SandboxDeviceResult? outcome) => outcome?.Artifacts.Concat(outcome.Texts).Sum(file => (long)file.Content.Length) ?? 0;
+    private static long Size(SandboxDeviceResult? outcome) =>
+        outcome?.Artifacts.Concat(outcome.Texts).Sum(file => (long)file.Content.Length) ?? 0;
 
     /// <summary>False where the reader is gone.</summary>
     private async Task<bool> Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)

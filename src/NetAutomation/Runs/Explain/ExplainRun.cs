@@ -6,9 +6,9 @@ using NetAutomation.Web.Evaluation;
 
 namespace NetAutomation.Runs.Explain;
 
-/// <summary>One thing that holds a run.</summary>
+/// <summary>One thing that holds a run or a plan.</summary>
 /// <param name="Code">queue, quota, output, device_held, writer_waiting, connector_absent or window; of a run that has started,
-/// worker_lost or resolution.</param>
+/// worker_lost or resolution. Of a plan: check, approval, check_failed or drift.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it or waits for it.</param>

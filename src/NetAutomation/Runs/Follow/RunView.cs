@@ -36,6 +36,7 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Charged">What it cost; null until final.</param>
 /// <param name="Summary">Devices by outcome.</param>
 /// <param name="Failure">Why it failed.</param>
+/// <param name="PlanId">The plan that it checks or applies.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="ScheduleId">The schedule that started it.</param>
 /// <param name="Occurrence">The schedule's occurrence that started the run.</param>
@@ -52,8 +53,8 @@ public sealed record RunView(
     RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest,
     string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
-    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, RunId? RelaunchOf, ScheduleId? ScheduleId,
-    string? Occurrence,
+    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, PlanId? PlanId,
+    RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
     MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
     JsonElement Labels, int Priority, string? TraceId)
 {
@@ -69,8 +70,8 @@ public sealed record RunView(
             $"""
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
               r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
-              r.failure_detail, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at, r.finished_at,
-              r.final_seq, r.labels, r.priority, r.trace_id, r.found, d.*,
+              r.failure_detail, r.plan_id, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
+              r.finished_at, r.final_seq, r.labels, r.priority, r.trace_id, r.found, d.*,
               (select name from onboarding.member m where m.tenant_id = r.tenant_id and m.id = r.created_by) as member
             from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
                     over (order by id desc rows between unbounded preceding and 1 preceding), 0) as before
@@ -90,17 +91,16 @@ public sealed record RunView(
     private sealed record Row(
         RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
         string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
-        Money? Charged, string? FailureCode, string? FailureDetail, RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
-        MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
-        JsonElement Labels, int Priority, string? TraceId, long Found, long Total, long Pending, long Ok, long Changed, long Failed,
-        long Unreachable,
-        long NotStarted, long Unknown)
+        Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, RunId? RelaunchOf, ScheduleId? ScheduleId,
+        string? Occurrence, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt,
+        DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found,
+        long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View() => new(
             Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
             QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), RelaunchOf, ScheduleId, Occurrence, CreatedBy, Member,
-            CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, RelaunchOf, ScheduleId, Occurrence, CreatedBy,
+            Member, CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
     }
 }
 

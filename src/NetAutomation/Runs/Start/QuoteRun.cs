@@ -34,9 +34,9 @@ internal static class QuoteRun
     public static async Task<Results<Created<QuoteView>, Problem>> Handle(
         StartRunRequest body, NetAutomationDb db, Caller caller, Planner planner, EngineVersion engine, CancellationToken cancel)
     {
-        if (body.QuoteId is not null)
+        if (Second(body) is { } second)
         {
-            return Web.Problems.Refused.At("/quoteId", "not_here", "A quote is not made from a quote.");
+            return second;
         }
 
         if ((await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan))
@@ -44,12 +44,9 @@ internal static class QuoteRun
             return problem;
         }
 
-        if (body.MaxPrice is { } max && plan.Ceiling > max)
+        if (AboveMax(plan, body.MaxPrice) is { } above)
         {
-            return new Problem(Billing.Problems.PriceAboveMax)
-            {
-                Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["ceiling"] = plan.Ceiling, ["maxPrice"] = max },
-            };
+            return above;
         }
 
         // Two at once must not both take the last place.
@@ -68,8 +65,24 @@ internal static class QuoteRun
         QuoteId id, NetAutomationDb db, Caller caller, CancellationToken cancel) =>
         await View(db, caller.Tenant, id, cancel) is { } view ? TypedResults.Ok(view) : Web.Problems.NotFound.With();
 
+    /// <summary>The refusal of a body that was quoted or planned before.</summary>
+    public static Problem? Second(StartRunRequest body) =>
+        body.QuoteId is not null ? Web.Problems.Refused.At("/quoteId", "not_here", "Not from a quote.")
+        : body.PlanId is not null ? Web.Problems.Refused.At("/planId", "not_here", "Not from a plan.")
+        : null;
+
+    /// <summary>The refusal of a plan that may cost more than the request allows.</summary>
+    public static Problem? AboveMax(RunPlan plan, Money? most) => most is { } max && plan.Ceiling > max
+        ? new Problem(Billing.Problems.PriceAboveMax)
+        {
+            Members = new Dictionary<string, object?>(StringComparer.Ordinal) { ["ceiling"] = plan.Ceiling, ["maxPrice"] = max },
+        }
+        : null;
+
     /// <param name="open">It was asked for, and no run uses it yet.</param>
-    public static QuoteId Store(NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine, bool open)
+    /// <param name="lifetime">Where it is not the usual one.</param>
+    public static QuoteId Store(
+        NetAutomationDb db, Caller caller, RunPlan plan, EngineVersion engine, bool open, TimeSpan? lifetime = null)
     {
         var (id, mode, effect) = (QuoteId.New(), Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect));
         var (targets, lines) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(plan.Lines, Json.Api));
@@ -87,7 +100,7 @@ internal static class QuoteRun
               {plan.PlatformDigest}, {engine.Value}, {effect}, {mode}, {targets}::jsonb, {devices}, {plan.Input.GetRawText()}::jsonb,
               {secrets}::jsonb, {plan.InputHash}, {plan.Entitlement.Value}, {lines}::jsonb, {plan.Ceiling.Micros}, {plan.Digest},
               {plan.TimeoutSeconds},
-              now() + {_lifetime}, {open})
+              now() + {lifetime ?? _lifetime}, {open})
             """);
         return id;
     }

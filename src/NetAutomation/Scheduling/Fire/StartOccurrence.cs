@@ -19,7 +19,7 @@ internal sealed class StartOccurrence(
         await using var transaction = await db.Begin(tenant, cancel);
         var rows = await db.Query<Head>(
             $"""
-            select s.overlap, s.created_by, s.member, s.next_at, case when m.state = 'active' then m.role end as role
+            select s.overlap, s.created_by, s.member, s.next_at, s.approval, case when m.state = 'active' then m.role end as role
             from scheduling.schedule s left join onboarding.member m on m.tenant_id = s.tenant_id and m.id = s.created_by
             where s.tenant_id = {tenant.Value} and s.id = {id.Value} and s.enabled for update of s skip locked
             """,
@@ -53,12 +53,13 @@ internal sealed class StartOccurrence(
 
         var request = (await db.Set<Schedule>().AsNoTracking().SingleAsync(each => each.Id == id, cancel)).Run;
         var caller = new Caller(tenant, ApiKeyId.None, head.CreatedBy, head.Member, role, "", false);
+        var approved = head.Approval == ScheduleApproval.Approved;
         await transaction.CreateSavepointAsync(Unstarted, cancel);
         try
         {
             // A place in the queue that another run takes is noticed here, not at the commit.
             db.SendWithNext($"set constraints runs.count_queued immediate");
-            var started = await launcher.Start(caller, request, new RunOrigin(id, Recurrence.Name(at)), cancel);
+            var started = await launcher.Start(caller, request, new RunOrigin(id, Recurrence.Name(at), Approved: approved), cancel);
             if (started.Problem is { } problem)
             {
                 await transaction.RollbackToSavepointAsync(Unstarted, cancel);
@@ -117,6 +118,17 @@ internal sealed class StartOccurrence(
         await Close(tenant, id, at, "refused", new Blocked(problem.Type.Code, detail, head.NextAt), null, cancel);
         await audit.Append(
             tenant, $"{id}", head.Member, null, "schedule.refused", $"{id}", new { occurrence = at, problem.Type.Code, detail }, cancel);
+        if (problem.Type == Runs.Problems.ApprovalRequired && head.Approval is null)
+        {
+            // The policy came after it.
+            await db.Execute(
+                $"""
+                update scheduling.schedule set approval = {Wire.Name(ScheduleApproval.AwaitingApproval)}, version = version + 1
+                where tenant_id = {tenant.Value} and id = {id.Value}
+                """,
+                cancel);
+            await audit.Append(tenant, $"{id}", head.Member, null, "schedule.awaiting_approval", $"{id}", null, cancel);
+        }
     }
 
     private Task<int> Close(
@@ -130,5 +142,6 @@ internal sealed class StartOccurrence(
         cancel);
 
     /// <param name="Role">What the member may do; null where it is disabled.</param>
-    private sealed record Head(OverlapPolicy Overlap, MemberId CreatedBy, string Member, DateTimeOffset? NextAt, MemberRole? Role);
+    private sealed record Head(
+        OverlapPolicy Overlap, MemberId CreatedBy, string Member, DateTimeOffset? NextAt, ScheduleApproval? Approval, MemberRole? Role);
 }

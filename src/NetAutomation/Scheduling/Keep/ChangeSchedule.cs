@@ -23,8 +23,8 @@ public sealed record ChangeScheduleRequest(
 internal static class ChangeSchedule
 {
     /// <summary>
-    /// Changes a schedule, whose runs start in the name of the caller from now on. Occurrences count from now on: what was missed while it
-    /// was disabled stays missed.
+    /// Changes a schedule, which then needs a new approval where it needed one. Its runs start in the name of the caller from now
+    /// on. Occurrences count from now on: what was missed while it was disabled stays missed.
     /// </summary>
     public static Task<Results<Ok<ScheduleView>, Problem>> Patch(
         ScheduleId id, ChangeScheduleRequest body, [AsParameters] ResourceCall call, RunLauncher launcher, Evaluations evaluations,
@@ -46,9 +46,15 @@ internal static class ChangeSchedule
                 return refused;
             }
 
-            if (body.Run is not null && await CreateSchedule.Unstartable(body.Run, call.Caller, launcher, call.Cancel) is { } unstartable)
+            var needed = schedule.Approval is not null;
+            if (body.Run is not null)
             {
-                return unstartable;
+                if ((await CreateSchedule.Startable(body.Run, call.Caller, launcher, call.Cancel)).Refused(out refused, out var startable))
+                {
+                    return refused;
+                }
+
+                needed = startable.NeedsApproval;
             }
 
             var row = call.Db.Entry(schedule);
@@ -56,6 +62,12 @@ internal static class ChangeSchedule
             row.Property(each => each.CreatedBy).CurrentValue = call.Caller.MemberId;
             row.Property(each => each.Member).CurrentValue = call.Caller.Member;
             (schedule.Anchor, schedule.Last, schedule.NextAt) = (anchor, times.Last, wanted.Enabled ? times.First : null);
+            if (call.Db.ChangeTracker.HasChanges())
+            {
+                (schedule.Approval, schedule.DecidedBy, schedule.Reason) =
+                    (needed ? ScheduleApproval.AwaitingApproval : null, null, null);
+            }
+
             return new Changed(wanted);
         },
         async schedule =>
@@ -69,6 +81,8 @@ internal static class ChangeSchedule
                     """,
                     call.Cancel);
             }
+
+            await CreateSchedule.TellWaiting(call, schedule);
         });
 
     /// <summary>Removes a schedule. The runs it started stay.</summary>

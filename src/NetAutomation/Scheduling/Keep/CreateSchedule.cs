@@ -38,9 +38,9 @@ internal static class CreateSchedule
             return refused;
         }
 
-        if (await Unstartable(body.Run, call.Caller, launcher, call.Cancel) is { } unstartable)
+        if ((await Startable(body.Run, call.Caller, launcher, call.Cancel)).Refused(out refused, out var startable))
         {
-            return unstartable;
+            return refused;
         }
 
         var caller = call.Caller;
@@ -49,8 +49,9 @@ internal static class CreateSchedule
         {
             Cron = body.Cron, Rrule = body.Rrule, Misfire = body.Misfire, Overlap = body.Overlap, Enabled = body.Enabled, Anchor = anchor,
             Last = times.Last, NextAt = body.Enabled ? times.First : null,
+            Approval = startable.NeedsApproval ? ScheduleApproval.AwaitingApproval : null,
         };
-        return await ScheduleView.Rows.Create(call, schedule, body);
+        return await ScheduleView.Rows.Create(call, schedule, body, row => TellWaiting(call, row));
     }
 
     /// <summary>The times, or what is wrong with them or the name. The zone is known by now.</summary>
@@ -64,21 +65,29 @@ internal static class CreateSchedule
         return Recurrence.Make(new RecurrenceText(body.Cron, body.Rrule, body.TimeZone!, anchor), clock.GetUtcNow(), budget);
     }
 
-    /// <summary>Why the run could not start now, with pointers below <c>/run</c>.</summary>
-    public static async Task<Problem?> Unstartable(StartRunRequest run, Caller caller, RunLauncher launcher, CancellationToken cancel)
+    /// <summary>Tells those who follow the feed that a schedule waits for an approval.</summary>
+    public static Task TellWaiting(ResourceCall call, Schedule schedule) =>
+        schedule.Approval == ScheduleApproval.AwaitingApproval
+            ? call.Audit.Append(call.Caller, "schedule.awaiting_approval", $"{schedule.Id}", new { schedule.Name }, call.Cancel)
+            : Task.CompletedTask;
+
+    /// <summary>Whether the run could start now; where not, why, with pointers below <c>/run</c>.</summary>
+    public static async Task<Outcome<Startable>> Startable(
+        StartRunRequest run, Caller caller, RunLauncher launcher, CancellationToken cancel)
     {
-        if (run.QuoteId is not null || run.StartBy is not null)
+        if (run.QuoteId is not null || run.PlanId is not null || run.StartBy is not null)
         {
             return Web.Problems.Refused.At(
-                run.StartBy is null ? "/run/quoteId" : "/run/startBy", "not_here", "Not in a schedule: it fits a single run only.");
+                run.StartBy is not null ? "/run/startBy" : run.PlanId is not null ? "/run/planId" : "/run/quoteId", "not_here",
+                "Not in a schedule: it fits a single run only.");
         }
 
-        return (await launcher.Plan(caller, run, cancel)).Problem is { } problem
+        return (await launcher.Plan(caller, run, cancel)).Refused(out var problem, out var startable)
             ? new Problem(
                 problem.Type, problem.Detail, problem.Errors?.Select(error => error with { Pointer = $"/run{error.Pointer}" }).ToList())
             {
                 Members = problem.Members
             }
-            : null;
+            : startable;
     }
 }

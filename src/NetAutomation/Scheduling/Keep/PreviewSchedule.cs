@@ -39,7 +39,7 @@ internal static class PreviewSchedule
             return All(upcoming, new Blocked("disabled", "The schedule is disabled.", null));
         }
 
-        if ((await launcher.Plan(caller, schedule.Run, cancel)).Refused(out var refusal, out var devices))
+        if ((await launcher.Plan(caller, schedule.Run, cancel)).Refused(out var refusal, out var startable))
         {
             return All(
                 upcoming,
@@ -47,7 +47,13 @@ internal static class PreviewSchedule
                     refusal.Type.Code, refusal.Errors is [var first, ..] ? first.Detail : refusal.Detail ?? refusal.Type.Title, null));
         }
 
-        var calendar = await windows.Load(caller.Tenant, devices, cancel);
+        if (startable.NeedsApproval && schedule.Approval != ScheduleApproval.Approved)
+        {
+            return All(
+                upcoming, new Blocked(Runs.Problems.ApprovalRequired.Code, "Another member has to approve the schedule first.", null));
+        }
+
+        var calendar = await windows.Load(caller.Tenant, startable.Devices, cancel);
         return TypedResults.Ok(
             new Page<UpcomingView>([.. upcoming.Select(at => new UpcomingView(at, Blocked.By(calendar, at)))], null));
     }

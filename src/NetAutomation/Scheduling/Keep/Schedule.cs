@@ -23,6 +23,14 @@ internal sealed record Schedule(
     /// <summary>The next occurrence; null where disabled, over or put aside.</summary>
     public required DateTimeOffset? NextAt { get; set; }
 
+    /// <summary>Null where the change policy asked for none so far.</summary>
+    public ScheduleApproval? Approval { get; set; }
+
+    public MemberId? DecidedBy { get; set; }
+
+    /// <summary>Why it was refused.</summary>
+    public string? Reason { get; set; }
+
     public int Version { get; set; } = 1;
 
     public Recurrence Times => Recurrence.Stored(Cron, Rrule, TimeZone!, Anchor, Last);

@@ -1,0 +1,67 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Persistence;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
+
+namespace NetAutomation.Runs.Plans;
+
+/// <summary>Why a plan is refused.</summary>
+/// <param name="Reason">1 to 500 characters.</param>
+public sealed record RefusePlanRequest(string Reason);
+
+internal static class DecidePlan
+{
+    /// <summary>Approves a plan that is ready, which is another member's.</summary>
+    public static Task<Results<Ok<PlanView>, Problem>> Approve(PlanId id, [AsParameters] ResourceCall call) =>
+        Decide(id, call, PlanState.Approved, null, PlanState.Ready);
+
+    /// <summary>Refuses a plan of another member, with a reason.</summary>
+    public static async Task<Results<Ok<PlanView>, Problem>> Refuse(
+        PlanId id, RefusePlanRequest body, [AsParameters] ResourceCall call) =>
+        ShownText.Refusal(ShownText.TextFaults(body.Reason, "/reason")) is { } unfit
+            ? unfit : await Decide(id, call, PlanState.Refused, body.Reason, PlanState.Planning, PlanState.Ready, PlanState.Approved);
+
+    private static async Task<Results<Ok<PlanView>, Problem>> Decide(
+        PlanId id, ResourceCall call, PlanState to, string? reason, params PlanState[] from)
+    {
+        var (db, caller) = (call.Db, call.Caller);
+        var rows = await db.Query<Row>(
+            $"""
+            select {PlanView.StateNow} as state, {PlanView.VersionNow} as version, created_by from runs.plan p
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value} for update
+            """,
+            call.Cancel);
+        if (rows is not [var plan])
+        {
+            return Web.Problems.NotFound.With();
+        }
+
+        if (ETags.Check(call.Http, plan.Version) is { } stale)
+        {
+            return stale;
+        }
+
+        if (plan.CreatedBy == caller.MemberId)
+        {
+            return Problems.OwnPlan.With();
+        }
+
+        if (PlanStates.Refusal(plan.State, from) is { } refusal)
+        {
+            return refusal;
+        }
+
+        db.SendWithNext(
+            $"""
+            update runs.plan set state = {Wire.Name(to)}, version = version + 1, decided_by = {caller.MemberId.Value}, decided_at = now(),
+              reason = {reason}
+            where tenant_id = {caller.Tenant.Value} and id = {id.Value}
+            """);
+        await call.Audit.Append(caller, $"plan.{Wire.Name(to)}", $"{id}", new { reason }, call.Cancel);
+        var view = (await PlanView.Find(db, caller.Tenant, id, call.Cancel))!;
+        ETags.Show(call.Http, view.Revision);
+        return TypedResults.Ok(view);
+    }
+
+    private sealed record Row(PlanState State, int Version, MemberId CreatedBy);
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Catalog;
+using NetAutomation.Inventory;
+using NetAutomation.Persistence;
+using NetAutomation.Runs.Start;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
+
+namespace NetAutomation.Runs.Plans;
+
+/// <summary>What to plan: a run in apply mode.</summary>
+public sealed record MakePlanRequest : StartRunRequest
+{
+    /// <summary>The plan may be applied without devices that fail the check.</summary>
+    public bool AllowFailed { get; init; }
+}
+
+internal static class MakePlan
+{
+    private static readonly TimeSpan _kept = TimeSpan.FromDays(7);
+
+    /// <summary>Plans a change: pins what a run of it would do and cost, and queues the check of it on the same devices.</summary>
+    public static async Task<Results<Accepted<PlanView>, Problem>> Handle(
+        MakePlanRequest body, NetAutomationDb db, Caller caller, Planner planner, RunLauncher launcher, EngineVersion engine,
+        AuditLog audit, HttpContext http, CancellationToken cancel)
+    {
+        if (QuoteRun.Second(body) is { } second)
+        {
+            return second;
+        }
+
+        if (body.StartBy is not null)
+        {
+            return Web.Problems.Refused.At("/startBy", "not_here", "Not in a plan: it has a time of its own.");
+        }
+
+        if (body.Mode == RunMode.Check)
+        {
+            return Web.Problems.Refused.At("/mode", "not_here", "A plan is made of what is applied; it is checked by itself.");
+        }
+
+        if ((await planner.Plan(body, caller, cancel)).Refused(out var problem, out var plan))
+        {
+            return problem;
+        }
+
+        if (plan.Block.Effect == Effect.Read)
+        {
+            return Problems.ModeNotSupported.At(
+                "/block", "mode_not_supported", "A read block changes nothing, so there is nothing to plan.");
+        }
+
+        if (QuoteRun.AboveMax(plan, body.MaxPrice) is { } above)
+        {
+            return above;
+        }
+
+        var id = PlanId.New();
+        var quote = QuoteRun.Store(db, caller, plan, engine, open: false, _kept);
+        // What the quote does not pin.
+        var request = JsonSerializer.Serialize(
+            new StartRunRequest(
+                MaxPrice: body.MaxPrice, TimeoutSeconds: plan.TimeoutSeconds, Rollout: body.Rollout, Labels: body.Labels,
+                Priority: body.Priority),
+            Json.Api);
+        db.SendWithNext(
+            $"""
+            insert into runs.plan (tenant_id, id, quote_id, request, allow_failed, created_by, expires_at)
+            values (
+              {caller.Tenant.Value}, {id.Value}, {quote.Value}, {request}::jsonb, {body.AllowFailed}, {caller.MemberId.Value},
+              now() + {_kept})
+            """);
+        var check = new StartRunRequest(
+            plan.Block.Slug, plan.Block.Version, RunMode.Check,
+            new Targets(DeviceIds: [.. plan.Devices.Select(device => device.DeviceId)]), plan.Input, TimeoutSeconds: plan.TimeoutSeconds,
+            Rollout: body.Rollout is null ? null : body.Rollout with { MaxFailures = null }, Labels: body.Labels, Priority: body.Priority);
+        if ((await launcher.Start(caller, check, new RunOrigin(CheckOf: id), cancel)).Refused(out problem, out _))
+        {
+            return problem;
+        }
+
+        await audit.Append(
+            caller, "plan.created", $"{id}", new { plan.Block.Slug, plan.Block.Version, devices = plan.Devices.Count }, cancel);
+        var view = (await PlanView.Find(db, caller.Tenant, id, cancel))!;
+        ETags.Show(http, view.Revision);
+        return TypedResults.Accepted($"/v1/plans/{id}", view);
+    }
+}

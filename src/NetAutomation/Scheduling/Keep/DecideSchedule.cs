@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NetAutomation.Runs;
+using NetAutomation.Web;
+using NetAutomation.Web.Http;
+
+namespace NetAutomation.Scheduling.Keep;
+
+/// <summary>Why a schedule is refused.</summary>
+/// <param name="Reason">1 to 500 characters.</param>
+public sealed record RefuseScheduleRequest(string Reason);
+
+internal static class DecideSchedule
+{
+    /// <summary>Approves a schedule of another member, as it was read, until it is changed.</summary>
+    public static Task<Results<Ok<ScheduleView>, Problem>> Approve(ScheduleId id, [AsParameters] ResourceCall call) =>
+        Decide(id, call, ScheduleApproval.Approved, null, "schedule.approved");
+
+    /// <summary>Refuses a schedule of another member, with a reason.</summary>
+    public static async Task<Results<Ok<ScheduleView>, Problem>> Refuse(
+        ScheduleId id, RefuseScheduleRequest body, [AsParameters] ResourceCall call) =>
+        ShownText.Refusal(ShownText.TextFaults(body.Reason, "/reason")) is { } unfit
+            ? unfit : await Decide(id, call, ScheduleApproval.Refused, body.Reason, "schedule.approval_refused");
+
+    private static Task<Results<Ok<ScheduleView>, Problem>> Decide(
+        ScheduleId id, ResourceCall call, ScheduleApproval to, string? reason, string action) => ScheduleView.Rows.Change(
+        call,
+        id,
+        schedule =>
+        {
+            if (schedule.CreatedBy == call.Caller.MemberId)
+            {
+                return Task.FromResult<Outcome<Changed>>(Runs.Problems.OwnPlan.With());
+            }
+
+            (schedule.Approval, schedule.DecidedBy, schedule.Reason) = (to, call.Caller.MemberId, reason);
+            return Task.FromResult<Outcome<Changed>>(new Changed(new { reason }, action));
+        });
+}
