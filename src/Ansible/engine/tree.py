@@ -40,8 +40,8 @@ class Grammar:
         return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
     def normalised(self, text):
-        """The text without what changes by itself and without the ends of its lines: equal where the configuration is. Some devices put such
-        lines between two marks, and have one mark where there is none of them."""
+        """The text without what changes by itself and without the ends of its lines: equal where the configuration is. Some devices put
+        such lines between two marks, and have one mark where there is none of them."""
         kept, dropped = [], False
         for line in map(str.rstrip, text.replace("\r\n", "\n").split("\n")):
             if any(pattern.search(line) for pattern in self._volatile):
