@@ -121,8 +121,8 @@ def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hoo
         link = Link(place / "sock", device)
         content = ROOT / "src/Platforms" / device["platform"]
         folder = ROOT / "src/Blocks" / block if isinstance(block, str) else None
-        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("platforms/**/*") if path.is_file()} if folder else {
-            f"platforms/{device['platform']}.yml": block}
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("platforms/**/*") if path.is_file()} \
+            if folder else {f"platforms/{device['platform']}.yml": block}
         job = {
             "mode": "run", "check": False, "input": given, "block": {name: base64.b64encode(data).decode() for name, data in files.items()},
             "guard": {"confirmSeconds": seconds} if guard else None, "login": None, "ansiblePlaybook": None,
@@ -132,9 +132,11 @@ def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hoo
         command = [
             "bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--die-with-parent", "--new-session", "--clearenv",
             "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib",
-            "--symlink", "usr/lib64", "/lib64", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev",
-            *(word for name in ("passwd", "group", "hosts") for word in ("--ro-bind", f"{ROOT}/src/Ansible/sandbox/{name}", f"/etc/{name}")),
-            "--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", "/home/run", "--dir", "/run", "--ro-bind", f"{ROOT}/src/Ansible", "/opt/ansible",
+            "--symlink", "usr/lib64", "/lib64", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev",
+            "/dev", *(word for name in ("passwd", "group", "hosts")
+                      for word in ("--ro-bind", f"{ROOT}/src/Ansible/sandbox/{name}", f"/etc/{name}")),
+            "--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", "/home/run", "--dir", "/run",
+            "--ro-bind", f"{ROOT}/src/Ansible", "/opt/ansible",
             "--ro-bind", str(place), "/run/link", "--ro-bind", str(content), f"/run/content/{device['platform']}",
             "--setenv", "HOME", "/home/run", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8",
             "--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "ANSIBLE_CONFIG", "/opt/ansible/ansible.cfg",
@@ -282,7 +284,8 @@ def change_whose_check_fails_is_taken_back_at_once(place, kind):
         before = one.text()
 
         def spoil(link):
-            link.at_next = lambda: one.ask("type", "no " + next(line for line in one.text().split("\n") if line.startswith("ip route 10.8")))
+            route = next(line for line in one.text().split("\n") if line.startswith("ip route 10.8"))
+            link.at_next = lambda: one.ask("type", f"no {route}")
         run = play(one.device, hook=at("armed", spoil))
         is_reverted(run, one, before)
         assert run.steps["Read it back and verify"]["status"] == "failed", run
@@ -382,14 +385,14 @@ class Lab:
     OPTIONS = {"frr": "--routers", "bird": "--bird", "linux": "--linux", "openvswitch": "--openvswitch"}
     TEXTS = {
         "bird": "cat /etc/bird/bird.conf; birdc show route all; birdc configure status",
-        "linux": "cd /etc; find hostname motd network nftables.conf chrony rsyslog.d -type f -exec ls -l --time-style=+ {} + -exec cat {} +; "
-                 "ip route; ip -o address; ip -o link show eth0; nft -s list ruleset",
-        "openvswitch": "ovs-vsctl -f json list bridge br0 | cat; ovs-vsctl show",
+        "linux": "cd /etc; find hostname motd network nftables.conf chrony rsyslog.d -type f -exec ls -l --time-style=+ {} + "
+                 "-exec cat {} +; ip route; ip -o address; ip -o link show eth0; nft -s list ruleset",
+        "openvswitch": "{ ovs-vsctl show | sed 1d; for each in bridge port interface; do ovs-vsctl --columns=name,other_config list $each; done; } | sort",
     }
 
     def __init__(self, platforms, index=100):
         self._vpc = f"g{os.getpid()}"
-        options = [word for each in ("frr", "bird", "linux", "openvswitch") for word in (self.OPTIONS[each], "1" if each in platforms else "0")]
+        options = [word for each, option in self.OPTIONS.items() for word in (option, "1" if each in platforms else "0")]
         for tries in range(5):
             # Another lab may have this transit net.
             up = self._lab("up", *options, "--index", str(index + (os.getpid() + tries) % 150))
@@ -435,7 +438,8 @@ class Machine:
         self._lab.hand(self.name, "fault", pattern)
 
     def armed(self):
-        return self.shell("ls -d /run/netautomation.guard /dev/shm/netautomation.guard* 2>/dev/null; pgrep -f '[n]etautomation.guard' || :").strip()
+        return self.shell("ls -d /run/netautomation.guard /dev/shm/netautomation.guard* 2>/dev/null\n"
+                          "pgrep -f '[n]etautomation.guard' || :").strip()
 
 
 BLOCKS = {
@@ -456,7 +460,7 @@ file /etc/nftables.conf
      chain input { type filter hook input priority 0; }
  }
 """}, {}),
-    "openvswitch": ({"wanted": "bridge br0\n port p1\n  tag 20\n"}, {}),
+    "openvswitch": ({"wanted": "bridge br0\n other_config:hwaddr 02:00:00:00:00:09\n port p1\n  tag 20\n"}, {}),
 }
 
 
@@ -556,7 +560,7 @@ REAL_CHECKS = [
     machine_with_somebody_else_s_timer_is_left_alone,
     machine_s_change_that_holds_is_confirmed_and_stays,
 ]
-MACHINES = ["bird", "linux"]
+MACHINES = ["bird", "linux", "openvswitch"]
 
 IMITATED = [
     change_that_holds_is_confirmed_and_only_then_saved,
@@ -600,7 +604,7 @@ def main():
         for done in concurrent.futures.as_completed(running):
             fault = done.exception()
             passed, failed = passed + (fault is None), failed + (fault is not None)
-            print(f"{'ok' if fault is None else 'FAILED'} {running[done]}" + (f": {type(fault).__name__}: {fault}" if fault else ""), flush=True)
+            print(f"ok {running[done]}" if fault is None else f"FAILED {running[done]}: {type(fault).__name__}: {fault}", flush=True)
         if lab:
             lab.end()
     print(f"{passed} passed, {failed} failed")

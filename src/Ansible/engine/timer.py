@@ -29,11 +29,12 @@ back() {
 """
 
 
-def arm(device, seconds, files, keep="", follow=""):
-    """Keeps these files, and puts them back after so many seconds. keep: commands that keep something else in the folder "$place"; follow:
-    what the device does then, where a file has changed: it sets "failed" where something of it fails."""
+def arm(device, seconds, files, keep="", follow="", compare=""):
+    """Keeps these files, and puts them back after so many seconds. keep: commands that keep something else in the folder "$place"; compare:
+    commands that set "differs" where that has changed; follow: what the device does then, where something has: it sets "failed" where that
+    fails."""
     names = [(f"file{number}", shlex.quote(name)) for number, name in enumerate(files)]
-    restore = "\n".join([_RESTORE, *(f"back {copy} {name}" for copy, name in names), '[ -n "$differs" ] || exit 0', follow,
+    restore = "\n".join([_RESTORE, *(f"back {copy} {name}" for copy, name in names), compare, '[ -n "$differs" ] || exit 0', follow,
                          '[ -z "$failed" ]', ""])
     data = restore.encode("utf-8", "surrogateescape")
     device.send_command("\n".join([
