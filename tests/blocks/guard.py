@@ -387,7 +387,8 @@ class Lab:
         "bird": "cat /etc/bird/bird.conf; birdc show route all; birdc configure status",
         "linux": "cd /etc; find hostname motd network nftables.conf chrony rsyslog.d -type f -exec ls -l --time-style=+ {} + "
                  "-exec cat {} +; ip route; ip -o address; ip -o link show eth0; nft -s list ruleset",
-        "openvswitch": "{ ovs-vsctl show | sed 1d; for each in bridge port interface; do ovs-vsctl --columns=name,other_config list $each; done; } | sort",
+        "openvswitch": "{ ovs-vsctl show | sed 1d; for each in bridge port interface; do "
+                       "ovs-vsctl --columns=name,other_config list $each; done; } | sort",
     }
 
     def __init__(self, platforms, index=100):
@@ -411,6 +412,9 @@ class Lab:
         done = self._lab("shell", name, given=commands)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def router(self, name):
+        return self._lab("running-config", name).stdout
 
     def hand(self, name, verb, *rest):
         subprocess.run([ROOT / "tests/blocks/hand", "lab", self._vpc, name, verb, *rest], check=True, stdout=subprocess.DEVNULL)
@@ -551,6 +555,34 @@ def machine_with_somebody_else_s_timer_is_left_alone(lab, platform):
     assert one.text() == before
 
 
+def router_s_change_is_put_back_by_the_service_alone(lab, platform):
+    device, name = lab.devices[platform], lab.devices[platform]["name"]
+    before = lab.router(name)
+    refused = play(device, hook=at("armed", Link.refuse), seconds=REAL)
+    assert refused.last("armed")["kind"] == "soft" and refused.last("reverted") and lab.router(name) == before, refused
+    lab.hand(name, "fault", "^ip route 10.8")
+    cut = play(device, seconds=REAL)
+    lab.hand(name, "mend")
+    assert cut.last("reverted") and lab.router(name) == before, cut
+    lost = play(device, hook=at("armed", Link.cut_at_next), seconds=REAL)
+    assert lost.last("armed") and not lost.last("reverted") and "reverts_at" not in lost.steps["Go back"], lost
+    assert lab.router(name) != before
+    lab.hand(name, "fresh")
+    before = lab.router(name)
+    assert play(device, seconds=REAL).last("confirmed") and lab.router(name) != before
+
+
+def router_s_part_of_a_section_is_put_back_by_the_service(lab, platform):
+    device, name = lab.devices[platform], lab.devices[platform]["name"]
+    before, given = lab.router(name), {"asn": 65001, "neighbors": [{"address": "10.66.0.9", "remoteAs": 65002, "description": "transit"}]}
+    lab.hand(name, "fault", "^ *neighbor .* description")
+    cut = play(device, "bgp-neighbors", given, seconds=REAL)
+    lab.hand(name, "mend")
+    refused = play(device, "bgp-neighbors", given, seconds=REAL, hook=at("armed", Link.refuse))
+    for run in (cut, refused):
+        assert run.last("armed") and run.last("reverted") and lab.router(name) == before, run
+
+
 REAL_CHECKS = [
     machine_s_link_cut_after_arming_lets_it_go_back_by_itself,
     machine_s_link_cut_behind_the_change_lets_it_go_back_by_itself,
@@ -560,7 +592,8 @@ REAL_CHECKS = [
     machine_with_somebody_else_s_timer_is_left_alone,
     machine_s_change_that_holds_is_confirmed_and_stays,
 ]
-MACHINES = ["bird", "linux", "openvswitch"]
+MACHINES = {"bird": REAL_CHECKS, "linux": REAL_CHECKS, "openvswitch": REAL_CHECKS,
+            "frr": [router_s_change_is_put_back_by_the_service_alone, router_s_part_of_a_section_is_put_back_by_the_service]}
 
 IMITATED = [
     change_that_holds_is_confirmed_and_only_then_saved,
@@ -593,7 +626,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="na-guard") as place, concurrent.futures.ThreadPoolExecutor(2) as pool:
         checks = [(f"{kind}: {check.__name__}", check, kind) for check in IMITATED for kind in KINDS]
         running = {pool.submit(check, place, kind): name for name, check, kind in checks if wanted in name}
-        own = {kind: [check for check in REAL_CHECKS if wanted in f"{kind}: {check.__name__}"] for kind in MACHINES}
+        own = {kind: [check for check in checks if wanted in f"{kind}: {check.__name__}"] for kind, checks in MACHINES.items()}
         real = [kind for kind, checks in own.items() if checks]
         lab = Lab(real) if real else None
         # A machine plays one check after the other.

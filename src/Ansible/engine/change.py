@@ -49,6 +49,17 @@ def taken_back(device, platform, directory, change, before):
     return True
 
 
+def untyped(device, platform, directory, before):
+    """Takes what is there of a change, all of it or a part, out of a device that takes lines."""
+    commands = platform["commands"]
+    try:
+        device.send_command(commands.get("abort", commands["end"]))
+    except DeviceError:
+        pass  # it is not in the middle of a change
+    if lines := plan.left(before, device.read_configuration(), directory):
+        typed(device, platform, directory, lines)
+
+
 def written(device, directory, now, text, signed, apply=None):
     """Makes the device's text from what it is now, by the platform's text.py or what is given in its place."""
     for name, command, given in (apply or platforms.writer(directory)[0])(now, text, signed):

@@ -72,7 +72,7 @@ class Guard:
         elif "after" in self._change:
             changes.put_back(self._device, self._directory, self._change, self._before)
         else:
-            changes.taken_back(self._device, self._platform, self._directory, self._change, self._before)
+            changes.untyped(self._device, self._platform, self._directory, self._before)
         now = self._device.read_configuration()
         if self._grammar.normalised(now) != self._grammar.normalised(self._before):
             raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")
