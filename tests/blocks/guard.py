@@ -299,6 +299,14 @@ def session_that_new_ones_cannot_follow_goes_back_over_the_open_one(place, kind)
         assert run.steps["Reach the device anew"]["code"] == "connect_timeout", run
 
 
+def name_of_the_device_goes_back_with_its_prompt(place, kind):
+    with imitation(place, kind) as one:
+        before = one.text()
+        run = play(one.device, "hostname", {"hostname": "other"}, hook=at("armed", Link.refuse))
+        is_reverted(run, one, before)
+        assert play(one.device, "hostname", {"hostname": "other"}).last("confirmed") and one.text() != before
+
+
 def link_cut_after_arming_lets_the_device_go_back_by_itself(place, kind):
     with imitation(place, kind) as one:
         before = one.text()
@@ -599,6 +607,7 @@ IMITATED = [
     change_that_holds_is_confirmed_and_only_then_saved,
     change_whose_check_fails_is_taken_back_at_once,
     session_that_new_ones_cannot_follow_goes_back_over_the_open_one,
+    name_of_the_device_goes_back_with_its_prompt,
     link_cut_after_arming_lets_the_device_go_back_by_itself,
     link_cut_between_two_lines_lets_the_device_go_back_by_itself,
     link_cut_between_apply_and_confirm_lets_the_device_go_back_by_itself,

@@ -56,6 +56,7 @@ def back(device):
     except DeviceError:
         pass  # nothing is being typed
     if armed(device):
+        device.renames()
         device.send_command(f"{_SESSION} abort")
     elif _NAME in _sessions(device)["sessions"]:
         device.send_command(f"no {_SESSION}")

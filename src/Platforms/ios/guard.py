@@ -55,6 +55,7 @@ def back(device):
     except DeviceError:
         pass  # it is not in the middle of a change
     if what := armed(device):
+        device.renames()
         device.send_command("configure replace nvram:startup-config force" if what == "reload in" else "configure revert now")
 
 
