@@ -113,8 +113,8 @@ class Run:
                          for each in self.events if each["event"] not in ("start", "play", "text"))
 
 
-def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hook=lambda event, link: None, seconds=60):
-    """Runs a block on a device as the service does, but for the limits of its sandbox."""
+def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hook=lambda event, link: None, seconds=60, warm=True):
+    """Runs a block on a device as the service does, but for the limits of its sandbox. warm: not by the stock ansible-playbook."""
     with tempfile.TemporaryDirectory(prefix="na-guard") as place:
         place = pathlib.Path(place)
         place.chmod(0o755)
@@ -125,7 +125,7 @@ def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hoo
             if folder else {f"platforms/{device['platform']}.yml": block}
         job = {
             "mode": "run", "check": False, "input": given, "block": {name: base64.b64encode(data).decode() for name, data in files.items()},
-            "guard": {"confirmSeconds": seconds} if guard else None, "login": None, "ansiblePlaybook": None,
+            "guard": {"confirmSeconds": seconds} if guard else None, "login": None, "ansiblePlaybook": "/usr/bin/ansible-playbook",
             "devices": [{
                 "name": "d", "address": "127.1.0.1", "platform": f"/run/content/{device['platform']}", "options": {}, "answers": [],
                 "look": look, "hostKey": None, **{name: device[name] for name in ("username", "password", "hostKeySha256")}}]}
@@ -141,7 +141,8 @@ def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hoo
             "--setenv", "HOME", "/home/run", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8",
             "--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "ANSIBLE_CONFIG", "/opt/ansible/ansible.cfg",
             "--setenv", "ANSIBLE_HOME", "/opt/ansible", "--chdir", "/home/run", "--",
-            "/usr/bin/python3", "-I", "/opt/ansible/sandbox/init.py", "--warm", f"/run/content/{device['platform']}"]
+            "/usr/bin/python3", "-I", "/opt/ansible/sandbox/init.py",
+            *(["--warm", f"/run/content/{device['platform']}"] if warm else [])]
         with open(place / "stderr", "w+", encoding="utf-8") as errors:
             sandbox = subprocess.Popen(["/bin/sh", "-c", 'exec "$@" 7>&1 6<&0 </dev/null >&2', "sh", *command], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, stderr=errors)
@@ -297,6 +298,15 @@ def session_that_new_ones_cannot_follow_goes_back_over_the_open_one(place, kind)
         run = play(one.device, hook=at("armed", Link.refuse))
         is_reverted(run, one, before)
         assert run.steps["Reach the device anew"]["code"] == "connect_timeout", run
+
+
+def stock_ansible_confirms_and_goes_back(place, kind):
+    with imitation(place, kind) as one:
+        before = one.text()
+        is_reverted(play(one.device, hook=at("armed", Link.refuse), warm=False), one, before)
+    with imitation(place, kind) as one:
+        before = one.text()
+        is_confirmed(play(one.device, warm=False), one, before)
 
 
 def name_of_the_device_goes_back_with_its_prompt(place, kind):
@@ -528,6 +538,14 @@ def machine_that_no_new_session_reaches_goes_back_over_the_open_one(lab, platfor
     is_as_before(real_play(one, hook=at("armed", Link.refuse)), one, before, at_once=True)
 
 
+def machine_under_stock_ansible_goes_back_and_is_confirmed(lab, platform):
+    one = Machine(lab, platform)
+    before = one.text()
+    is_as_before(real_play(one, hook=at("armed", Link.refuse), warm=False), one, before, at_once=True)
+    run = real_play(one, warm=False)
+    assert run.last("confirmed") and run.last("result") and not one.armed() and one.text() != before, run
+
+
 def machine_s_session_cut_with_the_confirmation_is_found_confirmed(lab, platform):
     one = Machine(lab, platform)
     before = one.text()
@@ -595,6 +613,7 @@ REAL_CHECKS = [
     machine_s_link_cut_after_arming_lets_it_go_back_by_itself,
     machine_s_link_cut_behind_the_change_lets_it_go_back_by_itself,
     machine_that_no_new_session_reaches_goes_back_over_the_open_one,
+    machine_under_stock_ansible_goes_back_and_is_confirmed,
     machine_s_session_cut_with_the_confirmation_is_found_confirmed,
     machine_s_link_cut_around_the_confirmation_leaves_all_of_the_change_or_nothing,
     machine_with_somebody_else_s_timer_is_left_alone,
@@ -608,6 +627,7 @@ IMITATED = [
     change_whose_check_fails_is_taken_back_at_once,
     session_that_new_ones_cannot_follow_goes_back_over_the_open_one,
     name_of_the_device_goes_back_with_its_prompt,
+    stock_ansible_confirms_and_goes_back,
     link_cut_after_arming_lets_the_device_go_back_by_itself,
     link_cut_between_two_lines_lets_the_device_go_back_by_itself,
     link_cut_between_apply_and_confirm_lets_the_device_go_back_by_itself,
