@@ -113,8 +113,9 @@ class Run:
                          for each in self.events if each["event"] not in ("start", "play", "text"))
 
 
-def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hook=lambda event, link: None, seconds=60, warm=True):
-    """Runs a block on a device as the service does, but for the limits of its sandbox. warm: not by the stock ansible-playbook."""
+def play(device, block="static-routes", given=ROUTES, look=None, hook=lambda event, link: None, seconds=60, warm=True, login=None):
+    """Runs a block on a device as the service does, but for the limits of its sandbox. warm: not by the stock ansible-playbook; login: the
+    members of the input that are a login."""
     with tempfile.TemporaryDirectory(prefix="na-guard") as place:
         place = pathlib.Path(place)
         place.chmod(0o755)
@@ -125,10 +126,11 @@ def play(device, block="static-routes", given=ROUTES, guard=True, look=None, hoo
             if folder else {f"platforms/{device['platform']}.yml": block}
         job = {
             "mode": "run", "check": False, "input": given, "block": {name: base64.b64encode(data).decode() for name, data in files.items()},
-            "guard": {"confirmSeconds": seconds} if guard else None, "login": None, "ansiblePlaybook": "/usr/bin/ansible-playbook",
+            "guard": {"confirmSeconds": seconds}, "login": login, "ansiblePlaybook": "/usr/bin/ansible-playbook",
             "devices": [{
                 "name": "d", "address": "127.1.0.1", "platform": f"/run/content/{device['platform']}", "options": {}, "answers": [],
-                "look": look, "hostKey": None, **{name: device[name] for name in ("username", "password", "hostKeySha256")}}]}
+                "look": look, "hostKey": None, "enable": device.get("enable", False),
+                **{name: device[name] for name in ("username", "password", "hostKeySha256")}}]}
         command = [
             "bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--die-with-parent", "--new-session", "--clearenv",
             "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib",
@@ -300,6 +302,21 @@ def session_that_new_ones_cannot_follow_goes_back_over_the_open_one(place, kind)
         assert run.steps["Reach the device anew"]["code"] == "connect_timeout", run
 
 
+def login_that_is_not_proven_goes_back(place, kind):
+    with imitation(place, kind) as one:
+        one.ask("type", "username ops privilege 15 secret before-1")
+        one.ask("show", "write memory")
+        before, given, saved = one.text(), {"username": "ops", "password": "after-22"}, one.events().count("save")
+        # A server knows the users, and not of the change.
+        one.fault(accounts={one.device["username"]: one.device["password"]})
+        run = play(one.device, "password-rotation", given, login=["username", "password"])
+        assert run.code() == "not_proven" and run.last("reverted") and one.text() == before and not one.armed(), run
+        one.fault()
+        assert one.events().count("save") == saved
+        run = play(one.device, "password-rotation", given, login=["username", "password"])
+        assert run.last("confirmed") and not one.armed() and one.text() != before, run
+
+
 def stock_ansible_confirms_and_goes_back(place, kind):
     with imitation(place, kind) as one:
         before = one.text()
@@ -368,10 +385,11 @@ def timer_of_somebody_else_is_respected_and_nothing_is_sent(place, kind):
             one.ask("type", "configure session other\nvlan 77\ncommit timer 00:05:00")
         else:
             one.ask("show", "configure terminal revert timer 5" if kind == "ios" else "reload in 5")
-        before, lines = one.text(), one.events().count("line")
+        before, told = one.text(), [each for each in one.events() if each not in ("login", "open", "close")]
         run = play(one.device)
         assert run.code() == "timer_pending" and not run.last("armed") and not run.last("reverted"), run
-        assert one.text() == before and one.armed() == 1 and one.events().count("line") == lines, one.events()
+        assert one.text() == before and one.armed() == 1, one.events()
+        assert [each for each in one.events() if each not in ("login", "open", "close")] == told, one.events()
 
 
 def look_tells_what_a_cut_run_has_left(place, kind):
@@ -546,6 +564,14 @@ def machine_under_stock_ansible_goes_back_and_is_confirmed(lab, platform):
     assert run.last("confirmed") and run.last("result") and not one.armed() and one.text() != before, run
 
 
+def machine_whose_login_is_not_root_goes_back(lab, platform):
+    one = Machine(lab, platform)
+    before = one.text()
+    one.device = {**one.device, "username": "netops", "enable": True}
+    is_as_before(real_play(one, hook=at("armed", Link.refuse)), one, before, at_once=True)
+    is_as_before(real_play(one, hook=at("armed", Link.cut_at_next)), one, before, at_once=False)
+
+
 def machine_s_session_cut_with_the_confirmation_is_found_confirmed(lab, platform):
     one = Machine(lab, platform)
     before = one.text()
@@ -614,6 +640,7 @@ REAL_CHECKS = [
     machine_s_link_cut_behind_the_change_lets_it_go_back_by_itself,
     machine_that_no_new_session_reaches_goes_back_over_the_open_one,
     machine_under_stock_ansible_goes_back_and_is_confirmed,
+    machine_whose_login_is_not_root_goes_back,
     machine_s_session_cut_with_the_confirmation_is_found_confirmed,
     machine_s_link_cut_around_the_confirmation_leaves_all_of_the_change_or_nothing,
     machine_with_somebody_else_s_timer_is_left_alone,
@@ -627,6 +654,7 @@ IMITATED = [
     change_whose_check_fails_is_taken_back_at_once,
     session_that_new_ones_cannot_follow_goes_back_over_the_open_one,
     name_of_the_device_goes_back_with_its_prompt,
+    login_that_is_not_proven_goes_back,
     stock_ansible_confirms_and_goes_back,
     link_cut_after_arming_lets_the_device_go_back_by_itself,
     link_cut_between_two_lines_lets_the_device_go_back_by_itself,

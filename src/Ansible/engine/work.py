@@ -120,8 +120,10 @@ class Work:
         return change
 
     def _armed(self):
-        self._typing = True
-        self._guard.arm(self._before, self._change)
+        try:
+            self._guard.arm(self._before, self._change)
+        finally:
+            self._typing = self._guarded()
         self._tell("armed", kind=self._guard.kind, seconds=self._guard.seconds, by=self._guard.what)
 
     def _guarded(self):
