@@ -111,7 +111,7 @@ class CallbackModule(CallbackBase):
             line = line[os.write(self._fd, line):]
         fcntl.lockf(self._fd, fcntl.LOCK_UN)
 
-    def _tell(self, host, act, *arguments, **members):
+    def _tell(self, host, act, /, *arguments, **members):
         """Ansible passes over a fault in here. What could not be told is told to be lost, for the device is not done without it."""
         try:
             act(host, *arguments, **members)
@@ -141,13 +141,15 @@ class CallbackModule(CallbackBase):
         self._put("task", device=host, task=_cut(task.strip(), 200), status=status, changed=changed,
                   code=code or next(iter(CODE.findall(text)), None), text=_cut(CODE.sub("", text), TEXT), diff=_cut(diff, DIFF), **members)
 
-    def _step(self, host, kind, step=None, which=None, status=None, changed=False, text="", diff="", undo=None, **members):
+    def _step(self, host, kind, /, step=None, which=None, status=None, changed=False, text="", diff="", undo=None, **members):
         if kind == "begins":
             self._put("start", device=host, task=step)
         elif kind == "ends":
             self._done(host, step, status, changed, text, diff, **members)
         elif kind == "text":
             self._pieces("text", host, which, text.encode("utf-8", "surrogateescape"))
+        elif kind in ("armed", "confirmed", "reverted", "looked"):
+            self._put(kind, device=host, **members)
         else:
             self._handed_over(host, {"block_undo": undo})
 
@@ -175,7 +177,7 @@ class CallbackModule(CallbackBase):
             return
         self._put("start", device=host.get_name(), task=_cut(task.get_name().strip(), 200))
 
-    def netautomation_told(self, host, kind, **members):
+    def netautomation_told(self, host, kind, /, **members):
         """What a step of carry_out tells, from the process of its device."""
         self._tell(host, self._step, kind, **members)
 

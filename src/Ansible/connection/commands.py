@@ -133,6 +133,11 @@ class Connection(NetworkConnectionBase):
             text = f"The device's configuration cannot be read: {fault}"
             raise AnsibleConnectionFailure(login.coded("incomplete_output", text)) from None
 
+    def anew(self):
+        """Ends the session. The next command begins another one."""
+        self.close()
+        self._conn_closed = False
+
     def close(self):
         if self._session:
             self._session.close()

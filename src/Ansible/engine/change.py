@@ -8,10 +8,11 @@ import text
 import tree
 
 
-def typed(device, platform, directory, lines):
-    """Types these lines and ends the configuration; stops at what the device refuses. Answers what it said to lines that it took."""
+def typed(device, platform, directory, lines, end=None):
+    """Types these lines and ends the configuration, by another command than usual where one is given; stops at what the device refuses.
+    Answers what it said to lines that it took."""
     grammar, commands, said = tree.grammar(directory), platform["commands"], []
-    typed, renamed = [commands["configure"], *lines, commands["end"]], False
+    typed, renamed = [commands["configure"], *lines, end or commands["end"]], False
     for number, line in enumerate(typed, 1):
         line = text.raw(line).strip()
         renamed = renamed or grammar.renames(line)
@@ -48,9 +49,20 @@ def taken_back(device, platform, directory, change, before):
     return True
 
 
-def written(device, directory, now, text, signed):
-    """Makes the device's text from what it is now."""
-    for name, command, given in platforms.writer(directory)[0](now, text, signed):
+def untyped(device, platform, directory, before):
+    """Takes what is there of a change, all of it or a part, out of a device that takes lines."""
+    commands = platform["commands"]
+    try:
+        device.send_command(commands.get("abort", commands["end"]))
+    except DeviceError:
+        pass  # it is not in the middle of a change
+    if lines := plan.left(before, device.read_configuration(), directory):
+        typed(device, platform, directory, lines)
+
+
+def written(device, directory, now, text, signed, apply=None):
+    """Makes the device's text from what it is now, by the platform's text.py or what is given in its place."""
+    for name, command, given in (apply or platforms.writer(directory)[0])(now, text, signed):
         device.send_command(command, given, name)
 
 

@@ -131,6 +131,16 @@ def taken_back(change, before, now, directory):
     return (grammar.edited(now, lines["+"], dict.fromkeys(lines["-"])) if signed else now), signed
 
 
+def left(before, now, directory):
+    """What to type into a device that takes lines, and has some of a change, to have the configuration before."""
+    grammar = tree.grammar(directory)
+    had, has = ([line for line in grammar.lines(text)[0] if not grammar.follows(line)] for text in (before, now))
+    change, headers = Change(tree.Tree(grammar, had)), {line.path[:depth + 1] for line in has for depth in range(len(line.path))}
+    change.added = [line for line in has if line not in change.before.present and (*line.path, line.text) not in headers]
+    change.removed = dict.fromkeys(line for line in had if line not in set(has))
+    return grammar.commands(change.undo())
+
+
 def intent(part, block_input, directory):
     """(wanted, unwanted): the lines of the block's templates."""
     grammar = tree.grammar(directory)

@@ -71,6 +71,16 @@ def writer(directory):
     return (code["apply"], code["undo"]) if "apply" in code else None
 
 
+def guard(directory):
+    """The functions of the platform's guard.py, by which a change goes back by itself; none where it goes back only by us."""
+    return _code(directory, "guard")
+
+
+def beside(file, name):
+    """What another Python file in the folder of this one offers."""
+    return _code(os.path.dirname(file), name)
+
+
 def mismatch(platform, answer):
     """Why a device that answers so to `version` is not of this platform; None where it is, or where nobody can tell."""
     if re.search(platform.get("recognised", ""), answer, re.M):

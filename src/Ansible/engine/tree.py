@@ -40,9 +40,16 @@ class Grammar:
         return [Line(*line) for line in self._spelled([Line(node.path, node.text) for node in found.nodes])], found.lost
 
     def normalised(self, text):
-        """The text without what changes by itself and without the ends of its lines: equal where the configuration is."""
-        lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-        return "\n".join(line for line in lines if not any(pattern.search(line) for pattern in self._volatile)).strip("\n") + "\n"
+        """The text without what changes by itself and without the ends of its lines: equal where the configuration is. Some devices put
+        such lines between two marks, and have one mark where there is none of them."""
+        kept, dropped = [], False
+        for line in map(str.rstrip, text.replace("\r\n", "\n").split("\n")):
+            if any(pattern.search(line) for pattern in self._volatile):
+                dropped = True
+            elif not (dropped and line == self.comment and kept[-1:] == [line]):
+                kept.append(line)
+                dropped = False
+        return "\n".join(kept).strip("\n") + "\n"
 
     def skips(self, bare):
         """The line is none of the configuration: a comment, what changes by itself, or what only closes a section."""

@@ -11,12 +11,15 @@ from ansible.utils.display import Display
 
 import change as changes
 import devices
+import guard
 import halt
+import login
 import plan as planning
 import platforms
 import proof
 import session
 import shell
+import ssh
 import tree
 
 # Seconds between looks: the parts of a device tell each other of a change, which takes them a moment. What does not show after the first
@@ -40,6 +43,7 @@ def know(directory):
     """Loads what a platform's devices need. Whoever is forked afterwards has it."""
     try:
         tree.grammar(directory), platforms.effect(directory), platforms.state(directory), platforms.writer(directory)
+        platforms.guard(directory)
         session.know(platforms.read(directory))
     except Exception as fault:
         print(f"not loaded ahead: {directory}: {_place(fault)}", file=sys.stderr)  # a run on its devices reports it
@@ -73,11 +77,15 @@ class _Work:
         self._platform, self._part = platforms.read(self._directory), platforms.load(variables["block_part"])
         self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
         self._before, self._change, self._typing, self._saving, self._gone = None, None, False, False, False
+        # guard: what takes the change back, where one is asked for; wanted: the digest of the text that is to be confirmed.
+        self._guard, self._wanted = None, None
+        if seconds := variables.get("guard_seconds"):
+            self._guard = guard.Guard(device, self._platform, self._directory, seconds, self._login()["options"])
 
     def done(self):
         """What the task returns."""
         try:
-            return {"changed": False, "handed_over": self._done()}
+            return self._looked() if "look" in self._variables else {"changed": False, "handed_over": self._done()}
         except Stopped:
             return {"changed": False, "stopped": True}
         except Failed as fault:
@@ -90,6 +98,8 @@ class _Work:
         self._change = change = self._step("Compare", self._compared, parts)
         verified, types = {}, bool(change["lines"])
         if types and not self._check:
+            if self._guard:
+                self._step("Arm what takes the change back", self._armed)
             # Kept for a device that fails from here on.
             self._tell("undo", undo=change["undo"])
             if "abort" in self._platform["commands"]:
@@ -97,7 +107,13 @@ class _Work:
                 self._step("Begin anew", devices.abort, self._device, self._platform)
         said = self._step("Configure", self._configured, changed=True, diff=change["diff"]) if types else None
         if not self._check:
+            if self._guarded():
+                self._step("Reach the device anew", self._reached)
             verified = self._step("Read it back and verify", self._verified, said)
+            if self._guarded():
+                self._step("Confirm", self._confirmed)
+                self._tell("confirmed")
+                self._guard = None
             if "save" in self._platform["commands"]:
                 # Also where nothing was typed: an earlier run may have been cut off before it saved.
                 self._saving = True
@@ -105,8 +121,7 @@ class _Work:
         return planning.result(change, verified)
 
     def _compared(self, parts):
-        planned, text = self._variables.get("planned"), self._grammar.normalised(self._before)
-        if planned not in (None, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()):
+        if self._variables.get("planned") not in (None, self._digest(self._before)):
             raise DeviceError("[netautomation:drift] the configuration of the device is no longer the planned one")
         try:
             change, code = planning.plan(self._before, self._part, self._input, self._directory, parts), "refused"
@@ -119,24 +134,87 @@ class _Work:
             raise DeviceError(f"[netautomation:{code}] {change['refused']}")
         return change
 
+    def _armed(self):
+        try:
+            self._guard.arm(self._before, self._change)
+        finally:
+            self._typing = self._guarded()
+        self._tell("armed", kind=self._guard.kind, seconds=self._guard.seconds, by=self._guard.what)
+
+    def _guarded(self):
+        """Whether the change goes back unless it is confirmed."""
+        return self._guard is not None and self._guard.kind is not None
+
     def _configured(self):
         """What the device answered to lines that it took; nothing is typed in check mode."""
         if self._check:
             return None
         self._typing = True
-        if platforms.writer(self._directory):
-            changes.written(self._device, self._directory, self._before, self._change["after"], self._change["signed"])
-            return []
-        return changes.typed(self._device, self._platform, self._directory, self._change["lines"])
+        try:
+            if platforms.writer(self._directory):
+                changes.written(self._device, self._directory, self._before, self._change["after"], self._change["signed"],
+                                self._guarded() and self._guard.apply())
+                return []
+            return changes.typed(
+                self._device, self._platform, self._directory, self._change["lines"], self._guarded() and self._guard.end())
+        finally:
+            if self._guarded():
+                self._guard.typed()
+
+    def _reached(self):
+        """A session that is open may live on where none can be begun any more. It ends only after another one has begun, for it may be the
+        only way to go back."""
+        try:
+            other, _ = ssh.log_in(self._login(), time.monotonic() + self._login()["connectSeconds"], "networkOs" in self._platform)
+        except ssh.Fault as fault:
+            raise DeviceError(login.coded(fault.code, fault)) from None
+        except Exception as fault:
+            raise DeviceError(login.coded("connection_closed", f"The device ended the login ({type(fault).__name__}).")) from None
+        other.close()
+        self._device.anew()
+        self._device.send_command(self._platform["commands"]["version"])
+
+    def _confirmed(self):
+        """Where the answer is lost, a new session tells."""
+        try:
+            return self._guard.confirm()
+        except DeviceError as fault:
+            if "[netautomation:task_failed]" in str(fault):
+                raise
+        self._device.anew()
+        if self._guard.armed():
+            return self._guard.confirm()
+        if self._digest(self._device.read_configuration()) != self._wanted:
+            raise DeviceError("[netautomation:task_failed] the change was not confirmed in time")
+
+    def _digest(self, text):
+        return hashlib.sha256(self._grammar.normalised(text).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _login(self):
+        return login.device(self._variables["ansible_host"])
+
+    def _looked(self):
+        """What a run that was cut off has left: the device is only read."""
+        known = self._variables["look"]
+
+        def look():
+            digest = self._digest(devices.configuration(self._device, self._platform)[0])
+            state = "as_before" if digest == known["before"] else "as_wanted" if digest == known.get("wanted") else "other"
+            self._tell("looked", state=state, armed=guard.Guard(self._device, self._platform, self._directory, 0, {}).armed())
+
+        self._step("Look what the device has", look)
+        return {"changed": False}
 
     def _verified(self, said):
         """By what: the configuration is as wanted and otherwise as it was, and the effect is there, where the device can show it. Where
         nothing was typed, only the effect is looked at. A login that the block gives the device is proven first: where the device does not
         let it in, its text is of no use, and this session may be the only one."""
-        if self._logs_in and (fault := proof.fault(self._variables, self._device, self._platform, self._change, self._before)):
+        if self._logs_in and (fault := proof.fault(
+                self._variables, self._device, self._platform, {} if self._guarded() else self._change, self._before)):
             raise DeviceError(fault)
         if said is not None:
             after = self._device.read_configuration()
+            self._wanted = self._digest(after)
             self._tell_text("after", after)
             if fault := planning.unverified(self._before, after, self._part, self._input, self._directory):
                 raise DeviceError("[netautomation:task_failed] " + "\n".join([fault, *(f"the device said to {words}" for words in said)]))
@@ -165,6 +243,13 @@ class _Work:
         """A refused line, or a session that ended, leaves as little of a change as the device allows."""
         if not self._typing:
             return
+        if self._guarded():
+            try:
+                self._step("Go back", self._gone_back)
+                self._tell("reverted")
+            except Failed:
+                pass  # the device does so by itself, where it is hard
+            return
         steps = []
         if "abort" in self._platform["commands"]:
             # It takes no effect even where this fails, and the next change begins with it.
@@ -183,6 +268,16 @@ class _Work:
 
     def _discard(self):
         self._over_any(lambda: devices.abort(self._device, self._platform))
+
+    def _gone_back(self):
+        try:
+            self._guard.back()
+        except DeviceError as fault:
+            if "[netautomation:task_failed]" in str(fault):
+                raise
+            self._device.anew()
+            self._guard.back()
+        return True
 
     def _put_back(self):
         return changes.put_back(self._device, self._directory, self._change, self._before)
@@ -219,16 +314,20 @@ class _Work:
             print(f"{name}: {_place(fault)}", file=sys.stderr)
             words = f"[netautomation:internal_error] the engine failed ({type(fault).__name__})"
         else:
-            self._tell("ends", step=name, status="ok", changed=answer is True if changed is None else changed, diff=diff)
+            self._tell("ends", step=name, status="ok", changed=answer is True if changed is None else changed, diff=diff, **self._reverts())
             return answer
         self._gone = bool(_GONE.search(words))
-        self._tell("ends", step=name, status="failed", changed=bool(changed), diff=diff, text=words, ignored=ignored)
+        self._tell("ends", step=name, status="failed", changed=bool(changed), diff=diff, text=words, ignored=ignored, **self._reverts())
         raise Failed(f"{name}: {words}")
+
+    def _reverts(self):
+        left = self._guard.left() if self._guarded() else None
+        return {} if left is None else {"reverts_at": left}
 
     def _tell_text(self, which, text):
         self._tell("text", which=which, text=self._grammar.normalised(text))
 
-    def _tell(self, kind, **members):
+    def _tell(self, kind, /, **members):
         # The queue by which this process hands over its result, so that nothing overtakes anything.
         Display()._final_q.send_callback("netautomation_told", self._variables["inventory_hostname"], kind, **members)
 

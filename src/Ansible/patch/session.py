@@ -540,6 +540,8 @@ class Session:
             text = self._line_at(above, end - 1)
             if text.startswith(self.prompt):
                 return above, [*after, text[len(self.prompt):]]
+            if self._kin.fullmatch(text):
+                return above, [*after, b""]  # of another mode
             after.append(text)
             end = above
         return None, []

@@ -173,6 +173,8 @@ def variables(device, platform):
     values = {"ansible_host": device["address"], "ansible_port": link.PORT, "ansible_user": unsafe(device["username"])}
     if device.get("planned"):
         values["planned"] = device["planned"]
+    if device.get("look"):
+        values["look"] = device["look"]
     if options.get("commandSeconds"):
         values["ansible_command_timeout"] = options["commandSeconds"]
     if options.get("firstQuestion"):
@@ -203,8 +205,9 @@ def plays(block, directory):
                   **({"block_artifact": content["artifact"]} if play == "text" else {})}
 
 
-def inventory(block, devices):
-    """(hosts and groups, the plays they need). A device that cannot be played is excluded alone, with its reason."""
+def inventory(block, devices, guarded):
+    """(hosts and groups, the plays they need). A device that cannot be played is excluded alone, with its reason. guarded: only the
+    engine's own steps take a change back."""
     known, hosts, groups = {}, {}, {}
     for device in devices:
         name, directory = device["name"], device["platform"]
@@ -212,6 +215,9 @@ def inventory(block, devices):
             if directory not in known:
                 known[directory] = (f"platform_{len(known)}", *plays(block, directory))
             group, play, shared = known[directory]
+            if (guarded or device.get("look")) and play == "tasks":
+                put("excluded", device=name, code="guard_unsupported", text="the block does its work by tasks of its own on this platform")
+                continue
             hosts[name] = variables(device, platforms.read(directory))
         except Unknown as fault:
             put("excluded", device=name, code="unknown_platform", text=str(fault))
@@ -230,12 +236,13 @@ def run(job):
     if not devices or _stopped:
         return 0
     block = unpack(job["block"])
-    known, playbooks = inventory(block, devices)
+    known, playbooks = inventory(block, devices, bool(job.get("guard")) and not job["check"])
     playable = list(known["all"]["hosts"])
     if not playable:
         return 0
     hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
-    given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {})}
+    given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {}),
+             **({"guard_seconds": job["guard"]["confirmSeconds"]} if job.get("guard") else {})}
     extra = private(f"{HOME}/job/input.json", json.dumps(given))
     # Every device has a process of its own from the first task on, so a slow or dead one holds up no other. The few more forks are
     # for workers that have sent their result but still end.

@@ -15,9 +15,15 @@ _LOAD = """said=$(birdc configure) || { printf '%s\\n' "$said" >&2; exit 1; }
 case $said in *Reconfigur*) ;; *) printf '%s\\n' "$said" >&2; exit 1;; esac"""
 
 
-def apply(before, after, changes):
-    """[(what is done, the command, its standard input)]: what makes the text after of that before."""
-    return [("load the configuration", *shell.write({FILE: (before, after)}, _CHECK, _LOAD))]
+def apply(before, after, changes, seconds=None):
+    """[(what is done, the command, its standard input)]: what makes the text after of that before. seconds: for how long."""
+    load = _LOAD.replace("configure", f"configure timeout {seconds}") if seconds else _LOAD
+    return [("load the configuration", *shell.write({FILE: (before, after)}, _CHECK, load, _LOAD))]
+
+
+def file():
+    """The one file that is its configuration."""
+    return FILE
 
 
 def undo(before, after, changes):

@@ -70,6 +70,19 @@ def apply(before, after, changes):
     return [("write " + ", ".join(files), command, given)]
 
 
+def back(before, after, changes):
+    """(files, commands that keep what else is needed, commands that follow the files as they were): for a timer that takes the change back,
+    whatever has become of the device meanwhile."""
+    files = _changed(after, before, changes)
+    follow = _follow(files, [f'"$(readlink -m -- {shlex.quote(name)})"' for name in files], _LOAD)
+    lines = "\n".join(undone.removeprefix("ip ") for _, undone in reversed(_network(before, changes)))
+    rules = "/etc/nftables.conf" in files
+    return (list(files), 'nft list ruleset > "$place/rules"' if rules else "", "\n".join([
+        _WORDS, *(f"( {line} ) || failed=1" for line in follow.splitlines()),
+        *(["{ echo flush ruleset; cat -- \"$place/rules\"; } | nft -f - || failed=1"] if rules else []),
+        *([f"ip -force -batch - <<'END' || failed=1\n{lines}\nEND"] if lines else [])]))
+
+
 def undo(before, after, changes):
     """What a person types to have the text before again."""
     files = _changed(after, before, changes)

@@ -1,5 +1,6 @@
 """A terminal's session: prompt, echo, pager, modes, questions, and the troubles a device may be told to have."""
 import asyncio
+import contextlib
 import re
 
 from .grammar import Refused
@@ -33,6 +34,11 @@ class Session:
 
     def say(self, text):
         self._process.stdout.write(re.sub("(?<!\r)\n", "\r\n", text).encode("latin-1", "replace"))
+
+    def print_over(self, text):
+        """Over the prompt, whenever the device likes; the session may have ended."""
+        with contextlib.suppress(BrokenPipeError):
+            self.say(text)
 
     async def _key(self):
         while not self._typed:

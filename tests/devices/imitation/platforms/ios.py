@@ -1,4 +1,5 @@
 """Cisco IOS and IOS XE, as a switch with routed ports or as a router."""
+import asyncio
 import base64
 import crypt
 import hashlib
@@ -222,6 +223,18 @@ class Ios(Views, Platform):
             device.running = before
         device.state["rollback"] = minutes
         device.arm("rollback", minutes * device.minute, session.number, revert)
+        self.warn(device, "rollback", minutes, "Rollback Confirmed Change: Rollback will begin in one minute.Enter \"configure confirm\" if "
+                  "you wish to keep what you've configured")
+
+    @staticmethod
+    def warn(device, kind, minutes, text):
+        """A minute before it takes something back, the device says so on all terminals."""
+        timer = device.timers[kind]
+
+        def say():
+            for session in device.logged_in if device.timers.get(kind) is timer else ():
+                session.print_over(f"\n{text}\n")
+        asyncio.get_running_loop().call_later((minutes - 1) * device.minute, say)
 
     @command("configure confirm", level=15)
     def configure_confirm(self, session, words):
@@ -307,6 +320,7 @@ class Ios(Views, Platform):
             return None
         if "in" in words:
             device.arm("reload", int(words[2]) * device.minute, session.number, device.reload)
+            self.warn(device, "reload", int(words[2]), "\n***\n*** --- SHUTDOWN in 0:01:00 ---\n***\n")
             return f"Reload scheduled in {words[2]} minutes by {session.user} on vty0\nReload reason: Reload Command"
         session.note("reload")
         device.reload()
@@ -317,7 +331,9 @@ class Ios(Views, Platform):
         if session.device.cancel("reload") is None:
             return "%No reload is scheduled."
         session.note("confirm", "reload")
-        return "\n\n***\n*** --- SHUTDOWN ABORTED ---\n***"
+        # Behind the prompt.
+        asyncio.get_running_loop().call_soon(session.print_over, "\n\n\n***\n*** --- SHUTDOWN ABORTED ---\n***\n\n")
+        return None
 
 
 PLATFORM = Ios

@@ -441,4 +441,9 @@ class Views:
 
     @command("show reload")
     def show_reload(self, session, words):
-        return "Reload scheduled" if "reload" in session.device.timers else "No reload is scheduled."
+        device = session.device
+        if "reload" not in device.timers:
+            return "No reload is scheduled."
+        minutes, seconds = divmod(round(device.left("reload") / device.minute * 60), 60)
+        return (f"Reload scheduled for 00:0{minutes % 10}:00 UTC Mon Mar 1 2021 (in {minutes} minutes and {seconds} seconds) by "
+                f"{session.user} on vty0\nReload reason: Reload Command")
