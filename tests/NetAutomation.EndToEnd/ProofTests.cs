@@ -22,6 +22,18 @@ public sealed class ProofTests
     }
 
     [Fact]
+    public async Task A_guarded_change_that_is_cut_at_any_step_is_confirmed_or_goes_back()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: a lab of devices.");
+
+        var (code, output, error) = await Repository.Run(
+            _limit, new Dictionary<string, string>(StringComparer.Ordinal), "tests/blocks/guard.py");
+
+        code.ShouldBe(0, output + error);
+        output.TrimEnd().Split('\n')[^1].ShouldMatch(@"^[1-9]\d* passed, 0 failed$");
+    }
+
+    [Fact]
     public async Task A_proof_that_says_something_else_fails_at_the_step_that_does_not_hold()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: a lab of devices.");
