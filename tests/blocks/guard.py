@@ -2,7 +2,8 @@
 """Changes that go back by themselves: the engine in its sandbox against imitations of IOS and EOS, and real machines with BIRD, Linux, Open
 vSwitch and FRR, whose sessions are cut at the worst moments.
 
-  tests/blocks/guard.py [NAME]          as root; NAME: text that the names of the checks must contain
+  tests/blocks/guard.py [--sample SEED] [NAME]    as root; NAME: text that the names of the checks must contain; SEED: one check of each
+                                                  kind of device, chosen by this number
 
 One line a check; the last line is "N passed, M failed". The minutes of the imitations run as seconds."""
 import base64
@@ -15,6 +16,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import sys
@@ -675,14 +677,22 @@ def on_new(check, lab, platform):
 
 
 def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    arguments, chosen = sys.argv[1:], None
+    if arguments[:1] == ["--sample"] and len(arguments) > 1:
+        chosen, arguments = random.Random(arguments[1]), arguments[2:]
+    wanted = arguments[0] if arguments else ""
     if wanted.startswith("-"):
         sys.exit(__doc__)
+
+    def some(checks):
+        return checks if chosen is None else [chosen.choice(checks)]
+
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="na-guard") as place, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        checks = [(f"{kind}: {check.__name__}", check, kind) for check in IMITATED for kind in KINDS]
+        checks = [(f"{kind}: {check.__name__}", check, kind) for kind in KINDS for check in some(IMITATED)]
         running = {pool.submit(check, place, kind): name for name, check, kind in checks if wanted in name}
-        own = {kind: [check for check in checks if wanted in f"{kind}: {check.__name__}"] for kind, checks in MACHINES.items()}
+        own = {kind: [check for check in some(checks) if wanted in f"{kind}: {check.__name__}"]
+               for kind, checks in MACHINES.items()}
         real = [kind for kind, checks in own.items() if checks]
         lab = Lab(real) if real else None
         # A machine plays one check after the other.
