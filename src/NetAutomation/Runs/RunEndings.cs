@@ -45,7 +45,7 @@ internal sealed class RunEndings(
             return false;
         }
 
-        await Conclude(run.Tenant, head, move.To, devices, cancel);
+        await TellPlan(run.Tenant, head, move.To, devices, cancel);
         await transaction.CommitAsync(cancel);
         signals.RingNews(run.Id);
         signals.RingWork();
@@ -94,7 +94,7 @@ internal sealed class RunEndings(
                 ? device with { Outcome = resolved, Contacted = true } : device);
         var resolved = await RunMove.Resolve.Make(
             db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel, billed ? null : outcomes));
-        await Conclude(tenant, head, RunMove.Resolve.To, devices, cancel);
+        await TellPlan(tenant, head, RunMove.Resolve.To, devices, cancel);
         return resolved;
     }
 
@@ -114,12 +114,12 @@ internal sealed class RunEndings(
 
         var ended = await move.Make(
             db, tenant, run, null, by, cancel, charged: await Settle(tenant, run, head, devices, cancel), failure: failure);
-        await Conclude(tenant, head, move.To, devices, cancel);
+        await TellPlan(tenant, head, move.To, devices, cancel);
         return ended;
     }
 
     /// <summary>What the end of its check, or of its apply, makes of the run's plan.</summary>
-    private Task Conclude(TenantId tenant, Head head, RunState to, List<Device> devices, CancellationToken cancel) =>
+    private Task TellPlan(TenantId tenant, Head head, RunState to, List<Device> devices, CancellationToken cancel) =>
         head.PlanId is not { } plan ? Task.CompletedTask
         : head.Mode == RunMode.Check ? plans.Checked(tenant, plan, to, devices.Count(device => device.Good), devices.Count, cancel)
         : devices.TrueForAll(device => device.Code == Drift) ? plans.Drifted(tenant, plan, cancel)

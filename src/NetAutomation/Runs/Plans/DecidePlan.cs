@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Persistence;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 

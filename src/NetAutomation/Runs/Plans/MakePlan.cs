@@ -59,10 +59,8 @@ internal static class MakePlan
         var id = PlanId.New();
         var quote = QuoteRun.Store(db, caller, plan, engine, open: false, _kept);
         // What the quote does not pin.
-        var request = JsonSerializer.Serialize(
-            new StartRunRequest(
-                MaxPrice: body.MaxPrice, TimeoutSeconds: plan.TimeoutSeconds, Rollout: body.Rollout, Labels: body.Labels,
-                Priority: body.Priority),
+        var request = JsonSerializer.Serialize<StartRunRequest>(
+            body with { Block = null, Version = null, Mode = null, Targets = null, Input = null, TimeoutSeconds = plan.TimeoutSeconds },
             Json.Api);
         db.SendWithNext(
             $"""

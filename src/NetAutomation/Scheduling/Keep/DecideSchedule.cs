@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NetAutomation.Runs;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 

@@ -88,8 +88,8 @@ internal static class ApiDocument
             });
         }
 
-        var matched = context.Description.HttpMethod is "PATCH" or "PUT" or "DELETE" && !metadata.OfType<Unconditional>().Any()
-            || metadata.OfType<RequiredMatch>().Any();
+        var matched = metadata.OfType<RequiredMatch>().Any()
+            || (context.Description.HttpMethod is "PATCH" or "PUT" or "DELETE" && !metadata.OfType<Unconditional>().Any());
         if (matched || metadata.OfType<OptionalMatch>().Any())
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
