@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -14,6 +15,7 @@ internal static class History
     private const int Days = 365;
     private const int Lines = 2000;
     private const int Many = 10_000;
+    private const string GitProgram = "/usr/bin/git";
     private const double DiskLimit = 3;
     private static readonly int[] _sizes = [10, 40, 200];
 
@@ -95,10 +97,10 @@ internal static class History
     private static async Task<double> Git(Stack stack, int size)
     {
         var folder = stack.File($"git-{size}");
-        await Program("git", ["init", "-q", "--bare", folder]);
-        using (var import = Process.Start(new ProcessStartInfo("git", ["-C", folder, "fast-import", "--quiet"])
+        await Program(["init", "-q", "--bare", folder]);
+        using (var import = Process.Start(new ProcessStartInfo(GitProgram, ["-C", folder, "fast-import", "--quiet"])
         {
-            RedirectStandardInput = true,
+            RedirectStandardInput = true, UseShellExecute = false,
         })!)
         {
             await using (var stream = import.StandardInput.BaseStream)
@@ -129,7 +131,7 @@ internal static class History
             await import.WaitForExitAsync();
         }
 
-        await Program("git", ["-C", folder, "gc", "-q"]);
+        await Program(["-C", folder, "gc", "-q"]);
         return Directory.GetFiles(Path.Combine(folder, "objects/pack")).Sum(file => new FileInfo(file).Length);
     }
 
@@ -137,13 +139,13 @@ internal static class History
 
     private static byte[] Ascii(FormattableString text) => Encoding.ASCII.GetBytes(text.ToString(CultureInfo.InvariantCulture));
 
-    private static async Task Program(string name, string[] arguments)
+    private static async Task Program(string[] arguments)
     {
-        using var program = Process.Start(name, arguments);
+        using var program = Process.Start(GitProgram, arguments);
         await program.WaitForExitAsync();
         if (program.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{name} {arguments[^1]}: {program.ExitCode}");
+            throw new InvalidOperationException($"git {arguments[^1]}: {program.ExitCode}");
         }
     }
 
@@ -204,6 +206,7 @@ internal static class History
         private readonly Random _random;
         private int _day;
 
+        [SuppressMessage("Security", "S2245", Justification = "A seed has to give the same again.")]
         public Texts(int device)
         {
             _random = new Random(device);

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using NetAutomation.History;
 using NetAutomation.Runs;
 using NetAutomation.Tests.Runs;

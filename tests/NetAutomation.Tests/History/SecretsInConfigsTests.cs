@@ -118,7 +118,7 @@ public sealed class SecretsInConfigsTests(HistoryFixture fixture) : IClassFixtur
             """;
         var start = new ProcessStartInfo("/usr/bin/python3", ["-B", "-c", program, PostgresServer.RepositoryRoot()])
         {
-            RedirectStandardOutput = true,
+            RedirectStandardOutput = true, UseShellExecute = false,
         };
         using var python = Process.Start(start)!;
         var rows = JsonSerializer.Deserialize<string[][]>(await python.StandardOutput.ReadToEndAsync())!;
