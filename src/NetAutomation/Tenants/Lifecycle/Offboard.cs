@@ -13,8 +13,8 @@ namespace NetAutomation.Tenants.Lifecycle;
 
 /// <summary>
 /// Takes from a tenant all access, its secrets, and the artifacts and configurations of its devices. Bills, receipts, inventory and audit
-/// stay; logs stay until they expire. There is no way back: a customer that subscribes again is a new tenant. Each step is one transaction that records itself,
-/// so another process can go on where one died, and several processes may do it at once.
+/// stay; logs stay until they expire. There is no way back: a customer that subscribes again is a new tenant. Each step is one
+/// transaction that records itself, so another process can go on where one died, and several processes may do it at once.
 /// </summary>
 internal sealed class Offboard(
     SystemDb db, TenantRuns runs, TenantEndpoints endpoints, TenantDirectory directory, ReconcileSignal signal)

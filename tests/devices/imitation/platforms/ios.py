@@ -223,8 +223,8 @@ class Ios(Views, Platform):
             device.running = before
         device.state["rollback"] = minutes
         device.arm("rollback", minutes * device.minute, session.number, revert)
-        self.warn(device, "rollback", minutes, "Rollback Confirmed Change: Rollback will begin in one minute.Enter \"configure confirm\" if "
-                  "you wish to keep what you've configured")
+        self.warn(device, "rollback", minutes, "Rollback Confirmed Change: Rollback will begin in one minute."
+                  "Enter \"configure confirm\" if you wish to keep what you've configured")
 
     @staticmethod
     def warn(device, kind, minutes, text):
