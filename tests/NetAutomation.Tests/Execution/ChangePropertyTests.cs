@@ -16,15 +16,6 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
 {
     private const int Routers = 20;
 
-    private const string PutBack =
-        """
-        - name: Put back
-          ansible.netcommon.cli_config: { config: "{{ block_input.undo[inventory_hostname] | join('\n') }}" }
-          when: block_input.undo[inventory_hostname] | length > 0
-        - name: Hand over
-          ansible.builtin.set_fact: { block_result: {} }
-        """;
-
     [Fact]
     public async Task A_change_brings_the_intent_and_nothing_else_and_its_undo_the_text_before()
     {
@@ -87,12 +78,8 @@ public sealed class ChangePropertyTests(ChangePropertyTests.Lab lab, SandboxFixt
         var again = await Run(intent.Block, intent.Input, configurations.Keys);
         var still = await lab.Texts(configurations.Keys);
         var undo = apply.Where(device => device.Value.Outcome == DeviceOutcome.Changed)
-            .ToDictionary(device => device.Key, device => device.Value.Result!.Value.GetProperty("undo"));
-        if (undo.Count > 0)
-        {
-            await Run(fixture.Block(PutBack), new { undo }, undo.Keys);
-        }
-
+            .ToDictionary(device => device.Key, device => device.Value.Result!.Value.GetProperty("undo").Deserialize<string[]>()!);
+        await Task.WhenAll(undo.Select(router => lab.Configure(router.Key, router.Value)));
         var back = await lab.Texts(configurations.Keys);
         return [.. configurations.Keys.Select(
             name => new Played(apply[name], again[name], before[name], after[name], still[name], back[name]))];

@@ -27,7 +27,7 @@ public sealed class ExportTests(PostgresServer postgres)
         counts["run"].ShouldBe(1);
         counts["invoice"].ShouldBe(1);
         counts.Keys.ShouldBe(
-            ["api_key", "audit_event", "config", "connector", "credential", "device", "entitlement", "invoice", "member",
+            ["api_key", "audit_event", "config", "connector", "credential", "device", "entitlement", "invoice", "member", "plan",
                 "purchase", "receipt", "run", "schedule", "site", "usage", "window"]);
 
         // The exported receipts verify like those of the receipts endpoint.

@@ -22,7 +22,9 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
             await fixture.Post(tenant.Client, "/v1/purchases", new { block = "static-routes", kind = "pay_per_use" });
         }
 
-        await fixture.Post(tenant.Client, "/v1/members", new { name = "second", role = "viewer" });
+        var member = await fixture.Post(tenant.Client, "/v1/members", new { name = "second", role = "viewer" });
+        var key = await fixture.Post(
+            tenant.Client, "/v1/api-keys", new { name = "second", memberId = member["id"]!.GetValue<string>() });
         var quote = await fixture.Post(tenant.Client, "/v1/quotes", fixture.Apply("10.9.0.0/16"));
         await fixture.StartRun(client: tenant.Client);
         await Work(fixture, (await fixture.Claim())!);
@@ -55,6 +57,8 @@ internal sealed record FullTenant(TestTenant Tenant, IReadOnlyDictionary<string,
 
         var configs = await RunFixture.Get(tenant.Client, $"/v1/devices/{ids["/v1/devices"]}/configs");
         ids["/v1/devices/{id}/configs"] = configs["items"]![0]!["id"]!.GetValue<string>();
+        // Not the key that requests are sent with: one of them may end it.
+        ids["/v1/api-keys"] = key["id"]!.GetValue<string>();
         return new FullTenant(tenant, ids);
     }
 
