@@ -55,7 +55,26 @@ internal sealed class CpuAccount : IDisposable
 
     public void Dispose()
     {
-        // Moves the members back to the parent group.
+        var left = 50;
+        while (true)
+        {
+            Leave();
+            try
+            {
+                Directory.Delete(_folder);
+                return;
+            }
+            catch (IOException) when (left-- > 0)
+            {
+                // A member was forked meanwhile, or has not ended as a whole yet.
+                Thread.Sleep(100);
+            }
+        }
+    }
+
+    /// <summary>Moves the members back to the parent group.</summary>
+    private void Leave()
+    {
         foreach (var pid in File.ReadAllLines(Members))
         {
             try
@@ -67,8 +86,6 @@ internal sealed class CpuAccount : IDisposable
                 // The process has ended.
             }
         }
-
-        Directory.Delete(_folder);
     }
 
     private static int Parent(int pid)
