@@ -159,6 +159,9 @@ def play(device, block="static-routes", given=ROUTES, look=None, hook=lambda eve
                 for line in sandbox.stdout:
                     events.append(json.loads(line))
                     hook(events[-1], link)
+                    if word := {"keep": "go", "waits": "confirm"}.get(events[-1]["event"]):
+                        sandbox.stdin.write(f"{word} d\n".encode())
+                        sandbox.stdin.flush()
                 sandbox.wait()
                 errors.seek(0)
                 assert events and events[-1]["event"] == "end", f"the sandbox ended early: {errors.read()[-2000:]}"

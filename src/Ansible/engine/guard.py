@@ -44,6 +44,10 @@ class Guard:
         """Seconds until the device has gone back by itself at the latest; None where it does not."""
         return max(0, round(self._end - time.monotonic())) if self.kind == "hard" else None
 
+    def over(self):
+        """Whether the change waits no longer for its confirmation."""
+        return time.monotonic() >= self._end
+
     def armed(self):
         """What will take a change back, in words; None where nothing will."""
         return self._code["armed"](self._device) if self._code else None
@@ -73,9 +77,16 @@ class Guard:
             changes.put_back(self._device, self._directory, self._change, self._before)
         else:
             changes.untyped(self._device, self._platform, self._directory, self._before)
-        now = self._device.read_configuration()
-        if self._grammar.normalised(now) != self._grammar.normalised(self._before):
-            raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")
+        self._shown(self._before)
         if self.armed():
             # Nothing is left for it to take back.
             self.confirm()
+
+    def put_back(self, before):
+        """For a run that was cut off, where nothing on the device does it. before: the normalised text."""
+        changes.untyped(self._device, self._platform, self._directory, before)
+        self._shown(before)
+
+    def _shown(self, before):
+        if self._grammar.normalised(self._device.read_configuration()) != self._grammar.normalised(before):
+            raise DeviceError("[netautomation:task_failed] the device does not show the configuration before")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of one device: its configuration is read, compared, changed, read back, verified and saved."""
+import base64
 import hashlib
 import re
 import sys
@@ -13,6 +14,7 @@ import change as changes
 import devices
 import guard
 import halt
+import lifelines
 import login
 import plan as planning
 import platforms
@@ -26,6 +28,9 @@ import tree
 # pause need not show at all; what shows and should not has all of them to go.
 PAUSES = (0.1, 0.4, 1.5)
 
+
+# Seconds between looks at a change that waits for its confirmation; how long a neighbour may take to come back after a change.
+LOOKS, RETURN = 5, 15
 
 # Nothing more comes over the session.
 _GONE = re.compile(r"\[netautomation:(?:connection_closed|idle_timeout)\]")
@@ -78,9 +83,10 @@ class _Work:
         self._grammar, self._logs_in = tree.grammar(self._directory), "block_login" in variables
         self._before, self._change, self._typing, self._saving, self._gone = None, None, False, False, False
         # guard: what takes the change back, where one is asked for; wanted: the digest of the text that is to be confirmed.
-        self._guard, self._wanted = None, None
-        if seconds := variables.get("guard_seconds"):
-            self._guard = guard.Guard(device, self._platform, self._directory, seconds, self._login()["options"])
+        # asked: what the run asks of a guard; lines: the neighbours and default routes before.
+        self._guard, self._wanted, self._lines, self._asked = None, None, None, variables.get("guard")
+        if self._asked:
+            self._guard = guard.Guard(device, self._platform, self._directory, self._asked["confirmSeconds"], self._login()["options"])
 
     def done(self):
         """What the task returns."""
@@ -99,6 +105,8 @@ class _Work:
         verified, types = {}, bool(change["lines"])
         if types and not self._check:
             if self._guard:
+                self._lines = self._step("Note neighbours and default routes", self._lifelines)
+                self._step("Wait until the snapshot is kept", self._kept)
                 self._step("Arm what takes the change back", self._armed)
             # Kept for a device that fails from here on.
             self._tell("undo", undo=change["undo"])
@@ -111,6 +119,8 @@ class _Work:
                 self._step("Reach the device anew", self._reached)
             verified = self._step("Read it back and verify", self._verified, said)
             if self._guarded():
+                self._step("Watch neighbours and default routes", self._watched)
+                self._step("Wait for the other devices", self._decided)
                 self._step("Confirm", self._confirmed)
                 self._tell("confirmed")
                 self._guard = None
@@ -124,15 +134,28 @@ class _Work:
         if self._variables.get("planned") not in (None, self._digest(self._before)):
             raise DeviceError("[netautomation:drift] the configuration of the device is no longer the planned one")
         try:
-            change, code = planning.plan(self._before, self._part, self._input, self._directory, parts), "refused"
+            change = planning.plan(self._before, self._part, self._input, self._directory, parts)
         except Exception as fault:
             # A fault of the block, whose words mean nothing to a customer and may hold what the customer gave.
             print(f"plan of {self._variables['block_part']}: {_place(fault)}", file=sys.stderr)
             raise DeviceError(
                 "[netautomation:internal_error] the block has a fault on this platform; the device was only read") from None
         if change["refused"]:
-            raise DeviceError(f"[netautomation:{code}] {change['refused']}")
+            raise DeviceError(f"[netautomation:refused] {change['refused']}")
         return change
+
+    def _lifelines(self):
+        return lifelines.taken(self._directory, self._device.send_command)
+
+    def _kept(self):
+        """A change begins once the text before it is kept, so that whoever comes after a run that was cut off knows it."""
+        self._tell("keep")
+        while not (verdict := halt.verdict(self._variables)):
+            if halt.asked():
+                raise Stopped
+            time.sleep(0.02)
+        if verdict != halt.GO:
+            raise Stopped
 
     def _armed(self):
         try:
@@ -174,6 +197,36 @@ class _Work:
         self._device.anew()
         self._device.send_command(self._platform["commands"]["version"])
 
+    def _watched(self):
+        """For as long as the run says, and longer where something has to come back."""
+        began, soak = time.monotonic(), self._asked.get("soakSeconds") or 0
+        while True:
+            lost = lifelines.lost(self._lines, self._lifelines(), self._asked.get("lost") or {})
+            waited = time.monotonic() - began
+            if lost and waited >= max(soak, RETURN):
+                raise DeviceError(f"[netautomation:lifeline_lost] {lost}")
+            if not lost and waited >= soak:
+                return
+            self._pause(min(LOOKS, max(1, soak - waited)))
+
+    def _pause(self, seconds):
+        """Unless the change is to go back."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if halt.asked() or halt.verdict(self._variables) == halt.BACK or self._guard.over():
+                raise DeviceError("[netautomation:not_confirmed] the change was not confirmed")
+            if halt.verdict(self._variables) == halt.CONFIRM:
+                return
+            time.sleep(0.02)
+
+    def _decided(self):
+        """The devices of a wave are confirmed together, or none is."""
+        self._tell("waits")
+        while halt.verdict(self._variables) != halt.CONFIRM:
+            self._pause(3 * LOOKS)
+            # A session that says nothing may be ended by the device.
+            self._device.send_command(self._platform["commands"]["version"])
+
     def _confirmed(self):
         """Where the answer is lost, a new session tells."""
         try:
@@ -195,14 +248,21 @@ class _Work:
 
     def _looked(self):
         """What a run that was cut off has left: the device is only read."""
-        known = self._variables["look"]
+        known, left = self._variables["look"], guard.Guard(self._device, self._platform, self._directory, 0, {})
 
         def look():
             digest = self._digest(devices.configuration(self._device, self._platform)[0])
             state = "as_before" if digest == known["before"] else "as_wanted" if digest == known.get("wanted") else "other"
-            self._tell("looked", state=state, armed=guard.Guard(self._device, self._platform, self._directory, 0, {}).armed())
+            armed = left.armed()
+            self._tell("looked", state=state, armed=armed)
+            return state, armed
 
-        self._step("Look what the device has", look)
+        state, armed = self._step("Look what the device has", look)
+        if state != "as_before" and not armed and "text" in known:
+            self._typing = True
+            before = base64.b64decode(known["text"]).decode("utf-8", "surrogateescape")
+            self._step("Go back", left.put_back, before, changed=True)
+            self._tell("reverted")
         return {"changed": False}
 
     def _verified(self, said):
@@ -308,6 +368,8 @@ class _Work:
         self._tell("begins", step=name)
         try:
             answer = act(*arguments)
+        except Stopped:
+            raise
         except (DeviceError, shell.Refused) as fault:
             words = str(fault)
         except Exception as fault:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first program of a sandbox. Descriptor 6: the job as one JSON line, later lines are commands ("stop"). Descriptor 7: events as
-JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
+"""The first program of a sandbox. Descriptor 6: the job as one JSON line, later lines are commands: "stop", and what becomes of the change
+of a device: "go", "confirm" or "back", and its name. Descriptor 7: events as JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
 the modules of these platforms before it reads the job, so that a sandbox can wait for one.
 
 Only the processes that run the block's play write events. Programs that a block starts are of the same user, so these processes are not
@@ -9,7 +9,9 @@ Only the processes that run the block's play write events. Programs that a block
 import base64
 import concurrent.futures
 import ctypes
+import functools
 import json
+import mmap
 import os
 import signal
 import socket
@@ -21,6 +23,7 @@ import time
 
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "engine")
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), ENGINE]
+import halt  # noqa: E402
 import link  # noqa: E402
 import platforms  # noqa: E402
 
@@ -35,7 +38,7 @@ SHARE, DEVICE_FAULTS = 25, 14
 LOOK, LOGIN = 15, 30
 # Not stdin and stdout, which the first process of the namespace, bubblewrap's own, would hold as well.
 _commands, _events = 6, 7
-_ansible, _stopped = None, []
+_ansible, _stopped, _verdicts = None, [], {}
 _lock = threading.Lock()
 
 
@@ -236,13 +239,15 @@ def run(job):
     if not devices or _stopped:
         return 0
     block = unpack(job["block"])
-    known, playbooks = inventory(block, devices, bool(job.get("guard")) and not job["check"])
+    guarded = bool(job.get("guard")) and not job["check"]
+    known, playbooks = inventory(block, devices, guarded)
     playable = list(known["all"]["hosts"])
     if not playable:
         return 0
+    given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {})}
+    if guarded:
+        given |= {"guard": job["guard"], "verdicts": decide(known["all"]["hosts"])}
     hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
-    given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {}),
-             **({"guard_seconds": job["guard"]["confirmSeconds"]} if job.get("guard") else {})}
     extra = private(f"{HOME}/job/input.json", json.dumps(given))
     # Every device has a process of its own from the first task on, so a slow or dead one holds up no other. The few more forks are
     # for workers that have sent their result but still end.
@@ -250,6 +255,16 @@ def run(job):
     if job["check"]:
         arguments.append("--check")
     return _ansible.play([*arguments, *playbooks], block, playable)
+
+
+def decide(hosts):
+    """The file in which each of these devices finds what becomes of its change."""
+    path = private(f"{HOME}/job/verdicts", bytes(len(hosts)))
+    with open(path, "r+b") as file:
+        verdicts = mmap.mmap(file.fileno(), 0)
+    for place, (name, values) in enumerate(hosts.items()):
+        values["verdict_place"], _verdicts[name] = place, functools.partial(verdicts.__setitem__, place)
+    return path
 
 
 class Stock:
@@ -315,10 +330,13 @@ class Warm:
 def obey(commands):
     """The service holds the pipe open as long as it lives. When it ends, the service is gone and the run must end."""
     for command in commands:
-        if command.strip() == "stop":
+        word, _, name = command.strip().partition(" ")
+        if word == "stop":
             _stopped.append(True)
             if _ansible:
                 _ansible.stop()
+        elif name in _verdicts:
+            _verdicts[name]({"go": halt.GO, "confirm": halt.CONFIRM, "back": halt.BACK}[word])
     os._exit(1)
 
 
