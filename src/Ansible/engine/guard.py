@@ -18,14 +18,18 @@ class Guard:
         self._code, self._options, self._grammar = platforms.guard(directory), options, tree.grammar(directory)
         self.kind = self.what = self.seconds = self._end = self._before = self._change = None
 
-    def arm(self, before, change):
-        """From here on the device goes back, or we have to put it back."""
+    def planned(self):
+        """hard or soft: what will take a change back. Nothing is armed yet."""
         kind = self._code["supported"](self._device, self._options) if self._code else "soft"
         if kind not in ("hard", "soft"):
             raise DeviceError(f"[netautomation:guard_unsupported] {kind}")
         if other := self.armed():
             raise DeviceError(f"[netautomation:timer_pending] the device will take back a change of somebody else: {other}")
-        # From here on a timer may be armed, even where no answer comes.
+        return kind
+
+    def arm(self, kind, before, change):
+        """From here on the device goes back, or we have to put it back."""
+        # A timer may be armed even where no answer comes.
         self.kind, self.seconds, self._before, self._change = kind, self._wanted, before, change
         self._begins()
         if kind == "hard":

@@ -95,7 +95,8 @@ class _Work:
         except Stopped:
             return {"changed": False, "stopped": True}
         except Failed as fault:
-            self._recover()
+            if "look" not in self._variables:
+                self._recover()
             return {"failed": True, "steps": True, "msg": str(fault)}
 
     def _done(self):
@@ -103,11 +104,14 @@ class _Work:
         self._tell_text("before", self._before)
         self._change = change = self._step("Compare", self._compared, parts)
         verified, types = {}, bool(change["lines"])
+        if types and self._guard:
+            planned = self._step("See what takes the change back", self._guard.planned)
+            self._tell("planned", kind=planned)
         if types and not self._check:
             if self._guard:
                 self._lines = self._step("Note neighbours and default routes", self._lifelines)
                 self._step("Wait until the snapshot is kept", self._kept)
-                self._step("Arm what takes the change back", self._armed)
+                self._step("Arm what takes the change back", self._armed, planned)
             # Kept for a device that fails from here on.
             self._tell("undo", undo=change["undo"])
             if "abort" in self._platform["commands"]:
@@ -157,9 +161,9 @@ class _Work:
         if verdict != halt.GO:
             raise Stopped
 
-    def _armed(self):
+    def _armed(self, kind):
         try:
-            self._guard.arm(self._before, self._change)
+            self._guard.arm(kind, self._before, self._change)
         finally:
             self._typing = self._guarded()
         self._tell("armed", kind=self._guard.kind, seconds=self._guard.seconds, by=self._guard.what)
@@ -247,7 +251,7 @@ class _Work:
         return login.device(self._variables["ansible_host"])
 
     def _looked(self):
-        """What a run that was cut off has left: the device is only read."""
+        """What a run that was cut off has left. What stays is saved, and what does not is put back, where the device does not do that."""
         known, left = self._variables["look"], guard.Guard(self._device, self._platform, self._directory, 0, {})
 
         def look():
@@ -258,11 +262,13 @@ class _Work:
             return state, armed
 
         state, armed = self._step("Look what the device has", look)
-        if state != "as_before" and not armed and "text" in known:
+        if known.get("text") and state != "as_before" and not armed:
             self._typing = True
             before = base64.b64decode(known["text"]).decode("utf-8", "surrogateescape")
             self._step("Go back", left.put_back, before, changed=True)
             self._tell("reverted")
+        elif state == "as_wanted" and not armed and "save" in self._platform["commands"]:
+            self._step("Save", devices.save, self._device, self._platform, self._grammar)
         return {"changed": False}
 
     def _verified(self, said):

@@ -239,13 +239,12 @@ def run(job):
     if not devices or _stopped:
         return 0
     block = unpack(job["block"])
-    guarded = bool(job.get("guard")) and not job["check"]
-    known, playbooks = inventory(block, devices, guarded)
+    known, playbooks = inventory(block, devices, bool(job.get("guard")))
     playable = list(known["all"]["hosts"])
     if not playable:
         return 0
     given = {"block_input": job["input"], **({"block_login": job["login"]} if job.get("login") else {})}
-    if guarded:
+    if job.get("guard"):
         given |= {"guard": job["guard"], "verdicts": decide(known["all"]["hosts"])}
     hosts = private(f"{HOME}/job/inventory.json", json.dumps(known))
     extra = private(f"{HOME}/job/input.json", json.dumps(given))

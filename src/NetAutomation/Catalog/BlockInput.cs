@@ -48,6 +48,10 @@ internal static class BlockInput
         [.. SchemaOf(version).Formatted(input).Where(each => each.Format == Formats.Secret)
             .Select(each => Formats.Credential(each.Value)!.Value).Distinct()];
 
+    /// <summary>Whether the block works on the platform by tasks of its own, not by lines that the engine types.</summary>
+    public static bool HasTasks(BlockVersion version, string platform) =>
+        Part(version, platform) is not JsonObject part || part.ContainsKey("tasks");
+
     /// <summary>The members of an input that are a login which the block gives the device, user and password; null where none is.</summary>
     public static string[]? Login(BlockVersion version) =>
         SchemaOf(version).Text.TryGetProperty(Relations.Login, out var members) ? Relations.Members(members) : null;
@@ -102,11 +106,14 @@ internal static class BlockInput
     private static InputSchema SchemaOf(BlockVersion version) =>
         _compiled.GetOrAdd(version.Digest, _ => InputSchema.Read(version.InputSchema));
 
-    private static IReadOnlyList<Lack> LacksOf(BlockVersion version, string platform) => _lacks.GetOrAdd((version.Digest, platform), _ =>
+    private static IReadOnlyList<Lack> LacksOf(BlockVersion version, string platform) =>
+        _lacks.GetOrAdd((version.Digest, platform), _ => Lack.Read(Part(version, platform)));
+
+    private static JsonNode? Part(BlockVersion version, string platform)
     {
         var path = Path.Combine(version.Directory, "platforms", $"{platform}.yml");
-        return Lack.Read(StrictYaml.Read(path, File.ReadAllText(path)).Root);
-    });
+        return StrictYaml.Read(path, File.ReadAllText(path)).Root;
+    }
 
     private static IEnumerable<ProblemError> Reserved(
         string pointer, string format, string text, IReadOnlyCollection<PlatformVersion> platforms) =>

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
@@ -23,7 +22,6 @@ internal sealed partial class RunExecution(
     IOptions<ExecutionOptions> options,
     TimeProvider clock, ILogger<RunExecution> log)
 {
-    private const string Sha256 = "sha256:";
     private static readonly TimeSpan _streamsGone = TimeSpan.FromSeconds(10);
 
     // Before a sandbox that could not start is tried again.
@@ -97,7 +95,7 @@ internal sealed partial class RunExecution(
         await watching;
     }
 
-    private async Task<Verdict> Work(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
+    private async Task<WorkEnd> Work(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
     {
         try
         {
@@ -106,24 +104,33 @@ internal sealed partial class RunExecution(
         catch (Exception fault)
         {
             Log.Broken(log, fault, run.Id);
-            return new Verdict(HandBack: true);
+            return new WorkEnd(HandBack: true);
         }
     }
 
-    private async Task<Verdict> WorkBatches(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
+    private async Task<WorkEnd> WorkBatches(ClaimedRun run, Prepared prepared, RunWatch watch, RunRecorder recorder)
     {
         var (started, failures, number) = (clock.GetTimestamp(), 0, 0);
         var job =
             new SandboxJob(
                 "", prepared.Block.Directory, prepared.Platforms, run.Mode == RunMode.Check, prepared.Input, [], run.Timeout,
-                LongestSilence(prepared.Devices), prepared.Secrets, BlockInput.Login(prepared.Block));
+                LongestSilence(prepared.Devices), prepared.Secrets, BlockInput.Login(prepared.Block), run.Guard);
+        if (run is { Guard: { } guard, Mode: RunMode.Apply })
+        {
+            var waves = new GuardedWaves(
+                run, guard, job, prepared.Devices, prepared.Checks, watch, recorder, journals, clock,
+                (each, devices, first) => Sandboxed(run, each, devices, ImmutableHashSet<string>.Empty, watch, recorder, first),
+                (left, bad, first) => NotStartedReason(run, watch, left, bad, first), Report);
+            return await waves.Work();
+        }
+
         foreach (var batch in prepared.Devices.Chunk(Math.Min(options.Value.DevicesAtOnce, run.Rollout?.BatchSize ?? int.MaxValue)))
         {
             var left = run.Timeout - clock.GetElapsedTime(started);
             var reason = await NotStartedReason(run, watch, left, failures, first: number == 0);
             if (reason is not null || watch.Lost)
             {
-                return new Verdict(reason, watch.Stopped && run.MayGoOn);
+                return new WorkEnd(reason, watch.Stopped && run.MayGoOn);
             }
 
             job = job with { Id = $"{run.Id}-{run.Attempt}-{++number}", HardTimeout = left };
@@ -138,7 +145,7 @@ internal sealed partial class RunExecution(
             // Where nothing has begun, the run ends and costs nothing: another attempt would have to look for what this one has changed.
             if (run.MayGoOn && !watch.Cancelled && (watch.Stopped || (result.Fault is not null && !CouldNotStart(result))))
             {
-                return new Verdict(HandBack: true);
+                return new WorkEnd(HandBack: true);
             }
 
             // From the cancel on no session is opened, which the device's last task may learn before the worker does.
@@ -160,7 +167,7 @@ internal sealed partial class RunExecution(
             failures += result.Devices.Count(device => !device.Outcome.IsGood());
         }
 
-        return new Verdict();
+        return new WorkEnd();
     }
 
     /// <summary>No shorter than a command of one of these devices may take.</summary>
@@ -173,7 +180,7 @@ internal sealed partial class RunExecution(
         watch.Cancelled ? DeviceCode.Cancelled
         : watch.Stopped ? DeviceCode.WorkerStopped
         : left <= TimeSpan.Zero ? DeviceCode.HardTimeout
-        : failures > (run.Rollout?.MaxFailures ?? int.MaxValue) ? DeviceCode.MaxFailures
+        : failures > (run.Guard?.MaxFailures ?? run.Rollout?.MaxFailures ?? int.MaxValue) ? DeviceCode.MaxFailures
         : !first && await journals.RetryUntilAvailable(journal => journal.OutsideWindows(run, CancellationToken.None))
             ? DeviceCode.WindowClosed
         : null;
@@ -220,17 +227,18 @@ internal sealed partial class RunExecution(
     /// One sandbox from start to end. The caller reports the outcomes after which a device may be tried again.
     /// </summary>
     /// <param name="found">Devices that a look after a lost attempt found as wanted.</param>
+    /// <param name="first">Sees the events first; true where it has dealt with one.</param>
     private async Task<SandboxResult> Sandboxed(
         ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, IReadOnlySet<string> found, RunWatch watch,
-        RunRecorder recorder)
+        RunRecorder recorder, FirstReader? first = null)
     {
-        var result = await SandboxedOnce(run, job, devices, found, watch, recorder);
+        var result = await SandboxedOnce(run, job, devices, found, watch, recorder, first);
         foreach (var recovery in _recoveries)
         {
             if (CouldNotStart(result) && watch.GoesOn)
             {
                 await Task.Delay(recovery, clock);
-                result = await SandboxedOnce(run, job, devices, found, watch, recorder);
+                result = await SandboxedOnce(run, job, devices, found, watch, recorder, first);
             }
         }
 
@@ -242,7 +250,7 @@ internal sealed partial class RunExecution(
 
     private async Task<SandboxResult> SandboxedOnce(
         ClaimedRun run, SandboxJob job, IReadOnlyList<DeviceLogin> devices, IReadOnlySet<string> found, RunWatch watch,
-        RunRecorder recorder)
+        RunRecorder recorder, FirstReader? first)
     {
         dialler.Permit(run.Tenant, run.Id, run.Fence);
         var byAlias = devices.ToDictionary(device => Alias(device.DeviceId), StringComparer.Ordinal);
@@ -250,7 +258,7 @@ internal sealed partial class RunExecution(
         SandboxRun sandbox;
         try
         {
-            sandbox = launcher.Start(job with { Devices = [.. devices.Select(device => Planned(run, device))] }, async (alias, cancel) =>
+            sandbox = launcher.Start(job with { Devices = [.. devices.Select(device => Described(run, job, device))] }, async (alias, cancel) =>
             {
                 // A sandbox that was kept ready calls out of a context of its own.
                 using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);
@@ -265,15 +273,24 @@ internal sealed partial class RunExecution(
             return new SandboxResult([.. byAlias.Keys.Select(SandboxDeviceResult.NotStarted)], failed.Message, Gone: true);
         }
 
-        watch.Attach(sandbox);
+        watch.Attach(sandbox, looks: job.Looks);
         var verifies = job.Check && run.Mode == RunMode.Apply;
         try
         {
-            await foreach (var (time, type, device, data, outcome) in sandbox.Events)
+            await foreach (var told in sandbox.Events)
             {
+                var (time, type, device, data, outcome, _) = told;
                 if (type == "login")
                 {
                     await Settle(run, byAlias[device!], JsonElement.Parse(data).GetProperty("pending").GetBoolean());
+                }
+                else if (first is not null && await first(sandbox, told))
+                {
+                    // It needs no more.
+                }
+                else if (type == "planned")
+                {
+                    await recorder.Add(RunEvent.Of(time, new GuardStep(DeviceId.Parse(device!), type, GuardedWaves.KindOf(data))));
                 }
                 else if (outcome is null)
                 {
@@ -355,14 +372,15 @@ internal sealed partial class RunExecution(
 
     private static string Alias(DeviceId device) => device.ToString();
 
-    private static SandboxDevice Planned(ClaimedRun run, DeviceLogin device) => SandboxDevice.Of(device) with
-    {
-        Planned = run.Devices.Single(each => each.Id == device.DeviceId).Planned?[Sha256.Length..],
-    };
+    /// <summary>As the job has the device, or with what is known of it.</summary>
+    private static SandboxDevice Described(ClaimedRun run, SandboxJob job, DeviceLogin device) =>
+        job.Devices.FirstOrDefault(each => each.Name == Alias(device.DeviceId)) ?? SandboxDevice.Of(device) with
+        {
+            Planned = run.Devices.Single(each => each.Id == device.DeviceId).Planned is { } hash ? TextHash.Digits(hash) : null,
+        };
 
     private static string? Hash(SandboxDeviceResult result, string text) =>
-        result.Texts.FirstOrDefault(each => each.Name == text) is { } found
-            ? Sha256 + Convert.ToHexStringLower(SHA256.HashData(found.Content)) : null;
+        result.Texts.FirstOrDefault(each => each.Name == text) is { } found ? TextHash.Of(found.Content) : null;
 
     private static void Forget(IReadOnlyList<DeviceLogin> devices)
     {
@@ -376,11 +394,14 @@ internal sealed partial class RunExecution(
     {
         var report = new DeviceReport(
             DeviceId.Parse(result.Name), result.Outcome, result.Changed, result.Contacted, result.Code, result.Message,
-            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, Hash(result, "before"), Hash(result, "after"),
+            result.Result?.GetRawText(), result.Diff.Length > 0 ? result.Diff : null, Hash(result, "before"),
+            Hash(result, result.Outcome == DeviceOutcome.Reverted ? "before" : "after"),
             [.. result.Artifacts.Select(file => new ArtifactFile(file.Name, "text/plain; charset=utf-8", file.Content))])
         {
             Password = Learned(result, login),
-            Texts = result.Texts.Count == 0 ? null : new DeviceTexts(login.Platform, Text(result, "before"), Text(result, "after")),
+            // What a guard took back was never the device's for long.
+            Texts = result.Texts.Count == 0 || result.Outcome == DeviceOutcome.Reverted
+                ? null : new DeviceTexts(login.Platform, result.Kept ? null : Text(result, "before"), Text(result, "after")),
         };
         return report.Outcome != DeviceOutcome.Ok || !found.Contains(result.Name) ? report : report with
         {
@@ -447,7 +468,7 @@ internal sealed partial class RunExecution(
                 block, [.. run.Devices.Where(device => byId.ContainsKey(device.Id)).Select(device => byId[device.Id])],
                 [.. run.Devices.Where(device => !byId.ContainsKey(device.Id)).Select(
                     device => Gone(device, unsettled.Contains(device.Id), known.Contains(device.Id)))],
-                await Folders(db, run), input, [.. texts.Values]),
+                await Folders(db, run), input, [.. texts.Values], await Checks(services, db, run)),
             null);
     }
 
@@ -478,6 +499,19 @@ internal sealed partial class RunExecution(
             : known ? "The device's host key is no longer pinned." : "The device was deleted after the run was planned.")
             + (device.Verify ? " An earlier attempt was lost, and the device could not be looked at." : ""),
         null, null, null, null, []);
+
+    /// <summary>The read blocks of the run's guard.</summary>
+    private static async Task<IReadOnlyList<(BlockVersion Block, JsonElement Input)>> Checks(
+        IServiceProvider services, NetAutomationDb db, ClaimedRun run)
+    {
+        var checks = new List<(BlockVersion, JsonElement)>();
+        foreach (var (block, version, input) in run.Guard?.Blocks ?? [])
+        {
+            checks.Add((await services.GetRequiredService<BlockCatalog>().Planned(db, block, version, CancellationToken.None), input));
+        }
+
+        return checks;
+    }
 
     private async Task<IReadOnlyDictionary<string, string>> Folders(NetAutomationDb db, ClaimedRun run)
     {
@@ -521,15 +555,11 @@ internal sealed partial class RunExecution(
     /// <param name="Gone">Devices that cannot be worked on any more.</param>
     /// <param name="Platforms">Folders by name.</param>
     /// <param name="Input">With the texts of its secrets.</param>
+    /// <param name="Checks">Read blocks that must end well before a change is confirmed.</param>
     private sealed record Prepared(
         BlockVersion Block, IReadOnlyList<DeviceLogin> Devices, IReadOnlyList<DeviceReport> Gone,
         IReadOnlyDictionary<string, string> Platforms, JsonElement Input,
-        IReadOnlyList<string> Secrets);
-
-    /// <summary>How the work on the devices of a run ended.</summary>
-    /// <param name="NotStarted">Why the devices that are left were not started: a code.</param>
-    /// <param name="HandBack">Another attempt continues with the devices that are left.</param>
-    private sealed record Verdict(string? NotStarted = null, bool HandBack = false);
+        IReadOnlyList<string> Secrets, IReadOnlyList<(BlockVersion Block, JsonElement Input)> Checks);
 
     private static partial class Log
     {

@@ -16,6 +16,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     private readonly CancellationTokenSource _over = new();
     private readonly Lock _gate = new();
     private SandboxRun? _sandbox;
+    private bool _looks;
     private bool _closing;
 
     /// <summary>The fence has moved on: nothing more may be written.</summary>
@@ -30,12 +31,13 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     public bool GoesOn => !Lost && !Cancelled && !Stopped;
 
     /// <summary>The sandbox to stop from now on.</summary>
-    public void Attach(SandboxRun sandbox)
+    /// <param name="looks">It finds out what a change came to, which a cancel does not stop.</param>
+    public void Attach(SandboxRun sandbox, bool looks = false)
     {
         lock (_gate)
         {
-            _sandbox = sandbox;
-            if (!GoesOn)
+            (_sandbox, _looks) = (sandbox, looks);
+            if (Lost || Stopped || (Cancelled && !looks))
             {
                 _ = sandbox.Stop(Lost ? TimeSpan.Zero : _grace);
             }
@@ -47,7 +49,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     {
         if (!Cancelled && await Ask(journal => journal.CancelRequested(run, _over.Token)) == true)
         {
-            End(() => Cancelled = true, _grace);
+            End(() => Cancelled = true, _grace, cancel: true);
         }
     }
 
@@ -117,12 +119,12 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
         }
     }
 
-    private void End(Action why, TimeSpan grace)
+    private void End(Action why, TimeSpan grace, bool cancel = false)
     {
         lock (_gate)
         {
             why();
-            _ = _sandbox?.Stop(grace);
+            _ = cancel && _looks ? null : _sandbox?.Stop(grace);
         }
     }
 }

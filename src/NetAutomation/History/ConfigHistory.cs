@@ -32,6 +32,27 @@ internal sealed class ConfigHistory(NetAutomationDb db, TextSeals seals)
         }
     }
 
+    /// <summary>The configuration that a run has kept of a device before it changed it; null where it is no longer there.</summary>
+    public async Task<byte[]?> Before(TenantId tenant, RunId run, DeviceId device, CancellationToken cancel)
+    {
+        var (rows, versions) = await db.Query<ChainRow, int>(
+            $"select {TextChain.Columns} from history.device where tenant_id = {tenant.Value} and device_id = {device.Value}",
+            $"""
+            select version from history.config
+            where tenant_id = {tenant.Value} and device_id = {device.Value} and run_id = {run.Value}
+              and kind = {Wire.Name(ConfigReason.Before)}
+            order by id limit 1
+            """,
+            cancel);
+        if (rows is not [var row] || versions is not [var version])
+        {
+            return null;
+        }
+
+        using var seal = await seals.Of(db, row.TenantKeyVersion, cancel);
+        return TextLines.Bytes(await new TextChain(db, tenant, row, seal).Read(version, cancel));
+    }
+
     /// <summary>Deletes everything of a tenant that leaves.</summary>
     public static async Task<int> Delete(SystemDb db, TenantId tenant, CancellationToken cancel)
     {

@@ -17,6 +17,9 @@ internal static class Problems
     public static readonly ProblemType RunFinished = new("run_finished", 409, "The run has finished");
     public static readonly ProblemType RunNotFinished = new("run_not_finished", 409, "The run has not finished");
     public static readonly ProblemType RunNotUnknown = new("run_not_unknown", 409, "Only an unknown run is resolved");
+    public static readonly ProblemType GuardNotApplicable =
+        new("guard_not_applicable", 422, "A guard is for changes that the engine itself types, and a transactional block needs one");
+    public static readonly ProblemType TimerTooShort = new("timer_too_short", 422, "The timer ends before a wave can be confirmed");
     public static readonly ProblemType ModeNotSupported = new("mode_not_supported", 422, "The block does not have this mode");
     public static readonly ProblemType WindowNameTaken = new("window_name_taken", 409, "Another window has this name");
     public static readonly ProblemType EventsDropped = new("events_dropped", 410, "The events were dropped by retention");

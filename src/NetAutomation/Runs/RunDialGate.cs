@@ -6,7 +6,8 @@ using NetAutomation.Tunnel;
 namespace NetAutomation.Runs;
 
 /// <summary>
-/// Lets a stream through only while its run is running and holds the device with this fence, by the database. While the database is away,
+/// Lets a stream through only while its run is running and holds the device with this fence, by the database. Of a run with a guard also
+/// while it is cancelled: what its changes came to has to be looked at. While the database is away,
 /// its last answer is good for as long as a lease: no other worker can have the run in that time. A later dial waits a little.
 /// Outside a run, a stream is let through while no run that writes holds the device, with a fence below that of every run to come.
 /// </summary>
@@ -68,7 +69,7 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             $"""
             select exists (
               select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
-              where r.tenant_id = {dial.Tenant.Value} and r.id = {run.Value} and r.state in {RunStates.Running}
+              where r.tenant_id = {dial.Tenant.Value} and r.id = {run.Value} and (r.state in {RunStates.Running} or (r.state in {RunStates.Cancelling} and r.guard is not null))
                 and r.fence = {dial.Fence} and h.device_id = {dial.Device.Value} and h.fence = r.fence
                 and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,

@@ -173,7 +173,7 @@ internal sealed class RunEndings(
             """,
             $"""
             select device_id, d.platform, outcome, code, r.platforms ->> d.platform as platform_digest, diff, before_hash, after_hash,
-              verify, contacted
+              verify or kept_at is not null as verify, contacted
             from runs.run_device d join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
             where d.tenant_id = {tenant.Value} and d.run_id = {run.Value} order by position
             """,

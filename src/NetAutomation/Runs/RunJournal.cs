@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using NetAutomation.History;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
@@ -83,6 +84,11 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
                     """);
             }
 
+            foreach (var step in events.Select(each => each.Guard).OfType<GuardStep>())
+            {
+                WriteGuard(run, step);
+            }
+
             foreach (var report in events.Select(each => each.Report).OfType<DeviceReport>())
             {
                 WriteOutcome(run, report);
@@ -93,6 +99,65 @@ internal sealed class RunJournal(NetAutomationDb db, EngineVersion engine, Confi
             return true;
         },
         cancel);
+
+    /// <summary>
+    /// Keeps the configuration that a change under guard goes back to. The change may begin once this is true: whoever comes after this
+    /// worker knows then what to look for.
+    /// </summary>
+    /// <param name="kind">What will take it back.</param>
+    /// <param name="revertsAt">When the device has gone back at the latest, whatever is armed.</param>
+    public Task<bool> Keep(
+        ClaimedRun run, SeenTexts seen, string hash, GuardKind? kind, DateTimeOffset revertsAt, CancellationToken cancel) => InTenant(
+        run,
+        async () =>
+        {
+            var guard = kind is { } known ? Wire.Name(known) : null;
+            var kept = await Mark(
+                run, [seen.Device.Value],
+                $"before_hash = {hash}, kept_at = coalesce(kept_at, now()), guard = {guard}, reverts_at = {revertsAt}", cancel);
+            if (kept)
+            {
+                await history.Keep(run.Tenant, run.Id, run.Exclusive, [seen], cancel);
+            }
+
+            return kept;
+        },
+        cancel);
+
+    /// <summary>The configuration that was kept of a device; null where it is no longer there.</summary>
+    public async Task<byte[]?> Before(ClaimedRun run, DeviceId device, CancellationToken cancel)
+    {
+        await using var transaction = await db.Begin(run.Tenant, cancel);
+        return await history.Before(run.Tenant, run.Id, device, cancel);
+    }
+
+    /// <summary>Keeps the hash of the configuration that is to be confirmed.</summary>
+    public Task<bool> Want(ClaimedRun run, DeviceId device, string hash, CancellationToken cancel) =>
+        InTenant(run, () => Mark(run, [device.Value], $"after_hash = {hash}", cancel), cancel);
+
+    /// <summary>Keeps the decision that the changes of these devices stay, before any of them is confirmed.</summary>
+    public Task<bool> Confirm(ClaimedRun run, IReadOnlyCollection<DeviceId> devices, CancellationToken cancel) =>
+        InTenant(run, () => Mark(run, [.. devices.Select(device => device.Value)], $"confirms = true", cancel), cancel);
+
+    private async Task<bool> Mark(ClaimedRun run, Guid[] devices, FormattableString set, CancellationToken cancel) => await db.Execute(
+        $"""
+        update runs.run_device d set {set} from runs.run r
+        where r.tenant_id = {run.Tenant.Value} and r.id = {run.Id.Value} and r.fence = {run.Fence} and not r.terminal
+          and d.tenant_id = r.tenant_id and d.run_id = r.id and d.device_id = any ({devices}) and d.outcome is null
+        """,
+        cancel) == devices.Length;
+
+    private void WriteGuard(ClaimedRun run, GuardStep step)
+    {
+        var (kind, phase) = (
+            step.Kind is { } known ? Wire.Name(known) : null, step.Step == GuardStep.Reverting ? Wire.Name(DevicePhase.Reverting) : null);
+        db.SendWithNext(
+            $"""
+            update runs.run_device set guard = coalesce({kind}, guard), reverts_at = coalesce({step.RevertsAt}, reverts_at),
+              phase = coalesce({phase}, phase)
+            where tenant_id = {run.Tenant.Value} and run_id = {run.Id.Value} and device_id = {step.Device.Value} and outcome is null
+            """);
+    }
 
     /// <summary>The first outcome of a device stands, together with its files.</summary>
     private void WriteOutcome(ClaimedRun run, DeviceReport report)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using NetAutomation.Billing;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Runs.Plans;
 using NetAutomation.Runs.Start;
 using NetAutomation.Web;
@@ -15,8 +16,10 @@ namespace NetAutomation.Runs;
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="CheckOf">The plan that it is the check of.</param>
 /// <param name="Approved">Another member has approved it, so the change policy lets it start.</param>
+/// <param name="Guard">Of the check of a plan: that of its apply.</param>
 internal sealed record RunOrigin(
-    ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null, PlanId? CheckOf = null, bool Approved = false);
+    ScheduleId? Schedule = null, string? Occurrence = null, RunId? RelaunchOf = null, PlanId? CheckOf = null, bool Approved = false,
+    RunGuard? Guard = null);
 
 /// <summary>A run that could start now.</summary>
 /// <param name="NeedsApproval">The change policy asks for another member's approval of it.</param>
@@ -29,7 +32,10 @@ internal sealed class RunLauncher(
 {
     /// <summary>Refusals of a plan, beyond those of every request.</summary>
     public static readonly ProblemType[] PlanRefusals =
-        [Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported];
+        [
+            Purchasing.Problems.NoEntitlement, Billing.Problems.PriceAboveMax, Catalog.Problems.VersionWithdrawn, Problems.ModeNotSupported,
+            Problems.GuardNotApplicable, Problems.TimerTooShort,
+        ];
 
     /// <summary>Quote, money and place in the queue, in the caller's transaction.</summary>
     /// <param name="origin">The schedule's occurrence; it starts at most one run.</param>
@@ -186,7 +192,7 @@ internal sealed class RunLauncher(
         var again = new StartRunRequest(
             quote.Block, quote.Version, Planner.Asked(quote.Effect, quote.Mode),
             new Targets(DeviceIds: [.. quote.DeviceIds.Select(device => new DeviceId(device))]), quote.Input,
-            TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds);
+            TimeoutSeconds: body.TimeoutSeconds ?? quote.TimeoutSeconds, Rollout: body.Rollout, Guard: body.Guard);
         if ((await planner.Plan(again, caller, cancel)).Refused(out var problem, out var plan))
         {
             return problem.StatusCode == 402 || problem.Type == Catalog.Problems.VersionWithdrawn
@@ -230,20 +236,21 @@ internal sealed class RunLauncher(
             (caller.Tenant.Value, Wire.Name(plan.Mode), Wire.Name(plan.Block.Effect), Wire.Name(RunState.Queued));
         var platforms = JsonSerializer.Serialize(plan.Platforms, Json.Api);
         var (targets, labels) = (JsonSerializer.Serialize(plan.Targets, Json.Api), JsonSerializer.Serialize(body.Labels ?? [], Json.Api));
+        var guard = JsonSerializer.Serialize(plan.Guard ?? origin?.Guard, Json.Api);
         var rollout = body.Rollout is null ? null : JsonSerializer.Serialize(body.Rollout, Json.Api);
         db.SendWithNext(
             $"""
             insert into runs.run (
               tenant_id, id, state, terminal, transition, quote_id, block, version, digest, platforms, platform_digest, effect, mode,
               targets, input, input_hash, labels, rollout, priority, start_by, timeout_seconds, ceiling_micros, created_by, last_seq,
-              schedule_id, occurrence, relaunch_of, plan_id, trace_parent)
+              schedule_id, occurrence, relaunch_of, plan_id, trace_parent, guard)
             values (
               {tenant}, {run.Value}, {queued}, false, 1, {planned.Quote.Value}, {plan.Block.Slug}, {plan.Block.Version},
               {plan.Block.Digest}, {platforms}::jsonb, {plan.PlatformDigest}, {effect}, {mode},
               {targets}::jsonb, {plan.Input.GetRawText()}::jsonb, {plan.InputHash}, {labels}::jsonb, {rollout}::jsonb,
               {body.Priority ?? 0}, {body.StartBy}, {plan.TimeoutSeconds}, {plan.Ceiling.Micros}, {caller.MemberId.Value}, 1,
               {origin?.Schedule?.Value}, {origin?.Occurrence}, {origin?.RelaunchOf?.Value}, {planId?.Value},
-              {Spans.Here})
+              {Spans.Here}, nullif({guard}::jsonb, 'null'))
             """);
         db.SendWithNext(
             $"""

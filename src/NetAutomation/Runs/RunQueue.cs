@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs;
@@ -8,8 +9,15 @@ namespace NetAutomation.Runs;
 /// <param name="Verify">A lost attempt may have configured it: look at it before configuring it again.</param>
 /// <param name="CheckFailed">The check of the run's plan failed on it.</param>
 /// <param name="Planned">Hash of the configuration that the run's plan was made for; null where any will do.</param>
+/// <param name="Position">Its place in the run, from 1.</param>
+/// <param name="Kept">Hash of the configuration that a change under guard, which a lost attempt may have begun, goes back to.</param>
+/// <param name="Wanted">Hash of what was to be confirmed; null where it did not come to that.</param>
+/// <param name="Confirms">It was decided that the change stays.</param>
+/// <param name="Guard">What takes the change back; null where nobody knows.</param>
+/// <param name="RevertsAt">When it has gone back by itself at the latest.</param>
 internal sealed record ClaimedDevice(
-    DeviceId Id, string Name, bool Verify = false, bool CheckFailed = false, string? Planned = null);
+    DeviceId Id, string Name, bool Verify = false, bool CheckFailed = false, string? Planned = null, int Position = 0,
+    string? Kept = null, string? Wanted = null, bool Confirms = false, GuardKind? Guard = null, DateTimeOffset? RevertsAt = null);
 
 /// <summary>A worker holds a run, by this fence.</summary>
 internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fence);
@@ -21,11 +29,14 @@ internal sealed record RunClaim(TenantId Tenant, RunId Run, int Attempt, long Fe
 /// <param name="Secrets">Versions of the secrets in the input, as planned.</param>
 /// <param name="TraceParent">The trace that the run was queued in.</param>
 /// <param name="MayGoOn">Another attempt may continue where this one is stopped.</param>
+/// <param name="Guard">How its changes go back unless they hold.</param>
+/// <param name="Failures">Devices that earlier attempts ended badly.</param>
+/// <param name="Cancelled">A cancel was asked for before this attempt.</param>
 internal sealed record ClaimedRun(
     TenantId Tenant, RunId Id, int Attempt, long Fence, string Block, string Version, IReadOnlyDictionary<string, string> Platforms,
     RunMode Mode, bool Exclusive, bool MayGoOn, JsonElement Input,
     IReadOnlyDictionary<CredentialId, int> Secrets, TimeSpan Timeout, Rollout? Rollout, IReadOnlyList<ClaimedDevice> Devices,
-    string? TraceParent);
+    string? TraceParent, RunGuard? Guard, int Failures, bool Cancelled);
 
 /// <summary>Where workers get their runs. The queue is a table; a lost wake-up costs a poll, never a run.</summary>
 internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
@@ -76,14 +87,18 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         var (runs, devices) = await tenantDb.Query<Row, ClaimedDevice>(
             $"""
             select block, version, platforms, mode, writes, runs.next_attempt(r) is not null as may_go_on, input, timeout_seconds,
-              rollout, trace_parent,
+              rollout, trace_parent, guard, cancel_requested_at is not null as cancelled,
+              (select count(*) from runs.run_device d where d.tenant_id = r.tenant_id and d.run_id = r.id
+                and outcome not in ('ok', 'changed'))::int as failures,
               (select secrets from runs.quote q where q.tenant_id = r.tenant_id and q.id = r.quote_id) as secrets
             from runs.run r where tenant_id = {claim.Tenant.Value} and id = {claim.Run.Value}
             """,
             $"""
             select d.device_id as id, d.name, d.verify, coalesce(c.outcome not in ('ok', 'changed'), false) as check_failed,
               -- What a lost attempt has begun is gone on with.
-              case when not d.verify then c.before_hash end as planned
+              case when not d.verify then c.before_hash end as planned, d.position,
+              case when d.kept_at is not null then d.before_hash end as kept, case when d.kept_at is not null then d.after_hash end as wanted,
+              d.confirms, d.guard, d.reverts_at
             from runs.run_device d
               join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
               left join runs.run k on k.tenant_id = r.tenant_id and k.plan_id = r.plan_id and k.mode = 'check' and r.mode = 'apply'
@@ -99,7 +114,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             run.Input, JsonSerializer.Deserialize<Dictionary<CredentialId, int>>(run.Secrets, Json.Api)!,
             TimeSpan.FromSeconds(run.TimeoutSeconds),
             run.Rollout is null ? null : JsonSerializer.Deserialize<Rollout>(run.Rollout, Json.Api), devices,
-            run.TraceParent);
+            run.TraceParent, run.Guard is null ? null : GuardView.Json(run.Guard), run.Failures, run.Cancelled);
     }
 
     /// <summary>Takes runs from workers that stopped renewing.</summary>
@@ -160,7 +175,7 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
 
     private sealed record Row(
         string Block, string Version, string Platforms, RunMode Mode, bool Writes, bool MayGoOn, JsonElement Input, int TimeoutSeconds,
-        string? Rollout, string? TraceParent, string Secrets);
+        string? Rollout, string? TraceParent, string? Guard, bool Cancelled, int Failures, string Secrets);
 
     private sealed record Rescued(RunId RunId, RunState State);
 

@@ -50,6 +50,9 @@ public enum DevicePhase
     Waiting,
     Connecting,
     Running,
+
+    /// <summary>A change that was cut off goes back: by itself, by <c>revertsAt</c>, or by us.</summary>
+    Reverting,
     Done,
 }
 
@@ -58,6 +61,9 @@ public enum DeviceOutcome
 {
     Ok,
     Changed,
+
+    /// <summary>The guard took the change back: the configuration is that of before, byte for byte. Costs nothing.</summary>
+    Reverted,
     Failed,
     Unreachable,
     NotStarted,

@@ -3,6 +3,7 @@ using NetAutomation.Runs.Cancel;
 using NetAutomation.Runs.Dispatch;
 using NetAutomation.Runs.Explain;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Runs.Plans;
 using NetAutomation.Runs.Resolve;
 using NetAutomation.Runs.Start;
@@ -22,7 +23,7 @@ internal static class RunsModule
         services.AddInstruments<RunMetrics>();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>()
-            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>().AddScoped<PlanStates>();
+            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>().AddScoped<PlanStates>().AddScoped<Guarding>();
         services.AddSingleton<IDialGate, RunDialGate>();
         services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(page, from.Db, cancel)));
         services.AddSingleton(ExportPart.Of("plan", (from, page, cancel) => ReadPlans.ListPlans(from.Db, from.Caller, page, cancel)));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Inventory;
+using NetAutomation.Runs.Guards;
 
 namespace NetAutomation.Runs;
 
@@ -20,6 +21,7 @@ public sealed record Rollout(int BatchSize, int? MaxFailures = null);
 /// <param name="StartBy">Not started by then: expired, and free.</param>
 /// <param name="TimeoutSeconds">Hard limit of the run, 10 to 86400; 600 where omitted. A check has 3600 at most.</param>
 /// <param name="Rollout">How it is spread over the devices.</param>
+/// <param name="Guard">Makes its changes go back unless they hold; with a block that writes, in apply mode.</param>
 /// <param name="Priority">Among your own queued runs, higher ones start first; 0 to 9, 0 where omitted.</param>
 /// <param name="Labels">Your own words for it, up to 20.</param>
 public record StartRunRequest(
@@ -34,5 +36,6 @@ public record StartRunRequest(
     DateTimeOffset? StartBy = null,
     int? TimeoutSeconds = null,
     Rollout? Rollout = null,
+    Guard? Guard = null,
     Dictionary<string, string>? Labels = null,
     int? Priority = null);

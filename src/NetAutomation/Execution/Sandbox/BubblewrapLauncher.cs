@@ -73,6 +73,11 @@ internal sealed partial class BubblewrapLauncher(
         {
             mode = "run", devices = Describe(job.Devices, job.Platforms, link), check = job.Check,
             ansiblePlaybook = _options.AnsiblePlaybook, block, input, login = job.Login,
+            guard = job.Guard is not { } guard ? null : new
+            {
+                confirmSeconds = guard.ConfirmSeconds, soakSeconds = guard.SoakSeconds,
+                lost = new { neighbors = guard.LostNeighbors, default_routes = guard.LostDefaultRoutes },
+            },
         }));
         return run;
     }
@@ -241,6 +246,7 @@ internal sealed partial class BubblewrapLauncher(
             answers = device.Answers.Select(each => new { pattern = each.Pattern, answer = each.Answer }), enable = device.Enables,
             enablePassword = device.EnablePassword, enableLevel = device.EnableLevel, hostKeySha256 = device.HostKeySha256,
             hostKey = device.HostKey, planned = device.Planned,
+            look = device.Look is not { } look ? null : new { before = look.Before, wanted = look.Wanted, text = look.Text },
             options = new
             {
                 connectSeconds = device.Options.ConnectSeconds, commandSeconds = device.Options.CommandSeconds,

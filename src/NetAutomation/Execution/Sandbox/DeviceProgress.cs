@@ -26,6 +26,10 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     private bool _excluded;
     private bool _changed;
     private bool _taskDone;
+    // Of a change under guard.
+    private volatile bool _begun;
+    private bool _confirmed;
+    private bool _reverted;
     private bool _inTask;
 
     public string Name => name;
@@ -50,6 +54,19 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         _excluded = true;
         (_code, _message) = (code, FailureText.Describe(code, text));
     }
+
+    /// <summary>From here on a change under guard may be there.</summary>
+    public void Begin() => _begun = true;
+
+    /// <param name="step">confirmed or reverted; any other says nothing of the device.</param>
+    public void Guard(string step)
+    {
+        _confirmed |= step == "confirmed";
+        _reverted |= step == "reverted";
+    }
+
+    /// <summary>A configuration of the device that is here whole; null where none is.</summary>
+    public byte[]? Text(string which) => _texts.GetValueOrDefault(which)?.ToArray();
 
     /// <param name="code">Why the task failed, where our own code inside the sandbox knows.</param>
     public void Task(string status, bool changed, string text, string diff, bool ignored, string? code)
@@ -197,6 +214,16 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     /// <param name="stopCode">Why the run ended early, null if it did not.</param>
     public SandboxDeviceResult Conclude(bool? failed, bool ended, string? stopCode)
     {
+        if (_reverted)
+        {
+            return Make(DeviceOutcome.Reverted, _code ?? stopCode, _message.Length > 0 ? _message : null);
+        }
+
+        if (_begun && !_confirmed && (failed is not null || !Done))
+        {
+            return Make(DeviceOutcome.Unknown, _code ?? stopCode, _message.Length > 0 ? _message : null) with { Open = true };
+        }
+
         if (_excluded || failed == true)
         {
             return Failure();
@@ -264,12 +291,13 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
         Done ? _result : outcome is DeviceOutcome.Failed or DeviceOutcome.Unknown ? _undo : null,
         Done ? _handedOver : [])
     {
+        Kept = _begun,
         Texts = [.. from text in _texts where text.Value is not null select new SandboxArtifact(text.Key, text.Value.ToArray())],
     };
 
     private bool? Changed(DeviceOutcome outcome, string? code) => outcome switch
     {
-        DeviceOutcome.Ok or DeviceOutcome.NotStarted or DeviceOutcome.Unreachable => false,
+        DeviceOutcome.Ok or DeviceOutcome.NotStarted or DeviceOutcome.Unreachable or DeviceOutcome.Reverted => false,
         DeviceOutcome.Changed => true,
         _ when _changed && !job.Check => true,
         // The engine read it and left it alone, or it was refused before anything could be sent to it.

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using NetAutomation.Inventory;
+using NetAutomation.Runs.Guards;
 
 namespace NetAutomation.Execution.Sandbox;
 
@@ -8,6 +9,7 @@ namespace NetAutomation.Execution.Sandbox;
 /// <param name="Platforms">The folders of the devices' platforms, beside the block's. A device of another platform fails by itself.</param>
 /// <param name="Secrets">Texts in the input that nobody may see.</param>
 /// <param name="Login">The members of the input that are a login which the block gives the device.</param>
+/// <param name="Guard">Its changes go back unless they are confirmed; in a check, what would take them back is told.</param>
 internal sealed record SandboxJob(
     string Id,
     string BlockDirectory,
@@ -18,7 +20,18 @@ internal sealed record SandboxJob(
     TimeSpan HardTimeout,
     TimeSpan IdleTimeout,
     IReadOnlyList<string>? Secrets = null,
-    IReadOnlyList<string>? Login = null);
+    IReadOnlyList<string>? Login = null,
+    RunGuard? Guard = null)
+{
+    /// <summary>It finds out what a change came to: nothing of the block is played.</summary>
+    public bool Looks => Devices.Any(device => device.Look is not null);
+}
+
+/// <summary>What a change that was cut off may have left on a device.</summary>
+/// <param name="Before">SHA-256, in hexadecimal, of the configuration that it goes back to.</param>
+/// <param name="Wanted">Of what was to be confirmed; null where it did not come to that.</param>
+/// <param name="Text">The configuration before; where it is given, the device is put back to it unless it goes back by itself.</param>
+internal sealed record SandboxLook(string Before, string? Wanted, byte[]? Text);
 
 /// <summary>A device under an opaque alias; only the dial knows its real address.</summary>
 /// <param name="HostKeySha256">The pin in OpenSSH's form, <c>SHA256:…</c>. Only a probe may go without.</param>
@@ -39,6 +52,9 @@ internal sealed partial record SandboxDevice(
 
     /// <summary>The SHA-256, in hexadecimal, of the configuration that the change was planned for; null where any will do.</summary>
     public string? Planned { get; init; }
+
+    /// <summary>The block is not played: the device is looked at.</summary>
+    public SandboxLook? Look { get; init; }
 
     /// <summary>Opens the private key.</summary>
     public string? Passphrase { get; init; }

@@ -1,8 +1,22 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using NetAutomation.Web;
 
 namespace NetAutomation.Execution.Sandbox;
+
+/// <summary>What becomes of a guarded change.</summary>
+internal enum Verdict
+{
+    /// <summary>It may begin.</summary>
+    Go,
+
+    /// <summary>It stays.</summary>
+    Confirm,
+
+    /// <summary>It goes back, or does not begin.</summary>
+    Back,
+}
 
 /// <summary>The processes of one sandbox, from the launcher's shell to the last one inside its process namespace.</summary>
 internal sealed class SandboxProcess(Process process, string infoPath, TimeProvider clock) : IAsyncDisposable
@@ -11,6 +25,8 @@ internal sealed class SandboxProcess(Process process, string infoPath, TimeProvi
     private const int DiagnosticsLimit = 16 * 1024;
     private static readonly TimeSpan _deathLimit = TimeSpan.FromSeconds(15);
     private readonly StringBuilder _diagnostics = new();
+    private readonly Lock _gate = new();
+    private Task _sent = Task.CompletedTask;
     private Task _drained = Task.CompletedTask;
 
     /// <summary>The end of the output of the programs inside; not scrubbed.</summary>
@@ -41,6 +57,9 @@ internal sealed class SandboxProcess(Process process, string infoPath, TimeProvi
     public IAsyncEnumerable<byte[]?> Lines() => LineReader.Read(process.StandardOutput.BaseStream, LineLimit);
 
     public Task AskToStop() => Send("stop\n"u8.ToArray());
+
+    /// <summary>What becomes of the change of a device.</summary>
+    public Task Tell(Verdict verdict, string device) => Send(Encoding.ASCII.GetBytes($"{Wire.Name(verdict)} {device}\n"));
 
     /// <summary>Kills the shell; bubblewrap dies with its parent and the kernel ends the whole process namespace.</summary>
     public void Kill()
@@ -89,8 +108,17 @@ internal sealed class SandboxProcess(Process process, string infoPath, TimeProvi
         process.Dispose();
     }
 
-    private async Task Send(ReadOnlyMemory<byte> line)
+    private Task Send(ReadOnlyMemory<byte> line)
     {
+        lock (_gate)
+        {
+            return _sent = SendAfter(_sent, line);
+        }
+    }
+
+    private async Task SendAfter(Task before, ReadOnlyMemory<byte> line)
+    {
+        await before;
         try
         {
             await process.StandardInput.BaseStream.WriteAsync(line);

@@ -19,6 +19,8 @@ internal static class DeviceCode
     public const string DeviceDisabled = "device_disabled";
     public const string DeviceInUse = "device_in_use";
     public const string Drift = "drift";
+    public const string GuardCheckFailed = "guard_check_failed";
+    public const string GuardUnsupported = "guard_unsupported";
     public const string HardTimeout = "hard_timeout";
     public const string HostKeyMismatch = "host_key_mismatch";
     public const string HostKeyNotPinned = "host_key_not_pinned";
@@ -26,9 +28,11 @@ internal static class DeviceCode
     public const string IncompleteOutput = "incomplete_output";
     public const string InternalError = "internal_error";
     public const string KeyUnreadable = "key_unreadable";
+    public const string LifelineLost = "lifeline_lost";
     public const string MaxFailures = "max_failures";
     public const string NeedsAnswer = "needs_answer";
     public const string NotAllowed = "not_allowed";
+    public const string NotConfirmed = "not_confirmed";
     public const string NotProven = "not_proven";
     public const string NotVerified = "not_verified";
     public const string Pager = "pager";
@@ -42,12 +46,14 @@ internal static class DeviceCode
     public const string SshIncompatible = "ssh_incompatible";
     public const string StaleFence = "stale_fence";
     public const string TaskFailed = "task_failed";
+    public const string TimerPending = "timer_pending";
     public const string TooManySessions = "too_many_sessions";
     public const string UnknownPlatform = "unknown_platform";
     public const string Unreachable = "unreachable";
     public const string Verified = "verified";
     public const string VersionWithdrawn = "version_withdrawn";
     public const string WindowClosed = "window_closed";
+    public const string WorkerLost = "worker_lost";
     public const string WorkerStopped = "worker_stopped";
 }
 
@@ -73,6 +79,14 @@ internal sealed record SandboxDeviceResult(
     /// </summary>
     public IReadOnlyList<SandboxArtifact> Texts { get; init; } = [];
 
+    /// <summary>
+    /// A change under guard may be there, and nobody has heard that it stays or that it is gone: the device goes back, or was confirmed.
+    /// </summary>
+    public bool Open { get; init; }
+
+    /// <summary>The configuration before was handed over, and is kept.</summary>
+    public bool Kept { get; init; }
+
     /// <summary>Of a device whose sandbox could not be made.</summary>
     public static SandboxDeviceResult NotStarted(string device) => new(
         device, DeviceOutcome.NotStarted, false, false, DeviceCode.SandboxFailed, SandboxFailedException.Advice, "", null, []);
@@ -83,12 +97,15 @@ internal sealed record SandboxDeviceResult(
 internal sealed record SandboxResult(IReadOnlyList<SandboxDeviceResult> Devices, string? Fault, bool Gone);
 
 /// <param name="Type">
-/// <c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>; <c>login</c>, which no customer sees, where a device was let
-/// in by one of two passwords.
+/// <c>device_started</c>, <c>task</c>, <c>output</c> or <c>device_outcome</c>; those that no customer sees: <c>login</c>, where a device was
+/// let in by one of two passwords; of a guard <c>keep</c>, where a change waits for <see cref="Verdict.Go"/>, <c>waits</c>, where it waits
+/// for <see cref="Verdict.Confirm"/>, <c>planned</c>, <c>armed</c>, <c>confirmed</c>, <c>reverted</c>; <c>looked</c>.
 /// </param>
 /// <param name="Data">A JSON object, scrubbed and at most 16 KiB; empty on <c>device_outcome</c>.</param>
 /// <param name="Outcome">Set on <c>device_outcome</c>.</param>
-internal sealed record SandboxEvent(DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null);
+/// <param name="Text">The configuration before with <c>keep</c>, and that after with <c>waits</c>; null where it is too large.</param>
+internal sealed record SandboxEvent(
+    DateTimeOffset Time, string Type, string? Device, string Data, SandboxDeviceResult? Outcome = null, byte[]? Text = null);
 
 /// <param name="Name">The device.</param>
 /// <param name="Stage">The last stage entered: <c>tcp</c>, <c>ssh</c> or <c>auth</c>; null where nothing was tried.</param>

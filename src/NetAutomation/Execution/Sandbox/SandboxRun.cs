@@ -75,6 +75,17 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         await Completion;
     }
 
+    /// <summary>Says what becomes of the change of a device.</summary>
+    public Task Tell(Verdict verdict, string device)
+    {
+        if (verdict == Verdict.Go)
+        {
+            _devices[device].Begin();
+        }
+
+        return process.Tell(verdict, device);
+    }
+
     // The job is the first line it reads, whole.
     private async Task AskToStop()
     {
@@ -282,6 +293,13 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
             case "undo":
                 device.Undo(message);
                 break;
+            case "keep" or "waits":
+                await Emit(kind, device.Name, [], text: device.Text(kind == "keep" ? "before" : "after"));
+                break;
+            case "planned" or "armed" or "confirmed" or "reverted" or "looked":
+                device.Guard(kind);
+                await Emit(kind, device.Name, JsonNode.Parse(message.GetRawText())!.AsObject());
+                break;
             case "result":
                 device.Result(message.GetProperty("result"), message.GetProperty("artifacts"));
                 await Announce(device, device.Conclude(null, ended: false, null));
@@ -326,12 +344,12 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
         outcome?.Artifacts.Concat(outcome.Texts).Sum(file => (long)file.Content.Length) ?? 0;
 
     /// <summary>False where the reader is gone.</summary>
-    private async Task<bool> Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null)
+    private async Task<bool> Emit(string type, string? device, JsonObject data, SandboxDeviceResult? outcome = null, byte[]? text = null)
     {
         _waitingForReader = true;
         var written =
             _events.Writer.WriteAsync(
-                new SandboxEvent(clock.GetUtcNow(), type, device, data.ToJsonString(), outcome), CancellationToken.None).AsTask();
+                new SandboxEvent(clock.GetUtcNow(), type, device, data.ToJsonString(), outcome, text), CancellationToken.None).AsTask();
         await Task.WhenAny(written, _abandoned.Task);
         _waitingForReader = false;
         Interlocked.Exchange(ref _lastEvent, clock.GetTimestamp());

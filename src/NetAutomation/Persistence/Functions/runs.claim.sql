@@ -9,7 +9,7 @@ returns table (tenant_id uuid, run_id uuid, attempt int, fence bigint, put_aside
 #variable_conflict use_column
 declare
   many int; t uuid; best uuid; q runs.queue; r record; g record; n int := 0; f bigint; seen uuid[] := '{}'; aside int := 0;
-  short boolean; used_up boolean;
+  short boolean; used_up boolean; looks boolean;
   look timestamptz; bars boolean;
 begin
   foreach many in array array[64, 2147483647] loop
@@ -52,6 +52,9 @@ begin
     select effect, mode, attempt, start_by <= now() and attempt = 0 as late into r from runs.run
       where tenant_id = t and id = q.run_id and state = 'queued' for update skip locked;
     continue when not found;
+    -- What a lost attempt has begun under a guard is looked at whatever the windows say.
+    looks := exists (select from runs.run_device
+      where tenant_id = t and run_id = q.run_id and outcome is null and verify and kept_at is not null);
     select * into g from runs.gates(t, q.run_id) order by readers, device_id limit 1;
     bars := false;
     if r.late then
@@ -61,11 +64,11 @@ begin
     elsif g.code is not null and not g.readers then
       perform runs.put_aside(q, case g.code when 'connector_absent' then 'connector' else 'device' end,
                              case g.code when 'connector_absent' then g.site_id else g.device_id end, null);
-    elsif runs.outside_windows(t, q.run_id, now())
+    elsif not looks and (runs.outside_windows(t, q.run_id, now())
       -- Which windows hold a device that changed is not known before they have looked at it.
       or (exists (select from runs.maintenance_window where tenant_id = t and selector is not null)
         and exists (select from runs.run_device d join runs.relabelled_device l on l.tenant_id = t and l.device_id = d.device_id
-                    where d.tenant_id = t and d.run_id = q.run_id and d.outcome is null)) then
+                    where d.tenant_id = t and d.run_id = q.run_id and d.outcome is null))) then
       select min(x) into look from (
         select starts_at from runs.window_interval where tenant_id = t and starts_at > now()
         union all select ends_at from runs.window_interval where tenant_id = t and ends_at > now()

@@ -9,7 +9,9 @@ begin
   if not found or r.fence <> p_fence or not r.state in ('claimed', 'running', 'cancelling') then return null; end if;
   update runs.fence_counter set value = value + 1 where tenant_id = p_tenant returning value into f;
   update runs.run set fence = f where tenant_id = p_tenant and id = p_run;
-  next := case r.state when 'claimed' then 'queue' when 'running' then runs.next_attempt(r) end;
+  next := case r.state when 'claimed' then 'queue' when 'running' then runs.next_attempt(r)
+    -- What a cancelled one has begun is looked at.
+    when 'cancelling' then case when r.guard is not null then runs.next_attempt(r) end end;
   if r.state <> 'claimed' then perform runs.move(p_tenant, p_run, f, array['running', 'cancelling'], 'unknown', p_by, p_reason); end if;
 
   if next is null then
@@ -17,12 +19,14 @@ begin
     return 'unknown';
   end if;
 
-  update runs.run_device set phase = 'waiting', started_at = null, verify = verify or next = 'verify'
+  update runs.run_device set phase = case when next = 'look' and kept_at is not null then 'reverting' else 'waiting' end,
+    started_at = null, verify = verify or next = 'verify' or (next = 'look' and kept_at is not null)
     where tenant_id = p_tenant and run_id = p_run and outcome is null;
   delete from runs.device_hold h using runs.run_device x
     where h.tenant_id = p_tenant and h.run_id = p_run and x.tenant_id = h.tenant_id and x.run_id = h.run_id and x.device_id = h.device_id
       and (not r.writes or case when x.outcome is null then not x.verify else x.outcome <> 'unknown' end);
   perform runs.move(p_tenant, p_run, f, array['claimed', 'unknown'], 'queued', p_by,
-    case when r.state = 'claimed' then p_reason when next = 'queue' then 'nothing_was_changed' else 'verify_then_once_more' end);
+    case when r.state = 'claimed' then p_reason when next = 'queue' then 'nothing_was_changed' when next = 'look' then 'look_what_it_came_to'
+      else 'verify_then_once_more' end);
   return 'queued';
 end $$;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
@@ -29,10 +30,13 @@ public sealed record ArtifactView(string Name, string MediaType, long Size, stri
 /// <param name="Result">What the block reports, up to 64 KB.</param>
 /// <param name="Artifacts">Files.</param>
 /// <param name="Receipt">Proof and price, once settled.</param>
+/// <param name="Guard">hard: a change of it goes back by itself; soft: it is put back; null where nothing was armed.</param>
+/// <param name="RevertsAt">When a change that is not confirmed has gone back by itself at the latest.</param>
 public sealed record RunDeviceView(
     RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code,
     string? Message,
-    DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, IReadOnlyList<ArtifactView> Artifacts, Receipt? Receipt);
+    DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, IReadOnlyList<ArtifactView> Artifacts, Receipt? Receipt,
+    GuardKind? Guard, DateTimeOffset? RevertsAt);
 
 internal static class GetRunDevices
 {
@@ -128,7 +132,8 @@ internal static class GetRunDevices
     private static Task<List<Row>> Rows(
         NetAutomationDb db, TenantId tenant, RunId id, FormattableString condition, CancellationToken cancel) => db.Query<Row>(
         $"""
-        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result, found
+        select run_id, device_id, name, phase, outcome, changed, contacted, code, message, started_at, finished_at, result, guard,
+          case when outcome is null then reverts_at end as reverts_at, found
         from (
           select *, count(*) over () as found, coalesce(sum(octet_length(result::text))
             over (order by device_id desc rows between unbounded preceding and 1 preceding), 0) as before
@@ -148,10 +153,12 @@ internal static class GetRunDevices
 
     private sealed record Row(
         RunId RunId, DeviceId DeviceId, string Name, DevicePhase Phase, DeviceOutcome? Outcome, bool? Changed, bool Contacted, string? Code,
-        string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result, long Found)
+        string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, JsonElement? Result,
+        GuardKind? Guard, DateTimeOffset? RevertsAt, long Found)
     {
         public RunDeviceView View(IReadOnlyList<ArtifactView> artifacts, Receipt? receipt) => new(
-            RunId, DeviceId, Name, Phase, Outcome, Changed, Contacted, Code, Message, StartedAt, FinishedAt, Result, artifacts, receipt);
+            RunId, DeviceId, Name, Phase, Outcome, Changed, Contacted, Code, Message, StartedAt, FinishedAt, Result, artifacts, receipt,
+            Guard, RevertsAt);
     }
 
     private sealed record Content(string MediaType, int Size, byte[] Sha256);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NetAutomation.Persistence;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Follow;
@@ -7,8 +8,9 @@ namespace NetAutomation.Runs.Follow;
 /// <summary>Devices by outcome.</summary>
 /// <param name="Total">All targets.</param>
 /// <param name="Pending">No outcome yet.</param>
+/// <param name="Reverted">The guard took the change back.</param>
 public sealed record RunSummary(
-    long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable,
+    long Total, long Pending, long Ok, long Changed, long Reverted, long Failed, long Unreachable,
     [property: System.Text.Json.Serialization.JsonPropertyName("not_started")] long NotStarted, long Unknown);
 
 /// <summary>Why a run failed.</summary>
@@ -37,6 +39,7 @@ public sealed record RunFailure(string Code, string? Detail);
 /// <param name="Summary">Devices by outcome.</param>
 /// <param name="Failure">Why it failed.</param>
 /// <param name="PlanId">The plan that it checks or applies.</param>
+/// <param name="Guard">How its changes go back unless they hold; null where they do not.</param>
 /// <param name="RelaunchOf">The run it repeats.</param>
 /// <param name="ScheduleId">The schedule that started it.</param>
 /// <param name="Occurrence">The schedule's occurrence that started the run.</param>
@@ -53,7 +56,7 @@ public sealed record RunView(
     RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string BlockDigest,
     string? PlatformDigest,
     string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input,
-    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, PlanId? PlanId,
+    QuoteId QuoteId, Money Ceiling, Money? Charged, RunSummary Summary, RunFailure? Failure, PlanId? PlanId, GuardView? Guard,
     RunId? RelaunchOf, ScheduleId? ScheduleId, string? Occurrence,
     MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, long? FinalSeq,
     JsonElement Labels, int Priority, string? TraceId)
@@ -70,7 +73,7 @@ public sealed record RunView(
             $"""
             select r.id, r.state, r.terminal, r.attempt, r.block, r.version, r.digest, r.platform_digest, r.engine_version, r.effect,
               r.mode, r.targets, r.input, r.quote_id, r.ceiling_micros as ceiling, r.charged_micros as charged, r.failure_code,
-              r.failure_detail, r.plan_id, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
+              r.failure_detail, r.plan_id, r.guard, r.relaunch_of, r.schedule_id, r.occurrence, r.created_by, r.created_at, r.started_at,
               r.finished_at, r.final_seq, r.labels, r.priority, r.trace_id, r.found, d.*,
               (select name from onboarding.member m where m.tenant_id = r.tenant_id and m.id = r.created_by) as member
             from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
@@ -91,15 +94,15 @@ public sealed record RunView(
     private sealed record Row(
         RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
         string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
-        Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, RunId? RelaunchOf, ScheduleId? ScheduleId,
+        Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, string? Guard, RunId? RelaunchOf, ScheduleId? ScheduleId,
         string? Occurrence, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt,
         DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found,
-        long Total, long Pending, long Ok, long Changed, long Failed, long Unreachable, long NotStarted, long Unknown)
+        long Total, long Pending, long Ok, long Changed, long Reverted, long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public RunView View() => new(
             Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
-            QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, RelaunchOf, ScheduleId, Occurrence, CreatedBy,
+            QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown),
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, GuardView.Of(Guard), RelaunchOf, ScheduleId, Occurrence, CreatedBy,
             Member, CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
     }
 }

@@ -73,7 +73,7 @@ internal static class MakePlan
             plan.Block.Slug, plan.Block.Version, RunMode.Check,
             new Targets(DeviceIds: [.. plan.Devices.Select(device => device.DeviceId)]), plan.Input, TimeoutSeconds: plan.TimeoutSeconds,
             Rollout: body.Rollout is null ? null : body.Rollout with { MaxFailures = null }, Labels: body.Labels, Priority: body.Priority);
-        if ((await launcher.Start(caller, check, new RunOrigin(CheckOf: id), cancel)).Refused(out problem, out _))
+        if ((await launcher.Start(caller, check, new RunOrigin(CheckOf: id, Guard: plan.Guard), cancel)).Refused(out problem, out _))
         {
             return problem;
         }

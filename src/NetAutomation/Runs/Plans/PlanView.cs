@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using NetAutomation.Billing;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Plans;
@@ -60,11 +61,12 @@ public enum PlanState
 /// <param name="DecidedBy">Who approved or refused it.</param>
 /// <param name="DecidedAt">When.</param>
 /// <param name="Reason">Why it was refused.</param>
+/// <param name="Guard">How the changes of applying it go back unless they hold; null where they do not.</param>
 public sealed record PlanView(
     PlanId Id, PlanState State, string Block, string Version, string BlockDigest, string? PlatformDigest, string Effect,
     JsonElement Targets, JsonElement Input, IReadOnlyList<PriceLine> Lines, Money Ceiling, bool AllowFailed, bool ApprovalRequired,
     RunSummary Summary, RunId CheckRunId, RunId? RunId, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt,
-    DateTimeOffset ExpiresAt, MemberId? DecidedBy, DateTimeOffset? DecidedAt, string? Reason)
+    DateTimeOffset ExpiresAt, MemberId? DecidedBy, DateTimeOffset? DecidedAt, string? Reason, GuardView? Guard)
 {
     /// <summary>Of the row p: an open one is over when its time is.</summary>
     internal static readonly FormattableString StateNow = FormattableStringFactory.Create(
@@ -90,7 +92,7 @@ public sealed record PlanView(
             $"""
             select p.id, p.state, p.revision, p.block, p.version, p.digest, p.platform_digest, p.effect, p.targets, p.input, p.lines,
               p.ceiling_micros as ceiling, p.allow_failed, p.created_by, p.created_at, p.expires_at, p.decided_by, p.decided_at, p.reason,
-              p.found, runs.needs_approval(p.tenant_id, p.block, p.effect, p.device_ids) as approval_required, c.id as check_run_id,
+              p.found, runs.needs_approval(p.tenant_id, p.block, p.effect, p.device_ids) as approval_required, c.id as check_run_id, c.guard,
               (select a.id from runs.run a where a.tenant_id = p.tenant_id and a.plan_id = p.id and a.mode = 'apply') as run_id, d.*,
               (select name from onboarding.member m where m.tenant_id = p.tenant_id and m.id = p.created_by) as member
             from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
@@ -115,14 +117,14 @@ public sealed record PlanView(
         PlanId Id, PlanState State, int Revision, string Block, string Version, string Digest, string? PlatformDigest, string Effect,
         JsonElement Targets, JsonElement Input, string Lines, Money Ceiling, bool AllowFailed, bool ApprovalRequired, RunId CheckRunId,
         RunId? RunId, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, MemberId? DecidedBy,
-        DateTimeOffset? DecidedAt, string? Reason, long Found, long Total, long Pending, long Ok, long Changed, long Failed,
-        long Unreachable, long NotStarted, long Unknown)
+        DateTimeOffset? DecidedAt, string? Reason, string? Guard, long Found, long Total, long Pending, long Ok, long Changed,
+        long Reverted, long Failed, long Unreachable, long NotStarted, long Unknown)
     {
         public PlanView View() => new(
             Id, State, Block, Version, Digest, PlatformDigest, Effect, Targets, Input,
             JsonSerializer.Deserialize<List<PriceLine>>(Lines, Json.Api)!, Ceiling, AllowFailed, ApprovalRequired,
-            new RunSummary(Total, Pending, Ok, Changed, Failed, Unreachable, NotStarted, Unknown), CheckRunId, RunId, CreatedBy, Member,
-            CreatedAt, ExpiresAt, DecidedBy, DecidedAt, Reason)
+            new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown), CheckRunId, RunId, CreatedBy, Member,
+            CreatedAt, ExpiresAt, DecidedBy, DecidedAt, Reason, GuardView.Of(Guard))
         { Revision = Revision };
     }
 }

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 using NetAutomation.Web.Http;
 
@@ -16,8 +17,10 @@ namespace NetAutomation.Runs.Plans;
 /// <param name="Diff">What would change; null where nothing would.</param>
 /// <param name="Before">Hash of the configuration that the plan is for. Null where the block does not read it whole: then the device is not
 /// compared again.</param>
+/// <param name="Guard">hard: it will go back by itself; soft: it will be put back; null without a guard, or where nothing would
+/// change.</param>
 public sealed record PlanDeviceView(
-    DeviceId DeviceId, string Name, DeviceOutcome? Outcome, string? Code, string? Message, string? Diff, string? Before);
+    DeviceId DeviceId, string Name, DeviceOutcome? Outcome, string? Code, string? Message, string? Diff, string? Before, GuardKind? Guard);
 
 internal static class ReadPlans
 {
@@ -84,7 +87,7 @@ internal static class ReadPlans
             $"plan-devices/{id}",
             (below, take) => db.Query<Row>(
                 $"""
-                select device_id, name, outcome, code, message, diff, before_hash as before, found
+                select device_id, name, outcome, code, message, diff, before_hash as before, guard, found
                 from (
                   select *, count(*) over () as found, coalesce(sum(octet_length(diff))
                     over (order by device_id desc rows between unbounded preceding and 1 preceding), 0) as bytes
@@ -101,8 +104,9 @@ internal static class ReadPlans
     }
 
     private sealed record Row(
-        DeviceId DeviceId, string Name, DeviceOutcome? Outcome, string? Code, string? Message, string? Diff, string? Before, long Found)
+        DeviceId DeviceId, string Name, DeviceOutcome? Outcome, string? Code, string? Message, string? Diff, string? Before,
+        GuardKind? Guard, long Found)
     {
-        public PlanDeviceView View() => new(DeviceId, Name, Outcome, Code, Message, Diff, Before);
+        public PlanDeviceView View() => new(DeviceId, Name, Outcome, Code, Message, Diff, Before, Guard);
     }
 }

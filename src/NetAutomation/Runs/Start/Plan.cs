@@ -6,6 +6,7 @@ using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Platforms;
 using NetAutomation.Purchasing;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 using NetAutomation.Web.Evaluation;
 
@@ -13,10 +14,11 @@ namespace NetAutomation.Runs.Start;
 
 /// <summary>A block, its devices and the highest price. Everything in it is pinned.</summary>
 /// <param name="Secrets">The versions of the secrets in the input by the ids of their credentials.</param>
+/// <param name="Guard">How its changes go back; null where they do not.</param>
 internal sealed record RunPlan(
     BlockVersion Block, IReadOnlyDictionary<string, string> Platforms, RunMode Mode, Targets Targets, IReadOnlyList<TargetDevice> Devices,
     JsonElement Input, IReadOnlyDictionary<CredentialId, int> Secrets, string InputHash, EntitlementId Entitlement,
-    IReadOnlyList<PriceLine> Lines, int TimeoutSeconds)
+    IReadOnlyList<PriceLine> Lines, int TimeoutSeconds, RunGuard? Guard)
 {
     /// <summary>The digest of the devices' platform; where they have several, one over all of them, by name.</summary>
     public string PlatformDigest => Platforms.Count == 1
@@ -35,7 +37,7 @@ internal sealed record RunPlan(
 
 /// <summary>Turns a request into a plan, or says everything that is wrong with it.</summary>
 internal sealed class Planner(
-    NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations)
+    NetAutomationDb db, BlockCatalog catalog, PlatformCatalog platforms, DeviceAccess access, Evaluations evaluations, Guarding guarding)
 {
     private const int UsualTimeout = 600;
 
@@ -92,13 +94,26 @@ internal sealed class Planner(
             return new Problem(Web.Problems.Refused, "A device cannot be a target of this block.", unfit);
         }
 
-        var timeout = body.TimeoutSeconds ?? UsualTimeout;
+        var timeout = body.TimeoutSeconds ?? Math.Max(UsualTimeout, 2 * body.Guard?.ConfirmSeconds ?? 0);
         if (timeout is < 10 or > 86400)
         {
             return Web.Problems.Refused.At("/timeoutSeconds", "out_of_range", "The limit is 10 to 86400 seconds.");
         }
 
         timeout = mode == RunMode.Check ? Math.Min(timeout, LongestCheck) : timeout;
+        var changes = mode == RunMode.Apply && block.Effect != Effect.Read;
+        if ((await guarding.Make(body.Guard, changes, body.Rollout is not null, block, devices, caller.Tenant, cancel))
+            .Refused(out var unguarded, out var guard))
+        {
+            return unguarded;
+        }
+
+        if (guard?.ConfirmSeconds > timeout)
+        {
+            return Web.Problems.Refused.At(
+                "/timeoutSeconds", "out_of_range", $"A wave may take {guard.ConfirmSeconds} seconds: the limit is that at least.");
+        }
+
         var pinned = await platforms.Pin(db, devices.Select(device => device.Platform), cancel);
         if ((await Secrets(block, input, pinned, cancel)).Refused(out var unusable, out var secrets))
         {
@@ -109,7 +124,8 @@ internal sealed class Planner(
             await PriceList.Lines(db, block.Slug, Wire.Name(mode), right.Included, devices.Length, TimeSpan.FromSeconds(timeout), cancel);
         var digests = pinned.ToImmutableSortedDictionary(platform => platform.Name, platform => platform.Digest, StringComparer.Ordinal);
         return new RunPlan(
-            block, digests, mode, body.Targets!, devices, input, secrets, BlockInput.Hash(block, input, secrets), right.Id, lines, timeout);
+            block, digests, mode, body.Targets!, devices, input, secrets, BlockInput.Hash(block, input, secrets), right.Id, lines, timeout,
+            guard);
     }
 
     /// <summary>The mode as a request gives it: none for a block that only reads.</summary>

@@ -3,12 +3,13 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NetAutomation.Inventory;
 using NetAutomation.Persistence;
 using NetAutomation.Runs.Follow;
+using NetAutomation.Runs.Guards;
 using NetAutomation.Web;
 
 namespace NetAutomation.Runs.Start;
 
 /// <summary>Which devices of a finished run to try again.</summary>
-/// <param name="Outcomes">Any of failed, unreachable, not_started and unknown.</param>
+/// <param name="Outcomes">Any of reverted, failed, unreachable, not_started and unknown.</param>
 /// <param name="MaxPrice">Refused with 402 above this.</param>
 public sealed record RelaunchRunRequest(IReadOnlyList<DeviceOutcome> Outcomes, Money? MaxPrice = null);
 
@@ -30,7 +31,7 @@ internal static class RelaunchRun
 
         if (body.Outcomes.Count == 0 || body.Outcomes.Any(outcome => outcome.IsGood()))
         {
-            return Web.Problems.Refused.At("/outcomes", "outcomes", "Any of failed, unreachable, not_started and unknown.");
+            return Web.Problems.Refused.At("/outcomes", "outcomes", "Any of reverted, failed, unreachable, not_started and unknown.");
         }
 
         var names = body.Outcomes.Select(Wire.Name).ToArray();
@@ -45,15 +46,16 @@ internal static class RelaunchRun
             return Web.Problems.Refused.At("/outcomes", "no_targets", "No device of the run has such an outcome.");
         }
 
-        var timeout =
-            await db.Scalar<int>(
-                $"select timeout_seconds from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel);
+        var (timeout, guard) = (await db.Query<Row>(
+            $"select timeout_seconds, guard from runs.run where tenant_id = {caller.Tenant.Value} and id = {id.Value}", cancel))[0];
         var again = new StartRunRequest(
             run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input,
             MaxPrice: body.MaxPrice,
-            TimeoutSeconds: timeout, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
+            TimeoutSeconds: timeout, Guard: guard is null ? null : GuardView.Json(guard).Asked, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem
             : TypedResults.Accepted($"/v1/runs/{relaunched}", (await RunView.Find(db, caller.Tenant, relaunched, cancel))!);
     }
+
+    private sealed record Row(int TimeoutSeconds, string? Guard);
 }
