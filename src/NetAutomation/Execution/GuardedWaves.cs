@@ -222,11 +222,16 @@ internal sealed class GuardedWaves(
         };
         var result = await play(
             reads, [.. names.Select(name => under.Logins[name])], (_, told) => Task.FromResult(told.Type is not ("task" or "output")));
-        foreach (var device in result.Devices.Where(device => !device.Outcome.IsGood()))
+        foreach (var device in result.Devices.Where(device => !device.Outcome.IsGood() || !Passed(device.Result)))
         {
             under.Refused[device.Name] = $"{block.Slug} failed after the change, so it was taken back. {device.Message}".TrimEnd();
         }
     }
+
+    /// <summary>A block may say in its result that what it looked for does not hold.</summary>
+    private static bool Passed(JsonElement? result) =>
+        result is not { ValueKind: JsonValueKind.Object } said || !said.TryGetProperty("passed", out var passed)
+        || passed.ValueKind != JsonValueKind.False;
 
     private DeviceReport Explained(Under under, SandboxDeviceResult device, DeviceReport told) =>
         under.Refused.TryGetValue(device.Name, out var why) ? told with { Code = DeviceCode.GuardCheckFailed, Message = why }

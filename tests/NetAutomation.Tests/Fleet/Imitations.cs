@@ -26,7 +26,8 @@ internal sealed class Imitations : IDisposable
 
     public static string Secret() => Convert.ToHexString(RandomNumberGenerator.GetBytes(8));
 
-    public static async Task<Imitations> Start(string folder, string platform, string address, int count)
+    /// <param name="minute">Seconds that a minute of their timers takes.</param>
+    public static async Task<Imitations> Start(string folder, string platform, string address, int count, double minute = 60)
     {
         folder = Directory.CreateDirectory(Path.Combine(folder, platform)).FullName;
         // A login that is none of the devices' users.
@@ -35,7 +36,7 @@ internal sealed class Imitations : IDisposable
         var process = new ServiceProcess(
             "/usr/bin/python3",
             [$"{PostgresServer.RepositoryRoot()}/tests/devices/run", platform, "--address", address, "--port", $"{port}",
-                "--devices", $"{count}", "--login", $"{folder}/login.json", "--journal", $"{folder}/journal.jsonl",
+                "--devices", $"{count}", "--minute", $"{minute}", "--login", $"{folder}/login.json", "--journal", $"{folder}/journal.jsonl",
                 "--faults", $"{folder}/faults.json", "--console", $"{folder}/console"]);
         var devices = new Imitations(folder, process, platform, port);
         try

@@ -204,12 +204,8 @@ public sealed class PasswordRotationTests(PostgresServer postgres) : IDisposable
     private async Task<string> Add(ServiceFleet fleet, Imitations make, string device)
     {
         var name = $"{make.Platform}-{device}";
-        var credential = _ids[$"login of {name}"] = await Credential(fleet, name, make.Password);
-        return _ids[name] = (await fleet.Client.Call("POST", "/v1/devices", new
-        {
-            name, siteId = fleet.Site, address = make.Address(device), port = make.Port, platform = make.Platform,
-            credentialId = credential, hostKeySha256 = make.HostKey(device),
-        })).Must(HttpStatusCode.Created).Id;
+        (_ids[name], _ids[$"login of {name}"]) = await fleet.Add(make, device);
+        return _ids[name];
     }
 
     private JsonObject Rotation(string secret, string mode, params string[] devices) => new()

@@ -144,6 +144,21 @@ internal sealed class ServiceFleet : IAsyncDisposable
         return _devices[name] = created["id"]!.GetValue<string>();
     }
 
+    /// <summary>Adds a device with a credential of its own; its name is that of its make and <paramref name="device"/>.</summary>
+    public async Task<(string Device, string Credential)> Add(Imitations make, string device)
+    {
+        var name = $"{make.Platform}-{device}";
+        var credential = (await Client.Call(
+            "POST", "/v1/credentials", new { name, kind = "password", username = Imitations.Username, password = make.Password }))
+            .Must(HttpStatusCode.Created).Id;
+        _devices[name] = (await Client.Call("POST", "/v1/devices", new
+        {
+            name, siteId = Site, address = make.Address(device), port = make.Port, platform = make.Platform,
+            credentialId = credential, hostKeySha256 = make.HostKey(device),
+        })).Must(HttpStatusCode.Created).Id;
+        return (_devices[name], credential);
+    }
+
     /// <summary>A run of <c>static-routes</c> with one route per number on these devices.</summary>
     public JsonObject Routes(IEnumerable<string> devices, params int[] numbers) => new()
     {

@@ -1,0 +1,127 @@
+using System.Text.Json.Nodes;
+using NetAutomation.Tests.Runs;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Fleet;
+
+/// <summary>Changes that go back unless they are confirmed, with the real worker and engine, judged by the devices' journals.</summary>
+[Collection("fleet"), Trait("Requires", "sandbox")]
+public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
+{
+    private static readonly string[] _names = ["d01", "d02", "d03"];
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("na-guard-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Waves_that_hold_are_confirmed_one_after_the_other_and_charged_and_say_what_would_have_taken_them_back()
+    {
+        using var ios = await Ios("127.72.1.1");
+        using var eos = await Imitations.Start(_folder.FullName, "eos", "127.72.2.1", 1);
+        await using var fleet = await Start(ios, eos);
+        await fleet.StartWorker("worker");
+
+        var run = await fleet.StartRun(Guarded(fleet, ["d01", "eos-d01", "ios-d01", "ios-d02"], new { waves = new object[] { 1, "50%" } }));
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("d01:changed eos-d01:changed ios-d01:changed ios-d02:changed", fleet.Report());
+        ended["charged"]!["amount"]!.GetValue<string>().ShouldBe("0.300000");
+        ended["guard"]!["waves"]!.AsArray().Select(wave => (int)wave!).ShouldBe([1, 2, 4]);
+        (await fleet.Devices(run)).ToDictionary(device => device.Key, device => $"{device.Value["guard"]}").ShouldBe(
+            new Dictionary<string, string> { ["d01"] = "soft", ["eos-d01"] = "hard", ["ios-d01"] = "hard", ["ios-d02"] = "hard" },
+            ignoreOrder: true);
+        ios.Journal("d01").Select(each => each.Split(' ')[0]).Where(each => each is "arm" or "confirm" or "save")
+            .ShouldBe(["arm", "confirm", "save"]);
+        var told = await Events(fleet, run, "guard");
+        string[] Steps(string device) => [.. told.Where(each => $"{each["deviceId"]}" == fleet.DeviceId(device)).Select(each => $"{each["data"]!["step"]}")];
+        Steps("ios-d01").ShouldBe(["planned", "armed", "confirmed"]);
+        var order = told.Where(each => $"{each["data"]!["step"]}" is "armed" or "confirmed").Select(each => $"{each["data"]!["step"]}").ToList();
+        order[..4].ShouldBe(["armed", "confirmed", "armed", "confirmed"]);
+        order[4..].ShouldBe(["armed", "armed", "confirmed", "confirmed"]);
+    }
+
+    [Fact]
+    public async Task Check_that_fails_takes_the_whole_wave_back_for_nothing_and_no_further_wave_begins()
+    {
+        using var ios = await Ios("127.72.3.1", devices: 3);
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        var before = new[] { await ios.Text("d01"), await ios.Text("d02") };
+        await RunFixture.Post(fleet.Client, "/v1/purchases", new { block = "reachability", kind = "pay_per_use" }, null, 201);
+        await ios.Type("d02", "interface Loopback9\nip address 10.44.0.1 255.255.255.255");
+        before[1] = await ios.Text("d02");
+
+        var check = new { type = "block", block = "reachability", input = new { destinations = new[] { new { address = "10.44.0.1" } } } };
+        var run = await fleet.StartRun(Guarded(
+            fleet, ["ios-d01", "ios-d02", "ios-d03"], new { waves = new[] { 2 }, checks = new object[] { check } }));
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe(
+            "ios-d01:reverted(guard_check_failed) ios-d02:reverted(not_confirmed) ios-d03:not_started(max_failures)", fleet.Report());
+        (ended["state"]!.GetValue<string>(), ended["charged"]!["amount"]!.GetValue<string>(), (int)ended["summary"]!["reverted"]!)
+            .ShouldBe(("failed", "0.000000", 2));
+        (await ios.Text("d01")).ShouldBe(before[0]);
+        (await ios.Text("d02")).ShouldBe(before[1]);
+    }
+
+    [Fact]
+    public async Task Worker_killed_between_change_and_confirmation_leaves_devices_that_its_successor_finds_as_before()
+    {
+        using var ios = await Ios("127.72.4.1", minute: 20);
+        await using var fleet = await Start(ios);
+        await fleet.StartWorker("worker");
+        var (hard, soft) = (await ios.Text("d01"), fleet.Routers.Journal().Count);
+        var run = await fleet.StartRun(Guarded(
+            fleet, ["d01", "ios-d01"], new { confirmSeconds = 120, checks = new[] { new { type = "soak", seconds = 30 } } }));
+        await Eventually.Holds(
+            () => ios.Journal("d01").Any(each => each.StartsWith("line ip route", StringComparison.Ordinal))
+                && fleet.Routers.Journal().Any(each => each.Text == ServiceFleet.Line(9)), "the lines", fleet.Report);
+
+        fleet.Process("worker").Kill();
+        await fleet.StartWorker("other");
+        await Eventually.Holds(
+            async () => (await fleet.Devices(run)).Values.Any(device => $"{device["phase"]}" == "reverting"), "the phase", fleet.Report);
+        var ended = await fleet.Ended(run);
+
+        (await fleet.Outcomes(run)).ShouldBe("d01:reverted(worker_lost) ios-d01:reverted(worker_lost)", fleet.Report());
+        (ended["state"]!.GetValue<string>(), ended["charged"]!["amount"]!.GetValue<string>()).ShouldBe(("failed", "0.000000"));
+        (await ios.Text("d01")).ShouldBe(hard);
+        fleet.Routers.Journal().Skip(soft).Where(each => each.Kind == "line" && each.Text!.Contains("ip route", StringComparison.Ordinal))
+            .Select(each => each.Text).ShouldBe([ServiceFleet.Line(9), $"no {ServiceFleet.Line(9)}"], fleet.Report());
+    }
+
+    private async Task<Imitations> Ios(string address, double minute = 60, int devices = 2)
+    {
+        var ios = await Imitations.Start(_folder.FullName, "ios", address, devices, minute);
+        foreach (var device in _names.Where(ios.Has))
+        {
+            await ios.Type(device, "archive\npath flash:archive");
+        }
+
+        return ios;
+    }
+
+    private async Task<ServiceFleet> Start(params Imitations[] makes)
+    {
+        var all = makes.SelectMany(make => _names.Where(make.Has).Select(device => (Make: make, Device: device))).ToList();
+        var fleet = await ServiceFleet.Start(
+            postgres, 1, reach: [.. all.Select(each => $"{each.Make.Address(each.Device)}/32 {each.Make.Port}")]);
+        foreach (var (make, device) in all)
+        {
+            await fleet.Add(make, device);
+        }
+
+        return fleet;
+    }
+
+    private static JsonObject Guarded(ServiceFleet fleet, string[] devices, object guard)
+    {
+        var body = fleet.Routes(devices, 9);
+        body["guard"] = System.Text.Json.JsonSerializer.SerializeToNode(guard);
+        return body;
+    }
+
+    private static async Task<List<JsonNode>> Events(ServiceFleet fleet, string run, string type) =>
+        [.. (await RunFixture.Get(fleet.Client, $"/v1/runs/{run}/events?limit=1000"))["items"]!.AsArray()
+            .Where(each => $"{each!["type"]}" == type).Select(each => each!)];
+}
