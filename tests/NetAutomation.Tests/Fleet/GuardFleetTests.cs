@@ -122,6 +122,6 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
     }
 
     private static async Task<List<JsonNode>> Events(ServiceFleet fleet, string run, string type) =>
-        [.. (await RunFixture.Get(fleet.Client, $"/v1/runs/{run}/events?limit=1000"))["items"]!.AsArray()
+        [.. (await RunFixture.Get(fleet.Client, $"/v1/runs/{run}/events"))["items"]!.AsArray()
             .Where(each => $"{each!["type"]}" == type).Select(each => each!)];
 }

@@ -66,7 +66,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
     }
 
     /// <summary>A configuration of the device that is here whole; null where none is.</summary>
-    public byte[]? Text(string which) => _texts.GetValueOrDefault(which)?.ToArray();
+    public byte[]? Whole(string which) => _texts.GetValueOrDefault(which)?.ToArray();
 
     /// <param name="code">Why the task failed, where our own code inside the sandbox knows.</param>
     public void Task(string status, bool changed, string text, string diff, bool ignored, string? code)

@@ -294,7 +294,7 @@ internal sealed class SandboxRun(SandboxJob job, SandboxLink link, SandboxPlace 
                 device.Undo(message);
                 break;
             case "keep" or "waits":
-                await Emit(kind, device.Name, [], text: device.Text(kind == "keep" ? "before" : "after"));
+                await Emit(kind, device.Name, [], text: device.Whole(kind == "keep" ? "before" : "after"));
                 break;
             case "planned" or "armed" or "confirmed" or "reverted" or "looked":
                 device.Guard(kind);
