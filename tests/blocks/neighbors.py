@@ -251,7 +251,8 @@ EOS = {
 EOS_SEEN = ([
     "bgp 10.0.0.9 l2VpnEvpn", "bgp 192.0.2.2 ipv4Unicast", "bgp 2001:db8::2 ipv6Unicast vrf BLUE",
     "isis 0100.0000.0007 Ethernet4", "ospf 10.0.0.7 Ethernet3", "ospfv3 10.0.0.7 Ethernet3"], [
-    "ip default via 10.0.0.9 Vxlan1 vrf GREEN", "ip default via 192.0.2.2 Ethernet1", "ip default via 192.0.2.6 Ethernet2", "ip default via Ethernet9 vrf BLUE",
+    "ip default via 10.0.0.9 Vxlan1 vrf GREEN", "ip default via 192.0.2.2 Ethernet1", "ip default via 192.0.2.6 Ethernet2",
+    "ip default via Ethernet9 vrf BLUE",
     "ipv6 default via fe80::2 Ethernet1"])
 EOS_OLD = {
     "show running-config | include rout": "ip routing\nrouter bgp 65001\nipv6 router ospf 5\n",
