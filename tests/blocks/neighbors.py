@@ -198,7 +198,7 @@ Routing entry for 0.0.0.0/0, supernet
 IOS_SEEN = ([
     "bgp 192.0.2.2 IPv4 Unicast", "bgp 192.0.2.77 IPv4 Unicast", "bgp 198.51.100.2 VPNv4 Unicast", "bgp 2001:DB8:1:2:3::2 IPv6 Unicast",
     "eigrp 192.0.2.41 Gi0/0/6", "eigrp 192.0.2.42 Gi0/0/7", "eigrp 198.51.100.41 Gi0/0/8 vrf BLUE", "eigrp FE80::41 Gi0/0/6",
-    "isis core1 L1 Gi0/0/3", "isis core1 L2 Gi0/0/3", "isis core2 L2 Gi0/0/4",
+    "isis 192.0.2.33 L1 Gi0/0/3", "isis 192.0.2.33 L2 Gi0/0/3", "isis core2 L2 Gi0/0/4",
     "ospf 10.0.0.7 GigabitEthernet0/0/1", "ospf 10.0.0.8 Tunnel8", "ospfv3 10.0.0.7 GigabitEthernet0/0/1"], [
     "ip default via 192.0.2.7 GigabitEthernet0/0/1", "ip default via 192.0.2.8 Tunnel8",
     "ip default via 198.51.100.1 vrf BLUE", "ip default via 203.0.113.1 GigabitEthernet0/0/9 vrf GREEN",
@@ -276,8 +276,8 @@ FRR = {
     "show ipv6 ospf6 vrf all neighbor json":
         '{"neighbors":[{"neighborId":"10.0.0.7","state":"Full","interfaceName":"eth7"}]}\n{"neighbors":[]}\n',
     "show isis vrf all neighbor json": {"areas": [{"area": "CORE", "circuits": [
-        {"circuit": 2, "adj": "core7", "interface": "eth7", "level": 2, "state": "Up", "expires-in": "9s"},
-        {"circuit": 3, "adj": "core8", "interface": "eth8", "level": 2, "state": "Initializing", "expires-in": "9s"}]}]},
+        {"circuit": 2, "adj": "core7", "interface": "eth7", "level": 2, "state": "Up", "expires-in": "9s", "snpa": "0200.0000.0007"},
+        {"circuit": 3, "adj": "core8", "interface": "eth8", "level": 2, "state": "Initializing", "snpa": "0200.0000.0008"}]}]},
     "show ip route vrf all 0.0.0.0/0 json": "\n".join(json.dumps({"0.0.0.0/0": routes}) for routes in (
         [{**FRR_ROUTE, "vrfName": "default", "nexthops": [
             {"ip": "192.0.2.9", "active": True, "recursive": True},
@@ -290,7 +290,7 @@ FRR = {
     "show ipv6 route vrf all ::/0 json": "{}\n{}\n",
 }
 FRR_SEEN = ([
-    "bgp 10.0.0.9 l2VpnEvpn", "bgp 192.0.2.2 ipv4Unicast", "bgp 2001:db8::2 ipv6Unicast vrf red", "isis core7 eth7 level 2",
+    "bgp 10.0.0.9 l2VpnEvpn", "bgp 192.0.2.2 ipv4Unicast", "bgp 2001:db8::2 ipv6Unicast vrf red", "isis 0200.0000.0007 eth7 level 2",
     "ospf 10.0.0.7 eth7 vrf red", "ospf6 10.0.0.7 eth7"], ["ip default via 192.0.2.9", "ip default via eth7 vrf red"])
 
 KERNEL = {
@@ -601,7 +601,6 @@ class Frr(Pair):
  ipv6 ospf6 network point-to-point
  ip router isis CORE
  isis hello-interval 1
- isis network point-to-point
 router bgp 6500{number}
  no bgp ebgp-requires-policy
  neighbor 10.1.2.{other} remote-as 6500{other}
@@ -636,9 +635,12 @@ ipv6 route ::/0 2001:db8::{other}
     def type(self, *lines):
         self.vty(1, *(word for line in ("configure terminal", *lines) for word in ("-c", line)))
 
-    UP = ({"bgp 10.1.2.2 ipv4Unicast", "bgp 2001:db8::2 ipv4Unicast", "bgp 2001:db8::2 ipv6Unicast", "ospf 10.0.0.2 e0",
-           "ospf6 10.0.0.2 e0", "isis r2 e0 level 2"},
-          {"ip default via 10.1.2.2 e0", "ip default via 10.1.2.9 e0", "ipv6 default via 2001:db8::2 e0"})
+    @property
+    def UP(self):
+        mac = self.shell(2, "cat /sys/class/net/e0/address").strip().replace(":", "")
+        return ({"bgp 10.1.2.2 ipv4Unicast", "bgp 2001:db8::2 ipv4Unicast", "bgp 2001:db8::2 ipv6Unicast", "ospf 10.0.0.2 e0",
+                 "ospf6 10.0.0.2 e0", f"isis {mac[:4]}.{mac[4:8]}.{mac[8:]} e0 level 2"},
+                {"ip default via 10.1.2.2 e0", "ip default via 10.1.2.9 e0", "ipv6 default via 2001:db8::2 e0"})
 
     def shut(self):
         """Shuts down a neighbour, takes away a default route, and ends OSPF at the interface."""

@@ -53,7 +53,8 @@ def _ospf6(ask):
 
 def _isis(ask):
     for document in _documents(ask("show isis vrf all neighbor json")):
-        yield from (f"isis {one['adj']} {one['interface']} level {one['level']}" for area in document["areas"] for one in area["circuits"]
+        # A system is shown by its name as soon as that is known, so the address of its interface is what stays.
+        yield from (f"isis {one['snpa']} {one['interface']} level {one['level']}" for area in document["areas"] for one in area["circuits"]
                     if one.get("state") == "Up")
 
 

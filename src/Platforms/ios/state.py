@@ -88,8 +88,9 @@ def _ospf(ask, name, command):
 
 
 def _isis(ask):
-    return [f"isis {system} {level} {interface}" for system, level, interface in re.findall(
-        r"^(\S+) +(L\S+) +(\S+) +(?:\S+ +)?UP ", ask("show isis neighbors"), re.M)]
+    # A system is shown by its name as soon as that is known, so its address is what stays.
+    return [f"isis {address or system} {level} {interface}" for system, level, interface, address in re.findall(
+        r"^(\S+) +(L\S+) +(\S+) +(?:(\S+) +)?UP ", ask("show isis neighbors"), re.M)]
 
 
 def _eigrp(ask, family, vrf):
