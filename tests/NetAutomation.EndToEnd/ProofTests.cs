@@ -34,6 +34,18 @@ public sealed class ProofTests
     }
 
     [Fact]
+    public async Task Neighbours_and_default_routes_of_real_routers_are_seen_up_and_seen_lost()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: network namespaces.");
+
+        var (code, output, error) = await Repository.Run(
+            _limit, new Dictionary<string, string>(StringComparer.Ordinal), "tests/blocks/neighbors.py", "--real");
+
+        code.ShouldBe(0, output + error);
+        output.TrimEnd().Split('\n')[^1].ShouldMatch(@"^[1-9]\d* passed, 0 failed$");
+    }
+
+    [Fact]
     public async Task A_proof_that_says_something_else_fails_at_the_step_that_does_not_hold()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Needs root: a lab of devices.");

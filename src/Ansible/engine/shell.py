@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of a device with a shell, for a platform's text.py: written as a whole or not at all, and how to take a change of one back.
-Pings from one, for its state.py.
+Pings from one, and its default routes, for its state.py.
 
 Nothing of a file stands in a command: contents come by standard input, names are quoted."""
 import difflib
 import hashlib
+import json
 import re
 import shlex
+
+import shown
 
 # The new file and the old one while the device decides.
 _NEW, _OLD = ".netautomation", ".netautomation.before"
@@ -88,6 +91,20 @@ def pinged(said):
         raise ValueError(f"ping says {said.strip()[:200]}")
     average = re.search(r"^rtt min/avg/max/mdev = [^/]+/([^/]+)/", said, re.M)
     return {"sent": int(counts[1]), "received": int(counts[2]), **({"rttMs": float(average[1])} if average else {})}
+
+
+def default_routes(ask):
+    """The default routes of the kernel that lead somewhere, in all tables, by ip of iproute2. A VRF is a table."""
+    return shown.known(ask, lambda ask: _default_routes(ask, "4", "ip"), lambda ask: _default_routes(ask, "6", "ipv6"))
+
+
+def _default_routes(ask, family, name):
+    for route in json.loads(ask(f"ip -{family} -json route show table all default") or "[]"):
+        table = route.get("table", "main")
+        for way in route.get("nexthops", [route]) if route.get("type", "unicast") == "unicast" else []:
+            if not {"dead", "linkdown"} & set(way.get("flags", ())):
+                hop = way.get("gateway") or way.get("via", {}).get("host")
+                yield shown.default_route(name, (hop, way.get("dev")), None if table == "main" else table)
 
 
 def _here(command, lines):

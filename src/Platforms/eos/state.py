@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What EOS says of itself. docs/platforms.md says what each function returns."""
 import json
+import re
 
 import shell
+import shown
 
 
 def facts(ask):
@@ -18,14 +20,31 @@ def snapshot(ask):
     entries = [{"kind": "interface", "subject": name, "value": "up" if _up(seen) else "down", **_vrf(vrfs.get(name, "default"))}
                for name, seen in _interfaces(ask)]
     for family in ("ip", "ipv6"):
-        for vrf, seen in _asked(ask, f"show {family} bgp summary vrf all").get("vrfs", {}).items():
-            entries += [{"kind": "neighbor", "subject": f"bgp {address} {family}", **_vrf(vrf),
-                         "value": "up" if peer["peerState"] == "Established" else "down"} for address, peer in seen["peers"].items()]
+        entries += [{"kind": "neighbor", "subject": f"bgp {address} {family}", **_vrf(vrf), "value": "up" if _established(peer) else "down"}
+                    for vrf, address, peer in _peers(ask, f"{family} bgp")]
     for family in ("ip", "ipv6"):
         for vrf, seen in _asked(ask, f"show {family} route vrf all summary").get("vrfs", {}).items():
             entries += [{"kind": "routes", "subject": f"{family} {source}", "value": str(count), **_vrf(vrf)}
                         for source, count in _counts(seen).items()]
     return entries
+
+
+def lifelines(ask):
+    # The protocols that are configured; all of them where the device does not tell.
+    lines = shown.known(ask, lambda ask: ask("show running-config | include rout").splitlines())
+    protocols = [
+        (r"router ospf ", "ospf", "show ip ospf neighbor vrf all"), (r"router ospfv3", "ospfv3", "show ospfv3 neighbor"),
+        (r"ipv6 router ospf ", "ospfv3", "show ipv6 ospf neighbor")]
+    asked = [lambda ask, name=name, command=command: _ospf(ask, name, command) for header, name, command in protocols
+             if _has(lines, header)]
+    peers = []
+    if _has(lines, "router bgp "):
+        # Older releases have no summary of all families.
+        peers = shown.known(ask, _all_families) or shown.known(
+            ask, *(lambda ask, family=family: _up_in(ask, family) for family in ("ip", "ipv6")))
+    return {"neighbors": peers + shown.known(ask, *asked, *([_isis] if _has(lines, "router isis ") else [])),
+            "default_routes": shown.known(ask, lambda ask: _default_routes(ask, "ip", "0.0.0.0/0"),
+                                          lambda ask: _default_routes(ask, "ipv6", "::/0"))}
 
 
 def neighbors(ask):
@@ -43,6 +62,59 @@ def ping(ask, destination):
 
 def _asked(ask, command):
     return json.loads(ask(f"{command} | json"))
+
+
+def _has(lines, header):
+    return not lines or any(re.match(header, line) for line in lines)
+
+
+def _peers(ask, summary):
+    """(VRF, address, what is said of it) of each neighbour of BGP."""
+    for vrf, seen in _asked(ask, f"show {summary} summary vrf all").get("vrfs", {}).items():
+        for address, peer in seen["peers"].items():
+            yield vrf, address, peer
+
+
+def _established(peer):
+    return peer["peerState"] == "Established"
+
+
+def _all_families(ask):
+    for vrf, address, peer in _peers(ask, "bgp"):
+        if _established(peer):
+            agreed = [name for name, seen in peer.items() if isinstance(seen, dict) and seen.get("afiSafiState") == "negotiated"]
+            yield from (_named(f"bgp {address} {family}".strip(), vrf) for family in agreed or [""])
+
+
+def _up_in(ask, family):
+    return [_named(f"bgp {address} {family}", vrf) for vrf, address, peer in _peers(ask, f"{family} bgp") if _established(peer)]
+
+
+def _ospf(ask, name, command):
+    for vrf, seen in _asked(ask, command)["vrfs"].items():
+        # By instance, and with OSPFv3 of newer releases by family.
+        for each in {**seen.get("instList", {}), **seen.get("addressFamily", {})}.values():
+            entries = each.get("ospfNeighborEntries", []) + each.get("ospf3NeighborEntries", [])
+            yield from (_named(f"{name} {one['routerId']} {one['interfaceName']}", vrf) for one in entries
+                        if one["adjacencyState"] == "full")
+
+
+def _isis(ask):
+    for vrf, seen in _asked(ask, "show isis neighbors vrf all")["vrfs"].items():
+        for instance in seen["isisInstances"].values():
+            for system, known in instance["neighbors"].items():
+                yield from (_named(f"isis {system} {one['interfaceName']}", vrf) for one in known["adjacencies"] if one["state"] == "up")
+
+
+def _default_routes(ask, family, prefix):
+    for vrf, seen in _asked(ask, f"show {family} route vrf all {prefix}")["vrfs"].items():
+        route = seen["routes"].get(prefix, {})
+        yield from (shown.default_route(family, (way.get("nexthopAddr") or way.get("vtepAddr"), way.get("interface")), _vrf(vrf).get("vrf"))
+                    for way in route.get("vias", []) if route.get("routeAction") != "drop")
+
+
+def _named(subject, vrf):
+    return subject if vrf == "default" else f"{subject} vrf {vrf}"
 
 
 def _neighbor(name, each):

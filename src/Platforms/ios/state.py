@@ -2,6 +2,10 @@
 """What Cisco IOS says of itself. docs/platforms.md says what each function returns."""
 import re
 
+import shown
+
+# What of a configuration tells which protocols and VRFs there are. Each has a host name.
+_ROUTING = "show running-config | include ^hostname|^router|^ipv6 router|^vrf definition|^ip vrf|address-family|ipv6 address|ipv6 enable"
 _UNITS = {"year": 31536000, "week": 604800, "day": 86400, "hour": 3600, "minute": 60}
 
 
@@ -21,13 +25,7 @@ def snapshot(ask):
     _, vrfs = _addresses(ask)
     entries = [{"kind": "interface", "subject": name, "value": "up" if _up(lines) else "down", **_vrf(vrfs, name)}
                for name, lines in _interfaces(ask("show interfaces"))]
-    family = None
-    # A long address has a line of its own.
-    for line in re.sub(r"^(\S*:\S*)\s*\n", r"\1 ", ask("show bgp all summary"), flags=re.M).splitlines():
-        if found := re.match(r"For address family: (.+?)\s*$", line):
-            family = found[1]
-        elif found := re.match(r"\*?(\S*[.:]\S*)\s+4\s+(?:\S+\s+){7}(\S.*)$", line):
-            entries.append({"kind": "neighbor", "subject": f"bgp {found[1]} {family}", "value": "up" if found[2].isdigit() else "down"})
+    entries += [{"kind": "neighbor", "subject": subject, "value": "up" if up else "down"} for subject, up in _peers(ask)]
     for family, columns in (("ip", 2), ("ipv6", 1)):
         for line in ask(f"show {family} route summary").splitlines():
             found = re.match(r"([a-z]\S*(?: \S+)??)\s+((?:\d+\s+)*\d+)\s*$", line)
@@ -35,6 +33,97 @@ def snapshot(ask):
                 entries.append({"kind": "routes", "subject": f"{family} {found[1]}",
                                 "value": str(sum(map(int, found[2].split()[:columns])))})
     return entries
+
+
+def lifelines(ask):
+    lines = shown.known(ask, lambda ask: ask(_ROUTING).splitlines())
+    # Header of the configuration, reader; all are asked where the device does not tell.
+    protocols = [
+        (r"router bgp ", lambda ask: [subject for subject, up in _peers(ask) if up]),
+        (r"router ospf ", lambda ask: _ospf(ask, "ospf", "show ip ospf neighbor")),
+        (r"router ospfv3 ", lambda ask: _ospf(ask, "ospfv3", "show ospfv3 neighbor")),
+        (r"ipv6 router ospf ", lambda ask: _ospf(ask, "ospfv3", "show ipv6 ospf neighbor")),
+        (r"router isis", _isis)]
+    asked = [read for header, read in protocols if not lines or any(re.match(header, line) for line in lines)]
+    places = _places(lines) if lines else [("eigrp", "ip", ""), ("eigrp", "ipv6", ""), ("routes", "ip", ""), ("routes", "ipv6", "")]
+    # What is in a VRF is asked for each by itself.
+    asked += [lambda ask, place=place: _eigrp(ask, *place) for kind, *place in places if kind == "eigrp"]
+    routes = [lambda ask, place=place: _default_routes(ask, *place) for kind, *place in places if kind == "routes"]
+    return {"neighbors": shown.known(ask, *asked), "default_routes": shown.known(ask, *routes)}
+
+
+def _places(lines):
+    """(eigrp or routes, family, VRF) of each routing table, and of each of EIGRP's, that a configuration has. "" is the default VRF."""
+    six = any(re.match(" ipv6 (?:address|enable)", line) for line in lines)
+    places, section = [("routes", "ip", ""), *([("routes", "ipv6", "")] if six else [])], ""
+    for line in lines:
+        family = re.match(r" +address-family (?:ipv4|(ipv6))\b(?:.* vrf (\S+))?", line)
+        if not line.startswith(" "):
+            section = line
+            if found := re.match(r"ip vrf (\S+)", line):
+                places.append(("routes", "ip", found[1]))
+            elif found := re.match(r"router eigrp \d|(ipv6) router eigrp ", line):
+                places.append(("eigrp", found[1] or "ip", ""))
+        elif family and (found := re.match(r"(router eigrp )|vrf definition (\S+)", section)):
+            name = family[1] or "ip"
+            if found[1] or name == "ip" or six:
+                places.append(("eigrp" if found[1] else "routes", name, (family[2] if found[1] else found[2]) or ""))
+    return list(dict.fromkeys(places))
+
+
+def _peers(ask):
+    """(subject, whether it is up) of each neighbour of BGP in each of its families; those of VRFs are among VPNv4 and VPNv6."""
+    family = None
+    # A long address has a line of its own.
+    for line in re.sub(r"^(\S*:\S*)\s*\n", r"\1 ", ask("show bgp all summary"), flags=re.M).splitlines():
+        if found := re.match(r"For address family: (.+?)\s*$", line):
+            family = found[1]
+        elif found := re.match(r"\*?(\S*[.:]\S*)\s+4\s+(?:\S+\s+){7}(\S.*)$", line):
+            yield f"bgp {found[1]} {family}", found[2].isdigit()
+
+
+def _ospf(ask, name, command):
+    return [f"{name} {router} {interface}" for router, interface in re.findall(
+        r"^(\d\S*) +\d+ +FULL/ *\S+ +\S+ +\S+ +(\S+)\s*$", ask(command), re.M)]
+
+
+def _isis(ask):
+    # A system is shown by its name as soon as that is known, so its address is what stays.
+    return [f"isis {address or system} {level} {interface}" for system, level, interface, address in re.findall(
+        r"^(\S+) +(L\S+) +(\S+) +(?:(\S+) +)?UP ", ask("show isis neighbors"), re.M)]
+
+
+def _eigrp(ask, family, vrf):
+    # An address that is link-local stands in a line of its own.
+    told = re.sub(r"^(\d+ +)Link-local address: +(.*)\n +(\S+) *$", r"\1\3 \2", ask(f"show {family} eigrp {_in(vrf)}neighbors"), flags=re.M)
+    return [_named(f"eigrp {address} {interface}", vrf) for address, interface in re.findall(
+        r"^\d+ +(\S*[.:]\S*) +(\S+) +\d+ ", told, re.M)]
+
+
+def _default_routes(ask, family, vrf):
+    prefix = "0.0.0.0 0.0.0.0" if family == "ip" else "::/0"
+    told = ask(f"show {family} route {_in(vrf)}{prefix}")
+    if found := re.search(r"^Default gateway is (\S+)", told, re.M):
+        # It does not route.
+        return [shown.default_route(family, (found[1],))]
+    if f"Routing entry for {prefix.split()[0].removesuffix('/0')}/0" not in told:
+        return []
+    ways = [_way(words) for words in re.findall(r"^  [* ] (\S.*?)\s*$", told, re.M)]
+    return [shown.default_route(family, way, vrf) for way in ways if "Null0" not in way]
+
+
+def _way(words):
+    """Next hop and interface of a route, without who told it and when."""
+    parts = re.sub(r"^directly connected,? ", "", words).split(", ")
+    return [part.removeprefix("via ") for part in parts if not re.match(r"from |.* ago$|indirectly connected", part)]
+
+
+def _in(vrf):
+    return f"vrf {vrf} " if vrf else ""
+
+
+def _named(subject, vrf):
+    return f"{subject} vrf {vrf}" if vrf else subject
 
 
 def neighbors(ask):

@@ -4,6 +4,7 @@ import collections
 import json
 import re
 
+import shell
 from shell import ping  # noqa: F401  one of the functions
 
 
@@ -23,6 +24,10 @@ def snapshot(ask):
         counts = collections.Counter(route.get("protocol", "other") for route in json.loads(ask(f"ip -{family} -json route show") or "[]"))
         entries += [{"kind": "routes", "subject": f"{name} {protocol}", "value": str(count)} for protocol, count in sorted(counts.items())]
     return entries
+
+
+def lifelines(ask):
+    return {"neighbors": [], "default_routes": shell.default_routes(ask)}
 
 
 def neighbors(ask):

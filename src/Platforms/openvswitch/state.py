@@ -3,6 +3,8 @@
 import json
 import re
 
+import shell
+import shown
 from shell import ping  # noqa: F401  one of the functions
 
 
@@ -14,8 +16,23 @@ def facts(ask):
 
 def snapshot(ask):
     entries = [{"kind": "interface", "subject": link["name"], "value": "up" if _up(link) else "down"} for link in _interfaces(ask)]
-    return entries + [{"kind": "neighbor", "subject": f"controller {each['target']}", "value": "up" if each["is_connected"] else "down"}
-                      for each in _rows(ask, "Controller", "target", "is_connected")]
+    return entries + [{"kind": "neighbor", "subject": subject, "value": "up" if up else "down"}
+                      for subject, up in _remotes(ask, "Controller")]
+
+
+def lifelines(ask):
+    # Who commands the switch and its database, and the links on which LACP has come to terms.
+    remotes = [lambda ask, table=table: (subject for subject, up in _remotes(ask, table) if up) for table in ("Controller", "Manager")]
+    return {"neighbors": shown.known(ask, *remotes, _lacp), "default_routes": shell.default_routes(ask)}
+
+
+def _remotes(ask, table):
+    """(subject, whether it is connected)"""
+    return [(f"{table.lower()} {each['target']}", each["is_connected"]) for each in _rows(ask, table, "target", "is_connected")]
+
+
+def _lacp(ask):
+    return [f"lacp {link['name']}" for link in _rows(ask, "Interface", "name", "lacp_current") if link.get("lacp_current")]
 
 
 def _interfaces(ask):

@@ -172,6 +172,10 @@ class Session:
             self.hang_up()
             raise Ended
 
+    def answers(self, neighbor):
+        """Whether a neighbour, by its address, is there."""
+        return not self._has("silent", neighbor)
+
     def _has(self, fault, line):
         return fault in self._faults and re.search(self._faults[fault], line)
 

@@ -300,6 +300,38 @@ class Views:
             rows.append(f" S        {match[1]} {via}")
         return "\n".join(rows)
 
+    @command("show ip route vrf WORD PREFIX", "show ipv6 route vrf WORD PREFIX6")
+    def show_route_to(self, session, words):
+        """Static routes alone, and of them those that lead somewhere."""
+        rows, vrfs = [], {}
+        for name in self.vrfs(session.device):
+            if words[4] in ("all", name):
+                found = list(self.ways(session.device, words[1], name, words[5]))
+                best = min((distance for distance, *_ in found), default=1)
+                vias = [{**({"nexthopAddr": hop} if hop else {}), "interface": to} for distance, hop, to in found if distance == best]
+                rows += ["", f"VRF: {name}", "Source Codes:", "       C - connected, S - static, K - kernel", ""]
+                rows += [f" S        {words[5]} [{best}/0] via {', '.join(via.values())}" for via in vias]
+                route = {"hardwareProgrammed": True, "routeType": "static", "routeLeaked": False, "kernelProgrammed": True,
+                         "routeAction": "forward", "directlyConnected": False, "preference": best, "metric": 0, "vias": vias}
+                vrfs[name] = {"routingDisabled": False, "allRoutesProgrammedHardware": True, "allRoutesProgrammedKernel": True,
+                              "defaultRouteState": "reachable" if vias else "notSet", "routes": {words[5]: route} if vias else {}}
+        return "\n".join(rows), {"vrfs": vrfs}
+
+    def ways(self, device, family, vrf, prefix):
+        """(distance, next hop, interface) of each static route to this network whose interface is up."""
+        near = {}
+        for node in self.ports(device):
+            if self.routed(node) and not node.has("shutdown") and node.value("vrf", "default") == vrf:
+                own = [*filter(None, [self.address(node)]), *self.secondaries(node), *self.sixes(node)]
+                near[node.line.split()[1]] = [ipaddress.ip_interface(one).network for one in own]
+        where = "(?!vrf )" if vrf == "default" else f"vrf {re.escape(vrf)} "
+        for _, match in device.running.lines(rf"{family} route {where}{re.escape(prefix)} ([A-Z]\S+)?(?: ?(\d\S*[.:]\S*))?(?: (\d+))?"):
+            to, hop, distance = match.groups()
+            if hop and not to:
+                to = next((name for name, nets in near.items() if any(ipaddress.ip_address(hop) in net for net in nets)), None)
+            if to in near:
+                yield int(distance or 1), hop, to
+
     @command("show ip route [vrf WORD] summary", "show ipv6 route [vrf WORD] summary")
     def show_route_summary(self, session, words):
         running, six, vrfs = session.device.running, words[1] == "ipv6", {}
@@ -324,29 +356,61 @@ class Views:
     def vrfs(device):
         return ["default"] + [match[1] for _, match in device.running.lines(r"vrf instance (\S+)")]
 
-    @command("show ip bgp summary [vrf WORD]", "show bgp summary [vrf WORD]", "show ipv6 bgp summary [vrf WORD]")
+    @command("show ip bgp summary [vrf WORD]", "show ipv6 bgp summary [vrf WORD]")
     def show_bgp(self, session, words):
+        six = words[1] == "ipv6"
+        return self.summary(
+            session, words, "  Neighbor         V  AS           MsgRcvd   MsgSent  InQ OutQ  Up/Down State   PfxRcd PfxAcc",
+            lambda peer, asn, state, families: None if (":" in peer) != six else (
+                [f"  {peer:<16} 4  {asn:<12} " + ("10        10         0    0 00:05:00 Estab   0      0" if state == "Established" else
+                                                f"0         0          0    0    never {state}")],
+                {"peerState": state, "asn": asn, "version": 4, "prefixReceived": 0, "underMaintenance": False}))
+
+    @command("show bgp summary [vrf WORD]")
+    def show_bgp_families(self, session, words):
+        return self.summary(
+            session, words, "  Neighbor                 AS Session State AFI/SAFI                AFI/SAFI State   NLRI Rcd   NLRI Acc",
+            lambda peer, asn, state, families: (
+                [f"  {peer:<16} {asn:>10} {state:<13} {name:<23} {agreed:<14} {0:>10} {0:>10}" for name, agreed in families.items()],
+                {"peerState": state, "peerAsn": asn, **{
+                    name: {"afiSafiState": agreed, "nlrisReceived": 0, "nlrisAccepted": 0} for name, agreed in families.items()}}))
+
+    def summary(self, session, words, heading, told):
+        """The neighbours of a VRF, or of all. told: the rows of one and its data, or None where it is not among them. A neighbour is up
+        unless it is shut down or silent."""
         bgp = session.device.running.lines(r"router bgp (\S+)")
         if not bgp:
             return "% BGP inactive", {"vrfs": {}}
         top, own = bgp[0][0], bgp[0][1][1]
         asked = words[words.index("vrf") + 1] if "vrf" in words else "default"
-        nodes = {"default": top} | {match[1]: node for node, match in top.lines(r"vrf (\S+)")}
         rows, vrfs = [], {}
-        for name, node in nodes.items():
+        for name, node in ({"default": top} | {match[1]: node for node, match in top.lines(r"vrf (\S+)")}).items():
             if asked not in ("all", name):
                 continue
-            peers = {match[1]: match[2] for _, match in node.lines(r"neighbor (\S+) remote-as (\S+)")
-                     if (":" in match[1]) == (words[1] == "ipv6") and (":" in match[1] or "." in match[1])}
-            rows += [f"BGP summary information for VRF {name}\nRouter identifier {node.value('router-id', '0.0.0.0')}, "
-                     f"local AS number {own}",
-                     "  Neighbor         V  AS           MsgRcvd   MsgSent  InQ OutQ  Up/Down State   PfxRcd PfxAcc"]
-            state = {peer: "Idle(Admin)" if node.has(f"neighbor {peer} shutdown") else "Active" for peer in peers}
-            rows += [f"  {peer:<16} 4  {asn:<12} 0         0          0    0    never {state[peer]}" for peer, asn in peers.items()]
-            known = {peer: {"peerState": state[peer], "asn": asn, "version": 4, "prefixReceived": 0, "underMaintenance": False}
-                     for peer, asn in peers.items()}
-            vrfs[name] = {"routerId": node.value("router-id", "0.0.0.0"), "asn": own, "peers": known}
+            router, peers = node.value("router-id", "0.0.0.0"), {}
+            rows += [f"BGP summary information for VRF {name}\nRouter identifier {router}, local AS number {own}", heading]
+            for _, match in node.lines(r"neighbor (\S*[.:]\S*) remote-as (\S+)"):
+                peer, asn = match.groups()
+                down = "Idle(Admin)" if node.has(f"neighbor {peer} shutdown") else None if session.answers(peer) else "Active"
+                families = dict.fromkeys(self.families(node, peer), "configured" if down else "negotiated")
+                if known := told(peer, asn, down or "Established", families):
+                    rows += known[0]
+                    peers[peer] = known[1]
+            vrfs[name] = {"routerId": router, "asn": own, "peers": peers}
         return "\n".join(rows), {"vrfs": vrfs}
+
+    @staticmethod
+    def families(node, peer):
+        """Those in which a neighbour is activated, as it is in IPv4 unless it is told otherwise."""
+        active = [] if node.has("no bgp default ipv4-unicast") else ["ipv4Unicast"]
+        for section, match in node.lines(r"address-family (ipv4|ipv6|evpn)$"):
+            if section.has(f"neighbor {peer} activate"):
+                active.append({"evpn": "l2VpnEvpn"}.get(match[1], f"{match[1]}Unicast"))
+        return active
+
+    @command("show ip ospf neighbor [vrf WORD]", "show ipv6 ospf neighbor", "show ospfv3 neighbor", "show isis neighbors [vrf WORD]")
+    def show_no_neighbors(self, session, words):
+        return "", {"vrfs": {}}
 
     @command("show vrf")
     def show_vrf(self, session, words):

@@ -302,7 +302,7 @@ class Views:
         return "% CDP is not enabled"
 
     def connected(self, device, vrf=None):
-        """Networks of IPv4 and IPv6 that interfaces lead to, each with the interface's own address and name."""
+        """Networks of IPv4 and IPv6 of a VRF that interfaces lead to, each with the interface's own address and name."""
         for node in self.interfaces(device):
             if not node.has("shutdown") and node.value("vrf forwarding") == vrf:
                 own = [f"{address[0]}/{address[2]}"] if (address := self.address(node)) else []
@@ -310,18 +310,22 @@ class Views:
                 for each in own + self.six(node):
                     yield ipaddress.ip_interface(each), node.line.split()[1]
 
-    def routes(self, device):
-        """Static routes of IPv4 that lead somewhere: (network, interface, next hop, distance, tag)."""
-        networks = list(self.connected(device))
-        for _, match in device.running.lines(
-                r"ip route (?!vrf)(\S+) (\S+)(?: ([A-Z]\S+))?(?: (\d\S*\.\S+))?(?: (\d+))?(?: tag (\d+))?"):
+    def routes(self, device, vrf=None, six=False):
+        """Static routes of a VRF that lead somewhere: (network, interface, next hop, distance, tag)."""
+        networks = list(self.connected(device, vrf))
+        where = f"{'ipv6' if six else 'ip'} route {f'vrf {re.escape(vrf)} ' if vrf else '(?!vrf )'}"
+        prefix, hop = (r"(\S+)()", r"[0-9A-Fa-f]*:\S*") if six else (r"(\S+) (\S+)", r"\d\S*\.\S+")
+        for _, match in device.running.lines(rf"{where}{prefix}(?: ([G-Z]\S+))?(?: ({hop}))?(?: (\d+))?(?: tag (\d+))?"):
             name, hop = match[3], match[4]
-            if any(name == to if not hop else ipaddress.ip_address(hop) in own.network for own, to in networks):
-                yield ipaddress.ip_network(f"{match[1]}/{match[2]}", False), name, hop, match[5] or "1", match[6]
+            # An address that is link-local stands with its interface.
+            if any(name == to if name or not hop else ipaddress.ip_address(hop) in own.network for own, to in networks):
+                yield ipaddress.ip_network(match[1] if six else f"{match[1]}/{match[2]}", False), name, hop, match[5] or "1", match[6]
 
     @command("show ip route", "show ip route static")
     def show_ip_route(self, session, words):
-        rows = ["Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP", "", "Gateway of last resort is not set", ""]
+        default = [route for route in self.routes(session.device) if not route[0].prefixlen]
+        gateway = f"{default[0][2] or '0.0.0.0'} to network 0.0.0.0" if default else "not set"
+        rows = ["Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP", "", f"Gateway of last resort is {gateway}", ""]
         for own, name in self.connected(session.device):
             if own.version == 4 and words[-1] != "static":
                 rows += [f"C        {own.network} is directly connected, {name}", f"L        {own.ip}/32 is directly connected, {name}"]
@@ -329,26 +333,48 @@ class Views:
             rows.append(f"S        {network} " + (f"[{distance}/0] via {hop}" if hop else f"is directly connected, {name}"))
         return "\n".join(rows)
 
-    @command("show ip route IP MASK")
+    def best(self, session, words, wanted, six=False):
+        """(the heading of its table, the static routes to this network that are in use)"""
+        vrf = words[4] if words[3] == "vrf" else None
+        if vrf and not any(session.device.running.has(f"{kind} {vrf}") for kind in ("vrf definition", "ip vrf")):
+            raise Refused(None, f"% IP routing table {vrf} does not exist")
+        found = [route for route in self.routes(session.device, vrf, six) if route[0] == wanted]
+        least = min((int(route[3]) for route in found), default=0)
+        return f"\nRouting Table: {vrf}\n" if vrf and not six else "", [route for route in found if int(route[3]) == least]
+
+    @command("show ip route [vrf WORD] IP IP")
     def show_ip_route_to(self, session, words):
-        wanted = ipaddress.ip_network(f"{words[3]}/{words[4]}", False)
-        found = [route for route in self.routes(session.device) if route[0] == wanted]
-        if not found:
-            return "% Subnet not in table"
-        _, _, _, distance, tag = min(found, key=lambda route: int(route[3]))
-        best = [route for route in found if route[3] == distance]
+        wanted = ipaddress.ip_network(f"{words[-2]}/{words[-1]}", False)
+        heading, best = self.best(session, words, wanted)
+        if not best:
+            return f"{heading}% {'Subnet' if wanted.prefixlen else 'Network'} not in table"
+        _, _, _, distance, tag = best[0]
+        candidate = "" if wanted.prefixlen else ", candidate default path"
         ways = "\n".join(
             f"  {'*' if not at else ' '} {hop or f'directly connected, via {name}'}{f', via {name}' if hop and name else ''}\n"
             "      Route metric is 0, traffic share count is 1" for at, (_, name, hop, *_) in enumerate(best))
         told = f"\n  Tag {tag}" if tag else ""
-        return (f'Routing entry for {wanted}\n  Known via "static", distance {distance}, metric 0{told}\n'
+        return (f'{heading}Routing entry for {wanted}{", supernet" if candidate else ""}\n'
+                f'  Known via "static", distance {distance}, metric 0{candidate}{told}\n'
                 f"  Routing Descriptor Blocks:\n{ways}")
+
+    @command("show ipv6 route [vrf WORD] PREFIX6")
+    def show_ipv6_route_to(self, session, words):
+        wanted = ipaddress.ip_network(words[-1], False)
+        _, best = self.best(session, words, wanted, six=True)
+        if not best:
+            return "% Route not found"
+        ways = "\n".join(
+            f"    {', '.join(filter(None, (hop, name))) if hop else f'directly connected via {name}'}\n      Last updated 00:00:10 ago"
+            for _, name, hop, *_ in best)
+        return (f'Routing entry for {str(wanted).upper()}\n  Known via "static", distance {best[0][3]}, metric 0\n'
+                f"  Route count is {len(best)}/{len(best)}, share count 0\n  Routing paths:\n{ways}")
 
     @command("show ip route summary", "show ipv6 route summary")
     def show_route_summary(self, session, words):
         six = words[1] == "ipv6"
         connected = [own for own, _ in self.connected(session.device) if (own.version == 6) == six]
-        static = 0 if six else len({route[0] for route in self.routes(session.device)})
+        static = len({route[0] for route in self.routes(session.device, six=six)})
         if six:
             rows = [("connected", len(connected)), ("local", len(connected)), ("static", static)]
             return "\n".join(["IPv6 routing table name is default(0) global scope", "IPv6 routing table default maximum-paths is 16",
@@ -396,27 +422,58 @@ class Views:
 
     @command("show bgp all summary")
     def show_bgp_all_summary(self, session, words):
-        told = self.show_bgp_summary(session, words)
-        return told if told.startswith("%") else f"For address family: IPv4 Unicast\n{told}"
+        told = self.summaries(session)
+        if told is None:
+            return "% BGP not active"
+        return "\n\n".join(f"For address family: {name}\n{text}" for name, text in told.items())
 
     @command("show ip bgp summary", "show bgp summary", "show bgp ipv4 unicast summary")
     def show_bgp_summary(self, session, words):
+        told = self.summaries(session)
+        return "% BGP not active" if told is None else told.get("IPv4 Unicast", "")
+
+    def summaries(self, session):
+        """By family the table of its neighbours; None without BGP. Those of VRFs are among VPNv4 and VPNv6."""
         bgp = session.device.running.lines(r"router bgp (\S+)")
         if not bgp:
-            return "% BGP not active"
+            return None
         node, own = bgp[0][0], bgp[0][1][1]
-        neighbors = {}
-        for _, match in node.lines(r"neighbor (\S+) (remote-as|shutdown)(?: (\S+))?"):
-            neighbors.setdefault(match[1], {})[match[2]] = match[3]
-        rows = [f"BGP router identifier {node.value('bgp router-id', '0.0.0.0')}, local AS number {own}",
-                "BGP table version is 1, main routing table version 1", "",
-                "Neighbor        V           AS MsgRcvd MsgSent   TblVer  InQ OutQ Up/Down  State/PfxRcd"]
-        rows += [f"{name:<16}4 {known.get('remote-as') or '-':>12}       0       0        1    0    0 never    "
-                 f"{'Idle (Admin)' if 'shutdown' in known else 'Active'}"
-                 for name, known in neighbors.items()]
-        return "\n".join(rows)
+        top, families = self.peers(node), {}
+        if not node.has("no bgp default ipv4-unicast"):
+            families["IPv4 Unicast"] = dict(top)
+        for section, match in node.lines(r"address-family (ipv4|ipv6|vpnv4|vpnv6)(?: unicast)?(?: vrf (\S+))?$"):
+            kind = match[1].replace("ip", "vpn") if match[2] else match[1]
+            family = families.setdefault({"i": "IP", "v": "VPN"}[kind[0]] + kind[-2:] + " Unicast", {})
+            if match[2]:
+                family |= {(match[2], name): known for name, known in self.peers(section).items()}
+            else:
+                family |= {name: top[name] for name, known in self.peers(section).items() if "activate" in known and name in top}
+        heading = (f"BGP router identifier {node.value('bgp router-id', '0.0.0.0')}, local AS number {own}\n"
+                   "BGP table version is 1, main routing table version 1\n\n"
+                   "Neighbor        V           AS MsgRcvd MsgSent   TblVer  InQ OutQ Up/Down  State/PfxRcd")
+        return {family: "\n".join([heading, *(self.peer(session, name if isinstance(name, str) else name[1], known)
+                                              for name, known in peers.items())]) for family, peers in families.items()}
 
-    @command("show snmp user", "show switch virtual", "show vrf", "show boot", "show lacp sys-id", "show lldp interface")
+    @staticmethod
+    def peers(node):
+        """What a section says of each neighbour."""
+        neighbors = {}
+        for _, match in node.lines(r"neighbor (\S+) (remote-as|shutdown|activate)(?: (\S+))?"):
+            neighbors.setdefault(match[1], {})[match[2]] = match[3]
+        return neighbors
+
+    @staticmethod
+    def peer(session, name, known):
+        """A neighbour is up unless it is shut down or silent. A long address has a line of its own."""
+        place = f"{name}\n{'':<16}" if len(name) > 15 else f"{name:<16}"
+        if "shutdown" in known or not session.answers(name):
+            state = "Idle (Admin)" if "shutdown" in known else "Active"
+            return f"{place}4 {known.get('remote-as') or '-':>12}       0       0        1    0    0 never    {state}"
+        return f"{place}4 {known.get('remote-as') or '-':>12}      10      10        1    0    0 00:05:00        0"
+
+    @command("show ip ospf neighbor", "show ipv6 ospf neighbor", "show ospfv3 neighbor", "show isis neighbors",
+             "show ip eigrp [vrf WORD] neighbors", "show ipv6 eigrp [vrf WORD] neighbors",
+             "show snmp user", "show switch virtual", "show vrf", "show boot", "show lacp sys-id", "show lldp interface")
     def show_nothing(self, session, words):
         return ""
 
