@@ -220,9 +220,9 @@ public sealed class LostWorkerTests(PostgresServer postgres)
     }
 
     // Ends the lease by the database's clock, as if its worker had been silent for long enough.
-    private static Task ExpireLease(RunFixture fixture) => fixture.Sql("update runs.run set lease_until = now() - interval '6 seconds'");
+    internal static Task ExpireLease(RunFixture fixture) => fixture.Sql("update runs.run set lease_until = now() - interval '6 seconds'");
 
-    private static async Task<IReadOnlyList<(RunId, RunState)>> Rescue(RunFixture fixture)
+    internal static async Task<IReadOnlyList<(RunId, RunState)>> Rescue(RunFixture fixture)
     {
         await using var scope = fixture.Host.Services.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<RunQueue>().Rescue(TimeSpan.FromSeconds(5), TimeSpan.Zero, default);

@@ -8,12 +8,12 @@ namespace NetAutomation.Runs.Explain;
 
 /// <summary>One thing that holds a run or a plan.</summary>
 /// <param name="Code">queue, quota, output, device_held, writer_waiting, connector_absent or window; of a run that has started,
-/// worker_lost or resolution. Of a plan: check, approval, check_failed or drift.</param>
+/// worker_lost, reverting or resolution. Of a plan: check, approval, check_failed or drift.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="DeviceId">The device it is about.</param>
 /// <param name="RunId">The run that holds it or waits for it.</param>
 /// <param name="EligibleAt">For a window: when the windows let the whole run start next; null where not within two years,
-/// or where saying so takes more than an answer may.</param>
+/// or where saying so takes more than an answer may. For reverting: when the device has gone back at the latest.</param>
 public sealed record Gate(string Code, string Detail, DeviceId? DeviceId, RunId? RunId, DateTimeOffset? EligibleAt = null);
 
 /// <summary>Why a run is not running.</summary>
@@ -115,6 +115,24 @@ internal static class ExplainRun
                         row.DeviceId, null))];
         }
 
+        var reverting = await db.Query<RevertingRow>(
+            $"""
+            select device_id, name, case when guard = 'soft' then null else reverts_at end as reverts_at from runs.run_device
+            where tenant_id = {tenant.Value} and run_id = {run.Id.Value} and phase = {Wire.Name(DevicePhase.Reverting)}
+            order by position limit {Most}
+            """,
+            cancel);
+        if (reverting.Count > 0)
+        {
+            return [
+                .. reverting.Select(row => new Gate(
+                    "reverting",
+                    row.RevertsAt is { } at
+                        ? $"The work on {row.Name} was cut off; it goes back by itself by {at.UtcDateTime:u}, and is looked at"
+                        : $"The work on {row.Name} was cut off; it is put back as soon as it can be reached",
+                    row.DeviceId, null, row.RevertsAt))];
+        }
+
         return await db.Scalar<bool>(
             $"""
             select lease_until < now() and not terminal as "Value" from runs.run
@@ -161,6 +179,8 @@ internal static class ExplainRun
     private sealed record Room(int Running, int MaxRunning);
 
     private sealed record DeviceRow(DeviceId DeviceId, string Name);
+
+    private sealed record RevertingRow(DeviceId DeviceId, string Name, DateTimeOffset? RevertsAt);
 
     private sealed record Row(string Code, DeviceId DeviceId, string Name, RunId? Holder);
 }

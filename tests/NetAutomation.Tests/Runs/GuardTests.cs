@@ -1,0 +1,209 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using NetAutomation.History;
+using NetAutomation.Runs;
+using NetAutomation.Runs.Guards;
+using NetAutomation.Tests.Support;
+
+namespace NetAutomation.Tests.Runs;
+
+/// <summary>Guards through the API, with a worker that is played by hand.</summary>
+public sealed class GuardTests(PostgresServer postgres)
+{
+    private const string Hash = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+    private const string Other = "sha256:0000b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+
+    [Theory]
+    [InlineData("""{"mode":"check"}""", "guard_not_applicable", "/guard guard_not_applicable")]
+    [InlineData("""{"block":"reachability","mode":null,"input":{"destinations":[{"address":"10.0.0.1"}]}}""", "guard_not_applicable",
+        "/guard guard_not_applicable")]
+    [InlineData("""{"rollout":{"batchSize":1}}""", "validation_failed", "/rollout not_with_guard")]
+    [InlineData("""{"guard":{"confirmSeconds":61}}""", "timer_too_short", "/guard/confirmSeconds timer_too_short")]
+    [InlineData("""{"guard":{"confirmSeconds":9}}""", "validation_failed", "/guard/confirmSeconds out_of_range")]
+    [InlineData("""{"guard":{"confirmSeconds":3601}}""", "validation_failed", "/guard/confirmSeconds out_of_range")]
+    [InlineData("""{"guard":{"confirmSeconds":900},"timeoutSeconds":600}""", "validation_failed", "/timeoutSeconds out_of_range")]
+    [InlineData("""{"guard":{"maxFailures":-1}}""", "validation_failed", "/guard/maxFailures out_of_range")]
+    [InlineData("""{"guard":{"waves":[]}}""", "validation_failed", "/guard/waves max_items")]
+    [InlineData("""{"guard":{"waves":[0,"0%","101%","5",1.5,true]}}""", "validation_failed",
+        "/guard/waves/0 wave, /guard/waves/1 wave, /guard/waves/2 wave, /guard/waves/3 wave, /guard/waves/4 wave, /guard/waves/5 wave")]
+    [InlineData("""{"guard":{"waves":[3,2]}}""", "validation_failed", "/guard/waves/1 wave")]
+    [InlineData("""{"guard":{"checks":[{"type":"soak"}]}}""", "validation_failed", "/guard/checks/0/seconds required")]
+    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":1801}]}}""", "validation_failed", "/guard/checks/0/seconds out_of_range")]
+    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":9},{"type":"soak","seconds":8}]}}""", "validation_failed",
+        "/guard/checks/1 twice")]
+    [InlineData("""{"guard":{"checks":[{"type":"neighbors","seconds":5}]}}""", "validation_failed",
+        "/guard/checks/0/lost required, /guard/checks/0/seconds not_here")]
+    [InlineData("""{"guard":{"checks":[{"type":"soak","seconds":5,"input":{}}]}}""", "validation_failed", "/guard/checks/0 not_here")]
+    [InlineData("""{"guard":{"checks":[{"type":"block","block":"no-such-block"}]}}""", "validation_failed",
+        "/guard/checks/0/block unknown_block")]
+    [InlineData("""{"guard":{"checks":[{"type":"block","block":"static-routes","input":{"routes":[]}}]}}""", "validation_failed",
+        "/guard/checks/0/input/routes min_items, /guard/checks/0/block not_read")]
+    [InlineData("""{"guard":{"checks":[{"type":"block","block":"ntp"}]}}""", "validation_failed", "/guard/checks/0/block no_entitlement")]
+    public async Task Guard_that_cannot_be_held_to_is_refused_before_anything_is_queued(string change, string problem, string faults)
+    {
+        await using var fixture = await RunFixture.Start(postgres, 4);
+        await fixture.Post(fixture.Client, "/v1/purchases", new { block = "reachability", kind = "pay_per_use" });
+        var body = Guarded(fixture);
+        foreach (var (name, value) in JsonNode.Parse(change)!.AsObject().ToList())
+        {
+            body[name] = value?.DeepClone();
+        }
+
+        foreach (var path in new[] { "/v1/runs", "/v1/quotes" })
+        {
+            var answer = (await fixture.Client.Call("POST", path, body)).Must(HttpStatusCode.UnprocessableEntity);
+            answer.Problem.ShouldBe(problem, answer.Text);
+            string.Join(", ", answer.Json.GetProperty("errors").EnumerateArray().Select(
+                fault => $"{fault.GetProperty("pointer").GetString()} {fault.GetProperty("code").GetString()}")).ShouldBe(faults);
+        }
+
+        (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Timer_that_is_too_short_is_refused_with_the_least_that_is_taken()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 6);
+        var body = Guarded(fixture, """{"confirmSeconds":60,"checks":[{"type":"soak","seconds":20}],"waves":[5]}""");
+        var refused = (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity);
+        var detail = refused.Json.GetProperty("errors")[0].GetProperty("detail").GetString()!;
+        var least = int.Parse(detail.Split("is ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        body["guard"]!["confirmSeconds"] = least - 1;
+        (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("timer_too_short");
+        body["guard"]!["confirmSeconds"] = least;
+        (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.Accepted);
+    }
+
+    [Theory]
+    [InlineData(40, """[1,"5%","25%","100%"]""", "1 2 10 35 40")]
+    [InlineData(40, """["51%"]""", "21 40")]
+    [InlineData(40, """[60]""", "25 40")]
+    [InlineData(3, "null", "3")]
+    [InlineData(3, """[2,2,"1%"]""", "refused")]
+    public async Task Waves_count_those_before_them_are_rounded_up_and_cut_where_they_are_large(int devices, string waves, string ends)
+    {
+        await using var fixture = await RunFixture.Start(postgres, devices);
+        var answer = await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, $$"""{"waves":{{waves}}}"""));
+        (answer.Status == HttpStatusCode.Accepted
+            ? string.Join(' ', answer.Json.GetProperty("guard").GetProperty("waves").EnumerateArray()) : "refused").ShouldBe(ends);
+    }
+
+    [Fact]
+    public async Task Plan_carries_its_guard_into_its_check_and_its_apply_and_shows_what_would_take_a_change_back()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        var made = (await fixture.Client.Call("POST", "/v1/plans", Guarded(fixture, """{"waves":[1],"maxFailures":1}""")))
+            .Must(HttpStatusCode.Accepted);
+        made.Json.GetProperty("guard").GetProperty("waves").GetArrayLength().ShouldBe(2);
+        var check = (await fixture.Claim())!;
+        check.Guard.ShouldNotBeNull().MaxFailures.ShouldBe(1);
+        check.Mode.ShouldBe(RunMode.Check);
+        (await fixture.Journal(journal => journal.Start(check, default))).ShouldBeTrue();
+        foreach (var device in check.Devices)
+        {
+            await fixture.Write(
+                check, RunEvent.Of(DateTimeOffset.UtcNow, new GuardStep(device.Id, "planned", GuardKind.Soft)),
+                RunFixture.Reported(device.Id, DeviceOutcome.Changed));
+        }
+
+        (await fixture.Finish(check)).ShouldBeTrue();
+        (await RunFixture.Get(fixture.Client, $"/v1/plans/{made.Id}/devices"))["items"]!.AsArray()
+            .Select(device => $"{device!["guard"]}").ShouldBe(["soft", "soft"]);
+        await RunFixture.Post(fixture.Client, "/v1/runs", new { planId = made.Id }, null, 202);
+        (await fixture.Claim())!.Guard.ShouldNotBeNull().Waves.ShouldBe([1, 2]);
+    }
+
+    [Fact]
+    public async Task Reverted_device_fails_the_run_is_free_and_stands_in_receipt_summary_bill_and_relaunch()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"maxFailures":2,"checks":[{"type":"soak","seconds":7}]}"""));
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        await fixture.Write(
+            run, RunEvent.Of(DateTimeOffset.UtcNow, new GuardStep(run.Devices[0].Id, "armed", GuardKind.Hard)),
+            RunFixture.Reported(run.Devices[0].Id, DeviceOutcome.Changed),
+            RunFixture.Reported(run.Devices[1].Id, DeviceOutcome.Reverted), RunFixture.Reported(run.Devices[2].Id, DeviceOutcome.Reverted));
+        (await fixture.Finish(run)).ShouldBeTrue();
+
+        var view = await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}");
+        ($"{view["state"]}", (int)view["summary"]!["reverted"]!, (int)view["summary"]!["changed"]!, $"{view["charged"]!["amount"]}")
+            .ShouldBe(("failed", 2, 1, "0.150000"));
+        var usage = (await RunFixture.Get(fixture.Client, "/v1/usage"))["items"]!.AsArray();
+        usage.Where(each => $"{each!["meter"]}" == "device").Select(each => $"{each!["deviceId"]}").ShouldBe([$"{run.Devices[0].Id}"]);
+        var receipts = (await fixture.Client.Call("GET", "/v1/receipts")).Must(HttpStatusCode.OK).Text;
+        receipts.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)
+            .Where(receipt => $"{receipt["outcome"]}" == "reverted").Select(receipt => $"{receipt["price"]!["amount"]}")
+            .ShouldBe(["0.000000", "0.000000"]);
+        (await fixture.Client.Call("GET", "/v1/usage/focus.csv")).Must(HttpStatusCode.OK).Text.ShouldContain("netautomation:guard");
+
+        var again = (await fixture.Client.Call("POST", $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "reverted" } }))
+            .Must(HttpStatusCode.Accepted);
+        again.Json.GetProperty("guard").GetProperty("maxFailures").GetInt32().ShouldBe(2);
+        (await fixture.Claim())!.Guard.ShouldNotBeNull().SoakSeconds.ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task Lost_worker_leaves_devices_that_go_back_held_and_reverting_and_its_successor_knows_what_to_look_for()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 3);
+        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"waves":[2]}"""));
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        var until = DateTimeOffset.UtcNow.AddMinutes(5);
+        (await Keep(fixture, run, 0, until)).ShouldBeTrue();
+        (await Keep(fixture, run, 1, until)).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Want(run, run.Devices[1].Id, Other, default))).ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Confirm(run, [run.Devices[1].Id], default))).ShouldBeTrue();
+        await fixture.Sql("update runs.run set effect = 'unsafe'");
+        await LostWorkerTests.ExpireLease(fixture);
+        (await LostWorkerTests.Rescue(fixture)).ShouldBe([(run.Id, RunState.Queued)]);
+        (await Keep(fixture, run, 2, until)).ShouldBeFalse("its fence has moved on");
+
+        var devices = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices"))["items"]!.AsArray();
+        devices.Select(device => $"{device!["name"]} {device["phase"]} {device["outcome"]}{device["guard"]} {device["revertsAt"] is not null}")
+            .ShouldBe(["r003 waiting  False", "r002 reverting soft True", "r001 reverting soft True"]);
+        (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2);
+
+        var next = (await fixture.Claim("w2"))!;
+        next.Devices.Select(device => (device.Kept, device.Wanted, device.Confirms, device.Guard, device.Verify)).ShouldBe(
+            [(Hash, null, false, GuardKind.Soft, true), (Hash, Other, true, GuardKind.Soft, true), (null, null, false, null, false)]);
+        (await fixture.Journal(async journal => Encoding.UTF8.GetString((await journal.Before(next, next.Devices[0].Id, default))!) == "before\n"))
+            .ShouldBeTrue();
+        (await fixture.Journal(journal => journal.Start(next, default))).ShouldBeTrue();
+        await fixture.Write(next, RunEvent.Of(DateTimeOffset.UtcNow, new GuardStep(next.Devices[0].Id, GuardStep.Reverting)));
+        var gates = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/why"))["gates"]!.AsArray();
+        $"{gates.ShouldHaveSingleItem()!["code"]}".ShouldBe("reverting");
+    }
+
+    [Fact]
+    public async Task Worker_lost_while_a_cancel_is_under_way_has_a_successor_that_looks_and_starts_nothing()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 2);
+        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"waves":[1]}"""));
+        var run = (await fixture.Claim())!;
+        (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
+        (await Keep(fixture, run, 0, DateTimeOffset.UtcNow)).ShouldBeTrue();
+        await fixture.Client.Call("POST", $"/v1/runs/{run.Id}:cancel");
+        await LostWorkerTests.ExpireLease(fixture);
+        (await LostWorkerTests.Rescue(fixture)).ShouldBe([(run.Id, RunState.Queued)]);
+        var next = (await fixture.Claim("w2"))!;
+        (next.Cancelled, next.Devices.Count(device => device.Verify)).ShouldBe((true, 1));
+    }
+
+    private static Task<bool> Keep(RunFixture fixture, ClaimedRun run, int device, DateTimeOffset until) => fixture.Journal(
+        journal => journal.Keep(
+            run,
+            new SeenTexts(DateTimeOffset.UtcNow, run.Devices[device].Id, new DeviceTexts("frr", "before\n"u8.ToArray(), null)), Hash,
+            GuardKind.Soft, until, default));
+
+    private static JsonObject Guarded(RunFixture fixture, string guard = "{}")
+    {
+        var body = JsonNode.Parse(JsonSerializer.Serialize(fixture.Apply("10.9.0.0/16")))!.AsObject();
+        body["guard"] = JsonNode.Parse(guard);
+        return body;
+    }
+}
