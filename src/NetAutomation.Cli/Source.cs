@@ -44,7 +44,7 @@ internal sealed record Platform(PlatformVersion Version, bool Terminal, bool Ses
         var connection = $"{yaml["connection"]}";
         return new Platform(
             new PlatformVersion(
-                folder.Name, folder.Digest, $"{yaml["title"]}", connection, Port: 22, Logins: [], $"{yaml["guard"]}",
+                folder.Name, folder.Digest, $"{yaml["title"]}", connection, Port: 22, Logins: [], $"{yaml["guard"]}", Shell: false,
                 JsonSerializer.SerializeToElement(yaml["reserved"] ?? new JsonObject())),
             connection != Wire.Name(Connection.Ssh),
             yaml["commands"]?["abort"] is not null);

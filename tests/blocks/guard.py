@@ -130,7 +130,8 @@ def play(device, block="static-routes", given=ROUTES, look=None, hook=lambda eve
             "mode": "run", "check": False, "input": given, "block": {name: base64.b64encode(data).decode() for name, data in files.items()},
             "guard": {"confirmSeconds": seconds}, "login": login, "ansiblePlaybook": "/usr/bin/ansible-playbook",
             "devices": [{
-                "name": "d", "address": "127.1.0.1", "platform": f"/run/content/{device['platform']}", "options": {}, "answers": [],
+                "name": "d", "address": "127.1.0.1", "platform": f"/run/content/{device['platform']}", "answers": [],
+                "options": {"shell": True} if device.get("shell") else {},
                 "look": look, "hostKey": None, "enable": device.get("enable", False),
                 **{name: device[name] for name in ("username", "password", "hostKeySha256")}}]}
         command = [
@@ -426,8 +427,9 @@ def look_tells_what_a_cut_run_has_left(place, kind):
 
 class Lab:
     """Machines of their own, each of which plays one check at a time."""
-    OPTIONS = {"frr": "--routers", "bird": "--bird", "linux": "--linux", "openvswitch": "--openvswitch"}
+    OPTIONS = {"frr": "--routers", "frr_shell": "--frr", "bird": "--bird", "linux": "--linux", "openvswitch": "--openvswitch"}
     TEXTS = {
+        "frr_shell": "vtysh -c 'show running-config'",
         "bird": "cat /etc/bird/bird.conf; birdc show route all; birdc configure status",
         "linux": "cd /etc; find hostname motd network nftables.conf chrony rsyslog.d -type f -exec ls -l --time-style=+ {} + "
                  "-exec cat {} +; ip route; ip -o address; ip -o link show eth0; nft -s list ruleset",
@@ -435,9 +437,9 @@ class Lab:
                        "ovs-vsctl --columns=name,other_config list $each; done; } | sort",
     }
 
-    def __init__(self, platforms, index=100):
+    def __init__(self, kinds, index=100):
         self._vpc = f"g{os.getpid()}"
-        options = [word for each, option in self.OPTIONS.items() for word in (option, "1" if each in platforms else "0")]
+        options = [word for each, option in self.OPTIONS.items() for word in (option, "1" if each in kinds else "0")]
         for tries in range(5):
             # Another lab may have this transit net.
             up = self._lab("up", *options, "--index", str(index + (os.getpid() + tries) % 150))
@@ -447,7 +449,11 @@ class Lab:
         assert up.returncode == 0, up.stderr
         inventory = json.loads(self._lab("inventory").stdout)
         login = json.loads(pathlib.Path(inventory["login"]).read_text(encoding="utf-8"))
-        self.devices = {each["platform"]: {**each, **login, "namespace": inventory["namespace"]} for each in inventory["devices"]}
+        self.devices = {self._kind(each): {**each, **login, "namespace": inventory["namespace"]} for each in inventory["devices"]}
+
+    @staticmethod
+    def _kind(device):
+        return device["platform"] + ("_shell" if device["shell"] else "")
 
     def _lab(self, verb, *words, given=None):
         return subprocess.run([ROOT / "deploy/local/lab", verb, "--vpc", self._vpc, *words], input=given, text=True, capture_output=True)
@@ -471,13 +477,13 @@ class Lab:
 class Machine:
     """A machine of the lab with a shell."""
 
-    def __init__(self, lab, platform):
-        self._lab, self.platform, self.device = lab, platform, lab.devices[platform]
+    def __init__(self, lab, kind):
+        self._lab, self.kind, self.device = lab, kind, lab.devices[kind]
         self.name = self.device["name"]
         assert not self.armed(), self.armed()
 
     def text(self):
-        return self._lab.shell(self.name, Lab.TEXTS[self.platform])
+        return self._lab.shell(self.name, Lab.TEXTS[self.kind])
 
     def shell(self, commands):
         return self._lab.shell(self.name, commands)
@@ -485,12 +491,22 @@ class Machine:
     def fault(self, pattern):
         self._lab.hand(self.name, "fault", pattern)
 
+    def mend(self):
+        self._lab.hand(self.name, "mend")
+
     def armed(self):
         return self.shell("ls -d /run/netautomation.guard /dev/shm/netautomation.guard* 2>/dev/null\n"
                           "pgrep -f '[n]etautomation.guard' || :").strip()
 
 
 BLOCKS = {
+    # A section with others in it, and lines of another program.
+    "frr_shell": ({"wanted": """router bgp 65001
+ neighbor 10.66.0.9 remote-as 65002
+ neighbor 10.66.0.9 description it's "transit"
+ip prefix-list IN seq 5 permit 10.0.0.0/8 le 24
+ip route 10.9.0.0/16 10.66.0.1
+"""}, {}),
     "bird": ("static-routes", ROUTES),
     # Files, a service, an address, routes and rules.
     "linux": ({"wanted": """file /etc/motd
@@ -513,13 +529,14 @@ file /etc/nftables.conf
 
 
 def real_play(one, **options):
-    block, given = BLOCKS[one.platform]
+    block, given = BLOCKS[one.kind]
     block = block if isinstance(block, str) else json.dumps(block).encode()
     return play(one.device, block, given, seconds=REAL, **options)
 
 
 def is_as_before(run, one, before, at_once):
-    assert not run.last("result") and not run.last("confirmed") and run.last("armed")["seconds"] == REAL, run
+    assert not run.last("result") and not run.last("confirmed") and run.last("armed"), run
+    assert run.last("armed")["seconds"] == REAL, run
     assert bool(run.last("reverted")) == at_once, run
     assert eventually(lambda: not one.armed()), one.armed()
     assert one.text() == before, f"{before}\nis now\n{one.text()}"
@@ -612,6 +629,77 @@ def machine_with_somebody_else_s_timer_is_left_alone(lab, platform):
     assert one.text() == before
 
 
+def router_s_link_cut_between_two_lines_lets_it_go_back_by_itself(lab, kind):
+    one = Machine(lab, kind)
+    before, seen = one.text(), []
+    one.fault("^ *ip prefix-list IN")
+
+    def cut(link):
+        seen.append(one.text())
+        link.cut()
+
+    def at_armed(link):
+        link.at_next = lambda: cut(link)
+    run = real_play(one, hook=at("armed", at_armed))
+    is_as_before(run, one, before, at_once=False)
+    assert "router bgp 65001" in seen[0] and "prefix-list" not in seen[0], seen
+
+
+def router_s_session_cut_between_two_lines_is_followed_by_one_that_goes_back(lab, kind):
+    one = Machine(lab, kind)
+    before = one.text()
+    one.fault("^ *ip prefix-list IN")
+    is_as_before(real_play(one), one, before, at_once=True)
+
+
+def router_s_login_that_is_in_vtysh_s_group_alone_goes_back_and_is_confirmed(lab, kind):
+    one = Machine(lab, kind)
+    before = one.text()
+    one.device = {**one.device, "username": "netops"}
+    is_as_before(real_play(one, hook=at("armed", Link.refuse)), one, before, at_once=True)
+    is_as_before(real_play(one, hook=at("armed", Link.cut_at_next)), one, before, at_once=False)
+    run = real_play(one)
+    assert run.last("confirmed") and run.last("armed")["kind"] == "hard" and not one.armed() and one.text() != before, run
+
+
+def router_s_own_configuration_comes_back_where_a_change_takes_its_place(lab, kind):
+    one = Machine(lab, kind)
+    one.shell("printf '%s\n' 'ip prefix-list IN seq 5 permit 10.0.0.0/8 le 16' 'router bgp 65001' ' neighbor 10.66.0.9 remote-as 65003' "
+              "' neighbor 10.66.0.9 password hush' 'ip route 10.9.0.0/16 10.66.0.1 tag 7' > /tmp/own; vtysh -f /tmp/own")
+    before = one.text()
+    assert "hush" in before and "tag 7" in before, before
+    is_as_before(real_play(one, hook=at("armed", Link.cut_at_next)), one, before, at_once=False)
+
+
+def router_without_a_program_that_the_timer_needs_is_left_alone(lab, kind):
+    one = Machine(lab, kind)
+    before = one.text()
+    one.shell("mount --bind /dev/null /usr/bin/setsid")
+    run = real_play(one)
+    assert run.code() == "guard_unsupported" and "setsid" in str(run) and not run.last("armed") and one.text() == before, run
+
+
+def router_s_look_tells_of_its_timer(lab, kind):
+    one = Machine(lab, kind)
+    texts = {}
+
+    def hook(event, link):
+        if event["event"] == "text":
+            texts[event["name"]] = hashlib.sha256(base64.b64decode(event["data"])).hexdigest()
+        if event["event"] == "start" and event["task"] == "Read it back and verify":
+            link.refuse()
+    # The question that comes last before the confirmation.
+    one.fault("^show .* json")
+    real_play(one, hook=hook)
+    one.mend()
+    look = {"before": texts["before"], "wanted": texts["after"]}
+    first = real_play(one, look=look).last("looked")
+    assert eventually(lambda: not one.armed()), one.armed()
+    then = real_play(one, look=look).last("looked")
+    assert (first["state"], bool(first["armed"])) == ("as_wanted", True), first
+    assert (then["state"], then["armed"]) == ("as_before", None), then
+
+
 def router_s_change_is_put_back_by_the_service_alone(lab, platform):
     device, name = lab.devices[platform], lab.devices[platform]["name"]
     before = lab.router(name)
@@ -651,7 +739,15 @@ REAL_CHECKS = [
     machine_with_somebody_else_s_timer_is_left_alone,
     machine_s_change_that_holds_is_confirmed_and_stays,
 ]
-MACHINES = {"bird": REAL_CHECKS, "linux": REAL_CHECKS, "openvswitch": REAL_CHECKS,
+ROUTER_CHECKS = [
+    router_s_link_cut_between_two_lines_lets_it_go_back_by_itself,
+    router_s_session_cut_between_two_lines_is_followed_by_one_that_goes_back,
+    router_s_login_that_is_in_vtysh_s_group_alone_goes_back_and_is_confirmed,
+    router_s_own_configuration_comes_back_where_a_change_takes_its_place,
+    router_s_look_tells_of_its_timer,
+    router_without_a_program_that_the_timer_needs_is_left_alone,
+]
+MACHINES = {"bird": REAL_CHECKS, "linux": REAL_CHECKS, "openvswitch": REAL_CHECKS, "frr_shell": REAL_CHECKS + ROUTER_CHECKS,
             "frr": [router_s_change_is_put_back_by_the_service_alone, router_s_part_of_a_section_is_put_back_by_the_service]}
 
 IMITATED = [

@@ -28,7 +28,6 @@ options:
     vars: [{name: platform}]
 """
 import functools
-import shlex
 import signal
 import time
 
@@ -39,9 +38,6 @@ import login
 import platforms
 import ssh
 import tree
-
-# Answers do not depend on the language of the login, and administrators' programs are found by every login.
-_SURROUNDINGS = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; '
 
 
 def _coded(act):
@@ -99,29 +95,11 @@ class Connection(NetworkConnectionBase):
     @_coded
     def send_command(self, command, text="", name=None):
         """What the command prints. text: its standard input; name: what it does, for the message of a failure."""
-        ended = self._run(command, text)
-        if ended.status:
-            raise self._refused(ended, name or command)
-        return ended.output.decode("utf-8", "surrogateescape")
+        return ssh.printed(self._run(command, text), name or command, tree.grammar(self.get_option("platform")["directory"]).masked)
 
     def _run(self, command, text):
-        line = _SURROUNDINGS + command
-        if self._privileged():
-            line = "sudo -n -- sh -c " + shlex.quote(line)
-        ended = self._session.run(line, text.encode("utf-8", "surrogateescape"), self.get_option("persistent_command_timeout"))
-        if ended.status and self._privileged() and ended.errors.startswith(b"sudo: "):
-            raise ssh.Fault("auth_failed", "The device did not let the login enter the privileged mode: it must be allowed sudo without "
-                            f"a password. {ssh.shown(ended.errors.decode('utf-8', 'replace'))}")
-        return ended
-
-    def _privileged(self):
-        return login.device(self._play_context.remote_addr).get("enable")
-
-    def _refused(self, ended, name):
-        said = (bytes(ended.errors).strip() or bytes(ended.output).strip()).decode("utf-8", "surrogateescape")
-        mask = tree.grammar(self.get_option("platform")["directory"]).masked
-        words = "\n".join(mask(line)[:200] for line in said.splitlines()[-5:])
-        return ssh.Fault("task_failed", f"{name.splitlines()[0][:80]}: {words or f'exit code {ended.status}'}")
+        device = login.device(self._play_context.remote_addr)
+        return ssh.run(self._session, device, command, text, self.get_option("persistent_command_timeout"))
 
     def read_configuration(self, which="running"):
         """The text that stands for the device's configuration."""

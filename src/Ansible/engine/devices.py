@@ -39,6 +39,16 @@ class _Own:
         return call
 
 
+class InShell:
+    """A device behind a terminal, for commands of the shell that its login lands in: for a timer, as with a device of commands alone."""
+
+    def __init__(self, device):
+        self._device = device
+
+    def send_command(self, command, text="", name=None):
+        return self._device.in_shell(command, text, name)
+
+
 def configuration(device, platform, which="running"):
     """(text, parts): a configuration of the device, whole, and the names of its programs that run, where the platform has a command for
     them."""

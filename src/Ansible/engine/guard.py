@@ -5,6 +5,7 @@ import time
 from ansible.module_utils.connection import ConnectionError as DeviceError
 
 import change as changes
+import devices
 import platforms
 import tree
 
@@ -16,11 +17,15 @@ class Guard:
     def __init__(self, device, platform, directory, seconds, options):
         self._device, self._platform, self._directory, self._wanted = device, platform, directory, seconds
         self._code, self._options, self._grammar = platforms.guard(directory), options, tree.grammar(directory)
+        self._armer = device
+        if (platform.get("terminal") or {}).get("shell"):
+            # Only a login that lands in a shell can leave a timer there.
+            self._armer, self._code = devices.InShell(device), self._code if device.has_shell() else {}
         self.kind = self.what = self.seconds = self._end = self._before = self._change = None
 
     def planned(self):
         """hard or soft: what will take a change back. Nothing is armed yet."""
-        kind = self._code["supported"](self._device, self._options) if self._code else "soft"
+        kind = self._code["supported"](self._armer, self._options) if self._code else "soft"
         if kind not in ("hard", "soft"):
             raise DeviceError(f"[netautomation:guard_unsupported] {kind}")
         if other := self.armed():
@@ -33,7 +38,7 @@ class Guard:
         self.kind, self.seconds, self._before, self._change = kind, self._wanted, before, change
         self._begins()
         if kind == "hard":
-            self.what, self.seconds = self._code["arm"](self._device, self._wanted, before, change)
+            self.what, self.seconds = self._code["arm"](self._armer, self._wanted, before, change)
             self._begins()
 
     def _begins(self):
@@ -54,7 +59,7 @@ class Guard:
 
     def armed(self):
         """What will take a change back, in words; None where nothing will."""
-        return self._code["armed"](self._device) if self._code else None
+        return self._code["armed"](self._armer) if self._code else None
 
     def end(self):
         """What ends a configuration of lines, in place of the platform's command; None where that does."""
@@ -71,12 +76,12 @@ class Guard:
     def confirm(self):
         """The change stays."""
         if self.kind == "hard":
-            self._code["confirm"](self._device)
+            self._code["confirm"](self._armer)
 
     def back(self):
         """Goes back now. Raises DeviceError where the text of the device is not that of before, byte for byte."""
         if self.kind == "hard":
-            self._code["back"](self._device)
+            self._code["back"](self._armer)
         elif "after" in self._change:
             changes.put_back(self._device, self._directory, self._change, self._before)
         else:

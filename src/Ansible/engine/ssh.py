@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import io
 import re
+import shlex
 import socket
 import threading
 import time
@@ -44,6 +45,8 @@ SAYS_FULL = re.compile(
     r"no (?:more|free|available) (?:\w{1,20} ){0,2}(?:sessions|lines|vtys?)|"
     r"all (?:\w{1,20} ){0,2}(?:lines|vtys?|sessions) (?:are )?(?:in use|busy)")
 _PASSWORD = re.compile(r"(?i)pass(?:word|wd|code|phrase|wort)|secret|contrase|mot de passe")
+# Answers do not depend on the language of the login, and administrators' programs are found by every login.
+_SURROUNDINGS = 'export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; '
 _SECOND_FACTOR = re.compile(r"(?i)token|otp|one.time|code|challenge|factor|\bpin\b")
 
 
@@ -107,10 +110,11 @@ def connect(device, until, *purpose):
 
 
 def log_in(device, until, shell=True):
-    """A session that is logged in, and its shell where one is asked for."""
+    """A session that is logged in, and its shell where one is asked for. Where the login lands in another shell than the device's own, the
+    channel begins with the program that is it: no prompt, profile or alias of the other one comes before."""
     session, _ = let_in(connect(device, until), device, until)
     try:
-        return session, session.shell(until) if shell else None
+        return session, session.shell(until, device.get("program") and _surrounded(device, device["program"])) if shell else None
     except Exception:
         session.close()
         raise
@@ -150,6 +154,31 @@ class Command:
         if self.status is None:
             raise Fault("task_failed", "The device ended the command by force.") if alive else closed()
         return self
+
+
+def run(session, device, command, text, seconds):
+    """A command of the device's shell that has ended, in a channel of its own and without a terminal. text: its standard input; seconds:
+    how long the device may be silent."""
+    ended = session.run(_surrounded(device, command), text.encode("utf-8", "surrogateescape"), seconds)
+    if ended.status and device.get("enable") and ended.errors.startswith(b"sudo: "):
+        raise Fault("auth_failed", "The device did not let the login enter the privileged mode: it must be allowed sudo without "
+                    f"a password. {shown(ended.errors.decode('utf-8', 'replace'))}")
+    return ended
+
+
+def printed(ended, name, mask):
+    """What a command has printed. name: what it does, for the message of a failure; mask: takes a line and hides a secret in it."""
+    if ended.status:
+        said = (bytes(ended.errors).strip() or bytes(ended.output).strip()).decode("utf-8", "surrogateescape")
+        words = "\n".join(mask(line)[:200] for line in said.splitlines()[-5:])
+        raise Fault("task_failed", f"{name.splitlines()[0][:80]}: {words or f'exit code {ended.status}'}")
+    return ended.output.decode("utf-8", "surrogateescape")
+
+
+def _surrounded(device, command):
+    """What is sent for a command: a login that must enter the privileged mode runs it by sudo."""
+    line = _SURROUNDINGS + command
+    return "sudo -n -- sh -c " + shlex.quote(line) if device.get("enable") else line
 
 
 def closed():
@@ -382,11 +411,11 @@ class _Paramiko:
             transport.disabled_algorithms = {**transport.disabled_algorithms, "pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
             return transport.attempt("auth_publickey", user, key)
 
-    def shell(self, until):
+    def shell(self, until, program):
         try:
             channel = self._transport.open_session(timeout=left(until))
             channel.get_pty(TERMINAL, WIDTH, HEIGHT)
-            channel.invoke_shell()
+            channel.exec_command(program) if program else channel.invoke_shell()
             return channel
         except paramiko.ChannelException as fault:
             raise _no_shell(fault.code, fault.text) from None
@@ -552,7 +581,7 @@ class _Asyncssh:
         except (asyncssh.Error, OSError) as fault:
             raise self._fault or _ended(str(fault)) from None
 
-    def shell(self, until):
+    def shell(self, until, program):
         asyncssh, pipe = self._asyncssh, BufferedPipe()
 
         class Shell(asyncssh.SSHClientSession):
@@ -566,7 +595,8 @@ class _Asyncssh:
                 pipe.close()
 
         opening = self._asyncio.run_coroutine_threadsafe(
-            self._connection.create_session(Shell, term_type=TERMINAL, term_size=(WIDTH, HEIGHT), encoding=None), self._loop)
+            self._connection.create_session(
+                Shell, command=program, term_type=TERMINAL, term_size=(WIDTH, HEIGHT), encoding=None), self._loop)
         try:
             return _Channel(self._loop, opening.result(left(until))[0], pipe)
         except Late:

@@ -10,6 +10,12 @@ import shlex
 
 _PLACE = "place=/run/netautomation.guard; [ -w /run ] || place=/dev/shm/netautomation.guard.$(id -u)\n"
 _ALIVE = 'kill -s 0 -- "-$(cat -- "$place/pid" 2>/dev/null)" 2>/dev/null'
+# It has a group of its own a moment after it was started.
+_BEGUN = f"""tries=0
+until {_ALIVE}; do
+  tries=$((tries + 1)); [ $tries -le 50 ] || {{ echo 'the timer did not start' >&2; exit 1; }}
+  sleep 0.1
+done"""
 # $0: the place, $1: seconds.
 _TIMER = """trap "" HUP; sleep "$1"; mv -- "$0/armed" "$0/going" 2>/dev/null || exit 0
 sh "$0/back" || { sleep 5; sh "$0/back"; }
@@ -42,7 +48,8 @@ def arm(device, seconds, files, keep="", follow="", compare=""):
         'mkdir -- "$place"', "trap 'rm -rf -- \"$place\"' EXIT", f'head -c {len(data)} > "$place/back"',
         f"[ \"$(sha256sum < \"$place/back\")\" = '{hashlib.sha256(data).hexdigest()}  -' ]",
         *(f'[ ! -e {name} ] || cp -p -- {name} "$place/{copy}"' for copy, name in names), keep, ': > "$place/armed"',
-        f'setsid sh -c {shlex.quote(_TIMER)} "$place" {seconds} </dev/null >/dev/null 2>&1 &', 'echo $! > "$place/pid"', "trap - EXIT"]),
+        f'setsid sh -c {shlex.quote(_TIMER)} "$place" {seconds} </dev/null >/dev/null 2>&1 &', 'echo $! > "$place/pid"', _BEGUN,
+        "trap - EXIT"]),
         restore, "arm a timer")
     return "a process on the device", seconds
 

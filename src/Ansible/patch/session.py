@@ -16,7 +16,9 @@ import signal
 import socket
 import time
 
+import login
 import platforms
+import ssh
 import tree
 
 # What was typed to see whether the prompt comes back: where a prompt stood, how much had been said, the blanks of each line, and how many
@@ -753,6 +755,20 @@ def guard(module):
         """The next line gives the device another name."""
         session(self).renames()
 
+    def has_shell(self):
+        """Whether the login lands in a shell in which the device's own is a program."""
+        return bool(login.device(self._play_context.remote_addr).get("program"))
+
+    def in_shell(self, command, text="", name=None):
+        """What a command of that shell prints, in a channel of its own beside the terminal: nothing of it is typed into the program."""
+        signal.alarm(0)
+        target, mask = login.device(self._play_context.remote_addr), session(self).terminal.mask
+        try:
+            ended = ssh.run(self.ssh_type_conn.ssh, target, command, text, self.get_option("persistent_command_timeout"))
+            return ssh.printed(ended, name or command, mask)
+        except ssh.Fault as fault:
+            raise module.AnsibleConnectionFailure(login.coded(fault.code, fault)) from None
+
     def anew(self):
         """Ends the session, in whatever state it is. The next command begins another one."""
         try:
@@ -788,4 +804,6 @@ def guard(module):
 
     paramiko.SSHClient.invoke_shell = invoke_shell
     connection.receive, connection._on_open_shell, connection.anew = receive, on_open_shell, anew
-    connection.send, connection.read_configuration, connection.renames = map(module.ensure_connect, (send, read_configuration, renames))
+    connection.send, connection.read_configuration, connection.renames, connection.in_shell = map(
+        module.ensure_connect, (send, read_configuration, renames, in_shell))
+    connection.has_shell = has_shell

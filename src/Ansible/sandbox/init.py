@@ -170,7 +170,7 @@ def unsafe(text):
 def variables(device, platform):
     """Ansible's variables of one device, besides those of its platform. What the login needs stands in a file of its own."""
     options, terminal = device["options"], platform.get("terminal") or {}
-    login = {**device, "prompt": options.get("prompt"),
+    login = {**device, "prompt": options.get("prompt"), "program": terminal.get("shell") if options.get("shell") else None,
              "connectSeconds": options.get("connectSeconds") or terminal.get("loginSeconds") or LOGIN}
     private(f"{HOME}/login/{device['address']}", json.dumps(login))
     values = {"ansible_host": device["address"], "ansible_port": link.PORT, "ansible_user": unsafe(device["username"])}

@@ -10,6 +10,10 @@ namespace NetAutomation.Inventory;
 /// </param>
 /// <param name="FirstQuestion">A pattern, in the same syntax, of what it asks after the login; it need not be anchored.</param>
 /// <param name="FirstAnswer">The answer, which is not kept secret; absent: the Enter key alone.</param>
+/// <param name="Shell">
+/// Its login lands in a shell and not in that of its platform, which is then begun there as a program. Only where the platform's
+/// <c>shell</c> says so.
+/// </param>
 public sealed record ConnectionOptions(
     int? ConnectSeconds = null, int? CommandSeconds = null, string? Prompt = null, string? FirstQuestion = null,
-    string? FirstAnswer = null);
+    string? FirstAnswer = null, bool? Shell = null);

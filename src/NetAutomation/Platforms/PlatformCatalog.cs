@@ -14,13 +14,13 @@ internal sealed class PlatformCatalog(PublishedFiles files, TimeProvider clock)
     public static async Task<IReadOnlyList<PlatformVersion>> All(NetAutomationDb db, CancellationToken cancel) =>
         await db.Query<PlatformVersion>(
         $"""
-        select distinct on (name) name, digest, title, connection, port, logins, guard, reserved
+        select distinct on (name) name, digest, title, connection, port, logins, guard, shell, reserved
         from platforms.platform_version
         order by name, major desc, minor desc, patch desc
         """,
         cancel);
 
-    /// <summary>The names that a device or a block may use.</summary>
+    /// <summary>The names that a block may use.</summary>
     public static async Task<IReadOnlyList<string>> Names(NetAutomationDb db, CancellationToken cancel) =>
         await db.Query<string>($"select distinct name from platforms.platform_version order by 1", cancel);
 

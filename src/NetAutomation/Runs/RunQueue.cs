@@ -161,6 +161,32 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
         }
     }
 
+    /// <summary>
+    /// Deletes plans that were never applied, with their quotes, 90 days after they ended. The runs that checked them stay, and name no
+    /// plan any more.
+    /// </summary>
+    public async Task ForgetPlans(CancellationToken cancel)
+    {
+        const int batch = 1_000;
+        while (await db.Execute(
+            $"""
+            with gone as (
+              delete from runs.plan where (tenant_id, id) in (
+                select p.tenant_id, p.id
+                from runs.plan p
+                  join runs.run c on c.tenant_id = p.tenant_id and c.plan_id = p.id and c.mode = 'check'
+                where p.state not in ('used', 'drifted') and now() - interval '90 days' > case p.state
+                  when 'refused' then p.decided_at when 'failed' then c.finished_at else p.expires_at end
+                limit {batch})
+              returning tenant_id, quote_id)
+            delete from runs.quote q using gone where q.tenant_id = gone.tenant_id and q.id = gone.quote_id
+            """,
+            cancel) == batch)
+        {
+            // In batches, as above.
+        }
+    }
+
     /// <summary>Ids of queued runs whose startBy has passed.</summary>
     public async Task<IReadOnlyList<(TenantId Tenant, RunId Run)>> Overdue(CancellationToken cancel) =>
         [.. (await db.Query<OverdueRun>(

@@ -38,6 +38,7 @@ internal static class RunsModule
         services.AddLoop<RunQueue>("runs.make-partitions", rarely, (queue, cancel) => queue.MakePartitions(cancel));
         services.AddLoop<RunUpkeep>("runs.drop-events", rarely, (upkeep, cancel) => upkeep.DropEvents(cancel));
         services.AddOneProcessLoop<RunQueue>("runs.forget-quotes", TimeSpan.FromHours(1), (queue, cancel) => queue.ForgetQuotes(cancel));
+        services.AddOneProcessLoop<RunQueue>("runs.forget-plans", TimeSpan.FromHours(1), (queue, cancel) => queue.ForgetPlans(cancel));
         services.AddLoop<RescueRuns>("runs.rescue", often, (rescue, cancel) => rescue.Run(cancel));
         services.AddLoop<RunQueue>("runs.reopen", often, (queue, cancel) => queue.Reopen(cancel));
         services.AddLoop<RunUpkeep>("runs.expire", often, (upkeep, cancel) => upkeep.Expire(cancel));

@@ -35,7 +35,7 @@ public sealed class RolesTests(PostgresServer postgres)
             "billing.close-books", "billing.report-usage", "connectors.heartbeat", "edge.close-unbound", "execution.end-tests",
             "execution.forget-tests", "history.forget", "purchasing.renew-rentals", "purchasing.sync-contracts", "runs.drop-events",
             "runs.expire",
-            "runs.forget-quotes", "runs.make-partitions", "runs.measure-queue",
+            "runs.forget-plans", "runs.forget-quotes", "runs.make-partitions", "runs.measure-queue",
             "runs.refresh-windows", "runs.reopen", "runs.rescue",
             "scheduling.fire", "scheduling.forget", "scheduling.note", "tenants.confirm-contracts", "tenants.offboard",
             "tenants.suspend-refused", "tenants.sweep-events", "web.lead",

@@ -11,7 +11,7 @@ using NetAutomation.Runs;
 namespace NetAutomation.Tests.Execution;
 
 /// <summary>Machines of each kind beside a router: they are reached by commands over SSH.</summary>
-public sealed class MachineLab() : RouterLab(1, "--bird", "2", "--linux", "2", "--openvswitch", "1");
+public sealed class MachineLab() : RouterLab(1, "--frr", "1", "--bird", "2", "--linux", "2", "--openvswitch", "1");
 
 /// <summary>Real Ansible in a real sandbox against real machines with BIRD.</summary>
 [Trait("Requires", "root-lab")]
@@ -324,6 +324,30 @@ public class MachineTests(MachineLab lab, SandboxFixture fixture) : IClassFixtur
         enabled.Outcome.ShouldBe(DeviceOutcome.Ok, enabled.Message);
         apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
         (forbidden.Outcome, forbidden.Code).ShouldBe((DeviceOutcome.Failed, DeviceCode.AuthFailed), forbidden.Message);
+    }
+
+    [Fact]
+    public async Task Router_whose_login_lands_in_a_shell_is_configured_by_vtysh_where_its_options_say_so()
+    {
+        Assert.SkipUnless(Possible, "needs root, FRR, BIRD, Open vSwitch and nftables");
+        const string Running = "vtysh -c 'show running-config'";
+        const string Input = """{"routes":[{"prefix":"10.9.0.0/16","nextHop":"10.66.0.1"}]}""";
+        var router = lab.Device("f001");
+        var told = router with { Options = new ConnectionOptions { Shell = true } };
+
+        var before = await lab.Shell("f001", Running);
+        var untold = await Run("static-routes", Input, check: false, router);
+        var untouched = await lab.Shell("f001", Running);
+        var apply = await Run("static-routes", Input, check: false, told);
+        var after = await lab.Shell("f001", Running);
+        var again = await Run("static-routes", Input, check: false, told with { Username = "netops", Enables = true });
+
+        untold.Outcome.ShouldBe(DeviceOutcome.Failed, untold.Message);
+        untouched.ShouldBe(before);
+        apply.Outcome.ShouldBe(DeviceOutcome.Changed, apply.Message);
+        apply.Result!.Value.GetProperty("verified").GetString().ShouldBe("effect");
+        after.ShouldContain("ip route 10.9.0.0/16 10.66.0.1");
+        again.Outcome.ShouldBe(DeviceOutcome.Ok, again.Message);
     }
 
     [Fact]

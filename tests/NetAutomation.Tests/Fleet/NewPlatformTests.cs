@@ -69,7 +69,7 @@ public sealed class NewPlatformTests(PostgresServer postgres) : IDisposable
 
         offered.Single(platform => $"{platform!["platform"]}" == "acme")!.ToJsonString().ShouldBe(
             """{"platform":"acme","title":"Acme","connection":"network_cli","port":22,"logins":["password","ssh_key","enable"]"""
-            + ""","guard":"hard","blocks":["static-routes"]}""");
+            + ""","guard":"hard","shell":false,"blocks":["static-routes"]}""");
         first.ShouldBe("d01:changed d02:changed", fleet.Report());
         second.ShouldBe("d01:ok d02:ok", fleet.Report());
         fleet.Routers.Journal().Where(happening => happening.Kind == "line").Select(happening => $"{happening.Device} {happening.Text}")

@@ -328,6 +328,28 @@ public sealed class DevicesTests(SharedHost shared) : IClassFixture<SharedHost>
             ignoreOrder: true);
     }
 
+    [Fact]
+    public async Task Shell_is_kept_for_a_platform_that_has_a_use_for_it_and_refused_for_every_other()
+    {
+        var mine = await Inventories.Create(shared);
+        var device = (await mine.Add("r1", "10.0.0.1")).Location!;
+        var connectionOptions = new { shell = true };
+        (await mine.Client.Call("PATCH", device, new { connectionOptions }, "*")).Must(HttpStatusCode.OK)
+            .Json.GetProperty("connectionOptions").GetProperty("shell").GetBoolean().ShouldBeTrue();
+
+        var platforms = (await mine.Client.Call("GET", "/v1/platforms")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
+            .ToDictionary(each => each.GetProperty("platform").GetString()!, each => each.GetProperty("shell").GetBoolean());
+        platforms.Where(each => each.Value).Select(each => each.Key).ShouldBe(["frr"]);
+        foreach (var platform in platforms.Keys.Except(["frr"]))
+        {
+            (await mine.Client.Call("PATCH", device, new { platform }, "*"))
+                .Must(HttpStatusCode.UnprocessableEntity).Faults.ShouldBe(["/connectionOptions/shell not_on_platform"]);
+            (await mine.Client.Call("PATCH", device, new { platform, connectionOptions = new { shell = false } }, "*"))
+                .Must(HttpStatusCode.OK);
+            (await mine.Client.Call("PATCH", device, new { platform = "frr", connectionOptions }, "*")).Must(HttpStatusCode.OK);
+        }
+    }
+
     private static async Task<IReadOnlyList<string>> Names(Inventories mine, string query) =>
         [.. (await mine.Client.Call("GET", $"/v1/devices{query}")).Must(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray()
             .Select(item => item.GetProperty("name").GetString()!)];

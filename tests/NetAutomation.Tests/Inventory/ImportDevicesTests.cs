@@ -46,7 +46,7 @@ public sealed class ImportDevicesTests(SharedHost shared) : IClassFixture<Shared
             ["siteId"] = "fra", ["address"] = "10.0.0.9", ["port"] = "2022", ["credentialId"] = "other",
             ["hostKeySha256"] = $"SHA256:{new string('A', 43)}",
             ["labels"] = "role=edge", ["enabled"] = "false", ["connectSeconds"] = "40", ["commandSeconds"] = "90", ["prompt"] = "^sw1#$",
-            ["firstQuestion"] = @"\[y/n\]", ["firstAnswer"] = "n",
+            ["firstQuestion"] = @"\[y/n\]", ["firstAnswer"] = "n", ["shell"] = "true",
         };
         foreach (var (type, within) in new[] { (typeof(DeviceFacts), ""), (typeof(ConnectionOptions), "connectionOptions") })
         {

@@ -54,7 +54,7 @@ public sealed class GuardTests(PostgresServer postgres)
 
         foreach (var path in new[] { "/v1/runs", "/v1/quotes" })
         {
-            var answer = (await fixture.Client.Call("POST", path, body)).Must(HttpStatusCode.UnprocessableEntity);
+            var answer = (await PlanTests.Post(fixture.Client, path, body)).Must(HttpStatusCode.UnprocessableEntity);
             answer.Problem.ShouldBe(problem, answer.Text);
             string.Join(", ", answer.Json.GetProperty("errors").EnumerateArray().Select(
                 fault => $"{fault.GetProperty("pointer").GetString()} {fault.GetProperty("code").GetString()}")).ShouldBe(faults);
@@ -68,13 +68,13 @@ public sealed class GuardTests(PostgresServer postgres)
     {
         await using var fixture = await RunFixture.Start(postgres, 6);
         var body = Guarded(fixture, """{"confirmSeconds":60,"checks":[{"type":"soak","seconds":20}],"waves":[5]}""");
-        var refused = (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity);
+        var refused = (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity);
         var detail = refused.Json.GetProperty("errors")[0].GetProperty("detail").GetString()!;
         var least = int.Parse(detail.Split("is ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
         body["guard"]!["confirmSeconds"] = least - 1;
-        (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("timer_too_short");
+        (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("timer_too_short");
         body["guard"]!["confirmSeconds"] = least;
-        (await fixture.Client.Call("POST", "/v1/runs", body)).Must(HttpStatusCode.Accepted);
+        (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.Accepted);
     }
 
     [Theory]
@@ -86,7 +86,7 @@ public sealed class GuardTests(PostgresServer postgres)
     public async Task Waves_count_those_before_them_are_rounded_up_and_cut_where_they_are_large(int devices, string waves, string ends)
     {
         await using var fixture = await RunFixture.Start(postgres, devices);
-        var answer = await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, $$"""{"waves":{{waves}}}"""));
+        var answer = await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, $$"""{"waves":{{waves}}}"""));
         (answer.Status == HttpStatusCode.Accepted
             ? string.Join(' ', answer.Json.GetProperty("guard").GetProperty("waves").EnumerateArray()) : "refused").ShouldBe(ends);
     }
@@ -95,7 +95,7 @@ public sealed class GuardTests(PostgresServer postgres)
     public async Task Plan_carries_its_guard_into_its_check_and_its_apply_and_shows_what_would_take_a_change_back()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
-        var made = (await fixture.Client.Call("POST", "/v1/plans", Guarded(fixture, """{"waves":[1],"maxFailures":1}""")))
+        var made = (await PlanTests.Post(fixture.Client, "/v1/plans", Guarded(fixture, """{"waves":[1],"maxFailures":1}""")))
             .Must(HttpStatusCode.Accepted);
         made.Json.GetProperty("guard").GetProperty("waves").GetArrayLength().ShouldBe(2);
         var check = (await fixture.Claim())!;
@@ -120,7 +120,7 @@ public sealed class GuardTests(PostgresServer postgres)
     public async Task Reverted_device_fails_the_run_is_free_and_stands_in_receipt_summary_bill_and_relaunch()
     {
         await using var fixture = await RunFixture.Start(postgres, 3);
-        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"maxFailures":2,"checks":[{"type":"soak","seconds":7}]}"""));
+        await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, """{"maxFailures":2,"checks":[{"type":"soak","seconds":7}]}"""));
         var run = (await fixture.Claim())!;
         (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         await fixture.Write(
@@ -140,7 +140,7 @@ public sealed class GuardTests(PostgresServer postgres)
             .ShouldBe(["0.000000", "0.000000"]);
         (await fixture.Client.Call("GET", "/v1/usage/focus.csv")).Must(HttpStatusCode.OK).Text.ShouldContain("netautomation:guard");
 
-        var again = (await fixture.Client.Call("POST", $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "reverted" } }))
+        var again = (await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:relaunch", new { outcomes = new[] { "reverted" } }))
             .Must(HttpStatusCode.Accepted);
         again.Json.GetProperty("guard").GetProperty("maxFailures").GetInt32().ShouldBe(2);
         (await fixture.Claim())!.Guard.ShouldNotBeNull().SoakSeconds.ShouldBe(7);
@@ -150,7 +150,7 @@ public sealed class GuardTests(PostgresServer postgres)
     public async Task Lost_worker_leaves_devices_that_go_back_held_and_reverting_and_its_successor_knows_what_to_look_for()
     {
         await using var fixture = await RunFixture.Start(postgres, 3);
-        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"waves":[2]}"""));
+        await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, """{"waves":[2]}"""));
         var run = (await fixture.Claim())!;
         (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         var until = DateTimeOffset.UtcNow.AddMinutes(5);
@@ -183,11 +183,11 @@ public sealed class GuardTests(PostgresServer postgres)
     public async Task Worker_lost_while_a_cancel_is_under_way_has_a_successor_that_looks_and_starts_nothing()
     {
         await using var fixture = await RunFixture.Start(postgres, 2);
-        await fixture.Client.Call("POST", "/v1/runs", Guarded(fixture, """{"waves":[1]}"""));
+        await PlanTests.Post(fixture.Client, "/v1/runs", Guarded(fixture, """{"waves":[1]}"""));
         var run = (await fixture.Claim())!;
         (await fixture.Journal(journal => journal.Start(run, default))).ShouldBeTrue();
         (await Keep(fixture, run, 0, DateTimeOffset.UtcNow)).ShouldBeTrue();
-        await fixture.Client.Call("POST", $"/v1/runs/{run.Id}:cancel");
+        await PlanTests.Post(fixture.Client, $"/v1/runs/{run.Id}:cancel", null);
         await LostWorkerTests.ExpireLease(fixture);
         (await LostWorkerTests.Rescue(fixture)).ShouldBe([(run.Id, RunState.Queued)]);
         var next = (await fixture.Claim("w2"))!;

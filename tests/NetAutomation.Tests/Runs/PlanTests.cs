@@ -243,6 +243,50 @@ public sealed class PlanTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Plan_that_was_never_applied_goes_90_days_after_its_end_with_its_quote_and_without_its_check()
+    {
+        await using var fixture = await RunFixture.Start(postgres, 1);
+        var other = await Member(fixture, "operator");
+        var (expired, refused, ready, used) = (await Ready(fixture), await Ready(fixture), await Ready(fixture), await Ready(fixture));
+        (await Post(other, $"/v1/plans/{refused}:refuse", new { reason = "no" })).Must(HttpStatusCode.OK);
+        var failed = await Made(fixture);
+        await Check(fixture, (await fixture.Claim())!, DeviceOutcome.Failed);
+        (await Post(fixture.Client, "/v1/runs", new { planId = used })).Must(HttpStatusCode.Accepted);
+        await fixture.Work((await fixture.Claim())!);
+        var plans = new[] { expired, refused, failed, used, ready };
+        var checks = new Dictionary<string, string>();
+        foreach (var plan in plans)
+        {
+            checks[plan] = (await RunFixture.Get(fixture.Client, $"/v1/plans/{plan}"))["checkRunId"]!.GetValue<string>();
+        }
+
+        // None of these ends counts for a plan that ended otherwise.
+        await fixture.Sql("update runs.plan set decided_at = now() - interval '89 days' where state = 'refused'");
+        await fixture.Sql("update runs.plan set expires_at = now() - interval '89 days' where id = $1", PlanId.Parse(expired).Value);
+        await fixture.Sql("update runs.plan set expires_at = now() - interval '91 days' where state in ('refused', 'failed', 'used')");
+        await Forget(fixture);
+        foreach (var plan in plans)
+        {
+            (await fixture.Client.Call("GET", $"/v1/plans/{plan}")).Must(HttpStatusCode.OK);
+        }
+
+        await fixture.Sql("update runs.plan set decided_at = now() - interval '91 days' where state = 'refused'");
+        await fixture.Sql("update runs.plan set expires_at = now() - interval '91 days' where id = $1", PlanId.Parse(expired).Value);
+        await fixture.Sql("update runs.run set finished_at = now() - interval '91 days' where mode = 'check'");
+        await Forget(fixture);
+        foreach (var plan in plans)
+        {
+            var kept = plan == used || plan == ready;
+            (await fixture.Client.Call("GET", $"/v1/plans/{plan}")).Must(kept ? HttpStatusCode.OK : HttpStatusCode.NotFound);
+            $"{(await RunFixture.Get(fixture.Client, $"/v1/runs/{checks[plan]}"))["planId"]}".ShouldBe(kept ? plan : "");
+        }
+
+        // Five checks and one apply have a quote each; of the plans' own, that of the ready one is left besides.
+        (await fixture.Scalar<long>("select count(*) from runs.quote")).ShouldBe(7);
+        (await fixture.Scalar<long>("select count(*) from runs.run")).ShouldBe(6);
+    }
+
+    [Fact]
     public async Task Plan_of_another_tenant_is_not_there()
     {
         await using var fixture = await RunFixture.Start(postgres, 1);
@@ -302,6 +346,12 @@ public sealed class PlanTests(PostgresServer postgres)
         }
 
         (await fixture.Finish(run)).ShouldBeTrue();
+    }
+
+    private static async Task Forget(RunFixture fixture)
+    {
+        await using var scope = fixture.Host.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<RunQueue>().ForgetPlans(default);
     }
 
     private static async Task<string> State(RunFixture fixture, string plan) =>

@@ -13,9 +13,11 @@ namespace NetAutomation.Catalog.Browse;
 /// <param name="Port">The port that is usual.</param>
 /// <param name="Logins">What a credential may hold: <c>password</c>, <c>ssh_key</c>, <c>enable</c> beside either.</param>
 /// <param name="Guard"><c>hard</c>: the device can take a change back by itself; <c>soft</c>: it has to be put back.</param>
+/// <param name="Shell">Whether a login may land in a shell: <c>connectionOptions.shell</c>.</param>
 /// <param name="Blocks">The blocks on offer that run on it, in their newest versions.</param>
 public sealed record PlatformView(
-    string Platform, string Title, string Connection, int Port, IReadOnlyList<string> Logins, string Guard, IReadOnlyList<string> Blocks);
+    string Platform, string Title, string Connection, int Port, IReadOnlyList<string> Logins, string Guard, bool Shell,
+    IReadOnlyList<string> Blocks);
 
 /// <summary>Every platform.</summary>
 /// <param name="Items">In order of name.</param>
@@ -32,7 +34,7 @@ internal static class ListPlatforms
             .OrderBy(row => row.Slug, StringComparer.Ordinal).ToList();
         return TypedResults.Ok(new PlatformList(
             [.. (await PlatformCatalog.All(db, cancel)).Select(platform => new PlatformView(
-                platform.Name, platform.Title, platform.Connection, platform.Port, platform.Logins, platform.Guard,
+                platform.Name, platform.Title, platform.Connection, platform.Port, platform.Logins, platform.Guard, platform.Shell,
                 [.. newest.Where(block => block.Platforms.Contains(platform.Name)).Select(block => block.Slug)]))]));
     }
 }

@@ -251,6 +251,7 @@ internal sealed partial class BubblewrapLauncher(
             {
                 connectSeconds = device.Options.ConnectSeconds, commandSeconds = device.Options.CommandSeconds,
                 prompt = device.Options.Prompt, firstQuestion = device.Options.FirstQuestion, firstAnswer = device.Options.FirstAnswer,
+                shell = device.Options.Shell,
             },
         });
 

@@ -12,7 +12,7 @@ internal sealed class DeviceCheck(NetAutomationDb db, IOptions<InventoryOptions>
 {
     public async Task<Outcome<DeviceFacts>> Check(DeviceFacts facts, CancellationToken cancel)
     {
-        var (canonical, faults) = facts.Check("", options.Value.AllowLoopback, await PlatformCatalog.Names(db, cancel));
+        var (canonical, faults) = facts.Check("", options.Value.AllowLoopback, await PlatformCatalog.All(db, cancel));
         if (!await Sites.Exists(db, facts.SiteId, cancel))
         {
             faults.Add(new ProblemError("/siteId", "unknown_site", "There is no such site."));

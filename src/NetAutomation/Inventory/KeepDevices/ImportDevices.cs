@@ -67,7 +67,7 @@ internal sealed class ImportDevices(NetAutomationDb db, IOptions<InventoryOption
         var credentials = await db.Set<Credential>().AsNoTracking().Where(row => row.Kind != LoginKind.Secret)
             .Select(row => new { row.Name, row.Id })
             .ToDictionaryAsync(row => row.Name, row => row.Id, StringComparer.Ordinal, cancel);
-        var platforms = await PlatformCatalog.Names(db, cancel);
+        var platforms = await PlatformCatalog.All(db, cancel);
         var (created, updated) = (0, 0);
         foreach (var row in file.Rows)
         {

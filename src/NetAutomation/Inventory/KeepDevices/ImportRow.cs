@@ -10,7 +10,7 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
     public static readonly string[] Columns =
     [
         "name", "site", "address", "port", "platform", "credential", "hostKeySha256", "labels", "enabled", "connectSeconds",
-        "commandSeconds", "prompt", "firstQuestion", "firstAnswer",
+        "commandSeconds", "prompt", "firstQuestion", "firstAnswer", "shell",
     ];
 
     public int Number { get; } = number;
@@ -31,14 +31,17 @@ internal sealed class ImportRow(int number, Dictionary<string, string> cells)
         CredentialId = Named("credential", credentials, known?.CredentialId),
         HostKeySha256 = cells.GetValueOrDefault("hostKeySha256") ?? known?.HostKeySha256,
         Labels = LabelCells() ?? known?.Labels ?? [],
-        Enabled = Read<bool>("enabled", text => bool.TryParse(text, out var enabled) ? enabled : null) ?? known?.Enabled ?? true,
+        Enabled = Truth("enabled") ?? known?.Enabled ?? true,
         ConnectionOptions = Options(known?.ConnectionOptions ?? new()),
     };
 
     private ConnectionOptions Options(ConnectionOptions known) => new(
         Integer("connectSeconds") ?? known.ConnectSeconds, Integer("commandSeconds") ?? known.CommandSeconds,
         cells.GetValueOrDefault("prompt") ?? known.Prompt, cells.GetValueOrDefault("firstQuestion") ?? known.FirstQuestion,
-        cells.GetValueOrDefault("firstAnswer") ?? known.FirstAnswer);
+        cells.GetValueOrDefault("firstAnswer") ?? known.FirstAnswer,
+        Truth("shell") ?? known.Shell);
+
+    private bool? Truth(string column) => Read<bool>(column, text => bool.TryParse(text, out var value) ? value : null);
 
     private int? Integer(string column) => Read<int>(
         column, text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null);

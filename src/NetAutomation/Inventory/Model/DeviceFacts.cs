@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using NetAutomation.Inventory.Rules;
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Model;
@@ -35,7 +36,7 @@ internal partial record DeviceFacts
     private static readonly HashSet<string> _reserved = new(StringComparer.OrdinalIgnoreCase) { "all", "ungrouped", "localhost" };
 
     /// <summary>The address in its one canonical form, and every fault; pointers start with <paramref name="at"/>.</summary>
-    public (DeviceFacts Facts, List<ProblemError> Faults) Check(string at, bool allowLoopback, IReadOnlyList<string> platforms)
+    public (DeviceFacts Facts, List<ProblemError> Faults) Check(string at, bool allowLoopback, IReadOnlyList<PlatformVersion> platforms)
     {
         var faults = new List<ProblemError>();
         if (!DeviceName().IsMatch(Name) || _reserved.Contains(Name))
@@ -57,9 +58,11 @@ internal partial record DeviceFacts
             faults.Add(new ProblemError($"{at}/port", "out_of_range", "The port is 1 to 65535."));
         }
 
-        if (!platforms.Contains(Platform, StringComparer.Ordinal))
+        var platform = platforms.FirstOrDefault(each => each.Name == Platform);
+        if (platform is null)
         {
-            faults.Add(new ProblemError($"{at}/platform", "unknown_platform", $"The platform is one of {string.Join(", ", platforms)}."));
+            faults.Add(new ProblemError(
+                $"{at}/platform", "unknown_platform", $"The platform is one of {string.Join(", ", platforms.Select(each => each.Name))}."));
         }
 
         if (HostKeySha256 is not null && !Pin().IsMatch(HostKeySha256))
@@ -69,7 +72,7 @@ internal partial record DeviceFacts
 
         faults.AddRange(Rules.Labels.Faults(Labels, $"{at}/labels"));
         // A row of a file has a column for each option.
-        faults.AddRange(ConnectionRules.Faults(ConnectionOptions, at.Length == 0 ? "/connectionOptions" : at));
+        faults.AddRange(ConnectionRules.Faults(ConnectionOptions, platform, at.Length == 0 ? "/connectionOptions" : at));
         return (this with { Address = address ?? Address }, faults);
     }
 

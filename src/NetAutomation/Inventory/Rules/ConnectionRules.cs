@@ -1,3 +1,4 @@
+using NetAutomation.Platforms;
 using NetAutomation.Web;
 
 namespace NetAutomation.Inventory.Rules;
@@ -7,7 +8,7 @@ internal static class ConnectionRules
 {
     private const int LongestAnswer = 100;
 
-    public static IEnumerable<ProblemError> Faults(ConnectionOptions options, string at)
+    public static IEnumerable<ProblemError> Faults(ConnectionOptions options, PlatformVersion? platform, string at)
     {
         if (options.ConnectSeconds is < 5 or > 120)
         {
@@ -28,6 +29,12 @@ internal static class ConnectionRules
         if (options is { FirstAnswer: not null, FirstQuestion: null })
         {
             yield return new ProblemError($"{at}/firstQuestion", "required", "An answer needs its question.");
+        }
+
+        if (options.Shell is true && platform is { Shell: false })
+        {
+            yield return new ProblemError(
+                $"{at}/shell", "not_on_platform", $"{platform.Name} cannot do this: its logins have no other shell to land in.");
         }
 
         var patterns = (options.Prompt is null ? [] : Patterns.Faults(options.Prompt, $"{at}/prompt", line: true))

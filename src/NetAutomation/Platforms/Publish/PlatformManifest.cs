@@ -98,6 +98,11 @@ internal sealed record PlatformManifest(
             yield return fault;
         }
 
+        if (Connection is Connection.Ssh && Terminal?.Shell is not null)
+        {
+            yield return ("/terminal/shell", "a program with a terminal; none for ssh");
+        }
+
         if (Terminal?.LoginSeconds is < 5 or > 120)
         {
             yield return ("/terminal/loginSeconds", "5 to 120");
@@ -270,11 +275,12 @@ internal sealed record PlatformDefault(string Setting, string In, string? If = n
 /// <param name="Errors">Lines that tell of a refusal, beside those of the plugin.</param>
 /// <param name="Noise">Lines that the device prints whenever it likes.</param>
 /// <param name="Questions">What waits for an answer, with the answer.</param>
+/// <param name="Shell">The device's own shell as a program, where a login lands in another one.</param>
 /// <param name="Modes">What stands between the device's name and the last character of its prompt in configuration mode.</param>
 internal sealed record PlatformTerminal(
     string[]? Prompts = null, string? Question = null, string? Answer = null, int? LoginSeconds = null, int? CommandSeconds = null,
     string[]? Errors = null, string[]? Noise = null, Dictionary<string, string>? Questions = null, string? Modes = null,
-    PlatformPager? Pager = null);
+    PlatformPager? Pager = null, string? Shell = null);
 
 /// <summary>What shows an answer page by page.</summary>
 /// <param name="Keys">Patterns of the whole line in which it waits, and the key for each: what shows the next page or ends it.</param>

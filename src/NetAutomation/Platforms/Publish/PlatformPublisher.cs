@@ -41,9 +41,10 @@ internal static class PlatformPublisher
         await db.Execute(
             $"""
             insert into platforms.platform_version (name, version, major, minor, patch, digest, title, connection, port, logins, guard,
-                                                    reserved)
+                                                    shell, reserved)
             values ({manifest.Name}, {manifest.Version}, {number.Major}, {number.Minor}, {number.Patch}, {folder.Digest}, {manifest.Title},
-                    {Wire.Name(manifest.Connection)}, {manifest.Port}, {logins}, {Wire.Name(manifest.Guard)}, {reserved}::jsonb)
+                    {Wire.Name(manifest.Connection)}, {manifest.Port}, {logins}, {Wire.Name(manifest.Guard)},
+                    {manifest.Terminal?.Shell is not null}, {reserved}::jsonb)
             """,
             cancel);
     }

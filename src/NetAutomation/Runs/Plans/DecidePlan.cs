@@ -4,10 +4,6 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Runs.Plans;
 
-/// <summary>Why a plan is refused.</summary>
-/// <param name="Reason">1 to 500 characters.</param>
-public sealed record RefusePlanRequest(string Reason);
-
 internal static class DecidePlan
 {
     /// <summary>Approves a plan that is ready, which is another member's.</summary>
@@ -15,9 +11,8 @@ internal static class DecidePlan
         Decide(id, call, PlanState.Approved, null, PlanState.Ready);
 
     /// <summary>Refuses a plan of another member, with a reason.</summary>
-    public static async Task<Results<Ok<PlanView>, Problem>> Refuse(
-        PlanId id, RefusePlanRequest body, [AsParameters] ResourceCall call) =>
-        ShownText.Refusal(ShownText.TextFaults(body.Reason, "/reason")) is { } unfit
+    public static async Task<Results<Ok<PlanView>, Problem>> Refuse(PlanId id, RefuseRequest body, [AsParameters] ResourceCall call) =>
+        body.Unfit() is { } unfit
             ? unfit : await Decide(id, call, PlanState.Refused, body.Reason, PlanState.Planning, PlanState.Ready, PlanState.Approved);
 
     private static async Task<Results<Ok<PlanView>, Problem>> Decide(

@@ -4,10 +4,6 @@ using NetAutomation.Web.Http;
 
 namespace NetAutomation.Scheduling.Keep;
 
-/// <summary>Why a schedule is refused.</summary>
-/// <param name="Reason">1 to 500 characters.</param>
-public sealed record RefuseScheduleRequest(string Reason);
-
 internal static class DecideSchedule
 {
     /// <summary>Approves a schedule of another member, as it was read, until it is changed.</summary>
@@ -16,8 +12,8 @@ internal static class DecideSchedule
 
     /// <summary>Refuses a schedule of another member, with a reason.</summary>
     public static async Task<Results<Ok<ScheduleView>, Problem>> Refuse(
-        ScheduleId id, RefuseScheduleRequest body, [AsParameters] ResourceCall call) =>
-        ShownText.Refusal(ShownText.TextFaults(body.Reason, "/reason")) is { } unfit
+        ScheduleId id, RefuseRequest body, [AsParameters] ResourceCall call) =>
+        body.Unfit() is { } unfit
             ? unfit : await Decide(id, call, ScheduleApproval.Refused, body.Reason, "schedule.approval_refused");
 
     private static Task<Results<Ok<ScheduleView>, Problem>> Decide(
