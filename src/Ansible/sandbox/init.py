@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first program of a sandbox. Descriptor 6: the job as one JSON line, later lines are commands: "stop", and what becomes of the change
-of a device: "go", "confirm" or "back", and its name. Descriptor 7: events as JSON lines. stderr: diagnostics. Arguments and environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and
-the modules of these platforms before it reads the job, so that a sandbox can wait for one.
+"""The first program of a sandbox. Descriptor 6: the job as one JSON line, later lines are commands: "stop", and what becomes of the
+change of a device: "go", "confirm" or "back", and its name. Descriptor 7: events as JSON lines. stderr: diagnostics. Arguments and
+environment variables never hold secrets. With --warm PLATFORM... it imports Ansible and the modules of these platforms before it reads
+the job, so that a sandbox can wait for one.
 
 Only the processes that run the block's play write events. Programs that a block starts are of the same user, so these processes are not
 "dumpable": nobody else opens their descriptors and memory by /proc."""

@@ -294,7 +294,8 @@ internal sealed class GuardedWaves(
         var (now, open) = (clock.GetUtcNow(), all.Except(due).ToList());
         foreach (var device in due)
         {
-            var (found, told) = (seen[device.Login.DeviceId.ToString()], result.Devices.First(each => each.Name == $"{device.Login.DeviceId}"));
+            var name = $"{device.Login.DeviceId}";
+            var (found, told) = (seen[name], result.Devices.First(each => each.Name == name));
             if (Concluded(device, found, now) is { } outcome)
             {
                 await End(device, outcome, told);
@@ -323,7 +324,8 @@ internal sealed class GuardedWaves(
         if (told.Type == "looked")
         {
             var data = JsonElement.Parse(told.Data);
-            seen[told.Device!] = new Seen(data.GetProperty("state").GetString(), data.GetProperty("armed").ValueKind == JsonValueKind.String);
+            seen[told.Device!] = new Seen(
+                data.GetProperty("state").GetString(), data.GetProperty("armed").ValueKind == JsonValueKind.String);
         }
         else if (told.Type == "reverted")
         {

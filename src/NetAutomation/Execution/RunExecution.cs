@@ -258,7 +258,8 @@ internal sealed partial class RunExecution(
         SandboxRun sandbox;
         try
         {
-            sandbox = launcher.Start(job with { Devices = [.. devices.Select(device => Described(run, job, device))] }, async (alias, cancel) =>
+            var described = job with { Devices = [.. devices.Select(device => Described(run, job, device))] };
+            sandbox = launcher.Start(described, async (alias, cancel) =>
             {
                 // A sandbox that was kept ready calls out of a context of its own.
                 using var dial = Spans.StartUnder(span, "dial", ActivityKind.Client);

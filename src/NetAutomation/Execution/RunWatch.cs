@@ -15,8 +15,7 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(20);
     private readonly CancellationTokenSource _over = new();
     private readonly Lock _gate = new();
-    private SandboxRun? _sandbox;
-    private bool _looks;
+    private readonly List<(SandboxRun Run, bool Looks)> _sandboxes = [];
     private bool _closing;
 
     /// <summary>The fence has moved on: nothing more may be written.</summary>
@@ -30,13 +29,15 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
 
     public bool GoesOn => !Lost && !Cancelled && !Stopped;
 
-    /// <summary>The sandbox to stop from now on.</summary>
+    /// <summary>A sandbox to stop from now on.</summary>
     /// <param name="looks">It finds out what a change came to, which a cancel does not stop.</param>
     public void Attach(SandboxRun sandbox, bool looks = false)
     {
         lock (_gate)
         {
-            (_sandbox, _looks) = (sandbox, looks);
+            // A guard has a second one, which checks, beside the one whose change waits.
+            _sandboxes.RemoveAll(each => each.Run.Completion.IsCompleted);
+            _sandboxes.Add((sandbox, looks));
             if (Lost || Stopped || (Cancelled && !looks))
             {
                 _ = sandbox.Stop(Lost ? TimeSpan.Zero : _grace);
@@ -124,7 +125,10 @@ internal sealed class RunWatch(ClaimedRun run, DeviceDialler dialler, Journals j
         lock (_gate)
         {
             why();
-            _ = cancel && _looks ? null : _sandbox?.Stop(grace);
+            foreach (var (sandbox, _) in _sandboxes.Where(each => !(cancel && each.Looks)))
+            {
+                _ = sandbox.Stop(grace);
+            }
         }
     }
 }

@@ -69,7 +69,8 @@ internal sealed class RunDialGate(IServiceScopeFactory scopes, TimeProvider cloc
             $"""
             select exists (
               select from runs.run r join runs.device_hold h on h.tenant_id = r.tenant_id and h.run_id = r.id
-              where r.tenant_id = {dial.Tenant.Value} and r.id = {run.Value} and (r.state in {RunStates.Running} or (r.state in {RunStates.Cancelling} and r.guard is not null))
+              where r.tenant_id = {dial.Tenant.Value} and r.id = {run.Value}
+                and (r.state in {RunStates.Running} or (r.state in {RunStates.Cancelling} and r.guard is not null))
                 and r.fence = {dial.Fence} and h.device_id = {dial.Device.Value} and h.fence = r.fence
                 and h.exclusive = {(dial.Exclusive ? 1 : 0)}) as "Value"
             """,

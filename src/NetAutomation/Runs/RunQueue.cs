@@ -97,8 +97,8 @@ internal sealed class RunQueue(SystemDb db, NetAutomationDb tenantDb)
             select d.device_id as id, d.name, d.verify, coalesce(c.outcome not in ('ok', 'changed'), false) as check_failed,
               -- What a lost attempt has begun is gone on with.
               case when not d.verify then c.before_hash end as planned, d.position,
-              case when d.kept_at is not null then d.before_hash end as kept, case when d.kept_at is not null then d.after_hash end as wanted,
-              d.confirms, d.guard, d.reverts_at
+              case when d.kept_at is not null then d.before_hash end as kept,
+              case when d.kept_at is not null then d.after_hash end as wanted, d.confirms, d.guard, d.reverts_at
             from runs.run_device d
               join runs.run r on r.tenant_id = d.tenant_id and r.id = d.run_id
               left join runs.run k on k.tenant_id = r.tenant_id and k.plan_id = r.plan_id and k.mode = 'check' and r.mode = 'apply'

@@ -23,7 +23,8 @@ internal static class RunsModule
         services.AddInstruments<RunMetrics>();
         services.AddSingleton<RunSignals>().AddHostedService<RunBells>();
         services.AddScoped<RunQueue>().AddScoped<RunJournal>().AddScoped<RunEndings>().AddScoped<TenantRuns>().AddScoped<Planner>()
-            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>().AddScoped<PlanStates>().AddScoped<Guarding>();
+            .AddScoped<RunLauncher>().AddScoped<WindowCalendars>().AddScoped<RefreshWindows>().AddScoped<PlanStates>()
+            .AddScoped<Guarding>();
         services.AddSingleton<IDialGate, RunDialGate>();
         services.AddSingleton(ExportPart.Of("window", (from, page, cancel) => ReadWindows.List(page, from.Db, cancel)));
         services.AddSingleton(ExportPart.Of("plan", (from, page, cancel) => ReadPlans.ListPlans(from.Db, from.Caller, page, cancel)));
@@ -70,7 +71,8 @@ internal static class RunsModule
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts", GetRunDevices.ListArtifacts).WithName("ListArtifacts");
         group.MapGet("/runs/{id}/devices/{deviceId}/artifacts/{name}", GetRunDevices.GetArtifact).WithName("GetArtifact")
             .Produces<byte[]>(200, "application/octet-stream").Produces<byte[]>(206, "application/octet-stream")
-                .WithMetadata(new Refuses(Web.Problems.RangeNotSatisfiable));
+                // A file may hold a device's configuration as it is.
+                .WithMetadata(new RequiredRole(MemberRole.Operator), new Refuses(Web.Problems.RangeNotSatisfiable));
         group.MapGet("/runs/{id}/log", RunLog.Handle).WithName("GetRunLog").Produces<string>(200, "text/plain")
             .Produces<string>(206, "text/plain")
                 .WithMetadata(new OwnTransaction(), new Refuses(Web.Problems.RangeNotSatisfiable, Problems.EventsDropped));

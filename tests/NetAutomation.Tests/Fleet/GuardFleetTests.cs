@@ -33,9 +33,8 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
         ios.Journal("d01").Select(each => each.Split(' ')[0]).Where(each => each is "arm" or "confirm" or "save")
             .ShouldBe(["arm", "confirm", "save"]);
         var told = await Events(fleet, run, "guard");
-        string[] Steps(string device) => [.. told.Where(each => $"{each["deviceId"]}" == fleet.DeviceId(device)).Select(each => $"{each["data"]!["step"]}")];
-        Steps("ios-d01").ShouldBe(["planned", "armed", "confirmed"]);
-        var order = told.Where(each => $"{each["data"]!["step"]}" is "armed" or "confirmed").Select(each => $"{each["data"]!["step"]}").ToList();
+        told.Where(each => $"{each["deviceId"]}" == fleet.DeviceId("ios-d01")).Select(Step).ShouldBe(["planned", "armed", "confirmed"]);
+        var order = told.Select(Step).Where(step => step is "armed" or "confirmed").ToList();
         order[..4].ShouldBe(["armed", "confirmed", "armed", "confirmed"]);
         order[4..].ShouldBe(["armed", "armed", "confirmed", "confirmed"]);
     }
@@ -120,6 +119,8 @@ public sealed class GuardFleetTests(PostgresServer postgres) : IDisposable
         body["guard"] = System.Text.Json.JsonSerializer.SerializeToNode(guard);
         return body;
     }
+
+    private static string Step(JsonNode told) => $"{told["data"]!["step"]}";
 
     private static async Task<List<JsonNode>> Events(ServiceFleet fleet, string run, string type) =>
         [.. (await RunFixture.Get(fleet.Client, $"/v1/runs/{run}/events"))["items"]!.AsArray()

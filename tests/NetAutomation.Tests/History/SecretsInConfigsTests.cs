@@ -37,6 +37,7 @@ public sealed class SecretsInConfigsTests(HistoryFixture fixture) : IClassFixtur
         ["linux"] =
         [
             " rocommunity SECRET default", " createUser ann SHA SECRET AES SECRET", " 1 SHA256 SECRET", " wpa-psk SECRET",
+            " PrivateKey=SECRET", " PrivateKey = SECRET", " PresharedKey = SECRET",
         ],
         ["openvswitch"] = ["   options:psk SECRET"],
     };

@@ -71,7 +71,8 @@ public sealed class GuardTests(PostgresServer postgres)
         var detail = refused.Json.GetProperty("errors")[0].GetProperty("detail").GetString()!;
         var least = int.Parse(detail.Split("is ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
         body["guard"]!["confirmSeconds"] = least - 1;
-        (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity).Problem.ShouldBe("timer_too_short");
+        (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.UnprocessableEntity)
+            .Problem.ShouldBe("timer_too_short");
         body["guard"]!["confirmSeconds"] = least;
         (await PlanTests.Post(fixture.Client, "/v1/runs", body)).Must(HttpStatusCode.Accepted);
     }
@@ -163,15 +164,16 @@ public sealed class GuardTests(PostgresServer postgres)
         (await Keep(fixture, run, 2, until)).ShouldBeFalse("its fence has moved on");
 
         var devices = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/devices"))["items"]!.AsArray();
-        devices.Select(device => $"{device!["name"]} {device["phase"]} {device["outcome"]}{device["guard"]} {device["revertsAt"] is not null}")
+        devices.Select(device => 
+                $"{device!["name"]} {device["phase"]} {device["outcome"]}{device["guard"]} {device["revertsAt"] is not null}")
             .ShouldBe(["r003 waiting  False", "r002 reverting soft True", "r001 reverting soft True"]);
         (await fixture.Scalar<long>("select count(*) from runs.device_hold")).ShouldBe(2);
 
         var next = (await fixture.Claim("w2"))!;
         next.Devices.Select(device => (device.Kept, device.Wanted, device.Confirms, device.Guard, device.Verify)).ShouldBe(
             [(Hash, null, false, GuardKind.Soft, true), (Hash, Other, true, GuardKind.Soft, true), (null, null, false, null, false)]);
-        (await fixture.Journal(async journal => Encoding.UTF8.GetString((await journal.Before(next, next.Devices[0].Id, default))!) == "before\n"))
-            .ShouldBeTrue();
+        (await fixture.Journal(async journal =>
+            Encoding.UTF8.GetString((await journal.Before(next, next.Devices[0].Id, default))!) == "before\n")).ShouldBeTrue();
         (await fixture.Journal(journal => journal.Start(next, default))).ShouldBeTrue();
         await fixture.Write(next, RunEvent.Of(DateTimeOffset.UtcNow, new GuardStep(next.Devices[0].Id, GuardStep.Reverting)));
         var gates = (await RunFixture.Get(fixture.Client, $"/v1/runs/{run.Id}/why"))["gates"]!.AsArray();

@@ -119,7 +119,8 @@ internal static class FocusExport
           a.kind as adjustment, a.credit_note_number as credit_note, i.number as credits, o.number as invoice,
           case when e.kind = 'rental' then e.starts_at else o.occurred_hour end as starts_at,
           case when e.kind = 'rental' then e.ends_at else o.occurred_hour + interval '1 hour' end as ends_at,
-          case when r.id is not null then (r.labels || jsonb_strip_nulls(jsonb_build_object('netautomation:block', r.block, 'netautomation:guard', d.guard)))::text
+          case when r.id is not null then (r.labels || jsonb_strip_nulls(
+                 jsonb_build_object('netautomation:block', r.block, 'netautomation:guard', d.guard)))::text
                when e.id is not null then jsonb_build_object('netautomation:block', e.block)::text end as tags
         from own o
           join billing.charge_part t on t.tenant_id = o.tenant_id and t.charge_id = o.id

@@ -219,7 +219,7 @@ internal sealed class DeviceProgress(SandboxJob job, string name, SandboxLink li
             return Make(DeviceOutcome.Reverted, _code ?? stopCode, _message.Length > 0 ? _message : null);
         }
 
-        if (_begun && !_confirmed && (failed is not null || !Done))
+        if (_begun && !Done && !(_confirmed && failed == true))
         {
             return Make(DeviceOutcome.Unknown, _code ?? stopCode, _message.Length > 0 ? _message : null) with { Open = true };
         }

@@ -26,7 +26,8 @@ begin
     where h.tenant_id = p_tenant and h.run_id = p_run and x.tenant_id = h.tenant_id and x.run_id = h.run_id and x.device_id = h.device_id
       and (not r.writes or case when x.outcome is null then not x.verify else x.outcome <> 'unknown' end);
   perform runs.move(p_tenant, p_run, f, array['claimed', 'unknown'], 'queued', p_by,
-    case when r.state = 'claimed' then p_reason when next = 'queue' then 'nothing_was_changed' when next = 'look' then 'look_what_it_came_to'
+    case when r.state = 'claimed' then p_reason when next = 'queue' then 'nothing_was_changed'
+      when next = 'look' then 'look_what_it_came_to'
       else 'verify_then_once_more' end);
   return 'queued';
 end $$;

@@ -94,7 +94,8 @@ public sealed record RunView(
     private sealed record Row(
         RunId Id, RunState State, bool Terminal, int Attempt, string Block, string Version, string Digest, string? PlatformDigest,
         string? EngineVersion, string Effect, RunMode Mode, JsonElement Targets, JsonElement Input, QuoteId QuoteId, Money Ceiling,
-        Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, string? Guard, RunId? RelaunchOf, ScheduleId? ScheduleId,
+        Money? Charged, string? FailureCode, string? FailureDetail, PlanId? PlanId, string? Guard, RunId? RelaunchOf,
+        ScheduleId? ScheduleId,
         string? Occurrence, MemberId CreatedBy, string Member, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt,
         DateTimeOffset? FinishedAt, long? FinalSeq, JsonElement Labels, int Priority, string? TraceId, long Found,
         long Total, long Pending, long Ok, long Changed, long Reverted, long Failed, long Unreachable, long NotStarted, long Unknown)
@@ -102,7 +103,8 @@ public sealed record RunView(
         public RunView View() => new(
             Id, State, Terminal, Attempt, Block, Version, Digest, Digest, PlatformDigest, EngineVersion, Effect, Mode, Targets, Input,
             QuoteId, Ceiling, Charged, new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown),
-            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, GuardView.Of(Guard), RelaunchOf, ScheduleId, Occurrence, CreatedBy,
+            FailureCode is null ? null : new RunFailure(FailureCode, FailureDetail), PlanId, GuardView.Of(Guard), RelaunchOf,
+            ScheduleId, Occurrence, CreatedBy,
             Member, CreatedAt, StartedAt, FinishedAt, FinalSeq, Labels, Priority, TraceId);
     }
 }

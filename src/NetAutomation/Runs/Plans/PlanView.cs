@@ -92,7 +92,8 @@ public sealed record PlanView(
             $"""
             select p.id, p.state, p.revision, p.block, p.version, p.digest, p.platform_digest, p.effect, p.targets, p.input, p.lines,
               p.ceiling_micros as ceiling, p.allow_failed, p.created_by, p.created_at, p.expires_at, p.decided_by, p.decided_at, p.reason,
-              p.found, runs.needs_approval(p.tenant_id, p.block, p.effect, p.device_ids) as approval_required, c.id as check_run_id, c.guard,
+              p.found, runs.needs_approval(p.tenant_id, p.block, p.effect, p.device_ids) as approval_required, c.id as check_run_id,
+              c.guard,
               (select a.id from runs.run a where a.tenant_id = p.tenant_id and a.plan_id = p.id and a.mode = 'apply') as run_id, d.*,
               (select name from onboarding.member m where m.tenant_id = p.tenant_id and m.id = p.created_by) as member
             from (select *, count(*) over () as found, coalesce(sum(octet_length(targets::text) + octet_length(input::text))
@@ -123,7 +124,8 @@ public sealed record PlanView(
         public PlanView View() => new(
             Id, State, Block, Version, Digest, PlatformDigest, Effect, Targets, Input,
             JsonSerializer.Deserialize<List<PriceLine>>(Lines, Json.Api)!, Ceiling, AllowFailed, ApprovalRequired,
-            new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown), CheckRunId, RunId, CreatedBy, Member,
+            new RunSummary(Total, Pending, Ok, Changed, Reverted, Failed, Unreachable, NotStarted, Unknown), CheckRunId, RunId, CreatedBy,
+            Member,
             CreatedAt, ExpiresAt, DecidedBy, DecidedAt, Reason, GuardView.Of(Guard))
         { Revision = Revision };
     }

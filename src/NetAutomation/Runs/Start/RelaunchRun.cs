@@ -51,7 +51,8 @@ internal static class RelaunchRun
         var again = new StartRunRequest(
             run.Block, run.Version, Planner.Asked(run.Effect, run.Mode), new Targets(DeviceIds: devices), run.Input,
             MaxPrice: body.MaxPrice,
-            TimeoutSeconds: timeout, Guard: guard is null ? null : GuardView.Json(guard).Asked, Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
+            TimeoutSeconds: timeout, Guard: guard is null ? null : GuardView.Json(guard).Asked,
+            Labels: run.Labels.Deserialize<Dictionary<string, string>>(), Priority: run.Priority);
         return (await launcher.Start(caller, again, new RunOrigin(RelaunchOf: id), cancel)).Refused(out var problem, out var relaunched)
             ? problem
             : TypedResults.Accepted($"/v1/runs/{relaunched}", (await RunView.Find(db, caller.Tenant, relaunched, cancel))!);
