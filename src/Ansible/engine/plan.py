@@ -122,7 +122,7 @@ def _spelled(running, wanted, grammar):
 
 def _differences(before, after, shown, grammar):
     """What is different between two texts, with some lines around it."""
-    before, after = (grammar.normalised(text).split("\n") for text in (before, after))
+    before, after = (grammar.normalised(text).removesuffix("\n").split("\n") for text in (before, after))
     # The first two lines name the texts.
     return [line[0] + shown(line[1:]) for line in [*difflib.unified_diff(before, after, n=2, lineterm="")][2:] if line[0] != "@"]
 
@@ -188,11 +188,15 @@ def _between(before, now, directory):
     """The change that has made one text of another."""
     grammar = tree.grammar(directory)
     had, has = ([line for line in grammar.lines(text)[0] if not grammar.follows(line)] for text in (before, now))
-    change, headers = Change(tree.Tree(grammar, had)), {line.path[:depth + 1] for line in has for depth in range(len(line.path))}
+    change, headers = Change(tree.Tree(grammar, had)), _headers(has)
     change.added = [line for line in has if line not in change.before.present and (*line.path, line.text) not in headers]
     change.removed = dict.fromkeys(line for line in had if line not in set(has))
-    change.took_turns()
+    change.made_way(headers, _headers(had))
     return change
+
+
+def _headers(lines):
+    return {line.path[:depth + 1] for line in lines for depth in range(len(line.path))}
 
 
 def intent(part, block_input, directory):
@@ -256,6 +260,7 @@ class Change:
         self._first = {}  # removals that come before the lines that are added
         self._in_the_way = {}  # an added line -> the lines of those removals that make way for it
         self._vital = []  # lines that go, with which the device drops the rest of their object
+        self._whole = {}  # sections that the change has made and that go whole -> whether before anything comes
 
     def placed(self, line, needed=False):
         """The line in the sections that the device has above it, where a template need not name them: none where it has no such section."""
@@ -423,24 +428,35 @@ class Change:
             text += sections[path]
         return "\n".join(text)
 
-    def took_turns(self):
-        """Notes which lines went before others came, where only the lines before and after are known."""
-        came = [(part, part.slot(line)) for line in self.added if (part := self.grammar.owned(line))]
-        firsts, onces = {slot for part, slot in came if part.kind.first} - {None}, {part.once: slot for part, slot in came if part.once}
+    def made_way(self, headers, before):
+        """Notes what had to go before something came, where only the texts are known. headers, before: those of the sections of the text
+        after and of that before."""
+        parts = [(line, self.grammar.owned(line)) for line in self.added]
+        firsts = {part.slot(line) for line, part in parts if part and part.kind.first} - {None}
+        onces = {part.once: part.slot(line) for line, part in parts if part and part.once}
+        # Lines of which nothing is known, and which begin alike, may be of one setting.
+        alike = {(line.path, line.text.split(" ")[0]) for line, part in parts if part is None}
         for line in self.removed:
-            part = self.before.parts.get(line)
-            if part and (part.slot(line) in firsts or onces.get(part.once, part.slot(line)) != part.slot(line)):
+            part, header = self.before.parts.get(line), (*line.path, line.text) in before
+            if part and (part.slot(line) in firsts or onces.get(part.once, part.slot(line)) != part.slot(line)) \
+                    or part is None and not header and (line.path, line.text.split(" ")[0]) in alike:
                 self._first[line] = self.grammar.negated(line.text)
+        # So may sections: a router has one process of BGP.
+        came = {(path[:-1], self.grammar.section(path)) for path in before - headers}
+        for path in self._sections():
+            if self.grammar.removable(path) and not any(path[:depth] in self._whole for depth in range(len(path))):
+                self._whole[path] = (path[:-1], self.grammar.section(path)) in came
 
     def undo(self):
         """What to do to have the configuration before again."""
+        ahead = [Line(path[:-1], self.grammar.negated(path[-1])) for path, first in self._whole.items() if first]
         back = [line for line in self.removed if line not in self._first]
         slots = {part.slot(line) for line, part in self.before.parts.items() if line in back} - {None}
         done = set()
         for line in reversed(self.added):
             part = self.grammar.owned(line)
-            if part and (part.slot(line) in slots or part.object in done):
-                continue  # the line before replaces it
+            if part and (part.slot(line) in slots or part.object in done) or self._goes_whole(line.path):
+                continue  # the line before replaces it, or its section goes
             lines = self.before.objects.get(part.object, []) if part else []
             if part and part.kind.remove and (not lines or part.vital):
                 done.add(part.object)
@@ -448,11 +464,14 @@ class Change:
             else:
                 back.append(Line(line.path, self.grammar.negated(line.text)))
         for path in sorted(self._sections(), key=len, reverse=True):
-            if self.grammar.removable(path):
+            if self.grammar.removable(path) and not self._goes_whole(path[:-1]) and not self._whole.get(path):
                 back.append(Line(path[:-1], self.grammar.negated(path[-1])))
         cleared = self._cleared([*self.added, *self.removed])
         back += [line for line in self.before.lines if line in self._first]
-        return [*(line for line in back if line not in cleared), *cleared]
+        return [*ahead, *(line for line in back if line not in cleared), *cleared]
+
+    def _goes_whole(self, path):
+        return any(path[:depth + 1] in self._whole for depth in range(len(path)))
 
     def _shown(self, line):
         return self.grammar.masked(self.grammar.indented(*line))
